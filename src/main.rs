@@ -1,0 +1,3 @@
+//! The `crossfade` command.
+
+fn main() {}
