@@ -26,6 +26,17 @@ pub enum Generation {
     New,
 }
 
+impl Generation {
+    /// The one that this one is not.
+    #[must_use]
+    pub const fn other(self) -> Generation {
+        match self {
+            Generation::Old => Generation::New,
+            Generation::New => Generation::Old,
+        }
+    }
+}
+
 /// Which bucket boundaries a converted histogram leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BucketPolicy {
@@ -125,7 +136,7 @@ pub struct Match {
 }
 
 /// What becomes of the labels of a sample. Labels not named here pass through, in place.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LabelEdits {
     /// Left out.
     pub drop: Vec<Box<[u8]>>,
