@@ -2,6 +2,7 @@
 
 pub mod exposition;
 pub mod mapping;
+pub mod packs;
 pub mod rewrite;
 
 pub mod telemetry;
