@@ -14,13 +14,17 @@ use tokio::sync::oneshot;
 use crate::admin::Admin;
 use crate::config::Settings;
 use crate::listen::{self, Listener};
-use crate::mapping::Plan;
+use crate::mapping;
+use crate::packs;
 use crate::scrape::{Gateway, Target};
 use crate::telemetry::Metrics;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A pack cannot be used.
+    #[error("{0}")]
+    Packs(#[from] mapping::Faults),
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]
     Bind {
@@ -51,16 +55,12 @@ impl App {
     /// A pack that cannot be used, or an address that cannot be listened on.
     pub async fn bind(settings: Settings) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
-        let plan = Arc::new(Plan::default());
-        let targets = settings.targets.iter().map(|target| {
-            let metrics = metrics.target(&target.name);
-            Target::new(target.clone(), Arc::clone(&plan), settings.rewrite, metrics)
-        });
-        let gateway = Gateway::new(targets.collect(), settings.scrape, Arc::clone(&metrics));
+        let targets = targets(&settings, &metrics)?;
+        let gateway = Gateway::new(targets, settings.scrape, Arc::clone(&metrics));
         let data = listener(settings.web, "web.listen_address").await?;
         let admin = listener(settings.admin, "admin.listen_address").await?;
         for target in &settings.targets {
-            let (name, url, emit) = (&target.name, &target.url, target.emit);
+            let (name, url, emit) = (&target.name, &target.url, target.mapping.emit);
             tracing::info!(target = %name, %url, %emit, "A target.");
         }
         Ok(App {
@@ -136,6 +136,24 @@ impl App {
             () = admin => {}
         }
     }
+}
+
+/// The targets, each with its plan. Those that are rewritten alike share one.
+fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, mapping::Faults> {
+    let packs = packs::load(&settings.packs)?;
+    let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
+    for target in &settings.targets {
+        let alike = targets
+            .iter()
+            .find(|other| other.settings().mapping == target.mapping);
+        let plan = match alike {
+            Some(other) => Arc::clone(other.plan()),
+            None => Arc::new(mapping::compile(&packs, &target.mapping)?),
+        };
+        let metrics = metrics.target(&target.name);
+        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics));
+    }
+    Ok(targets)
 }
 
 async fn listener(settings: listen::Settings, setting: &'static str) -> Result<Listener, Error> {

@@ -8,7 +8,8 @@ use clap::Args;
 
 use super::flags::{EmitFlag, Rewriting};
 use super::report;
-use crate::mapping::Plan;
+use crate::mapping;
+use crate::packs;
 use crate::rewrite::{History, Options, Progress, Report, Rewriter};
 
 #[derive(Debug, Args)]
@@ -27,8 +28,21 @@ pub(super) struct Arguments {
 const READ_BYTES: usize = 128 * 1024;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let plan = Arc::new(Plan::default());
-    let malformed = arguments.rewriting.malformed.unwrap_or_default();
+    let Arguments {
+        emit, rewriting, ..
+    } = arguments;
+    let packs = packs::load(&rewriting.packs)?;
+    let settings = mapping::Settings {
+        emit: emit.emit,
+        buckets: rewriting.buckets.unwrap_or_default(),
+        fill: rewriting
+            .fill
+            .iter()
+            .map(|(label, value)| (label.0.clone(), value.clone()))
+            .collect(),
+    };
+    let plan = Arc::new(mapping::compile(&packs, &settings)?);
+    let malformed = rewriting.malformed.unwrap_or_default();
     let options = Options {
         malformed,
         ..Options::default()

@@ -175,8 +175,8 @@ mod tests {
         ];
         let settings = parse(&flags).settings().expect("valid");
         assert_eq!(settings.targets.len(), 1);
-        assert_eq!(settings.targets[0].emit, Emit::Old);
-        assert_eq!(settings.targets[0].fill["source"], "x");
+        assert_eq!(settings.targets[0].mapping.emit, Emit::Old);
+        assert_eq!(settings.targets[0].mapping.fill["source"], "x");
         assert_eq!(settings.web.address.to_string(), "0.0.0.0:9542");
         assert_eq!(settings.admin.address.to_string(), "127.0.0.1:9543");
     }
@@ -199,9 +199,12 @@ mod tests {
         let settings = file.into_settings(None).expect("valid");
         assert_eq!(settings.targets.len(), 1);
         let target = &settings.targets[0];
-        assert_eq!((target.name.as_str(), target.emit), ("flag", Emit::New));
-        assert_eq!(target.fill["source"], "flag");
-        assert_eq!(target.fill["node_id"], "file");
+        assert_eq!(
+            (target.name.as_str(), target.mapping.emit),
+            ("flag", Emit::New)
+        );
+        assert_eq!(target.mapping.fill["source"], "flag");
+        assert_eq!(target.mapping.fill["node_id"], "file");
         assert_eq!(settings.log.level, LogLevel::Error);
         assert_eq!(settings.log.format, LogFormat::Json);
         assert_eq!(settings.web.address.port(), 1);

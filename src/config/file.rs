@@ -113,6 +113,8 @@ pub struct Limits {
     pub body_bytes: Value<Size>,
     /// Most label sets held until the end of the body.
     pub held_series: Value<NonZeroUsize>,
+    /// Most bytes that they may take.
+    pub held_bytes: Value<Size>,
     /// Most labels of one sample.
     pub labels: Value<NonZeroUsize>,
 }
@@ -123,6 +125,7 @@ impl Default for Limits {
         Limits {
             line_bytes: Value(Size(limits.line_bytes as u64)),
             body_bytes: Value(Size(limits.body_bytes)),
+            held_bytes: Value(Size(limits.held_bytes as u64)),
             held_series: positive(limits.held_series),
             labels: positive(limits.labels),
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, Faults, File, Fill, Span, Target, TargetName, Value};
+use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value};
 use crate::listen;
+use crate::mapping;
 use crate::rewrite;
 use crate::scrape;
 use crate::telemetry;
@@ -92,8 +93,11 @@ impl File {
             packs: self.packs.into_iter().map(|Value(pack)| pack.0).collect(),
             rewrite: rewrite::Options {
                 malformed: self.malformed.0,
+                // Answers are text, whatever the target's are, and in text Prometheus refuses exemplars.
+                exemplars: false,
                 limits: rewrite::Limits {
-                    line_bytes: usize::try_from(self.limits.line_bytes.0.0).unwrap_or(usize::MAX),
+                    line_bytes: bytes(self.limits.line_bytes),
+                    held_bytes: bytes(self.limits.held_bytes),
                     held_series: self.limits.held_series.0.get(),
                     labels: self.limits.labels.0.get(),
                     body_bytes: self.limits.body_bytes.0.0,
@@ -140,14 +144,21 @@ impl File {
         };
         let buckets = target.buckets.unwrap_or(self.buckets).0;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
-        Ok(scrape::TargetSettings {
-            name,
-            url: url.0.clone(),
+        let mapping = mapping::Settings {
             emit,
             buckets,
             fill,
+        };
+        Ok(scrape::TargetSettings {
+            name,
+            url: url.0.clone(),
+            mapping,
         })
     }
+}
+
+fn bytes(size: Value<Size>) -> usize {
+    usize::try_from(size.0.0).unwrap_or(usize::MAX)
 }
 
 fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
@@ -208,17 +219,17 @@ mod tests {
         };
         assert_eq!(first.name, "kong:8100");
         assert_eq!(
-            (first.emit, first.buckets),
+            (first.mapping.emit, first.mapping.buckets),
             (Emit::Old, BucketPolicy::Common)
         );
-        assert_eq!(first.fill["node_id"], "a");
+        assert_eq!(first.mapping.fill["node_id"], "a");
         assert_eq!(second.name, "b");
         assert_eq!(
-            (second.emit, second.buckets),
+            (second.mapping.emit, second.mapping.buckets),
             (Emit::Both, BucketPolicy::Native)
         );
-        assert_eq!(second.fill["node_id"], "b");
-        assert_eq!(second.fill["source"], "service");
+        assert_eq!(second.mapping.fill["node_id"], "b");
+        assert_eq!(second.mapping.fill["source"], "service");
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl Gateway {
         for (name, target) in &self.targets {
             // Names consist of letters, digits and . _ - : and brackets, so there is nothing to escape. A URL may
             // have an ampersand, and is not told to whoever can reach this listener anyway.
-            let emit = target.settings().emit;
+            let emit = target.settings().mapping.emit;
             append(
                 &mut page,
                 format_args!(

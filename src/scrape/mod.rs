@@ -23,12 +23,11 @@ mod target;
 mod timeout;
 mod upstream;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::Uri;
 
-use crate::mapping::{BucketPolicy, Emit};
+use crate::mapping;
 
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
@@ -52,10 +51,6 @@ pub struct TargetSettings {
     pub name: String,
     /// Where its exposition is.
     pub url: Uri,
-    /// The generation(s) that leave.
-    pub emit: Emit,
-    /// Which bucket boundaries converted histograms leave with.
-    pub buckets: BucketPolicy,
-    /// Values for labels that only the emitted generation has.
-    pub fill: BTreeMap<String, String>,
+    /// What packs are compiled with for it.
+    pub mapping: mapping::Settings,
 }

@@ -62,6 +62,12 @@ impl Target {
         &self.settings
     }
 
+    /// How its exposition is rewritten.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     pub(super) fn metrics(&self) -> &TargetMetrics {
         &self.metrics
     }

@@ -279,7 +279,9 @@ impl ScrapeInFlight {
 
     fn close(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.metrics.duration.observe(self.started.elapsed().as_secs_f64());
+        self.metrics
+            .duration
+            .observe(self.started.elapsed().as_secs_f64());
         self.metrics.all.scrapes_in_flight.dec();
         let TargetMetrics { target, all, .. } = &self.metrics;
         all.scrapes
