@@ -69,7 +69,10 @@ fn bad_packs_fail_with_the_text_beside_them() {
                 let mut faults = all.into_iter().map(|plan| plan.err().map(|it| it.to_string()));
                 let first = faults.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
-                assert!(faults.all(|its| its.as_ref() == Some(&first)), "faults depend on settings");
+                assert!(
+                    faults.all(|its| its.as_ref() == Some(&first)),
+                    "faults depend on settings"
+                );
                 first
             }
         };

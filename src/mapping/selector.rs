@@ -200,9 +200,7 @@ fn whole<'a, T>(
 }
 
 /// Anything that is not punctuation, and the space behind it.
-fn word<'a>(
-    expected: &'static str,
-) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
+fn word<'a>(expected: &'static str) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
     let letter = |c: char| !c.is_whitespace() && !"{}()=,\"'$!~".contains(c);
     context(expected, terminated(take_while1(letter), multispace0))
 }
@@ -244,10 +242,8 @@ fn quoted(input: &str) -> Parsed<'_, String> {
             value('"', char('"')),
             value('\'', char('\'')),
         ));
-        let escape = preceded(
-            char('\\'),
-            cut(context("`\\\\`, `\\n` or an escaped quote", escape)),
-        );
+        let escape =
+            preceded(char('\\'), cut(context("`\\\\`, `\\n` or an escaped quote", escape)));
         let piece = alt((map(is_not(plain), str::to_owned), map(escape, String::from)));
         let text = fold_many0(piece, String::new, |text, piece| text + &piece);
         let closing = cut(context("the closing quote", symbol(quote)));

@@ -9,8 +9,8 @@ use super::edits;
 use super::force::InForce;
 use crate::mapping::Pack;
 use crate::mapping::plan::{
-    BucketPolicy, Divert, Emit, Generation, Kind, Output, OutputId, PartOf, Plan,
-    Rule, RuleId, Witness, WitnessId,
+    BucketPolicy, Divert, Emit, Generation, Kind, Output, OutputId, PartOf, Plan, Rule, RuleId,
+    Witness, WitnessId,
 };
 
 /// Builds the plan of entries that [`check`](super::check) found nothing wrong with.

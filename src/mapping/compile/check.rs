@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Settings;
 use super::edits;
 use super::force::InForce;
-use super::Settings;
 use crate::mapping::fault::{Fault, closest};
 use crate::mapping::file::listed;
 use crate::mapping::pack::OnlyWith;
@@ -128,9 +128,8 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
 fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     let read = entry.entry.derive?.other();
     let side = entry.entry.side(read);
-    let accompanied = entries
-        .iter()
-        .any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
+    let accompanied =
+        entries.iter().any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
     (!accompanied).then(|| {
         entry.fault(
             format!("nothing but this derived entry reads `{side}`"),
@@ -226,10 +225,8 @@ pub(super) fn plain_entry(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option
 
 /// Values for labels that no entry has to write.
 fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
-    let mut known: Vec<&str> = entries
-        .iter()
-        .flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare()))
-        .collect();
+    let mut known: Vec<&str> =
+        entries.iter().flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
     let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));

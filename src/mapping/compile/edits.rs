@@ -82,7 +82,9 @@ pub(super) fn kind(entry: &Entry, written: Generation, policy: BucketPolicy) -> 
         let read: Vec<f64> = read.iter().map(|boundary| boundary.bound).collect();
         let mut write = write.to_vec();
         if policy == BucketPolicy::Common {
-            write.retain(|boundary| read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq()));
+            write.retain(|boundary| {
+                read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq())
+            });
         }
         return Kind::Histogram(Ladders { read, write, policy });
     }

@@ -16,12 +16,7 @@ impl InForce<'_> {
         self.fault_at(self.entry.spot, message, remedy)
     }
 
-    pub(super) fn fault_at(
-        self,
-        spot: Spot,
-        message: String,
-        remedy: impl Into<String>,
-    ) -> Fault {
+    pub(super) fn fault_at(self, spot: Spot, message: String, remedy: impl Into<String>) -> Fault {
         self.pack.source().fault(spot, message, remedy)
     }
 

@@ -117,7 +117,11 @@ impl Check<'_> {
         let selector = match parse_selector(&text.text) {
             Ok(selector) => selector,
             Err(error) => {
-                self.syntax(text, error, "a selector looks like `family{label=\"text\", label=$x, label}`");
+                self.syntax(
+                    text,
+                    error,
+                    "a selector looks like `family{label=\"text\", label=$x, label}`",
+                );
                 return None;
             }
         };
@@ -251,11 +255,7 @@ impl Check<'_> {
         for (index, label) in condition.on.iter().enumerate() {
             self.label(label, text.spot);
             if condition.on.iter().take(index).any(|before| before == label) {
-                self.fault(
-                    text.spot,
-                    format!("`{label}` is named twice"),
-                    "name each label once",
-                );
+                self.fault(text.spot, format!("`{label}` is named twice"), "name each label once");
             }
         }
         Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })

@@ -141,11 +141,7 @@ impl Check<'_> {
                 "use letters, digits and `_`, no digit first",
             );
         } else if label == "__name__" {
-            self.fault(
-                spot,
-                "`__name__` is the family's name",
-                "write it in front of the `{`",
-            );
+            self.fault(spot, "`__name__` is the family's name", "write it in front of the `{`");
         }
     }
 
