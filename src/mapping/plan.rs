@@ -18,7 +18,7 @@ pub enum Emit {
 }
 
 /// One of the two shapes that a pack relates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Generation {
     /// The shapes before the rename.
     Old,
@@ -75,7 +75,7 @@ pub struct Plan {
 }
 
 /// What becomes of one arriving family.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FamilyPlan {
     /// Rules that may apply to a sample, in the order to try them. The first that matches applies;
     /// trying goes on behind a rule that says [`Rule::also`]. None matching: the sample passes.
@@ -151,13 +151,18 @@ pub struct LabelEdits {
     pub rename: Vec<Pair>,
     /// Added behind the others (before `le`): (name, unescaped value).
     pub append: Vec<Pair>,
+    /// Added likewise, where the sample does not have the label already.
+    pub fill: Vec<Pair>,
 }
 
 impl LabelEdits {
     /// True when labels leave exactly as they came.
     #[must_use]
     pub fn is_identity(&self) -> bool {
-        self.drop.is_empty() && self.rename.is_empty() && self.append.is_empty()
+        self.drop.is_empty()
+            && self.rename.is_empty()
+            && self.append.is_empty()
+            && self.fill.is_empty()
     }
 }
 

@@ -238,7 +238,7 @@ fn only_with(
         let same = |its: &[u8]| its == label.as_bytes();
         let touched = edits.drop.iter().any(|its| same(its))
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))
-            || edits.append.iter().any(|(its, _)| same(its));
+            || edits.append.iter().chain(&edits.fill).any(|(its, _)| same(its));
         if touched {
             fault(
                 format!("`{label}` is compared, but does not pass through unchanged"),

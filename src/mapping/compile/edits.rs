@@ -25,7 +25,7 @@ pub(super) fn conditions(entry: &Entry, written: Generation, edits: &LabelEdits)
         // A sample that has a label of the written side has the written shape already.
         when.none_of = write.bare().map(bytes).collect();
         // With nothing to add, only a label to be left out makes a sample worth rewriting.
-        if edits.append.is_empty() {
+        if edits.append.is_empty() && edits.fill.is_empty() {
             when.any_of = read.bare().map(bytes).collect();
         }
     }
@@ -67,20 +67,14 @@ pub(super) fn labels(
         }
     }
     for item in &write.items {
-        let value = match &item.term {
-            Term::Fixed(text)
-                if read
-                    .item(&item.label)
-                    .is_none_or(|its| its.term != item.term) =>
-            {
-                Some(text)
+        let added = |text: &String| (bytes(&item.label), bytes(text));
+        match &item.term {
+            Term::Fixed(text) if read.item(&item.label).is_none_or(|its| its.term != item.term) => {
+                edits.append.push(added(text));
             }
-            Term::Bare => fill.get(&item.label),
-            Term::Fixed(_) | Term::Variable(_) => None,
-        };
-        edits
-            .append
-            .extend(value.map(|value| (bytes(&item.label), bytes(value))));
+            Term::Bare => edits.fill.extend(fill.get(&item.label).map(added)),
+            Term::Fixed(_) | Term::Variable(_) => {}
+        }
     }
     edits
 }

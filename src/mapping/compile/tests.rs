@@ -117,9 +117,9 @@ fn side_by_side_has_both_directions_and_keeps_what_arrives() {
 #[test]
 fn a_label_that_is_new_gets_the_value_of_fill_or_none() {
     let plan = plan_with(ONE_TO_ONE, &filled(Emit::New, &[("zone", "z")]));
-    assert_eq!(pairs(&plan.rules[0].labels.append), [("zone", "z")]);
+    assert_eq!(pairs(&plan.rules[0].labels.fill), [("zone", "z")]);
     let plan = plan_with(ONE_TO_ONE, &filled(Emit::Old, &[("zone", "z")]));
-    assert!(plan.rules[0].labels.append.is_empty());
+    assert!(plan.rules[0].labels.fill.is_empty(), "`zone` is read here, not written");
 }
 
 #[test]
