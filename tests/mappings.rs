@@ -1,10 +1,7 @@
 //! Every shipped pack compiles for whatever the settings ask; of the packs under `tests/mappings`, the
 //! good ones compile and the bad ones fail with exactly the text beside them (`BLESS=1` writes it anew).
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot read its files has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,11 +10,8 @@ use crossfade::mapping::{BucketPolicy, Emit, Faults, Pack, Plan, Settings, compi
 use crossfade::packs;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
-const POLICIES: [BucketPolicy; 3] = [
-    BucketPolicy::Target,
-    BucketPolicy::Common,
-    BucketPolicy::Native,
-];
+const POLICIES: [BucketPolicy; 3] =
+    [BucketPolicy::Target, BucketPolicy::Common, BucketPolicy::Native];
 
 /// Files of a folder whose name ends so, in order.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -41,13 +35,7 @@ fn compile_each_way(packs: &[Pack]) -> Vec<Result<Plan, Faults>> {
     let mut plans = Vec::new();
     for emit in EMITS {
         for buckets in POLICIES {
-            plans.push(compile(
-                packs,
-                &Settings {
-                    buckets,
-                    ..Settings::new(emit)
-                },
-            ));
+            plans.push(compile(packs, &Settings { buckets, ..Settings::new(emit) }));
         }
     }
     plans
@@ -81,9 +69,7 @@ fn bad_packs_fail_with_the_text_beside_them() {
             Err(faults) => faults.to_string(),
             Ok(pack) => {
                 let all = compile_each_way(&[pack]);
-                let mut faults = all
-                    .into_iter()
-                    .map(|plan| plan.err().map(|it| it.to_string()));
+                let mut faults = all.into_iter().map(|plan| plan.err().map(|it| it.to_string()));
                 let first = faults.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
                 assert!(
@@ -106,9 +92,7 @@ fn bad_packs_fail_with_the_text_beside_them() {
 
 /// A folder of its own for one test's files.
 fn folder(test: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("mappings")
-        .join(test);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mappings").join(test);
     fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -120,11 +104,7 @@ fn names(packs: &[Pack]) -> Vec<&str> {
 #[test]
 fn a_pack_on_disk_replaces_the_shipped_one_of_its_name() {
     let file = folder("replaces").join("mine.yaml");
-    fs::write(
-        &file,
-        "name: kong\nprometheus: [{ old: kong_mine, new: kong_yours }]\n",
-    )
-    .unwrap();
+    fs::write(&file, "name: kong\nprometheus: [{ old: kong_mine, new: kong_yours }]\n").unwrap();
     let packs = packs::load(&[file]).unwrap();
     assert_eq!(names(&packs), ["kong"]);
     let plan = compile(&packs, &Settings::new(Emit::New)).unwrap();
@@ -149,29 +129,20 @@ prometheus:
     let plan = compile(&packs, &Settings::new(Emit::Old)).unwrap();
     let shipped = compile(&packs::builtin(), &Settings::new(Emit::Old)).unwrap();
     assert_eq!(plan.rules.len(), shipped.rules.len() + 1);
-    let replaced = plan
-        .rules
-        .iter()
-        .position(|rule| rule.source == "site:4")
-        .unwrap();
+    let replaced = plan.rules.iter().position(|rule| rule.source == "site:4").unwrap();
     assert_eq!(shipped.rules[replaced].title, plan.rules[replaced].title);
 }
 
 #[test]
 fn all_files_are_read_before_faults_are_told() {
     let folder = folder("faults");
-    let (missing, bad, worse) = (
-        folder.join("missing.yaml"),
-        folder.join("bad.yaml"),
-        folder.join("worse.yaml"),
-    );
+    let (missing, bad, worse) =
+        (folder.join("missing.yaml"), folder.join("bad.yaml"), folder.join("worse.yaml"));
     fs::write(&bad, "name: a b\ncolour: red\n").unwrap();
     fs::write(&worse, "name: [").unwrap();
     let Faults(faults) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
-    let files: Vec<PathBuf> = faults
-        .iter()
-        .map(|fault| PathBuf::from(&*fault.place.as_ref().unwrap().file))
-        .collect();
+    let files: Vec<PathBuf> =
+        faults.iter().map(|fault| PathBuf::from(&*fault.place.as_ref().unwrap().file)).collect();
     assert_eq!(files, [missing, bad.clone(), bad, worse]);
 }
 
@@ -189,11 +160,7 @@ fn survives(text: &str) {
         .and_then(|pack| compile(&[pack], &Settings::new(Emit::Both)).map(drop));
     if let Err(Faults(faults)) = outcome {
         assert!(!faults.is_empty());
-        assert!(
-            faults
-                .iter()
-                .all(|fault| !fault.message.is_empty() && !fault.remedy.is_empty())
-        );
+        assert!(faults.iter().all(|fault| !fault.message.is_empty() && !fault.remedy.is_empty()));
         assert!(faults.iter().all(|fault| fault.to_string().len() < 2_000));
     }
 }
@@ -220,18 +187,9 @@ fn no_monstrous_pack_does_harm() {
         "{a: ".repeat(n),
         "- ".repeat(n),
         format!("name: {}", "x".repeat(n)),
-        format!(
-            "name: x\nprometheus: [{{ old: 'a{{{}', new: b }}]",
-            "x,".repeat(n)
-        ),
-        format!(
-            "name: x\nprometheus: [{{ old: 'a{{b=\"{}', new: b }}]",
-            "\\\\".repeat(n)
-        ),
-        format!(
-            "name: x\nprometheus: [{}]",
-            "{ old: a b, new: c d },".repeat(n / 10)
-        ),
+        format!("name: x\nprometheus: [{{ old: 'a{{{}', new: b }}]", "x,".repeat(n)),
+        format!("name: x\nprometheus: [{{ old: 'a{{b=\"{}', new: b }}]", "\\\\".repeat(n)),
+        format!("name: x\nprometheus: [{}]", "{ old: a b, new: c d },".repeat(n / 10)),
         format!(
             "name: x\na: &a [x, x]\nb: &b [{0}]\nc: [{1}]",
             "*a,".repeat(99),

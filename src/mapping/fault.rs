@@ -23,21 +23,13 @@ impl Fault {
     /// A fault of a pack.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault {
-            place: Some(place),
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Fault { place: Some(place), message: message.into(), remedy: remedy.into() }
     }
 
     /// A fault of the settings that packs are compiled with.
     #[must_use]
     pub fn of_settings(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault {
-            place: None,
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Fault { place: None, message: message.into(), remedy: remedy.into() }
     }
 }
 
@@ -71,12 +63,7 @@ impl Place {
     /// The file as a whole.
     #[must_use]
     pub fn file(name: &str) -> Place {
-        Place {
-            file: name.into(),
-            line: 0,
-            column: 0,
-            excerpt: None,
-        }
+        Place { file: name.into(), line: 0, column: 0, excerpt: None }
     }
 }
 
@@ -105,22 +92,11 @@ impl Excerpt {
     fn new(source: &str, spot: Spot) -> Excerpt {
         let (before, behind) = source.split_at_checked(spot.byte).unwrap_or((source, ""));
         let column = spot.column.saturating_sub(1);
-        let shown = if column < EXCERPT_CHARS {
-            column
-        } else {
-            EXCERPT_CHARS / 2
-        };
-        let before: Vec<char> = before
-            .chars()
-            .rev()
-            .take_while(|c| *c != '\n')
-            .take(shown)
-            .collect();
-        let behind: Vec<char> = behind
-            .chars()
-            .take_while(|c| *c != '\n')
-            .take(EXCERPT_CHARS - shown)
-            .collect();
+        let shown = if column < EXCERPT_CHARS { column } else { EXCERPT_CHARS / 2 };
+        let before: Vec<char> =
+            before.chars().rev().take_while(|c| *c != '\n').take(shown).collect();
+        let behind: Vec<char> =
+            behind.chars().take_while(|c| *c != '\n').take(EXCERPT_CHARS - shown).collect();
         // A control character would garble the terminal and the column under which the caret stands.
         let visible = |c: &char| if c.is_control() { ' ' } else { *c };
         let text: String = before.iter().rev().chain(&behind).map(visible).collect();
@@ -136,14 +112,7 @@ impl Excerpt {
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>5} | {}", self.line, self.text)?;
-        write!(
-            f,
-            "      | {:indent$}{:^<width$}",
-            "",
-            "",
-            indent = self.indent,
-            width = self.width
-        )
+        write!(f, "      | {:indent$}{:^<width$}", "", "", indent = self.indent, width = self.width)
     }
 }
 
@@ -187,10 +156,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Source {
-        Source {
-            file: file.into(),
-            text: text.to_owned(),
-        }
+        Source { file: file.into(), text: text.to_owned() }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -207,11 +173,7 @@ impl Source {
         let lines = self.text.split_inclusive('\n').take(line.saturating_sub(1));
         let start: usize = lines.map(str::len).sum();
         let in_line = self.text.get(start..).unwrap_or_default().chars();
-        start
-            + in_line
-                .take(column.saturating_sub(1))
-                .map(char::len_utf8)
-                .sum::<usize>()
+        start + in_line.take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>()
     }
 
     pub(super) fn place(&self, spot: Spot) -> Place {
@@ -266,12 +228,7 @@ mod tests {
     use super::*;
 
     fn spot(line: usize, column: usize, width: usize, byte: usize) -> Spot {
-        Spot {
-            line,
-            column,
-            width,
-            byte,
-        }
+        Spot { line, column, width, byte }
     }
 
     #[test]

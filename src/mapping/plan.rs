@@ -92,10 +92,7 @@ pub struct FamilyPlan {
 
 /// One pack entry, seen in one direction.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, in any combination"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub struct Rule {
     /// The entry for people, read → written: `time{type="x"} -> x_time{zone}`.
     pub title: String,

@@ -74,19 +74,14 @@ fn fault(error: &Error, source: &Source) -> Fault {
     // Where the parser gives up it does not always know the byte.
     spot.byte = source.byte_at(spot.line, spot.column);
     let (message, remedy) = match error {
-        Error::DuplicateMappingKey { key: Some(key), .. } => (
-            format!("the key `{key}` is given twice"),
-            "keep one of them",
-        ),
-        Error::MultipleDocuments { .. } => (
-            "a second YAML document begins here".to_owned(),
-            "put each document into its own file",
-        ),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` is given twice"), "keep one of them")
+        }
+        Error::MultipleDocuments { .. } => {
+            ("a second YAML document begins here".to_owned(), "put each document into its own file")
+        }
         other => (
-            format!(
-                "not readable as YAML: {}",
-                UserMessageFormatter.format_message(other)
-            ),
+            format!("not readable as YAML: {}", UserMessageFormatter.format_message(other)),
             "correct the YAML; nothing else in this file has been checked",
         ),
     };
@@ -116,33 +111,21 @@ fn node(raw: Spanned<Raw>, source: &Source) -> Node {
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    (
-                        Key {
-                            spot: spot(key.defined),
-                            text: key.value,
-                        },
-                        node(value, source),
-                    )
+                    (Key { spot: spot(key.defined), text: key.value }, node(value, source))
                 })
                 .collect(),
         ),
     };
-    Node {
-        spot: spot(raw.defined),
-        value,
-    }
+    Node { spot: spot(raw.defined), value }
 }
 
 /// The text of a scalar that YAML takes for a number or a truth value.
 fn spelling(at: &Location, source: &Source) -> String {
     let span = at.span();
-    let bytes = span
-        .byte_offset()
-        .zip(span.byte_len())
-        .and_then(|(start, len)| {
-            let start = number(start);
-            source.text().get(start..start.saturating_add(number(len)))
-        });
+    let bytes = span.byte_offset().zip(span.byte_len()).and_then(|(start, len)| {
+        let start = number(start);
+        source.text().get(start..start.saturating_add(number(len)))
+    });
     bytes.unwrap_or_default().to_owned()
 }
 
@@ -226,9 +209,7 @@ mod tests {
 
     fn scalars(text: &str) -> Vec<String> {
         let node = parse(&Source::new("a.yaml", text)).unwrap();
-        let Value::List(items) = node.value else {
-            panic!("not a list")
-        };
+        let Value::List(items) = node.value else { panic!("not a list") };
         items
             .into_iter()
             .map(|item| match item.value {
@@ -254,30 +235,10 @@ mod tests {
     #[test]
     fn places_count_characters() {
         let node = parse(&Source::new("a.yaml", "# ü\n- é: x\n")).unwrap();
-        let Value::List(items) = &node.value else {
-            panic!("not a list")
-        };
-        let Value::Map(entries) = &items[0].value else {
-            panic!("not a map")
-        };
-        assert_eq!(
-            entries[0].0.spot,
-            Spot {
-                line: 2,
-                column: 3,
-                width: 1,
-                byte: 7
-            }
-        );
-        assert_eq!(
-            entries[0].1.spot,
-            Spot {
-                line: 2,
-                column: 6,
-                width: 1,
-                byte: 11
-            }
-        );
+        let Value::List(items) = &node.value else { panic!("not a list") };
+        let Value::Map(entries) = &items[0].value else { panic!("not a map") };
+        assert_eq!(entries[0].0.spot, Spot { line: 2, column: 3, width: 1, byte: 7 });
+        assert_eq!(entries[0].1.spot, Spot { line: 2, column: 6, width: 1, byte: 11 });
     }
 
     #[test]

@@ -82,10 +82,7 @@ impl Entry {
         let merge = file.merge.as_ref().and_then(|word| check.merge(word));
         let derive = file.derive.as_ref().and_then(|word| check.derive(word));
         let buckets = file.buckets.map(|lists| check.buckets(lists));
-        let only_with = file
-            .only_with
-            .as_ref()
-            .and_then(|text| check.only_with(text));
+        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
         let includes = file.includes.map(|family| {
             check.family(&family.text, family.spot);
             (family.text, family.spot)
@@ -115,10 +112,7 @@ impl Entry {
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, spot)| *spot)),
-            (
-                "only_with",
-                only_with.as_ref().map(|condition| condition.spot),
-            ),
+            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
             ("derive", file.derive.as_ref().map(|word| word.spot)),
         ]);
         Some(Entry {
@@ -150,10 +144,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.family(
-            &selector.family,
-            self.within(text, 0, selector.family.len()),
-        );
+        self.family(&selector.family, self.within(text, 0, selector.family.len()));
         if selector.items.len() > MAX_LABELS {
             self.fault(
                 text.spot,
@@ -172,12 +163,7 @@ impl Check<'_> {
                     "say under `buckets` which boundaries each generation has",
                 );
             }
-            if selector
-                .items
-                .iter()
-                .take(index)
-                .any(|before| before.label == item.label)
-            {
+            if selector.items.iter().take(index).any(|before| before.label == item.label) {
                 self.fault(
                     spot,
                     format!("`{}` is named twice", item.label),
@@ -194,12 +180,7 @@ impl Check<'_> {
             let Term::Variable(name) = &item.term else {
                 continue;
             };
-            if this
-                .items
-                .iter()
-                .take(index)
-                .any(|before| before.term == item.term)
-            {
+            if this.items.iter().take(index).any(|before| before.term == item.term) {
                 self.fault(
                     self.item(text, item),
                     format!("`${name}` is used twice in one selector"),
@@ -235,10 +216,7 @@ impl Check<'_> {
         if let Some(family) = selector.family.strip_suffix("_bucket") {
             self.fault(
                 self.within(text, 0, selector.family.len()),
-                format!(
-                    "`{}` are series of a histogram, not the histogram",
-                    selector.family
-                ),
+                format!("`{}` are series of a histogram, not the histogram", selector.family),
                 format!("name the family: `{family}`"),
             );
         }
@@ -265,27 +243,16 @@ impl Check<'_> {
                 } else {
                     format!("the boundary {text} stands behind {}", before.text)
                 };
-                self.fault(
-                    spot,
-                    message,
-                    "list boundaries in ascending order, each once",
-                );
+                self.fault(spot, message, "list boundaries in ascending order, each once");
                 continue;
             }
-            boundaries.push(Boundary {
-                bound,
-                text: text.into(),
-            });
+            boundaries.push(Boundary { bound, text: text.into() });
         }
         boundaries
     }
 
     fn merge(&mut self, word: &Text) -> Option<Merge> {
-        let words = [
-            ("max", Merge::Max),
-            ("min", Merge::Min),
-            ("sum", Merge::Sum),
-        ];
+        let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
         self.one_of(word, "a way to merge gauges", &words)
     }
 
@@ -311,11 +278,7 @@ impl Check<'_> {
         let condition = match parse_condition(&text.text) {
             Ok(condition) => condition,
             Err(error) => {
-                self.syntax(
-                    text,
-                    error,
-                    "a condition looks like `family by (label, label)`",
-                );
+                self.syntax(text, error, "a condition looks like `family by (label, label)`");
                 return None;
             }
         };
@@ -330,29 +293,11 @@ impl Check<'_> {
         }
         for (index, label) in condition.on.iter().enumerate() {
             self.label(label, text.spot);
-<<<<<<< HEAD
             if condition.on.iter().take(index).any(|before| before == label) {
                 self.fault(text.spot, format!("`{label}` is named twice"), "name each label once");
-=======
-            if condition
-                .on
-                .iter()
-                .take(index)
-                .any(|before| before == label)
-            {
-                self.fault(
-                    text.spot,
-                    format!("`{label}` is named twice"),
-                    "name each label once",
-                );
->>>>>>> mapping
             }
         }
-        Some(OnlyWith {
-            family: condition.family,
-            on: condition.on,
-            spot: text.spot,
-        })
+        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
     }
 
     fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
@@ -379,10 +324,7 @@ impl Check<'_> {
     /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
     /// in; of a scalar over several lines, it is the whole scalar.
     fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
-        let (before, behind) = text
-            .text
-            .split_at_checked(offset)
-            .unwrap_or((&text.text, ""));
+        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
         let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
         let mut written = self.source.from(text.spot).peekable();
         let quote = written.next_if(|c| matches!(c, '"' | '\''));
