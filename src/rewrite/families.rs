@@ -142,11 +142,9 @@ impl Families {
         {
             return (id, None);
         }
-        for (suffix, part) in [
-            (&b"_bucket"[..], Part::Bucket),
-            (b"_sum", Part::Sum),
-            (b"_count", Part::Count),
-        ] {
+        for (suffix, part) in
+            [(&b"_bucket"[..], Part::Bucket), (b"_sum", Part::Sum), (b"_count", Part::Count)]
+        {
             let Some(base) = name.strip_suffix(suffix) else {
                 continue;
             };

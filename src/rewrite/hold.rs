@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::Error;
-use super::labels::{hash_text, same_set};
+use super::labels::{LabelText, same_set};
 use super::ladder::{ABSENT, Boundaries, Conversion, add, is_absent};
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::Merge;
@@ -29,15 +29,12 @@ pub(super) enum Cells {
 
 impl Hold {
     pub(super) fn new(cells: Cells) -> Self {
-        Hold {
-            sets: LabelSets::default(),
-            cells,
-        }
+        Hold { sets: LabelSets::default(), cells }
     }
 
     /// The slot of a label set, a new one where it is new.
     #[inline]
-    pub(super) fn slot(&mut self, hasher: &LabelHasher, labels: &[u8]) -> Slot {
+    pub(super) fn slot(&mut self, hasher: &LabelHasher, labels: &LabelText) -> Slot {
         let slot = self.sets.slot(hasher, labels);
         match &mut self.cells {
             Cells::Values(values) => values.reach(slot),
@@ -46,8 +43,13 @@ impl Hold {
         slot
     }
 
-    pub(super) fn find(&self, hasher: &LabelHasher, labels: &[u8]) -> Option<Slot> {
-        self.sets.find(hash_text(hasher, labels), labels)
+    /// The slot of a label set that another hold has under this hash.
+    pub(super) fn find(&self, hash: u64, labels: &[u8]) -> Option<Slot> {
+        self.sets.find(hash, labels)
+    }
+
+    pub(super) fn hash(&self, slot: Slot) -> u64 {
+        self.sets.sets[slot].hash
     }
 
     pub(super) fn labels(&self, slot: Slot) -> &[u8] {
@@ -88,25 +90,22 @@ struct Set {
 
 impl LabelSets {
     fn text(&self, slot: Slot) -> &[u8] {
-        let start = slot
-            .checked_sub(1)
-            .map_or(0, |before| self.sets[before].end);
+        let start = slot.checked_sub(1).map_or(0, |before| self.sets[before].end);
         &self.text[start..self.sets[slot].end]
     }
 
     #[inline]
-    fn slot(&mut self, hasher: &LabelHasher, labels: &[u8]) -> Slot {
+    fn slot(&mut self, hasher: &LabelHasher, labels: &LabelText) -> Slot {
         // Sums come in neighbouring lines; `_count` and `_sum` lines in the order of the ladders.
         for guess in [self.last, self.last + 1] {
-            if guess < self.sets.len() && self.text(guess) == labels {
+            if guess < self.sets.len() && self.text(guess) == labels.bytes() {
                 self.last = guess;
                 return guess;
             }
         }
-        let hash = hash_text(hasher, labels);
-        self.last = self
-            .find(hash, labels)
-            .unwrap_or_else(|| self.insert(hash, labels));
+        let hash = labels.hash(hasher);
+        let labels = labels.bytes();
+        self.last = self.find(hash, labels).unwrap_or_else(|| self.insert(hash, labels));
         self.last
     }
 
@@ -121,17 +120,10 @@ impl LabelSets {
     fn insert(&mut self, hash: u64, labels: &[u8]) -> Slot {
         let slot = self.sets.len();
         self.text.extend_from_slice(labels);
-        self.sets.push(Set {
-            hash,
-            end: self.text.len(),
-        });
+        self.sets.push(Set { hash, end: self.text.len() });
         let sets = &self.sets;
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "limits.held_series is far below"
-        )]
-        self.index
-            .insert_unique(hash, slot as u32, |&slot| sets[slot as usize].hash);
+        #[allow(clippy::cast_possible_truncation, reason = "limits.held_series is far below")]
+        self.index.insert_unique(hash, slot as u32, |&slot| sets[slot as usize].hash);
         slot
     }
 }
@@ -167,12 +159,7 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(join: Join, has_parts: bool) -> Self {
-        Values {
-            join,
-            values: Vec::new(),
-            parts: Vec::new(),
-            has_parts,
-        }
+        Values { join, values: Vec::new(), parts: Vec::new(), has_parts }
     }
 
     fn reach(&mut self, slot: Slot) {
@@ -187,11 +174,7 @@ impl Values {
     #[inline]
     pub(super) fn join(&mut self, slot: Slot, value: f64) {
         let cell = &mut self.values[slot];
-        *cell = if is_absent(*cell) {
-            value
-        } else {
-            self.join.join(*cell, value)
-        };
+        *cell = if is_absent(*cell) { value } else { self.join.join(*cell, value) };
     }
 
     #[inline]
@@ -285,11 +268,7 @@ impl LadderRows {
     }
 
     pub(super) fn sum_or_count(&mut self, part: Part, slot: Slot, value: f64) {
-        let cells = if part == Part::Sum {
-            &mut self.sums
-        } else {
-            &mut self.counts
-        };
+        let cells = if part == Part::Sum { &mut self.sums } else { &mut self.counts };
         add(&mut cells[slot], value);
     }
 
@@ -297,9 +276,7 @@ impl LadderRows {
     pub(super) fn widen(&mut self) {
         let stride = self.stride * 2;
         let mut rows = vec![ABSENT; self.sums.len() * stride];
-        for (wide, narrow) in rows
-            .chunks_exact_mut(stride)
-            .zip(self.rows.chunks_exact(self.stride))
+        for (wide, narrow) in rows.chunks_exact_mut(stride).zip(self.rows.chunks_exact(self.stride))
         {
             wide[..self.stride].copy_from_slice(narrow);
         }
@@ -351,12 +328,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(max_series: usize, max_bytes: usize) -> Self {
-        Budget {
-            series: 0,
-            bytes: 0,
-            max_series,
-            max_bytes,
-        }
+        Budget { series: 0, bytes: 0, max_series, max_bytes }
     }
 
     /// Most bytes held so far, about.
@@ -373,16 +345,10 @@ impl Budget {
         self.series += 1;
         self.bytes += bytes;
         if self.series > self.max_series {
-            return Err(Error::TooManySeries {
-                line,
-                limit: self.max_series,
-            });
+            return Err(Error::TooManySeries { line, limit: self.max_series });
         }
         if self.bytes > self.max_bytes {
-            return Err(Error::TooMuchHeld {
-                line,
-                limit: self.max_bytes,
-            });
+            return Err(Error::TooMuchHeld { line, limit: self.max_bytes });
         }
         Ok(())
     }

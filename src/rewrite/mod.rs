@@ -101,9 +101,7 @@ impl Rewriter {
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         self.reader.report.bytes_in += chunk.len() as u64;
         if self.reader.report.bytes_in > self.limits.body_bytes {
-            return Err(Error::BodyTooLong {
-                limit: self.limits.body_bytes,
-            });
+            return Err(Error::BodyTooLong { limit: self.limits.body_bytes });
         }
         let reader = &mut self.reader;
         let mut read = |bytes: &[u8]| reader.read(bytes, false, out);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::families::{Families, FamilyId, HeaderFate};
 use super::hold::{Budget, Cells, Hold, Join, LadderRows, Part, Slot, Values};
-use super::labels::{Conflict, LE, LabelText, Labels, hash_label};
+use super::labels::{Conflict, LE, LabelText, Labels};
 use super::ladder::{MAX_BUCKETS, NoCell};
 use super::report::Report;
 use super::{Error, Malformed, Options};
@@ -155,10 +155,7 @@ impl Reader {
                 Scan::TooLong => return Err(self.too_long()),
                 Scan::TooManyLabels => {
                     let limit = self.options.limits.labels;
-                    return Err(Error::TooManyLabels {
-                        line: self.line + 1,
-                        limit,
-                    });
+                    return Err(Error::TooManyLabels { line: self.line + 1, limit });
                 }
             };
             if !keep || !self.insert.is_empty() {
@@ -173,10 +170,7 @@ impl Reader {
     }
 
     pub(super) fn too_long(&self) -> Error {
-        Error::LineTooLong {
-            line: self.line + 1,
-            limit: self.options.limits.line_bytes,
-        }
+        Error::LineTooLong { line: self.line + 1, limit: self.options.limits.line_bytes }
     }
 
     /// The body is complete: the last ladder is, too.
@@ -214,15 +208,11 @@ impl Reader {
 
     fn flawed(&mut self, flaw: crate::exposition::Flaw) -> Result<bool, Error> {
         self.release_eof();
-        self.report
-            .drop_line(flaw.reason(), self.options.malformed != Malformed::Pass);
+        self.report.drop_line(flaw.reason(), self.options.malformed != Malformed::Pass);
         match self.options.malformed {
             Malformed::Drop => Ok(false),
             Malformed::Pass => Ok(true),
-            Malformed::Fail => Err(Error::Malformed {
-                line: self.line,
-                flaw,
-            }),
+            Malformed::Fail => Err(Error::Malformed { line: self.line, flaw }),
         }
     }
 
@@ -252,9 +242,7 @@ impl Reader {
             self.enter(plan, line)?;
         }
         if self.now.plain {
-            self.families
-                .family_mut(self.now.family)
-                .pass(&mut self.insert);
+            self.families.family_mut(self.now.family).pass(&mut self.insert);
             self.report.passed += 1;
             return Ok(true);
         }
@@ -271,9 +259,7 @@ impl Reader {
             self.apply(plan, line, sample)?;
         }
         if self.now.keep {
-            self.families
-                .family_mut(self.now.family)
-                .pass(&mut self.insert);
+            self.families.family_mut(self.now.family).pass(&mut self.insert);
             if self.now.uses.is_empty() {
                 self.report.passed += 1;
             } else {
@@ -307,14 +293,8 @@ impl Reader {
     }
 
     fn first_of_its_series(&mut self, line: &[u8]) -> Result<bool, Error> {
-        let labels = Labels {
-            line,
-            spans: self.scanner.labels(),
-        };
-        let key = self
-            .hasher
-            .label(b"", &self.now.name)
-            .wrapping_add(labels.hash(&self.hasher, None));
+        let labels = Labels { line, spans: self.scanner.labels() };
+        let key = self.hasher.label(&self.now.name).wrapping_add(labels.hash(&self.hasher, None));
         let first = self.once.insert(key);
         if first {
             self.budget.spend(16, self.line)?;
@@ -328,17 +308,13 @@ impl Reader {
         let labels = Labels { line, spans };
         let bucket = self.now.part == Some(Part::Bucket);
         let ladder_last = bucket && spans.last().is_some_and(|span| span.name.of(line) == LE);
-        self.now.labels = if ladder_last {
-            spans.len() - 1
-        } else {
-            usize::MAX
-        };
+        self.now.labels = if ladder_last { spans.len() - 1 } else { usize::MAX };
         self.now.keep = true;
         self.now.uses.clear();
         let family_plan = &self.families.family(self.now.family).plan;
         if let Some(witness) = family_plan.witness {
             let id = witness.0 as usize;
-            let key = witness_key(&self.hasher, &plan.witnesses[id].on, labels.iter());
+            let key = labels.hash_of(&self.hasher, &plan.witnesses[id].on);
             if self.witnesses[id].insert(key) {
                 self.budget.spend(16, self.line)?;
             }
@@ -347,10 +323,7 @@ impl Reader {
         for index in 0..rules {
             let id = self.families.family(self.now.family).plan.rules[index];
             let rule = plan.rule(id);
-            let labels = Labels {
-                line,
-                spans: self.scanner.labels(),
-            };
+            let labels = Labels { line, spans: self.scanner.labels() };
             if !labels.satisfy(&rule.when) {
                 continue;
             }
@@ -362,10 +335,7 @@ impl Reader {
             }
         }
         if written && self.now.keep {
-            let labels = Labels {
-                line,
-                spans: self.scanner.labels(),
-            };
+            let labels = Labels { line, spans: self.scanner.labels() };
             let key = native_key(
                 &self.hasher,
                 &self.families.family(self.now.family).name,
@@ -389,10 +359,7 @@ impl Reader {
         let metric_type = self.families.family(self.now.family).metric_type;
         let source = id.0 as usize;
         if rule.stream {
-            let labels = Labels {
-                line,
-                spans: self.scanner.labels(),
-            };
+            let labels = Labels { line, spans: self.scanner.labels() };
             if self.labels.render(labels, &rule.labels, &[], false) == Err(Conflict) {
                 self.report.note("label_conflict");
                 return Ok(false);
@@ -462,14 +429,13 @@ impl Reader {
         };
         let held = &mut self.holds[hold];
         let before = held.len();
-        let slot = held.slot(&self.hasher, self.labels.bytes());
+        let slot = held.slot(&self.hasher, &self.labels);
         if held.len() > before {
             let row = match &held.cells {
                 Cells::Values(_) => 16,
                 Cells::Ladders(ladders) => ladders.row_bytes() + 16,
             };
-            self.budget
-                .spend(self.labels.bytes().len() + row + 24, self.line)?;
+            self.budget.spend(self.labels.bytes().len() + row + 24, self.line)?;
         }
         Ok((hold, slot))
     }
@@ -523,11 +489,7 @@ impl Reader {
             Some(Part::Bucket) => {
                 let le = match self.scanner.labels().get(self.now.labels) {
                     Some(span) => span.value.of(line),
-                    None => Labels {
-                        line,
-                        spans: self.scanner.labels(),
-                    }
-                    .value(LE),
+                    None => Labels { line, spans: self.scanner.labels() }.value(LE),
                 };
                 let cell = match ladders.boundaries.cell(le) {
                     Ok(cell) => cell,
@@ -536,10 +498,7 @@ impl Reader {
                         return Ok(());
                     }
                     Err(NoCell::TooMany) => {
-                        return Err(Error::TooManyBuckets {
-                            line: self.line,
-                            limit: MAX_BUCKETS,
-                        });
+                        return Err(Error::TooManyBuckets { line: self.line, limit: MAX_BUCKETS });
                     }
                 };
                 if let Some(bytes) = ladders.short_of(cell) {
@@ -581,17 +540,12 @@ impl Reader {
             self.insert.extend_from_slice(&line[name.end()..]);
             return;
         }
-        if self
-            .labels
-            .render(Labels { line, spans }, &rule.labels, &[], false)
-            .is_ok()
-        {
+        if self.labels.render(Labels { line, spans }, &rule.labels, &[], false).is_ok() {
             self.insert.push(b'{');
             self.insert.extend_from_slice(self.labels.bytes());
             self.insert.push(b'}');
         }
-        self.insert
-            .extend_from_slice(&line[self.scanner.labels_end()..]);
+        self.insert.extend_from_slice(&line[self.scanner.labels_end()..]);
     }
 }
 
@@ -624,20 +578,7 @@ fn known_boundaries(kind: &Kind) -> &[f64] {
     }
 }
 
-/// What a witness remembers of a label set: the values of the labels that are compared.
-pub(super) fn witness_key<'a>(
-    hasher: &LabelHasher,
-    on: &[Box<[u8]>],
-    labels: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-) -> u64 {
-    labels
-        .filter(|(name, _)| on.iter().any(|n| **n == **name))
-        .fold(0, |sum, (name, value)| {
-            sum.wrapping_add(hash_label(hasher, name, value))
-        })
-}
-
 /// What is remembered of a series that left as it came.
 pub(super) fn native_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
-    hasher.label(b"", family).wrapping_add(labels)
+    hasher.label(family).wrapping_add(labels)
 }

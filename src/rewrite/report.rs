@@ -60,10 +60,7 @@ struct Counts {
 
 impl Report {
     pub(super) fn new(plan: &Plan) -> Self {
-        Report {
-            counts: vec![Counts::default(); plan.rules.len()],
-            ..Report::default()
-        }
+        Report { counts: vec![Counts::default(); plan.rules.len()], ..Report::default() }
     }
 
     #[inline]
@@ -108,20 +105,13 @@ impl Report {
         let mut texts = texts.peekable();
         if texts.peek().is_some() {
             let name = family.escape_ascii().to_string();
-            self.estimated
-                .entry(name)
-                .or_default()
-                .extend(texts.map(str::to_owned));
+            self.estimated.entry(name).or_default().extend(texts.map(str::to_owned));
         }
     }
 
     /// Everything is written: lists what the rules did.
     pub(super) fn complete(&mut self, plan: &Plan) {
-        let used = plan
-            .rules
-            .iter()
-            .zip(&self.counts)
-            .filter(|(_, counts)| counts.read > 0);
+        let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
             from: rule.from.escape_ascii().to_string(),

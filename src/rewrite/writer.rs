@@ -6,9 +6,9 @@ use super::Progress;
 use super::families::FamilyId;
 use super::history::History;
 use super::hold::{Cells, LadderRows, Slot, Values};
-use super::labels::{hash_text, split};
-use super::ladder::{Conversion, is_absent};
-use super::reader::{Reader, native_key, witness_key};
+use super::labels::{hash_text, hash_text_of};
+use super::ladder::{Conversion, add, is_absent};
+use super::reader::{Reader, native_key};
 use super::report::Rewritten;
 use crate::exposition::{LabelHasher, MetricType, write_number};
 use crate::mapping::plan::{Kind, OutputId, Rule, RuleId};
@@ -98,21 +98,12 @@ impl Writer {
         while self.output < plan.outputs.len() {
             let index = self.output;
             self.output += 1;
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "ids are 32 bits by construction"
-            )]
+            #[allow(clippy::cast_possible_truncation, reason = "ids are 32 bits by construction")]
             let id = OutputId(index as u32);
             let sources = sources(reader, id);
             if !sources.is_empty() {
                 let family = reader.families.named(&plan.output(id).name, &plan);
-                return Some(Open {
-                    id,
-                    family,
-                    sources,
-                    source: 0,
-                    slot: 0,
-                });
+                return Some(Open { id, family, sources, source: 0, slot: 0 });
             }
         }
         None
@@ -155,11 +146,9 @@ impl Writer {
             return;
         }
         let output = plan.output(open.id);
-        let hash = hash_text(&reader.hasher, labels);
+        let hash = hold.hash(slot);
         if !reader.natives.is_empty()
-            && reader
-                .natives
-                .contains(&native_key(&reader.hasher, &output.name, hash))
+            && reader.natives.contains(&native_key(&reader.hasher, &output.name, hash))
         {
             reader.report.drop_sample("already_present");
             return;
@@ -169,18 +158,15 @@ impl Writer {
         let help = output.help.as_deref();
         let samples = match &hold.cells {
             Cells::Values(values) => {
-                let key = (u128::from(hash) << 64)
-                    | u128::from(hash_text(&self.second, labels) ^ u64::from(source.rule.0));
-                let Some(mut value) = self.value(values, slot, rule.remainder, key) else {
+                let Some(mut value) = self.value(reader, source, values, slot) else {
                     return;
                 };
                 for &other in &source.overlaps {
-                    value = self.join_value(reader, &open.sources[other], labels, values, value);
+                    let theirs = self.joined_value(reader, &open.sources[other], hash, labels);
+                    value = theirs.map_or(value, |theirs| values.join.join(value, theirs));
                 }
                 self.begin_line(&output.name, b"", labels, false);
-                reader
-                    .families
-                    .open_written(open.family, help, source_family, metric_type, out);
+                reader.families.open_written(open.family, help, source_family, metric_type, out);
                 self.line(b"", value, out);
                 1
             }
@@ -190,12 +176,12 @@ impl Writer {
                 };
                 let (mut sum, mut count) = ladders.convert(slot, conversion, &mut self.ladder);
                 for &other in &source.overlaps {
-                    self.join_ladder(reader, &open.sources[other], labels, &mut sum, &mut count);
+                    let other = &open.sources[other];
+                    let (their_sum, their_count) = self.join_ladder(reader, other, hash, labels);
+                    (sum, count) = (added(sum, their_sum), added(count, their_count));
                 }
                 let has_buckets = self.ladder.last().is_some_and(|v| !is_absent(*v));
-                reader
-                    .families
-                    .open_written(open.family, help, source_family, metric_type, out);
+                reader.families.open_written(open.family, help, source_family, metric_type, out);
                 let labels = reader.holds[source.hold].labels(slot);
                 let mut samples = 0;
                 if has_buckets {
@@ -219,73 +205,72 @@ impl Writer {
 
     /// What a slot says by itself. `None` where there is nothing to say: only parts of a total have
     /// come, or they leave nothing over.
-    fn value(&mut self, values: &Values, slot: Slot, remainder: bool, key: u128) -> Option<f64> {
+    fn value(
+        &mut self,
+        reader: &Reader,
+        source: &Source,
+        values: &Values,
+        slot: Slot,
+    ) -> Option<f64> {
         let total = values.value(slot)?;
-        if !remainder {
+        if !reader.plan.rule(source.rule).remainder {
             return Some(total);
         }
+        let hold = &reader.holds[source.hold];
+        let second = hash_text(&self.second, hold.labels(slot)) ^ u64::from(source.rule.0);
+        let key = (u128::from(hold.hash(slot)) << 64) | u128::from(second);
         let parts = values.parts(slot);
-        let left = self
-            .before
-            .remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
+        let left = self.before.remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
         // The source has no series for what never happened.
         (parts.is_none() || left != 0.0).then_some(left)
     }
 
-    /// Adds what another source holds of the same label set.
-    fn join_value(
+    /// What another source holds of the same label set; it is not written again.
+    fn joined_value(
         &mut self,
         reader: &Reader,
         other: &Source,
+        hash: u64,
         labels: &[u8],
-        values: &Values,
-        value: f64,
-    ) -> f64 {
-        let hold = &reader.holds[other.hold];
-        if let Cells::Values(others) = &hold.cells
-            && let Some(slot) = hold.find(&reader.hasher, labels)
-            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
-        {
-            let remainder = reader.plan.rule(other.rule).remainder;
-            let key = (u128::from(hash_text(&reader.hasher, labels)) << 64)
-                | u128::from(hash_text(&self.second, labels) ^ u64::from(other.rule.0));
-            let theirs = self.value(others, slot, remainder, key);
-            self.joined.insert((other.hold, slot));
-            return theirs.map_or(value, |theirs| values.join.join(value, theirs));
-        }
-        value
+    ) -> Option<f64> {
+        let Cells::Values(values) = &reader.holds[other.hold].cells else {
+            return None;
+        };
+        let slot = self.join(reader, other, hash, labels)?;
+        self.value(reader, other, values, slot)
     }
 
+    /// Adds the ladder that another source holds of the same label set to the one at hand, and
+    /// returns its sum and count; it is not written again.
     fn join_ladder(
         &mut self,
         reader: &Reader,
         other: &Source,
+        hash: u64,
         labels: &[u8],
-        sum: &mut Option<f64>,
-        count: &mut Option<f64>,
-    ) {
-        let hold = &reader.holds[other.hold];
-        if let (Cells::Ladders(ladders), Some(conversion)) = (&hold.cells, &other.conversion)
-            && let Some(slot) = hold.find(&reader.hasher, labels)
-            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
-        {
-            let (their_sum, their_count) =
-                ladders.convert(slot, conversion, &mut self.other_ladder);
-            for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
-                match (is_absent(*ours), is_absent(theirs)) {
-                    (true, _) => *ours = theirs,
-                    (false, false) => *ours += theirs,
-                    (false, true) => {}
-                }
+    ) -> (Option<f64>, Option<f64>) {
+        let (Cells::Ladders(ladders), Some(conversion)) =
+            (&reader.holds[other.hold].cells, &other.conversion)
+        else {
+            return (None, None);
+        };
+        let Some(slot) = self.join(reader, other, hash, labels) else {
+            return (None, None);
+        };
+        let sum_and_count = ladders.convert(slot, conversion, &mut self.other_ladder);
+        for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
+            if !is_absent(theirs) {
+                add(ours, theirs);
             }
-            for (ours, theirs) in [(sum, their_sum), (count, their_count)] {
-                *ours = match (*ours, theirs) {
-                    (Some(a), Some(b)) => Some(a + b),
-                    (a, b) => a.or(b),
-                };
-            }
-            self.joined.insert((other.hold, slot));
         }
+        sum_and_count
+    }
+
+    fn join(&mut self, reader: &Reader, other: &Source, hash: u64, labels: &[u8]) -> Option<Slot> {
+        let slot = reader.holds[other.hold].find(hash, labels)?;
+        let rule = reader.plan.rule(other.rule);
+        let same = divert_of(reader, rule, labels) == other.divert;
+        (same && self.joined.insert((other.hold, slot))).then_some(slot)
     }
 
     /// Writes the ladder at hand; returns the number of lines.
@@ -298,9 +283,7 @@ impl Writer {
     ) -> u64 {
         self.begin_line(name, b"_bucket", labels, true);
         let mut lines = 0;
-        let texts = conversion
-            .boundaries()
-            .map(|boundary| boundary.text.as_bytes());
+        let texts = conversion.boundaries().map(|boundary| boundary.text.as_bytes());
         for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder) {
             if !is_absent(value) {
                 self.line(text, value, out);
@@ -322,11 +305,7 @@ impl Writer {
         self.prefix.push(b'{');
         self.prefix.extend_from_slice(labels);
         if le {
-            self.prefix.extend_from_slice(if labels.is_empty() {
-                b"le=\""
-            } else {
-                b",le=\""
-            });
+            self.prefix.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
         } else {
             self.prefix.extend_from_slice(b"} ");
         }
@@ -341,6 +320,13 @@ impl Writer {
         }
         write_number(value, out);
         out.push(b'\n');
+    }
+}
+
+fn added(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
     }
 }
 
@@ -388,11 +374,8 @@ fn convert(reader: &Reader, sources: &mut [Source]) {
         Cells::Values(_) => None,
     };
     let shared = sources.iter().any(|source| !source.overlaps.is_empty());
-    let all: Vec<&LadderRows> = if shared {
-        sources.iter().filter_map(ladders).collect()
-    } else {
-        Vec::new()
-    };
+    let all: Vec<&LadderRows> =
+        if shared { sources.iter().filter_map(ladders).collect() } else { Vec::new() };
     for source in sources {
         let Some(rows) = ladders(source) else {
             continue;
@@ -410,10 +393,7 @@ fn convert(reader: &Reader, sources: &mut [Source]) {
 /// different texts.
 fn may_meet(a: &Rule, b: &Rule) -> bool {
     !a.labels.append.iter().any(|(name, value)| {
-        b.labels
-            .append
-            .iter()
-            .any(|(other, text)| other == name && text != value)
+        b.labels.append.iter().any(|(other, text)| other == name && text != value)
     })
 }
 
@@ -422,15 +402,12 @@ fn divert_of(reader: &Reader, rule: &Rule, labels: &[u8]) -> Option<usize> {
     rule.diverts.iter().position(|divert| {
         let id = divert.witness.0 as usize;
         let on = &reader.plan.witnesses[id].on;
-        reader.witnesses[id].contains(&witness_key(&reader.hasher, on, split(labels)))
+        reader.witnesses[id].contains(&hash_text_of(&reader.hasher, labels, on))
     })
 }
 
 fn metric_type(reader: &Reader, id: RuleId, rule: &Rule) -> Option<MetricType> {
-    let declared = reader
-        .families
-        .family(reader.source_of[id.0 as usize])
-        .metric_type;
+    let declared = reader.families.family(reader.source_of[id.0 as usize]).metric_type;
     match &rule.kind {
         Kind::Histogram(_) => Some(MetricType::Histogram),
         Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
