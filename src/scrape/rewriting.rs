@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::Failure;
 use super::source::Source;
-use super::target::{Target, Turn};
+use super::target::{Seen, Target};
 use crate::rewrite::{Progress, Rewriter};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
@@ -45,7 +45,7 @@ pub(super) struct Rewriting {
 #[derive(Debug)]
 struct Running {
     rewriter: Rewriter,
-    turn: Turn,
+    seen: Seen,
     scrape: ScrapeInFlight,
     wrote_any: bool,
 }
@@ -58,13 +58,13 @@ impl Rewriting {
         timeout: Duration,
         deadline: Instant,
     ) -> Rewriting {
-        let (rewriter, turn) = target.rewriter();
+        let (rewriter, seen) = target.rewriter();
         Rewriting {
             target,
             source,
             running: Some(Running {
                 rewriter,
-                turn,
+                seen,
                 scrape,
                 wrote_any: false,
             }),
@@ -167,13 +167,13 @@ impl Rewriting {
         let last = self.take_piece();
         if let Some(Running {
             rewriter,
-            turn,
+            seen,
             scrape,
             ..
         }) = self.running.take()
         {
             scrape.end(Outcome::Success, rewriter.report());
-            self.target.complete(rewriter, turn);
+            self.target.complete(rewriter, seen);
         }
         Poll::Ready((!last.is_empty()).then_some(Ok(last)))
     }
