@@ -94,7 +94,7 @@ impl Upstream {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| exchange_failure(&error))?;
-        let connection = Connection { requests, driver: Driver::Runs(driver) };
+        let connection = Connection { requests, driver: Driver::Runs(Box::new(driver)) };
         self.exchange(connection, timeout).await.map_err(|error| exchange_failure(&error))
     }
 
@@ -172,7 +172,7 @@ struct Connection {
 
 #[derive(Debug)]
 enum Driver {
-    Runs(http1::Connection<Io, NoBody>),
+    Runs(Box<http1::Connection<Io, NoBody>>),
     /// The target has closed the connection, or one of the two broke off; then with the reason.
     Ended(Option<hyper::Error>),
 }
@@ -181,7 +181,7 @@ impl Driver {
     /// Moves what bytes can be moved. What fails here reaches the answer or its body, too.
     fn drive(&mut self, cx: &mut Context<'_>) {
         if let Driver::Runs(connection) = self
-            && let Poll::Ready(ended) = Pin::new(connection).poll(cx)
+            && let Poll::Ready(ended) = Pin::new(&mut **connection).poll(cx)
         {
             *self = Driver::Ended(ended.err());
         }

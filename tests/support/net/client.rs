@@ -107,14 +107,14 @@ impl Client {
         (reply.body, reply.end) = match length {
             Some(length) => self.exactly(length).await,
             None if chunked => self.chunks().await,
-            None => self.to_the_end().await,
+            None => self.rest().await,
         };
         reply
     }
 
     /// Whether a chunked answer whose beginning was read breaks off: no last chunk, or a reset connection.
     pub(crate) async fn ends_cut(&mut self) -> bool {
-        let (rest, end) = self.to_the_end().await;
+        let (rest, end) = self.rest().await;
         end == End::Cut || (self.chunked && !rest.ends_with(b"0\r\n\r\n"))
     }
 
@@ -136,7 +136,7 @@ impl Client {
         (self.read.drain(..length).collect(), End::Whole)
     }
 
-    async fn to_the_end(&mut self) -> (Vec<u8>, End) {
+    async fn rest(&mut self) -> (Vec<u8>, End) {
         loop {
             match self.fill().await {
                 Ok(0) => return (std::mem::take(&mut self.read), End::Whole),

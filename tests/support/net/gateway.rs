@@ -49,7 +49,7 @@ impl Gateway {
     }
 
     /// One of its own metrics: the value of the line that begins so.
-    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, series: &str) -> Option<u64> {
         let metrics = get(self.admin, "/metrics").await;
         let mut lines = metrics.text().lines();
         let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
@@ -57,9 +57,9 @@ impl Gateway {
     }
 
     /// How many scrapes of the target `kong` ended in this way.
-    pub(crate) async fn scrapes(&self, outcome: &str) -> f64 {
+    pub(crate) async fn scrapes(&self, outcome: &str) -> u64 {
         let series = format!("crossfade_scrapes_total{{outcome=\"{outcome}\",target=\"kong\"}}");
-        self.metric(&series).await.unwrap_or(0.0)
+        self.metric(&series).await.unwrap_or(0)
     }
 }
 
