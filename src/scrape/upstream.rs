@@ -13,6 +13,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ use super::timeout::{TIMEOUT_HEADER, header_value};
 /// How much is read from a socket at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Connections kept for the next scrape. One per Prometheus replica is the most that is of use.
+/// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
 const MAX_IDLE: usize = 2;
 
 type Io = TokioIo<TcpStream>;
@@ -82,8 +83,7 @@ impl Upstream {
         timeout: Duration,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
-        let idle = self.idle().pop();
-        if let Some(connection) = idle
+        if let Some(connection) = self.idle_here()
             && let Ok(answer) = self.exchange(connection, timeout).await
         {
             return Ok(answer);
@@ -94,7 +94,8 @@ impl Upstream {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| exchange_failure(&error))?;
-        let connection = Connection { requests, driver: Driver::Runs(Box::new(driver)) };
+        let driver = Driver::Runs(Box::new(driver));
+        let connection = Connection { requests, driver, thread: thread::current().id() };
         self.exchange(connection, timeout).await.map_err(|error| exchange_failure(&error))
     }
 
@@ -155,9 +156,19 @@ impl Upstream {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection that was kept on this thread. One of another thread's would work as well, but its events would go
+    /// to that thread's event loop first.
+    fn idle_here(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        let here = thread::current().id();
+        let found = idle.iter().rposition(|connection| connection.thread == here)?;
+        Some(idle.swap_remove(found))
+    }
+
     fn keep(&self, connection: Connection) {
         let mut idle = self.idle();
-        if idle.len() < MAX_IDLE {
+        let here = idle.iter().filter(|kept| kept.thread == connection.thread).count();
+        if here < MAX_IDLE {
             idle.push(connection);
         }
     }
@@ -168,6 +179,8 @@ impl Upstream {
 struct Connection {
     requests: http1::SendRequest<NoBody>,
     driver: Driver,
+    /// On which it was opened.
+    thread: ThreadId,
 }
 
 #[derive(Debug)]
@@ -190,7 +203,7 @@ impl Driver {
 
 impl Connection {
     async fn exchange(&mut self, request: Request<NoBody>) -> hyper::Result<Response<Incoming>> {
-        let Connection { requests, driver } = self;
+        let Connection { requests, driver, .. } = self;
         // A connection that was kept may have been closed since: let the driver see it.
         poll_fn(|cx| {
             driver.drive(cx);
