@@ -4,14 +4,6 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
-/// Whether a value, as it stands between its quotes, would be written differently by us.
-///
-/// True for a raw newline and for any backslash: the escape may be one that strict parsers refuse.
-#[must_use]
-pub fn needs_escape(raw: &[u8]) -> bool {
-    memchr::memchr2(b'\\', b'\n', raw).is_some()
-}
-
 /// Appends a value that was read from between quotes, escaped so that every parser agrees on it.
 ///
 /// `\\`, `\"` and `\n` stay. A raw newline becomes `\n`. Any other backslash stands for itself in
