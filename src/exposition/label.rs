@@ -18,15 +18,12 @@ pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
             continue;
         }
         out.push(b'\\');
-        match rest.get(at + 1) {
-            Some(&escaped @ (b'\\' | b'"' | b'n')) => {
-                out.push(escaped);
-                rest = &rest[at + 2..];
-            }
-            _ => {
-                out.push(b'\\');
-                rest = &rest[at + 1..];
-            }
+        if let Some(&escaped @ (b'\\' | b'"' | b'n')) = rest.get(at + 1) {
+            out.push(escaped);
+            rest = &rest[at + 2..];
+        } else {
+            out.push(b'\\');
+            rest = &rest[at + 1..];
         }
     }
     out.extend_from_slice(rest);

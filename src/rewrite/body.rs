@@ -332,20 +332,20 @@ impl Body {
     /// The hold of a rule, and the slot in it of the label set that was rendered last.
     fn hold(&mut self, id: RuleId, rule: &Rule, shape: Shape) -> Result<(usize, Slot), Over> {
         let holds = &mut self.holds;
-        let hold = *self.hold_of[id.0 as usize].get_or_insert_with(|| {
+        let index = *self.hold_of[id.0 as usize].get_or_insert_with(|| {
             holds.push(Hold::new(match shape {
                 Shape::Value(join) => Cells::Values(Values::new(join, rule.remainder)),
                 Shape::Ladder => Cells::Ladders(LadderRows::new(known_boundaries(&rule.kind))),
             }));
             holds.len() - 1
         });
-        let held = &mut holds[hold];
-        let before = held.len();
-        let slot = held.slot(&self.text);
-        if held.len() > before {
-            self.budget.spend(self.text.bytes().len() + held.set_bytes())?;
+        let sets = &mut holds[index];
+        let before = sets.len();
+        let slot = sets.slot(&self.text);
+        if sets.len() > before {
+            self.budget.spend(self.text.bytes().len() + sets.set_bytes())?;
         }
-        Ok((hold, slot))
+        Ok((index, slot))
     }
 
     /// Carries out what was decided, on one sample.

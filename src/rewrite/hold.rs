@@ -147,7 +147,7 @@ impl Join {
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) join: Join,
-    values: Vec<f64>,
+    totals: Vec<f64>,
     /// For a total that leaves as what its parts leave over: the sum of those parts.
     parts: Vec<f64>,
     has_parts: bool,
@@ -155,12 +155,12 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(join: Join, has_parts: bool) -> Self {
-        Values { join, values: Vec::new(), parts: Vec::new(), has_parts }
+        Values { join, totals: Vec::new(), parts: Vec::new(), has_parts }
     }
 
     fn reach(&mut self, slot: Slot) {
-        if slot == self.values.len() {
-            self.values.push(ABSENT);
+        if slot == self.totals.len() {
+            self.totals.push(ABSENT);
             if self.has_parts {
                 self.parts.push(ABSENT);
             }
@@ -169,7 +169,7 @@ impl Values {
 
     #[inline]
     pub(super) fn join(&mut self, slot: Slot, value: f64) {
-        let cell = &mut self.values[slot];
+        let cell = &mut self.totals[slot];
         *cell = if is_absent(*cell) { value } else { self.join.join(*cell, value) };
     }
 
@@ -182,7 +182,7 @@ impl Values {
 
     /// `None` where only parts of the total have come.
     pub(super) fn value(&self, slot: Slot) -> Option<f64> {
-        Some(self.values[slot]).filter(|v| !is_absent(*v))
+        Some(self.totals[slot]).filter(|v| !is_absent(*v))
     }
 
     pub(super) fn parts(&self, slot: Slot) -> Option<f64> {
