@@ -88,14 +88,7 @@ impl App {
     ///
     /// Cancelling cuts everything at once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let App {
-            data,
-            admin,
-            gateway,
-            targets,
-            status,
-            shutdown_timeout,
-        } = self;
+        let App { data, admin, gateway, targets, status, shutdown_timeout } = self;
         let (data_address, admin_address) = (data.address(), admin.address());
         tracing::info!(data = %data_address, admin = %admin_address, targets, "Crossfade is ready.");
 
@@ -123,10 +116,7 @@ impl App {
             tracing::info!("Stopping. Scrapes in flight are finished.");
             status.set_ready(false);
             drop(stop);
-            if tokio::time::timeout(shutdown_timeout, serving)
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(shutdown_timeout, serving).await.is_err() {
                 tracing::warn!("Scrapes were still in flight and are cut off.");
             }
         };
@@ -144,9 +134,7 @@ fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, m
     let packs = packs::load(&settings.packs)?;
     let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
     for target in &settings.targets {
-        let alike = targets
-            .iter()
-            .find(|other| other.settings().mapping == target.mapping);
+        let alike = targets.iter().find(|other| other.settings().mapping == target.mapping);
         let plan = match alike {
             Some(other) => Arc::clone(other.plan()),
             None => Arc::new(mapping::compile(&packs, &target.mapping)?),
@@ -159,24 +147,12 @@ fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, m
 
 fn described(settings: &Settings) -> String {
     let described = |target: &scrape::TargetSettings| {
-        format!(
-            "{} {} emit={}",
-            target.name, target.url, target.mapping.emit
-        )
+        format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
     };
-    settings
-        .targets
-        .iter()
-        .map(described)
-        .collect::<Vec<_>>()
-        .join(", ")
+    settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
 async fn listener(settings: listen::Settings, setting: &'static str) -> Result<Listener, Error> {
     let address = settings.address;
-    Listener::bind(settings).await.map_err(|error| Error::Bind {
-        address,
-        setting,
-        error,
-    })
+    Listener::bind(settings).await.map_err(|error| Error::Bind { address, setting, error })
 }

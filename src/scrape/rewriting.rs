@@ -62,12 +62,7 @@ impl Rewriting {
         Rewriting {
             target,
             source,
-            running: Some(Running {
-                rewriter,
-                seen,
-                scrape,
-                wrote_any: false,
-            }),
+            running: Some(Running { rewriter, seen, scrape, wrote_any: false }),
             reading: true,
             out: Vec::new(),
             first: None,
@@ -85,10 +80,7 @@ impl Rewriting {
 
     /// Enough was seen: the connection closes when this is dropped, and nobody is to blame.
     pub(super) fn stop(mut self) {
-        if let Some(Running {
-            rewriter, scrape, ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, scrape, .. }) = self.running.take() {
             scrape.end(Outcome::Success, rewriter.report());
         }
     }
@@ -165,13 +157,7 @@ impl Rewriting {
             return self.fail(Failure::NothingLeft);
         }
         let last = self.take_piece();
-        if let Some(Running {
-            rewriter,
-            seen,
-            scrape,
-            ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, seen, scrape, .. }) = self.running.take() {
             scrape.end(Outcome::Success, rewriter.report());
             self.target.complete(rewriter, seen);
         }
@@ -179,13 +165,7 @@ impl Rewriting {
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
-        if let Some(Running {
-            rewriter,
-            scrape,
-            wrote_any,
-            ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, scrape, wrote_any, .. }) = self.running.take() {
             scrape.end(Outcome::Failed(failure.reason()), rewriter.report());
             let target = &self.target.settings().name;
             if wrote_any {

@@ -44,14 +44,7 @@ impl Target {
         metrics: TargetMetrics,
     ) -> Target {
         let upstream = Arc::new(Upstream::new(&settings.url));
-        Target {
-            settings,
-            plan,
-            options,
-            metrics,
-            upstream,
-            past: Mutex::default(),
-        }
+        Target { settings, plan, options, metrics, upstream, past: Mutex::default() }
     }
 
     /// Where it is and what it emits.
@@ -85,21 +78,14 @@ impl Target {
             let past = self.past();
             (past.history.clone(), past.completed)
         };
-        (
-            Rewriter::new(Arc::clone(&self.plan), self.options, history),
-            seen,
-        )
+        (Rewriter::new(Arc::clone(&self.plan), self.options, history), seen)
     }
 
     /// A scrape is complete: the next one begins where it ended. Of scrapes that overlapped, each leaves its share.
     pub(super) fn complete(&self, rewriter: Rewriter, seen: Seen) {
         let history = rewriter.into_history();
         let mut past = self.past();
-        past.history = if past.completed == seen {
-            history
-        } else {
-            history.join(&past.history)
-        };
+        past.history = if past.completed == seen { history } else { history.join(&past.history) };
         past.completed += 1;
     }
 
