@@ -1,5 +1,6 @@
 //! Crossfade: a metrics gateway that keeps dashboards continuous across a rename.
 
+pub mod demo;
 pub mod exposition;
 pub mod mapping;
 pub mod rewrite;

@@ -37,7 +37,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { line_bytes: 1 << 20, held_series: 1_000_000, labels: 64, body_bytes: 1 << 30 }
+        Limits {
+            line_bytes: 1 << 20,
+            held_series: 1_000_000,
+            labels: 64,
+            body_bytes: 1 << 30,
+        }
     }
 }
 
@@ -85,7 +90,10 @@ impl Rewriter {
     #[must_use]
     pub fn new(plan: Arc<Plan>, options: Options, history: History) -> Self {
         let _ = (plan, options);
-        Rewriter { report: Report::default(), history }
+        Rewriter {
+            report: Report::default(),
+            history,
+        }
     }
 
     /// Takes the next chunk, cut anywhere, and appends to `out` what can leave already.
