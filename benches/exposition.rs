@@ -35,10 +35,8 @@ fn count_samples(body: &[u8]) -> usize {
 }
 
 fn read(criterion: &mut Criterion) {
-    let mut inputs = vec![bodies::medium_old(), bodies::medium_new()];
-    inputs.extend(bodies::big_old());
-    inputs.extend(bodies::big_new());
-    for input in inputs {
+    for input in bodies::OLD.into_iter().chain(bodies::NEW) {
+        let input = input();
         let Input { bytes, .. } = &input;
         assert_eq!(scan(bytes), count_samples(bytes), "{}", input.name);
         let mut group = support::group(criterion, "exposition", &input);

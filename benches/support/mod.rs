@@ -4,6 +4,9 @@
 
 pub(crate) mod bodies;
 pub(crate) mod body;
+pub(crate) mod renames;
+
+use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};

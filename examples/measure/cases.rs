@@ -167,6 +167,14 @@ impl Stage<'_> {
             let filter = format!("sub_filter_types text/plain; sub_filter_once off; {renames}");
             cases.push(self.nginx("nginx sub_filter, 12 renames", &filter)?);
         }
+        if self.shape == Shape::Old {
+            let pack = self.folder.join("renames.yaml");
+            let entries = RENAMES.map(|(old, new)| format!("  - {{ old: {old}, new: {new} }}\n"));
+            // By its name it takes the place of the shipped pack.
+            fs::write(&pack, format!("name: kong\nprometheus:\n{}", entries.concat()))?;
+            let settings = format!("emit: new\npacks: ['{}']", pack.display());
+            cases.push(self.crossfade("12 renames", &settings)?);
+        }
         for (name, emit) in self.shape.emits() {
             cases.push(self.crossfade(name, &format!("emit: {emit}"))?);
         }
