@@ -3,4 +3,5 @@
 pub mod demo;
 pub mod exposition;
 pub mod mapping;
+pub mod packs;
 pub mod rewrite;

@@ -171,7 +171,10 @@ impl Stage<'_> {
             let pack = self.folder.join("renames.yaml");
             let entries = RENAMES.map(|(old, new)| format!("  - {{ old: {old}, new: {new} }}\n"));
             // By its name it takes the place of the shipped pack.
-            fs::write(&pack, format!("name: kong\nprometheus:\n{}", entries.concat()))?;
+            fs::write(
+                &pack,
+                format!("name: kong\nprometheus:\n{}", entries.concat()),
+            )?;
             let settings = format!("emit: new\npacks: ['{}']", pack.display());
             cases.push(self.crossfade("12 renames", &settings)?);
         }
