@@ -62,14 +62,14 @@ pub(super) fn labels(
         }
     }
     for item in &write.items {
-        let value = match &item.term {
+        let added = |text: &String| (bytes(&item.label), bytes(text));
+        match &item.term {
             Term::Fixed(text) if read.item(&item.label).is_none_or(|its| its.term != item.term) => {
-                Some(text)
+                edits.append.push(added(text));
             }
-            Term::Bare => fill.get(&item.label),
-            Term::Fixed(_) | Term::Variable(_) => None,
-        };
-        edits.append.extend(value.map(|value| (bytes(&item.label), bytes(value))));
+            Term::Bare => edits.fill.extend(fill.get(&item.label).map(added)),
+            Term::Fixed(_) | Term::Variable(_) => {}
+        }
     }
     edits
 }
