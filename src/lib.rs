@@ -1,7 +1,17 @@
 //! Crossfade: a metrics gateway that keeps dashboards continuous across a rename.
 
-pub mod demo;
 pub mod exposition;
 pub mod mapping;
 pub mod packs;
 pub mod rewrite;
+
+pub mod telemetry;
+
+pub mod listen;
+pub mod scrape;
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;

@@ -19,7 +19,7 @@ use super::fault::Faults;
 use super::plan::{BucketPolicy, Emit, Plan};
 
 /// What is not said by packs: the operator's choice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The generation(s) that leave.
     pub emit: Emit,
