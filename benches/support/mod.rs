@@ -28,6 +28,9 @@ pub(crate) fn group<'a>(
         30
     });
     group
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(4));
+    group
 }
 
 /// The two floors. Nothing that hands a body on can be cheaper than copying it, and nothing that

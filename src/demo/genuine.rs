@@ -71,7 +71,7 @@ fn node() -> Node {
 
 fn replayed() -> (Tally, Tally) {
     let mut http = Tally::default();
-    for (consumer, code, source, kong_ms, upstream_ms, request_ms, (ingress, egress)) in REQUESTS {
+    for (consumer, code, source, kong_ms, upstream_ms, total_ms, (ingress, egress)) in REQUESTS {
         http.request(&Request {
             place: Place {
                 service: "svc1",
@@ -82,12 +82,12 @@ fn replayed() -> (Tally, Tally) {
             source,
             kong_ms,
             upstream_ms,
-            request_ms,
+            total_ms,
             bytes: Bytes { ingress, egress },
         });
     }
     let mut stream = Tally::default();
-    for (kong_ms, session_ms, (ingress, egress)) in SESSIONS {
+    for (kong_ms, total_ms, (ingress, egress)) in SESSIONS {
         stream.session(&Session {
             place: Place {
                 service: "tcp1",
@@ -96,7 +96,7 @@ fn replayed() -> (Tally, Tally) {
             code: 200,
             source: Service,
             kong_ms,
-            session_ms,
+            total_ms,
             bytes: Bytes { ingress, egress },
         });
     }

@@ -21,7 +21,7 @@ pub(super) struct Request {
     /// Milliseconds until the service answered; none if it was never asked or never did.
     pub(super) upstream_ms: Option<u32>,
     /// Milliseconds in all.
-    pub(super) request_ms: u32,
+    pub(super) total_ms: u32,
     /// Bytes received and sent.
     pub(super) bytes: Bytes,
 }
@@ -38,7 +38,7 @@ pub(super) struct Session {
     /// Milliseconds spent in Kong.
     pub(super) kong_ms: u32,
     /// Milliseconds in all.
-    pub(super) session_ms: u32,
+    pub(super) total_ms: u32,
     /// Bytes received and sent.
     pub(super) bytes: Bytes,
 }
@@ -129,7 +129,7 @@ impl Tally {
         self.total
             .entry(place)
             .or_default()
-            .observe(request.request_ms);
+            .observe(request.total_ms);
         if let Some(ms) = request.upstream_ms {
             self.upstream.entry(place).or_default().observe(ms);
         }
@@ -157,7 +157,7 @@ impl Tally {
         self.total
             .entry(place)
             .or_default()
-            .observe(session.session_ms);
+            .observe(session.total_ms);
     }
 
     fn outcome(&mut self, outcome: Outcome, bytes: Bytes) {
