@@ -63,14 +63,14 @@ impl Shape {
     pub(crate) fn emits(self) -> [(&'static str, &'static str); 3] {
         match self {
             Shape::Old => [
-                ("pass-through", "old"),
-                ("full pack, old to new", "new"),
-                ("both", "both"),
+                ("crossfade, pass-through", "old"),
+                ("crossfade, old to new", "new"),
+                ("crossfade, both", "both"),
             ],
             Shape::New => [
-                ("pass-through", "new"),
-                ("full pack, new to old", "old"),
-                ("both", "both"),
+                ("crossfade, pass-through", "new"),
+                ("crossfade, new to old", "old"),
+                ("crossfade, both", "both"),
             ],
         }
     }
@@ -176,7 +176,7 @@ impl Stage<'_> {
                 format!("name: kong\nprometheus:\n{}", entries.concat()),
             )?;
             let settings = format!("emit: new\npacks: ['{}']", pack.display());
-            cases.push(self.crossfade("12 renames", &settings)?);
+            cases.push(self.crossfade("crossfade, 12 renames", &settings)?);
         }
         for (name, emit) in self.shape.emits() {
             cases.push(self.crossfade(name, &format!("emit: {emit}"))?);

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cases::{Origin, Shape, Stage};
-use table::{Row, Spread};
+use table::{Spread, Table, megabytes};
 
 /// What is measured, from the command line.
 struct Plan {
@@ -80,8 +80,8 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, Box<dyn Error>> 
 }
 
 /// CPU and memory of whatever stands between the client and the origin.
-fn scrape_path(plan: &Plan, folder: &Path, megabytes: usize) -> Result<(), Box<dyn Error>> {
-    let origin = Origin::start(folder, megabytes * 1_000_000)?;
+fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Error>> {
+    let origin = Origin::start(folder, size * 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {
         let bytes = origin.bytes(shape);
         let cases = Stage {
@@ -91,8 +91,7 @@ fn scrape_path(plan: &Plan, folder: &Path, megabytes: usize) -> Result<(), Box<d
             crossfade: &plan.crossfade,
         }
         .cases()?;
-        // Enough scrapes per round that a clock tick of 10 ms does not matter.
-        let scrapes = (600_000_000 / bytes).max(2);
+        let scrapes = runs(bytes);
         let idle = cases
             .iter()
             .map(|case| case.process.resident_kb())
@@ -109,36 +108,41 @@ fn scrape_path(plan: &Plan, folder: &Path, megabytes: usize) -> Result<(), Box<d
             }
         }
         let floor = Spread::of(&cpu[0]).median;
-        table::title(&format!("Scrape path, {} MB, {shape}", bytes / 1_000_000));
-        table::header(&[
-            "case",
-            "CPU s/GB",
-            "range",
-            "× nginx plain",
-            "peak MB",
-            "above idle MB",
-        ]);
+        let table = Table::new(
+            &format!("Scrape path, {} MB, {shape}", bytes / 1_000_000),
+            [
+                "case",
+                "CPU s/GB",
+                "range",
+                "× nginx plain",
+                "peak MB",
+                "above idle",
+            ],
+        );
         for ((case, cpu), idle) in cases.iter().zip(&cpu).zip(idle) {
             let peak = case.process.peak_kb()?;
-            table::row(&Row {
-                name: case.name,
-                spread: Spread::of(cpu),
-                floor,
-                peak_kb: Some((peak, peak.saturating_sub(idle))),
-            });
+            let [median, range, ratio] = Spread::of(cpu).cells(floor);
+            let above = megabytes(peak.saturating_sub(idle));
+            table.row([
+                case.name.to_owned(),
+                median,
+                range,
+                ratio,
+                megabytes(peak),
+                above,
+            ]);
         }
     }
     Ok(())
 }
 
 /// CPU and memory of `crossfade rewrite`.
-fn filter(plan: &Plan, folder: &Path, megabytes: usize) -> Result<(), Box<dyn Error>> {
-    table::title(&format!("`crossfade rewrite`, {megabytes} MB"));
-    table::header(&["case", "CPU s/GB", "range", "× cat", "peak MB", ""]);
+fn filter(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Error>> {
+    let file = folder.join("filtered.txt");
     for shape in [Shape::Old, Shape::New] {
-        let file = folder.join("filtered.txt");
-        fs::write(&file, shape.body(megabytes * 1_000_000))?;
-        let bytes = fs::metadata(&file)?.len();
+        fs::write(&file, shape.body(size * 1_000_000))?;
+        let bytes = usize::try_from(fs::metadata(&file)?.len())?;
+        let runs = runs(bytes);
         let mut commands = vec![("cat", PathBuf::from("cat"), vec![])];
         for (name, emit) in shape.emits() {
             let args = vec!["rewrite".to_owned(), format!("--emit={emit}")];
@@ -147,24 +151,31 @@ fn filter(plan: &Plan, folder: &Path, megabytes: usize) -> Result<(), Box<dyn Er
         let mut spent = vec![(Vec::new(), 0); commands.len()];
         for _ in 0..plan.rounds {
             for ((_, program, args), (cpu, peak)) in commands.iter().zip(&mut spent) {
-                let usage = process::filter(program, args, &file)?;
-                cpu.push(usage.cpu.as_secs_f64() * 1e9 / bytes as f64);
-                *peak = usage.peak_kb.max(*peak);
+                let mut total = Duration::ZERO;
+                for _ in 0..runs {
+                    let usage = process::filter(program, args, &file)?;
+                    total += usage.cpu;
+                    *peak = usage.peak_kb.max(*peak);
+                }
+                cpu.push(total.as_secs_f64() * 1e9 / (bytes * runs) as f64);
             }
         }
         let floor = Spread::of(&spent[0].0).median;
+        let table = Table::new(
+            &format!("`crossfade rewrite`, {} MB, {shape}", bytes / 1_000_000),
+            ["case", "CPU s/GB", "range", "× cat", "peak MB"],
+        );
         for ((name, ..), (cpu, peak)) in commands.iter().zip(&spent) {
-            let name = format!("{shape}: {name}");
-            let peak_kb = Some((*peak, 0));
-            table::row(&Row {
-                name: &name,
-                spread: Spread::of(cpu),
-                floor,
-                peak_kb,
-            });
+            let [median, range, ratio] = Spread::of(cpu).cells(floor);
+            table.row([(*name).to_owned(), median, range, ratio, megabytes(*peak)]);
         }
     }
     Ok(())
+}
+
+/// How often a body is sent per round: often enough that a clock tick of 10 ms does not matter.
+fn runs(bytes: usize) -> usize {
+    (600_000_000 / bytes).max(2)
 }
 
 /// How long a client waits for a scrape of a usual size.
@@ -187,22 +198,14 @@ fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
             }
         }
         let floor = Spread::of(&direct).median;
-        table::title(&format!("Wall clock of a 1 MB scrape, {shape}"));
-        table::header(&["case", "ms", "range", "× direct", "", ""]);
-        table::row(&Row {
-            name: "direct",
-            spread: Spread::of(&direct),
-            floor,
-            peak_kb: None,
-        });
-        for (case, waited) in cases.iter().zip(&waited) {
-            let spread = Spread::of(waited);
-            table::row(&Row {
-                name: case.name,
-                spread,
-                floor,
-                peak_kb: None,
-            });
+        let table = Table::new(
+            &format!("Wall clock of a 1 MB scrape, {shape}"),
+            ["case", "ms", "range", "× direct"],
+        );
+        let cases = cases.iter().map(|case| case.name).zip(&waited);
+        for (name, waited) in [("direct", &direct)].into_iter().chain(cases) {
+            let [median, range, ratio] = Spread::of(waited).cells(floor);
+            table.row([name.to_owned(), median, range, ratio]);
         }
     }
     Ok(())

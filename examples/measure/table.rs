@@ -5,6 +5,7 @@ use std::process::Command;
 
 /// Median and range of some measurements.
 pub(crate) struct Spread {
+    /// The median.
     pub(crate) median: f64,
     low: f64,
     high: f64,
@@ -15,22 +16,23 @@ impl Spread {
     pub(crate) fn of(values: &[f64]) -> Self {
         let mut values = values.to_vec();
         values.sort_by(f64::total_cmp);
+        let (low, high) = (values[0], values[values.len() - 1]);
         Spread {
             median: values[values.len() / 2],
-            low: values[0],
-            high: values[values.len() - 1],
+            low,
+            high,
         }
     }
-}
 
-/// One line of a table.
-pub(crate) struct Row<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) spread: Spread,
-    /// The median that ratios refer to.
-    pub(crate) floor: f64,
-    /// Peak, and how much of it is above the idle process.
-    pub(crate) peak_kb: Option<(u64, u64)>,
+    /// Median, range, and how often `floor` goes into the median.
+    pub(crate) fn cells(&self, floor: f64) -> [String; 3] {
+        let Spread { median, low, high } = self;
+        [
+            format!("{median:.2}"),
+            format!("{low:.2}–{high:.2}"),
+            format!("{:.2}", median / floor),
+        ]
+    }
 }
 
 /// What was measured, and where.
@@ -59,33 +61,44 @@ pub(crate) fn heading(binary: &Path) {
     );
 }
 
-pub(crate) fn title(text: &str) {
-    println!("\n{text}\n");
+/// A Markdown table that appears row by row.
+pub(crate) struct Table<const COLUMNS: usize> {
+    widths: [usize; COLUMNS],
 }
 
-pub(crate) fn header(columns: &[&str; 6]) {
-    println!(
-        "| {:<28} | {:>9} | {:>13} | {:>13} | {:>7} | {:>13} |",
-        columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]
-    );
-    println!(
-        "|{:-<30}|{:->10}:|{:->14}:|{:->14}:|{:->8}:|{:->14}:|",
-        "", "", "", "", "", ""
-    );
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    /// Prints what it is about and its head. The first column holds names, the others figures.
+    pub(crate) fn new(title: &str, columns: [&str; COLUMNS]) -> Self {
+        println!("\n{title}\n");
+        let mut widths = columns.map(|column| column.chars().count().max(9));
+        widths[0] = 28;
+        let table = Table { widths };
+        table.row(columns.map(str::to_owned));
+        let figures = widths[1..]
+            .iter()
+            .map(|width| format!("{:->width$}:|", "-"));
+        println!(
+            "|{:-<width$}|{}",
+            "-",
+            figures.collect::<String>(),
+            width = widths[0] + 2
+        );
+        table
+    }
+
+    /// Prints one row.
+    pub(crate) fn row(&self, cells: [String; COLUMNS]) {
+        let [name, figures @ ..] = &cells[..] else {
+            return;
+        };
+        let width = self.widths[0];
+        let figures = figures.iter().zip(&self.widths[1..]);
+        let figures = figures.map(|(figure, width)| format!(" {figure:>width$} |"));
+        println!("| {name:<width$} |{}", figures.collect::<String>());
+    }
 }
 
-pub(crate) fn row(row: &Row<'_>) {
-    let Spread { median, low, high } = row.spread;
-    let megabytes = |kb: u64| format!("{:.1}", kb as f64 * 1024.0 / 1e6);
-    let (peak, above) = match row.peak_kb {
-        Some((peak, 0)) => (megabytes(peak), String::new()),
-        Some((peak, above)) => (megabytes(peak), megabytes(above)),
-        None => Default::default(),
-    };
-    println!(
-        "| {:<28} | {median:>9.2} | {:>13} | {:>13.2} | {peak:>7} | {above:>13} |",
-        row.name,
-        format!("{low:.2}–{high:.2}"),
-        median / row.floor,
-    );
+/// A size in MB.
+pub(crate) fn megabytes(kb: u64) -> String {
+    format!("{:.1}", kb as f64 * 1024.0 / 1e6)
 }
