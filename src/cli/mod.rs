@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
 
+mod demo;
 mod flags;
 mod health;
 mod report;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Arguments),
+    /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
+    Demo(demo::Arguments),
     /// Rewrite one exposition, from stdin to stdout.
     Rewrite(rewrite::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Rewrite(arguments) => rewrite::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
     };

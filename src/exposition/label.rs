@@ -4,14 +4,6 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 
-/// Whether a value, as it stands between its quotes, would be written differently by us.
-///
-/// True for a raw newline and for any backslash: the escape may be one that strict parsers refuse.
-#[must_use]
-pub fn needs_escape(raw: &[u8]) -> bool {
-    memchr::memchr2(b'\\', b'\n', raw).is_some()
-}
-
 /// Appends a value that was read from between quotes, escaped so that every parser agrees on it.
 ///
 /// `\\`, `\"` and `\n` stay. A raw newline becomes `\n`. Any other backslash stands for itself in
@@ -26,15 +18,12 @@ pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
             continue;
         }
         out.push(b'\\');
-        match rest.get(at + 1) {
-            Some(&escaped @ (b'\\' | b'"' | b'n')) => {
-                out.push(escaped);
-                rest = &rest[at + 2..];
-            }
-            _ => {
-                out.push(b'\\');
-                rest = &rest[at + 1..];
-            }
+        if let Some(&escaped @ (b'\\' | b'"' | b'n')) = rest.get(at + 1) {
+            out.push(escaped);
+            rest = &rest[at + 2..];
+        } else {
+            out.push(b'\\');
+            rest = &rest[at + 1..];
         }
     }
     out.extend_from_slice(rest);

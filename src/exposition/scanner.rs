@@ -46,6 +46,8 @@ pub struct LabelSpan {
     pub name: Span,
     /// What stands between the quotes of the value, escapes and all.
     pub value: Span,
+    /// Whether the value has a backslash or a raw newline: it may be written in more than one way.
+    pub escaped: bool,
 }
 
 /// What a [`Scanner`] found at the start of its input.
@@ -270,7 +272,7 @@ impl Scanner {
             if byte(line, at)? != b'"' {
                 return Err(Flaw::BadName.into());
             }
-            let (span, next) = quoted(line, at + 1)?;
+            let (span, _, next) = quoted(line, at + 1)?;
             if span.start() == span.end() {
                 return Err(Flaw::BadName.into());
             }
@@ -312,7 +314,7 @@ impl Scanner {
             let name = match byte(line, at)? {
                 b'}' => return Ok(self.close(at)),
                 b'"' => {
-                    let (span, next) = quoted(line, at + 1)?;
+                    let (span, _, next) = quoted(line, at + 1)?;
                     let whole = Span::new(at, next);
                     if span.start() == span.end() {
                         return Err(Flaw::BadLabels.into());
@@ -344,8 +346,8 @@ impl Scanner {
             if self.labels.len() == self.max_labels {
                 return Err(Stop::TooManyLabels);
             }
-            let (value, next) = quoted(line, at + 1)?;
-            self.labels.push(LabelSpan { name, value });
+            let (value, escaped, next) = quoted(line, at + 1)?;
+            self.labels.push(LabelSpan { name, value, escaped });
             match self.after_value(line, next)? {
                 After::Label(next) => at = next,
                 After::Closed(next) => return Ok(next),
@@ -357,8 +359,9 @@ impl Scanner {
     #[inline]
     fn labels_from_value(&mut self, line: &[u8], index: usize) -> Result<usize, Stop> {
         self.labels.truncate(index + 1);
-        let (value, next) = quoted(line, self.labels[index].value.start())?;
-        self.labels[index].value = value;
+        let label = &mut self.labels[index];
+        let next;
+        (label.value, label.escaped, next) = quoted(line, label.value.start())?;
         match self.after_value(line, next)? {
             After::Label(next) => self.labels_from_name(line, next),
             After::Closed(next) => Ok(next),
@@ -450,7 +453,7 @@ fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
         match byte(line, at)? {
             b'}' => break,
             b'\n' => return Err(refuse()),
-            b'"' => at = quoted(line, at + 1)?.1,
+            b'"' => at = quoted(line, at + 1)?.2,
             _ => at += 1,
         }
     }
@@ -487,11 +490,12 @@ fn skip_blanks(line: &[u8], mut at: usize) -> usize {
 }
 
 /// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
-/// between them and the offset behind the closing quote.
+/// between them, whether it can be written in more than one way, and the offset behind the quote.
 #[inline]
-fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
+fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
     let mut end = at;
     let mut ascii = true;
+    let mut escaped = false;
     loop {
         let byte = byte(line, end)?;
         match byte {
@@ -501,12 +505,14 @@ fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
                 if self::byte(line, end + 1)? == b'\n' {
                     return Err(Flaw::BadLabels.into());
                 }
+                escaped = true;
                 // The byte behind may open a character of several bytes: look at it in turn,
                 // unless it is the quote or backslash that the escape is for.
                 end += 1 + usize::from(matches!(line[end + 1], b'"' | b'\\'));
             }
             _ => {
                 ascii &= byte < 0x80;
+                escaped |= byte == b'\n';
                 end += 1;
             }
         }
@@ -514,7 +520,7 @@ fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
     if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
         return Err(Flaw::BadUtf8.into());
     }
-    Ok((Span::new(at, end), end + 1))
+    Ok((Span::new(at, end), escaped, end + 1))
 }
 
 /// How many bytes both begin with.

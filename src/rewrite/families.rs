@@ -11,6 +11,7 @@ pub(super) type FamilyId = usize;
 
 /// One family of the body, arrived or written.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one header")]
 pub(super) struct Family {
     pub(super) name: Box<[u8]>,
     /// What becomes of it; nothing, where no pack names it.

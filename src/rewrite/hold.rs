@@ -2,10 +2,8 @@
 
 use hashbrown::HashTable;
 
-use super::Error;
 use super::labels::{LabelText, same_set};
 use super::ladder::{ABSENT, Boundaries, Conversion, add, is_absent};
-use crate::exposition::LabelHasher;
 use crate::mapping::plan::Merge;
 
 /// Number of a label set within its [`Hold`], in order of arrival.
@@ -34,8 +32,8 @@ impl Hold {
 
     /// The slot of a label set, a new one where it is new.
     #[inline]
-    pub(super) fn slot(&mut self, hasher: &LabelHasher, labels: &LabelText) -> Slot {
-        let slot = self.sets.slot(hasher, labels);
+    pub(super) fn slot(&mut self, labels: &LabelText) -> Slot {
+        let slot = self.sets.slot(labels);
         match &mut self.cells {
             Cells::Values(values) => values.reach(slot),
             Cells::Ladders(ladders) => ladders.reach(slot),
@@ -60,15 +58,13 @@ impl Hold {
         self.sets.sets.len()
     }
 
-    /// About how many bytes all this takes.
-    pub(super) fn bytes(&self) -> usize {
-        let numbers = match &self.cells {
-            Cells::Values(values) => values.values.len() + values.parts.len(),
-            Cells::Ladders(ladders) => ladders.rows.len() + 2 * ladders.sums.len(),
+    /// About how many bytes one more label set takes, beside its text.
+    pub(super) fn set_bytes(&self) -> usize {
+        let cells = match &self.cells {
+            Cells::Values(values) => 1 + usize::from(values.has_parts),
+            Cells::Ladders(ladders) => ladders.stride + 2,
         };
-        self.sets.text.len()
-            + numbers * size_of::<f64>()
-            + self.sets.sets.len() * (size_of::<Set>() + 2 * size_of::<u32>())
+        cells * size_of::<f64>() + size_of::<Set>() + 2 * size_of::<u32>()
     }
 }
 
@@ -95,7 +91,7 @@ impl LabelSets {
     }
 
     #[inline]
-    fn slot(&mut self, hasher: &LabelHasher, labels: &LabelText) -> Slot {
+    fn slot(&mut self, labels: &LabelText) -> Slot {
         // Sums come in neighbouring lines; `_count` and `_sum` lines in the order of the ladders.
         for guess in [self.last, self.last + 1] {
             if guess < self.sets.len() && self.text(guess) == labels.bytes() {
@@ -103,7 +99,7 @@ impl LabelSets {
                 return guess;
             }
         }
-        let hash = labels.hash(hasher);
+        let hash = labels.hash();
         let labels = labels.bytes();
         self.last = self.find(hash, labels).unwrap_or_else(|| self.insert(hash, labels));
         self.last
@@ -151,7 +147,7 @@ impl Join {
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) join: Join,
-    values: Vec<f64>,
+    totals: Vec<f64>,
     /// For a total that leaves as what its parts leave over: the sum of those parts.
     parts: Vec<f64>,
     has_parts: bool,
@@ -159,12 +155,12 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(join: Join, has_parts: bool) -> Self {
-        Values { join, values: Vec::new(), parts: Vec::new(), has_parts }
+        Values { join, totals: Vec::new(), parts: Vec::new(), has_parts }
     }
 
     fn reach(&mut self, slot: Slot) {
-        if slot == self.values.len() {
-            self.values.push(ABSENT);
+        if slot == self.totals.len() {
+            self.totals.push(ABSENT);
             if self.has_parts {
                 self.parts.push(ABSENT);
             }
@@ -173,7 +169,7 @@ impl Values {
 
     #[inline]
     pub(super) fn join(&mut self, slot: Slot, value: f64) {
-        let cell = &mut self.values[slot];
+        let cell = &mut self.totals[slot];
         *cell = if is_absent(*cell) { value } else { self.join.join(*cell, value) };
     }
 
@@ -186,7 +182,7 @@ impl Values {
 
     /// `None` where only parts of the total have come.
     pub(super) fn value(&self, slot: Slot) -> Option<f64> {
-        Some(self.values[slot]).filter(|v| !is_absent(*v))
+        Some(self.totals[slot]).filter(|v| !is_absent(*v))
     }
 
     pub(super) fn parts(&self, slot: Slot) -> Option<f64> {
@@ -238,11 +234,6 @@ impl LadderRows {
             self.sums.push(ABSENT);
             self.counts.push(ABSENT);
         }
-    }
-
-    /// Bytes of one more row.
-    pub(super) fn row_bytes(&self) -> usize {
-        self.stride * size_of::<f64>()
     }
 
     /// The buckets that follow are those of `slot`. With `fresh`, they begin another ladder even
@@ -314,42 +305,5 @@ impl LadderRows {
         conversion.apply(row, self.counts[slot], ladder);
         let present = |value: f64| Some(value).filter(|v| !is_absent(*v));
         (present(self.sums[slot]), present(self.counts[slot]))
-    }
-}
-
-/// Counts what is held against the limits.
-#[derive(Debug)]
-pub(super) struct Budget {
-    series: usize,
-    bytes: usize,
-    max_series: usize,
-    max_bytes: usize,
-}
-
-impl Budget {
-    pub(super) fn new(max_series: usize, max_bytes: usize) -> Self {
-        Budget { series: 0, bytes: 0, max_series, max_bytes }
-    }
-
-    /// Most bytes held so far, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// One more label set of so many bytes is held.
-    ///
-    /// # Errors
-    ///
-    /// A limit is passed.
-    pub(super) fn spend(&mut self, bytes: usize, line: u64) -> Result<(), Error> {
-        self.series += 1;
-        self.bytes += bytes;
-        if self.series > self.max_series {
-            return Err(Error::TooManySeries { line, limit: self.max_series });
-        }
-        if self.bytes > self.max_bytes {
-            return Err(Error::TooMuchHeld { line, limit: self.max_bytes });
-        }
-        Ok(())
     }
 }

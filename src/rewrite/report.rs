@@ -68,12 +68,7 @@ impl Report {
         self.counts[rule.0 as usize].read += 1;
     }
 
-    #[inline]
-    pub(super) fn wrote(&mut self, rule: RuleId) {
-        self.counts[rule.0 as usize].wrote += 1;
-    }
-
-    pub(super) fn wrote_many(&mut self, rule: RuleId, samples: u64) {
+    pub(super) fn wrote(&mut self, rule: RuleId, samples: u64) {
         self.counts[rule.0 as usize].wrote += samples;
     }
 
@@ -81,24 +76,13 @@ impl Report {
         self.rewritten.push(rewritten);
     }
 
-    pub(super) fn drop_line(&mut self, reason: &'static str, dropped: bool) {
-        if dropped {
-            *self.dropped.entry(reason).or_default() += 1;
-        } else {
-            self.malformed_passed += 1;
-        }
-    }
-
-    pub(super) fn drop_sample(&mut self, reason: &'static str) {
+    /// A line or sample is left out.
+    pub(super) fn drop(&mut self, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;
     }
 
     pub(super) fn note(&mut self, reason: &'static str) {
         *self.notes.entry(reason).or_default() += 1;
-    }
-
-    pub(super) fn saw(&mut self, generation: Generation) {
-        self.generations.insert(generation);
     }
 
     pub(super) fn estimate<'a>(&mut self, family: &[u8], texts: impl Iterator<Item = &'a str>) {
