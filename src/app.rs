@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::listen::{self, Listener};
 use crate::mapping;
 use crate::packs;
-use crate::scrape::{Gateway, Target};
+use crate::scrape::{self, Gateway, Target};
 use crate::telemetry::Metrics;
 
 /// Why the gateway did not start.
@@ -43,6 +43,8 @@ pub struct App {
     data: Listener,
     admin: Listener,
     gateway: Arc<Gateway>,
+    /// For the log.
+    targets: String,
     status: Arc<Admin>,
     shutdown_timeout: Duration,
 }
@@ -59,14 +61,11 @@ impl App {
         let gateway = Gateway::new(targets, settings.scrape, Arc::clone(&metrics));
         let data = listener(settings.web, "web.listen_address").await?;
         let admin = listener(settings.admin, "admin.listen_address").await?;
-        for target in &settings.targets {
-            let (name, url, emit) = (&target.name, &target.url, target.mapping.emit);
-            tracing::info!(target = %name, %url, %emit, "A target.");
-        }
         Ok(App {
             data,
             admin,
             gateway: Arc::new(gateway),
+            targets: described(&settings),
             status: Arc::new(Admin::new(metrics)),
             shutdown_timeout: settings.shutdown_timeout,
         })
@@ -89,14 +88,9 @@ impl App {
     ///
     /// Cancelling cuts everything at once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        tracing::info!(data = %self.data_addr(), admin = %self.admin_addr(), "Crossfade is ready.");
-        let App {
-            data,
-            admin,
-            gateway,
-            status,
-            shutdown_timeout,
-        } = self;
+        let App { data, admin, gateway, targets, status, shutdown_timeout } = self;
+        let (data_address, admin_address) = (data.address(), admin.address());
+        tracing::info!(data = %data_address, admin = %admin_address, targets, "Crossfade is ready.");
 
         let admin_status = Arc::clone(&status);
         let admin = admin.serve(
@@ -122,10 +116,7 @@ impl App {
             tracing::info!("Stopping. Scrapes in flight are finished.");
             status.set_ready(false);
             drop(stop);
-            if tokio::time::timeout(shutdown_timeout, serving)
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(shutdown_timeout, serving).await.is_err() {
                 tracing::warn!("Scrapes were still in flight and are cut off.");
             }
         };
@@ -143,9 +134,7 @@ fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, m
     let packs = packs::load(&settings.packs)?;
     let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
     for target in &settings.targets {
-        let alike = targets
-            .iter()
-            .find(|other| other.settings().mapping == target.mapping);
+        let alike = targets.iter().find(|other| other.settings().mapping == target.mapping);
         let plan = match alike {
             Some(other) => Arc::clone(other.plan()),
             None => Arc::new(mapping::compile(&packs, &target.mapping)?),
@@ -156,11 +145,14 @@ fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, m
     Ok(targets)
 }
 
+fn described(settings: &Settings) -> String {
+    let described = |target: &scrape::TargetSettings| {
+        format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
+    };
+    settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
+}
+
 async fn listener(settings: listen::Settings, setting: &'static str) -> Result<Listener, Error> {
     let address = settings.address;
-    Listener::bind(settings).await.map_err(|error| Error::Bind {
-        address,
-        setting,
-        error,
-    })
+    Listener::bind(settings).await.map_err(|error| Error::Bind { address, setting, error })
 }

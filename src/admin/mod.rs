@@ -34,10 +34,7 @@ impl Admin {
     /// Not ready yet.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Admin {
-        Admin {
-            metrics,
-            ready: AtomicBool::new(false),
-        }
+        Admin { metrics, ready: AtomicBool::new(false) }
     }
 
     /// Says whether scrapes are taken.
@@ -51,9 +48,7 @@ impl Admin {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let text = "Only GET and HEAD are answered here.\n";
             let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         match request.uri().path() {
@@ -63,16 +58,10 @@ impl Admin {
             "/-/ready" if self.ready.load(Ordering::Relaxed) => {
                 respond(StatusCode::OK, TEXT, "Ready.\n")
             }
-            "/-/ready" => respond(
-                StatusCode::SERVICE_UNAVAILABLE,
-                TEXT,
-                "Starting or stopping.\n",
-            ),
-            _ => respond(
-                StatusCode::NOT_FOUND,
-                TEXT,
-                "Nothing is here; see / for what there is.\n",
-            ),
+            "/-/ready" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Starting or stopping.\n"),
+            _ => {
+                respond(StatusCode::NOT_FOUND, TEXT, "Nothing is here; see / for what there is.\n")
+            }
         }
     }
 }
@@ -84,8 +73,6 @@ fn respond(
 ) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

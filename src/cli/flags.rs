@@ -16,11 +16,8 @@ where
     T: Choice + FromStr + Send + Sync,
 {
     let words = T::WORDS.iter().map(|(word, _)| *word);
-    PossibleValuesParser::new(words).map(|word| {
-        word.parse()
-            .ok()
-            .expect("only words of the choice get here")
-    })
+    PossibleValuesParser::new(words)
+        .map(|word| word.parse().ok().expect("only words of the choice get here"))
 }
 
 /// How to rewrite.

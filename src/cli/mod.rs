@@ -15,12 +15,7 @@ use clap::{Parser, Subcommand};
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
-#[command(
-    name = "crossfade",
-    version,
-    arg_required_else_help = true,
-    max_term_width = 100
-)]
+#[command(name = "crossfade", version, arg_required_else_help = true, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -28,9 +28,7 @@ pub(super) struct Arguments {
 const READ_BYTES: usize = 128 * 1024;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments {
-        emit, rewriting, ..
-    } = arguments;
+    let Arguments { emit, rewriting, .. } = arguments;
     let packs = packs::load(&rewriting.packs)?;
     let settings = mapping::Settings {
         emit: emit.emit,
@@ -43,10 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let plan = Arc::new(mapping::compile(&packs, &settings)?);
     let malformed = rewriting.malformed.unwrap_or_default();
-    let options = Options {
-        malformed,
-        ..Options::default()
-    };
+    let options = Options { malformed, ..Options::default() };
     let rewriter = Rewriter::new(plan, options, History::default());
 
     let done = rewrite(rewriter, &mut io::stdin().lock(), &mut io::stdout().lock());

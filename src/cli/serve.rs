@@ -74,12 +74,8 @@ impl Arguments {
         }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {
-            file.packs = self
-                .rewriting
-                .packs
-                .into_iter()
-                .map(|path| Value(PackPath(path)))
-                .collect();
+            file.packs =
+                self.rewriting.packs.into_iter().map(|path| Value(PackPath(path))).collect();
         }
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.malformed, self.rewriting.malformed);
@@ -97,10 +93,7 @@ fn target(text: &str) -> Result<Target, String> {
         _ => (None, text),
     };
     let url: TargetUrl = url.parse()?;
-    Ok(Target {
-        name: name.map(Value),
-        ..Target::new(url)
-    })
+    Ok(Target { name: name.map(Value), ..Target::new(url) })
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -139,9 +132,7 @@ mod tests {
 
     fn parse(flags: &[&str]) -> Arguments {
         let flags = std::iter::once(&"serve").chain(flags);
-        Command::try_parse_from(flags)
-            .expect("valid flags")
-            .arguments
+        Command::try_parse_from(flags).expect("valid flags").arguments
     }
 
     #[test]
@@ -154,11 +145,7 @@ mod tests {
         ];
         for (text, name, url) in cases {
             let target = target(text).expect(text);
-            assert_eq!(
-                target.name.map(|Value(name)| name.0).as_deref(),
-                name,
-                "{text}"
-            );
+            assert_eq!(target.name.map(|Value(name)| name.0).as_deref(), name, "{text}");
             assert_eq!(target.url.0.to_string(), url);
         }
         for text in ["", "kong:8100", "=http://a/", "a b=http://a/"] {
@@ -168,11 +155,7 @@ mod tests {
 
     #[test]
     fn flags_alone_do() {
-        let flags = [
-            "--emit=old",
-            "--target=http://kong:8100/metrics",
-            "--fill=source=x",
-        ];
+        let flags = ["--emit=old", "--target=http://kong:8100/metrics", "--fill=source=x"];
         let settings = parse(&flags).settings().expect("valid");
         assert_eq!(settings.targets.len(), 1);
         assert_eq!(settings.targets[0].mapping.emit, Emit::Old);
@@ -189,20 +172,13 @@ mod tests {
             "log: {level: debug, format: json}\n",
         );
         let mut file = config::parse(text).expect("valid");
-        let flags = [
-            "--emit=new",
-            "--target=http://flag/",
-            "--fill=source=flag",
-            "--log.level=error",
-        ];
+        let flags =
+            ["--emit=new", "--target=http://flag/", "--fill=source=flag", "--log.level=error"];
         parse(&flags).override_file(&mut file);
         let settings = file.into_settings(None).expect("valid");
         assert_eq!(settings.targets.len(), 1);
         let target = &settings.targets[0];
-        assert_eq!(
-            (target.name.as_str(), target.mapping.emit),
-            ("flag", Emit::New)
-        );
+        assert_eq!((target.name.as_str(), target.mapping.emit), ("flag", Emit::New));
         assert_eq!(target.mapping.fill["source"], "flag");
         assert_eq!(target.mapping.fill["node_id"], "file");
         assert_eq!(settings.log.level, LogLevel::Error);

@@ -58,10 +58,7 @@ mod tests {
     fn words_read_back() {
         fn check<T: Choice + FromStr + Display>() {
             for (word, choice) in T::WORDS {
-                assert!(
-                    word.parse::<T>().is_ok_and(|parsed| parsed == *choice),
-                    "{word}"
-                );
+                assert!(word.parse::<T>().is_ok_and(|parsed| parsed == *choice), "{word}");
                 assert_eq!(choice.to_string(), *word);
             }
         }

@@ -20,12 +20,7 @@ pub struct Fault {
 
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Fault {
-        Fault {
-            path: None,
-            line: 0,
-            column: 0,
-            message: message.into(),
-        }
+        Fault { path: None, line: 0, column: 0, message: message.into() }
     }
 
     pub(super) fn at(mut self, path: &Path, location: Option<serde_saphyr::Location>) -> Fault {
@@ -47,9 +42,7 @@ impl Fault {
     }
 
     pub(super) fn from_yaml(error: &serde_saphyr::Error) -> Fault {
-        let message = serde_saphyr::UserMessageFormatter
-            .format_message(error)
-            .into_owned();
+        let message = serde_saphyr::UserMessageFormatter.format_message(error).into_owned();
         Fault::new(message).locate(error.location())
     }
 }

@@ -74,13 +74,7 @@ impl Target {
     /// A target that says nothing but where it is.
     #[must_use]
     pub fn new(url: TargetUrl) -> Target {
-        Target {
-            name: None,
-            url: Value(url),
-            emit: None,
-            buckets: None,
-            fill: Fill::new(),
-        }
+        Target { name: None, url: Value(url), emit: None, buckets: None, fill: Fill::new() }
     }
 }
 
@@ -171,9 +165,7 @@ pub struct Admin {
 
 impl Default for Admin {
     fn default() -> Self {
-        Admin {
-            listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
-        }
+        Admin { listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))) }
     }
 }
 
@@ -199,9 +191,6 @@ pub struct Runtime {
 
 impl Default for Runtime {
     fn default() -> Self {
-        Runtime {
-            worker_threads: None,
-            shutdown_timeout: Value(Span(Duration::from_secs(30))),
-        }
+        Runtime { worker_threads: None, shutdown_timeout: Value(Span(Duration::from_secs(30))) }
     }
 }

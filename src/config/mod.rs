@@ -53,27 +53,12 @@ mod tests {
     /// Text, line, column, part of the message.
     const FAULTS: &[(&str, u64, u64, &str)] = &[
         ("emti: old\n", 1, 1, "unknown field `emti`"),
-        (
-            "emit: older\n",
-            1,
-            7,
-            "`older`: expected one of old new both",
-        ),
+        ("emit: older\n", 1, 7, "`older`: expected one of old new both"),
         ("targets:\n  - nmae: a\n", 2, 5, "unknown field `nmae`"),
-        (
-            "targets:\n  - name: a/b\n    url: http://a\n",
-            2,
-            11,
-            "expected a name",
-        ),
+        ("targets:\n  - name: a/b\n    url: http://a\n", 2, 11, "expected a name"),
         ("targets:\n  - name: a\n", 2, 5, "missing field `url`"),
         ("web:\n  write_timeout: 10\n", 2, 18, "expected a time"),
-        (
-            "web:\n  listen_address: ${NO_SUCH_VARIABLE_HERE}\n",
-            2,
-            19,
-            "has no variable",
-        ),
+        ("web:\n  listen_address: ${NO_SUCH_VARIABLE_HERE}\n", 2, 19, "has no variable"),
         ("limits:\n  labels: -1\n", 2, 11, "invalid digit"),
         ("fill: {9x: a}\n", 1, 8, "expected a label name"),
         ("fill: [a]\n", 1, 7, "expected mapping start"),
@@ -85,11 +70,7 @@ mod tests {
     fn faults_say_where_and_what() {
         for (text, line, column, part) in FAULTS {
             let fault = parse(text).expect_err(text);
-            assert_eq!(
-                (fault.line, fault.column),
-                (*line, *column),
-                "{text:?}: {fault}"
-            );
+            assert_eq!((fault.line, fault.column), (*line, *column), "{text:?}: {fault}");
             assert!(fault.to_string().contains(part), "{text:?}: {fault}");
         }
     }
@@ -98,10 +79,7 @@ mod tests {
     fn the_environment_is_expanded() {
         // cargo sets this one for every test.
         let file = parse("fill: {node_id: \"${CARGO_PKG_NAME}-1\"}\n").expect("valid");
-        assert_eq!(
-            file.fill[&Value(LabelName("node_id".into()))].0,
-            "crossfade-1"
-        );
+        assert_eq!(file.fill[&Value(LabelName("node_id".into()))].0, "crossfade-1");
     }
 
     #[test]

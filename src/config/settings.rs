@@ -119,10 +119,7 @@ impl File {
                 max_connections: 32,
                 write_timeout: self.web.write_timeout.0.0,
             },
-            log: telemetry::LogSettings {
-                level: self.log.level.0,
-                format: self.log.format.0,
-            },
+            log: telemetry::LogSettings { level: self.log.level.0, format: self.log.format.0 },
             worker_threads: self
                 .runtime
                 .worker_threads
@@ -144,16 +141,8 @@ impl File {
         };
         let buckets = target.buckets.unwrap_or(self.buckets).0;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
-        let mapping = mapping::Settings {
-            emit,
-            buckets,
-            fill,
-        };
-        Ok(scrape::TargetSettings {
-            name,
-            url: url.0.clone(),
-            mapping,
-        })
+        let mapping = mapping::Settings { emit, buckets, fill };
+        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping })
     }
 }
 
@@ -162,20 +151,16 @@ fn bytes(size: Value<Size>) -> usize {
 }
 
 fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
-    fill.iter()
-        .map(|(label, value)| (label.0.0.clone(), value.0.clone()))
+    fill.iter().map(|(label, value)| (label.0.0.clone(), value.0.clone()))
 }
 
 fn default_name(url: &super::TargetUrl) -> Result<String, String> {
-    let authority = url
-        .0
-        .authority()
-        .map_or("", hyper::http::uri::Authority::as_str);
+    let authority = url.0.authority().map_or("", hyper::http::uri::Authority::as_str);
     match authority.parse() {
         Ok(TargetName(name)) => Ok(name),
-        Err(_) => Err(format!(
-            "target {url}: `{authority}` is no name for a path; give it a `name:`"
-        )),
+        Err(_) => {
+            Err(format!("target {url}: `{authority}` is no name for a path; give it a `name:`"))
+        }
     }
 }
 
@@ -188,9 +173,7 @@ fn duplicate(name: &str, first: &Spanned<Target>) -> String {
 }
 
 fn default_worker_threads() -> usize {
-    std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(4)
+    std::thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
 #[cfg(test)]
@@ -200,9 +183,7 @@ mod tests {
     use crate::mapping::{BucketPolicy, Emit};
 
     fn settings(text: &str) -> Result<Settings, Faults> {
-        parse(text)
-            .expect("well-formed")
-            .into_settings(Some(Path::new("c.yaml")))
+        parse(text).expect("well-formed").into_settings(Some(Path::new("c.yaml")))
     }
 
     #[test]
@@ -214,14 +195,9 @@ mod tests {
             "  - {name: b, url: http://b/, emit: both, buckets: native, fill: {node_id: b}}\n",
         ))
         .expect("valid");
-        let [first, second] = settings.targets.as_slice() else {
-            panic!("two targets")
-        };
+        let [first, second] = settings.targets.as_slice() else { panic!("two targets") };
         assert_eq!(first.name, "kong:8100");
-        assert_eq!(
-            (first.mapping.emit, first.mapping.buckets),
-            (Emit::Old, BucketPolicy::Common)
-        );
+        assert_eq!((first.mapping.emit, first.mapping.buckets), (Emit::Old, BucketPolicy::Common));
         assert_eq!(first.mapping.fill["node_id"], "a");
         assert_eq!(second.name, "b");
         assert_eq!(
@@ -252,10 +228,7 @@ mod tests {
             lines[1].starts_with("c.yaml:4:5: a second target is named b (the first is in line 3)"),
             "{faults}"
         );
-        assert!(
-            lines[2].starts_with("c.yaml: scrape.timeout is 0s"),
-            "{faults}"
-        );
+        assert!(lines[2].starts_with("c.yaml: scrape.timeout is 0s"), "{faults}");
     }
 
     #[test]

@@ -25,9 +25,7 @@ where
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = String::deserialize(deserializer)?;
         let text = expand(&written, |name| std::env::var(name).ok()).map_err(de::Error::custom)?;
-        text.parse()
-            .map(Value)
-            .map_err(|error| de::Error::custom(format!("`{written}`: {error}")))
+        text.parse().map(Value).map_err(|error| de::Error::custom(format!("`{written}`: {error}")))
     }
 }
 
@@ -105,9 +103,7 @@ impl FromStr for Span {
                 _ => return Err(EXPECTED),
             };
             let part = number.checked_mul(millis).ok_or("time is too long")?;
-            total = total
-                .checked_add(Duration::from_millis(part))
-                .ok_or("time is too long")?;
+            total = total.checked_add(Duration::from_millis(part)).ok_or("time is too long")?;
             rest = behind;
         }
         Ok(Span(total))
@@ -143,10 +139,7 @@ impl FromStr for Size {
             .trim_end()
             .parse()
             .map_err(|_| "expected a number of bytes, or one with KiB, MiB or GiB")?;
-        number
-            .checked_mul(unit)
-            .map(Size)
-            .ok_or("size is too large")
+        number.checked_mul(unit).map(Size).ok_or("size is too large")
     }
 }
 
@@ -249,9 +242,7 @@ impl FromStr for LabelName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = text.bytes();
-        let starts = bytes
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         if starts && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             Ok(LabelName(text.to_owned()))
         } else {
@@ -274,11 +265,7 @@ impl FromStr for PackPath {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() {
-            Err("expected the path of a pack")
-        } else {
-            Ok(PackPath(text.into()))
-        }
+        if text.is_empty() { Err("expected the path of a pack") } else { Ok(PackPath(text.into())) }
     }
 }
 
@@ -341,10 +328,7 @@ mod tests {
 
     #[test]
     fn references_to_nothing_are_faults() {
-        for (text, part) in [
-            ("${MISSING}", "no variable `MISSING`"),
-            ("a${HOST", "without `}`"),
-        ] {
+        for (text, part) in [("${MISSING}", "no variable `MISSING`"), ("a${HOST", "without `}`")] {
             let error = expand(text, environment).expect_err(text);
             assert!(error.contains(part), "{error}");
         }
@@ -352,40 +336,19 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("10s", 10_000),
-            ("1m30s", 90_000),
-            ("2h", 7_200_000),
-        ] {
-            assert_eq!(
-                text.parse(),
-                Ok(Span(Duration::from_millis(millis))),
-                "{text}"
-            );
+        for (text, millis) in
+            [("500ms", 500), ("10s", 10_000), ("1m30s", 90_000), ("2h", 7_200_000)]
+        {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
         }
-        for text in [
-            "",
-            "10",
-            "s",
-            "1.5s",
-            "-1s",
-            "10 s",
-            "1d",
-            "18446744073709551615h",
-        ] {
+        for text in ["", "10", "s", "1.5s", "-1s", "10 s", "1d", "18446744073709551615h"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("65536", 65_536),
-            ("64KiB", 65_536),
-            ("1 GiB", 1 << 30),
-        ] {
+        for (text, bytes) in [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1 GiB", 1 << 30)] {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
         for text in ["", "KiB", "-1", "1MB", "99999999999999GiB"] {
@@ -404,21 +367,11 @@ mod tests {
 
     #[test]
     fn target_urls() {
-        for text in [
-            "http://kong:8100/metrics",
-            "http://[::1]:8100",
-            "http://a/b?c=d",
-        ] {
+        for text in ["http://kong:8100/metrics", "http://[::1]:8100", "http://a/b?c=d"] {
             assert!(text.parse::<TargetUrl>().is_ok(), "{text}");
         }
-        for text in [
-            "",
-            "kong:8100",
-            "/metrics",
-            "https://kong",
-            "ftp://kong",
-            "http://u:p@kong/",
-        ] {
+        for text in ["", "kong:8100", "/metrics", "https://kong", "ftp://kong", "http://u:p@kong/"]
+        {
             assert!(text.parse::<TargetUrl>().is_err(), "{text}");
         }
     }
@@ -442,10 +395,7 @@ mod tests {
     #[test]
     fn listen_addresses() {
         assert_eq!(":9542".parse(), Ok(Listen(([0, 0, 0, 0], 9542).into())));
-        assert_eq!(
-            "127.0.0.1:0".parse(),
-            Ok(Listen(([127, 0, 0, 1], 0).into()))
-        );
+        assert_eq!("127.0.0.1:0".parse(), Ok(Listen(([127, 0, 0, 1], 0).into())));
         for text in ["", "9542", "localhost:9542", ":x"] {
             assert!(text.parse::<Listen>().is_err(), "{text}");
         }

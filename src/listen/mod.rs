@@ -70,11 +70,7 @@ impl Listener {
     pub async fn bind(settings: Settings) -> io::Result<Listener> {
         let tcp = TcpListener::bind(settings.address).await?;
         let address = tcp.local_addr()?;
-        Ok(Listener {
-            tcp,
-            address,
-            settings,
-        })
+        Ok(Listener { tcp, address, settings })
     }
 
     /// The address that was taken, with the port that was chosen where the settings left it open.

@@ -24,12 +24,7 @@ pub(super) struct Stall<T> {
 
 impl<T> Stall<T> {
     pub(super) fn new(io: T, limit: Duration) -> Stall<T> {
-        Stall {
-            io,
-            limit,
-            since: None,
-            timer: None,
-        }
+        Stall { io, limit, since: None, timer: None }
     }
 
     pub(super) fn into_inner(self) -> T {
@@ -48,9 +43,7 @@ impl<T> Stall<T> {
         }
         let since = *self.since.get_or_insert_with(Instant::now);
         let due = since + self.limit;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         while timer.as_mut().poll(cx).is_ready() {
             if Instant::now() >= due {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -121,11 +114,7 @@ mod tests {
             _: &mut Context<'_>,
             buf: &[u8],
         ) -> Poll<io::Result<usize>> {
-            if self.takes {
-                Poll::Ready(Ok(buf.len()))
-            } else {
-                Poll::Pending
-            }
+            if self.takes { Poll::Ready(Ok(buf.len())) } else { Poll::Pending }
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

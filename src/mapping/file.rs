@@ -94,8 +94,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, node: Node) -> Option<EntryFile> {
-        let known =
-            ["old", "new", "help", "buckets", "merge", "includes", "only_with", "derive"];
+        let known = ["old", "new", "help", "buckets", "merge", "includes", "only_with", "derive"];
         let mut keys = self.keys(node, "an entry", &known)?;
         // Both are read before either is given up: each may hide a fault.
         let old = self.required_text(&mut keys, "old");
@@ -106,16 +105,7 @@ impl Reader<'_> {
         let includes = self.text(&mut keys, "includes");
         let only_with = self.text(&mut keys, "only_with");
         let derive = self.text(&mut keys, "derive");
-        Some(EntryFile {
-            old: old?,
-            new: new?,
-            help,
-            buckets,
-            merge,
-            includes,
-            only_with,
-            derive,
-        })
+        Some(EntryFile { old: old?, new: new?, help, buckets, merge, includes, only_with, derive })
     }
 
     fn help(&mut self, keys: &mut Keys) -> Sides<Option<Text>> {
@@ -216,11 +206,7 @@ impl Reader<'_> {
     }
 
     fn missing(&mut self, keys: &Keys, key: &str) {
-        self.fault(
-            keys.spot,
-            format!("{} lacks `{key}`", keys.noun),
-            format!("add `{key}: …`"),
-        );
+        self.fault(keys.spot, format!("{} lacks `{key}`", keys.noun), format!("add `{key}: …`"));
     }
 
     fn expected(&mut self, spot: Spot, wanted: &str, found: &Value) {

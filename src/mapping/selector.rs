@@ -1,7 +1,7 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
 //!
 //! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels. Names are
-//! taken in generously here and judged by [`checks`](super::pack), so that a wrong name is told as one.
+//! taken in generously here and judged by [`pack`](super::pack), so that a wrong name is told as one.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::ops::Range;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
 use nom::character::complete::{char, multispace0};
-use nom::combinator::{all_consuming, cut, map, opt, value};
+use nom::combinator::{all_consuming, cut, map, not, opt, value};
 use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::multi::{fold_many0, separated_list0};
 use nom::sequence::{delimited, preceded, terminated};
@@ -200,9 +200,7 @@ fn whole<'a, T>(
 }
 
 /// Anything that is not punctuation, and the space behind it.
-fn word<'a>(
-    expected: &'static str,
-) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
+fn word<'a>(expected: &'static str) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
     let letter = |c: char| !c.is_whitespace() && !"{}()=,\"'$!~".contains(c);
     context(expected, terminated(take_while1(letter), multispace0))
 }
@@ -232,7 +230,10 @@ fn term(input: &str) -> Parsed<'_, Term> {
     });
     let value = alt((map(quoted, Term::Fixed), variable));
     let value = cut(context("a quoted text or a $variable", value));
-    map(opt(preceded(symbol('='), value)), |term| term.unwrap_or(Term::Bare)).parse(input)
+    let matcher = not(alt((tag("=~"), tag("!="), tag("!~"))));
+    let matcher = cut(context("`=`, because what is read one way is written the other", matcher));
+    let term = preceded(matcher, opt(preceded(symbol('='), value)));
+    map(term, |term| term.unwrap_or(Term::Bare)).parse(input)
 }
 
 /// A text in double or single quotes, with the escapes of the exposition format.
@@ -244,10 +245,8 @@ fn quoted(input: &str) -> Parsed<'_, String> {
             value('"', char('"')),
             value('\'', char('\'')),
         ));
-        let escape = preceded(
-            char('\\'),
-            cut(context("`\\\\`, `\\n` or an escaped quote", escape)),
-        );
+        let escape =
+            preceded(char('\\'), cut(context("`\\\\`, `\\n` or an escaped quote", escape)));
         let piece = alt((map(is_not(plain), str::to_owned), map(escape, String::from)));
         let text = fold_many0(piece, String::new, |text, piece| text + &piece);
         let closing = cut(context("the closing quote", symbol(quote)));
@@ -330,8 +329,8 @@ mod tests {
             ("f{=}", 2, "`,` or `}`"),
             ("f{a=}", 4, "a quoted text or a $variable"),
             ("f{a=b}", 4, "a quoted text or a $variable"),
-            ("f{a=~\"x\"}", 4, "a quoted text or a $variable"),
-            ("f{a!=\"x\"}", 3, "`,` or `}`"),
+            ("f{a=~\"x\"}", 3, "`=`, because what is read one way is written the other"),
+            ("f{a !~\"x\"}", 4, "`=`, because what is read one way is written the other"),
             ("f{a=$}", 5, "the name of a variable"),
             ("f{a=\"x}", 7, "the closing quote"),
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),

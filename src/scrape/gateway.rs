@@ -48,11 +48,7 @@ impl Gateway {
     #[must_use]
     pub fn new(targets: Vec<Target>, settings: Settings, metrics: Arc<Metrics>) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
-        Gateway {
-            targets: targets.into_iter().map(named).collect(),
-            settings,
-            metrics,
-        }
+        Gateway { targets: targets.into_iter().map(named).collect(), settings, metrics }
     }
 
     /// Answers one request.
@@ -63,9 +59,7 @@ impl Gateway {
             self.metrics.refused("method");
             let text = "Only GET and HEAD are answered here.\n".to_owned();
             let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
         }
         match self.route(request.uri().path()) {
@@ -87,12 +81,7 @@ impl Gateway {
     }
 
     fn route(&self, path: &str) -> Route<'_> {
-        let only = || {
-            self.targets
-                .values()
-                .next()
-                .filter(|_| self.targets.len() == 1)
-        };
+        let only = || self.targets.values().next().filter(|_| self.targets.len() == 1);
         match path {
             "/" => Route::Landing,
             "/metrics" => only().map_or(Route::Ambiguous, Route::Target),
@@ -190,16 +179,12 @@ fn whole(status: StatusCode, content_type: &'static str, text: String) -> Respon
 }
 
 fn none() -> Body {
-    Empty::new()
-        .map_err(|never: Infallible| match never {})
-        .boxed_unsync()
+    Empty::new().map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -19,10 +19,7 @@ const WINDOW_BITS: u8 = 15;
 pub(super) fn accepted(headers: &HeaderMap) -> bool {
     let mut gzip = None;
     let mut any = None;
-    let values = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     for coding in values.flat_map(|value| value.split(',')) {
         let mut parts = coding.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
@@ -52,11 +49,7 @@ pub(super) struct Gunzip {
 
 impl Gunzip {
     pub(super) fn new() -> Gunzip {
-        Gunzip {
-            stream: Decompress::new_gzip(WINDOW_BITS),
-            within: false,
-            members: 0,
-        }
+        Gunzip { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
     }
 
     /// Decompresses some of `input` and takes what it used off its front. An empty piece asks for more input.
@@ -72,9 +65,7 @@ impl Gunzip {
             }
             self.within = true;
             let (consumed, written) = (self.stream.total_in(), piece.len());
-            let status = self
-                .stream
-                .decompress_vec(input, &mut piece, FlushDecompress::None);
+            let status = self.stream.decompress_vec(input, &mut piece, FlushDecompress::None);
             let consumed = self.stream.total_in() - consumed;
             input.advance(usize::try_from(consumed).expect("no more than was given"));
             match status.map_err(|_| Damaged)? {
@@ -95,11 +86,7 @@ impl Gunzip {
 
     /// The input has ended here. Call after [`next`](Self::next) gave an empty piece.
     pub(super) fn end(&self) -> Result<(), Damaged> {
-        if self.within || self.members == 0 {
-            Err(Damaged)
-        } else {
-            Ok(())
-        }
+        if self.within || self.members == 0 { Err(Damaged) } else { Ok(()) }
     }
 }
 
@@ -117,12 +104,7 @@ pub(super) struct Gzipped<B> {
 impl<B> Gzipped<B> {
     pub(super) fn new(plain: B, level: u32) -> Gzipped<B> {
         let stream = Compress::new_gzip(Compression::new(level), WINDOW_BITS);
-        Gzipped {
-            plain,
-            stream,
-            piece: Vec::with_capacity(PIECE_BYTES),
-            ended: false,
-        }
+        Gzipped { plain, stream, piece: Vec::with_capacity(PIECE_BYTES), ended: false }
     }
 
     /// Compresses all of `input`. The output grows no larger than the input, but for a few bytes.
@@ -179,11 +161,7 @@ where
                 None => {
                     this.ended = true;
                     let status = this.compress(&[], FlushCompress::Finish);
-                    debug_assert_eq!(
-                        status,
-                        Status::StreamEnd,
-                        "finishing has room without limit"
-                    );
+                    debug_assert_eq!(status, Status::StreamEnd, "finishing has room without limit");
                     let last = std::mem::take(&mut this.piece);
                     return Poll::Ready(Some(Ok(Frame::data(Bytes::from(last)))));
                 }
@@ -227,12 +205,7 @@ mod tests {
 
     /// Compresses very well, and is not a multiple of any buffer.
     fn long_text() -> Vec<u8> {
-        b"kong_latency_bucket{le=\"1\"} 1\n"
-            .iter()
-            .copied()
-            .cycle()
-            .take(1_000_003)
-            .collect()
+        b"kong_latency_bucket{le=\"1\"} 1\n".iter().copied().cycle().take(1_000_003).collect()
     }
 
     #[test]
@@ -241,11 +214,7 @@ mod tests {
         let whole = gzip(text);
         for cut in 0..=whole.len() {
             let (front, back) = whole.split_at(cut);
-            assert_eq!(
-                gunzip(&[front, back]).as_deref(),
-                Ok(&text[..]),
-                "cut at {cut}"
-            );
+            assert_eq!(gunzip(&[front, back]).as_deref(), Ok(&text[..]), "cut at {cut}");
         }
     }
 
@@ -281,9 +250,7 @@ mod tests {
             let body = Gzipped::new(Full::new(Bytes::from(text.clone())), 1);
             let compressed = body.collect().await.expect("infallible").to_bytes();
             let mut read = Vec::new();
-            flate2::read::GzDecoder::new(&compressed[..])
-                .read_to_end(&mut read)
-                .expect("gzip");
+            flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut read).expect("gzip");
             assert_eq!(read, text);
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::Failure;
 use super::source::Source;
-use super::target::{Target, Turn};
+use super::target::{Seen, Target};
 use crate::rewrite::{Progress, Rewriter};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
@@ -45,7 +45,7 @@ pub(super) struct Rewriting {
 #[derive(Debug)]
 struct Running {
     rewriter: Rewriter,
-    turn: Turn,
+    seen: Seen,
     scrape: ScrapeInFlight,
     wrote_any: bool,
 }
@@ -58,16 +58,11 @@ impl Rewriting {
         timeout: Duration,
         deadline: Instant,
     ) -> Rewriting {
-        let (rewriter, turn) = target.rewriter();
+        let (rewriter, seen) = target.rewriter();
         Rewriting {
             target,
             source,
-            running: Some(Running {
-                rewriter,
-                turn,
-                scrape,
-                wrote_any: false,
-            }),
+            running: Some(Running { rewriter, seen, scrape, wrote_any: false }),
             reading: true,
             out: Vec::new(),
             first: None,
@@ -85,10 +80,7 @@ impl Rewriting {
 
     /// Enough was seen: the connection closes when this is dropped, and nobody is to blame.
     pub(super) fn stop(mut self) {
-        if let Some(Running {
-            rewriter, scrape, ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, scrape, .. }) = self.running.take() {
             scrape.end(Outcome::Success, rewriter.report());
         }
     }
@@ -165,27 +157,15 @@ impl Rewriting {
             return self.fail(Failure::NothingLeft);
         }
         let last = self.take_piece();
-        if let Some(Running {
-            rewriter,
-            turn,
-            scrape,
-            ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, seen, scrape, .. }) = self.running.take() {
             scrape.end(Outcome::Success, rewriter.report());
-            self.target.complete(rewriter, turn);
+            self.target.complete(rewriter, seen);
         }
         Poll::Ready((!last.is_empty()).then_some(Ok(last)))
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
-        if let Some(Running {
-            rewriter,
-            scrape,
-            wrote_any,
-            ..
-        }) = self.running.take()
-        {
+        if let Some(Running { rewriter, scrape, wrote_any, .. }) = self.running.take() {
             scrape.end(Outcome::Failed(failure.reason()), rewriter.report());
             let target = &self.target.settings().name;
             if wrote_any {

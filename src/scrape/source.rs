@@ -38,21 +38,12 @@ impl Source {
     ///
     /// It cannot: its status, its type or its encoding says so.
     pub(super) fn new(answer: Answer) -> Result<Source, Failure> {
-        let Answer {
-            status,
-            headers,
-            body,
-        } = answer;
+        let Answer { status, headers, body } = answer;
         check_status(status, &headers)?;
         check_type(&headers)?;
         let ends_with_connection =
             body.declared_length().is_none() && !headers.contains_key(TRANSFER_ENCODING);
-        Ok(Source {
-            body,
-            encoding: encoding(&headers)?,
-            ends_with_connection,
-            last_byte: None,
-        })
+        Ok(Source { body, encoding: encoding(&headers)?, ends_with_connection, last_byte: None })
     }
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
@@ -106,17 +97,10 @@ fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
-    let media_type = value
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default();
+    let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     let media_type = media_type.trim_ascii();
     let known: [&[u8]; 2] = [b"text/plain", b"application/openmetrics-text"];
-    if known
-        .iter()
-        .any(|known| media_type.eq_ignore_ascii_case(known))
-    {
+    if known.iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
         Ok(())
     } else {
         Err(Failure::ContentType(Text::new(value)))
@@ -131,10 +115,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Failure> {
     if coding.eq_ignore_ascii_case(b"identity") || coding.is_empty() {
         Ok(Encoding::Identity)
     } else if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
-        Ok(Encoding::Gzip {
-            gunzip: Gunzip::new(),
-            waiting: Bytes::new(),
-        })
+        Ok(Encoding::Gzip { gunzip: Gunzip::new(), waiting: Bytes::new() })
     } else {
         Err(Failure::ContentEncoding(Text::new(value)))
     }

@@ -27,14 +27,12 @@ pub struct Target {
 #[derive(Debug, Default)]
 struct Past {
     history: History,
-    /// Which scrape it is from.
-    from: Turn,
-    /// The turn given out last.
-    last: Turn,
+    /// How many scrapes have completed.
+    completed: u64,
 }
 
-/// The order in which scrapes of a target began.
-pub(super) type Turn = u64;
+/// How much of the past a scrape has seen: the number of scrapes that were complete when it began.
+pub(super) type Seen = u64;
 
 impl Target {
     /// A target that has not been scraped yet.
@@ -46,14 +44,7 @@ impl Target {
         metrics: TargetMetrics,
     ) -> Target {
         let upstream = Arc::new(Upstream::new(&settings.url));
-        Target {
-            settings,
-            plan,
-            options,
-            metrics,
-            upstream,
-            past: Mutex::default(),
-        }
+        Target { settings, plan, options, metrics, upstream, past: Mutex::default() }
     }
 
     /// Where it is and what it emits.
@@ -81,26 +72,21 @@ impl Target {
         Source::new(self.upstream.get(timeout, deadline).await?)
     }
 
-    /// An engine for the next exposition, and its turn.
-    pub(super) fn rewriter(&self) -> (Rewriter, Turn) {
-        let mut past = self.past();
-        past.last += 1;
-        let (history, turn) = (past.history.clone(), past.last);
-        drop(past);
-        (
-            Rewriter::new(Arc::clone(&self.plan), self.options, history),
-            turn,
-        )
+    /// An engine for the next exposition, and how much of the past it has seen.
+    pub(super) fn rewriter(&self) -> (Rewriter, Seen) {
+        let (history, seen) = {
+            let past = self.past();
+            (past.history.clone(), past.completed)
+        };
+        (Rewriter::new(Arc::clone(&self.plan), self.options, history), seen)
     }
 
-    /// A scrape is complete. Of two that overlapped, the one that began later is remembered, whichever ended first.
-    pub(super) fn complete(&self, rewriter: Rewriter, turn: Turn) {
+    /// A scrape is complete: the next one begins where it ended. Of scrapes that overlapped, each leaves its share.
+    pub(super) fn complete(&self, rewriter: Rewriter, seen: Seen) {
         let history = rewriter.into_history();
         let mut past = self.past();
-        if turn > past.from {
-            past.history = history;
-            past.from = turn;
-        }
+        past.history = if past.completed == seen { history } else { history.join(&past.history) };
+        past.completed += 1;
     }
 
     fn past(&self) -> MutexGuard<'_, Past> {

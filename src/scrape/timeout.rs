@@ -18,15 +18,11 @@ const LONGEST: Duration = Duration::from_secs(3600);
 /// A little less than the client waits, so that it still hears the reason; but at least half of it, so that a short wait
 /// is not used up by the margin.
 pub(super) fn scrape_timeout(headers: &HeaderMap, settings: &Settings) -> Duration {
-    let header = headers
-        .get(TIMEOUT_HEADER)
-        .and_then(|value| value.to_str().ok());
+    let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
     let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
     match claimed {
         Some(seconds) if seconds > 0.0 => {
-            let waits = Duration::try_from_secs_f64(seconds)
-                .unwrap_or(LONGEST)
-                .min(LONGEST);
+            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST);
             waits.saturating_sub(settings.timeout_margin).max(waits / 2)
         }
         _ => settings.timeout,
@@ -51,10 +47,7 @@ mod tests {
         };
         let mut headers = HeaderMap::new();
         if let Some(text) = header {
-            headers.insert(
-                TIMEOUT_HEADER,
-                HeaderValue::from_str(text).expect("printable"),
-            );
+            headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).expect("printable"));
         }
         scrape_timeout(&headers, &settings).as_secs_f64()
     }

@@ -62,22 +62,14 @@ impl Upstream {
     ///
     /// The URL has no host; the settings refuse such.
     pub(super) fn new(url: &Uri) -> Upstream {
-        let authority = url
-            .authority()
-            .expect("the settings refuse a URL without a host");
-        let host = authority
-            .host()
-            .trim_start_matches('[')
-            .trim_end_matches(']');
+        let authority = url.authority().expect("the settings refuse a URL without a host");
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let path = url.path_and_query().map_or("/", |path| path.as_str());
         Upstream {
             host: host.to_owned(),
             port: authority.port_u16().unwrap_or(80),
             path: path.parse().expect("the path of a URL is a URL"),
-            host_header: authority
-                .as_str()
-                .try_into()
-                .expect("an authority is a header value"),
+            host_header: authority.as_str().try_into().expect("an authority is a header value"),
             idle: Mutex::new(Vec::new()),
         }
     }
@@ -102,13 +94,8 @@ impl Upstream {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| exchange_failure(&error))?;
-        let connection = Connection {
-            requests,
-            driver: Some(driver),
-        };
-        self.exchange(connection, timeout)
-            .await
-            .map_err(|error| exchange_failure(&error))
+        let connection = Connection { requests, driver: Some(driver) };
+        self.exchange(connection, timeout).await.map_err(|error| exchange_failure(&error))
     }
 
     async fn exchange(
@@ -118,16 +105,9 @@ impl Upstream {
     ) -> hyper::Result<Answer> {
         let answer = connection.exchange(self.request(timeout)).await?;
         let (head, incoming) = answer.into_parts();
-        let body = AnswerBody {
-            incoming,
-            connection: Some(connection),
-            upstream: Arc::clone(self),
-        };
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+        let body =
+            AnswerBody { incoming, connection: Some(connection), upstream: Arc::clone(self) };
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
     fn request(&self, timeout: Duration) -> Request<NoBody> {

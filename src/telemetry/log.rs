@@ -50,19 +50,10 @@ pub fn start_log(settings: LogSettings) {
         LogLevel::Info => tracing::Level::INFO,
         LogLevel::Debug => tracing::Level::DEBUG,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     let started = match settings.format {
-        LogFormat::Logfmt => builder
-            .event_format(Logfmt)
-            .finish()
-            .set_default_for_process(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .finish()
-            .set_default_for_process(),
+        LogFormat::Logfmt => builder.event_format(Logfmt).finish().set_default_for_process(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().set_default_for_process(),
     };
     if !started {
         tracing::debug!("The log was started before.");
@@ -102,10 +93,7 @@ where
             tracing::Level::DEBUG | tracing::Level::TRACE => "debug",
         };
         write!(writer, " level={level}")?;
-        let mut fields = Fields {
-            writer: &mut writer,
-            result: Ok(()),
-        };
+        let mut fields = Fields { writer: &mut writer, result: Ok(()) };
         event.record(&mut fields);
         fields.result?;
         writeln!(writer)

@@ -18,9 +18,7 @@ pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8
 const DEFINED_ONCE: &str = "metrics are well-formed and defined once";
 
 /// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
-const DURATION_BUCKETS: [f64; 11] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Every metric that we export about ourselves.
 ///
@@ -79,10 +77,8 @@ impl Metrics {
             &["target"],
         )?;
         registry.register(Box::new(scrape_duration.clone()))?;
-        let scrapes_in_flight = IntGauge::new(
-            "crossfade_scrapes_in_flight",
-            "Scrapes that have not ended yet.",
-        )?;
+        let scrapes_in_flight =
+            IntGauge::new("crossfade_scrapes_in_flight", "Scrapes that have not ended yet.")?;
         registry.register(Box::new(scrapes_in_flight.clone()))?;
         let read_bytes = counters(
             "crossfade_scrape_read_bytes_total",
@@ -94,11 +90,8 @@ impl Metrics {
             "Bytes of expositions written to clients, before compression.",
             &["target"],
         )?;
-        let read_samples = counters(
-            "crossfade_samples_read_total",
-            "Samples read from the target.",
-            &["target"],
-        )?;
+        let read_samples =
+            counters("crossfade_samples_read_total", "Samples read from the target.", &["target"])?;
         let written_samples = counters(
             "crossfade_samples_written_total",
             "Samples written to clients.",
@@ -129,9 +122,7 @@ impl Metrics {
             "Always 1; the labels say what is running.",
             &["version"],
         )?;
-        build_info
-            .with_label_values(&[env!("CARGO_PKG_VERSION")])
-            .set(1);
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
 
         Ok(Metrics {
@@ -153,8 +144,7 @@ impl Metrics {
     /// The metrics of one target, all of them present from now on.
     #[must_use]
     pub fn target(self: &Arc<Self>, target: &str) -> TargetMetrics {
-        self.scrapes
-            .with_label_values(&[target, Outcome::Success.word()]);
+        self.scrapes.with_label_values(&[target, Outcome::Success.word()]);
         let generation = |word| self.generation.with_label_values(&[target, word]);
         TargetMetrics {
             target: target.to_owned(),
@@ -234,11 +224,7 @@ impl TargetMetrics {
     #[must_use]
     pub fn start(&self) -> ScrapeInFlight {
         self.all.scrapes_in_flight.inc();
-        ScrapeInFlight {
-            metrics: self.clone(),
-            started: Instant::now(),
-            ended: false,
-        }
+        ScrapeInFlight { metrics: self.clone(), started: Instant::now(), ended: false }
     }
 }
 
@@ -258,9 +244,7 @@ impl ScrapeInFlight {
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
         for (reason, lines) in &report.dropped {
-            all.dropped_lines
-                .with_label_values(&[target, *reason])
-                .inc_by(*lines);
+            all.dropped_lines.with_label_values(&[target, *reason]).inc_by(*lines);
         }
         if outcome == Outcome::Success {
             let held = i64::try_from(report.held_bytes).unwrap_or(i64::MAX);
@@ -279,14 +263,10 @@ impl ScrapeInFlight {
 
     fn close(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.metrics
-            .duration
-            .observe(self.started.elapsed().as_secs_f64());
+        self.metrics.duration.observe(self.started.elapsed().as_secs_f64());
         self.metrics.all.scrapes_in_flight.dec();
         let TargetMetrics { target, all, .. } = &self.metrics;
-        all.scrapes
-            .with_label_values(&[target, outcome.word()])
-            .inc();
+        all.scrapes.with_label_values(&[target, outcome.word()]).inc();
     }
 }
 

@@ -18,12 +18,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn new() -> prometheus::Result<Process> {
         let reading = Reading::new()?;
-        let descs = reading
-            .collectors()
-            .into_iter()
-            .flat_map(Collector::desc)
-            .cloned()
-            .collect();
+        let descs = reading.collectors().into_iter().flat_map(Collector::desc).cloned().collect();
         Ok(Process { descs })
     }
 }
@@ -35,14 +30,8 @@ impl Collector for Process {
 
     fn collect(&self) -> Vec<MetricFamily> {
         // A fresh set each time: two scrapes at once cannot add up into one counter.
-        let reading = Reading::new()
-            .ok()
-            .filter(|reading| reading.take().is_some());
-        reading
-            .iter()
-            .flat_map(Reading::collectors)
-            .flat_map(Collector::collect)
-            .collect()
+        let reading = Reading::new().ok().filter(|reading| reading.take().is_some());
+        reading.iter().flat_map(Reading::collectors).flat_map(Collector::collect).collect()
     }
 }
 
@@ -60,16 +49,10 @@ struct Reading {
 impl Reading {
     fn new() -> prometheus::Result<Reading> {
         Ok(Reading {
-            cpu: Counter::new(
-                "process_cpu_seconds_total",
-                "CPU time spent, user and system.",
-            )?,
+            cpu: Counter::new("process_cpu_seconds_total", "CPU time spent, user and system.")?,
             resident: Gauge::new("process_resident_memory_bytes", "Resident memory.")?,
             virtual_memory: Gauge::new("process_virtual_memory_bytes", "Virtual memory.")?,
-            start: Gauge::new(
-                "process_start_time_seconds",
-                "Start of the process, Unix time.",
-            )?,
+            start: Gauge::new("process_start_time_seconds", "Start of the process, Unix time.")?,
             open_fds: Gauge::new("process_open_fds", "Open file descriptors.")?,
             max_fds: Gauge::new("process_max_fds", "Most file descriptors that may be open.")?,
             threads: Gauge::new("process_threads", "Threads of the process.")?,
@@ -95,8 +78,7 @@ impl Reading {
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
-        self.cpu
-            .inc_by((field(14)? + field(15)?) / TICKS_PER_SECOND);
+        self.cpu.inc_by((field(14)? + field(15)?) / TICKS_PER_SECOND);
         self.threads.set(field(20)?);
         self.virtual_memory.set(field(23)?);
         self.start.set(boot_time()? + field(22)? / TICKS_PER_SECOND);
@@ -106,13 +88,10 @@ impl Reading {
         self.resident.set(resident.parse::<f64>().ok()? * 1024.0);
 
         let limits = fs::read_to_string("/proc/self/limits").ok()?;
-        let max_fds = value(&limits, "Max open files")?
-            .split_ascii_whitespace()
-            .next()?;
+        let max_fds = value(&limits, "Max open files")?.split_ascii_whitespace().next()?;
         self.max_fds.set(max_fds.parse().unwrap_or(f64::INFINITY));
         #[expect(clippy::cast_precision_loss, reason = "file descriptors are few")]
-        self.open_fds
-            .set(fs::read_dir("/proc/self/fd").ok()?.count() as f64);
+        self.open_fds.set(fs::read_dir("/proc/self/fd").ok()?.count() as f64);
         Some(())
     }
 }

@@ -9,8 +9,8 @@ use super::edits;
 use super::force::InForce;
 use crate::mapping::Pack;
 use crate::mapping::plan::{
-    BucketPolicy, Divert, Emit, Generation, Kind, Output, OutputId, PartOf, Plan,
-    Rule, RuleId, Witness, WitnessId,
+    BucketPolicy, Divert, Emit, Generation, Kind, Output, OutputId, PartOf, Plan, Rule, RuleId,
+    Witness, WitnessId,
 };
 
 /// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
@@ -227,11 +227,11 @@ impl<'a> Build<'a> {
                 Kind::Typed | Kind::Gauge(_) => true,
             };
             // Leaving out a label that has one value only cannot make two series equal.
-            let joins = |label: &Box<[u8]>| !rule.when.equal.iter().any(|(its, _)| its == label);
+            let joins = |label: &[u8]| !rule.when.equal.iter().any(|(its, _)| **its == *label);
             let stream = self.settings.emit != Emit::Both
                 && alone
                 && ladder_stays
-                && !rule.labels.drop.iter().any(joins)
+                && !rule.labels.drop.iter().any(|label| joins(label))
                 && rule.part_of.is_none()
                 && !rule.remainder
                 && !rule.also

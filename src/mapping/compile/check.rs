@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Settings;
 use super::edits;
 use super::force::InForce;
-use super::Settings;
 use crate::mapping::fault::{Fault, closest};
 use crate::mapping::file::listed;
 use crate::mapping::pack::OnlyWith;
@@ -44,15 +44,19 @@ fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
     let old = a.old.overlaps(&b.old) && !derived && !shared;
     let including = includes_entry(first, second) || includes_entry(second, first);
     let new = a.new.overlaps(&b.new) && !derived && !including;
-    let (side, mine) = if old {
-        (&a.old, &b.old)
-    } else if new {
-        (&a.new, &b.new)
-    } else {
-        return None;
+    let side = match (old, new) {
+        (true, _) => Generation::Old,
+        (false, true) => Generation::New,
+        (false, false) => return None,
     };
     Some(second.fault(
-        format!("`{mine}` reads samples that `{side}` ({}) reads already", first.source()),
+        b.spot(side),
+        format!(
+            "`{}` reads samples that `{}` ({}) reads already",
+            b.side(side),
+            a.side(side),
+            first.source()
+        ),
         "tell them apart by the value of a label, or say which of `includes`, `only_with` and \
          `derive` relates them",
     ))
@@ -87,6 +91,7 @@ fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
             return None;
         };
         Some(second.fault(
+            b.spot(generation),
             format!("`{}` has other {disagree} at {}", mine.family, first.source()),
             "give both entries the same",
         ))
@@ -100,7 +105,7 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
         .filter(|its| its.entry.old.family == *family && its.entry.derive.is_none())
         .collect();
     if *family == entry.entry.old.family {
-        return Some(entry.fault_at(
+        return Some(entry.fault(
             *spot,
             format!("`{family}` cannot include itself"),
             "name the family whose counts are already inside this one",
@@ -108,14 +113,14 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     }
     if included.is_empty() {
         let families = entries.iter().map(|its| its.entry.old.family.as_str());
-        return Some(entry.fault_at(
+        return Some(entry.fault(
             *spot,
             format!("no entry reads `{family}`"),
             meant(family, families, "name the `old` family of another entry"),
         ));
     }
     let elsewhere = included.iter().find(|its| its.entry.new.family != entry.entry.new.family)?;
-    Some(entry.fault_at(
+    Some(entry.fault(
         *spot,
         format!(
             "`{family}` becomes `{}`, and `{}` becomes `{}`",
@@ -128,11 +133,11 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
 fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     let read = entry.entry.derive?.other();
     let side = entry.entry.side(read);
-    let accompanied = entries
-        .iter()
-        .any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
+    let accompanied =
+        entries.iter().any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
     (!accompanied).then(|| {
         entry.fault(
+            entry.entry.spot(read),
             format!("nothing but this derived entry reads `{side}`"),
             "add an entry that says what becomes of these samples themselves",
         )
@@ -148,7 +153,7 @@ fn only_with(
     faults: &mut Vec<Fault>,
 ) {
     let mut fault = |message: String, remedy: String| {
-        faults.push(entry.fault_at(condition.spot, message, remedy));
+        faults.push(entry.fault(condition.spot, message, remedy));
     };
     let OnlyWith { family, on, .. } = condition;
     let known = || {
@@ -205,7 +210,7 @@ fn only_with(
         let same = |its: &[u8]| its == label.as_bytes();
         let touched = edits.drop.iter().any(|its| same(its))
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))
-            || edits.append.iter().any(|(its, _)| same(its));
+            || edits.append.iter().chain(&edits.fill).any(|(its, _)| same(its));
         if touched {
             fault(
                 format!("`{label}` is compared, but does not pass through unchanged"),
@@ -226,10 +231,8 @@ pub(super) fn plain_entry(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option
 
 /// Values for labels that no entry has to write.
 fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
-    let mut known: Vec<&str> = entries
-        .iter()
-        .flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare()))
-        .collect();
+    let mut known: Vec<&str> =
+        entries.iter().flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
     let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));

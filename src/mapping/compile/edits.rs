@@ -22,7 +22,7 @@ pub(super) fn conditions(entry: &Entry, written: Generation, edits: &LabelEdits)
         // A sample that has a label of the written side has the written shape already.
         when.none_of = write.bare().map(bytes).collect();
         // With nothing to add, only a label to be left out makes a sample worth rewriting.
-        if edits.append.is_empty() {
+        if edits.append.is_empty() && edits.fill.is_empty() {
             when.any_of = read.bare().map(bytes).collect();
         }
     }
@@ -82,7 +82,9 @@ pub(super) fn kind(entry: &Entry, written: Generation, policy: BucketPolicy) -> 
         let read: Vec<f64> = read.iter().map(|boundary| boundary.bound).collect();
         let mut write = write.to_vec();
         if policy == BucketPolicy::Common {
-            write.retain(|boundary| read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq()));
+            write.retain(|boundary| {
+                read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq())
+            });
         }
         return Kind::Histogram(Ladders { read, write, policy });
     }

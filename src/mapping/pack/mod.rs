@@ -1,7 +1,7 @@
 //! A pack that has been checked for everything that one entry can tell about itself.
 //!
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
-//! [`compile`](super::compile), because packs extend each other.
+//! [`compile`](super::compile()), because packs extend each other.
 
 mod entry;
 
@@ -41,7 +41,7 @@ impl Pack {
     /// is not YAML, only the first such place.
     pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
         let source = Source::new(file_name, text);
-        let document = yaml::parse(&source).map_err(|fault| Faults(vec![fault]))?;
+        let document = yaml::parse(&source)?;
         let mut faults = Vec::new();
         let file = file::read(document, &source, &mut faults);
         let mut check = Check { source: &source, faults: &mut faults };
@@ -141,11 +141,7 @@ impl Check<'_> {
                 "use letters, digits and `_`, no digit first",
             );
         } else if label == "__name__" {
-            self.fault(
-                spot,
-                "`__name__` is the family's name",
-                "write it in front of the `{`",
-            );
+            self.fault(spot, "`__name__` is the family's name", "write it in front of the `{`");
         }
     }
 
