@@ -18,10 +18,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // The screen is for what there is to see; only what goes wrong is logged.
-    telemetry::start_log(LogSettings {
-        level: LogLevel::Warn,
-        format: LogFormat::Logfmt,
-    });
+    telemetry::start_log(LogSettings { level: LogLevel::Warn, format: LogFormat::Logfmt });
     let ports = match arguments.port {
         None => Ports::Preferred,
         Some(0) => Ports::Free,
@@ -45,10 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             // Without anyone to read it the gateway is still there to be scraped.
             drop(stdout().write_all(screen.as_bytes()));
         };
-        Demo::bind(ports)
-            .await?
-            .run(shutdown, is_terminal, show)
-            .await?;
+        Demo::bind(ports).await?.run(shutdown, is_terminal, show).await?;
         Ok(())
     })
 }
