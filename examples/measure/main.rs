@@ -103,7 +103,7 @@ fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Er
             let peak = case.process.peak_kb()?;
             let [median, range, ratio] = Spread::of(cpu).cells(floor);
             let above = megabytes(peak.saturating_sub(idle));
-            table.row([case.name.to_owned(), median, range, ratio, megabytes(peak), above]);
+            table.row(&[case.name.to_owned(), median, range, ratio, megabytes(peak), above]);
         }
     }
     Ok(())
@@ -140,7 +140,7 @@ fn filter(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Error>>
         );
         for ((name, ..), (cpu, peak)) in commands.iter().zip(&spent) {
             let [median, range, ratio] = Spread::of(cpu).cells(floor);
-            table.row([(*name).to_owned(), median, range, ratio, megabytes(*peak)]);
+            table.row(&[(*name).to_owned(), median, range, ratio, megabytes(*peak)]);
         }
     }
     Ok(())
@@ -172,7 +172,7 @@ fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
         let cases = cases.iter().map(|case| case.name).zip(&waited);
         for (name, waited) in [("direct", &direct)].into_iter().chain(cases) {
             let [median, range, ratio] = Spread::of(waited).cells(floor);
-            table.row([name.to_owned(), median, range, ratio]);
+            table.row(&[name.to_owned(), median, range, ratio]);
         }
     }
     Ok(())

@@ -55,15 +55,15 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         let mut widths = columns.map(|column| column.chars().count().max(9));
         widths[0] = 28;
         let table = Table { widths };
-        table.row(columns.map(str::to_owned));
-        let figures = widths[1..].iter().map(|width| format!("{:->width$}:|", "-"));
+        table.row(&columns.map(str::to_owned));
+        let figures = widths[1..].iter().map(|width| format!("-{:->width$}:|", ""));
         println!("|{:-<width$}|{}", "-", figures.collect::<String>(), width = widths[0] + 2);
         table
     }
 
     /// Prints one row.
-    pub(crate) fn row(&self, cells: [String; COLUMNS]) {
-        let [name, figures @ ..] = &cells[..] else {
+    pub(crate) fn row(&self, cells: &[String; COLUMNS]) {
+        let [name, figures @ ..] = cells.as_slice() else {
             return;
         };
         let width = self.widths[0];
