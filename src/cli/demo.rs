@@ -24,11 +24,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(0) => Ports::Free,
         Some(port) => Ports::From(port),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start the worker threads")?;
+        .context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let shutdown = async {
