@@ -4,6 +4,7 @@
 
 mod support;
 
+use support::kong::{Common, PAIRS};
 use support::naive::{self, Refusal, Sample, Series};
 use support::oracle::{self, Leaving, Memory};
 use support::{assert_same_series, capture, captures, strict};
@@ -240,4 +241,40 @@ fn both_is_what_arrived_and_what_was_written() {
          kong_nginx_requests_total{{subsystem=\"http\"}} 8\n"
     );
     assert_same_series(&naive::parse(expected.as_bytes()).stored(), &left, "both");
+}
+
+#[test]
+fn old_captures_upgraded_equal_new_ones_in_all_that_both_know() {
+    for (olds, news) in PAIRS {
+        for old_name in *olds {
+            let old = naive::parse(&capture(old_name));
+            let upgraded = oracle::rewrite(&old, Leaving::New);
+            for new_name in *news {
+                let new = naive::parse(&capture(new_name));
+                let common = Common::of(&old, &new);
+                let (expected, actual) =
+                    (common.part_of(&new.stored()), common.part_of(&upgraded));
+                assert_same_series(&expected, &actual, &format!("{old_name} as {new_name}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
+    for (olds, news) in PAIRS {
+        for new_name in *news {
+            let new = naive::parse(&capture(new_name));
+            let downgraded = oracle::rewrite(&new, Leaving::Old);
+            for old_name in *olds {
+                let old = naive::parse(&capture(old_name));
+                let common = Common::of(&old, &new);
+                let mut actual = common.part_of(&downgraded);
+                // Derived on upgrade; on downgrade it is new-only and stays.
+                actual.retain(|series, _| series.name != "kong_nginx_requests_total");
+                let expected = common.part_of(&old.stored());
+                assert_same_series(&expected, &actual, &format!("{new_name} as {old_name}"));
+            }
+        }
+    }
 }
