@@ -1,0 +1,110 @@
+//! Comment lines: `# HELP`, `# TYPE`, and all others.
+
+use super::{Flaw, MetricType, Span, is_name_byte, is_name_start};
+
+/// A `# HELP` or `# TYPE` line; the offsets are those of the line it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Which of the two.
+    pub kind: HeaderKind,
+    /// The family's name.
+    pub name: Span,
+    /// What follows the name and one separator: the escaped help text, or the type's word.
+    pub text: Span,
+}
+
+/// Which header a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderKind {
+    /// `# HELP name text`
+    Help,
+    /// `# TYPE name type`
+    Type(MetricType),
+}
+
+/// Reads a comment line, `line` being all of it but the newline, `hash` the offset of its `#`.
+///
+/// `Ok(None)` is a comment that means nothing. Only `#`, blanks, the keyword and another blank make
+/// a header: Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
+pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
+    let keyword_at = skip_blanks(line, hash + 1);
+    if keyword_at == hash + 1 {
+        // Prometheus takes a NUL here for the end of its input and silently ignores what follows.
+        return if line.contains(&0) { Err(Flaw::BadHeader) } else { Ok(None) };
+    }
+    let is_type = match line.get(keyword_at..keyword_at + 4) {
+        Some(b"HELP") => false,
+        Some(b"TYPE") => true,
+        _ => return Ok(None),
+    };
+    let name_at = skip_blanks(line, keyword_at + 4);
+    if name_at == keyword_at + 4 {
+        return Ok(None);
+    }
+    let (name, end) = name(line, name_at).ok_or(Flaw::BadHeader)?;
+    let text = Span::new((end + 1).min(line.len()), line.len());
+    let kind = if is_type {
+        HeaderKind::Type(MetricType::from_word(text.of(line)).ok_or(Flaw::BadHeader)?)
+    } else {
+        if std::str::from_utf8(text.of(line)).is_err() {
+            return Err(Flaw::BadUtf8);
+        }
+        HeaderKind::Help
+    };
+    Ok(Some(Header { kind, name, text }))
+}
+
+/// A plain or (since Prometheus 3) quoted metric name, and where it ends.
+fn name(line: &[u8], at: usize) -> Option<(Span, usize)> {
+    if line.get(at) == Some(&b'"') {
+        let length = memchr::memchr(b'"', &line[at + 1..])?;
+        let end = at + 1 + length;
+        return Some((Span::new(at + 1, end), end + 1));
+    }
+    if !line.get(at).is_some_and(|&b| is_name_start(b)) {
+        return None;
+    }
+    let length = line[at..].iter().take_while(|&&b| is_name_byte(b)).count();
+    Some((Span::new(at, at + length), at + length))
+}
+
+fn skip_blanks(line: &[u8], from: usize) -> usize {
+    from + line[from..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Option<(HeaderKind, &str, &str)>, Flaw> {
+        let found = parse(line.as_bytes(), line.find('#').unwrap())?;
+        let text = |span: Span| std::str::from_utf8(span.of(line.as_bytes())).unwrap();
+        Ok(found.map(|h| (h.kind, text(h.name), text(h.text))))
+    }
+
+    #[test]
+    fn headers_and_comments_as_prometheus_tells_them_apart() {
+        let help = HeaderKind::Help;
+        let gauge = HeaderKind::Type(MetricType::Gauge);
+        assert_eq!(read("# HELP a_b some \\n text"), Ok(Some((help, "a_b", "some \\n text"))));
+        assert_eq!(read("#\tHELP  a"), Ok(Some((help, "a", ""))));
+        assert_eq!(read("# TYPE a gauge"), Ok(Some((gauge, "a", "gauge"))));
+        assert_eq!(read(" # TYPE\ta\tgauge"), Ok(Some((gauge, "a", "gauge"))));
+        assert_eq!(read("# TYPE \"my.metric\" gauge"), Ok(Some((gauge, "my.metric", "gauge"))));
+        assert_eq!(read("#TYPE a gauge"), Ok(None)); // no blank: a comment
+        assert_eq!(read("# TYPE"), Ok(None)); // no blank behind it: a comment
+        assert_eq!(read("# TYPEa gauge"), Ok(None));
+        assert_eq!(read("# EOF"), Ok(None));
+        assert_eq!(read("#"), Ok(None));
+        assert_eq!(read("# a\0b"), Ok(None));
+        assert_eq!(read("#a\0b"), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE "), Err(Flaw::BadHeader));
+        assert_eq!(read("# HELP {"), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE a"), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE a Counter"), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE a  counter"), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE a counter "), Err(Flaw::BadHeader));
+        assert_eq!(read("# TYPE a unknown"), Err(Flaw::BadHeader));
+        assert_eq!(parse(b"# HELP a caf\xe9", 0), Err(Flaw::BadUtf8));
+    }
+}

@@ -1,0 +1,113 @@
+//! Label values: escaping, and comparing label sets in whatever order they are written.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+/// Whether a value, as it stands between its quotes, would be written differently by us.
+///
+/// True for a raw newline and for any backslash: the escape may be one that strict parsers refuse.
+#[must_use]
+pub fn needs_escape(raw: &[u8]) -> bool {
+    memchr::memchr2(b'\\', b'\n', raw).is_some()
+}
+
+/// Appends a value that was read from between quotes, escaped so that every parser agrees on it.
+///
+/// `\\`, `\"` and `\n` stay. A raw newline becomes `\n`. Any other backslash stands for itself in
+/// Prometheus and is refused by strict parsers: it is written doubled, which both read the same.
+pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr2(b'\\', b'\n', rest) {
+        out.extend_from_slice(&rest[..at]);
+        if rest[at] == b'\n' {
+            out.extend_from_slice(b"\\n");
+            rest = &rest[at + 1..];
+            continue;
+        }
+        out.push(b'\\');
+        match rest.get(at + 1) {
+            Some(&escaped @ (b'\\' | b'"' | b'n')) => {
+                out.push(escaped);
+                rest = &rest[at + 2..];
+            }
+            _ => {
+                out.push(b'\\');
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Appends plain text (a label value, not read from an exposition) with the escapes it needs.
+pub fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// Hashes label sets so that the order of labels does not matter and empty values do not count.
+///
+/// In Prometheus `{a="1",b="2"}`, `{b="2",a="1"}` and `{a="1",b="2",c=""}` are one series.
+#[derive(Clone, Debug)]
+pub struct LabelHasher {
+    state: FixedState,
+}
+
+impl LabelHasher {
+    /// A hasher of its own kind: two seeds give independent hashes.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        LabelHasher { state: FixedState::with_seed(seed) }
+    }
+
+    /// What one label adds (by wrapping addition) to the hash of its set.
+    #[must_use]
+    pub fn label(&self, name: &[u8], value: &[u8]) -> u64 {
+        if value.is_empty() {
+            return 0;
+        }
+        self.state.hash_one((name, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(raw: &str) -> String {
+        let mut out = Vec::new();
+        write_value(raw.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_escaped_as_every_parser_reads_them() {
+        assert_eq!(rewritten("plain"), "plain");
+        assert_eq!(rewritten("two\nlines"), r"two\nlines");
+        assert_eq!(rewritten(r#"q\"u"#), r#"q\"u"#);
+        assert_eq!(rewritten(r"back\\slash"), r"back\\slash");
+        assert_eq!(rewritten(r"odd\q"), r"odd\\q");
+        assert_eq!(rewritten(r"end\\"), r"end\\");
+        assert_eq!(rewritten("\\\n"), "\\\\\\n");
+    }
+
+    #[test]
+    fn order_and_empty_values_do_not_matter() {
+        let hasher = LabelHasher::with_seed(1);
+        let set = |labels: &[(&str, &str)]| {
+            labels.iter().fold(0u64, |sum, (n, v)| {
+                sum.wrapping_add(hasher.label(n.as_bytes(), v.as_bytes()))
+            })
+        };
+        assert_eq!(set(&[("a", "1"), ("b", "2")]), set(&[("b", "2"), ("c", ""), ("a", "1")]));
+        assert_ne!(set(&[("a", "1"), ("b", "2")]), set(&[("a", "2"), ("b", "1")]));
+        assert_ne!(set(&[("ab", "c")]), set(&[("a", "bc")]));
+    }
+}

@@ -1,0 +1,701 @@
+//! Lines, one after another, each compared with the sample before it.
+//!
+//! Neighbouring samples of an exposition are nearly equal: in a histogram everything up to the `le`
+//! value is the same. The [`Scanner`] keeps the last sample and where its parts are; of the next one
+//! it reads only what lies behind the first label that differs. That is what makes checking every
+//! byte as Prometheus would about as cheap as copying it.
+
+use super::{Flaw, Header, header, is_name_byte, is_name_start, number};
+
+/// A part of a line: byte offsets from the line's first byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    #[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        Span { start: start as u32, end: end as u32 }
+    }
+
+    /// The first byte's offset.
+    #[must_use]
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The offset behind the last byte.
+    #[must_use]
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// The bytes of this part of `line`.
+    #[must_use]
+    pub fn of(self, line: &[u8]) -> &[u8] {
+        &line[self.start()..self.end()]
+    }
+}
+
+/// One label of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LabelSpan {
+    /// The name; with its quotes where it is quoted.
+    pub name: Span,
+    /// What stands between the quotes of the value, escapes and all.
+    pub value: Span,
+}
+
+/// What a [`Scanner`] found at the start of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// A sample. Its parts are with the scanner until the next call.
+    Sample(Sample),
+    /// A `# HELP` or `# TYPE` line of `len` bytes.
+    Header {
+        /// Its parts.
+        header: Header,
+        /// Its length, newline included.
+        len: usize,
+    },
+    /// A comment or a blank line.
+    Comment {
+        /// Its length, newline included.
+        len: usize,
+    },
+    /// A line that Prometheus would refuse. It ends at the first newline, even one between quotes:
+    /// an open quote must not swallow the lines behind it.
+    Flawed {
+        /// Its length, newline included.
+        len: usize,
+        /// Why.
+        flaw: Flaw,
+    },
+    /// The input ends within a line.
+    Incomplete,
+    /// The line is longer than the limit.
+    TooLong,
+    /// The sample has more labels than the limit.
+    TooManyLabels,
+}
+
+/// A sample line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Its length, newline included.
+    pub len: usize,
+    /// The first label that may differ from the sample before; [`NEW_NAME`](Sample::NEW_NAME) where
+    /// even the name may.
+    pub changed: usize,
+    /// The value, where it has at most 15 digits and nothing else.
+    pub integer: Option<u64>,
+}
+
+impl Sample {
+    /// [`Sample::changed`] of a sample whose name may differ from the one before.
+    pub const NEW_NAME: usize = usize::MAX;
+}
+
+/// Reads lines; see the [module](self).
+#[derive(Debug)]
+pub struct Scanner {
+    /// The last sample, as it stood.
+    last: Vec<u8>,
+    /// Whether `last` and the parts below belong together.
+    comparable: bool,
+    name: Span,
+    quoted_name: bool,
+    labels: Vec<LabelSpan>,
+    labels_end: usize,
+    value: Span,
+    timestamp: Option<Span>,
+    exemplars: bool,
+    max_line: usize,
+    max_labels: usize,
+}
+
+/// Why reading a sample stopped early.
+enum Stop {
+    Incomplete,
+    Flaw(Flaw),
+    TooManyLabels,
+}
+
+impl From<Flaw> for Stop {
+    fn from(flaw: Flaw) -> Self {
+        Stop::Flaw(flaw)
+    }
+}
+
+impl Scanner {
+    /// A scanner that refuses lines over `max_line` bytes and samples over `max_labels` labels.
+    ///
+    /// `exemplars` says whether ` # {…} value` may follow a value: legal in `OpenMetrics`, and
+    /// refused by Prometheus in a text exposition.
+    #[must_use]
+    pub fn new(max_line: usize, max_labels: usize, exemplars: bool) -> Self {
+        Scanner {
+            last: Vec::new(),
+            comparable: false,
+            name: Span::default(),
+            quoted_name: false,
+            labels: Vec::new(),
+            labels_end: 0,
+            value: Span::default(),
+            timestamp: None,
+            exemplars,
+            max_line: max_line.min(u32::MAX as usize - 1),
+            max_labels,
+        }
+    }
+
+    /// The last sample's metric name.
+    #[must_use]
+    pub fn name(&self) -> Span {
+        self.name
+    }
+
+    /// Whether the name stood in quotes inside the braces (Prometheus 3).
+    #[must_use]
+    pub fn has_quoted_name(&self) -> bool {
+        self.quoted_name
+    }
+
+    /// The last sample's labels, in order.
+    #[must_use]
+    pub fn labels(&self) -> &[LabelSpan] {
+        &self.labels
+    }
+
+    /// Where the last sample's label set ends: behind its `}`, or behind the name without one.
+    #[must_use]
+    pub fn labels_end(&self) -> usize {
+        self.labels_end
+    }
+
+    /// The last sample's value.
+    #[must_use]
+    pub fn value(&self) -> Span {
+        self.value
+    }
+
+    /// Reads the line that `input` begins with.
+    ///
+    /// Anything but a sample leaves the last sample in place for comparison. The same input cut
+    /// shorter gives [`Scan::Incomplete`] or the same answer, never another one.
+    #[inline]
+    pub fn scan(&mut self, input: &[u8]) -> Scan {
+        // A line may have max_line bytes and a newline.
+        let window = &input[..input.len().min(self.max_line + 1)];
+        match self.sample(window) {
+            Ok(sample) => Scan::Sample(sample),
+            Err(stop) => self.other(window, input.len(), &stop),
+        }
+    }
+
+    /// Everything that is not a sample.
+    #[cold]
+    fn other(&mut self, window: &[u8], available: usize, stop: &Stop) -> Scan {
+        let newline = memchr::memchr(b'\n', window);
+        let unfinished =
+            if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
+        let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        match (window.get(start), newline) {
+            (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start) {
+                Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
+                Ok(None) => Scan::Comment { len: newline + 1 },
+                Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
+            },
+            (Some(b'\n'), _) => Scan::Comment { len: start + 1 },
+            (_, newline) => {
+                let scan = match (stop, newline) {
+                    (Stop::Flaw(flaw), Some(newline)) => {
+                        Scan::Flawed { len: newline + 1, flaw: *flaw }
+                    }
+                    (Stop::TooManyLabels, _) => Scan::TooManyLabels,
+                    _ => unfinished,
+                };
+                self.comparable = false;
+                scan
+            }
+        }
+    }
+
+    /// Reads a sample, from the first label on that differs from the last one's.
+    #[inline]
+    fn sample(&mut self, line: &[u8]) -> Result<Sample, Stop> {
+        let (keep, at, changed) = self.resume(line)?;
+        self.comparable = false;
+        let (end, integer) = self.value_and_rest(line, at)?;
+        self.last.truncate(keep);
+        self.last.extend_from_slice(&line[keep..end]);
+        self.comparable = true;
+        Ok(Sample { len: end, changed, integer })
+    }
+
+    /// Reads the label set and returns how many bytes are those of the last sample, where the
+    /// value's first byte is looked for, and [`Sample::changed`].
+    #[inline]
+    fn resume(&mut self, line: &[u8]) -> Result<(usize, usize, usize), Stop> {
+        if self.comparable
+            && let Some(&label) = self.labels.last()
+        {
+            let from = label.value.start();
+            // The common case: a ladder, or a counter by its last label. One comparison of memory.
+            if line.len() > from && line[..from] == self.last[..from] {
+                let index = self.labels.len() - 1;
+                self.comparable = false;
+                return Ok((from, self.labels_from_value(line, index)?, index));
+            }
+            let same = common_prefix(line, &self.last);
+            if let Some(index) =
+                self.labels.iter().rposition(|label| label.value.start() <= same)
+            {
+                let from = self.labels[index].value.start();
+                self.comparable = false;
+                return Ok((from, self.labels_from_value(line, index)?, index));
+            }
+        }
+        Ok((0, self.name_and_labels(line)?, Sample::NEW_NAME))
+    }
+
+    fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
+        let mut at = skip_blanks(line, 0);
+        // Comments and blank lines are the caller's; they are no flaw.
+        let first = byte(line, at)?;
+        self.comparable = false;
+        self.labels.clear();
+        self.quoted_name = first == b'{';
+        if self.quoted_name {
+            at = skip_blanks(line, at + 1);
+            if byte(line, at)? != b'"' {
+                return Err(Flaw::BadName.into());
+            }
+            let (span, next) = quoted(line, at + 1)?;
+            if span.start() == span.end() {
+                return Err(Flaw::BadName.into());
+            }
+            self.name = span;
+            at = skip_blanks(line, next);
+            return match byte(line, at)? {
+                b',' => self.labels_from_name(line, at + 1),
+                b'}' => Ok(self.close(at)),
+                _ => Err(Flaw::BadLabels.into()),
+            };
+        }
+        if !is_name_start(first) {
+            return Err(Flaw::BadName.into());
+        }
+        let start = at;
+        while is_name_byte(byte(line, at)?) {
+            at += 1;
+        }
+        self.name = Span::new(start, at);
+        self.labels_end = at;
+        let open = skip_blanks(line, at);
+        match byte(line, open)? {
+            b'{' => self.labels_from_name(line, open + 1),
+            // A value that touches the name: Prometheus reads it, but nobody writes it on purpose.
+            _ if open == at => Err(Flaw::BadName.into()),
+            _ => Ok(open),
+        }
+    }
+
+    fn close(&mut self, brace: usize) -> usize {
+        self.labels_end = brace + 1;
+        brace + 1
+    }
+
+    /// Reads labels from where a name or the closing brace is expected.
+    fn labels_from_name(&mut self, line: &[u8], mut at: usize) -> Result<usize, Stop> {
+        loop {
+            at = skip_blanks(line, at);
+            let name = match byte(line, at)? {
+                b'}' => return Ok(self.close(at)),
+                b'"' => {
+                    let (span, next) = quoted(line, at + 1)?;
+                    let whole = Span::new(at, next);
+                    if span.start() == span.end() {
+                        return Err(Flaw::BadLabels.into());
+                    }
+                    at = next;
+                    whole
+                }
+                b':' => return Err(Flaw::BadLabels.into()),
+                first if is_name_start(first) => {
+                    let start = at;
+                    while is_name_byte(byte(line, at)?) && line[at] != b':' {
+                        at += 1;
+                    }
+                    Span::new(start, at)
+                }
+                _ => return Err(Flaw::BadLabels.into()),
+            };
+            at = skip_blanks(line, at);
+            if byte(line, at)? != b'=' {
+                return Err(Flaw::BadLabels.into());
+            }
+            at = skip_blanks(line, at + 1);
+            if byte(line, at)? != b'"' {
+                return Err(Flaw::BadLabels.into());
+            }
+            if self.labels.iter().any(|label| label.name.of(line) == name.of(line)) {
+                return Err(Flaw::DuplicateLabel.into());
+            }
+            if self.labels.len() == self.max_labels {
+                return Err(Stop::TooManyLabels);
+            }
+            let (value, next) = quoted(line, at + 1)?;
+            self.labels.push(LabelSpan { name, value });
+            match self.after_value(line, next)? {
+                After::Label(next) => at = next,
+                After::Closed(next) => return Ok(next),
+            }
+        }
+    }
+
+    /// Reads on from the value of the label with this index.
+    #[inline]
+    fn labels_from_value(&mut self, line: &[u8], index: usize) -> Result<usize, Stop> {
+        self.labels.truncate(index + 1);
+        let (value, next) = quoted(line, self.labels[index].value.start())?;
+        self.labels[index].value = value;
+        match self.after_value(line, next)? {
+            After::Label(next) => self.labels_from_name(line, next),
+            After::Closed(next) => Ok(next),
+        }
+    }
+
+    #[inline]
+    fn after_value(&mut self, line: &[u8], at: usize) -> Result<After, Stop> {
+        let at = skip_blanks(line, at);
+        match byte(line, at)? {
+            b',' => Ok(After::Label(at + 1)),
+            b'}' => Ok(After::Closed(self.close(at))),
+            _ => Err(Flaw::BadLabels.into()),
+        }
+    }
+
+    /// Reads value, timestamp and exemplar; returns the line's length and a short integer value.
+    #[inline]
+    fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, Option<u64>), Stop> {
+        let start = skip_blanks(line, at);
+        let mut integer = 0u64;
+        let mut end = start;
+        loop {
+            let byte = byte(line, end)?;
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit));
+            end += 1;
+        }
+        let short = end > start && end - start <= 15;
+        if short && line[end] == b'\n' {
+            self.value = Span::new(start, end);
+            self.timestamp = None;
+            return Ok((end + 1, Some(integer)));
+        }
+        while !matches!(byte(line, end)?, b' ' | b'\t' | b'\n') {
+            end += 1;
+        }
+        let text = &line[start..end];
+        if number::parse_number(text).is_none() {
+            return Err(Flaw::BadValue.into());
+        }
+        self.value = Span::new(start, end);
+        let end = self.timestamp_and_rest(line, end)?;
+        let integer = text.iter().all(u8::is_ascii_digit) && text.len() <= 15;
+        Ok((end, integer.then(|| decimal(text))))
+    }
+
+    fn timestamp_and_rest(&mut self, line: &[u8], at: usize) -> Result<usize, Stop> {
+        self.timestamp = None;
+        let mut at = skip_blanks(line, at);
+        let start = at;
+        while byte(line, at)?.is_ascii_digit() {
+            at += 1;
+        }
+        if at > start {
+            let fits = std::str::from_utf8(&line[start..at]).is_ok_and(|t| t.parse::<i64>().is_ok());
+            if !fits {
+                return Err(Flaw::BadTimestamp.into());
+            }
+            self.timestamp = Some(Span::new(start, at));
+            at = skip_blanks(line, at);
+        }
+        match byte(line, at)? {
+            b'\n' => Ok(at + 1),
+            b'#' if self.exemplars && at > start.saturating_sub(1) => exemplar(line, at + 1),
+            _ => Err(Flaw::BadTimestamp.into()),
+        }
+    }
+}
+
+enum After {
+    Label(usize),
+    Closed(usize),
+}
+
+/// `{labels} value [timestamp]` behind the `#` of an exemplar; returns the line's length.
+fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
+    let refuse = || Stop::Flaw(Flaw::BadTimestamp);
+    let mut at = skip_blanks(line, at);
+    if byte(line, at)? != b'{' {
+        return Err(refuse());
+    }
+    at += 1;
+    loop {
+        match byte(line, at)? {
+            b'}' => break,
+            b'\n' => return Err(refuse()),
+            b'"' => at = quoted(line, at + 1)?.1,
+            _ => at += 1,
+        }
+    }
+    at = skip_blanks(line, at + 1);
+    for required in [true, false] {
+        let start = at;
+        while !matches!(byte(line, at)?, b' ' | b'\t' | b'\n') {
+            at += 1;
+        }
+        let text = &line[start..at];
+        if (required || !text.is_empty()) && number::parse_number(text).is_none() {
+            return Err(refuse());
+        }
+        at = skip_blanks(line, at);
+    }
+    if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
+}
+
+fn decimal(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+}
+
+#[inline]
+fn byte(line: &[u8], at: usize) -> Result<u8, Stop> {
+    line.get(at).copied().ok_or(Stop::Incomplete)
+}
+
+#[inline]
+fn skip_blanks(line: &[u8], mut at: usize) -> usize {
+    while matches!(line.get(at), Some(b' ' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+/// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
+/// between them and the offset behind the closing quote.
+#[inline]
+fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
+    let mut end = at;
+    let mut ascii = true;
+    loop {
+        let byte = byte(line, end)?;
+        match byte {
+            b'"' => break,
+            b'\\' => {
+                // Prometheus' lexer takes any byte but a newline behind a backslash.
+                if self::byte(line, end + 1)? == b'\n' {
+                    return Err(Flaw::BadLabels.into());
+                }
+                // The byte behind may open a character of several bytes: look at it in turn,
+                // unless it is the quote or backslash that the escape is for.
+                end += 1 + usize::from(matches!(line[end + 1], b'"' | b'\\'));
+            }
+            _ => {
+                ascii &= byte < 0x80;
+                end += 1;
+            }
+        }
+    }
+    if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
+        return Err(Flaw::BadUtf8.into());
+    }
+    Ok((Span::new(at, end), end + 1))
+}
+
+/// How many bytes both begin with.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 8;
+    let mut same = 0;
+    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        if x != y {
+            break;
+        }
+        same += WORD;
+    }
+    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scanner() -> Scanner {
+        Scanner::new(1000, 8, true)
+    }
+
+    /// name{label=value,…} value, as read.
+    fn read(scanner: &mut Scanner, line: &str) -> Result<String, Flaw> {
+        match scanner.scan(line.as_bytes()) {
+            Scan::Sample(sample) => {
+                assert_eq!(sample.len, line.len(), "{line:?}");
+                let text = |span: Span| std::str::from_utf8(span.of(line.as_bytes())).unwrap();
+                let labels: Vec<_> = scanner
+                    .labels()
+                    .iter()
+                    .map(|l| format!("{}={}", text(l.name), text(l.value)))
+                    .collect();
+                Ok(format!(
+                    "{}{{{}}} {}",
+                    text(scanner.name()),
+                    labels.join(","),
+                    text(scanner.value())
+                ))
+            }
+            Scan::Flawed { flaw, .. } => Err(flaw),
+            other => panic!("{line:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn samples_as_prometheus_reads_them() {
+        let ok = |line: &str, expected: &str| {
+            assert_eq!(read(&mut scanner(), line).as_deref(), Ok(expected), "{line:?}");
+        };
+        ok("a 1\n", "a{} 1");
+        ok("a{} 1\n", "a{} 1");
+        ok("a{b=\"c\"} 1\n", "a{b=c} 1");
+        ok(" \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
+        ok("a:b_C9{b=\"c\",} +Inf\n", "a:b_C9{b=c} +Inf"); // trailing comma
+        ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank behind the brace
+        ok("a{b=\"\\\"q\\\\\"} 1\n", "a{b=\\\"q\\\\} 1");
+        ok("a{b=\"x}y,z=\\\"1\\\"\"} 1\n", "a{b=x}y,z=\\\"1\\\"} 1");
+        ok("a{b=\"two\nlines\"} 1\n", "a{b=two\nlines} 1"); // a raw newline is part of the value
+        ok("a{b=\"nul\0\"} 1\n", "a{b=nul\0} 1");
+        ok("a{b=\"\\é\"} 1\n", "a{b=\\é} 1");
+        ok("{\"my.metric\",b=\"c\"} 1\n", "my.metric{b=c} 1"); // quoted names, since 3.0
+        ok("{\"my.metric\"} 1\n", "my.metric{} 1");
+        ok("a{\"l.x\"=\"y\"} 1\n", "a{\"l.x\"=y} 1");
+        ok("a 1 # {trace_id=\"x\"} 0.5 123.4\n", "a{} 1");
+        ok("a 1 99 # {} 1\n", "a{} 1");
+    }
+
+    #[test]
+    fn lines_that_fail_a_scrape_have_their_reason() {
+        let bad = |line: &str, flaw: Flaw| {
+            assert_eq!(read(&mut scanner(), line), Err(flaw), "{line:?}");
+        };
+        bad("<html>\n", Flaw::BadName);
+        bad("9a 1\n", Flaw::BadName);
+        bad("\0a 1\n", Flaw::BadName); // Prometheus would silently stop reading here
+        bad("\u{feff}a 1\n", Flaw::BadName);
+        bad("a+1\n", Flaw::BadName);
+        bad("a\n", Flaw::BadName);
+        bad("a{b=\"c\"}\n", Flaw::BadValue);
+        bad("a \n", Flaw::BadValue);
+        bad("a 1\r\n", Flaw::BadValue);
+        bad("a nil\n", Flaw::BadValue);
+        bad("a 1 -5\n", Flaw::BadTimestamp);
+        bad("a 1 1.5\n", Flaw::BadTimestamp);
+        bad("a 1 99999999999999999999\n", Flaw::BadTimestamp);
+        bad("a 1 2 3\n", Flaw::BadTimestamp);
+        bad("a 1 #\n", Flaw::BadTimestamp);
+        bad("a{,} 1\n", Flaw::BadLabels);
+        bad("a{b=\"c\" d=\"e\"} 1\n", Flaw::BadLabels);
+        bad("a{b:c=\"d\"} 1\n", Flaw::BadLabels);
+        bad("a{b='c'} 1\n", Flaw::BadLabels);
+        bad("a{b=\"c\",le=\"nil\"} 1\"} 2\n", Flaw::BadValue);
+        bad("a{b=\"x,le=\"nil\"} 20\n", Flaw::BadLabels);
+        bad("a{b=\"c\",b=\"d\"} 1\n", Flaw::DuplicateLabel);
+        bad("line2\",b=\"c\"} 1\n", Flaw::BadName);
+        assert!(matches!(
+            scanner().scan(b"a{b=\"caf\xe9\"} 1\n"),
+            Scan::Flawed { flaw: Flaw::BadUtf8, .. }
+        ));
+        let mut text_only = Scanner::new(1000, 8, false);
+        assert_eq!(read(&mut text_only, "a 1 # {} 1\n"), Err(Flaw::BadTimestamp));
+    }
+
+    #[test]
+    fn a_flawed_line_ends_at_its_first_newline() {
+        let scan = scanner().scan(b"a{b=\"open 1\nc{d=\"e\"} 1\n");
+        assert_eq!(scan, Scan::Flawed { len: 12, flaw: Flaw::BadLabels });
+    }
+
+    #[test]
+    fn limits() {
+        let mut scanner = Scanner::new(5, 1, true);
+        assert!(matches!(scanner.scan(b"a 123\n"), Scan::Sample(_)));
+        assert_eq!(scanner.scan(b"a 1234\n"), Scan::TooLong);
+        assert_eq!(scanner.scan(b"a 123"), Scan::Incomplete);
+        assert_eq!(scanner.scan(b"# 1234567"), Scan::TooLong);
+        let mut scanner = Scanner::new(50, 1, true);
+        assert_eq!(scanner.scan(b"a{b=\"\",c=\"\"} 1\n"), Scan::TooManyLabels);
+    }
+
+    #[test]
+    fn a_line_cut_short_is_incomplete_or_the_same() {
+        for line in [
+            "a{b=\"c\\\"\",d=\"é\nf\"} 1.5 1234 # {x=\"y\"} 2\n",
+            "# HELP a b\n",
+            "# other\n",
+            "a{b=\"x\"nil\n",
+            "  \n",
+            "{\"q.n\", \"l.n\"=\"v\"} 12\n",
+        ] {
+            let whole = scanner().scan(line.as_bytes());
+            for cut in 0..line.len() {
+                let part = scanner().scan(&line.as_bytes()[..cut]);
+                assert_eq!(part, Scan::Incomplete, "{:?}", &line.as_bytes()[..cut]);
+            }
+            let mut longer = line.as_bytes().to_vec();
+            longer.extend_from_slice(b"z{");
+            assert_eq!(scanner().scan(&longer), whole, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_compared_is_read_as_if_alone() {
+        // Each neighbour differs from the one before somewhere else.
+        let lines = [
+            "a{b=\"c\",d=\"e\",le=\"1\"} 1\n",
+            "a{b=\"c\",d=\"e\",le=\"25\"} 10\n",
+            "a{b=\"c\",d=\"e\",le=\"25\"} 11\n",
+            "a{b=\"c\",d=\"e\",le=\"25\",x=\"y\"} 11\n",
+            "a{b=\"c\",d=\"f\"} 11\n",
+            "a{b=\"c\",d=\"f\",b=\"g\"} 11\n",
+            "a{b=\"c\",d=\"f\"} 12\n",
+            "a{b=\"cc\"} 12 5\n",
+            "a{b=\"cc\"} 1x\n",
+            "a{b=\"cc\"} 1\n",
+            "a_sum{b=\"cc\"} 1\n",
+            "a_sum 1\n",
+            "a 1\n",
+            "a{b=\"\"} 1\n",
+            "a{bb=\"\"} 1\n",
+        ];
+        let mut scanner = scanner();
+        for line in lines {
+            assert_eq!(read(&mut scanner, line), read(&mut self::scanner(), line), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn changed_names_the_first_label_that_may_differ() {
+        let mut scanner = scanner();
+        let mut changed = |line: &str| match scanner.scan(line.as_bytes()) {
+            Scan::Sample(sample) => sample.changed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(changed("a{b=\"c\",d=\"e\"} 1\n"), Sample::NEW_NAME);
+        assert_eq!(changed("a{b=\"c\",d=\"f\"} 1\n"), 1);
+        assert_eq!(changed("a{b=\"d\",d=\"f\"} 1\n"), 0);
+        assert_eq!(changed("b{b=\"d\",d=\"f\"} 1\n"), Sample::NEW_NAME);
+    }
+}
