@@ -12,7 +12,7 @@ use support::{assert_same_series, capture, captures, strict};
 #[test]
 fn reads_what_prometheus_reads() {
     let body = b"# HELP a some \\\\ text\n# TYPE a counter\n\
-        a{x=\"1\", y = \"q\\\"\\n\\z\",} 1e3 17\n a\t+Inf";
+        a{x=\"1\", y = \"q\\\"\\n\\z\",} 1e3 17\na\t+Inf";
     let read = naive::parse(body);
     assert!(read.refused().is_empty());
     assert_eq!(read.helps()["a"], "some \\ text");
@@ -28,6 +28,7 @@ fn refuses_what_prometheus_refuses() {
     let cases: &[(&[u8], Refusal)] = &[
         (b"\xef\xbb\xbfa 1", Refusal::LineStart),
         (b"1a 1", Refusal::LineStart),
+        (b" a 1", Refusal::LineStart),
         (b"{x=\"1\"} 1", Refusal::LineStart),
         (b"# TYPE a Counter", Refusal::MetricType),
         (b"# TYPE a counter ", Refusal::MetricType),

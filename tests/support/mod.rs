@@ -4,6 +4,7 @@
 pub(crate) mod kong;
 pub(crate) mod naive;
 pub(crate) mod oracle;
+pub(crate) mod prometheus;
 pub(crate) mod strict;
 
 use std::collections::BTreeMap;

@@ -126,8 +126,11 @@ pub(crate) struct Sample {
 impl Sample {
     /// Name and labels, as Prometheus identifies them.
     pub(crate) fn series(&self) -> Series {
-        let labels = self.labels.iter().filter(|(_, value)| !value.is_empty());
-        Series { name: self.name.clone(), labels: labels.cloned().collect() }
+        let mut labels: BTreeMap<String, String> = self.labels.iter().cloned().collect();
+        for name in emptied(&self.labels) {
+            labels.remove(name);
+        }
+        Series { name: self.name.clone(), labels }
     }
 }
 
@@ -146,7 +149,7 @@ pub(crate) enum Item {
     Sample(Sample),
     /// A line that Prometheus would refuse.
     Refused(Refused),
-    /// A NUL where a line starts: Prometheus takes it for the end of the body.
+    /// A NUL where a token of a line or comment starts: Prometheus takes it for the end of the body.
     End,
 }
 
@@ -255,6 +258,11 @@ pub(crate) fn parse(body: &[u8]) -> Exposition {
     exposition
 }
 
+/// The labels that a set does not have because an empty value takes them out, wherever it stands.
+fn emptied(labels: &[(String, String)]) -> Vec<&str> {
+    labels.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect()
+}
+
 fn without_newline(raw: &[u8]) -> &[u8] {
     raw.strip_suffix(b"\n").unwrap_or(raw)
 }
@@ -307,7 +315,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What stands between two quotes, escapes untouched. Raw newlines are part of it.
+    /// What stands between two quotes, escapes untouched. Raw newlines are part of it, but for one
+    /// behind a backslash.
     fn quoted(&mut self) -> Option<&'a [u8]> {
         if self.peek() != Some(b'"') {
             return None;
@@ -317,6 +326,7 @@ impl<'a> Cursor<'a> {
         loop {
             match self.bytes.get(at)? {
                 b'"' => break,
+                b'\\' if *self.bytes.get(at + 1)? == b'\n' => return None,
                 b'\\' => at += 2,
                 _ => at += 1,
             }
@@ -327,7 +337,7 @@ impl<'a> Cursor<'a> {
 }
 
 fn parse_line(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
-    cursor.blanks();
+    let indented = !cursor.blanks().is_empty();
     match cursor.peek() {
         None => Ok(Item::Blank),
         Some(b'\n') => {
@@ -336,6 +346,8 @@ fn parse_line(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
         }
         Some(0) => Ok(Item::End),
         Some(b'#') => parse_comment(cursor),
+        // Prometheus reads the blanks as part of the name, and then refuses the name.
+        Some(_) if indented => Err(Refusal::LineStart),
         Some(_) => parse_sample(cursor),
     }
 }
@@ -349,9 +361,10 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
         rest.starts_with(word) && matches!(behind, Some(b' ' | b'\t'))
     });
     let Some(keyword) = keyword.filter(|_| spaced) else {
-        cursor.rest_of_line();
+        let comment = cursor.rest_of_line();
+        let end = if spaced { comment.first() == Some(&0) } else { comment.contains(&0) };
         cursor.end_of_line();
-        return Ok(Item::Comment);
+        return Ok(if end { Item::End } else { Item::Comment });
     };
 
     cursor.at += keyword.len();
@@ -394,8 +407,9 @@ fn parse_sample(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
     if name.is_empty() {
         return Err(Refusal::LineStart);
     }
+    let emptied = emptied(&labels);
     let mut seen: Vec<&str> = vec!["__name__"];
-    for (label, _) in &labels {
+    for (label, _) in labels.iter().filter(|(label, _)| !emptied.contains(&label.as_str())) {
         if seen.contains(&label.as_str()) {
             return Err(Refusal::DuplicateLabel);
         }
