@@ -1,7 +1,9 @@
 //! What the tests share: captures, the naive parser, the oracle, strict checks, comparisons.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub(crate) mod engine;
 pub(crate) mod kong;
+pub(crate) mod lines;
 pub(crate) mod naive;
 pub(crate) mod oracle;
 pub(crate) mod prometheus;
