@@ -2,4 +2,5 @@
 
 pub mod exposition;
 pub mod mapping;
+pub mod packs;
 pub mod rewrite;

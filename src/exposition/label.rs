@@ -64,7 +64,9 @@ impl LabelHasher {
     /// A hasher of its own kind: two seeds give independent hashes.
     #[must_use]
     pub fn with_seed(seed: u64) -> Self {
-        LabelHasher { state: FixedState::with_seed(seed) }
+        LabelHasher {
+            state: FixedState::with_seed(seed),
+        }
     }
 
     /// What one label adds (by wrapping addition) to the hash of its set.
@@ -106,8 +108,14 @@ mod tests {
                 sum.wrapping_add(hasher.label(n.as_bytes(), v.as_bytes()))
             })
         };
-        assert_eq!(set(&[("a", "1"), ("b", "2")]), set(&[("b", "2"), ("c", ""), ("a", "1")]));
-        assert_ne!(set(&[("a", "1"), ("b", "2")]), set(&[("a", "2"), ("b", "1")]));
+        assert_eq!(
+            set(&[("a", "1"), ("b", "2")]),
+            set(&[("b", "2"), ("c", ""), ("a", "1")])
+        );
+        assert_ne!(
+            set(&[("a", "1"), ("b", "2")]),
+            set(&[("a", "2"), ("b", "1")])
+        );
         assert_ne!(set(&[("ab", "c")]), set(&[("a", "bc")]));
     }
 }

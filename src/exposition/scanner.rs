@@ -15,9 +15,15 @@ pub struct Span {
 }
 
 impl Span {
-    #[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "a line's length is limited below 4 GiB"
+    )]
     pub(super) fn new(start: usize, end: usize) -> Self {
-        Span { start: start as u32, end: end as u32 }
+        Span {
+            start: start as u32,
+            end: end as u32,
+        }
     }
 
     /// The first byte's offset.
@@ -199,21 +205,34 @@ impl Scanner {
     #[cold]
     fn other(&mut self, window: &[u8], available: usize, stop: &Stop) -> Scan {
         let newline = memchr::memchr(b'\n', window);
-        let unfinished =
-            if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
-        let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let unfinished = if available > self.max_line {
+            Scan::TooLong
+        } else {
+            Scan::Incomplete
+        };
+        let start = window
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t'))
+            .count();
         match (window.get(start), newline) {
             (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start) {
-                Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
+                Ok(Some(header)) => Scan::Header {
+                    header,
+                    len: newline + 1,
+                },
                 Ok(None) => Scan::Comment { len: newline + 1 },
-                Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
+                Err(flaw) => Scan::Flawed {
+                    len: newline + 1,
+                    flaw,
+                },
             },
             (Some(b'\n'), _) => Scan::Comment { len: start + 1 },
             (_, newline) => {
                 let scan = match (stop, newline) {
-                    (Stop::Flaw(flaw), Some(newline)) => {
-                        Scan::Flawed { len: newline + 1, flaw: *flaw }
-                    }
+                    (Stop::Flaw(flaw), Some(newline)) => Scan::Flawed {
+                        len: newline + 1,
+                        flaw: *flaw,
+                    },
                     (Stop::TooManyLabels, _) => Scan::TooManyLabels,
                     _ => unfinished,
                 };
@@ -232,7 +251,11 @@ impl Scanner {
         self.last.truncate(keep);
         self.last.extend_from_slice(&line[keep..end]);
         self.comparable = true;
-        Ok(Sample { len: end, changed, integer })
+        Ok(Sample {
+            len: end,
+            changed,
+            integer,
+        })
     }
 
     /// Reads the label set and returns how many bytes are those of the last sample, where the
@@ -250,8 +273,10 @@ impl Scanner {
                 return Ok((from, self.labels_from_value(line, index)?, index));
             }
             let same = common_prefix(line, &self.last);
-            if let Some(index) =
-                self.labels.iter().rposition(|label| label.value.start() <= same)
+            if let Some(index) = self
+                .labels
+                .iter()
+                .rposition(|label| label.value.start() <= same)
             {
                 let from = self.labels[index].value.start();
                 self.comparable = false;
@@ -341,7 +366,11 @@ impl Scanner {
             if byte(line, at)? != b'"' {
                 return Err(Flaw::BadLabels.into());
             }
-            if self.labels.iter().any(|label| label.name.of(line) == name.of(line)) {
+            if self
+                .labels
+                .iter()
+                .any(|label| label.name.of(line) == name.of(line))
+            {
                 return Err(Flaw::DuplicateLabel.into());
             }
             if self.labels.len() == self.max_labels {
@@ -420,7 +449,8 @@ impl Scanner {
             at += 1;
         }
         if at > start {
-            let fits = std::str::from_utf8(&line[start..at]).is_ok_and(|t| t.parse::<i64>().is_ok());
+            let fits =
+                std::str::from_utf8(&line[start..at]).is_ok_and(|t| t.parse::<i64>().is_ok());
             if !fits {
                 return Err(Flaw::BadTimestamp.into());
             }
@@ -468,11 +498,17 @@ fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
         }
         at = skip_blanks(line, at);
     }
-    if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
+    if byte(line, at)? == b'\n' {
+        Ok(at + 1)
+    } else {
+        Err(refuse())
+    }
 }
 
 fn decimal(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+    digits
+        .iter()
+        .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
 }
 
 #[inline]
@@ -529,7 +565,11 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
         }
         same += WORD;
     }
-    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
+    same + a[same..]
+        .iter()
+        .zip(&b[same..])
+        .take_while(|(x, y)| x == y)
+        .count()
 }
 
 #[cfg(test)]
@@ -566,12 +606,19 @@ mod tests {
     #[test]
     fn samples_as_prometheus_reads_them() {
         let ok = |line: &str, expected: &str| {
-            assert_eq!(read(&mut scanner(), line).as_deref(), Ok(expected), "{line:?}");
+            assert_eq!(
+                read(&mut scanner(), line).as_deref(),
+                Ok(expected),
+                "{line:?}"
+            );
         };
         ok("a 1\n", "a{} 1");
         ok("a{} 1\n", "a{} 1");
         ok("a{b=\"c\"} 1\n", "a{b=c} 1");
-        ok(" \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
+        ok(
+            " \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n",
+            "a{b=c,d=} 1",
+        ); // blanks anywhere
         ok("a:b_C9{b=\"c\",} +Inf\n", "a:b_C9{b=c} +Inf"); // trailing comma
         ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank behind the brace
         ok("a{b=\"\\\"q\\\\\"} 1\n", "a{b=\\\"q\\\\} 1");
@@ -616,16 +663,28 @@ mod tests {
         bad("line2\",b=\"c\"} 1\n", Flaw::BadName);
         assert!(matches!(
             scanner().scan(b"a{b=\"caf\xe9\"} 1\n"),
-            Scan::Flawed { flaw: Flaw::BadUtf8, .. }
+            Scan::Flawed {
+                flaw: Flaw::BadUtf8,
+                ..
+            }
         ));
         let mut text_only = Scanner::new(1000, 8, false);
-        assert_eq!(read(&mut text_only, "a 1 # {} 1\n"), Err(Flaw::BadTimestamp));
+        assert_eq!(
+            read(&mut text_only, "a 1 # {} 1\n"),
+            Err(Flaw::BadTimestamp)
+        );
     }
 
     #[test]
     fn a_flawed_line_ends_at_its_first_newline() {
         let scan = scanner().scan(b"a{b=\"open 1\nc{d=\"e\"} 1\n");
-        assert_eq!(scan, Scan::Flawed { len: 12, flaw: Flaw::BadLabels });
+        assert_eq!(
+            scan,
+            Scan::Flawed {
+                len: 12,
+                flaw: Flaw::BadLabels
+            }
+        );
     }
 
     #[test]
@@ -682,7 +741,11 @@ mod tests {
         ];
         let mut scanner = scanner();
         for line in lines {
-            assert_eq!(read(&mut scanner, line), read(&mut self::scanner(), line), "{line:?}");
+            assert_eq!(
+                read(&mut scanner, line),
+                read(&mut self::scanner(), line),
+                "{line:?}"
+            );
         }
     }
 

@@ -18,12 +18,23 @@ pub enum Emit {
 }
 
 /// One of the two shapes that a pack relates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Generation {
     /// The shapes before the rename.
     Old,
     /// The shapes after it.
     New,
+}
+
+impl Generation {
+    /// The one that this one is not.
+    #[must_use]
+    pub const fn other(self) -> Generation {
+        match self {
+            Generation::Old => Generation::New,
+            Generation::New => Generation::Old,
+        }
+    }
 }
 
 /// Which bucket boundaries a converted histogram leaves with.
@@ -64,7 +75,7 @@ pub struct Plan {
 }
 
 /// What becomes of one arriving family.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FamilyPlan {
     /// Rules that may apply to a sample, in the order to try them. The first that matches applies;
     /// trying goes on behind a rule that says [`Rule::also`]. None matching: the sample passes.
@@ -125,7 +136,7 @@ pub struct Match {
 }
 
 /// What becomes of the labels of a sample. Labels not named here pass through, in place.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LabelEdits {
     /// Left out.
     pub drop: Vec<Box<[u8]>>,
@@ -133,13 +144,18 @@ pub struct LabelEdits {
     pub rename: Vec<(Box<[u8]>, Box<[u8]>)>,
     /// Added behind the others (before `le`): (name, unescaped value).
     pub append: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Added likewise, where the sample does not have the label already.
+    pub fill: Vec<(Box<[u8]>, Box<[u8]>)>,
 }
 
 impl LabelEdits {
     /// True when labels leave exactly as they came.
     #[must_use]
     pub fn is_identity(&self) -> bool {
-        self.drop.is_empty() && self.rename.is_empty() && self.append.is_empty()
+        self.drop.is_empty()
+            && self.rename.is_empty()
+            && self.append.is_empty()
+            && self.fill.is_empty()
     }
 }
 

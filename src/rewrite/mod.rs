@@ -1,67 +1,39 @@
 //! The engine: an exposition goes in in chunks cut anywhere, the emitted generation comes out.
+//!
+//! ```text
+//! chunk → lines (torn ones wait) → reader ─┬─ as it came, or under another name → out
+//!                                          └─ held: sums, ladders, shares → writer → out, at the end
+//! ```
+//!
+//! It knows no I/O, no clock and no metric by name: what becomes of a family is in the
+//! [`Plan`]. What happened is in the [`Report`].
+//!
+//! - What no rule reads leaves byte for byte, in order, while the rest is still arriving.
+//! - The output does not depend on where the input was cut.
+//! - A line that Prometheus would refuse costs that line, never the scrape.
+//! - Memory grows with the label sets that must be held, up to [`Limits`], and with nothing else.
 
+mod families;
 mod history;
+mod hold;
+mod labels;
+mod ladder;
+mod lines;
+mod options;
+mod reader;
 mod report;
-
-pub use history::History;
-pub use report::{Report, Rewritten};
+mod writer;
 
 use std::sync::Arc;
 
+pub use history::History;
+pub use options::{Error, Limits, Malformed, Options};
+pub use report::{Report, Rewritten};
+
 use crate::mapping::Plan;
-
-/// What to do with a line that Prometheus would refuse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Malformed {
-    /// Leave it out and count it.
-    #[default]
-    Drop,
-    /// Hand it on as it came.
-    Pass,
-    /// Fail the scrape.
-    Fail,
-}
-
-/// What one exposition may cost.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest line in bytes. Beyond it the scrape fails.
-    pub line_bytes: usize,
-    /// Most label sets held until the end of the body. Beyond it the scrape fails.
-    pub held_series: usize,
-    /// Most labels of one sample. Beyond it the scrape fails.
-    pub labels: usize,
-    /// Longest body in bytes, uncompressed. Beyond it the scrape fails.
-    pub body_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { line_bytes: 1 << 20, held_series: 1_000_000, labels: 64, body_bytes: 1 << 30 }
-    }
-}
-
-/// Settings of one rewriting.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// What to do with lines that Prometheus would refuse.
-    pub malformed: Malformed,
-    /// What the exposition may cost.
-    pub limits: Limits,
-}
-
-/// Why an exposition cannot be rewritten. Each ends the scrape.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Error {
-    /// A line passed [`Limits::line_bytes`].
-    #[error("line {line} is longer than {limit} bytes (limits.line_bytes)")]
-    LineTooLong {
-        /// Number of the line, from 1.
-        line: u64,
-        /// The limit.
-        limit: usize,
-    },
-}
+use lines::Carry;
+use reader::Reader;
+use writer::Writer;
 
 /// Whether [`Rewriter::finish`] has more to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,29 +45,75 @@ pub enum Progress {
     Done,
 }
 
-/// Rewrites one exposition.
+/// Rewrites one exposition; see the [module](self).
+///
+/// Call [`push`](Self::push) for each chunk, then [`finish`](Self::finish) until it is
+/// [`Progress::Done`]. After an error the exposition is lost: what was written is a part of a body
+/// and must not be taken for a whole one.
+///
+/// ```
+/// use std::sync::Arc;
+/// use crossfade::mapping::Plan;
+/// use crossfade::rewrite::{History, Options, Progress, Rewriter};
+///
+/// let mut rewriter = Rewriter::new(Arc::new(Plan::default()), Options::default(), History::default());
+/// let mut out = Vec::new();
+/// rewriter.push(b"up 1\ndo", &mut out)?;
+/// rewriter.push(b"wn 0\nbroken{ 3\n", &mut out)?;
+/// while rewriter.finish(&mut out)? == Progress::More {}
+/// assert_eq!(out, b"up 1\ndown 0\n");
+/// assert_eq!(rewriter.report().dropped["bad_labels"], 1);
+/// # Ok::<(), crossfade::rewrite::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Rewriter {
-    report: Report,
-    history: History,
+    carry: Carry,
+    reader: Reader,
+    stage: Stage,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Reading(History),
+    Writing(Box<Writer>),
+    Done(History),
 }
 
 impl Rewriter {
-    /// Starts an exposition. `history` is what [`Rewriter::into_history`] gave after the target's last one.
+    /// Starts an exposition. `history` is what [`Rewriter::into_history`] gave after the target's
+    /// last one.
     #[must_use]
     pub fn new(plan: Arc<Plan>, options: Options, history: History) -> Self {
-        let _ = (plan, options);
-        Rewriter { report: Report::default(), history }
+        Rewriter {
+            carry: Carry::default(),
+            reader: Reader::new(plan, options),
+            stage: Stage::Reading(history),
+            limits: options.limits,
+        }
     }
 
     /// Takes the next chunk, cut anywhere, and appends to `out` what can leave already.
     ///
     /// # Errors
     ///
-    /// A limit was passed, or a line was refused under [`Malformed::Fail`]. The exposition is lost.
+    /// A limit was passed, or a line was refused under [`Malformed::Fail`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        out.extend_from_slice(chunk);
-        self.report.samples_in += 1;
+        self.reader.report.bytes_in += chunk.len() as u64;
+        if self.reader.report.bytes_in > self.limits.body_bytes {
+            return Err(Error::BodyTooLong {
+                limit: self.limits.body_bytes,
+            });
+        }
+        let reader = &mut self.reader;
+        let mut read = |bytes: &[u8]| reader.read(bytes, false, out);
+        self.carry.feed(chunk, &mut read)?;
+        if self.carry.len() > self.limits.line_bytes {
+            self.carry.retry(&mut read)?;
+        }
+        if self.carry.len() > self.limits.line_bytes {
+            return Err(self.reader.too_long());
+        }
         Ok(())
     }
 
@@ -105,19 +123,39 @@ impl Rewriter {
     ///
     /// As [`push`](Self::push), for a last line without a newline.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Error> {
-        let _ = out;
-        Ok(Progress::Done)
+        if let Stage::Reading(history) = &mut self.stage {
+            let history = std::mem::take(history);
+            let last = self.carry.take_last();
+            self.reader.read(&last, true, out)?;
+            self.reader.complete();
+            self.stage = Stage::Writing(Box::new(Writer::new(history)));
+        }
+        let Stage::Writing(writer) = &mut self.stage else {
+            return Ok(Progress::Done);
+        };
+        let progress = writer.piece(&mut self.reader, out);
+        if progress == Progress::Done {
+            out.extend_from_slice(self.reader.last_line());
+            let plan = Arc::clone(&self.reader.plan);
+            self.reader.report.complete(&plan);
+            self.stage = Stage::Done(std::mem::take(&mut writer.next));
+        }
+        Ok(progress)
     }
 
     /// What has happened so far; complete after [`Progress::Done`].
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.report
+        &self.reader.report
     }
 
-    /// What the target's next exposition needs to know of this one. Call after [`Progress::Done`].
+    /// What the target's next exposition needs to know of this one. Call after [`Progress::Done`];
+    /// of an exposition that was not completed, the history is the one it began with.
     #[must_use]
     pub fn into_history(self) -> History {
-        self.history
+        match self.stage {
+            Stage::Reading(history) | Stage::Done(history) => history,
+            Stage::Writing(writer) => writer.into_before(),
+        }
     }
 }

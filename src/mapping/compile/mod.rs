@@ -1,0 +1,52 @@
+//! Packs and settings in, a [`Plan`] out.
+//!
+//! ```text
+//! packs ── force ──> entries ── check ──> faults, or ── build ──> Plan
+//!                                  └─ edits ─┘
+//! ```
+
+mod build;
+mod check;
+mod edits;
+mod force;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::Pack;
+use super::fault::Faults;
+use super::plan::{BucketPolicy, Emit, Plan};
+
+/// What is not said by packs: the operator's choice.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The generation(s) that leave.
+    pub emit: Emit,
+    /// Boundaries of converted histograms.
+    pub buckets: BucketPolicy,
+    /// Values for labels that the generation read does not have, by label. An empty value is written as
+    /// an empty value.
+    pub fill: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Every choice but the emitted generation at its default.
+    #[must_use]
+    pub fn new(emit: Emit) -> Settings {
+        Settings { emit, buckets: BucketPolicy::default(), fill: BTreeMap::new() }
+    }
+}
+
+/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: an entry that reads
+/// the same samples as an earlier pack's entry takes its place.
+///
+/// # Errors
+///
+/// Everything that is wrong with the packs as a whole, whatever the settings ask for: a pack that
+/// compiles for one generation compiles for the others.
+pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
+    let entries = force::in_force(packs);
+    let faults = check::faults(&entries, settings);
+    if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
+}

@@ -1,0 +1,249 @@
+//! What is wrong with a pack, where, and what to do about it.
+//!
+//! Checking never stops at the first fault: whoever fixes a pack wants to see all of them at once.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Longest excerpt printed, in characters. A pack may be one endless line; its faults stay readable.
+const EXCERPT_CHARS: usize = 100;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands. `None` for a setting that did not come from a pack.
+    pub place: Option<Place>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Fault {
+    /// A fault of a pack.
+    #[must_use]
+    pub fn at(place: Place, message: impl Into<String>, remedy: impl Into<String>) -> Fault {
+        Fault { place: Some(place), message: message.into(), remedy: remedy.into() }
+    }
+
+    /// A fault of the settings that packs are compiled with.
+    #[must_use]
+    pub fn of_settings(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
+        Fault { place: None, message: message.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        writeln!(f, "{}", self.message)?;
+        if let Some(excerpt) = self.place.as_ref().and_then(|place| place.excerpt.as_ref()) {
+            writeln!(f, "{excerpt}")?;
+        }
+        write!(f, "  help: {}", self.remedy)
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name, as the operator gave it.
+    pub file: Arc<str>,
+    /// Line, from 1. 0 when the file as a whole is meant.
+    pub line: usize,
+    /// Column in characters, from 1. 0 when the line as a whole is meant.
+    pub column: usize,
+    /// The line itself.
+    pub excerpt: Option<Excerpt>,
+}
+
+impl Place {
+    /// The file as a whole.
+    #[must_use]
+    pub fn file(name: &str) -> Place {
+        Place { file: name.into(), line: 0, column: 0, excerpt: None }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        match (self.line, self.column) {
+            (0, _) => Ok(()),
+            (line, 0) => write!(f, ":{line}"),
+            (line, column) => write!(f, ":{line}:{column}"),
+        }
+    }
+}
+
+/// A line of a file, with the part that is meant underlined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    line: usize,
+    text: String,
+    indent: usize,
+    width: usize,
+}
+
+impl Excerpt {
+    /// Cuts what is printable out of `text`, around `width` characters from `column` (from 1) on.
+    fn new(line: usize, text: &str, column: usize, width: usize) -> Excerpt {
+        let at = column.saturating_sub(1);
+        let skipped = if at >= EXCERPT_CHARS { at - EXCERPT_CHARS / 2 } else { 0 };
+        // A control character would garble the terminal and the column under which the caret stands.
+        let visible = |c: char| if c.is_control() { ' ' } else { c };
+        let text: String = text.chars().skip(skipped).take(EXCERPT_CHARS).map(visible).collect();
+        let indent = at - skipped;
+        let width = width.min(text.chars().count().saturating_sub(indent)).max(1);
+        Excerpt { line, text: text.trim_end().to_owned(), indent, width }
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>5} | {}", self.line, self.text)?;
+        write!(f, "      | {:indent$}{:^<width$}", "", "", indent = self.indent, width = self.width)
+    }
+}
+
+/// Everything that is wrong, in the order of the files. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            writeln!(f, "{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// A stretch of a pack's text: the place of a fault before anything is known to be wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// Line, from 1.
+    pub(super) line: usize,
+    /// Column in characters, from 1.
+    pub(super) column: usize,
+    /// Characters.
+    pub(super) width: usize,
+}
+
+/// A pack's text and the name it goes by.
+#[derive(Debug)]
+pub(super) struct Source {
+    file: Arc<str>,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(file: &str, text: &str) -> Source {
+        Source { file: file.into(), text: text.to_owned() }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The characters from a spot on, to the end of its line.
+    pub(super) fn rest_of_line(&self, spot: Spot) -> impl Iterator<Item = char> + '_ {
+        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or_default();
+        line.chars().skip(spot.column.saturating_sub(1))
+    }
+
+    pub(super) fn place(&self, spot: Spot) -> Place {
+        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or_default();
+        let excerpt = Excerpt::new(spot.line, line, spot.column, spot.width);
+        Place {
+            file: Arc::clone(&self.file),
+            line: spot.line,
+            column: spot.column,
+            excerpt: Some(excerpt),
+        }
+    }
+
+    pub(super) fn fault(
+        &self,
+        spot: Spot,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Fault {
+        Fault::at(self.place(spot), message, remedy)
+    }
+}
+
+/// The known word that was probably meant, when one is close enough.
+pub(super) fn closest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 5)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many characters must be put in, taken out or replaced to turn one word into the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_prints_its_place_its_line_and_a_remedy() {
+        let source = Source::new("a.yaml", "name: x\nold: fam{y}\n");
+        let fault = source.fault(Spot { line: 2, column: 6, width: 3 }, "No.", "Do that.");
+        assert_eq!(
+            fault.to_string(),
+            "a.yaml:2:6: No.\n    2 | old: fam{y}\n      |      ^^^\n  help: Do that."
+        );
+    }
+
+    #[test]
+    fn the_excerpt_of_an_endless_line_is_short() {
+        let line = "x".repeat(100_000);
+        let source = Source::new("a.yaml", &line);
+        let text = source.fault(Spot { line: 1, column: 50_000, width: 9 }, "", "").to_string();
+        assert!(text.chars().count() < 400, "{text}");
+        assert!(text.contains("^^^^^^^^^\n"), "{text}");
+    }
+
+    #[test]
+    fn places_beyond_the_text_do_no_harm() {
+        let source = Source::new("a.yaml", "");
+        let text = source.fault(Spot { line: 7, column: 900, width: 90 }, "m", "r").to_string();
+        assert!(text.starts_with("a.yaml:7:900: m\n"), "{text}");
+    }
+
+    #[test]
+    fn suggestions_are_close_or_none() {
+        let known = ["merge", "includes", "only_with"];
+        assert_eq!(closest("merg", known), Some("merge"));
+        assert_eq!(closest("onlywith", known), Some("only_with"));
+        assert_eq!(closest("label", known), None);
+    }
+}

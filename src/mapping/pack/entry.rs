@@ -1,0 +1,304 @@
+//! One entry of a pack: two selectors and what is said about their samples.
+
+use super::Check;
+use crate::mapping::fault::{Spot, closest};
+use crate::mapping::file::{EntryFile, Sides, Text, listed};
+use crate::mapping::plan::{Boundary, Generation, Merge};
+use crate::mapping::selector::{
+    Item, Selector, SyntaxError, Term, parse_condition, parse_selector,
+};
+
+/// Two selectors that mean the same samples, one in each generation.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct Entry {
+    pub(in crate::mapping) spot: Spot,
+    pub(in crate::mapping) old: Selector,
+    pub(in crate::mapping) new: Selector,
+    old_help: Option<String>,
+    new_help: Option<String>,
+    /// Boundaries of the old and of the new side.
+    pub(in crate::mapping) buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
+    pub(in crate::mapping) merge: Option<Merge>,
+    /// The family whose counts are already inside this entry's old side.
+    pub(in crate::mapping) includes: Option<(String, Spot)>,
+    pub(in crate::mapping) only_with: Option<OnlyWith>,
+    /// The generation that this entry only adds to.
+    pub(in crate::mapping) derive: Option<Generation>,
+}
+
+/// The old side means only label sets that another family has too.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct OnlyWith {
+    pub(in crate::mapping) family: String,
+    pub(in crate::mapping) on: Vec<String>,
+    pub(in crate::mapping) spot: Spot,
+}
+
+impl Entry {
+    pub(in crate::mapping) fn side(&self, generation: Generation) -> &Selector {
+        match generation {
+            Generation::Old => &self.old,
+            Generation::New => &self.new,
+        }
+    }
+
+    pub(in crate::mapping) fn help(&self, generation: Generation) -> Option<&str> {
+        match generation {
+            Generation::Old => self.old_help.as_deref(),
+            Generation::New => self.new_help.as_deref(),
+        }
+    }
+
+    /// Boundaries of one side; `None` where the entry says nothing of buckets.
+    pub(in crate::mapping) fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
+        let (old, new) = self.buckets.as_ref()?;
+        Some(match generation {
+            Generation::Old => old,
+            Generation::New => new,
+        })
+    }
+
+    /// True when both generations use one name.
+    pub(in crate::mapping) fn keeps_name(&self) -> bool {
+        self.old.family == self.new.family
+    }
+
+    /// Checks what an entry can tell about itself. `None` when a selector could not be read.
+    pub(super) fn from_file(file: EntryFile, check: &mut Check<'_>) -> Option<Entry> {
+        let old = check.selector(&file.old);
+        let new = check.selector(&file.new);
+        let merge = file.merge.as_ref().and_then(|word| check.merge(word));
+        let derive = file.derive.as_ref().and_then(|word| check.derive(word));
+        let buckets = file.buckets.map(|lists| check.buckets(lists));
+        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
+        let includes = file.includes.map(|family| {
+            check.family(&family.text, family.spot);
+            (family.text, family.spot)
+        });
+        let (old, new) = (old?, new?);
+        check.sides(&old, &file.old, &new);
+        check.sides(&new, &file.new, &old);
+        if old == new && buckets.is_none() {
+            check.fault(
+                file.new.spot,
+                "both sides are the same",
+                "remove the entry: what no entry names passes as it is",
+            );
+        }
+        if let (Some(_), Some(word)) = (&buckets, &file.merge) {
+            check.fault(
+                word.spot,
+                "`merge` is for gauges, and `buckets` makes this a histogram",
+                "remove `merge`: histograms are summed",
+            );
+        }
+        check.at_most_one(&[
+            ("includes", includes.as_ref().map(|(_, spot)| *spot)),
+            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
+            ("derive", file.derive.as_ref().map(|word| word.spot)),
+        ]);
+        Some(Entry {
+            spot: file.old.spot,
+            old,
+            new,
+            old_help: file.help.old.map(|help| help.text),
+            new_help: file.help.new.map(|help| help.text),
+            buckets,
+            merge,
+            includes,
+            only_with,
+            derive,
+        })
+    }
+}
+
+impl Check<'_> {
+    fn selector(&mut self, text: &Text) -> Option<Selector> {
+        let selector = match parse_selector(&text.text) {
+            Ok(selector) => selector,
+            Err(error) => {
+                self.syntax(text, error, "a selector looks like `family{label=\"text\", label=$x, label}`");
+                return None;
+            }
+        };
+        self.family(&selector.family, self.within(text, 0, selector.family.len()));
+        for (index, item) in selector.items.iter().enumerate() {
+            let spot = self.item(text, item);
+            self.label(&item.label, spot);
+            if item.label == "le" {
+                self.fault(
+                    spot,
+                    "`le` is not a label that selectors can name",
+                    "say under `buckets` which boundaries each generation has",
+                );
+            }
+            if selector.items.iter().take(index).any(|before| before.label == item.label) {
+                self.fault(
+                    spot,
+                    format!("`{}` is named twice", item.label),
+                    "name each label once",
+                );
+            }
+        }
+        Some(selector)
+    }
+
+    /// What one side's items need of the other side.
+    fn sides(&mut self, this: &Selector, text: &Text, other: &Selector) {
+        for (index, item) in this.items.iter().enumerate() {
+            let spot = self.item(text, item);
+            match &item.term {
+                Term::Variable(name) => {
+                    let again = |before: &Item| before.term == item.term;
+                    if this.items.iter().take(index).any(again) {
+                        self.fault(
+                            spot,
+                            format!("`${name}` is used twice in one selector"),
+                            "give each label its own variable",
+                        );
+                    } else if !other.variables().any(|(_, other)| other == name) {
+                        self.fault(
+                            spot,
+                            format!("`${name}` does not occur on the other side"),
+                            format!(
+                                "say there which label takes the value, or write `{}` alone if the \
+                                 label exists on this side only",
+                                item.label
+                            ),
+                        );
+                    }
+                }
+                Term::Bare if other.item(&item.label).is_some_and(|its| its.term == Term::Bare) => {
+                    self.fault(
+                        spot,
+                        format!("`{}` is named on both sides without a value", item.label),
+                        "leave it out of both: labels that are not named pass through",
+                    );
+                }
+                Term::Bare | Term::Fixed(_) => {}
+            }
+        }
+    }
+
+    fn buckets(&mut self, lists: Sides<Vec<Text>>) -> (Vec<Boundary>, Vec<Boundary>) {
+        (self.boundaries(lists.old), self.boundaries(lists.new))
+    }
+
+    fn boundaries(&mut self, list: Vec<Text>) -> Vec<Boundary> {
+        let mut boundaries: Vec<Boundary> = Vec::with_capacity(list.len());
+        for Text { spot, text } in list {
+            let Some(bound) = text.parse().ok().filter(|bound: &f64| bound.is_finite()) else {
+                self.fault(
+                    spot,
+                    format!("`{text}` is not a bucket boundary"),
+                    "write a number; `+Inf` is always there and is left out",
+                );
+                continue;
+            };
+            if let Some(before) = boundaries.last().filter(|before| before.bound >= bound) {
+                let message = if before.bound.total_cmp(&bound).is_eq() {
+                    format!("the boundary {text} stands twice")
+                } else {
+                    format!("the boundary {text} stands behind {}", before.text)
+                };
+                self.fault(spot, message, "list boundaries in ascending order, each once");
+                continue;
+            }
+            boundaries.push(Boundary { bound, text: text.into() });
+        }
+        boundaries
+    }
+
+    fn merge(&mut self, word: &Text) -> Option<Merge> {
+        let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
+        self.one_of(word, "a way to merge gauges", &words)
+    }
+
+    fn derive(&mut self, word: &Text) -> Option<Generation> {
+        let words = [("old", Generation::Old), ("new", Generation::New)];
+        self.one_of(word, "a generation", &words)
+    }
+
+    fn one_of<T: Copy>(&mut self, word: &Text, noun: &str, known: &[(&str, T)]) -> Option<T> {
+        let found = known.iter().find(|(name, _)| *name == word.text);
+        if found.is_none() {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            let remedy = match closest(&word.text, names.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are {}", listed(&names)),
+            };
+            self.fault(word.spot, format!("`{}` is not {noun}", word.text), remedy);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    fn only_with(&mut self, text: &Text) -> Option<OnlyWith> {
+        let condition = match parse_condition(&text.text) {
+            Ok(condition) => condition,
+            Err(error) => {
+                self.syntax(text, error, "a condition looks like `family by (label, label)`");
+                return None;
+            }
+        };
+        self.family(&condition.family, text.spot);
+        if condition.on.is_empty() {
+            self.fault(
+                text.spot,
+                "no label is compared",
+                "name the labels by which the two families belong together",
+            );
+        }
+        for (index, label) in condition.on.iter().enumerate() {
+            self.label(label, text.spot);
+            if condition.on.iter().take(index).any(|before| before == label) {
+                self.fault(
+                    text.spot,
+                    format!("`{label}` is named twice"),
+                    "name each label once",
+                );
+            }
+        }
+        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
+    }
+
+    fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
+        let mut given = keys.iter().filter_map(|(key, spot)| Some((*key, (*spot)?)));
+        let first = given.next();
+        if let (Some((first, _)), Some((second, spot))) = (first, given.next()) {
+            self.fault(
+                spot,
+                format!("`{first}` and `{second}` exclude each other"),
+                "keep one of them, and say the other in an entry of its own",
+            );
+        }
+    }
+
+    fn syntax(&mut self, text: &Text, error: SyntaxError, remedy: &str) {
+        let spot = self.within(text, error.offset, 1);
+        self.fault(spot, format!("expected {}", error.expected), remedy);
+    }
+
+    fn item(&self, text: &Text, item: &Item) -> Spot {
+        self.within(text, item.range.start, item.range.len())
+    }
+
+    /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
+    /// in; of a scalar over several lines, it is the whole scalar.
+    fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
+        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
+        let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
+        let mut written = self.source.rest_of_line(text.spot).peekable();
+        let quote = written.next_if(|c| matches!(c, '"' | '\''));
+        let mut column = text.spot.column + usize::from(quote.is_some());
+        for meant in before.chars() {
+            match written.next() {
+                Some(c) if c == meant && quote != Some('\'') => column += 1,
+                Some('\'') if meant == '\'' && written.next_if_eq(&'\'').is_some() => column += 2,
+                Some(c) if c == meant => column += 1,
+                Some('\\') if quote == Some('"') && written.next().is_some() => column += 2,
+                _ => return text.spot,
+            }
+        }
+        Spot { column, width: shown, ..text.spot }
+    }
+}

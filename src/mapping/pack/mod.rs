@@ -1,0 +1,178 @@
+//! A pack that has been checked for everything that one entry can tell about itself.
+//!
+//! What entries can only tell together (overlaps, families that nobody names) is checked by
+//! [`compile`](super::compile), because packs extend each other.
+
+mod entry;
+
+use std::sync::Arc;
+
+use super::fault::{Fault, Faults, Source, Spot};
+use super::{file, names, yaml};
+
+pub(super) use entry::{Entry, OnlyWith};
+
+/// A mapping between two generations of metrics, valid in itself.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    name: String,
+    description: Option<String>,
+    entries: Vec<Entry>,
+    repeats: Vec<String>,
+    hints: Vec<Hint>,
+    source: Arc<Source>,
+}
+
+/// What to tell the operator when a family does not occur.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The family, of either generation.
+    pub when_missing: String,
+    /// Why it may be missing, and what to do.
+    pub say: String,
+}
+
+impl Pack {
+    /// Reads a pack from YAML. `file_name` is what faults call the file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the pack as far as it can be told without other packs. Where the text
+    /// is not YAML, only the first such place.
+    pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
+        let source = Source::new(file_name, text);
+        let document = yaml::parse(&source).map_err(|fault| Faults(vec![fault]))?;
+        let mut faults = Vec::new();
+        let file = file::read(document, &source, &mut faults);
+        let mut check = Check { source: &source, faults: &mut faults };
+        let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
+        let entries = file
+            .prometheus
+            .into_iter()
+            .filter_map(|entry| Entry::from_file(entry, &mut check))
+            .collect();
+        let repeats = check.families_once(file.repeats, "repeats");
+        let hints = check.hints(file.hints);
+        if !faults.is_empty() {
+            return Err(Faults(in_order(faults)));
+        }
+        let description = file.description.map(|description| description.text);
+        Ok(Pack { name, description, entries, repeats, hints, source: Arc::new(source) })
+    }
+
+    /// The pack's name. A pack on disk with the name of a shipped one takes its place.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the pack is for.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// What to tell the operator when a family is missing.
+    #[must_use]
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
+    /// Families that the source prints more than once.
+    pub(super) fn repeats(&self) -> &[String] {
+        &self.repeats
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+/// Checking is done part by part; readers go from top to bottom.
+fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.line, place.column)));
+    faults
+}
+
+/// Where faults go while a pack is checked.
+pub(super) struct Check<'a> {
+    source: &'a Source,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, spot: Spot, message: impl Into<String>, remedy: impl Into<String>) {
+        self.faults.push(self.source.fault(spot, message, remedy));
+    }
+
+    fn pack_name(&mut self, name: file::Text) -> String {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.text.is_empty() || !name.text.chars().all(legal) {
+            self.fault(
+                name.spot,
+                format!("`{}` cannot be the name of a pack", name.text),
+                "use letters, digits, `-`, `_` and `.`",
+            );
+        }
+        name.text
+    }
+
+    /// Reports a name that no family can have.
+    fn family(&mut self, family: &str, spot: Spot) {
+        if !names::is_family(family) {
+            self.fault(
+                spot,
+                format!("`{family}` cannot be the name of a family"),
+                "use letters, digits, `_` and `:`, no digit first",
+            );
+        }
+    }
+
+    /// Reports a name that no label can have.
+    fn label(&mut self, label: &str, spot: Spot) {
+        if !names::is_label(label) {
+            self.fault(
+                spot,
+                format!("`{label}` cannot be the name of a label"),
+                "use letters, digits and `_`, no digit first",
+            );
+        } else if label == "__name__" {
+            self.fault(
+                spot,
+                "`__name__` is the family's name",
+                "write it in front of the `{`",
+            );
+        }
+    }
+
+    fn families_once(&mut self, families: Vec<file::Text>, key: &str) -> Vec<String> {
+        let mut known: Vec<String> = Vec::new();
+        for family in families {
+            self.family(&family.text, family.spot);
+            if known.contains(&family.text) {
+                self.fault(
+                    family.spot,
+                    format!("`{}` stands twice under `{key}`", family.text),
+                    "remove one of them",
+                );
+            } else {
+                known.push(family.text);
+            }
+        }
+        known
+    }
+
+    fn hints(&mut self, hints: Vec<file::HintFile>) -> Vec<Hint> {
+        hints
+            .into_iter()
+            .map(|hint| {
+                self.family(&hint.when_missing.text, hint.when_missing.spot);
+                Hint { when_missing: hint.when_missing.text, say: hint.say.text }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! The packs that ship with the gateway, and those that the operator adds.
+
+use std::path::Path;
+
+use crate::mapping::{Fault, Faults, Pack, Place};
+
+/// The shipped packs, by the name under which faults would show them.
+const SHIPPED: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
+
+/// The packs that ship with the gateway.
+///
+/// # Panics
+///
+/// Never in a build that passed its tests: they parse and compile every shipped pack.
+#[must_use]
+pub fn builtin() -> Vec<Pack> {
+    let parse = |(file, text): &(&str, &str)| {
+        Pack::parse(file, text).expect("shipped packs are parsed by a test")
+    };
+    SHIPPED.iter().map(parse).collect()
+}
+
+/// The shipped packs together with the operator's.
+///
+/// A file whose `name:` is that of a pack already there takes its place; any other is added behind, and its
+/// entries take the place of earlier ones that read the same samples.
+///
+/// # Errors
+///
+/// Everything that is wrong with any of the files, unreadable ones included.
+pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
+    let mut packs = builtin();
+    let mut faults = Vec::new();
+    for file in files {
+        match read(file.as_ref()) {
+            Ok(pack) => match packs.iter_mut().find(|its| its.name() == pack.name()) {
+                Some(earlier) => *earlier = pack,
+                None => packs.push(pack),
+            },
+            Err(Faults(more)) => faults.extend(more),
+        }
+    }
+    if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
+}
+
+fn read(file: &Path) -> Result<Pack, Faults> {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Pack::parse(&name, &text),
+        Err(error) => Err(Faults(vec![Fault::at(
+            Place::file(&name),
+            format!("cannot be read: {error}"),
+            "check the path and the permissions of the file",
+        )])),
+    }
+}

@@ -1,0 +1,123 @@
+//! Settings and limits of one rewriting, and why it can fail.
+
+use crate::exposition::Flaw;
+
+/// What to do with a line that Prometheus would refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Malformed {
+    /// Leave it out and count it.
+    #[default]
+    Drop,
+    /// Hand it on as it came.
+    Pass,
+    /// Fail the scrape.
+    Fail,
+}
+
+/// What one exposition may cost. Beyond any of these its scrape fails, and only that scrape.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest line in bytes, newline not counted. Protects against a peer that never sends one.
+    pub line_bytes: usize,
+    /// Most label sets (and families) that are remembered until the end of the body.
+    pub held_series: usize,
+    /// Most bytes that they may take.
+    pub held_bytes: usize,
+    /// Most labels of one sample.
+    pub labels: usize,
+    /// Longest body in bytes, uncompressed.
+    pub body_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            line_bytes: 1 << 20,
+            held_series: 1_000_000,
+            held_bytes: 512 << 20,
+            labels: 64,
+            body_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Settings of one rewriting.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What to do with lines that Prometheus would refuse.
+    pub malformed: Malformed,
+    /// Whether exemplars may follow values: legal in `OpenMetrics`, refused by Prometheus in text.
+    pub exemplars: bool,
+    /// What the exposition may cost.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            malformed: Malformed::Drop,
+            exemplars: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Why an exposition cannot be rewritten. Each ends the scrape; what was written until then must
+/// not be taken for a whole body.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// A line passed [`Limits::line_bytes`].
+    #[error("line {line} is longer than {limit} bytes (limits.line_bytes)")]
+    LineTooLong {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// A sample passed [`Limits::labels`].
+    #[error("line {line} has more than {limit} labels (limits.labels)")]
+    TooManyLabels {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// [`Limits::held_series`] was passed.
+    #[error("line {line}: more than {limit} label sets to hold (limits.held_series)")]
+    TooManySeries {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// [`Limits::held_bytes`] was passed.
+    #[error("line {line}: more than {limit} bytes to hold (limits.held_bytes)")]
+    TooMuchHeld {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// One histogram has more bucket boundaries than any real one.
+    #[error("line {line}: a histogram with more than {limit} bucket boundaries")]
+    TooManyBuckets {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// The body passed [`Limits::body_bytes`].
+    #[error("the body is longer than {limit} bytes (limits.body_bytes)")]
+    BodyTooLong {
+        /// The limit.
+        limit: u64,
+    },
+    /// A line was refused under [`Malformed::Fail`].
+    #[error("line {line} would fail the scrape: {}", flaw.reason())]
+    Malformed {
+        /// Number of the line, from 1.
+        line: u64,
+        /// Why.
+        flaw: Flaw,
+    },
+}

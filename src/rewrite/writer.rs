@@ -1,0 +1,468 @@
+//! What leaves when the body is complete: every family that was gathered, one after the other.
+
+use std::collections::HashSet;
+
+use super::Progress;
+use super::families::FamilyId;
+use super::history::History;
+use super::hold::{Cells, LadderRows, Slot, Values};
+use super::labels::{hash_text, split};
+use super::ladder::{Conversion, is_absent};
+use super::reader::{Reader, native_key, witness_key};
+use super::report::Rewritten;
+use crate::exposition::{LabelHasher, MetricType, write_number};
+use crate::mapping::plan::{Kind, OutputId, Rule, RuleId};
+
+/// How much is written in one piece, about.
+const PIECE: usize = 64 << 10;
+
+/// Walks through what is held; each call of [`Writer::piece`] writes a part of it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    before: History,
+    pub(super) next: History,
+    /// Independent of the label hash that the holds use: together they identify a series.
+    second: LabelHasher,
+    output: usize,
+    current: Option<Open>,
+    /// (hold, slot) of label sets that were joined to one of an earlier source.
+    joined: HashSet<(usize, Slot)>,
+    ladder: Vec<f64>,
+    other_ladder: Vec<f64>,
+    prefix: Vec<u8>,
+}
+
+/// The family that is being written.
+#[derive(Debug)]
+struct Open {
+    id: OutputId,
+    family: FamilyId,
+    sources: Vec<Source>,
+    source: usize,
+    slot: Slot,
+}
+
+/// One hold, as far as it goes to one output.
+#[derive(Debug)]
+struct Source {
+    hold: usize,
+    rule: RuleId,
+    /// `None`: the rule's own output; otherwise that of this divert.
+    divert: Option<usize>,
+    conversion: Option<Conversion>,
+    /// Later sources that may hold an equal label set.
+    overlaps: Vec<usize>,
+    series: u64,
+    samples: u64,
+}
+
+impl Writer {
+    pub(super) fn new(before: History) -> Self {
+        Writer {
+            before,
+            next: History::default(),
+            second: LabelHasher::with_seed(1),
+            output: 0,
+            current: None,
+            joined: HashSet::new(),
+            ladder: Vec::new(),
+            other_ladder: Vec::new(),
+            prefix: Vec::new(),
+        }
+    }
+
+    /// What was known before, of an exposition that was not completed.
+    pub(super) fn into_before(self) -> History {
+        self.before
+    }
+
+    /// Appends the next piece.
+    pub(super) fn piece(&mut self, reader: &mut Reader, out: &mut Vec<u8>) -> Progress {
+        let full = out.len() + PIECE;
+        while out.len() < full {
+            let Some(mut open) = self.current.take().or_else(|| self.next_output(reader)) else {
+                self.before.carry_over(&mut self.next);
+                return Progress::Done;
+            };
+            if self.advance(reader, &mut open, out, full) {
+                close(reader, open);
+            } else {
+                self.current = Some(open);
+            }
+        }
+        Progress::More
+    }
+
+    fn next_output(&mut self, reader: &mut Reader) -> Option<Open> {
+        let plan = reader.plan.clone();
+        while self.output < plan.outputs.len() {
+            let index = self.output;
+            self.output += 1;
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "ids are 32 bits by construction"
+            )]
+            let id = OutputId(index as u32);
+            let sources = sources(reader, id);
+            if !sources.is_empty() {
+                let family = reader.families.named(&plan.output(id).name, &plan);
+                return Some(Open {
+                    id,
+                    family,
+                    sources,
+                    source: 0,
+                    slot: 0,
+                });
+            }
+        }
+        None
+    }
+
+    /// Writes on until `out` is full or the family is done; true when done.
+    fn advance(
+        &mut self,
+        reader: &mut Reader,
+        open: &mut Open,
+        out: &mut Vec<u8>,
+        full: usize,
+    ) -> bool {
+        while open.source < open.sources.len() {
+            let slots = reader.holds[open.sources[open.source].hold].len();
+            while open.slot < slots {
+                if out.len() >= full {
+                    return false;
+                }
+                self.series(reader, open, out);
+                open.slot += 1;
+            }
+            open.source += 1;
+            open.slot = 0;
+        }
+        true
+    }
+
+    /// Writes one held label set, if it goes to this output.
+    fn series(&mut self, reader: &mut Reader, open: &mut Open, out: &mut Vec<u8>) {
+        let (index, slot) = (open.source, open.slot);
+        let source = &open.sources[index];
+        let plan = reader.plan.clone();
+        let rule = plan.rule(source.rule);
+        let hold = &reader.holds[source.hold];
+        let labels = hold.labels(slot);
+        if divert_of(reader, rule, labels) != source.divert
+            || self.joined.contains(&(source.hold, slot))
+        {
+            return;
+        }
+        let output = plan.output(open.id);
+        let hash = hash_text(&reader.hasher, labels);
+        if !reader.natives.is_empty()
+            && reader
+                .natives
+                .contains(&native_key(&reader.hasher, &output.name, hash))
+        {
+            reader.report.drop_sample("already_present");
+            return;
+        }
+        let metric_type = metric_type(reader, source.rule, rule);
+        let source_family = reader.source_of[source.rule.0 as usize];
+        let help = output.help.as_deref();
+        let samples = match &hold.cells {
+            Cells::Values(values) => {
+                let key = (u128::from(hash) << 64)
+                    | u128::from(hash_text(&self.second, labels) ^ u64::from(source.rule.0));
+                let Some(mut value) = self.value(values, slot, rule.remainder, key) else {
+                    return;
+                };
+                for &other in &source.overlaps {
+                    value = self.join_value(reader, &open.sources[other], labels, values, value);
+                }
+                self.begin_line(&output.name, b"", labels, false);
+                reader
+                    .families
+                    .open_written(open.family, help, source_family, metric_type, out);
+                self.line(b"", value, out);
+                1
+            }
+            Cells::Ladders(ladders) => {
+                let Some(conversion) = &source.conversion else {
+                    return;
+                };
+                let (mut sum, mut count) = ladders.convert(slot, conversion, &mut self.ladder);
+                for &other in &source.overlaps {
+                    self.join_ladder(reader, &open.sources[other], labels, &mut sum, &mut count);
+                }
+                let has_buckets = self.ladder.last().is_some_and(|v| !is_absent(*v));
+                reader
+                    .families
+                    .open_written(open.family, help, source_family, metric_type, out);
+                let labels = reader.holds[source.hold].labels(slot);
+                let mut samples = 0;
+                if has_buckets {
+                    samples += self.buckets(&output.name, labels, conversion, out);
+                    count = count.or(self.ladder.last().copied());
+                }
+                for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count)] {
+                    if let Some(value) = value {
+                        self.begin_line(&output.name, suffix, labels, false);
+                        self.line(b"", value, out);
+                        samples += 1;
+                    }
+                }
+                samples
+            }
+        };
+        let source = &mut open.sources[index];
+        source.series += 1;
+        source.samples += samples;
+    }
+
+    /// What a slot says by itself. `None` where there is nothing to say: only parts of a total have
+    /// come, or they leave nothing over.
+    fn value(&mut self, values: &Values, slot: Slot, remainder: bool, key: u128) -> Option<f64> {
+        let total = values.value(slot)?;
+        if !remainder {
+            return Some(total);
+        }
+        let parts = values.parts(slot);
+        let left = self
+            .before
+            .remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
+        // The source has no series for what never happened.
+        (parts.is_none() || left != 0.0).then_some(left)
+    }
+
+    /// Adds what another source holds of the same label set.
+    fn join_value(
+        &mut self,
+        reader: &Reader,
+        other: &Source,
+        labels: &[u8],
+        values: &Values,
+        value: f64,
+    ) -> f64 {
+        let hold = &reader.holds[other.hold];
+        if let Cells::Values(others) = &hold.cells
+            && let Some(slot) = hold.find(&reader.hasher, labels)
+            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
+        {
+            let remainder = reader.plan.rule(other.rule).remainder;
+            let key = (u128::from(hash_text(&reader.hasher, labels)) << 64)
+                | u128::from(hash_text(&self.second, labels) ^ u64::from(other.rule.0));
+            let theirs = self.value(others, slot, remainder, key);
+            self.joined.insert((other.hold, slot));
+            return theirs.map_or(value, |theirs| values.join.join(value, theirs));
+        }
+        value
+    }
+
+    fn join_ladder(
+        &mut self,
+        reader: &Reader,
+        other: &Source,
+        labels: &[u8],
+        sum: &mut Option<f64>,
+        count: &mut Option<f64>,
+    ) {
+        let hold = &reader.holds[other.hold];
+        if let (Cells::Ladders(ladders), Some(conversion)) = (&hold.cells, &other.conversion)
+            && let Some(slot) = hold.find(&reader.hasher, labels)
+            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
+        {
+            let (their_sum, their_count) =
+                ladders.convert(slot, conversion, &mut self.other_ladder);
+            for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
+                match (is_absent(*ours), is_absent(theirs)) {
+                    (true, _) => *ours = theirs,
+                    (false, false) => *ours += theirs,
+                    (false, true) => {}
+                }
+            }
+            for (ours, theirs) in [(sum, their_sum), (count, their_count)] {
+                *ours = match (*ours, theirs) {
+                    (Some(a), Some(b)) => Some(a + b),
+                    (a, b) => a.or(b),
+                };
+            }
+            self.joined.insert((other.hold, slot));
+        }
+    }
+
+    /// Writes the ladder at hand; returns the number of lines.
+    fn buckets(
+        &mut self,
+        name: &[u8],
+        labels: &[u8],
+        conversion: &Conversion,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        self.begin_line(name, b"_bucket", labels, true);
+        let mut lines = 0;
+        let texts = conversion
+            .boundaries()
+            .map(|boundary| boundary.text.as_bytes());
+        for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder) {
+            if !is_absent(value) {
+                self.line(text, value, out);
+                lines += 1;
+            }
+        }
+        lines
+    }
+
+    /// Prepares what lines of one label set have in common, up to the text of `le` where it has one.
+    fn begin_line(&mut self, name: &[u8], suffix: &[u8], labels: &[u8], le: bool) {
+        self.prefix.clear();
+        self.prefix.extend_from_slice(name);
+        self.prefix.extend_from_slice(suffix);
+        if labels.is_empty() && !le {
+            self.prefix.push(b' ');
+            return;
+        }
+        self.prefix.push(b'{');
+        self.prefix.extend_from_slice(labels);
+        if le {
+            self.prefix.extend_from_slice(if labels.is_empty() {
+                b"le=\""
+            } else {
+                b",le=\""
+            });
+        } else {
+            self.prefix.extend_from_slice(b"} ");
+        }
+    }
+
+    #[inline]
+    fn line(&self, le: &[u8], value: f64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.prefix);
+        if !le.is_empty() {
+            out.extend_from_slice(le);
+            out.extend_from_slice(b"\"} ");
+        }
+        write_number(value, out);
+        out.push(b'\n');
+    }
+}
+
+/// The holds that go to an output, in the order of its rules.
+fn sources(reader: &Reader, id: OutputId) -> Vec<Source> {
+    let plan = &reader.plan;
+    let mut sources: Vec<Source> = Vec::new();
+    for &rule_id in &plan.output(id).rules {
+        let rule = plan.rule(rule_id);
+        let Some(hold) = reader.hold_of[rule_id.0 as usize] else {
+            continue;
+        };
+        let own = (rule.to == id).then_some(None);
+        let diverts = rule.diverts.iter().enumerate().filter(|(_, d)| d.to == id);
+        for divert in own.into_iter().chain(diverts.map(|(at, _)| Some(at))) {
+            sources.push(Source {
+                hold,
+                rule: rule_id,
+                divert,
+                conversion: None,
+                overlaps: Vec::new(),
+                series: 0,
+                samples: 0,
+            });
+        }
+    }
+    for at in 0..sources.len() {
+        let later = at + 1..sources.len();
+        sources[at].overlaps = later
+            .filter(|&other| {
+                sources[other].hold != sources[at].hold
+                    && may_meet(plan.rule(sources[at].rule), plan.rule(sources[other].rule))
+            })
+            .collect();
+    }
+    convert(reader, &mut sources);
+    sources
+}
+
+/// Finds out how each source's ladders are moved. Sources that may hold the same series are moved
+/// to the same boundaries.
+fn convert(reader: &Reader, sources: &mut [Source]) {
+    let ladders = |source: &Source| match &reader.holds[source.hold].cells {
+        Cells::Ladders(ladders) => Some(ladders),
+        Cells::Values(_) => None,
+    };
+    let shared = sources.iter().any(|source| !source.overlaps.is_empty());
+    let all: Vec<&LadderRows> = if shared {
+        sources.iter().filter_map(ladders).collect()
+    } else {
+        Vec::new()
+    };
+    for source in sources {
+        let Some(rows) = ladders(source) else {
+            continue;
+        };
+        let known = match &reader.plan.rule(source.rule).kind {
+            Kind::Histogram(ladders) => Some(ladders),
+            _ => None,
+        };
+        let others = all.iter().map(|rows| &rows.boundaries);
+        source.conversion = Some(Conversion::new(&rows.boundaries, known, others));
+    }
+}
+
+/// Whether two rules may give two series the same labels: not where they write one label with
+/// different texts.
+fn may_meet(a: &Rule, b: &Rule) -> bool {
+    !a.labels.append.iter().any(|(name, value)| {
+        b.labels
+            .append
+            .iter()
+            .any(|(other, text)| other == name && text != value)
+    })
+}
+
+/// Which divert of its rule a held label set takes, if any.
+fn divert_of(reader: &Reader, rule: &Rule, labels: &[u8]) -> Option<usize> {
+    rule.diverts.iter().position(|divert| {
+        let id = divert.witness.0 as usize;
+        let on = &reader.plan.witnesses[id].on;
+        reader.witnesses[id].contains(&witness_key(&reader.hasher, on, split(labels)))
+    })
+}
+
+fn metric_type(reader: &Reader, id: RuleId, rule: &Rule) -> Option<MetricType> {
+    let declared = reader
+        .families
+        .family(reader.source_of[id.0 as usize])
+        .metric_type;
+    match &rule.kind {
+        Kind::Histogram(_) => Some(MetricType::Histogram),
+        Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
+        Kind::Typed => declared,
+    }
+}
+
+/// The family is written: tells the report.
+fn close(reader: &mut Reader, open: Open) {
+    let plan = reader.plan.clone();
+    let output = plan.output(open.id);
+    for source in open.sources {
+        let rule = plan.rule(source.rule);
+        if source.series > 0
+            && let Some(conversion) = &source.conversion
+        {
+            reader.report.estimate(&output.name, conversion.estimated());
+        }
+        match source.divert {
+            None => reader.report.wrote_many(source.rule, source.samples),
+            Some(at) if source.series > 0 => reader.report.diverted(Rewritten {
+                title: rule.diverts[at].title.clone(),
+                from: text(&rule.from),
+                to: text(&output.name),
+                samples_in: 0,
+                samples_out: source.samples,
+            }),
+            Some(_) => {}
+        }
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    name.escape_ascii().to_string()
+}
