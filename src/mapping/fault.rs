@@ -23,13 +23,21 @@ impl Fault {
     /// A fault of a pack.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault { place: Some(place), message: message.into(), remedy: remedy.into() }
+        Fault {
+            place: Some(place),
+            message: message.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// A fault of the settings that packs are compiled with.
     #[must_use]
     pub fn of_settings(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault { place: None, message: message.into(), remedy: remedy.into() }
+        Fault {
+            place: None,
+            message: message.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 
@@ -63,7 +71,12 @@ impl Place {
     /// The file as a whole.
     #[must_use]
     pub fn file(name: &str) -> Place {
-        Place { file: name.into(), line: 0, column: 0, excerpt: None }
+        Place {
+            file: name.into(),
+            line: 0,
+            column: 0,
+            excerpt: None,
+        }
     }
 }
 
@@ -91,20 +104,43 @@ impl Excerpt {
     /// Cuts what is printable out of `text`, around `width` characters from `column` (from 1) on.
     fn new(line: usize, text: &str, column: usize, width: usize) -> Excerpt {
         let at = column.saturating_sub(1);
-        let skipped = if at >= EXCERPT_CHARS { at - EXCERPT_CHARS / 2 } else { 0 };
+        let skipped = if at >= EXCERPT_CHARS {
+            at - EXCERPT_CHARS / 2
+        } else {
+            0
+        };
         // A control character would garble the terminal and the column under which the caret stands.
         let visible = |c: char| if c.is_control() { ' ' } else { c };
-        let text: String = text.chars().skip(skipped).take(EXCERPT_CHARS).map(visible).collect();
+        let text: String = text
+            .chars()
+            .skip(skipped)
+            .take(EXCERPT_CHARS)
+            .map(visible)
+            .collect();
         let indent = at - skipped;
-        let width = width.min(text.chars().count().saturating_sub(indent)).max(1);
-        Excerpt { line, text: text.trim_end().to_owned(), indent, width }
+        let width = width
+            .min(text.chars().count().saturating_sub(indent))
+            .max(1);
+        Excerpt {
+            line,
+            text: text.trim_end().to_owned(),
+            indent,
+            width,
+        }
     }
 }
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>5} | {}", self.line, self.text)?;
-        write!(f, "      | {:indent$}{:^<width$}", "", "", indent = self.indent, width = self.width)
+        write!(
+            f,
+            "      | {:indent$}{:^<width$}",
+            "",
+            "",
+            indent = self.indent,
+            width = self.width
+        )
     }
 }
 
@@ -146,7 +182,10 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Source {
-        Source { file: file.into(), text: text.to_owned() }
+        Source {
+            file: file.into(),
+            text: text.to_owned(),
+        }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -155,12 +194,20 @@ impl Source {
 
     /// The characters from a spot on, to the end of its line.
     pub(super) fn rest_of_line(&self, spot: Spot) -> impl Iterator<Item = char> + '_ {
-        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or_default();
+        let line = self
+            .text
+            .lines()
+            .nth(spot.line.saturating_sub(1))
+            .unwrap_or_default();
         line.chars().skip(spot.column.saturating_sub(1))
     }
 
     pub(super) fn place(&self, spot: Spot) -> Place {
-        let line = self.text.lines().nth(spot.line.saturating_sub(1)).unwrap_or_default();
+        let line = self
+            .text
+            .lines()
+            .nth(spot.line.saturating_sub(1))
+            .unwrap_or_default();
         let excerpt = Excerpt::new(spot.line, line, spot.column, spot.width);
         Place {
             file: Arc::clone(&self.file),
@@ -181,10 +228,7 @@ impl Source {
 }
 
 /// The known word that was probably meant, when one is close enough.
-pub(super) fn closest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -216,7 +260,15 @@ mod tests {
     #[test]
     fn a_fault_prints_its_place_its_line_and_a_remedy() {
         let source = Source::new("a.yaml", "name: x\nold: fam{y}\n");
-        let fault = source.fault(Spot { line: 2, column: 6, width: 3 }, "No.", "Do that.");
+        let fault = source.fault(
+            Spot {
+                line: 2,
+                column: 6,
+                width: 3,
+            },
+            "No.",
+            "Do that.",
+        );
         assert_eq!(
             fault.to_string(),
             "a.yaml:2:6: No.\n    2 | old: fam{y}\n      |      ^^^\n  help: Do that."
@@ -227,7 +279,17 @@ mod tests {
     fn the_excerpt_of_an_endless_line_is_short() {
         let line = "x".repeat(100_000);
         let source = Source::new("a.yaml", &line);
-        let text = source.fault(Spot { line: 1, column: 50_000, width: 9 }, "", "").to_string();
+        let text = source
+            .fault(
+                Spot {
+                    line: 1,
+                    column: 50_000,
+                    width: 9,
+                },
+                "",
+                "",
+            )
+            .to_string();
         assert!(text.chars().count() < 400, "{text}");
         assert!(text.contains("^^^^^^^^^\n"), "{text}");
     }
@@ -235,7 +297,17 @@ mod tests {
     #[test]
     fn places_beyond_the_text_do_no_harm() {
         let source = Source::new("a.yaml", "");
-        let text = source.fault(Spot { line: 7, column: 900, width: 90 }, "m", "r").to_string();
+        let text = source
+            .fault(
+                Spot {
+                    line: 7,
+                    column: 900,
+                    width: 90,
+                },
+                "m",
+                "r",
+            )
+            .to_string();
         assert!(text.starts_with("a.yaml:7:900: m\n"), "{text}");
     }
 

@@ -65,13 +65,17 @@ impl Selector {
 
     /// The labels that exist on this side only.
     pub(super) fn bare(&self) -> impl Iterator<Item = &str> {
-        self.items.iter().filter(|item| item.term == Term::Bare).map(|item| item.label.as_str())
+        self.items
+            .iter()
+            .filter(|item| item.term == Term::Bare)
+            .map(|item| item.label.as_str())
     }
 
     /// True when both read the same samples: one family, the same fixed labels.
     pub(super) fn reads_like(&self, other: &Selector) -> bool {
         let within = |a: &Selector, b: &Selector| {
-            a.fixed().all(|(label, text)| b.fixed().any(|fixed| fixed == (label, text)))
+            a.fixed()
+                .all(|(label, text)| b.fixed().any(|fixed| fixed == (label, text)))
         };
         self.family == other.family && within(self, other) && within(other, self)
     }
@@ -79,7 +83,9 @@ impl Selector {
     /// True when some sample may match both.
     pub(super) fn overlaps(&self, other: &Selector) -> bool {
         let apart = |(label, text): (&str, &str)| {
-            other.fixed().any(|(its_label, its_text)| its_label == label && its_text != text)
+            other
+                .fixed()
+                .any(|(its_label, its_text)| its_label == label && its_text != text)
         };
         self.family == other.family && !self.fixed().any(apart)
     }
@@ -92,7 +98,10 @@ impl fmt::Display for Selector {
             f.write_str(if index == 0 { "{" } else { ", " })?;
             match &item.term {
                 Term::Fixed(text) => {
-                    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                    let text = text
+                        .replace('\\', "\\\\")
+                        .replace('"', "\\\"")
+                        .replace('\n', "\\n");
                     write!(f, "{}=\"{text}\"", item.label)?;
                 }
                 Term::Variable(name) => write!(f, "{}=${name}", item.label)?,
@@ -126,9 +135,11 @@ pub(super) struct SyntaxError {
 /// The place where the text stops being one, and what should stand there.
 pub(super) fn parse_selector(text: &str) -> Result<Selector, SyntaxError> {
     let items = |input| items(text, input);
-    let selector = map((word("the name of a family"), items), |(family, items)| Selector {
-        family: family.to_owned(),
-        items,
+    let selector = map((word("the name of a family"), items), |(family, items)| {
+        Selector {
+            family: family.to_owned(),
+            items,
+        }
     });
     whole(selector, "`{` or the end", text)
 }
@@ -145,7 +156,10 @@ pub(super) fn parse_condition(text: &str) -> Result<Condition, SyntaxError> {
         labels,
         cut(context("`,` or `)`", symbol(')'))),
     );
-    let by = cut(context("`by (label, …)`", terminated(tag("by"), multispace0)));
+    let by = cut(context(
+        "`by (label, …)`",
+        terminated(tag("by"), multispace0),
+    ));
     let condition = map(
         (word("the name of a family"), preceded(by, labels)),
         |(family, on): (&str, Vec<&str>)| Condition {
@@ -165,7 +179,10 @@ struct Stop<'a> {
 
 impl<'a> ParseError<&'a str> for Stop<'a> {
     fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Stop { rest, expected: None }
+        Stop {
+            rest,
+            expected: None,
+        }
     }
 
     fn append(_: &'a str, _: ErrorKind, first: Self) -> Self {
@@ -188,7 +205,10 @@ fn whole<'a, T>(
     end: &'static str,
     text: &'a str,
 ) -> Result<T, SyntaxError> {
-    let parser = preceded(multispace0, terminated(parser, context(end, nom::combinator::eof)));
+    let parser = preceded(
+        multispace0,
+        terminated(parser, context(end, nom::combinator::eof)),
+    );
     match all_consuming(parser).parse(text) {
         Ok((_, parsed)) => Ok(parsed),
         Err(Err::Error(stop) | Err::Failure(stop)) => Err(SyntaxError {
@@ -200,9 +220,7 @@ fn whole<'a, T>(
 }
 
 /// Anything that is not punctuation, and the space behind it.
-fn word<'a>(
-    expected: &'static str,
-) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
+fn word<'a>(expected: &'static str) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
     let letter = |c: char| !c.is_whitespace() && !"{}()=,\"'$!~".contains(c);
     context(expected, terminated(take_while1(letter), multispace0))
 }
@@ -217,8 +235,19 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
         let (rest, (label, term)) = (word("the name of a label"), term).parse(input)?;
         let start = text.len() - input.len();
         let width = input.len() - rest.len();
-        let shown = text.get(start..start + width).unwrap_or_default().trim_end().len();
-        Ok((rest, Item { label: label.to_owned(), term, range: start..start + shown }))
+        let shown = text
+            .get(start..start + width)
+            .unwrap_or_default()
+            .trim_end()
+            .len();
+        Ok((
+            rest,
+            Item {
+                label: label.to_owned(),
+                term,
+                range: start..start + shown,
+            },
+        ))
     };
     let list = terminated(separated_list0(symbol(','), item), opt(symbol(',')));
     let braces = delimited(symbol('{'), list, cut(context("`,` or `}`", symbol('}'))));
@@ -227,12 +256,16 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
 
 /// What stands behind a label's name.
 fn term(input: &str) -> Parsed<'_, Term> {
-    let variable = map(preceded(char('$'), cut(word("the name of a variable"))), |name: &str| {
-        Term::Variable(name.to_owned())
-    });
+    let variable = map(
+        preceded(char('$'), cut(word("the name of a variable"))),
+        |name: &str| Term::Variable(name.to_owned()),
+    );
     let value = alt((map(quoted, Term::Fixed), variable));
     let value = cut(context("a quoted text or a $variable", value));
-    map(opt(preceded(symbol('='), value)), |term| term.unwrap_or(Term::Bare)).parse(input)
+    map(opt(preceded(symbol('='), value)), |term| {
+        term.unwrap_or(Term::Bare)
+    })
+    .parse(input)
 }
 
 /// A text in double or single quotes, with the escapes of the exposition format.
@@ -262,7 +295,11 @@ mod tests {
 
     fn terms(text: &str) -> Vec<(String, Term)> {
         let selector = parse_selector(text).unwrap();
-        selector.items.into_iter().map(|item| (item.label, item.term)).collect()
+        selector
+            .items
+            .into_iter()
+            .map(|item| (item.label, item.term))
+            .collect()
     }
 
     fn fixed(text: &str) -> Term {
@@ -337,7 +374,11 @@ mod tests {
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),
             ("f{a=\"x\" \"y\"}", 8, "`,` or `}`"),
         ] {
-            assert_eq!(parse_selector(text), Err(SyntaxError { offset, expected }), "{text}");
+            assert_eq!(
+                parse_selector(text),
+                Err(SyntaxError { offset, expected }),
+                "{text}"
+            );
         }
     }
 
@@ -354,7 +395,11 @@ mod tests {
             ("f by (a", 7, "`,` or `)`"),
             ("f by (a) x", 9, "nothing more"),
         ] {
-            assert_eq!(parse_condition(text), Err(SyntaxError { offset, expected }), "{text}");
+            assert_eq!(
+                parse_condition(text),
+                Err(SyntaxError { offset, expected }),
+                "{text}"
+            );
         }
     }
 
@@ -370,8 +415,16 @@ mod tests {
             ("f{a=$x}", "f{a}", true, true),
         ] {
             let (a, b) = (parse_selector(a).unwrap(), parse_selector(b).unwrap());
-            assert_eq!((a.overlaps(&b), a.reads_like(&b)), (overlaps, alike), "{a} {b}");
-            assert_eq!((b.overlaps(&a), b.reads_like(&a)), (overlaps, alike), "{b} {a}");
+            assert_eq!(
+                (a.overlaps(&b), a.reads_like(&b)),
+                (overlaps, alike),
+                "{a} {b}"
+            );
+            assert_eq!(
+                (b.overlaps(&a), b.reads_like(&a)),
+                (overlaps, alike),
+                "{b} {a}"
+            );
         }
     }
 }

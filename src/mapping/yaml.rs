@@ -60,16 +60,24 @@ pub(super) fn parse(source: &Source) -> Result<Node, Fault> {
 
 fn fault(error: &Error, source: &Source) -> Fault {
     let spot = error.location().map(spot).unwrap_or_default();
-    let spot = Spot { width: spot.width.max(1), ..spot };
+    let spot = Spot {
+        width: spot.width.max(1),
+        ..spot
+    };
     let (message, remedy) = match error {
-        Error::DuplicateMappingKey { key: Some(key), .. } => {
-            (format!("the key `{key}` is given twice"), "keep one of them")
-        }
-        Error::MultipleDocuments { .. } => {
-            ("a second YAML document begins here".to_owned(), "put each document into its own file")
-        }
+        Error::DuplicateMappingKey { key: Some(key), .. } => (
+            format!("the key `{key}` is given twice"),
+            "keep one of them",
+        ),
+        Error::MultipleDocuments { .. } => (
+            "a second YAML document begins here".to_owned(),
+            "put each document into its own file",
+        ),
         other => (
-            format!("not readable as YAML: {}", UserMessageFormatter.format_message(other)),
+            format!(
+                "not readable as YAML: {}",
+                UserMessageFormatter.format_message(other)
+            ),
             "correct the YAML; nothing else in this file has been checked",
         ),
     };
@@ -78,7 +86,11 @@ fn fault(error: &Error, source: &Source) -> Fault {
 
 fn spot(at: Location) -> Spot {
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    Spot { line: number(at.line()), column: number(at.column()), width: number(at.span().len()) }
+    Spot {
+        line: number(at.line()),
+        column: number(at.column()),
+        width: number(at.span().len()),
+    }
 }
 
 fn node(raw: Spanned<Raw>, source: &Source) -> Node {
@@ -91,21 +103,35 @@ fn node(raw: Spanned<Raw>, source: &Source) -> Node {
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    (Key { spot: spot(key.defined), text: key.value }, node(value, source))
+                    (
+                        Key {
+                            spot: spot(key.defined),
+                            text: key.value,
+                        },
+                        node(value, source),
+                    )
                 })
                 .collect(),
         ),
     };
-    Node { spot: spot(raw.defined), value }
+    Node {
+        spot: spot(raw.defined),
+        value,
+    }
 }
 
 /// The text of a scalar that YAML takes for a number or a truth value.
 fn spelling(at: &Location, source: &Source) -> String {
     let span = at.span();
-    let bytes = span.byte_offset().zip(span.byte_len()).and_then(|(start, len)| {
-        let start = usize::try_from(start).ok()?;
-        source.text().get(start..start.checked_add(usize::try_from(len).ok()?)?)
-    });
+    let bytes = span
+        .byte_offset()
+        .zip(span.byte_len())
+        .and_then(|(start, len)| {
+            let start = usize::try_from(start).ok()?;
+            source
+                .text()
+                .get(start..start.checked_add(usize::try_from(len).ok()?)?)
+        });
     bytes.unwrap_or_default().to_owned()
 }
 
@@ -189,7 +215,9 @@ mod tests {
 
     fn scalars(text: &str) -> Vec<String> {
         let node = parse(&Source::new("a.yaml", text)).unwrap();
-        let Value::List(items) = node.value else { panic!("not a list") };
+        let Value::List(items) = node.value else {
+            panic!("not a list")
+        };
         items
             .into_iter()
             .map(|item| match item.value {
@@ -203,17 +231,37 @@ mod tests {
     fn scalars_keep_their_spelling() {
         assert_eq!(
             scalars("[00025.0, 25, 1e3, 2_5, 0x19, 'a''b', \"q\\\"x\", yes, ~, -0, +5]"),
-            ["00025.0", "25", "1e3", "2_5", "0x19", "a'b", "q\"x", "yes", "nothing", "-0", "+5"]
+            [
+                "00025.0", "25", "1e3", "2_5", "0x19", "a'b", "q\"x", "yes", "nothing", "-0", "+5"
+            ]
         );
     }
 
     #[test]
     fn places_count_characters() {
         let node = parse(&Source::new("a.yaml", "# ü\n- é: x\n")).unwrap();
-        let Value::List(items) = &node.value else { panic!("not a list") };
-        let Value::Map(entries) = &items[0].value else { panic!("not a map") };
-        assert_eq!(entries[0].0.spot, Spot { line: 2, column: 3, width: 1 });
-        assert_eq!(entries[0].1.spot, Spot { line: 2, column: 6, width: 1 });
+        let Value::List(items) = &node.value else {
+            panic!("not a list")
+        };
+        let Value::Map(entries) = &items[0].value else {
+            panic!("not a map")
+        };
+        assert_eq!(
+            entries[0].0.spot,
+            Spot {
+                line: 2,
+                column: 3,
+                width: 1
+            }
+        );
+        assert_eq!(
+            entries[0].1.spot,
+            Spot {
+                line: 2,
+                column: 6,
+                width: 1
+            }
+        );
     }
 
     #[test]

@@ -75,8 +75,16 @@ const NEW_ONLY: [&str; 3] = ["source", "workspace", "type"];
 
 type Values = BTreeMap<Series, f64>;
 
-/// What one scrape leaves for the next of the same node: each total with the share that left for it.
-pub(crate) type Memory = BTreeMap<Series, (f64, f64)>;
+/// What one scrape leaves for the next of the same node: what was said last of each total.
+pub(crate) type Memory = BTreeMap<Series, Said>;
+
+/// A total, the sum of its parts, and what left as their difference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Said {
+    total: f64,
+    parts: f64,
+    share: f64,
+}
 
 /// The series that must leave, for the first scrape of a node.
 pub(crate) fn rewrite(body: &Exposition, leaving: Leaving) -> Values {
@@ -126,13 +134,21 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
             "kong_http_requests_total" => {
                 let status = series.without(&NEW_ONLY);
                 if !series.label("consumer").is_empty() {
-                    add(&mut written, status.named("kong_http_consumer_status"), value);
+                    add(
+                        &mut written,
+                        status.named("kong_http_consumer_status"),
+                        value,
+                    );
                 }
                 let status = status.without(&["consumer"]).named("kong_http_status");
                 add(&mut written, status, value);
             }
             "kong_stream_sessions_total" => {
-                add(&mut written, series.without(&NEW_ONLY).named("kong_stream_status"), value);
+                add(
+                    &mut written,
+                    series.without(&NEW_ONLY).named("kong_stream_status"),
+                    value,
+                );
             }
             "kong_bandwidth_bytes" if !series.label("direction").is_empty() => {
                 let bandwidth = series
@@ -147,7 +163,11 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
                     "stream" => "kong_nginx_stream_current_connections",
                     _ => continue,
                 };
-                max(&mut written, series.without(&["node_id", "subsystem"]).named(name), value);
+                max(
+                    &mut written,
+                    series.without(&["node_id", "subsystem"]).named(name),
+                    value,
+                );
             }
             "kong_memory_workers_lua_vms_bytes"
             | "kong_memory_lua_shared_dict_bytes"
@@ -165,7 +185,10 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
         read.extend(of_family);
         let layout = layout(&ladders, known);
         let to = |labels: &Series| {
-            labels.without(&["workspace"]).named("kong_latency").with("type", kind)
+            labels
+                .without(&["workspace"])
+                .named("kong_latency")
+                .with("type", kind)
         };
         write_ladders(&mut written, &ladders, &layout, OLD, to);
     }
@@ -177,18 +200,37 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
     let mut written = Values::new();
     let mut read = BTreeSet::new();
     let parts = parts(arrived);
+    // All counters of a node start anew together: one that fell tells of all.
+    if memory
+        .iter()
+        .any(|(total, said)| arrived.get(total).is_some_and(|&now| now < said.total))
+    {
+        memory.clear();
+    }
     for (series, &value) in arrived {
         match series.name.as_str() {
             "kong_http_status" => {
                 if let Some(share) = share_without_consumer(&parts, series, value, memory) {
-                    add(&mut written, series.named("kong_http_requests_total"), share);
+                    add(
+                        &mut written,
+                        series.named("kong_http_requests_total"),
+                        share,
+                    );
                 }
             }
             "kong_http_consumer_status" if !series.label("consumer").is_empty() => {
-                add(&mut written, series.named("kong_http_requests_total"), value);
+                add(
+                    &mut written,
+                    series.named("kong_http_requests_total"),
+                    value,
+                );
             }
             "kong_stream_status" => {
-                add(&mut written, series.named("kong_stream_sessions_total"), value);
+                add(
+                    &mut written,
+                    series.named("kong_stream_sessions_total"),
+                    value,
+                );
             }
             "kong_bandwidth" if !series.label("type").is_empty() => {
                 let bandwidth = series
@@ -198,7 +240,9 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
                 add(&mut written, bandwidth, value);
             }
             "kong_nginx_http_current_connections" => {
-                let all = series.named("kong_nginx_connections_total").with("subsystem", "http");
+                let all = series
+                    .named("kong_nginx_connections_total")
+                    .with("subsystem", "http");
                 if series.label("state") == "total" {
                     let requests = all.without(&["state"]).named("kong_nginx_requests_total");
                     written.insert(requests, value);
@@ -206,7 +250,9 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
                 written.insert(all, value);
             }
             "kong_nginx_stream_current_connections" => {
-                let all = series.named("kong_nginx_connections_total").with("subsystem", "stream");
+                let all = series
+                    .named("kong_nginx_connections_total")
+                    .with("subsystem", "stream");
                 written.insert(all, value);
             }
             _ => continue,
@@ -252,22 +298,32 @@ fn parts(arrived: &Values) -> BTreeMap<Series, Vec<f64>> {
 }
 
 /// What of a total has no consumer. None where all of it has one.
+///
+/// Total and parts are not read at the same moment, and lines get lost, so without a restart neither
+/// the parts nor the share are believed to have become less.
 fn share_without_consumer(
     parts: &BTreeMap<Series, Vec<f64>>,
     total: &Series,
     value: f64,
     memory: &mut Memory,
 ) -> Option<f64> {
-    let parts = parts.get(total).map_or(&[][..], Vec::as_slice);
-    let mut share = (value - parts.iter().sum::<f64>()).max(0.0);
-    if let Some(&(total_before, share_before)) = memory.get(total) {
-        let restarted = value < total_before;
-        if !restarted {
-            share = share.max(share_before);
-        }
+    let found = parts.get(total).map_or(&[][..], Vec::as_slice);
+    let mut parts: f64 = found.iter().sum();
+    let mut share: f64 = 0.0;
+    if let Some(said) = memory.get(total) {
+        parts = parts.max(said.parts);
+        share = said.share;
     }
-    memory.insert(total.clone(), (value, share));
-    (parts.is_empty() || share > 0.0).then_some(share)
+    share = share.max(value - parts);
+    memory.insert(
+        total.clone(),
+        Said {
+            total: value,
+            parts,
+            share,
+        },
+    );
+    (found.is_empty() || share > 0.0).then_some(share)
 }
 
 /// One label set of a histogram.
@@ -278,6 +334,8 @@ struct Ladder {
     infinite: Option<f64>,
     sum: Option<f64>,
     count: Option<f64>,
+    /// At least one of the joined label sets has buckets.
+    has_buckets: bool,
 }
 
 /// A boundary, not negative, as the bits of its number: those order as the numbers do.
@@ -301,11 +359,15 @@ impl Ladder {
         let mut ladders: BTreeMap<Series, Ladder> = BTreeMap::new();
         let mut read = Vec::new();
         for (series, &value) in arrived {
-            let Some(suffix) = series.name.strip_prefix(family) else { continue };
+            let Some(suffix) = series.name.strip_prefix(family) else {
+                continue;
+            };
             if !matches!(suffix, "_bucket" | "_sum" | "_count") || !wanted(series) {
                 continue;
             }
-            let ladder = ladders.entry(series.without(&["le"]).named(family)).or_default();
+            let ladder = ladders
+                .entry(series.without(&["le"]).named(family))
+                .or_default();
             match suffix {
                 "_sum" => ladder.sum = Some(value),
                 "_count" => ladder.count = Some(value),
@@ -325,7 +387,10 @@ impl Ladder {
 
     /// Observations up to a boundary of the layout: what stands there or below, 0 if nothing does.
     fn at(&self, bound: Bound) -> f64 {
-        self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
+        self.buckets
+            .range(..=bound)
+            .next_back()
+            .map_or(0.0, |(_, &value)| value)
     }
 
     /// All observations.
@@ -340,10 +405,15 @@ impl Ladder {
 /// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
 /// Those above would have been seen.
 fn layout(ladders: &BTreeMap<Series, Ladder>, known: &[f64]) -> BTreeSet<Bound> {
-    let seen: BTreeSet<Bound> =
-        ladders.values().flat_map(|ladder| ladder.buckets.keys().copied()).collect();
+    let seen: BTreeSet<Bound> = ladders
+        .values()
+        .flat_map(|ladder| ladder.buckets.keys().copied())
+        .collect();
     let smallest = seen.first().copied().unwrap_or(bound(f64::INFINITY));
-    let below = known.iter().map(|&le| bound(le)).filter(|&le| le < smallest);
+    let below = known
+        .iter()
+        .map(|&le| bound(le))
+        .filter(|&le| le < smallest);
     below.chain(seen.iter().copied()).collect()
 }
 
@@ -358,6 +428,7 @@ fn write_ladders(
     let mut joined: BTreeMap<Series, Ladder> = BTreeMap::new();
     for (series, ladder) in ladders {
         let sum = joined.entry(to(series)).or_default();
+        sum.has_buckets |= ladder.infinite.is_some() || !ladder.buckets.is_empty();
         for &bound in layout {
             *sum.buckets.entry(bound).or_insert(0.0) += ladder.at(bound);
         }
@@ -369,8 +440,12 @@ fn write_ladders(
     }
     for (series, ladder) in joined {
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
-        for &le in target {
-            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&ladder, le));
+        // Without any bucket nothing is known of where the observations lie.
+        for &le in target.iter().filter(|_| ladder.has_buckets) {
+            written.insert(
+                part("_bucket").with("le", &le.to_string()),
+                estimate(&ladder, le),
+            );
         }
         written.insert(part("_bucket").with("le", "+Inf"), ladder.all());
         written.insert(part("_count"), ladder.count.expect("was added up above"));

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Settings;
 use super::edits;
 use super::force::InForce;
-use super::Settings;
 use crate::mapping::fault::{Fault, closest};
 use crate::mapping::file::listed;
 use crate::mapping::pack::OnlyWith;
@@ -52,7 +52,10 @@ fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
         return None;
     };
     Some(second.fault(
-        format!("`{mine}` reads samples that `{side}` ({}) reads already", first.source()),
+        format!(
+            "`{mine}` reads samples that `{side}` ({}) reads already",
+            first.source()
+        ),
         "tell them apart by the value of a label, or say which of `includes`, `only_with` and \
          `derive` relates them",
     ))
@@ -68,29 +71,42 @@ fn includes_entry(first: InForce<'_>, second: InForce<'_>) -> bool {
 fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
     let (a, b) = (first.entry, second.entry);
     let written = |generation: &Generation| {
-        [a, b].iter().all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
+        [a, b]
+            .iter()
+            .all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
     };
-    [Generation::Old, Generation::New].into_iter().filter(written).find_map(|generation| {
-        let (mine, its) = (b.side(generation), a.side(generation));
-        if mine.family != its.family {
-            return None;
-        }
-        let disagree = if b.help(generation).zip(a.help(generation)).is_some_and(|(b, a)| b != a) {
-            "help texts"
-        } else if a.buckets.is_some() != b.buckets.is_some()
-            || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
-        {
-            "buckets"
-        } else if a.merge != b.merge {
-            "ways to merge"
-        } else {
-            return None;
-        };
-        Some(second.fault(
-            format!("`{}` has other {disagree} at {}", mine.family, first.source()),
-            "give both entries the same",
-        ))
-    })
+    [Generation::Old, Generation::New]
+        .into_iter()
+        .filter(written)
+        .find_map(|generation| {
+            let (mine, its) = (b.side(generation), a.side(generation));
+            if mine.family != its.family {
+                return None;
+            }
+            let disagree = if b
+                .help(generation)
+                .zip(a.help(generation))
+                .is_some_and(|(b, a)| b != a)
+            {
+                "help texts"
+            } else if a.buckets.is_some() != b.buckets.is_some()
+                || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
+            {
+                "buckets"
+            } else if a.merge != b.merge {
+                "ways to merge"
+            } else {
+                return None;
+            };
+            Some(second.fault(
+                format!(
+                    "`{}` has other {disagree} at {}",
+                    mine.family,
+                    first.source()
+                ),
+                "give both entries the same",
+            ))
+        })
 }
 
 fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
@@ -114,7 +130,9 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
             meant(family, families, "name the `old` family of another entry"),
         ));
     }
-    let elsewhere = included.iter().find(|its| its.entry.new.family != entry.entry.new.family)?;
+    let elsewhere = included
+        .iter()
+        .find(|its| its.entry.new.family != entry.entry.new.family)?;
     Some(entry.fault_at(
         *spot,
         format!(
@@ -152,9 +170,14 @@ fn only_with(
     };
     let OnlyWith { family, on, .. } = condition;
     let known = || {
-        let sides = entries.iter().flat_map(|its| [&its.entry.old, &its.entry.new]);
+        let sides = entries
+            .iter()
+            .flat_map(|its| [&its.entry.old, &its.entry.new]);
         let repeats = entries.iter().flat_map(|its| its.pack.repeats());
-        sides.map(|side| &side.family).chain(repeats).map(String::as_str)
+        sides
+            .map(|side| &side.family)
+            .chain(repeats)
+            .map(String::as_str)
     };
     if !known().any(|its| its == family) {
         fault(
@@ -169,7 +192,11 @@ fn only_with(
     if let Some((other, its)) = other {
         let labels: Vec<&str> = other.on.iter().map(String::as_str).collect();
         fault(
-            format!("`{family}` is compared by {} at {}", listed(&labels), its.source()),
+            format!(
+                "`{family}` is compared by {} at {}",
+                listed(&labels),
+                its.source()
+            ),
             "compare one family by the same labels everywhere".to_owned(),
         );
     }
@@ -194,7 +221,10 @@ fn only_with(
         || mine.merge != its.merge
     {
         fault(
-            format!("`{}` and `{}` differ in more than the name", mine.new, its.new),
+            format!(
+                "`{}` and `{}` differ in more than the name",
+                mine.new, its.new
+            ),
             format!(
                 "write the same labels, `buckets` and `merge` as the entry at {}",
                 plain.source()
@@ -232,7 +262,10 @@ fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
         .collect();
     known.sort_unstable();
     known.dedup();
-    let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));
+    let unknown = settings
+        .fill
+        .keys()
+        .filter(|label| !known.contains(&label.as_str()));
     unknown
         .map(|label| {
             let remedy = match known.as_slice() {

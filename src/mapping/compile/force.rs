@@ -16,12 +16,7 @@ impl InForce<'_> {
         self.fault_at(self.entry.spot, message, remedy)
     }
 
-    pub(super) fn fault_at(
-        self,
-        spot: Spot,
-        message: String,
-        remedy: impl Into<String>,
-    ) -> Fault {
+    pub(super) fn fault_at(self, spot: Spot, message: String, remedy: impl Into<String>) -> Fault {
         self.pack.source().fault(spot, message, remedy)
     }
 
@@ -60,7 +55,11 @@ pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
 /// that do the same job for the samples of one of its sides.
 fn replaced(entry: &Entry, earlier: &[Option<InForce<'_>>], open: &[bool]) -> Vec<usize> {
     let places = |like: &dyn Fn(&Entry) -> bool| -> Vec<usize> {
-        let open = earlier.iter().zip(open).enumerate().filter(|(_, (_, open))| **open);
+        let open = earlier
+            .iter()
+            .zip(open)
+            .enumerate()
+            .filter(|(_, (_, open))| **open);
         open.filter_map(|(place, (earlier, _))| like(earlier.as_ref()?.entry).then_some(place))
             .collect()
     };

@@ -34,7 +34,11 @@ impl Settings {
     /// Every choice but the emitted generation at its default.
     #[must_use]
     pub fn new(emit: Emit) -> Settings {
-        Settings { emit, buckets: BucketPolicy::default(), fill: BTreeMap::new() }
+        Settings {
+            emit,
+            buckets: BucketPolicy::default(),
+            fill: BTreeMap::new(),
+        }
     }
 }
 
@@ -48,5 +52,9 @@ impl Settings {
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
     let entries = force::in_force(packs);
     let faults = check::faults(&entries, settings);
-    if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(build::plan(packs, &entries, settings))
+    } else {
+        Err(Faults(faults))
+    }
 }

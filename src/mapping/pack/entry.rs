@@ -70,7 +70,10 @@ impl Entry {
         let merge = file.merge.as_ref().and_then(|word| check.merge(word));
         let derive = file.derive.as_ref().and_then(|word| check.derive(word));
         let buckets = file.buckets.map(|lists| check.buckets(lists));
-        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
+        let only_with = file
+            .only_with
+            .as_ref()
+            .and_then(|text| check.only_with(text));
         let includes = file.includes.map(|family| {
             check.family(&family.text, family.spot);
             (family.text, family.spot)
@@ -94,7 +97,10 @@ impl Entry {
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, spot)| *spot)),
-            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
+            (
+                "only_with",
+                only_with.as_ref().map(|condition| condition.spot),
+            ),
             ("derive", file.derive.as_ref().map(|word| word.spot)),
         ]);
         Some(Entry {
@@ -117,11 +123,18 @@ impl Check<'_> {
         let selector = match parse_selector(&text.text) {
             Ok(selector) => selector,
             Err(error) => {
-                self.syntax(text, error, "a selector looks like `family{label=\"text\", label=$x, label}`");
+                self.syntax(
+                    text,
+                    error,
+                    "a selector looks like `family{label=\"text\", label=$x, label}`",
+                );
                 return None;
             }
         };
-        self.family(&selector.family, self.within(text, 0, selector.family.len()));
+        self.family(
+            &selector.family,
+            self.within(text, 0, selector.family.len()),
+        );
         for (index, item) in selector.items.iter().enumerate() {
             let spot = self.item(text, item);
             self.label(&item.label, spot);
@@ -132,7 +145,12 @@ impl Check<'_> {
                     "say under `buckets` which boundaries each generation has",
                 );
             }
-            if selector.items.iter().take(index).any(|before| before.label == item.label) {
+            if selector
+                .items
+                .iter()
+                .take(index)
+                .any(|before| before.label == item.label)
+            {
                 self.fault(
                     spot,
                     format!("`{}` is named twice", item.label),
@@ -168,7 +186,11 @@ impl Check<'_> {
                         );
                     }
                 }
-                Term::Bare if other.item(&item.label).is_some_and(|its| its.term == Term::Bare) => {
+                Term::Bare
+                    if other
+                        .item(&item.label)
+                        .is_some_and(|its| its.term == Term::Bare) =>
+                {
                     self.fault(
                         spot,
                         format!("`{}` is named on both sides without a value", item.label),
@@ -201,16 +223,27 @@ impl Check<'_> {
                 } else {
                     format!("the boundary {text} stands behind {}", before.text)
                 };
-                self.fault(spot, message, "list boundaries in ascending order, each once");
+                self.fault(
+                    spot,
+                    message,
+                    "list boundaries in ascending order, each once",
+                );
                 continue;
             }
-            boundaries.push(Boundary { bound, text: text.into() });
+            boundaries.push(Boundary {
+                bound,
+                text: text.into(),
+            });
         }
         boundaries
     }
 
     fn merge(&mut self, word: &Text) -> Option<Merge> {
-        let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
+        let words = [
+            ("max", Merge::Max),
+            ("min", Merge::Min),
+            ("sum", Merge::Sum),
+        ];
         self.one_of(word, "a way to merge gauges", &words)
     }
 
@@ -236,7 +269,11 @@ impl Check<'_> {
         let condition = match parse_condition(&text.text) {
             Ok(condition) => condition,
             Err(error) => {
-                self.syntax(text, error, "a condition looks like `family by (label, label)`");
+                self.syntax(
+                    text,
+                    error,
+                    "a condition looks like `family by (label, label)`",
+                );
                 return None;
             }
         };
@@ -250,7 +287,12 @@ impl Check<'_> {
         }
         for (index, label) in condition.on.iter().enumerate() {
             self.label(label, text.spot);
-            if condition.on.iter().take(index).any(|before| before == label) {
+            if condition
+                .on
+                .iter()
+                .take(index)
+                .any(|before| before == label)
+            {
                 self.fault(
                     text.spot,
                     format!("`{label}` is named twice"),
@@ -258,7 +300,11 @@ impl Check<'_> {
                 );
             }
         }
-        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
+        Some(OnlyWith {
+            family: condition.family,
+            on: condition.on,
+            spot: text.spot,
+        })
     }
 
     fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
@@ -285,7 +331,10 @@ impl Check<'_> {
     /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
     /// in; of a scalar over several lines, it is the whole scalar.
     fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
-        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
+        let (before, behind) = text
+            .text
+            .split_at_checked(offset)
+            .unwrap_or((&text.text, ""));
         let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
         let mut written = self.source.rest_of_line(text.spot).peekable();
         let quote = written.next_if(|c| matches!(c, '"' | '\''));
@@ -299,6 +348,10 @@ impl Check<'_> {
                 _ => return text.spot,
             }
         }
-        Spot { column, width: shown, ..text.spot }
+        Spot {
+            column,
+            width: shown,
+            ..text.spot
+        }
     }
 }

@@ -44,8 +44,14 @@ impl Pack {
         let document = yaml::parse(&source).map_err(|fault| Faults(vec![fault]))?;
         let mut faults = Vec::new();
         let file = file::read(document, &source, &mut faults);
-        let mut check = Check { source: &source, faults: &mut faults };
-        let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
+        let mut check = Check {
+            source: &source,
+            faults: &mut faults,
+        };
+        let name = file
+            .name
+            .map(|name| check.pack_name(name))
+            .unwrap_or_default();
         let entries = file
             .prometheus
             .into_iter()
@@ -57,7 +63,14 @@ impl Pack {
             return Err(Faults(in_order(faults)));
         }
         let description = file.description.map(|description| description.text);
-        Ok(Pack { name, description, entries, repeats, hints, source: Arc::new(source) })
+        Ok(Pack {
+            name,
+            description,
+            entries,
+            repeats,
+            hints,
+            source: Arc::new(source),
+        })
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.
@@ -171,7 +184,10 @@ impl Check<'_> {
             .into_iter()
             .map(|hint| {
                 self.family(&hint.when_missing.text, hint.when_missing.spot);
-                Hint { when_missing: hint.when_missing.text, say: hint.say.text }
+                Hint {
+                    when_missing: hint.when_missing.text,
+                    say: hint.say.text,
+                }
             })
             .collect()
     }
