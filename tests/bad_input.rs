@@ -338,6 +338,54 @@ fn buckets_with_a_le_that_is_no_number_are_left_out() {
 }
 
 #[test]
+fn a_label_behind_le_makes_another_ladder() {
+    let outcome = rewrite(
+        &plan(Emit::Old),
+        b"# TYPE kong_request_latency_ms histogram\n\
+          kong_request_latency_ms_bucket{le=\"+Inf\"} 1\n\
+          kong_request_latency_ms_bucket{le=\"+Inf\",service=\"a\"} 2\n",
+    );
+    let left = outcome.read().stored();
+    let all = |service| {
+        let labels = [("type", "request"), ("service", service), ("le", "+Inf")];
+        left.get(&Series::new("kong_latency_bucket", &labels))
+            .copied()
+    };
+    assert_eq!((all(""), all("a")), (Some(1.0), Some(2.0)));
+}
+
+#[test]
+fn a_bad_line_within_a_ladder_is_a_hole_and_no_more() {
+    let ladder = |workspace: &str, lost: &str| -> String {
+        let line = |(le, value): (&str, &str)| {
+            let value = if le == lost { "nil" } else { value };
+            format!(
+                "kong_request_latency_ms_bucket{{workspace=\"{workspace}\",le=\"{le}\"}} {value}\n"
+            )
+        };
+        [("25", "5"), ("50", "6"), ("80", "7"), ("+Inf", "7")]
+            .map(line)
+            .concat()
+    };
+    for (first, second) in [("50", ""), ("", "50")] {
+        let body = ladder("a", first) + &ladder("b", second);
+        let left = rewrite(&plan(Emit::Old), body.as_bytes()).read().stored();
+        let at = |le| left[&Series::new("kong_latency_bucket", &[("type", "request"), ("le", le)])];
+        // Where the line is lost, its ladder has what stands below: 5 instead of 6.
+        assert_eq!([at("25"), at("50"), at("80")], [10.0, 11.0, 14.0], "{body}");
+    }
+}
+
+#[test]
+fn a_le_where_no_bucket_is_does_not_become_a_second_one() {
+    for suffix in ["_count", "_sum"] {
+        let body = format!("kong_kong_latency_ms{suffix}{{le=\"a\",service=\"b\"}} 1\n");
+        let read = rewrite(&plan(Emit::Old), body.as_bytes()).read();
+        assert!(read.refused().is_empty(), "{body}: {:?}", read.refused());
+    }
+}
+
+#[test]
 fn values_that_are_not_finite_are_carried() {
     let outcome = rewrite(
         &plan(Emit::Old),

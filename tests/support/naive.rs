@@ -395,11 +395,13 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
 
     cursor.at += keyword.len();
     cursor.blanks();
-    let name = cursor.name(true);
+    let name = match cursor.quoted() {
+        Some(name) => name.escape_ascii().to_string(), // since 3.0
+        None => text(cursor.name(true)),
+    };
     if name.is_empty() {
         return Err(Refusal::HeaderName);
     }
-    let name = text(name);
     let behind = cursor.rest_of_line();
     cursor.end_of_line();
     // One byte separates name and text. Blanks alone are no text.

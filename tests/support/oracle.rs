@@ -265,9 +265,10 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
         .filter(|series| series.name == "kong_stream_status")
         .map(|series| (series.label("service"), series.label("route")))
         .collect();
-    let (all, _) = Ladder::read_all(arrived, "kong_latency", |_| true);
-    let layout = layout(&all, OLD);
     for (family, target, kind) in LATENCIES {
+        let of_kind = |series: &Series| series.label("type") == kind;
+        let (all, _) = Ladder::read_all(arrived, "kong_latency", of_kind);
+        let layout = layout(&all, OLD);
         let wanted = |series: &Series| {
             let stream = streams.contains(&(series.label("service"), series.label("route")));
             series.label("type") == kind
@@ -400,7 +401,7 @@ impl Ladder {
     }
 }
 
-/// The boundaries that a family has in a body: those seen, and the known ones below the smallest seen.
+/// The boundaries that a histogram has in a body: those seen, and the known ones below the smallest seen.
 ///
 /// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
 /// Those above would have been seen.
