@@ -4,3 +4,14 @@ pub mod exposition;
 pub mod mapping;
 pub mod packs;
 pub mod rewrite;
+
+pub mod telemetry;
+
+pub mod listen;
+pub mod scrape;
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;

@@ -1,3 +1,7 @@
 //! The `crossfade` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crossfade::cli::run()
+}

@@ -40,11 +40,7 @@ pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
             Err(Faults(more)) => faults.extend(more),
         }
     }
-    if faults.is_empty() {
-        Ok(packs)
-    } else {
-        Err(Faults(faults))
-    }
+    if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
 }
 
 fn read(file: &Path) -> Result<Pack, Faults> {

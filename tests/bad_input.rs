@@ -27,9 +27,7 @@ fn leaves(emit: Emit, arrives: &str, leaves: &str) -> Outcome {
 
 /// The lines of a text whose lines are indented for reading.
 fn lines(text: &str) -> String {
-    text.lines()
-        .map(|line| format!("{}\n", line.trim_start()))
-        .collect()
+    text.lines().map(|line| format!("{}\n", line.trim_start())).collect()
 }
 
 /// Lines that Prometheus takes and that are left out all the same: no exporter prints them, no
@@ -64,10 +62,7 @@ fn a_doubtful_line_leaves_exactly_when_prometheus_would_take_it() {
         if ENDS.contains(line) {
             expected.extend(b"after 2\n"); // Prometheus would lose it; we leave out the line that ends the body
         }
-        let options = Options {
-            exemplars: false,
-            ..Options::default()
-        };
+        let options = Options { exemplars: false, ..Options::default() };
         for plan in [empty_plan(), plan(Emit::Old)] {
             let outcome = try_rewrite(&plan, options, History::default(), [&body[..]]);
             let outcome = outcome.expect("no limit is passed");
@@ -81,12 +76,7 @@ fn a_doubtful_line_leaves_exactly_when_prometheus_would_take_it() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} lines:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} lines:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 fn without_newline(line: &[u8]) -> &[u8] {
@@ -97,10 +87,7 @@ fn without_newline(line: &[u8]) -> &[u8] {
 fn exemplars_pass_where_they_are_legal() {
     let body = b"# TYPE a counter\na_total 1 # {trace_id=\"x\"} 0.5 123.4\n# EOF\n";
     let with = |exemplars| {
-        let options = Options {
-            exemplars,
-            ..Options::default()
-        };
+        let options = Options { exemplars, ..Options::default() };
         let outcome = try_rewrite(&plan(Emit::Old), options, History::default(), [&body[..]]);
         outcome.expect("no limit is passed").body
     };
@@ -115,12 +102,8 @@ fn refused_lines_are_counted_by_reason() {
         b"a{x=\"1\",x=\"2\"} 1\na{x=\"\xff\"} 1\nb nil\nb nil\nc 1 2 3\n# TYPE d Counter\n<html>\ne{x=1} 1\nf 1\n",
     );
     assert_eq!(outcome.body, b"f 1\n");
-    let dropped: Vec<(&str, u64)> = outcome
-        .report
-        .dropped
-        .iter()
-        .map(|(reason, count)| (*reason, *count))
-        .collect();
+    let dropped: Vec<(&str, u64)> =
+        outcome.report.dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     let expected = [
         ("bad_header", 1),
         ("bad_labels", 1),
@@ -131,20 +114,14 @@ fn refused_lines_are_counted_by_reason() {
         ("duplicate_label", 1),
     ];
     assert_eq!(dropped, expected);
-    assert_eq!(
-        (outcome.report.samples_in, outcome.report.samples_out),
-        (1, 1)
-    );
+    assert_eq!((outcome.report.samples_in, outcome.report.samples_out), (1, 1));
 }
 
 #[test]
 fn malformed_lines_pass_or_fail_the_scrape_when_asked() {
     let body = b"a 1\nb nil\nc 1\n";
     let with = |malformed| {
-        let options = Options {
-            malformed,
-            ..Options::default()
-        };
+        let options = Options { malformed, ..Options::default() };
         try_rewrite(&plan(Emit::Old), options, History::default(), [&body[..]])
     };
     assert_eq!(with(Malformed::Pass).expect("passes").body, body);
@@ -165,17 +142,8 @@ fn headers_repeat_or_come_late_or_are_missing() {
          kong_stream_sessions_total 3\n",
     );
     let text = String::from_utf8(outcome.body).expect("is text");
-    assert_eq!(
-        text.matches("# TYPE kong_http_requests_total counter")
-            .count(),
-        1,
-        "{text}"
-    );
-    assert_eq!(
-        text.matches("# HELP kong_http_requests_total").count(),
-        1,
-        "{text}"
-    );
+    assert_eq!(text.matches("# TYPE kong_http_requests_total counter").count(), 1, "{text}");
+    assert_eq!(text.matches("# HELP kong_http_requests_total").count(), 1, "{text}");
     assert!(!text.contains("kong_http_status"), "{text}");
 }
 
@@ -269,12 +237,7 @@ fn a_ladder_without_infinity_ends_at_its_count() {
              kong_latency_sum{type=\"request\"} 9
              kong_latency_count{type=\"request\"} 3",
         ),
-        &ladder(
-            "kong_request_latency_ms",
-            SLOW,
-            |le| if le == "60000" { 2 } else { 1 },
-            (3, 9),
-        ),
+        &ladder("kong_request_latency_ms", SLOW, |le| if le == "60000" { 2 } else { 1 }, (3, 9)),
     );
 }
 
@@ -290,10 +253,7 @@ fn a_count_that_differs_from_infinity_is_kept() {
     let left = outcome.read().stored();
     let infinity = left[&Series::new("kong_request_latency_ms_bucket", &[("le", "+Inf")])];
     let count = left[&Series::new("kong_request_latency_ms_count", &[])];
-    assert!(
-        (7.0..=8.0).contains(&infinity) && (7.0..=8.0).contains(&count),
-        "{infinity} {count}"
-    );
+    assert!((7.0..=8.0).contains(&infinity) && (7.0..=8.0).contains(&count), "{infinity} {count}");
 }
 
 #[test]
@@ -315,10 +275,7 @@ fn a_ladder_that_falls_does_no_harm() {
         .collect();
     assert_eq!(buckets.len(), SLOW.len() + 1);
     assert!(buckets.is_sorted(), "{buckets:?}");
-    assert!(
-        left.samples()
-            .all(|sample| sample.value.is_finite() && sample.value >= 0.0)
-    );
+    assert!(left.samples().all(|sample| sample.value.is_finite() && sample.value >= 0.0));
 }
 
 #[test]
@@ -329,12 +286,7 @@ fn buckets_with_a_le_that_is_no_number_are_left_out() {
          kong_latency_bucket{type=\"request\"} 1\nother 1\n",
         "other 1\n",
     );
-    assert_eq!(
-        outcome.report.dropped.values().sum::<u64>(),
-        2,
-        "{:?}",
-        outcome.report.dropped
-    );
+    assert_eq!(outcome.report.dropped.values().sum::<u64>(), 2, "{:?}", outcome.report.dropped);
 }
 
 #[test]
@@ -348,8 +300,7 @@ fn a_label_behind_le_makes_another_ladder() {
     let left = outcome.read().stored();
     let all = |service| {
         let labels = [("type", "request"), ("service", service), ("le", "+Inf")];
-        left.get(&Series::new("kong_latency_bucket", &labels))
-            .copied()
+        left.get(&Series::new("kong_latency_bucket", &labels)).copied()
     };
     assert_eq!((all(""), all("a")), (Some(1.0), Some(2.0)));
 }
@@ -363,9 +314,7 @@ fn a_bad_line_within_a_ladder_is_a_hole_and_no_more() {
                 "kong_request_latency_ms_bucket{{workspace=\"{workspace}\",le=\"{le}\"}} {value}\n"
             )
         };
-        [("25", "5"), ("50", "6"), ("80", "7"), ("+Inf", "7")]
-            .map(line)
-            .concat()
+        [("25", "5"), ("50", "6"), ("80", "7"), ("+Inf", "7")].map(line).concat()
     };
     for (first, second) in [("50", ""), ("", "50")] {
         let body = ladder("a", first) + &ladder("b", second);
@@ -410,14 +359,8 @@ fn large_sums_are_exact_up_to_two_to_the_53() {
           kong_bandwidth_bytes{direction=\"ingress\",consumer=\"a\"} 0.2\n",
     );
     let text = String::from_utf8(outcome.body).expect("is text");
-    assert!(
-        text.contains("kong_bandwidth{type=\"egress\"} 9007199254740991\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("kong_bandwidth{type=\"ingress\"} 0.30000000000000004\n"),
-        "{text}"
-    );
+    assert!(text.contains("kong_bandwidth{type=\"egress\"} 9007199254740991\n"), "{text}");
+    assert!(text.contains("kong_bandwidth{type=\"ingress\"} 0.30000000000000004\n"), "{text}");
 }
 
 #[test]
@@ -471,10 +414,7 @@ fn hostile_names_keep_their_meaning() {
          kong_http_consumer_status{code=\"200\",consumer=\"odd\\\\q\"} 1\n\
          kong_http_consumer_status{code=\"200\",consumer=\"nul\0\"} 1\n",
     );
-    let raw = outcome
-        .read()
-        .samples()
-        .any(|sample| sample.raw.contains(&b'\n'));
+    let raw = outcome.read().samples().any(|sample| sample.raw.contains(&b'\n'));
     assert!(!raw, "a raw newline was written");
 }
 
@@ -517,10 +457,7 @@ fn timestamps_stay_on_what_passes_and_never_come_from_nowhere() {
         match sample.name.as_str() {
             "other" => assert_eq!(sample.timestamp, Some(1_700_000_000_000)),
             "kong_http_status" => {
-                assert!(
-                    matches!(sample.timestamp, None | Some(1_700_000_000_500)),
-                    "{sample:?}"
-                );
+                assert!(matches!(sample.timestamp, None | Some(1_700_000_000_500)), "{sample:?}");
             }
             _ => assert_eq!(sample.timestamp, None, "{sample:?}"),
         }
@@ -551,13 +488,7 @@ fn duplicates_of_what_is_printed_once_are_left_out_and_counted() {
          # TYPE kong_datastore_reachable gauge\nkong_datastore_reachable{} 0\n",
         "kong_datastore_reachable 1\n",
     );
-    assert_eq!(
-        (
-            outcome.dropped("repeated_series"),
-            outcome.dropped("repeated_header")
-        ),
-        (1, 1)
-    );
+    assert_eq!((outcome.dropped("repeated_series"), outcome.dropped("repeated_header")), (1, 1));
     assert_eq!(outcome.report.samples_out, 1);
 }
 
@@ -589,24 +520,13 @@ fn a_quote_that_never_closes_takes_nobody_with_it() {
     let left = outcome.read().stored();
     let names: Vec<String> = left.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["a", "b", "kong_http_requests_total{code=\"404\"}"]);
-    assert_eq!(
-        outcome.report.dropped.values().sum::<u64>(),
-        2,
-        "{:?}",
-        outcome.report.dropped
-    );
+    assert_eq!(outcome.report.dropped.values().sum::<u64>(), 2, "{:?}", outcome.report.dropped);
 }
 
 #[test]
 fn lines_up_to_the_limit_pass_and_longer_ones_fail_the_scrape() {
-    let limits = Limits {
-        line_bytes: 1000,
-        ..Limits::default()
-    };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
+    let limits = Limits { line_bytes: 1000, ..Limits::default() };
+    let options = Options { limits, ..Options::default() };
     let line = |value: usize| format!("a{{b=\"{}\"}} 1\n", "x".repeat(value)).into_bytes();
     let overhead = line(0).len() - 1;
     let try_with = |body: &[u8], pieces: usize| {
@@ -615,22 +535,10 @@ fn lines_up_to_the_limit_pass_and_longer_ones_fail_the_scrape() {
     };
     for pieces in [1, 7, 10_000] {
         let body = line(1000 - overhead);
-        assert_eq!(
-            try_with(&body, pieces).expect("is within the limit").body,
-            body
-        );
+        assert_eq!(try_with(&body, pieces).expect("is within the limit").body, body);
         let body = [&b"ok 1\n"[..], &line(1001 - overhead)].concat();
         let error = try_with(&body, pieces).expect_err("is beyond the limit");
-        assert!(
-            matches!(
-                error,
-                Error::LineTooLong {
-                    line: 2,
-                    limit: 1000
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::LineTooLong { line: 2, limit: 1000 }), "{error}");
         // It need not end for that.
         let error = try_with(&body[..body.len() - 1], pieces).expect_err("is beyond the limit");
         assert!(matches!(error, Error::LineTooLong { .. }), "{error}");
@@ -643,10 +551,7 @@ fn a_label_value_of_a_megabyte_is_within_the_default_limits() {
     let body =
         format!("# TYPE kong_http_status counter\nkong_http_status{{service=\"{value}\"}} 1\n");
     let left = rewrite(&plan(Emit::New), body.as_bytes()).read().stored();
-    assert_eq!(
-        left[&Series::new("kong_http_requests_total", &[("service", &value)])],
-        1.0
-    );
+    assert_eq!(left[&Series::new("kong_http_requests_total", &[("service", &value)])], 1.0);
 }
 
 #[test]
@@ -654,61 +559,25 @@ fn other_limits_fail_the_scrape_as_well() {
     let many = |line: &dyn Fn(usize) -> String| -> String { (0..20).map(line).collect() };
     let held = many(&|n| format!("kong_http_status{{code=\"{n}\"}} 1\n"));
     let run = |limits: Limits, body: &str| {
-        let options = Options {
-            limits,
-            ..Options::default()
-        };
+        let options = Options { limits, ..Options::default() };
         let chunks = [body.as_bytes()];
         try_rewrite(&plan(Emit::New), options, History::default(), chunks)
     };
-    let held_series = Limits {
-        held_series: 10,
-        ..Limits::default()
-    };
+    let held_series = Limits { held_series: 10, ..Limits::default() };
     let error = run(held_series, &held).expect_err("holds more than ten");
-    assert!(
-        matches!(error, Error::TooManySeries { limit: 10, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::TooManySeries { limit: 10, .. }), "{error}");
 
     let labels: Vec<String> = (0..20).map(|n| format!("l{n}=\"x\"")).collect();
     let wide = format!("a{{{}}} 1\n", labels.join(","));
-    let few_labels = Limits {
-        labels: 19,
-        ..Limits::default()
-    };
+    let few_labels = Limits { labels: 19, ..Limits::default() };
     let error = run(few_labels, &wide).expect_err("has twenty labels");
-    assert!(
-        matches!(error, Error::TooManyLabels { limit: 19, .. }),
-        "{error}"
-    );
-    assert!(
-        run(
-            Limits {
-                labels: 20,
-                ..Limits::default()
-            },
-            &wide
-        )
-        .is_ok()
-    );
+    assert!(matches!(error, Error::TooManyLabels { limit: 19, .. }), "{error}");
+    assert!(run(Limits { labels: 20, ..Limits::default() }, &wide).is_ok());
 
-    let body_bytes = Limits {
-        body_bytes: 9,
-        ..Limits::default()
-    };
+    let body_bytes = Limits { body_bytes: 9, ..Limits::default() };
     let error = run(body_bytes, "a 1\nb 1\nc 1\n").expect_err("is longer than nine bytes");
     assert!(matches!(error, Error::BodyTooLong { limit: 9 }), "{error}");
-    assert!(
-        run(
-            Limits {
-                body_bytes: 8,
-                ..Limits::default()
-            },
-            "a 1\nb 1\n"
-        )
-        .is_ok()
-    );
+    assert!(run(Limits { body_bytes: 8, ..Limits::default() }, "a 1\nb 1\n").is_ok());
 }
 
 #[test]
@@ -720,11 +589,7 @@ fn hostile_captures_lose_their_broken_lines_and_nothing_else() {
             let outcome = rewrite(&plan(emit), &body);
             let refused: u64 = outcome.report.dropped.values().sum();
             let expected = u64::try_from(read.refused().len()).expect("fits");
-            assert_eq!(
-                refused, expected,
-                "{name} {emit:?}: {:?}",
-                outcome.report.dropped
-            );
+            assert_eq!(refused, expected, "{name} {emit:?}: {:?}", outcome.report.dropped);
             assert!(outcome.read().refused().is_empty(), "{name} {emit:?}");
         }
     }

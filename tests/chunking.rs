@@ -24,17 +24,10 @@ fn cut(plan: &Arc<Plan>, body: &[u8], cuts: &[usize]) -> Outcome {
 
 fn assert_same(whole: &Outcome, cut: &Outcome, context: &str) {
     if whole.body != cut.body {
-        let at = whole
-            .body
-            .iter()
-            .zip(&cut.body)
-            .take_while(|(a, b)| a == b)
-            .count();
+        let at = whole.body.iter().zip(&cut.body).take_while(|(a, b)| a == b).count();
         let near = |body: &[u8]| {
             let end = body.len().min(at + 80);
-            body[at.saturating_sub(80).min(end)..end]
-                .escape_ascii()
-                .to_string()
+            body[at.saturating_sub(80).min(end)..end].escape_ascii().to_string()
         };
         panic!(
             "{context}: differs at byte {at}\nwhole: {}\ncut:   {}",
@@ -80,11 +73,7 @@ fn hostile_bodies_cut_in_two_anywhere() {
         let plan = plan(emit);
         let whole = rewrite(&plan, body);
         for at in 0..=body.len() {
-            assert_same(
-                &whole,
-                &cut(&plan, body, &[at]),
-                &format!("{emit:?} cut at {at}"),
-            );
+            assert_same(&whole, &cut(&plan, body, &[at]), &format!("{emit:?} cut at {at}"));
             for to in at..=body.len() {
                 let context = format!("{emit:?} cut at {at} and {to}");
                 assert_same(&whole, &cut(&plan, body, &[at, to]), &context);
@@ -95,11 +84,7 @@ fn hostile_bodies_cut_in_two_anywhere() {
 
 #[test]
 fn every_capture_byte_by_byte() {
-    for name in captures("tiny")
-        .into_iter()
-        .chain(captures("quirk"))
-        .chain(captures("small"))
-    {
+    for name in captures("tiny").into_iter().chain(captures("quirk")).chain(captures("small")) {
         let body = capture(&name);
         let cuts: Vec<usize> = (0..body.len()).collect();
         for emit in EMITS {
@@ -120,9 +105,8 @@ fn every_capture_cut_at_random() {
                 let plan = plan(emit);
                 let whole = rewrite(&plan, &body);
                 for average in [7, 300, 5000, 70_000] {
-                    let mut cuts: Vec<usize> = (0..=body.len() / average)
-                        .map(|_| seeded.below(body.len()))
-                        .collect();
+                    let mut cuts: Vec<usize> =
+                        (0..=body.len() / average).map(|_| seeded.below(body.len())).collect();
                     cuts.sort_unstable();
                     // The cuts are too many to print; the seed and the order of the loops give them back.
                     let context = format!("{name} as {emit:?} cut about every {average} bytes");

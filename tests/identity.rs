@@ -30,10 +30,7 @@ fn printed_once(body: &[u8], repeated: &[&str]) -> Vec<u8> {
             Item::Type(family, _) => headers.insert(("TYPE", family)),
             Item::Sample(sample) => {
                 let first = series.insert(sample.series());
-                first
-                    || !repeated
-                        .iter()
-                        .any(|prefix| sample.name.starts_with(prefix))
+                first || !repeated.iter().any(|prefix| sample.name.starts_with(prefix))
             }
             Item::Refused(_) | Item::End => false,
             Item::Comment | Item::Blank => true,
@@ -47,21 +44,12 @@ fn printed_once(body: &[u8], repeated: &[&str]) -> Vec<u8> {
 
 #[track_caller]
 fn assert_same_bytes(expected: &[u8], actual: &[u8], context: &str) {
-    let mut lines = expected
-        .split_inclusive(|&b| b == b'\n')
-        .zip(actual.split_inclusive(|&b| b == b'\n'));
+    let mut lines =
+        expected.split_inclusive(|&b| b == b'\n').zip(actual.split_inclusive(|&b| b == b'\n'));
     if let Some((e, a)) = lines.find(|(e, a)| e != a) {
-        panic!(
-            "{context}: {} should be {}",
-            a.escape_ascii(),
-            e.escape_ascii()
-        );
+        panic!("{context}: {} should be {}", a.escape_ascii(), e.escape_ascii());
     }
-    assert_eq!(
-        expected.len(),
-        actual.len(),
-        "{context}: one goes on behind the other"
-    );
+    assert_eq!(expected.len(), actual.len(), "{context}: one goes on behind the other");
 }
 
 #[test]
@@ -75,11 +63,7 @@ fn the_generation_that_arrives_leaves_byte_for_byte() {
             assert_same_bytes(&once, &outcome.body, &name);
             if !name.contains("http_stream") && scale != "quirk" {
                 assert_same_bytes(&body, &outcome.body, &name);
-                assert!(
-                    outcome.report.dropped.is_empty(),
-                    "{name}: {:?}",
-                    outcome.report.dropped
-                );
+                assert!(outcome.report.dropped.is_empty(), "{name}: {:?}", outcome.report.dropped);
             }
         }
     }

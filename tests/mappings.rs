@@ -1,10 +1,13 @@
 //! Every shipped pack compiles for whatever the settings ask; of the packs under `tests/mappings`, the
 //! good ones compile and the bad ones fail with exactly the text beside them (`BLESS=1` writes it anew).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crossfade::mapping::{BucketPolicy, Emit, Faults, Pack, Plan, Settings, compile};
+use crossfade::packs;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
 const POLICIES: [BucketPolicy; 3] = [
@@ -96,4 +99,114 @@ fn bad_packs_fail_with_the_text_beside_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A folder of its own for one test's files.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mappings").join(test);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn names(packs: &[Pack]) -> Vec<&str> {
+    packs.iter().map(Pack::name).collect()
+}
+
+#[test]
+fn a_pack_on_disk_replaces_the_shipped_one_of_its_name() {
+    let file = folder("replaces").join("mine.yaml");
+    fs::write(&file, "name: kong\nprometheus: [{ old: kong_mine, new: kong_yours }]\n").unwrap();
+    let packs = packs::load(&[file]).unwrap();
+    assert_eq!(names(&packs), ["kong"]);
+    let plan = compile(&packs, &Settings::new(Emit::New)).unwrap();
+    assert_eq!(plan.rules.len(), 1);
+}
+
+#[test]
+fn a_pack_on_disk_extends_the_shipped_ones() {
+    let file = folder("extends").join("site.yaml");
+    // Dashboards made for Kong 2.5 ask for boundaries as it spelled them.
+    let text = r#"
+name: site
+prometheus:
+  - old: kong_latency{type="kong"}
+    new: kong_kong_latency_ms{workspace}
+    buckets: { old: ["00001.0", "00100.0"], new: [1, 100, 1000] }
+  - { old: kong_old_plugin, new: kong_new_plugin }
+"#;
+    fs::write(&file, text).unwrap();
+    let packs = packs::load(&[file]).unwrap();
+    assert_eq!(names(&packs), ["kong", "site"]);
+    let plan = compile(&packs, &Settings::new(Emit::Old)).unwrap();
+    let shipped = compile(&packs::builtin(), &Settings::new(Emit::Old)).unwrap();
+    assert_eq!(plan.rules.len(), shipped.rules.len() + 1);
+    let replaced = plan.rules.iter().position(|rule| rule.source == "site:4").unwrap();
+    assert_eq!(shipped.rules[replaced].title, plan.rules[replaced].title);
+}
+
+#[test]
+fn all_files_are_read_before_faults_are_told() {
+    let folder = folder("faults");
+    let (missing, bad, worse) =
+        (folder.join("missing.yaml"), folder.join("bad.yaml"), folder.join("worse.yaml"));
+    fs::write(&bad, "name: a b\ncolour: red\n").unwrap();
+    fs::write(&worse, "name: [").unwrap();
+    let Faults(faults) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
+    let files: Vec<PathBuf> =
+        faults.iter().map(|fault| PathBuf::from(&*fault.place.as_ref().unwrap().file)).collect();
+    assert_eq!(files, [missing, bad.clone(), bad, worse]);
+}
+
+#[test]
+fn a_file_that_is_not_text_is_a_fault() {
+    let file = folder("bytes").join("bytes.yaml");
+    fs::write(&file, b"name: \xff\n").unwrap();
+    let faults = packs::load(&[file]).unwrap_err().to_string();
+    assert!(faults.contains("bytes.yaml: cannot be read: "), "{faults}");
+}
+
+/// Parses and compiles, whatever comes of it; a fault must have something to say.
+fn survives(text: &str) {
+    let outcome = Pack::parse("x.yaml", text)
+        .and_then(|pack| compile(&[pack], &Settings::new(Emit::Both)).map(drop));
+    if let Err(Faults(faults)) = outcome {
+        assert!(!faults.is_empty());
+        assert!(faults.iter().all(|fault| !fault.message.is_empty() && !fault.remedy.is_empty()));
+        assert!(faults.iter().all(|fault| fault.to_string().len() < 2_000));
+    }
+}
+
+#[test]
+fn no_mutilated_pack_does_harm() {
+    let text: Vec<char> = include_str!("mappings/relations.good.yaml").chars().collect();
+    for at in 0..text.len() {
+        let (before, behind) = text.split_at(at);
+        let harmed: Vec<char> = match at % 3 {
+            0 => before.to_vec(),
+            1 => [before, &behind[1..]].concat(),
+            _ => [before, &['"'], behind].concat(),
+        };
+        survives(&harmed.iter().collect::<String>());
+    }
+}
+
+#[test]
+fn no_monstrous_pack_does_harm() {
+    let n = 50_000;
+    for text in [
+        "[".repeat(n),
+        "{a: ".repeat(n),
+        "- ".repeat(n),
+        format!("name: {}", "x".repeat(n)),
+        format!("name: x\nprometheus: [{{ old: 'a{{{}', new: b }}]", "x,".repeat(n)),
+        format!("name: x\nprometheus: [{{ old: 'a{{b=\"{}', new: b }}]", "\\\\".repeat(n)),
+        format!("name: x\nprometheus: [{}]", "{ old: a b, new: c d },".repeat(n / 10)),
+        format!(
+            "name: x\na: &a [x, x]\nb: &b [{0}]\nc: [{1}]",
+            "*a,".repeat(99),
+            "*b,".repeat(9999)
+        ),
+    ] {
+        survives(&text);
+    }
 }

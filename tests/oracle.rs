@@ -17,14 +17,8 @@ fn reads_what_prometheus_reads() {
     assert!(read.refused().is_empty());
     assert_eq!(read.helps()["a"], "some \\ text");
     let samples: Vec<&Sample> = read.samples().collect();
-    assert_eq!(
-        samples[0].series(),
-        Series::new("a", &[("x", "1"), ("y", "q\"\n\\z")])
-    );
-    assert_eq!(
-        (samples[0].value_text.as_str(), samples[0].timestamp),
-        ("1e3", Some(17))
-    );
+    assert_eq!(samples[0].series(), Series::new("a", &[("x", "1"), ("y", "q\"\n\\z")]));
+    assert_eq!((samples[0].value_text.as_str(), samples[0].timestamp), ("1e3", Some(17)));
     assert_eq!((samples[0].line, samples[1].line), (3, 4));
     assert!(samples[1].value.is_infinite());
 }
@@ -66,12 +60,7 @@ fn refuses_what_prometheus_refuses() {
         let read = naive::parse(&body);
         let refused = read.refused();
         assert_eq!(refused.len(), 1, "{}", line.escape_ascii());
-        assert_eq!(
-            (refused[0].line, refused[0].why),
-            (2, *why),
-            "{}",
-            line.escape_ascii()
-        );
+        assert_eq!((refused[0].line, refused[0].why), (2, *why), "{}", line.escape_ascii());
         assert_eq!(read.samples().count(), 2, "{}", line.escape_ascii());
     }
 }
@@ -80,20 +69,14 @@ fn refuses_what_prometheus_refuses() {
 fn goes_on_behind_the_first_newline_of_a_refused_line() {
     let read = naive::parse(b"a{x=\"open} 1\nb 2\nc{y=\"z\"} 3\n");
     assert_eq!(read.refused().len(), 1);
-    assert_eq!(
-        read.samples().map(|s| s.name.as_str()).collect::<Vec<_>>(),
-        ["b", "c"]
-    );
+    assert_eq!(read.samples().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
 }
 
 #[test]
 fn every_capture_but_the_quirky_is_plain_text_format() {
     for scale in ["tiny", "small", "medium"] {
         for name in captures(scale) {
-            assert_eq!(
-                naive::parse(&capture(&name)).refused(),
-                Vec::<&naive::Refused>::new()
-            );
+            assert_eq!(naive::parse(&capture(&name)).refused(), Vec::<&naive::Refused>::new());
         }
     }
 }
@@ -101,18 +84,8 @@ fn every_capture_but_the_quirky_is_plain_text_format() {
 #[test]
 fn strict_readers_refuse_two_expositions_in_one_body() {
     let faults = strict::faults(&capture("tiny/prometheus/kong-2.8.5.http_stream.txt"), &[]);
-    assert!(
-        faults
-            .iter()
-            .any(|fault| fault == "second HELP of kong_latency"),
-        "{faults:?}"
-    );
-    assert!(
-        faults
-            .iter()
-            .any(|fault| fault.contains("kong_nginx_timers{")),
-        "{faults:?}"
-    );
+    assert!(faults.iter().any(|fault| fault == "second HELP of kong_latency"), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.contains("kong_nginx_timers{")), "{faults:?}");
 }
 
 #[test]
@@ -179,9 +152,7 @@ fn the_share_goes_down_with_its_total_only() {
             "kong_http_status {total}\nkong_http_consumer_status{{consumer=\"a\"}} {part}\n"
         );
         let left = oracle::rewrite_next(&naive::parse(body.as_bytes()), Leaving::New, &mut memory);
-        let share = left
-            .get(&Series::new("kong_http_requests_total", &[]))
-            .copied();
+        let share = left.get(&Series::new("kong_http_requests_total", &[])).copied();
         assert_eq!(share, expected, "{total} of which {part}");
     }
 }
@@ -219,10 +190,7 @@ fn ladders_are_exact_where_they_can_be() {
     let left = oracle::rewrite(&naive::parse(body.as_bytes()), Leaving::New);
     let at = |le| bucket(&left, "kong_kong_latency_ms", le);
     // Below the first printed one nothing was counted; 50 and 100 are printed.
-    assert_eq!(
-        [at("1"), at("30"), at("50"), at("100")],
-        [0.0, 0.0, 4.0, 11.0]
-    );
+    assert_eq!([at("1"), at("30"), at("50"), at("100")], [0.0, 0.0, 4.0, 11.0]);
     // 75 lies half way between 50 and 100: 4 + 7/2, rounded down.
     assert_eq!(at("75"), 7.0);
     // 200 and 1000 are holes of the body's own ladder, on the line from (100, 11) to (2000, 12).
@@ -248,16 +216,10 @@ fn a_hole_takes_the_bucket_below_when_another_label_set_shows_the_boundary() {
         let labels = [("route", route), ("type", "request"), ("le", le)];
         left[&Series::new("kong_latency_bucket", &labels)]
     };
-    assert_eq!(
-        [at("a", "50"), at("b", "25"), at("b", "50")],
-        [1.0, 0.0, 1.0]
-    );
+    assert_eq!([at("a", "50"), at("b", "25"), at("b", "50")], [1.0, 0.0, 1.0]);
     // 1 to 25 is one bucket in 3.x: a straight line from nothing at 0.
     assert_eq!([at("a", "20"), at("a", "25")], [0.0, 1.0]);
-    assert_eq!(
-        [at("a", "60"), at("a", "70"), at("a", "60000")],
-        [1.0, 2.0, 3.0]
-    );
+    assert_eq!([at("a", "60"), at("a", "70"), at("a", "60000")], [1.0, 2.0, 3.0]);
 }
 
 #[test]
@@ -267,11 +229,8 @@ fn sessions_are_told_apart_by_the_stream_status() {
         kong_latency_count{service=\"tcp\",route=\"r\",type=\"kong\"} 3\n\
         kong_latency_count{service=\"web\",route=\"r\",type=\"request\"} 5\n";
     let left = oracle::rewrite(&naive::parse(body.as_bytes()), Leaving::New);
-    let counts: Vec<String> = left
-        .keys()
-        .filter(|s| s.name.ends_with("_count"))
-        .map(ToString::to_string)
-        .collect();
+    let counts: Vec<String> =
+        left.keys().filter(|s| s.name.ends_with("_count")).map(ToString::to_string).collect();
     let expected = [
         "kong_kong_latency_ms_count{route=\"r\",service=\"tcp\"}",
         "kong_request_latency_ms_count{route=\"r\",service=\"web\"}",

@@ -47,11 +47,7 @@ fn label_set() -> impl Strategy<Value = String> {
     let labels = prop::collection::btree_map("[a-z_][a-z0-9_]{0,5}", label, 0..4);
     (labels, any::<bool>(), blanks()).prop_map(|(labels, comma, end)| {
         if labels.is_empty() {
-            return if comma {
-                format!("{{{end}}}")
-            } else {
-                String::new()
-            };
+            return if comma { format!("{{{end}}}") } else { String::new() };
         }
         let count = labels.len();
         let mut set = String::from("{");
@@ -86,11 +82,7 @@ fn family(name: String) -> impl Strategy<Value = String> {
     let typed = any::<bool>();
     let samples = prop::collection::vec(sample_of(name.clone()), 0..5);
     (help, typed, kind, samples).prop_map(move |(help, typed, kind, samples)| {
-        let kind = if typed {
-            format!("# TYPE {name} {kind}\n")
-        } else {
-            String::new()
-        };
+        let kind = if typed { format!("# TYPE {name} {kind}\n") } else { String::new() };
         help + &kind + &samples.concat()
     })
 }
@@ -109,11 +101,7 @@ fn valid_body() -> impl Strategy<Value = String> {
         let families: Vec<_> = names.into_iter().map(|name| family(name).boxed()).collect();
         let others = prop::collection::vec(other.clone(), families.len());
         (families, others).prop_map(|(families, others)| {
-            families
-                .into_iter()
-                .zip(others)
-                .map(|(f, o)| f + &o)
-                .collect()
+            families.into_iter().zip(others).map(|(f, o)| f + &o).collect()
         })
     })
 }
@@ -157,10 +145,7 @@ fn kong_body() -> impl Strategy<Value = String> {
 
 /// The same, of one generation only and with each series once, as even the sloppiest Kong prints it.
 fn kong_body_of_one_generation() -> impl Strategy<Value = String> {
-    let either = prop_oneof![
-        kong_body_of(OLD_NAMES.to_vec()),
-        kong_body_of(NEW_NAMES.to_vec())
-    ];
+    let either = prop_oneof![kong_body_of(OLD_NAMES.to_vec()), kong_body_of(NEW_NAMES.to_vec())];
     either.prop_map(|body| {
         let mut seen = BTreeSet::new();
         let lines = naive::parse(body.as_bytes()).lines.into_iter();
@@ -168,15 +153,13 @@ fn kong_body_of_one_generation() -> impl Strategy<Value = String> {
             Item::Sample(sample) => seen.insert(sample.series()),
             _ => true,
         });
-        once.map(|(_, raw)| String::from_utf8(raw).expect("it was text"))
-            .collect()
+        once.map(|(_, raw)| String::from_utf8(raw).expect("it was text")).collect()
     })
 }
 
 fn kong_body_of(names: Vec<&'static str>) -> impl Strategy<Value = String> {
-    let value = select(vec![
-        "", "a", "b", "kong", "request", "egress", "http", "total", "x\ny", "\\\"",
-    ]);
+    let value =
+        select(vec!["", "a", "b", "kong", "request", "egress", "http", "total", "x\ny", "\\\""]);
     let label = select(vec![
         "service",
         "route",
@@ -196,16 +179,12 @@ fn kong_body_of(names: Vec<&'static str>) -> impl Strategy<Value = String> {
         "1", "00025.0", "50", "75", "100", "250", "1000", "3000", "60000", "+Inf", "x",
     ]);
     let name = select(names);
-    let header = (
-        name.clone(),
-        select(vec!["counter", "gauge", "histogram", "untyped"]),
-    )
-        .prop_map(|(name, kind)| {
-            let family = ["_bucket", "_sum", "_count"]
-                .iter()
-                .find_map(|s| name.strip_suffix(s));
+    let header = (name.clone(), select(vec!["counter", "gauge", "histogram", "untyped"])).prop_map(
+        |(name, kind)| {
+            let family = ["_bucket", "_sum", "_count"].iter().find_map(|s| name.strip_suffix(s));
             format!("# TYPE {} {kind}\n", family.unwrap_or(name))
-        });
+        },
+    );
     let labels = prop::collection::vec((label, value), 0..5);
     let sample = (name, labels, bound, 0u32..50).prop_map(|(name, labels, bound, value)| {
         let mut seen = BTreeSet::new();
@@ -298,20 +277,13 @@ fn bad_line() -> impl Strategy<Value = Bytes> {
 
 /// Rewrites in the text format proper, where exemplars are not legal.
 fn text(plan: &Arc<Plan>, body: &[u8]) -> support::engine::Outcome {
-    let options = Options {
-        exemplars: false,
-        ..Options::default()
-    };
+    let options = Options { exemplars: false, ..Options::default() };
     try_rewrite(plan, options, History::default(), [body]).expect("no limit is passed")
 }
 
 /// The lines of a body, newline included; a label value with a newline does not end one.
 fn whole_lines(body: &[u8]) -> Vec<Vec<u8>> {
-    naive::parse(body)
-        .lines
-        .into_iter()
-        .map(|(_, raw)| raw)
-        .collect()
+    naive::parse(body).lines.into_iter().map(|(_, raw)| raw).collect()
 }
 
 proptest! {
@@ -448,26 +420,16 @@ fn tidy_body() -> impl Strategy<Value = String> {
 
     let old_status = prop::collection::btree_map(
         (service(), code()),
-        (
-            count(),
-            prop::collection::btree_map(consumer(), count(), 0..3),
-        ),
+        (count(), prop::collection::btree_map(consumer(), count(), 0..3)),
         0..5,
     )
     .prop_map(|statuses| {
         let mut total = String::from("# TYPE kong_http_status counter\n");
         let mut parts = String::from("# TYPE kong_http_consumer_status counter\n");
         for ((service, code), (anonymous, consumers)) in statuses {
-            let named: u32 = consumers
-                .iter()
-                .filter(|(c, _)| !c.is_empty())
-                .map(|(_, n)| n)
-                .sum();
+            let named: u32 = consumers.iter().filter(|(c, _)| !c.is_empty()).map(|(_, n)| n).sum();
             let labels = format!("service=\"{service}\",code=\"{code}\"");
-            total.push_str(&format!(
-                "kong_http_status{{{labels}}} {}\n",
-                anonymous + named
-            ));
+            total.push_str(&format!("kong_http_status{{{labels}}} {}\n", anonymous + named));
             for (consumer, count) in consumers.iter().filter(|(c, _)| !c.is_empty()) {
                 parts.push_str(&format!(
                     "kong_http_consumer_status{{{labels},consumer=\"{consumer}\"}} {count}\n"
@@ -506,11 +468,8 @@ fn tidy_body() -> impl Strategy<Value = String> {
         "",
         "# TYPE kong_stream_status counter\nkong_stream_status{service=\"tcp\",code=\"200\"} 3\n",
     ]);
-    let sets: &[&str] = &[
-        "service=\"web\",workspace=\"a\"",
-        "service=\"web\",workspace=\"b\"",
-        "service=\"tcp\"",
-    ];
+    let sets: &[&str] =
+        &["service=\"web\",workspace=\"a\"", "service=\"web\",workspace=\"b\"", "service=\"tcp\""];
     let new_kong = histograms("kong_kong_latency_ms", oracle::NEW_KONG, sets);
     let new_request = histograms("kong_request_latency_ms", oracle::NEW_OTHER, sets);
     let old = (old_status, old_latency, streams).prop_map(|(a, b, c)| a + &b + c);
@@ -556,10 +515,7 @@ fn the_generator_makes_bodies_of_both_generations() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut items = BTreeSet::new();
     for _ in 0..50 {
-        let body = tidy_body()
-            .new_tree(&mut runner)
-            .expect("makes one")
-            .current();
+        let body = tidy_body().new_tree(&mut runner).expect("makes one").current();
         for (item, _) in naive::parse(body.as_bytes()).lines {
             if let Item::Sample(sample) = item {
                 items.insert(sample.name);

@@ -88,9 +88,7 @@ fn held(context: &str, emit: Emit, arrived: &Exposition, left: &Exposition) -> V
     });
     // Renamed one to one while it streams, so it opens again where its source does.
     let reopened = context.contains("http_stream") && context.contains("kong-2.");
-    written
-        .filter(|family| !(reopened && family == "kong_bandwidth_bytes"))
-        .collect()
+    written.filter(|family| !(reopened && family == "kong_bandwidth_bytes")).collect()
 }
 
 #[test]
@@ -111,16 +109,8 @@ fn written_families_have_kongs_own_type_and_help() {
         let left = outcome.read();
         let held = held(context, emit, arrived, &left);
         for family in held {
-            assert_eq!(
-                left.types()[&family],
-                own_types[&family],
-                "{context}: TYPE {family}"
-            );
-            assert_eq!(
-                left.helps()[&family],
-                own_helps[&family],
-                "{context}: HELP {family}"
-            );
+            assert_eq!(left.types()[&family], own_types[&family], "{context}: TYPE {family}");
+            assert_eq!(left.helps()[&family], own_helps[&family], "{context}: HELP {family}");
         }
     });
 }
@@ -129,10 +119,8 @@ fn written_families_have_kongs_own_type_and_help() {
 fn whole_numbers_stay_whole_and_others_shortest() {
     for scale in SCALES {
         every_rewriting(scale, |context, _, arrived, outcome| {
-            let spelled: std::collections::BTreeSet<&str> = arrived
-                .samples()
-                .map(|sample| sample.value_text.as_str())
-                .collect();
+            let spelled: std::collections::BTreeSet<&str> =
+                arrived.samples().map(|sample| sample.value_text.as_str()).collect();
             let left = outcome.read();
             for sample in left.samples() {
                 let text = sample.value_text.as_str();
@@ -153,21 +141,10 @@ fn the_report_counts_what_happened() {
         every_rewriting(scale, |context, _, arrived, outcome| {
             let report = &outcome.report;
             let left = outcome.read();
-            assert_eq!(
-                report.samples_in,
-                count(arrived.samples()),
-                "{context}: samples in"
-            );
-            assert_eq!(
-                report.samples_out,
-                count(left.samples()),
-                "{context}: samples out"
-            );
+            assert_eq!(report.samples_in, count(arrived.samples()), "{context}: samples in");
+            assert_eq!(report.samples_out, count(left.samples()), "{context}: samples out");
             let written: u64 = report.rewritten.iter().map(|rule| rule.samples_out).sum();
-            assert!(
-                written <= report.samples_out,
-                "{context}: {written} written"
-            );
+            assert!(written <= report.samples_out, "{context}: {written} written");
         });
     }
 }
@@ -234,11 +211,7 @@ fn buckets_in_common_are_exact_and_the_only_ones_under_that_policy() {
         for (emit, body, other) in [(Emit::New, &old_body, &new), (Emit::Old, &new_body, &old)] {
             let plan = plan_with_buckets(emit, BucketPolicy::Common);
             let outcome = rewrite(&plan, body);
-            assert!(
-                outcome.report.estimated.is_empty(),
-                "{:?}",
-                outcome.report.estimated
-            );
+            assert!(outcome.report.estimated.is_empty(), "{:?}", outcome.report.estimated);
             let left = outcome.read().stored();
             let mut actual = both.part_of(&left);
             if emit == Emit::Old {
@@ -252,27 +225,10 @@ fn buckets_in_common_are_exact_and_the_only_ones_under_that_policy() {
     let plan = plan_with_buckets(Emit::New, BucketPolicy::Common);
     let left = rewrite(&plan, &body).read().stored();
     let kong = boundaries(&left, "kong_kong_latency_ms_bucket");
-    let shared = [
-        1.,
-        2.,
-        5.,
-        7.,
-        10.,
-        15.,
-        20.,
-        30.,
-        50.,
-        100.,
-        200.,
-        500.,
-        1000.,
-        f64::INFINITY,
-    ];
+    let shared = [1., 2., 5., 7., 10., 15., 20., 30., 50., 100., 200., 500., 1000., f64::INFINITY];
     assert_eq!(kong, shared);
     let request = boundaries(&left, "kong_request_latency_ms_bucket");
-    let shared = [
-        25., 50., 80., 100., 400., 1000., 2000., 5000., 10000., 30000., 60000.,
-    ];
+    let shared = [25., 50., 80., 100., 400., 1000., 2000., 5000., 10000., 30000., 60000.];
     assert_eq!(request, [&shared[..], &[f64::INFINITY]].concat());
 }
 
@@ -281,17 +237,10 @@ fn native_buckets_leave_as_they_came() {
     let body = capture("tiny/prometheus/kong-3.9.1.main.txt");
     let plan = plan_with_buckets(Emit::Old, BucketPolicy::Native);
     let outcome = rewrite(&plan, &body);
-    assert!(
-        outcome.report.estimated.is_empty(),
-        "{:?}",
-        outcome.report.estimated
-    );
+    assert!(outcome.report.estimated.is_empty(), "{:?}", outcome.report.estimated);
     let left = outcome.read().stored();
     let old = |series: &Series, kind: &str| {
-        series
-            .without(&["workspace"])
-            .with("type", kind)
-            .named("kong_latency_bucket")
+        series.without(&["workspace"]).with("type", kind).named("kong_latency_bucket")
     };
     for (series, value) in naive::parse(&body).stored() {
         let kind = match series.name.as_str() {
@@ -313,23 +262,10 @@ fn estimated_boundaries_are_named() {
         boundaries
     };
     let old = "tiny/prometheus/kong-2.8.5.main.txt";
-    assert_eq!(
-        estimates(old, Emit::New, "kong_kong_latency_ms"),
-        ["75", "750", "3000", "6000"]
-    );
-    assert_eq!(
-        estimates(old, Emit::New, "kong_request_latency_ms"),
-        ["250", "700"]
-    );
-    assert_eq!(
-        estimates(old, Emit::New, "kong_upstream_latency_ms"),
-        ["250", "700"]
-    );
-    let downgraded = estimates(
-        "tiny/prometheus/kong-3.9.1.main.txt",
-        Emit::Old,
-        "kong_latency",
-    );
+    assert_eq!(estimates(old, Emit::New, "kong_kong_latency_ms"), ["75", "750", "3000", "6000"]);
+    assert_eq!(estimates(old, Emit::New, "kong_request_latency_ms"), ["250", "700"]);
+    assert_eq!(estimates(old, Emit::New, "kong_upstream_latency_ms"), ["250", "700"]);
+    let downgraded = estimates("tiny/prometheus/kong-3.9.1.main.txt", Emit::Old, "kong_latency");
     assert!(downgraded.contains(&"40".to_owned()), "{downgraded:?}");
     assert!(!downgraded.contains(&"100".to_owned()), "{downgraded:?}");
 }
@@ -341,14 +277,8 @@ fn the_generation_that_arrived_is_recognised() {
         if name.contains("default_flags") || name.contains("not_enabled") {
             continue; // hardly any family that tells
         }
-        let generations = rewrite(&plan(Emit::Old), &capture(&name))
-            .report
-            .generations;
-        let expected = if is_old(&name) {
-            Generation::Old
-        } else {
-            Generation::New
-        };
+        let generations = rewrite(&plan(Emit::Old), &capture(&name)).report.generations;
+        let expected = if is_old(&name) { Generation::Old } else { Generation::New };
         assert!(generations.contains(&expected), "{name}: {generations:?}");
         assert_eq!(generations.len(), 1, "{name}: {generations:?}");
     }

@@ -36,15 +36,11 @@ fn rewritten(version: &str, mode: &str, emit: Emit) -> Vec<Values> {
 fn counters(left: &Values) -> impl Iterator<Item = (&Series, &f64)> {
     let suffixes = ["_bucket", "_sum", "_count"];
     let is_counter = move |name: &str| {
-        let family = suffixes
-            .iter()
-            .find_map(|s| name.strip_suffix(s))
-            .unwrap_or(name);
+        let family = suffixes.iter().find_map(|s| name.strip_suffix(s)).unwrap_or(name);
         let kind = oracle::TYPES.iter().find(|(other, _)| *other == family);
         kind.is_some_and(|(_, kind)| *kind != "gauge")
     };
-    left.iter()
-        .filter(move |(series, _)| is_counter(&series.name))
+    left.iter().filter(move |(series, _)| is_counter(&series.name))
 }
 
 /// No counter that left goes down or vanishes from one scrape to the next, but where the node restarted.
@@ -98,18 +94,9 @@ fn a_restart_takes_counters_down_at_once() {
     ] {
         let scrapes = rewritten(version, "restart", emit);
         let total = |scrape: usize| -> f64 {
-            scrapes[scrape - 1]
-                .iter()
-                .filter(|(s, _)| s.name == family)
-                .map(|(_, v)| v)
-                .sum()
+            scrapes[scrape - 1].iter().filter(|(s, _)| s.name == family).map(|(_, v)| v).sum()
         };
-        assert!(
-            total(7) < total(6),
-            "{version}: {} then {}",
-            total(6),
-            total(7)
-        );
+        assert!(total(7) < total(6), "{version}: {} then {}", total(6), total(7));
     }
 }
 
@@ -151,10 +138,7 @@ fn the_share_without_consumer_never_goes_down_between_two_scrapes() {
         status(Some(20), &[("a", 4), ("b", 17)]), // less than nothing
     ];
     for emit in [Emit::New, Emit::Both] {
-        assert_eq!(
-            shares(emit, &scrapes),
-            [Some(6.0), Some(6.0), Some(11.0), Some(11.0)]
-        );
+        assert_eq!(shares(emit, &scrapes), [Some(6.0), Some(6.0), Some(11.0), Some(11.0)]);
     }
 }
 
@@ -166,10 +150,7 @@ fn the_share_starts_anew_with_its_total() {
         status(Some(4), &[("a", 3)]),
         status(Some(5), &[("a", 3)]),
     ];
-    assert_eq!(
-        shares(Emit::New, &scrapes),
-        [Some(6.0), Some(2.0), Some(2.0), Some(2.0)]
-    );
+    assert_eq!(shares(Emit::New, &scrapes), [Some(6.0), Some(2.0), Some(2.0), Some(2.0)]);
 }
 
 #[test]
@@ -187,11 +168,8 @@ fn a_share_of_nothing_appears_once_there_is_something() {
 
 #[test]
 fn a_total_that_is_missing_once_is_not_a_restart() {
-    let scrapes = [
-        status(Some(10), &[("a", 4)]),
-        status(None, &[("a", 5)]),
-        status(Some(12), &[("a", 9)]),
-    ];
+    let scrapes =
+        [status(Some(10), &[("a", 4)]), status(None, &[("a", 5)]), status(Some(12), &[("a", 9)])];
     let shares = shares(Emit::New, &scrapes);
     assert_eq!((shares[0], shares[1]), (Some(6.0), None));
     // Six was seen before; three would look like a restart of the counter.
@@ -222,11 +200,7 @@ fn one_total_that_fell_tells_of_all() {
     ] {
         let outcome = rewrite_next(&plan(Emit::New), body.as_bytes(), history);
         let share = Series::new("kong_http_requests_total", &[("code", "404")]);
-        assert_eq!(
-            outcome.read().stored().get(&share).copied(),
-            expected,
-            "{body}"
-        );
+        assert_eq!(outcome.read().stored().get(&share).copied(), expected, "{body}");
         history = outcome.history;
     }
 }

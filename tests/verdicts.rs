@@ -17,9 +17,7 @@ fn the_naive_parser_agrees_with_a_real_prometheus() {
     let bodies: Vec<Vec<u8>> = lines.iter().map(|line| body(line)).collect();
     let served = bodies.clone();
     let upstream = StandIn::start(move |path| {
-        served
-            .get(path.strip_prefix("/case/")?.parse::<usize>().ok()?)
-            .cloned()
+        served.get(path.strip_prefix("/case/")?.parse::<usize>().ok()?).cloned()
     });
     let mut config = String::from(
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n\
@@ -46,21 +44,14 @@ fn the_naive_parser_agrees_with_a_real_prometheus() {
         let accepted = up["value"][1] == "1";
         let read = naive::parse(&bodies[case]);
         if accepted != read.refused().is_empty() {
-            wrong.push(format!(
-                "{shown}: up is {accepted}, we say {:?}",
-                read.refused()
-            ));
+            wrong.push(format!("{shown}: up is {accepted}, we say {:?}", read.refused()));
         }
         if !accepted {
             continue;
         }
         let actual: BTreeMap<Series, f64> = stored.iter().filter(of_case).map(as_series).collect();
         let lines = support::differences(&read.stored(), &actual);
-        wrong.extend(
-            lines
-                .iter()
-                .map(|difference| format!("{shown}: {difference}")),
-        );
+        wrong.extend(lines.iter().map(|difference| format!("{shown}: {difference}")));
         if read.lines.iter().any(|(item, _)| *item == Item::End) != (actual.len() == 1) {
             wrong.push(format!("{shown}: {} samples stored", actual.len()));
         }
@@ -79,12 +70,5 @@ fn as_series(result: &serde_json::Value) -> (Series, f64) {
             _ => series = series.with(label, value),
         }
     }
-    (
-        series,
-        result["value"][1]
-            .as_str()
-            .expect("text")
-            .parse()
-            .expect("a number"),
-    )
+    (series, result["value"][1].as_str().expect("text").parse().expect("a number"))
 }

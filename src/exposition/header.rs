@@ -30,11 +30,7 @@ pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
     let keyword_at = skip_blanks(line, hash + 1);
     if keyword_at == hash + 1 {
         // Prometheus takes a NUL here for the end of its input and silently ignores what follows.
-        return if line.contains(&0) {
-            Err(Flaw::BadHeader)
-        } else {
-            Ok(None)
-        };
+        return if line.contains(&0) { Err(Flaw::BadHeader) } else { Ok(None) };
     }
     let is_type = match line.get(keyword_at..keyword_at + 4) {
         Some(b"HELP") => false,
@@ -73,10 +69,7 @@ fn name(line: &[u8], at: usize) -> Option<(Span, usize)> {
 }
 
 fn skip_blanks(line: &[u8], from: usize) -> usize {
-    from + line[from..]
-        .iter()
-        .take_while(|b| matches!(b, b' ' | b'\t'))
-        .count()
+    from + line[from..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count()
 }
 
 #[cfg(test)]
@@ -93,17 +86,11 @@ mod tests {
     fn headers_and_comments_as_prometheus_tells_them_apart() {
         let help = HeaderKind::Help;
         let gauge = HeaderKind::Type(MetricType::Gauge);
-        assert_eq!(
-            read("# HELP a_b some \\n text"),
-            Ok(Some((help, "a_b", "some \\n text")))
-        );
+        assert_eq!(read("# HELP a_b some \\n text"), Ok(Some((help, "a_b", "some \\n text"))));
         assert_eq!(read("#\tHELP  a"), Ok(Some((help, "a", ""))));
         assert_eq!(read("# TYPE a gauge"), Ok(Some((gauge, "a", "gauge"))));
         assert_eq!(read(" # TYPE\ta\tgauge"), Ok(Some((gauge, "a", "gauge"))));
-        assert_eq!(
-            read("# TYPE \"my.metric\" gauge"),
-            Ok(Some((gauge, "my.metric", "gauge")))
-        );
+        assert_eq!(read("# TYPE \"my.metric\" gauge"), Ok(Some((gauge, "my.metric", "gauge"))));
         assert_eq!(read("#TYPE a gauge"), Ok(None)); // no blank: a comment
         assert_eq!(read("# TYPE"), Ok(None)); // no blank behind it: a comment
         assert_eq!(read("# TYPEa gauge"), Ok(None));

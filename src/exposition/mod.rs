@@ -12,7 +12,7 @@ mod number;
 mod scanner;
 
 pub use header::{Header, HeaderKind};
-pub use label::{LabelHasher, needs_escape, write_escaped, write_value};
+pub use label::{LabelHasher, write_escaped, write_value};
 pub use number::{parse_number, write_number};
 pub use scanner::{LabelSpan, Sample, Scan, Scanner, Span};
 

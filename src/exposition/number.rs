@@ -17,19 +17,13 @@ pub fn parse_number(text: &[u8]) -> Option<f64> {
     let word = |expected: &str| unsigned.eq_ignore_ascii_case(expected.as_bytes());
     if word("inf") || word("infinity") {
         let negative = text.first() == Some(&b'-');
-        return Some(if negative {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        });
+        return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
     }
     if text.eq_ignore_ascii_case(b"nan") {
         return Some(f64::NAN);
     }
     // What is left must be a decimal: Rust's own words for infinity and NaN are wider than Go's.
-    if !unsigned
-        .iter()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+    if !unsigned.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
     {
         return None;
     }
@@ -60,17 +54,10 @@ const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
 /// Appends a computed value: whole numbers up to 2^53 as digits, others in the shortest form that
 /// reads back as the same number.
 pub fn write_number(value: f64, out: &mut Vec<u8>) {
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the range is checked before"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "the range is checked before")]
     if value.abs() <= EXACT {
         let whole = value as i64;
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::float_cmp,
-            reason = "exact within 2^53"
-        )]
+        #[allow(clippy::cast_precision_loss, clippy::float_cmp, reason = "exact within 2^53")]
         if whole as f64 == value {
             out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
             return;

@@ -15,15 +15,9 @@ pub struct Span {
 }
 
 impl Span {
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "a line's length is limited below 4 GiB"
-    )]
+    #[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
     pub(super) fn new(start: usize, end: usize) -> Self {
-        Span {
-            start: start as u32,
-            end: end as u32,
-        }
+        Span { start: start as u32, end: end as u32 }
     }
 
     /// The first byte's offset.
@@ -52,6 +46,8 @@ pub struct LabelSpan {
     pub name: Span,
     /// What stands between the quotes of the value, escapes and all.
     pub value: Span,
+    /// Whether the value has a backslash or a raw newline: it may be written in more than one way.
+    pub escaped: bool,
 }
 
 /// What a [`Scanner`] found at the start of its input.
@@ -205,34 +201,20 @@ impl Scanner {
     #[cold]
     fn other(&mut self, window: &[u8], available: usize, stop: &Stop) -> Scan {
         let newline = memchr::memchr(b'\n', window);
-        let unfinished = if available > self.max_line {
-            Scan::TooLong
-        } else {
-            Scan::Incomplete
-        };
-        let start = window
-            .iter()
-            .take_while(|b| matches!(b, b' ' | b'\t'))
-            .count();
+        let unfinished = if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
+        let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         match (window.get(start), newline) {
             (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start) {
-                Ok(Some(header)) => Scan::Header {
-                    header,
-                    len: newline + 1,
-                },
+                Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
                 Ok(None) => Scan::Comment { len: newline + 1 },
-                Err(flaw) => Scan::Flawed {
-                    len: newline + 1,
-                    flaw,
-                },
+                Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
             },
             (Some(b'\n'), _) => Scan::Comment { len: start + 1 },
             (_, newline) => {
                 let scan = match (stop, newline) {
-                    (Stop::Flaw(flaw), Some(newline)) => Scan::Flawed {
-                        len: newline + 1,
-                        flaw: *flaw,
-                    },
+                    (Stop::Flaw(flaw), Some(newline)) => {
+                        Scan::Flawed { len: newline + 1, flaw: *flaw }
+                    }
                     (Stop::TooManyLabels, _) => Scan::TooManyLabels,
                     _ => unfinished,
                 };
@@ -251,11 +233,7 @@ impl Scanner {
         self.last.truncate(keep);
         self.last.extend_from_slice(&line[keep..end]);
         self.comparable = true;
-        Ok(Sample {
-            len: end,
-            changed,
-            integer,
-        })
+        Ok(Sample { len: end, changed, integer })
     }
 
     /// Reads the label set and returns how many bytes are those of the last sample, where the
@@ -273,11 +251,7 @@ impl Scanner {
                 return Ok((from, self.labels_from_value(line, index)?, index));
             }
             let same = common_prefix(line, &self.last);
-            if let Some(index) = self
-                .labels
-                .iter()
-                .rposition(|label| label.value.start() <= same)
-            {
+            if let Some(index) = self.labels.iter().rposition(|label| label.value.start() <= same) {
                 let from = self.labels[index].value.start();
                 self.comparable = false;
                 return Ok((from, self.labels_from_value(line, index)?, index));
@@ -298,7 +272,7 @@ impl Scanner {
             if byte(line, at)? != b'"' {
                 return Err(Flaw::BadName.into());
             }
-            let (span, next) = quoted(line, at + 1)?;
+            let (span, _, next) = quoted(line, at + 1)?;
             if span.start() == span.end() {
                 return Err(Flaw::BadName.into());
             }
@@ -340,7 +314,7 @@ impl Scanner {
             let name = match byte(line, at)? {
                 b'}' => return Ok(self.close(at)),
                 b'"' => {
-                    let (span, next) = quoted(line, at + 1)?;
+                    let (span, _, next) = quoted(line, at + 1)?;
                     let whole = Span::new(at, next);
                     if span.start() == span.end() {
                         return Err(Flaw::BadLabels.into());
@@ -366,18 +340,14 @@ impl Scanner {
             if byte(line, at)? != b'"' {
                 return Err(Flaw::BadLabels.into());
             }
-            if self
-                .labels
-                .iter()
-                .any(|label| label.name.of(line) == name.of(line))
-            {
+            if self.labels.iter().any(|label| label.name.of(line) == name.of(line)) {
                 return Err(Flaw::DuplicateLabel.into());
             }
             if self.labels.len() == self.max_labels {
                 return Err(Stop::TooManyLabels);
             }
-            let (value, next) = quoted(line, at + 1)?;
-            self.labels.push(LabelSpan { name, value });
+            let (value, escaped, next) = quoted(line, at + 1)?;
+            self.labels.push(LabelSpan { name, value, escaped });
             match self.after_value(line, next)? {
                 After::Label(next) => at = next,
                 After::Closed(next) => return Ok(next),
@@ -389,8 +359,9 @@ impl Scanner {
     #[inline]
     fn labels_from_value(&mut self, line: &[u8], index: usize) -> Result<usize, Stop> {
         self.labels.truncate(index + 1);
-        let (value, next) = quoted(line, self.labels[index].value.start())?;
-        self.labels[index].value = value;
+        let label = &mut self.labels[index];
+        let next;
+        (label.value, label.escaped, next) = quoted(line, label.value.start())?;
         match self.after_value(line, next)? {
             After::Label(next) => self.labels_from_name(line, next),
             After::Closed(next) => Ok(next),
@@ -482,7 +453,7 @@ fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
         match byte(line, at)? {
             b'}' => break,
             b'\n' => return Err(refuse()),
-            b'"' => at = quoted(line, at + 1)?.1,
+            b'"' => at = quoted(line, at + 1)?.2,
             _ => at += 1,
         }
     }
@@ -498,17 +469,11 @@ fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
         }
         at = skip_blanks(line, at);
     }
-    if byte(line, at)? == b'\n' {
-        Ok(at + 1)
-    } else {
-        Err(refuse())
-    }
+    if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
 }
 
 fn decimal(digits: &[u8]) -> u64 {
-    digits
-        .iter()
-        .fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
 }
 
 #[inline]
@@ -525,11 +490,12 @@ fn skip_blanks(line: &[u8], mut at: usize) -> usize {
 }
 
 /// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
-/// between them and the offset behind the closing quote.
+/// between them, whether it can be written in more than one way, and the offset behind the quote.
 #[inline]
-fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
+fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
     let mut end = at;
     let mut ascii = true;
+    let mut escaped = false;
     loop {
         let byte = byte(line, end)?;
         match byte {
@@ -539,12 +505,14 @@ fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
                 if self::byte(line, end + 1)? == b'\n' {
                     return Err(Flaw::BadLabels.into());
                 }
+                escaped = true;
                 // The byte behind may open a character of several bytes: look at it in turn,
                 // unless it is the quote or backslash that the escape is for.
                 end += 1 + usize::from(matches!(line[end + 1], b'"' | b'\\'));
             }
             _ => {
                 ascii &= byte < 0x80;
+                escaped |= byte == b'\n';
                 end += 1;
             }
         }
@@ -552,7 +520,7 @@ fn quoted(line: &[u8], at: usize) -> Result<(Span, usize), Stop> {
     if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
         return Err(Flaw::BadUtf8.into());
     }
-    Ok((Span::new(at, end), end + 1))
+    Ok((Span::new(at, end), escaped, end + 1))
 }
 
 /// How many bytes both begin with.
@@ -565,11 +533,7 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
         }
         same += WORD;
     }
-    same + a[same..]
-        .iter()
-        .zip(&b[same..])
-        .take_while(|(x, y)| x == y)
-        .count()
+    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
 }
 
 #[cfg(test)]
@@ -606,19 +570,12 @@ mod tests {
     #[test]
     fn samples_as_prometheus_reads_them() {
         let ok = |line: &str, expected: &str| {
-            assert_eq!(
-                read(&mut scanner(), line).as_deref(),
-                Ok(expected),
-                "{line:?}"
-            );
+            assert_eq!(read(&mut scanner(), line).as_deref(), Ok(expected), "{line:?}");
         };
         ok("a 1\n", "a{} 1");
         ok("a{} 1\n", "a{} 1");
         ok("a{b=\"c\"} 1\n", "a{b=c} 1");
-        ok(
-            " \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n",
-            "a{b=c,d=} 1",
-        ); // blanks anywhere
+        ok(" \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
         ok("a:b_C9{b=\"c\",} +Inf\n", "a:b_C9{b=c} +Inf"); // trailing comma
         ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank behind the brace
         ok("a{b=\"\\\"q\\\\\"} 1\n", "a{b=\\\"q\\\\} 1");
@@ -663,28 +620,16 @@ mod tests {
         bad("line2\",b=\"c\"} 1\n", Flaw::BadName);
         assert!(matches!(
             scanner().scan(b"a{b=\"caf\xe9\"} 1\n"),
-            Scan::Flawed {
-                flaw: Flaw::BadUtf8,
-                ..
-            }
+            Scan::Flawed { flaw: Flaw::BadUtf8, .. }
         ));
         let mut text_only = Scanner::new(1000, 8, false);
-        assert_eq!(
-            read(&mut text_only, "a 1 # {} 1\n"),
-            Err(Flaw::BadTimestamp)
-        );
+        assert_eq!(read(&mut text_only, "a 1 # {} 1\n"), Err(Flaw::BadTimestamp));
     }
 
     #[test]
     fn a_flawed_line_ends_at_its_first_newline() {
         let scan = scanner().scan(b"a{b=\"open 1\nc{d=\"e\"} 1\n");
-        assert_eq!(
-            scan,
-            Scan::Flawed {
-                len: 12,
-                flaw: Flaw::BadLabels
-            }
-        );
+        assert_eq!(scan, Scan::Flawed { len: 12, flaw: Flaw::BadLabels });
     }
 
     #[test]
@@ -741,11 +686,7 @@ mod tests {
         ];
         let mut scanner = scanner();
         for line in lines {
-            assert_eq!(
-                read(&mut scanner, line),
-                read(&mut self::scanner(), line),
-                "{line:?}"
-            );
+            assert_eq!(read(&mut scanner, line), read(&mut self::scanner(), line), "{line:?}");
         }
     }
 

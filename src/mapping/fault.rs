@@ -23,21 +23,13 @@ impl Fault {
     /// A fault of a pack.
     #[must_use]
     pub fn at(place: Place, message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault {
-            place: Some(place),
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Fault { place: Some(place), message: message.into(), remedy: remedy.into() }
     }
 
     /// A fault of the settings that packs are compiled with.
     #[must_use]
     pub fn of_settings(message: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault {
-            place: None,
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Fault { place: None, message: message.into(), remedy: remedy.into() }
     }
 }
 
@@ -71,12 +63,7 @@ impl Place {
     /// The file as a whole.
     #[must_use]
     pub fn file(name: &str) -> Place {
-        Place {
-            file: name.into(),
-            line: 0,
-            column: 0,
-            excerpt: None,
-        }
+        Place { file: name.into(), line: 0, column: 0, excerpt: None }
     }
 }
 
@@ -101,31 +88,23 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// Cuts what is printable out of `text`, around `width` characters from `column` (from 1) on.
-    fn new(line: usize, text: &str, column: usize, width: usize) -> Excerpt {
-        let at = column.saturating_sub(1);
-        let skipped = if at >= EXCERPT_CHARS {
-            at - EXCERPT_CHARS / 2
-        } else {
-            0
-        };
+    /// Cuts what is printable out of `source`, around a spot.
+    fn new(source: &str, spot: Spot) -> Excerpt {
+        let (before, behind) = source.split_at_checked(spot.byte).unwrap_or((source, ""));
+        let column = spot.column.saturating_sub(1);
+        let shown = if column < EXCERPT_CHARS { column } else { EXCERPT_CHARS / 2 };
+        let before: Vec<char> =
+            before.chars().rev().take_while(|c| *c != '\n').take(shown).collect();
+        let behind: Vec<char> =
+            behind.chars().take_while(|c| *c != '\n').take(EXCERPT_CHARS - shown).collect();
         // A control character would garble the terminal and the column under which the caret stands.
-        let visible = |c: char| if c.is_control() { ' ' } else { c };
-        let text: String = text
-            .chars()
-            .skip(skipped)
-            .take(EXCERPT_CHARS)
-            .map(visible)
-            .collect();
-        let indent = at - skipped;
-        let width = width
-            .min(text.chars().count().saturating_sub(indent))
-            .max(1);
+        let visible = |c: &char| if c.is_control() { ' ' } else { *c };
+        let text: String = before.iter().rev().chain(&behind).map(visible).collect();
         Excerpt {
-            line,
+            line: spot.line,
             text: text.trim_end().to_owned(),
-            indent,
-            width,
+            indent: before.len(),
+            width: spot.width.min(behind.len()).max(1),
         }
     }
 }
@@ -133,14 +112,7 @@ impl Excerpt {
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{:>5} | {}", self.line, self.text)?;
-        write!(
-            f,
-            "      | {:indent$}{:^<width$}",
-            "",
-            "",
-            indent = self.indent,
-            width = self.width
-        )
+        write!(f, "      | {:indent$}{:^<width$}", "", "", indent = self.indent, width = self.width)
     }
 }
 
@@ -171,6 +143,8 @@ pub(super) struct Spot {
     pub(super) column: usize,
     /// Characters.
     pub(super) width: usize,
+    /// Bytes from the start of the text. Found again by this, a spot costs the same wherever it is.
+    pub(super) byte: usize,
 }
 
 /// A pack's text and the name it goes by.
@@ -182,38 +156,32 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Source {
-        Source {
-            file: file.into(),
-            text: text.to_owned(),
-        }
+        Source { file: file.into(), text: text.to_owned() }
     }
 
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The characters from a spot on, to the end of its line.
-    pub(super) fn rest_of_line(&self, spot: Spot) -> impl Iterator<Item = char> + '_ {
-        let line = self
-            .text
-            .lines()
-            .nth(spot.line.saturating_sub(1))
-            .unwrap_or_default();
-        line.chars().skip(spot.column.saturating_sub(1))
+    /// The characters from a spot on.
+    pub(super) fn from(&self, spot: Spot) -> impl Iterator<Item = char> + '_ {
+        self.text.get(spot.byte..).unwrap_or_default().chars()
+    }
+
+    /// The byte at which a line's column begins; the end of the text if there is none.
+    pub(super) fn byte_at(&self, line: usize, column: usize) -> usize {
+        let lines = self.text.split_inclusive('\n').take(line.saturating_sub(1));
+        let start: usize = lines.map(str::len).sum();
+        let in_line = self.text.get(start..).unwrap_or_default().chars();
+        start + in_line.take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>()
     }
 
     pub(super) fn place(&self, spot: Spot) -> Place {
-        let line = self
-            .text
-            .lines()
-            .nth(spot.line.saturating_sub(1))
-            .unwrap_or_default();
-        let excerpt = Excerpt::new(spot.line, line, spot.column, spot.width);
         Place {
             file: Arc::clone(&self.file),
             line: spot.line,
             column: spot.column,
-            excerpt: Some(excerpt),
+            excerpt: Some(Excerpt::new(&self.text, spot)),
         }
     }
 
@@ -232,7 +200,9 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 5)
+        .filter(|(distance, candidate)| {
+            *distance <= 1 + candidate.len() / 4 && *distance < candidate.len()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -257,18 +227,14 @@ fn distance(from: &str, to: &str) -> usize {
 mod tests {
     use super::*;
 
+    fn spot(line: usize, column: usize, width: usize, byte: usize) -> Spot {
+        Spot { line, column, width, byte }
+    }
+
     #[test]
     fn a_fault_prints_its_place_its_line_and_a_remedy() {
-        let source = Source::new("a.yaml", "name: x\nold: fam{y}\n");
-        let fault = source.fault(
-            Spot {
-                line: 2,
-                column: 6,
-                width: 3,
-            },
-            "No.",
-            "Do that.",
-        );
+        let source = Source::new("a.yaml", "name: ü\nold: fam{y}\n");
+        let fault = source.fault(spot(2, 6, 3, 14), "No.", "Do that.");
         assert_eq!(
             fault.to_string(),
             "a.yaml:2:6: No.\n    2 | old: fam{y}\n      |      ^^^\n  help: Do that."
@@ -279,43 +245,27 @@ mod tests {
     fn the_excerpt_of_an_endless_line_is_short() {
         let line = "x".repeat(100_000);
         let source = Source::new("a.yaml", &line);
-        let text = source
-            .fault(
-                Spot {
-                    line: 1,
-                    column: 50_000,
-                    width: 9,
-                },
-                "",
-                "",
-            )
-            .to_string();
+        let text = source.fault(spot(1, 50_000, 9, 49_999), "", "").to_string();
         assert!(text.chars().count() < 400, "{text}");
         assert!(text.contains("^^^^^^^^^\n"), "{text}");
     }
 
     #[test]
     fn places_beyond_the_text_do_no_harm() {
-        let source = Source::new("a.yaml", "");
-        let text = source
-            .fault(
-                Spot {
-                    line: 7,
-                    column: 900,
-                    width: 90,
-                },
-                "m",
-                "r",
-            )
-            .to_string();
-        assert!(text.starts_with("a.yaml:7:900: m\n"), "{text}");
+        let source = Source::new("a.yaml", "ü");
+        for byte in [1, 2, 900] {
+            let text = source.fault(spot(7, 900, 90, byte), "m", "r").to_string();
+            assert!(text.starts_with("a.yaml:7:900: m\n"), "{text}");
+        }
     }
 
     #[test]
     fn suggestions_are_close_or_none() {
-        let known = ["merge", "includes", "only_with"];
+        let known = ["merge", "includes", "only_with", "a"];
         assert_eq!(closest("merg", known), Some("merge"));
+        assert_eq!(closest("megre", known), Some("merge"));
         assert_eq!(closest("onlywith", known), Some("only_with"));
         assert_eq!(closest("label", known), None);
+        assert_eq!(closest("b", known), None);
     }
 }

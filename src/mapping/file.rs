@@ -78,10 +78,7 @@ struct Keys {
 
 impl Keys {
     fn take(&mut self, key: &str) -> Option<(Key, Node)> {
-        let index = self
-            .entries
-            .iter()
-            .position(|(found, _)| found.text == key)?;
+        let index = self.entries.iter().position(|(found, _)| found.text == key)?;
         Some(self.entries.swap_remove(index))
     }
 }
@@ -97,16 +94,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, node: Node) -> Option<EntryFile> {
-        let known = [
-            "old",
-            "new",
-            "help",
-            "buckets",
-            "merge",
-            "includes",
-            "only_with",
-            "derive",
-        ];
+        let known = ["old", "new", "help", "buckets", "merge", "includes", "only_with", "derive"];
         let mut keys = self.keys(node, "an entry", &known)?;
         // Both are read before either is given up: each may hide a fault.
         let old = self.required_text(&mut keys, "old");
@@ -117,30 +105,15 @@ impl Reader<'_> {
         let includes = self.text(&mut keys, "includes");
         let only_with = self.text(&mut keys, "only_with");
         let derive = self.text(&mut keys, "derive");
-        Some(EntryFile {
-            old: old?,
-            new: new?,
-            help,
-            buckets,
-            merge,
-            includes,
-            only_with,
-            derive,
-        })
+        Some(EntryFile { old: old?, new: new?, help, buckets, merge, includes, only_with, derive })
     }
 
     fn help(&mut self, keys: &mut Keys) -> Sides<Option<Text>> {
         let help = keys.take("help").and_then(|(_, node)| {
             let mut sides = self.keys(node, "`help`", &["old", "new"])?;
-            Some(Sides {
-                old: self.text(&mut sides, "old"),
-                new: self.text(&mut sides, "new"),
-            })
+            Some(Sides { old: self.text(&mut sides, "old"), new: self.text(&mut sides, "new") })
         });
-        help.unwrap_or(Sides {
-            old: None,
-            new: None,
-        })
+        help.unwrap_or(Sides { old: None, new: None })
     }
 
     fn buckets(&mut self, keys: &mut Keys) -> Option<Sides<Vec<Text>>> {
@@ -149,13 +122,7 @@ impl Reader<'_> {
         for side in ["old", "new"] {
             match sides.entries.iter().find(|(key, _)| key.text == side) {
                 None => self.missing(&sides, side),
-                Some((
-                    key,
-                    Node {
-                        value: Value::List(items),
-                        ..
-                    },
-                )) if items.is_empty() => {
+                Some((key, Node { value: Value::List(items), .. })) if items.is_empty() => {
                     self.fault(
                         key.spot,
                         "a histogram without buckets".to_owned(),
@@ -175,10 +142,7 @@ impl Reader<'_> {
         let mut keys = self.keys(node, "a hint", &["when_missing", "say"])?;
         let when_missing = self.required_text(&mut keys, "when_missing");
         let say = self.required_text(&mut keys, "say");
-        Some(HintFile {
-            when_missing: when_missing?,
-            say: say?,
-        })
+        Some(HintFile { when_missing: when_missing?, say: say? })
     }
 
     /// The keys of a mapping; those that it cannot have are reported.
@@ -187,25 +151,14 @@ impl Reader<'_> {
             self.expected(node.spot, &format!("{noun}: keys and values"), &node.value);
             return None;
         };
-        for (key, _) in entries
-            .iter()
-            .filter(|(key, _)| !known.contains(&key.text.as_str()))
-        {
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
             let remedy = match closest(&key.text, known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("{noun} has the keys {}", listed(known)),
             };
-            self.fault(
-                key.spot,
-                format!("{noun} has no key `{}`", key.text),
-                remedy,
-            );
+            self.fault(key.spot, format!("{noun} has no key `{}`", key.text), remedy);
         }
-        Some(Keys {
-            noun,
-            spot: node.spot,
-            entries,
-        })
+        Some(Keys { noun, spot: node.spot, entries })
     }
 
     /// Each item of the list under a key; without the key, none.
@@ -217,13 +170,9 @@ impl Reader<'_> {
     ) -> Vec<T> {
         match keys.take(key).map(|(_, node)| node) {
             None => Vec::new(),
-            Some(Node {
-                value: Value::List(items),
-                ..
-            }) => items
-                .into_iter()
-                .filter_map(|item| read(self, item))
-                .collect(),
+            Some(Node { value: Value::List(items), .. }) => {
+                items.into_iter().filter_map(|item| read(self, item)).collect()
+            }
             Some(node) => {
                 self.expected(node.spot, &format!("a list under `{key}`"), &node.value);
                 Vec::new()
@@ -250,21 +199,14 @@ impl Reader<'_> {
 
     fn scalar_named(&mut self, node: Node, wanted: &str) -> Option<Text> {
         if let Value::Scalar(text) = node.value {
-            return Some(Text {
-                spot: node.spot,
-                text,
-            });
+            return Some(Text { spot: node.spot, text });
         }
         self.expected(node.spot, wanted, &node.value);
         None
     }
 
     fn missing(&mut self, keys: &Keys, key: &str) {
-        self.fault(
-            keys.spot,
-            format!("{} lacks `{key}`", keys.noun),
-            format!("add `{key}: …`"),
-        );
+        self.fault(keys.spot, format!("{} lacks `{key}`", keys.noun), format!("add `{key}: …`"));
     }
 
     fn expected(&mut self, spot: Spot, wanted: &str, found: &Value) {
@@ -272,11 +214,7 @@ impl Reader<'_> {
             Value::Map(_) => "put a text with `{` or `: ` in it into quotes",
             _ => "see the shipped packs for the shape of a pack",
         };
-        self.fault(
-            spot,
-            format!("expected {wanted}, found {}", found.noun()),
-            remedy.to_owned(),
-        );
+        self.fault(spot, format!("expected {wanted}, found {}", found.noun()), remedy.to_owned());
     }
 }
 

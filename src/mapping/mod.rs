@@ -4,10 +4,10 @@
 //! YAML ── yaml ──> tree ── file ──> keys ── pack ──> Pack ── compile ──> Plan
 //! ```
 //!
-//! A [`Pack`] is valid in itself, a [`Plan`] cannot be invalid. [`compile`] is the only bridge between the
+//! A [`Pack`] is valid in itself, a [`Plan`] cannot be invalid. [`compile`](compile()) is the only bridge between the
 //! two; whatever is wrong is a [`Fault`] with file, line, column and remedy.
 
-pub mod compile;
+mod compile;
 mod fault;
 mod file;
 mod names;

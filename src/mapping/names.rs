@@ -15,9 +15,7 @@ pub(super) fn is_label(name: &str) -> bool {
 fn legal(name: &str, also: impl Fn(char) -> bool) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || also(c))
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || also(c))
 }
 
 #[cfg(test)]

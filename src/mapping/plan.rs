@@ -1,7 +1,7 @@
 //! The plan: packs compiled for one emitted generation.
 //!
 //! A [`Plan`] answers one question quickly: *what becomes of a sample of this family?* It is built by
-//! [`compile`](super::compile) and cannot be invalid: every rule's output exists, every ladder is
+//! [`compile`](super::compile()) and cannot be invalid: every rule's output exists, every ladder is
 //! ascending, every label name is legal. The engine walks it and adds nothing of its own.
 
 use std::collections::HashMap;
@@ -92,8 +92,9 @@ pub struct FamilyPlan {
 
 /// One pack entry, seen in one direction.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub struct Rule {
-    /// The entry for people, read → written: `kong_latency{type="kong"} -> kong_kong_latency_ms{workspace}`.
+    /// The entry for people, read → written: `time{type="x"} -> x_time{zone}`.
     pub title: String,
     /// Where the entry stands: `pack name:line`.
     pub source: String,
@@ -121,11 +122,14 @@ pub struct Rule {
     pub diverts: Vec<Divert>,
 }
 
+/// A label's name with its value, or with another name.
+pub type Pair = (Box<[u8]>, Box<[u8]>);
+
 /// Conditions on a sample's labels. A label with an empty value counts as absent, as it does in Prometheus.
 #[derive(Debug, Default)]
 pub struct Match {
     /// `label="text"`: present with exactly this (unescaped) value.
-    pub equal: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub equal: Vec<Pair>,
     /// `label=$x`: present and not empty.
     pub present: Vec<Box<[u8]>>,
     /// At least one of these is present (when not empty). Both sides share one family name, and these
@@ -141,11 +145,11 @@ pub struct LabelEdits {
     /// Left out.
     pub drop: Vec<Box<[u8]>>,
     /// Renamed in place: (from, to).
-    pub rename: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub rename: Vec<Pair>,
     /// Added behind the others (before `le`): (name, unescaped value).
-    pub append: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub append: Vec<Pair>,
     /// Added likewise, where the sample does not have the label already.
-    pub fill: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub fill: Vec<Pair>,
 }
 
 impl LabelEdits {

@@ -1,7 +1,7 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
 //!
 //! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels. Names are
-//! taken in generously here and judged by [`checks`](super::pack), so that a wrong name is told as one.
+//! taken in generously here and judged by [`pack`](super::pack), so that a wrong name is told as one.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::ops::Range;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
 use nom::character::complete::{char, multispace0};
-use nom::combinator::{all_consuming, cut, map, opt, value};
+use nom::combinator::{all_consuming, cut, map, not, opt, value};
 use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::multi::{fold_many0, separated_list0};
 use nom::sequence::{delimited, preceded, terminated};
@@ -65,17 +65,13 @@ impl Selector {
 
     /// The labels that exist on this side only.
     pub(super) fn bare(&self) -> impl Iterator<Item = &str> {
-        self.items
-            .iter()
-            .filter(|item| item.term == Term::Bare)
-            .map(|item| item.label.as_str())
+        self.items.iter().filter(|item| item.term == Term::Bare).map(|item| item.label.as_str())
     }
 
     /// True when both read the same samples: one family, the same fixed labels.
     pub(super) fn reads_like(&self, other: &Selector) -> bool {
         let within = |a: &Selector, b: &Selector| {
-            a.fixed()
-                .all(|(label, text)| b.fixed().any(|fixed| fixed == (label, text)))
+            a.fixed().all(|(label, text)| b.fixed().any(|fixed| fixed == (label, text)))
         };
         self.family == other.family && within(self, other) && within(other, self)
     }
@@ -83,9 +79,7 @@ impl Selector {
     /// True when some sample may match both.
     pub(super) fn overlaps(&self, other: &Selector) -> bool {
         let apart = |(label, text): (&str, &str)| {
-            other
-                .fixed()
-                .any(|(its_label, its_text)| its_label == label && its_text != text)
+            other.fixed().any(|(its_label, its_text)| its_label == label && its_text != text)
         };
         self.family == other.family && !self.fixed().any(apart)
     }
@@ -98,10 +92,7 @@ impl fmt::Display for Selector {
             f.write_str(if index == 0 { "{" } else { ", " })?;
             match &item.term {
                 Term::Fixed(text) => {
-                    let text = text
-                        .replace('\\', "\\\\")
-                        .replace('"', "\\\"")
-                        .replace('\n', "\\n");
+                    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
                     write!(f, "{}=\"{text}\"", item.label)?;
                 }
                 Term::Variable(name) => write!(f, "{}=${name}", item.label)?,
@@ -135,11 +126,9 @@ pub(super) struct SyntaxError {
 /// The place where the text stops being one, and what should stand there.
 pub(super) fn parse_selector(text: &str) -> Result<Selector, SyntaxError> {
     let items = |input| items(text, input);
-    let selector = map((word("the name of a family"), items), |(family, items)| {
-        Selector {
-            family: family.to_owned(),
-            items,
-        }
+    let selector = map((word("the name of a family"), items), |(family, items)| Selector {
+        family: family.to_owned(),
+        items,
     });
     whole(selector, "`{` or the end", text)
 }
@@ -156,10 +145,7 @@ pub(super) fn parse_condition(text: &str) -> Result<Condition, SyntaxError> {
         labels,
         cut(context("`,` or `)`", symbol(')'))),
     );
-    let by = cut(context(
-        "`by (label, …)`",
-        terminated(tag("by"), multispace0),
-    ));
+    let by = cut(context("`by (label, …)`", terminated(tag("by"), multispace0)));
     let condition = map(
         (word("the name of a family"), preceded(by, labels)),
         |(family, on): (&str, Vec<&str>)| Condition {
@@ -179,10 +165,7 @@ struct Stop<'a> {
 
 impl<'a> ParseError<&'a str> for Stop<'a> {
     fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Stop {
-            rest,
-            expected: None,
-        }
+        Stop { rest, expected: None }
     }
 
     fn append(_: &'a str, _: ErrorKind, first: Self) -> Self {
@@ -205,10 +188,7 @@ fn whole<'a, T>(
     end: &'static str,
     text: &'a str,
 ) -> Result<T, SyntaxError> {
-    let parser = preceded(
-        multispace0,
-        terminated(parser, context(end, nom::combinator::eof)),
-    );
+    let parser = preceded(multispace0, terminated(parser, context(end, nom::combinator::eof)));
     match all_consuming(parser).parse(text) {
         Ok((_, parsed)) => Ok(parsed),
         Err(Err::Error(stop) | Err::Failure(stop)) => Err(SyntaxError {
@@ -235,19 +215,8 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
         let (rest, (label, term)) = (word("the name of a label"), term).parse(input)?;
         let start = text.len() - input.len();
         let width = input.len() - rest.len();
-        let shown = text
-            .get(start..start + width)
-            .unwrap_or_default()
-            .trim_end()
-            .len();
-        Ok((
-            rest,
-            Item {
-                label: label.to_owned(),
-                term,
-                range: start..start + shown,
-            },
-        ))
+        let shown = text.get(start..start + width).unwrap_or_default().trim_end().len();
+        Ok((rest, Item { label: label.to_owned(), term, range: start..start + shown }))
     };
     let list = terminated(separated_list0(symbol(','), item), opt(symbol(',')));
     let braces = delimited(symbol('{'), list, cut(context("`,` or `}`", symbol('}'))));
@@ -256,16 +225,15 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
 
 /// What stands behind a label's name.
 fn term(input: &str) -> Parsed<'_, Term> {
-    let variable = map(
-        preceded(char('$'), cut(word("the name of a variable"))),
-        |name: &str| Term::Variable(name.to_owned()),
-    );
+    let variable = map(preceded(char('$'), cut(word("the name of a variable"))), |name: &str| {
+        Term::Variable(name.to_owned())
+    });
     let value = alt((map(quoted, Term::Fixed), variable));
     let value = cut(context("a quoted text or a $variable", value));
-    map(opt(preceded(symbol('='), value)), |term| {
-        term.unwrap_or(Term::Bare)
-    })
-    .parse(input)
+    let matcher = not(alt((tag("=~"), tag("!="), tag("!~"))));
+    let matcher = cut(context("`=`, because what is read one way is written the other", matcher));
+    let term = preceded(matcher, opt(preceded(symbol('='), value)));
+    map(term, |term| term.unwrap_or(Term::Bare)).parse(input)
 }
 
 /// A text in double or single quotes, with the escapes of the exposition format.
@@ -277,10 +245,8 @@ fn quoted(input: &str) -> Parsed<'_, String> {
             value('"', char('"')),
             value('\'', char('\'')),
         ));
-        let escape = preceded(
-            char('\\'),
-            cut(context("`\\\\`, `\\n` or an escaped quote", escape)),
-        );
+        let escape =
+            preceded(char('\\'), cut(context("`\\\\`, `\\n` or an escaped quote", escape)));
         let piece = alt((map(is_not(plain), str::to_owned), map(escape, String::from)));
         let text = fold_many0(piece, String::new, |text, piece| text + &piece);
         let closing = cut(context("the closing quote", symbol(quote)));
@@ -295,11 +261,7 @@ mod tests {
 
     fn terms(text: &str) -> Vec<(String, Term)> {
         let selector = parse_selector(text).unwrap();
-        selector
-            .items
-            .into_iter()
-            .map(|item| (item.label, item.term))
-            .collect()
+        selector.items.into_iter().map(|item| (item.label, item.term)).collect()
     }
 
     fn fixed(text: &str) -> Term {
@@ -367,18 +329,14 @@ mod tests {
             ("f{=}", 2, "`,` or `}`"),
             ("f{a=}", 4, "a quoted text or a $variable"),
             ("f{a=b}", 4, "a quoted text or a $variable"),
-            ("f{a=~\"x\"}", 4, "a quoted text or a $variable"),
-            ("f{a!=\"x\"}", 3, "`,` or `}`"),
+            ("f{a=~\"x\"}", 3, "`=`, because what is read one way is written the other"),
+            ("f{a !~\"x\"}", 4, "`=`, because what is read one way is written the other"),
             ("f{a=$}", 5, "the name of a variable"),
             ("f{a=\"x}", 7, "the closing quote"),
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),
             ("f{a=\"x\" \"y\"}", 8, "`,` or `}`"),
         ] {
-            assert_eq!(
-                parse_selector(text),
-                Err(SyntaxError { offset, expected }),
-                "{text}"
-            );
+            assert_eq!(parse_selector(text), Err(SyntaxError { offset, expected }), "{text}");
         }
     }
 
@@ -395,11 +353,7 @@ mod tests {
             ("f by (a", 7, "`,` or `)`"),
             ("f by (a) x", 9, "nothing more"),
         ] {
-            assert_eq!(
-                parse_condition(text),
-                Err(SyntaxError { offset, expected }),
-                "{text}"
-            );
+            assert_eq!(parse_condition(text), Err(SyntaxError { offset, expected }), "{text}");
         }
     }
 
@@ -415,16 +369,8 @@ mod tests {
             ("f{a=$x}", "f{a}", true, true),
         ] {
             let (a, b) = (parse_selector(a).unwrap(), parse_selector(b).unwrap());
-            assert_eq!(
-                (a.overlaps(&b), a.reads_like(&b)),
-                (overlaps, alike),
-                "{a} {b}"
-            );
-            assert_eq!(
-                (b.overlaps(&a), b.reads_like(&a)),
-                (overlaps, alike),
-                "{b} {a}"
-            );
+            assert_eq!((a.overlaps(&b), a.reads_like(&b)), (overlaps, alike), "{a} {b}");
+            assert_eq!((b.overlaps(&a), b.reads_like(&a)), (overlaps, alike), "{b} {a}");
         }
     }
 }

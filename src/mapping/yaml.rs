@@ -7,9 +7,15 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Error, Location, MessageFormatter as _, Spanned, UserMessageFormatter};
+use serde_saphyr::{
+    Error, Location, MessageFormatter as _, NonFiniteFloatPolicy, Spanned, UserMessageFormatter,
+};
 
-use super::fault::{Fault, Source, Spot};
+use super::fault::{Fault, Faults, Source, Spot};
+
+/// How deep a file may nest. Reading is recursive: brackets without end would use up the stack. The
+/// shapes that are read here need five levels.
+const MAX_DEPTH: usize = 32;
 
 /// A node and its place.
 #[derive(Debug)]
@@ -52,32 +58,30 @@ impl Value {
 /// # Errors
 ///
 /// The first place that is not YAML. What stands behind it cannot be known.
-pub(super) fn parse(source: &Source) -> Result<Node, Fault> {
-    serde_saphyr::from_str::<Spanned<Raw>>(source.text())
+pub(super) fn parse(source: &Source) -> Result<Node, Faults> {
+    // Numbers are judged where they are meant as numbers, with the rest of the faults.
+    let options = serde_saphyr::options! {
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+    };
+    serde_saphyr::from_str_with_options::<Spanned<Raw>>(source.text(), options)
         .map(|raw| node(raw, source))
-        .map_err(|error| fault(error.without_snippet(), source))
+        .map_err(|error| Faults(vec![fault(error.without_snippet(), source)]))
 }
 
 fn fault(error: &Error, source: &Source) -> Fault {
-    let spot = error.location().map(spot).unwrap_or_default();
-    let spot = Spot {
-        width: spot.width.max(1),
-        ..spot
-    };
+    let mut spot = error.location().map(spot).unwrap_or_default();
+    // Where the parser gives up it does not always know the byte.
+    spot.byte = source.byte_at(spot.line, spot.column);
     let (message, remedy) = match error {
-        Error::DuplicateMappingKey { key: Some(key), .. } => (
-            format!("the key `{key}` is given twice"),
-            "keep one of them",
-        ),
-        Error::MultipleDocuments { .. } => (
-            "a second YAML document begins here".to_owned(),
-            "put each document into its own file",
-        ),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` is given twice"), "keep one of them")
+        }
+        Error::MultipleDocuments { .. } => {
+            ("a second YAML document begins here".to_owned(), "put each document into its own file")
+        }
         other => (
-            format!(
-                "not readable as YAML: {}",
-                UserMessageFormatter.format_message(other)
-            ),
+            format!("not readable as YAML: {}", UserMessageFormatter.format_message(other)),
             "correct the YAML; nothing else in this file has been checked",
         ),
     };
@@ -85,12 +89,16 @@ fn fault(error: &Error, source: &Source) -> Fault {
 }
 
 fn spot(at: Location) -> Spot {
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     Spot {
         line: number(at.line()),
         column: number(at.column()),
         width: number(at.span().len()),
+        byte: at.span().byte_offset().map_or(usize::MAX, number),
     }
+}
+
+fn number(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 fn node(raw: Spanned<Raw>, source: &Source) -> Node {
@@ -103,35 +111,21 @@ fn node(raw: Spanned<Raw>, source: &Source) -> Node {
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    (
-                        Key {
-                            spot: spot(key.defined),
-                            text: key.value,
-                        },
-                        node(value, source),
-                    )
+                    (Key { spot: spot(key.defined), text: key.value }, node(value, source))
                 })
                 .collect(),
         ),
     };
-    Node {
-        spot: spot(raw.defined),
-        value,
-    }
+    Node { spot: spot(raw.defined), value }
 }
 
 /// The text of a scalar that YAML takes for a number or a truth value.
 fn spelling(at: &Location, source: &Source) -> String {
     let span = at.span();
-    let bytes = span
-        .byte_offset()
-        .zip(span.byte_len())
-        .and_then(|(start, len)| {
-            let start = usize::try_from(start).ok()?;
-            source
-                .text()
-                .get(start..start.checked_add(usize::try_from(len).ok()?)?)
-        });
+    let bytes = span.byte_offset().zip(span.byte_len()).and_then(|(start, len)| {
+        let start = number(start);
+        source.text().get(start..start.saturating_add(number(len)))
+    });
     bytes.unwrap_or_default().to_owned()
 }
 
@@ -215,9 +209,7 @@ mod tests {
 
     fn scalars(text: &str) -> Vec<String> {
         let node = parse(&Source::new("a.yaml", text)).unwrap();
-        let Value::List(items) = node.value else {
-            panic!("not a list")
-        };
+        let Value::List(items) = node.value else { panic!("not a list") };
         items
             .into_iter()
             .map(|item| match item.value {
@@ -230,9 +222,12 @@ mod tests {
     #[test]
     fn scalars_keep_their_spelling() {
         assert_eq!(
-            scalars("[00025.0, 25, 1e3, 2_5, 0x19, 'a''b', \"q\\\"x\", yes, ~, -0, +5]"),
+            scalars(
+                "[00025.0, 25, 1e3, 2_5, 0x19, 'a''b', \"q\\\"x\", yes, ~, -0, +5, 1e999, .nan]"
+            ),
             [
-                "00025.0", "25", "1e3", "2_5", "0x19", "a'b", "q\"x", "yes", "nothing", "-0", "+5"
+                "00025.0", "25", "1e3", "2_5", "0x19", "a'b", "q\"x", "yes", "nothing", "-0", "+5",
+                "1e999", ".nan"
             ]
         );
     }
@@ -240,28 +235,10 @@ mod tests {
     #[test]
     fn places_count_characters() {
         let node = parse(&Source::new("a.yaml", "# ü\n- é: x\n")).unwrap();
-        let Value::List(items) = &node.value else {
-            panic!("not a list")
-        };
-        let Value::Map(entries) = &items[0].value else {
-            panic!("not a map")
-        };
-        assert_eq!(
-            entries[0].0.spot,
-            Spot {
-                line: 2,
-                column: 3,
-                width: 1
-            }
-        );
-        assert_eq!(
-            entries[0].1.spot,
-            Spot {
-                line: 2,
-                column: 6,
-                width: 1
-            }
-        );
+        let Value::List(items) = &node.value else { panic!("not a list") };
+        let Value::Map(entries) = &items[0].value else { panic!("not a map") };
+        assert_eq!(entries[0].0.spot, Spot { line: 2, column: 3, width: 1, byte: 7 });
+        assert_eq!(entries[0].1.spot, Spot { line: 2, column: 6, width: 1, byte: 11 });
     }
 
     #[test]
@@ -276,6 +253,9 @@ mod tests {
         ] {
             let fault = parse(&Source::new("f", text)).unwrap_err().to_string();
             assert!(fault.starts_with(&format!("f:{place}: ")), "{fault}");
+            let line = place.split(':').next().unwrap().parse::<usize>().unwrap();
+            let line = text.lines().nth(line - 1).unwrap();
+            assert!(fault.contains(&format!("| {line}\n")), "{fault}");
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) type FamilyId = usize;
 
 /// One family of the body, arrived or written.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one header")]
 pub(super) struct Family {
     pub(super) name: Box<[u8]>,
     /// What becomes of it; nothing, where no pack names it.
@@ -142,11 +143,9 @@ impl Families {
         {
             return (id, None);
         }
-        for (suffix, part) in [
-            (&b"_bucket"[..], Part::Bucket),
-            (b"_sum", Part::Sum),
-            (b"_count", Part::Count),
-        ] {
+        for (suffix, part) in
+            [(&b"_bucket"[..], Part::Bucket), (b"_sum", Part::Sum), (b"_count", Part::Count)]
+        {
             let Some(base) = name.strip_suffix(suffix) else {
                 continue;
             };

@@ -2,10 +2,8 @@
 
 use hashbrown::HashTable;
 
-use super::Error;
-use super::labels::{hash_text, same_set};
+use super::labels::{LabelText, same_set};
 use super::ladder::{ABSENT, Boundaries, Conversion, add, is_absent};
-use crate::exposition::LabelHasher;
 use crate::mapping::plan::Merge;
 
 /// Number of a label set within its [`Hold`], in order of arrival.
@@ -29,16 +27,13 @@ pub(super) enum Cells {
 
 impl Hold {
     pub(super) fn new(cells: Cells) -> Self {
-        Hold {
-            sets: LabelSets::default(),
-            cells,
-        }
+        Hold { sets: LabelSets::default(), cells }
     }
 
     /// The slot of a label set, a new one where it is new.
     #[inline]
-    pub(super) fn slot(&mut self, hasher: &LabelHasher, labels: &[u8]) -> Slot {
-        let slot = self.sets.slot(hasher, labels);
+    pub(super) fn slot(&mut self, labels: &LabelText) -> Slot {
+        let slot = self.sets.slot(labels);
         match &mut self.cells {
             Cells::Values(values) => values.reach(slot),
             Cells::Ladders(ladders) => ladders.reach(slot),
@@ -46,8 +41,13 @@ impl Hold {
         slot
     }
 
-    pub(super) fn find(&self, hasher: &LabelHasher, labels: &[u8]) -> Option<Slot> {
-        self.sets.find(hash_text(hasher, labels), labels)
+    /// The slot of a label set that another hold has under this hash.
+    pub(super) fn find(&self, hash: u64, labels: &[u8]) -> Option<Slot> {
+        self.sets.find(hash, labels)
+    }
+
+    pub(super) fn hash(&self, slot: Slot) -> u64 {
+        self.sets.sets[slot].hash
     }
 
     pub(super) fn labels(&self, slot: Slot) -> &[u8] {
@@ -58,15 +58,13 @@ impl Hold {
         self.sets.sets.len()
     }
 
-    /// About how many bytes all this takes.
-    pub(super) fn bytes(&self) -> usize {
-        let numbers = match &self.cells {
-            Cells::Values(values) => values.values.len() + values.parts.len(),
-            Cells::Ladders(ladders) => ladders.rows.len() + 2 * ladders.sums.len(),
+    /// About how many bytes one more label set takes, beside its text.
+    pub(super) fn set_bytes(&self) -> usize {
+        let cells = match &self.cells {
+            Cells::Values(values) => 1 + usize::from(values.has_parts),
+            Cells::Ladders(ladders) => ladders.stride + 2,
         };
-        self.sets.text.len()
-            + numbers * size_of::<f64>()
-            + self.sets.sets.len() * (size_of::<Set>() + 2 * size_of::<u32>())
+        cells * size_of::<f64>() + size_of::<Set>() + 2 * size_of::<u32>()
     }
 }
 
@@ -88,25 +86,22 @@ struct Set {
 
 impl LabelSets {
     fn text(&self, slot: Slot) -> &[u8] {
-        let start = slot
-            .checked_sub(1)
-            .map_or(0, |before| self.sets[before].end);
+        let start = slot.checked_sub(1).map_or(0, |before| self.sets[before].end);
         &self.text[start..self.sets[slot].end]
     }
 
     #[inline]
-    fn slot(&mut self, hasher: &LabelHasher, labels: &[u8]) -> Slot {
+    fn slot(&mut self, labels: &LabelText) -> Slot {
         // Sums come in neighbouring lines; `_count` and `_sum` lines in the order of the ladders.
         for guess in [self.last, self.last + 1] {
-            if guess < self.sets.len() && self.text(guess) == labels {
+            if guess < self.sets.len() && self.text(guess) == labels.bytes() {
                 self.last = guess;
                 return guess;
             }
         }
-        let hash = hash_text(hasher, labels);
-        self.last = self
-            .find(hash, labels)
-            .unwrap_or_else(|| self.insert(hash, labels));
+        let hash = labels.hash();
+        let labels = labels.bytes();
+        self.last = self.find(hash, labels).unwrap_or_else(|| self.insert(hash, labels));
         self.last
     }
 
@@ -121,17 +116,10 @@ impl LabelSets {
     fn insert(&mut self, hash: u64, labels: &[u8]) -> Slot {
         let slot = self.sets.len();
         self.text.extend_from_slice(labels);
-        self.sets.push(Set {
-            hash,
-            end: self.text.len(),
-        });
+        self.sets.push(Set { hash, end: self.text.len() });
         let sets = &self.sets;
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "limits.held_series is far below"
-        )]
-        self.index
-            .insert_unique(hash, slot as u32, |&slot| sets[slot as usize].hash);
+        #[allow(clippy::cast_possible_truncation, reason = "limits.held_series is far below")]
+        self.index.insert_unique(hash, slot as u32, |&slot| sets[slot as usize].hash);
         slot
     }
 }
@@ -159,7 +147,7 @@ impl Join {
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) join: Join,
-    values: Vec<f64>,
+    totals: Vec<f64>,
     /// For a total that leaves as what its parts leave over: the sum of those parts.
     parts: Vec<f64>,
     has_parts: bool,
@@ -167,17 +155,12 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(join: Join, has_parts: bool) -> Self {
-        Values {
-            join,
-            values: Vec::new(),
-            parts: Vec::new(),
-            has_parts,
-        }
+        Values { join, totals: Vec::new(), parts: Vec::new(), has_parts }
     }
 
     fn reach(&mut self, slot: Slot) {
-        if slot == self.values.len() {
-            self.values.push(ABSENT);
+        if slot == self.totals.len() {
+            self.totals.push(ABSENT);
             if self.has_parts {
                 self.parts.push(ABSENT);
             }
@@ -186,12 +169,8 @@ impl Values {
 
     #[inline]
     pub(super) fn join(&mut self, slot: Slot, value: f64) {
-        let cell = &mut self.values[slot];
-        *cell = if is_absent(*cell) {
-            value
-        } else {
-            self.join.join(*cell, value)
-        };
+        let cell = &mut self.totals[slot];
+        *cell = if is_absent(*cell) { value } else { self.join.join(*cell, value) };
     }
 
     #[inline]
@@ -203,7 +182,7 @@ impl Values {
 
     /// `None` where only parts of the total have come.
     pub(super) fn value(&self, slot: Slot) -> Option<f64> {
-        Some(self.values[slot]).filter(|v| !is_absent(*v))
+        Some(self.totals[slot]).filter(|v| !is_absent(*v))
     }
 
     pub(super) fn parts(&self, slot: Slot) -> Option<f64> {
@@ -257,11 +236,6 @@ impl LadderRows {
         }
     }
 
-    /// Bytes of one more row.
-    pub(super) fn row_bytes(&self) -> usize {
-        self.stride * size_of::<f64>()
-    }
-
     /// The buckets that follow are those of `slot`. With `fresh`, they begin another ladder even
     /// where the one before went to the same slot: two series that are summed.
     pub(super) fn open(&mut self, slot: Slot, fresh: bool) {
@@ -285,11 +259,7 @@ impl LadderRows {
     }
 
     pub(super) fn sum_or_count(&mut self, part: Part, slot: Slot, value: f64) {
-        let cells = if part == Part::Sum {
-            &mut self.sums
-        } else {
-            &mut self.counts
-        };
+        let cells = if part == Part::Sum { &mut self.sums } else { &mut self.counts };
         add(&mut cells[slot], value);
     }
 
@@ -297,9 +267,7 @@ impl LadderRows {
     pub(super) fn widen(&mut self) {
         let stride = self.stride * 2;
         let mut rows = vec![ABSENT; self.sums.len() * stride];
-        for (wide, narrow) in rows
-            .chunks_exact_mut(stride)
-            .zip(self.rows.chunks_exact(self.stride))
+        for (wide, narrow) in rows.chunks_exact_mut(stride).zip(self.rows.chunks_exact(self.stride))
         {
             wide[..self.stride].copy_from_slice(narrow);
         }
@@ -337,53 +305,5 @@ impl LadderRows {
         conversion.apply(row, self.counts[slot], ladder);
         let present = |value: f64| Some(value).filter(|v| !is_absent(*v));
         (present(self.sums[slot]), present(self.counts[slot]))
-    }
-}
-
-/// Counts what is held against the limits.
-#[derive(Debug)]
-pub(super) struct Budget {
-    series: usize,
-    bytes: usize,
-    max_series: usize,
-    max_bytes: usize,
-}
-
-impl Budget {
-    pub(super) fn new(max_series: usize, max_bytes: usize) -> Self {
-        Budget {
-            series: 0,
-            bytes: 0,
-            max_series,
-            max_bytes,
-        }
-    }
-
-    /// Most bytes held so far, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// One more label set of so many bytes is held.
-    ///
-    /// # Errors
-    ///
-    /// A limit is passed.
-    pub(super) fn spend(&mut self, bytes: usize, line: u64) -> Result<(), Error> {
-        self.series += 1;
-        self.bytes += bytes;
-        if self.series > self.max_series {
-            return Err(Error::TooManySeries {
-                line,
-                limit: self.max_series,
-            });
-        }
-        if self.bytes > self.max_bytes {
-            return Err(Error::TooMuchHeld {
-                line,
-                limit: self.max_bytes,
-            });
-        }
-        Ok(())
     }
 }

@@ -21,11 +21,7 @@ pub(super) fn is_absent(value: f64) -> bool {
 
 /// Adds to a cell that may be absent.
 pub(super) fn add(cell: &mut f64, value: f64) {
-    *cell = if is_absent(*cell) {
-        value
-    } else {
-        *cell + value
-    };
+    *cell = if is_absent(*cell) { value } else { *cell + value };
 }
 
 /// The boundaries of one family in one body. Each has a cell in every row of its label sets.
@@ -89,36 +85,23 @@ impl Boundaries {
     }
 
     fn find(&mut self, spelling: &[u8]) -> Result<usize, NoCell> {
-        if let Some(at) = self
-            .spellings
-            .iter()
-            .position(|(text, _)| **text == *spelling)
-        {
+        if let Some(at) = self.spellings.iter().position(|(text, _)| **text == *spelling) {
             self.guess = at + 1;
             return Ok(usize::from(self.spellings[at].1));
         }
-        let bound = parse_number(spelling)
-            .filter(|b| !b.is_nan())
-            .ok_or(NoCell::NotANumber)?;
+        let bound = parse_number(spelling).filter(|b| !b.is_nan()).ok_or(NoCell::NotANumber)?;
         if self.spellings.len() == MAX_BUCKETS {
             return Err(NoCell::TooMany);
         }
-        #[allow(
-            clippy::float_cmp,
-            reason = "one boundary is one number, however it is spelled"
-        )]
+        #[allow(clippy::float_cmp, reason = "one boundary is one number, however it is spelled")]
         let known = self.bounds.iter().position(|&b| b == bound);
         let cell = known.unwrap_or_else(|| self.insert(bound));
         self.printed[cell] = true;
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "at most MAX_BUCKETS and a pack's own"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "at most MAX_BUCKETS and a pack's own")]
         let number = cell as u16;
         // Kept in the order of the ladder, so that the guess is right for sparse ladders too.
-        let at = self
-            .spellings
-            .partition_point(|(_, other)| self.bounds[usize::from(*other)] < bound);
+        let at =
+            self.spellings.partition_point(|(_, other)| self.bounds[usize::from(*other)] < bound);
         self.spellings.insert(at, (spelling.into(), number));
         self.guess = at + 1;
         Ok(cell)
@@ -126,15 +109,10 @@ impl Boundaries {
 
     fn insert(&mut self, bound: f64) -> usize {
         let cell = self.bounds.len();
-        let at = self
-            .order
-            .partition_point(|&other| self.bounds[usize::from(other)] < bound);
+        let at = self.order.partition_point(|&other| self.bounds[usize::from(other)] < bound);
         self.bounds.push(bound);
         self.printed.push(false);
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "at most MAX_BUCKETS and a pack's own"
-        )]
+        #[allow(clippy::cast_possible_truncation, reason = "at most MAX_BUCKETS and a pack's own")]
         self.order.insert(at, cell as u16);
         cell
     }
@@ -146,11 +124,7 @@ impl Boundaries {
 
     /// Fills the holes of a row between its first and its last printed boundary.
     pub(super) fn close(&self, row: &mut [f64]) {
-        let Some(last) = self
-            .ascending()
-            .filter(|&cell| !is_absent(row[cell]))
-            .last()
-        else {
+        let Some(last) = self.ascending().filter(|&cell| !is_absent(row[cell])).last() else {
             return;
         };
         let mut below = ABSENT;
@@ -225,11 +199,7 @@ impl Conversion {
             };
             (boundary.clone(), step)
         });
-        Conversion {
-            steps: steps.collect(),
-            layout,
-            sparse: false,
-        }
+        Conversion { steps: steps.collect(), layout, sparse: false }
     }
 
     fn native<'a>(
@@ -255,20 +225,10 @@ impl Conversion {
             .map(|bound| {
                 let places = layout.partition_point(|&cell| boundaries.bounds[cell] <= bound);
                 let step = places.checked_sub(1).map_or(Step::Below, Step::Exact);
-                (
-                    Boundary {
-                        bound,
-                        text: spelled(bound),
-                    },
-                    step,
-                )
+                (Boundary { bound, text: spelled(bound) }, step)
             })
             .collect();
-        Conversion {
-            steps,
-            layout,
-            sparse: true,
-        }
+        Conversion { steps, layout, sparse: true }
     }
 
     /// The boundaries that are written, without `+Inf`.
@@ -297,10 +257,7 @@ impl Conversion {
             }
             values.push(below);
         }
-        let infinite = [row[INF], count]
-            .into_iter()
-            .find(|v| !is_absent(*v))
-            .unwrap_or(below);
+        let infinite = [row[INF], count].into_iter().find(|v| !is_absent(*v)).unwrap_or(below);
         let any = !is_absent(row[INF]) || self.layout.iter().any(|&cell| !is_absent(row[cell]));
         ladder.extend(self.steps.iter().map(|(_, step)| match *step {
             _ if !any => ABSENT,
@@ -320,9 +277,7 @@ impl Conversion {
 fn shortest(bound: f64) -> Box<str> {
     let mut text = Vec::new();
     write_number(bound, &mut text);
-    String::from_utf8(text)
-        .expect("numbers are written in ASCII")
-        .into()
+    String::from_utf8(text).expect("numbers are written in ASCII").into()
 }
 
 #[cfg(test)]
@@ -330,18 +285,8 @@ mod tests {
     use super::*;
 
     fn ladders(read: &[f64], write: &[f64]) -> Ladders {
-        let write = write
-            .iter()
-            .map(|&bound| Boundary {
-                bound,
-                text: shortest(bound),
-            })
-            .collect();
-        Ladders {
-            read: read.to_vec(),
-            write,
-            policy: BucketPolicy::Target,
-        }
+        let write = write.iter().map(|&bound| Boundary { bound, text: shortest(bound) }).collect();
+        Ladders { read: read.to_vec(), write, policy: BucketPolicy::Target }
     }
 
     /// Reads series of (le, value), and converts the first.
@@ -365,10 +310,8 @@ mod tests {
     #[test]
     fn shared_boundaries_are_exact_and_others_interpolated_down() {
         let ladders = ladders(&[10.0, 20.0, 50.0], &[5.0, 10.0, 25.0, 50.0, 100.0]);
-        let (ladder, estimated) = convert(
-            &ladders,
-            &[&[("10", 3.0), ("20", 4.0), ("50", 9.0), ("+Inf", 11.0)]],
-        );
+        let (ladder, estimated) =
+            convert(&ladders, &[&[("10", 3.0), ("20", 4.0), ("50", 9.0), ("+Inf", 11.0)]]);
         // 5: half of 3; 25: 4 and a sixth of 5; 100: nothing above 50 but +Inf.
         assert_eq!(ladder, [1.0, 3.0, 4.0, 9.0, 11.0, 11.0]);
         assert_eq!(estimated, ["5", "25", "100"]);
@@ -386,10 +329,8 @@ mod tests {
     fn a_known_boundary_that_no_series_prints_is_not_this_versions() {
         // 40 is known of the generation, but this source goes from 20 to 50.
         let ladders = ladders(&[10.0, 20.0, 40.0, 50.0], &[40.0]);
-        let (ladder, estimated) = convert(
-            &ladders,
-            &[&[("10", 1.0), ("20", 1.0), ("50", 4.0), ("+Inf", 4.0)]],
-        );
+        let (ladder, estimated) =
+            convert(&ladders, &[&[("10", 1.0), ("20", 1.0), ("50", 4.0), ("+Inf", 4.0)]]);
         assert_eq!(ladder, [3.0, 4.0]);
         assert_eq!(estimated, ["40"]);
     }
@@ -430,10 +371,8 @@ mod tests {
         row[boundaries.cell(b"2").unwrap()] = 1.0;
         row[boundaries.cell(b"10").unwrap()] = 3.0;
         boundaries.close(&mut row);
-        let values: Vec<_> = boundaries
-            .ascending()
-            .map(|c| (!is_absent(row[c])).then_some(row[c]))
-            .collect();
+        let values: Vec<_> =
+            boundaries.ascending().map(|c| (!is_absent(row[c])).then_some(row[c])).collect();
         assert_eq!(values, [None, Some(1.0), Some(1.0), Some(3.0), None]);
     }
 
@@ -450,10 +389,7 @@ mod tests {
             all += (f * 7.3) % 3.0 + 1.0 + (f * 1.7) % 5.0 + 1.0;
             let (l, m, a) = (f64::floor(low), f64::floor(mid), f64::floor(all));
             let (ladder, _) = convert(&ladders, &[&[("25", l), ("50", m), ("+Inf", a)]]);
-            assert!(
-                ladder.iter().zip(&last).all(|(now, then)| now >= then),
-                "{last:?} {ladder:?}"
-            );
+            assert!(ladder.iter().zip(&last).all(|(now, then)| now >= then), "{last:?} {ladder:?}");
             assert!(ladder.is_sorted());
             last = ladder;
         }

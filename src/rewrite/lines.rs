@@ -46,11 +46,7 @@ impl Carry {
         }
         let read = read(chunk)?;
         self.torn.extend_from_slice(&chunk[read..]);
-        self.failed_at = if self.torn.contains(&b'\n') {
-            self.torn.len()
-        } else {
-            0
-        };
+        self.failed_at = if self.torn.contains(&b'\n') { self.torn.len() } else { 0 };
         Ok(())
     }
 

@@ -13,6 +13,8 @@
 //! - A line that Prometheus would refuse costs that line, never the scrape.
 //! - Memory grows with the label sets that must be held, up to [`Limits`], and with nothing else.
 
+mod body;
+mod budget;
 mod families;
 mod history;
 mod hold;
@@ -99,11 +101,9 @@ impl Rewriter {
     ///
     /// A limit was passed, or a line was refused under [`Malformed::Fail`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        self.reader.report.bytes_in += chunk.len() as u64;
-        if self.reader.report.bytes_in > self.limits.body_bytes {
-            return Err(Error::BodyTooLong {
-                limit: self.limits.body_bytes,
-            });
+        self.reader.body.report.bytes_in += chunk.len() as u64;
+        if self.reader.body.report.bytes_in > self.limits.body_bytes {
+            return Err(Error::BodyTooLong { limit: self.limits.body_bytes });
         }
         let reader = &mut self.reader;
         let mut read = |bytes: &[u8]| reader.read(bytes, false, out);
@@ -127,17 +127,17 @@ impl Rewriter {
             let history = std::mem::take(history);
             let last = self.carry.take_last();
             self.reader.read(&last, true, out)?;
-            self.reader.complete();
+            self.reader.body.complete();
             self.stage = Stage::Writing(Box::new(Writer::new(history)));
         }
         let Stage::Writing(writer) = &mut self.stage else {
             return Ok(Progress::Done);
         };
-        let progress = writer.piece(&mut self.reader, out);
+        let progress = writer.piece(&mut self.reader.body, out);
         if progress == Progress::Done {
             out.extend_from_slice(self.reader.last_line());
-            let plan = Arc::clone(&self.reader.plan);
-            self.reader.report.complete(&plan);
+            let plan = Arc::clone(&self.reader.body.plan);
+            self.reader.body.report.complete(&plan);
             self.stage = Stage::Done(std::mem::take(&mut writer.next));
         }
         Ok(progress)
@@ -146,7 +146,7 @@ impl Rewriter {
     /// What has happened so far; complete after [`Progress::Done`].
     #[must_use]
     pub fn report(&self) -> &Report {
-        &self.reader.report
+        &self.reader.body.report
     }
 
     /// What the target's next exposition needs to know of this one. Call after [`Progress::Done`];

@@ -54,11 +54,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            malformed: Malformed::Drop,
-            exemplars: true,
-            limits: Limits::default(),
-        }
+        Options { malformed: Malformed::Drop, exemplars: true, limits: Limits::default() }
     }
 }
 

@@ -60,10 +60,7 @@ struct Counts {
 
 impl Report {
     pub(super) fn new(plan: &Plan) -> Self {
-        Report {
-            counts: vec![Counts::default(); plan.rules.len()],
-            ..Report::default()
-        }
+        Report { counts: vec![Counts::default(); plan.rules.len()], ..Report::default() }
     }
 
     #[inline]
@@ -71,12 +68,7 @@ impl Report {
         self.counts[rule.0 as usize].read += 1;
     }
 
-    #[inline]
-    pub(super) fn wrote(&mut self, rule: RuleId) {
-        self.counts[rule.0 as usize].wrote += 1;
-    }
-
-    pub(super) fn wrote_many(&mut self, rule: RuleId, samples: u64) {
+    pub(super) fn wrote(&mut self, rule: RuleId, samples: u64) {
         self.counts[rule.0 as usize].wrote += samples;
     }
 
@@ -84,15 +76,8 @@ impl Report {
         self.rewritten.push(rewritten);
     }
 
-    pub(super) fn drop_line(&mut self, reason: &'static str, dropped: bool) {
-        if dropped {
-            *self.dropped.entry(reason).or_default() += 1;
-        } else {
-            self.malformed_passed += 1;
-        }
-    }
-
-    pub(super) fn drop_sample(&mut self, reason: &'static str) {
+    /// A line or sample is left out.
+    pub(super) fn drop(&mut self, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;
     }
 
@@ -100,28 +85,17 @@ impl Report {
         *self.notes.entry(reason).or_default() += 1;
     }
 
-    pub(super) fn saw(&mut self, generation: Generation) {
-        self.generations.insert(generation);
-    }
-
     pub(super) fn estimate<'a>(&mut self, family: &[u8], texts: impl Iterator<Item = &'a str>) {
         let mut texts = texts.peekable();
         if texts.peek().is_some() {
             let name = family.escape_ascii().to_string();
-            self.estimated
-                .entry(name)
-                .or_default()
-                .extend(texts.map(str::to_owned));
+            self.estimated.entry(name).or_default().extend(texts.map(str::to_owned));
         }
     }
 
     /// Everything is written: lists what the rules did.
     pub(super) fn complete(&mut self, plan: &Plan) {
-        let used = plan
-            .rules
-            .iter()
-            .zip(&self.counts)
-            .filter(|(_, counts)| counts.read > 0);
+        let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
             from: rule.from.escape_ascii().to_string(),

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::Progress;
+use super::body::{Body, native_key};
 use super::families::FamilyId;
 use super::history::History;
 use super::hold::{Cells, LadderRows, Slot, Values};
-use super::labels::{hash_text, split};
-use super::ladder::{Conversion, is_absent};
-use super::reader::{Reader, native_key, witness_key};
+use super::labels::{hash_text, hash_text_of};
+use super::ladder::{Conversion, add, is_absent};
 use super::report::Rewritten;
 use crate::exposition::{LabelHasher, MetricType, write_number};
 use crate::mapping::plan::{Kind, OutputId, Rule, RuleId};
@@ -77,15 +77,15 @@ impl Writer {
     }
 
     /// Appends the next piece.
-    pub(super) fn piece(&mut self, reader: &mut Reader, out: &mut Vec<u8>) -> Progress {
+    pub(super) fn piece(&mut self, body: &mut Body, out: &mut Vec<u8>) -> Progress {
         let full = out.len() + PIECE;
         while out.len() < full {
-            let Some(mut open) = self.current.take().or_else(|| self.next_output(reader)) else {
+            let Some(mut open) = self.current.take().or_else(|| self.next_output(body)) else {
                 self.before.carry_over(&mut self.next);
                 return Progress::Done;
             };
-            if self.advance(reader, &mut open, out, full) {
-                close(reader, open);
+            if self.advance(body, &mut open, out, full) {
+                close(body, open);
             } else {
                 self.current = Some(open);
             }
@@ -93,26 +93,17 @@ impl Writer {
         Progress::More
     }
 
-    fn next_output(&mut self, reader: &mut Reader) -> Option<Open> {
-        let plan = reader.plan.clone();
+    fn next_output(&mut self, body: &mut Body) -> Option<Open> {
+        let plan = body.plan.clone();
         while self.output < plan.outputs.len() {
             let index = self.output;
             self.output += 1;
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "ids are 32 bits by construction"
-            )]
+            #[allow(clippy::cast_possible_truncation, reason = "ids are 32 bits by construction")]
             let id = OutputId(index as u32);
-            let sources = sources(reader, id);
+            let sources = sources(body, id);
             if !sources.is_empty() {
-                let family = reader.families.named(&plan.output(id).name, &plan);
-                return Some(Open {
-                    id,
-                    family,
-                    sources,
-                    source: 0,
-                    slot: 0,
-                });
+                let family = body.families.named(&plan.output(id).name, &plan);
+                return Some(Open { id, family, sources, source: 0, slot: 0 });
             }
         }
         None
@@ -121,18 +112,18 @@ impl Writer {
     /// Writes on until `out` is full or the family is done; true when done.
     fn advance(
         &mut self,
-        reader: &mut Reader,
+        body: &mut Body,
         open: &mut Open,
         out: &mut Vec<u8>,
         full: usize,
     ) -> bool {
         while open.source < open.sources.len() {
-            let slots = reader.holds[open.sources[open.source].hold].len();
+            let slots = body.holds[open.sources[open.source].hold].len();
             while open.slot < slots {
                 if out.len() >= full {
                     return false;
                 }
-                self.series(reader, open, out);
+                self.series(body, open, out);
                 open.slot += 1;
             }
             open.source += 1;
@@ -142,45 +133,40 @@ impl Writer {
     }
 
     /// Writes one held label set, if it goes to this output.
-    fn series(&mut self, reader: &mut Reader, open: &mut Open, out: &mut Vec<u8>) {
+    fn series(&mut self, body: &mut Body, open: &mut Open, out: &mut Vec<u8>) {
         let (index, slot) = (open.source, open.slot);
         let source = &open.sources[index];
-        let plan = reader.plan.clone();
+        let plan = body.plan.clone();
         let rule = plan.rule(source.rule);
-        let hold = &reader.holds[source.hold];
+        let hold = &body.holds[source.hold];
         let labels = hold.labels(slot);
-        if divert_of(reader, rule, labels) != source.divert
+        if divert_of(body, rule, labels) != source.divert
             || self.joined.contains(&(source.hold, slot))
         {
             return;
         }
         let output = plan.output(open.id);
-        let hash = hash_text(&reader.hasher, labels);
-        if !reader.natives.is_empty()
-            && reader
-                .natives
-                .contains(&native_key(&reader.hasher, &output.name, hash))
+        let hash = hold.hash(slot);
+        if !body.native_set.is_empty()
+            && body.native_set.contains(&native_key(&body.hasher, &output.name, hash))
         {
-            reader.report.drop_sample("already_present");
+            body.report.drop("already_present");
             return;
         }
-        let metric_type = metric_type(reader, source.rule, rule);
-        let source_family = reader.source_of[source.rule.0 as usize];
+        let metric_type = metric_type(body, source.rule, rule);
+        let source_family = body.source_of[source.rule.0 as usize];
         let help = output.help.as_deref();
         let samples = match &hold.cells {
             Cells::Values(values) => {
-                let key = (u128::from(hash) << 64)
-                    | u128::from(hash_text(&self.second, labels) ^ u64::from(source.rule.0));
-                let Some(mut value) = self.value(values, slot, rule.remainder, key) else {
+                let Some(mut value) = self.value(body, source, values, slot) else {
                     return;
                 };
                 for &other in &source.overlaps {
-                    value = self.join_value(reader, &open.sources[other], labels, values, value);
+                    let theirs = self.joined_value(body, &open.sources[other], hash, labels);
+                    value = theirs.map_or(value, |theirs| values.join.join(value, theirs));
                 }
                 self.begin_line(&output.name, b"", labels, false);
-                reader
-                    .families
-                    .open_written(open.family, help, source_family, metric_type, out);
+                body.families.open_written(open.family, help, source_family, metric_type, out);
                 self.line(b"", value, out);
                 1
             }
@@ -190,13 +176,13 @@ impl Writer {
                 };
                 let (mut sum, mut count) = ladders.convert(slot, conversion, &mut self.ladder);
                 for &other in &source.overlaps {
-                    self.join_ladder(reader, &open.sources[other], labels, &mut sum, &mut count);
+                    let other = &open.sources[other];
+                    let (their_sum, their_count) = self.join_ladder(body, other, hash, labels);
+                    (sum, count) = (added(sum, their_sum), added(count, their_count));
                 }
                 let has_buckets = self.ladder.last().is_some_and(|v| !is_absent(*v));
-                reader
-                    .families
-                    .open_written(open.family, help, source_family, metric_type, out);
-                let labels = reader.holds[source.hold].labels(slot);
+                body.families.open_written(open.family, help, source_family, metric_type, out);
+                let labels = body.holds[source.hold].labels(slot);
                 let mut samples = 0;
                 if has_buckets {
                     samples += self.buckets(&output.name, labels, conversion, out);
@@ -219,73 +205,66 @@ impl Writer {
 
     /// What a slot says by itself. `None` where there is nothing to say: only parts of a total have
     /// come, or they leave nothing over.
-    fn value(&mut self, values: &Values, slot: Slot, remainder: bool, key: u128) -> Option<f64> {
+    fn value(&mut self, body: &Body, source: &Source, values: &Values, slot: Slot) -> Option<f64> {
         let total = values.value(slot)?;
-        if !remainder {
+        if !body.plan.rule(source.rule).remainder {
             return Some(total);
         }
+        let hold = &body.holds[source.hold];
+        let second = hash_text(&self.second, hold.labels(slot)) ^ u64::from(source.rule.0);
+        let key = (u128::from(hold.hash(slot)) << 64) | u128::from(second);
         let parts = values.parts(slot);
-        let left = self
-            .before
-            .remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
+        let left = self.before.remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
         // The source has no series for what never happened.
         (parts.is_none() || left != 0.0).then_some(left)
     }
 
-    /// Adds what another source holds of the same label set.
-    fn join_value(
+    /// What another source holds of the same label set; it is not written again.
+    fn joined_value(
         &mut self,
-        reader: &Reader,
+        body: &Body,
         other: &Source,
+        hash: u64,
         labels: &[u8],
-        values: &Values,
-        value: f64,
-    ) -> f64 {
-        let hold = &reader.holds[other.hold];
-        if let Cells::Values(others) = &hold.cells
-            && let Some(slot) = hold.find(&reader.hasher, labels)
-            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
-        {
-            let remainder = reader.plan.rule(other.rule).remainder;
-            let key = (u128::from(hash_text(&reader.hasher, labels)) << 64)
-                | u128::from(hash_text(&self.second, labels) ^ u64::from(other.rule.0));
-            let theirs = self.value(others, slot, remainder, key);
-            self.joined.insert((other.hold, slot));
-            return theirs.map_or(value, |theirs| values.join.join(value, theirs));
-        }
-        value
+    ) -> Option<f64> {
+        let Cells::Values(values) = &body.holds[other.hold].cells else {
+            return None;
+        };
+        let slot = self.join(body, other, hash, labels)?;
+        self.value(body, other, values, slot)
     }
 
+    /// Adds the ladder that another source holds of the same label set to the one at hand, and
+    /// returns its sum and count; it is not written again.
     fn join_ladder(
         &mut self,
-        reader: &Reader,
+        body: &Body,
         other: &Source,
+        hash: u64,
         labels: &[u8],
-        sum: &mut Option<f64>,
-        count: &mut Option<f64>,
-    ) {
-        let hold = &reader.holds[other.hold];
-        if let (Cells::Ladders(ladders), Some(conversion)) = (&hold.cells, &other.conversion)
-            && let Some(slot) = hold.find(&reader.hasher, labels)
-            && divert_of(reader, reader.plan.rule(other.rule), labels) == other.divert
-        {
-            let (their_sum, their_count) =
-                ladders.convert(slot, conversion, &mut self.other_ladder);
-            for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
-                match (is_absent(*ours), is_absent(theirs)) {
-                    (true, _) => *ours = theirs,
-                    (false, false) => *ours += theirs,
-                    (false, true) => {}
-                }
+    ) -> (Option<f64>, Option<f64>) {
+        let (Cells::Ladders(ladders), Some(conversion)) =
+            (&body.holds[other.hold].cells, &other.conversion)
+        else {
+            return (None, None);
+        };
+        let Some(slot) = self.join(body, other, hash, labels) else {
+            return (None, None);
+        };
+        let sum_and_count = ladders.convert(slot, conversion, &mut self.other_ladder);
+        for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
+            if !is_absent(theirs) {
+                add(ours, theirs);
             }
-            for (ours, theirs) in [(sum, their_sum), (count, their_count)] {
-                *ours = match (*ours, theirs) {
-                    (Some(a), Some(b)) => Some(a + b),
-                    (a, b) => a.or(b),
-                };
-            }
-            self.joined.insert((other.hold, slot));
         }
+        sum_and_count
+    }
+
+    fn join(&mut self, body: &Body, other: &Source, hash: u64, labels: &[u8]) -> Option<Slot> {
+        let slot = body.holds[other.hold].find(hash, labels)?;
+        let rule = body.plan.rule(other.rule);
+        let same = divert_of(body, rule, labels) == other.divert;
+        (same && self.joined.insert((other.hold, slot))).then_some(slot)
     }
 
     /// Writes the ladder at hand; returns the number of lines.
@@ -298,9 +277,7 @@ impl Writer {
     ) -> u64 {
         self.begin_line(name, b"_bucket", labels, true);
         let mut lines = 0;
-        let texts = conversion
-            .boundaries()
-            .map(|boundary| boundary.text.as_bytes());
+        let texts = conversion.boundaries().map(|boundary| boundary.text.as_bytes());
         for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder) {
             if !is_absent(value) {
                 self.line(text, value, out);
@@ -322,11 +299,7 @@ impl Writer {
         self.prefix.push(b'{');
         self.prefix.extend_from_slice(labels);
         if le {
-            self.prefix.extend_from_slice(if labels.is_empty() {
-                b"le=\""
-            } else {
-                b",le=\""
-            });
+            self.prefix.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
         } else {
             self.prefix.extend_from_slice(b"} ");
         }
@@ -344,13 +317,20 @@ impl Writer {
     }
 }
 
+fn added(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
 /// The holds that go to an output, in the order of its rules.
-fn sources(reader: &Reader, id: OutputId) -> Vec<Source> {
-    let plan = &reader.plan;
+fn sources(body: &Body, id: OutputId) -> Vec<Source> {
+    let plan = &body.plan;
     let mut sources: Vec<Source> = Vec::new();
     for &rule_id in &plan.output(id).rules {
         let rule = plan.rule(rule_id);
-        let Some(hold) = reader.hold_of[rule_id.0 as usize] else {
+        let Some(hold) = body.hold_of[rule_id.0 as usize] else {
             continue;
         };
         let own = (rule.to == id).then_some(None);
@@ -376,28 +356,25 @@ fn sources(reader: &Reader, id: OutputId) -> Vec<Source> {
             })
             .collect();
     }
-    convert(reader, &mut sources);
+    convert(body, &mut sources);
     sources
 }
 
 /// Finds out how each source's ladders are moved. Sources that may hold the same series are moved
 /// to the same boundaries.
-fn convert(reader: &Reader, sources: &mut [Source]) {
-    let ladders = |source: &Source| match &reader.holds[source.hold].cells {
+fn convert(body: &Body, sources: &mut [Source]) {
+    let ladders = |source: &Source| match &body.holds[source.hold].cells {
         Cells::Ladders(ladders) => Some(ladders),
         Cells::Values(_) => None,
     };
     let shared = sources.iter().any(|source| !source.overlaps.is_empty());
-    let all: Vec<&LadderRows> = if shared {
-        sources.iter().filter_map(ladders).collect()
-    } else {
-        Vec::new()
-    };
+    let all: Vec<&LadderRows> =
+        if shared { sources.iter().filter_map(ladders).collect() } else { Vec::new() };
     for source in sources {
         let Some(rows) = ladders(source) else {
             continue;
         };
-        let known = match &reader.plan.rule(source.rule).kind {
+        let known = match &body.plan.rule(source.rule).kind {
             Kind::Histogram(ladders) => Some(ladders),
             _ => None,
         };
@@ -407,30 +384,26 @@ fn convert(reader: &Reader, sources: &mut [Source]) {
 }
 
 /// Whether two rules may give two series the same labels: not where they write one label with
-/// different texts.
+/// different texts, and not where one reads parts of the other's total, which lacks a label of theirs.
 fn may_meet(a: &Rule, b: &Rule) -> bool {
-    !a.labels.append.iter().any(|(name, value)| {
-        b.labels
-            .append
-            .iter()
-            .any(|(other, text)| other == name && text != value)
-    })
+    let part_and_total = a.part_of.is_some() && b.remainder || b.part_of.is_some() && a.remainder;
+    !part_and_total
+        && !a.labels.append.iter().any(|(name, value)| {
+            b.labels.append.iter().any(|(other, text)| other == name && text != value)
+        })
 }
 
 /// Which divert of its rule a held label set takes, if any.
-fn divert_of(reader: &Reader, rule: &Rule, labels: &[u8]) -> Option<usize> {
+fn divert_of(body: &Body, rule: &Rule, labels: &[u8]) -> Option<usize> {
     rule.diverts.iter().position(|divert| {
         let id = divert.witness.0 as usize;
-        let on = &reader.plan.witnesses[id].on;
-        reader.witnesses[id].contains(&witness_key(&reader.hasher, on, split(labels)))
+        let on = &body.plan.witnesses[id].on;
+        body.witnesses[id].contains(&hash_text_of(&body.hasher, labels, on))
     })
 }
 
-fn metric_type(reader: &Reader, id: RuleId, rule: &Rule) -> Option<MetricType> {
-    let declared = reader
-        .families
-        .family(reader.source_of[id.0 as usize])
-        .metric_type;
+fn metric_type(body: &Body, id: RuleId, rule: &Rule) -> Option<MetricType> {
+    let declared = body.families.family(body.source_of[id.0 as usize]).metric_type;
     match &rule.kind {
         Kind::Histogram(_) => Some(MetricType::Histogram),
         Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
@@ -439,19 +412,19 @@ fn metric_type(reader: &Reader, id: RuleId, rule: &Rule) -> Option<MetricType> {
 }
 
 /// The family is written: tells the report.
-fn close(reader: &mut Reader, open: Open) {
-    let plan = reader.plan.clone();
+fn close(body: &mut Body, open: Open) {
+    let plan = body.plan.clone();
     let output = plan.output(open.id);
     for source in open.sources {
         let rule = plan.rule(source.rule);
         if source.series > 0
             && let Some(conversion) = &source.conversion
         {
-            reader.report.estimate(&output.name, conversion.estimated());
+            body.report.estimate(&output.name, conversion.estimated());
         }
         match source.divert {
-            None => reader.report.wrote_many(source.rule, source.samples),
-            Some(at) if source.series > 0 => reader.report.diverted(Rewritten {
+            None => body.report.wrote(source.rule, source.samples),
+            Some(at) if source.series > 0 => body.report.diverted(Rewritten {
                 title: rule.diverts[at].title.clone(),
                 from: text(&rule.from),
                 to: text(&output.name),

@@ -112,11 +112,7 @@ pub(crate) fn try_rewrite<'a>(
     }
     while rewriter.finish(&mut body)? == Progress::More {}
     let report = rewriter.report().clone();
-    Ok(Outcome {
-        body,
-        report,
-        history: rewriter.into_history(),
-    })
+    Ok(Outcome { body, report, history: rewriter.into_history() })
 }
 
 /// A report as text: the same text means the same report, but for what is held at one time.

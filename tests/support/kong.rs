@@ -147,9 +147,7 @@ impl Common {
                 .any(|series| series.name.starts_with(prefix) && !series.label(label).is_empty())
         };
         let mut common = Common {
-            ascii: old
-                .keys()
-                .all(|series| series.labels.values().all(|value| value.is_ascii())),
+            ascii: old.keys().all(|series| series.labels.values().all(|value| value.is_ascii())),
             consumers: has("kong_http_consumer_status"),
             health_subsystem: labelled("kong_upstream_target_health", "subsystem"),
             memory_subsystem: labelled("kong_memory_", "kong_subsystem"),
@@ -161,11 +159,7 @@ impl Common {
             node_series: BTreeSet::new(),
         };
         let nodes = |values: &Values| -> BTreeSet<Series> {
-            values
-                .keys()
-                .filter(|s| of_node(s))
-                .map(|s| common.node(s))
-                .collect()
+            values.keys().filter(|s| of_node(s)).map(|s| common.node(s)).collect()
         };
         common.node_series = nodes(&old).intersection(&nodes(&new)).cloned().collect();
         common
@@ -190,10 +184,7 @@ impl Common {
     pub(crate) fn part_of(&self, values: &Values) -> Values {
         let mut common = Values::new();
         for (series, &value) in values {
-            if NEW_ONLY
-                .iter()
-                .any(|prefix| series.name.starts_with(prefix))
-            {
+            if NEW_ONLY.iter().any(|prefix| series.name.starts_with(prefix)) {
                 continue;
             }
             if of_node(series) {
@@ -225,15 +216,9 @@ impl Common {
         if name == "kong_nginx_requests_total" && !self.upgraded_requests(series) {
             return None;
         }
-        let of_traffic = [
-            "http_",
-            "bandwidth",
-            "latency",
-            "kong_latency",
-            "request_latency",
-        ]
-        .iter()
-        .any(|family| name.starts_with(&format!("kong_{family}")));
+        let of_traffic = ["http_", "bandwidth", "latency", "kong_latency", "request_latency"]
+            .iter()
+            .any(|family| name.starts_with(&format!("kong_{family}")));
         // From 3.6 on requests without a service are counted under an empty name; before, not at all.
         if of_traffic && series.label("service").is_empty() {
             return None;
@@ -246,9 +231,7 @@ impl Common {
         if name == "kong_http_consumer_status" && !self.consumers {
             return None;
         }
-        let mut series = self
-            .cleaned(series)
-            .without(&["source", "workspace", "node_id"]);
+        let mut series = self.cleaned(series).without(&["source", "workspace", "node_id"]);
         // 2.x has no bandwidth by consumer, and no status by consumer unless asked.
         if bandwidth || (name == "kong_http_requests_total" && !self.consumers) {
             series = series.without(&["consumer"]);
@@ -262,14 +245,9 @@ impl Common {
 
     /// Label values as the older of the two prints them.
     fn cleaned(&self, series: &Series) -> Series {
-        let mut cleaned = Series {
-            name: series.name.clone(),
-            labels: BTreeMap::new(),
-        };
+        let mut cleaned = Series { name: series.name.clone(), labels: BTreeMap::new() };
         for (label, value) in &series.labels {
-            let kept = value
-                .chars()
-                .filter(|c| !self.ascii || matches!(c, ' '..='~'));
+            let kept = value.chars().filter(|c| !self.ascii || matches!(c, ' '..='~'));
             cleaned = cleaned.with(label, &kept.collect::<String>());
         }
         cleaned
@@ -282,40 +260,28 @@ impl Common {
 
 /// Gauges about a node or what it knows, rather than about traffic: one sample per series and scrape.
 fn of_node(series: &Series) -> bool {
-    [
-        "kong_memory_",
-        "kong_upstream_target_health",
-        "kong_nginx_timers",
-    ]
-    .iter()
-    .any(|prefix| series.name.starts_with(prefix))
+    ["kong_memory_", "kong_upstream_target_health", "kong_nginx_timers"]
+        .iter()
+        .any(|prefix| series.name.starts_with(prefix))
 }
 
 /// The boundaries that both generations have for a family of either.
 fn boundaries(series: &Series) -> Vec<f64> {
     let kong = series.name.starts_with("kong_kong_latency_ms") || series.label("type") == "kong";
     let new = if kong { NEW_KONG } else { NEW_OTHER };
-    let both = OLD
-        .iter()
-        .filter(|le| new.iter().any(|other| (**le - other).abs() == 0.0));
+    let both = OLD.iter().filter(|le| new.iter().any(|other| (**le - other).abs() == 0.0));
     both.copied().collect()
 }
 
 fn shared(bucket: &Series) -> bool {
     let le: f64 = bucket.label("le").parse().expect("le is a number");
-    le.is_infinite()
-        || boundaries(bucket)
-            .iter()
-            .any(|both| (both - le).abs() == 0.0)
+    le.is_infinite() || boundaries(bucket).iter().any(|both| (both - le).abs() == 0.0)
 }
 
 /// A bucket that Kong has not printed yet has counted nothing yet.
 fn complete_ladders(values: &mut Values) {
-    let sets: BTreeSet<Series> = values
-        .keys()
-        .filter(|s| s.name.ends_with("_bucket"))
-        .map(|s| s.without(&["le"]))
-        .collect();
+    let sets: BTreeSet<Series> =
+        values.keys().filter(|s| s.name.ends_with("_bucket")).map(|s| s.without(&["le"])).collect();
     for set in sets {
         for le in boundaries(&set) {
             values.entry(set.with("le", &le.to_string())).or_insert(0.0);

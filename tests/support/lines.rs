@@ -123,6 +123,4 @@ pub(crate) const LINES: &[&[u8]] = &[
 ];
 
 /// Lines that end the body, in Prometheus' eyes: what follows is lost without a word.
-pub(crate) const ENDS: &[&[u8]] = &[
-    b"\0", b"\0a 1", b" \0", b"#\0", b"#a\0b", b"# \0", b"#  \0 x",
-];
+pub(crate) const ENDS: &[&[u8]] = &[b"\0", b"\0a 1", b" \0", b"#\0", b"#a\0b", b"# \0", b"#  \0 x"];

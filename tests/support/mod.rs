@@ -40,12 +40,7 @@ pub(crate) fn captures(scale: &str) -> Vec<String> {
     let files = std::fs::read_dir(root("tests/captures").join(&folder)).expect("captures exist");
     let mut names: Vec<String> = files
         .map(|file| file.expect("a readable folder").file_name())
-        .map(|name| {
-            format!(
-                "{folder}/{}",
-                name.to_str().expect("captures have plain names")
-            )
-        })
+        .map(|name| format!("{folder}/{}", name.to_str().expect("captures have plain names")))
         .collect();
     names.sort();
     assert!(!names.is_empty(), "no captures in {folder}");
@@ -89,12 +84,7 @@ pub(crate) fn assert_same_series(
 ) {
     let lines = differences(expected, actual);
     let shown: Vec<&str> = lines.iter().take(20).map(String::as_str).collect();
-    assert!(
-        lines.is_empty(),
-        "{context}: {} differences:\n{}",
-        lines.len(),
-        shown.join("\n")
-    );
+    assert!(lines.is_empty(), "{context}: {} differences:\n{}", lines.len(), shown.join("\n"));
 }
 
 /// Equal, or both not a number.

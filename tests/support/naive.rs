@@ -60,9 +60,7 @@ impl Series {
         let labels = labels.iter().filter(|(_, value)| !value.is_empty());
         Series {
             name: name.to_owned(),
-            labels: labels
-                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-                .collect(),
+            labels: labels.map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
         }
     }
 
@@ -74,18 +72,13 @@ impl Series {
     /// The same without these labels.
     pub(crate) fn without(&self, names: &[&str]) -> Self {
         let mut series = self.clone();
-        series
-            .labels
-            .retain(|name, _| !names.contains(&name.as_str()));
+        series.labels.retain(|name, _| !names.contains(&name.as_str()));
         series
     }
 
     /// The same under another name.
     pub(crate) fn named(&self, name: &str) -> Self {
-        Series {
-            name: name.to_owned(),
-            labels: self.labels.clone(),
-        }
+        Series { name: name.to_owned(), labels: self.labels.clone() }
     }
 
     /// The same with a label more.
@@ -104,11 +97,7 @@ impl fmt::Display for Series {
         if self.labels.is_empty() {
             return Ok(());
         }
-        let labels: Vec<String> = self
-            .labels
-            .iter()
-            .map(|(n, v)| format!("{n}={v:?}"))
-            .collect();
+        let labels: Vec<String> = self.labels.iter().map(|(n, v)| format!("{n}={v:?}")).collect();
         write!(f, "{{{}}}", labels.join(","))
     }
 }
@@ -141,10 +130,7 @@ impl Sample {
         for name in emptied(&self.labels) {
             labels.remove(name);
         }
-        Series {
-            name: self.name.clone(),
-            labels,
-        }
+        Series { name: self.name.clone(), labels }
     }
 }
 
@@ -258,11 +244,9 @@ pub(crate) fn parse(body: &[u8]) -> Exposition {
         };
         let raw = body[at..cursor.at].to_vec();
         let item = match item {
-            Item::Sample(sample) => Item::Sample(Sample {
-                raw: without_newline(&raw).to_vec(),
-                line,
-                ..sample
-            }),
+            Item::Sample(sample) => {
+                Item::Sample(Sample { raw: without_newline(&raw).to_vec(), line, ..sample })
+            }
             other => other,
         };
         at = cursor.at;
@@ -278,11 +262,7 @@ pub(crate) fn parse(body: &[u8]) -> Exposition {
 
 /// The labels that a set does not have because an empty value takes them out, wherever it stands.
 fn emptied(labels: &[(String, String)]) -> Vec<&str> {
-    labels
-        .iter()
-        .filter(|(_, value)| value.is_empty())
-        .map(|(name, _)| name.as_str())
-        .collect()
+    labels.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect()
 }
 
 fn without_newline(raw: &[u8]) -> &[u8] {
@@ -384,11 +364,7 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
     });
     let Some(keyword) = keyword.filter(|_| spaced) else {
         let comment = cursor.rest_of_line();
-        let end = if spaced {
-            comment.first() == Some(&0)
-        } else {
-            comment.contains(&0)
-        };
+        let end = if spaced { comment.first() == Some(&0) } else { comment.contains(&0) };
         cursor.end_of_line();
         return Ok(if end { Item::End } else { Item::Comment });
     };
@@ -437,10 +413,7 @@ fn parse_sample(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
     }
     let emptied = emptied(&labels);
     let mut seen: Vec<&str> = vec!["__name__"];
-    for (label, _) in labels
-        .iter()
-        .filter(|(label, _)| !emptied.contains(&label.as_str()))
-    {
+    for (label, _) in labels.iter().filter(|(label, _)| !emptied.contains(&label.as_str())) {
         if seen.contains(&label.as_str()) {
             return Err(Refusal::DuplicateLabel);
         }
@@ -461,16 +434,7 @@ fn parse_sample(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
         return Err(Refusal::Timestamp);
     }
     let (raw, line) = (Vec::new(), 0); // filled in by `parse`, which knows the extent
-    Ok(Item::Sample(Sample {
-        name,
-        labels,
-        value,
-        value_text,
-        timestamp,
-        quoted,
-        raw,
-        line,
-    }))
+    Ok(Item::Sample(Sample { name, labels, value, value_text, timestamp, quoted, raw, line }))
 }
 
 /// Reads up to the closing brace. Commas may be missing or trail, as Prometheus reads it.
@@ -536,10 +500,7 @@ fn unescape(raw: &str, known: &str) -> String {
 /// Go's floats without hexadecimal, underscores, signed NaN and numbers out of range.
 fn parse_value(raw: &[u8]) -> Option<f64> {
     let word = std::str::from_utf8(raw).ok()?;
-    let unsigned = word
-        .strip_prefix(['+', '-'])
-        .unwrap_or(word)
-        .to_ascii_lowercase();
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word).to_ascii_lowercase();
     match unsigned.as_str() {
         "nan" => (word.len() == 3).then_some(f64::NAN),
         "inf" | "infinity" => word.parse().ok(),

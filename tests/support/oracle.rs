@@ -134,21 +134,13 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
             "kong_http_requests_total" => {
                 let status = series.without(&NEW_ONLY);
                 if !series.label("consumer").is_empty() {
-                    add(
-                        &mut written,
-                        status.named("kong_http_consumer_status"),
-                        value,
-                    );
+                    add(&mut written, status.named("kong_http_consumer_status"), value);
                 }
                 let status = status.without(&["consumer"]).named("kong_http_status");
                 add(&mut written, status, value);
             }
             "kong_stream_sessions_total" => {
-                add(
-                    &mut written,
-                    series.without(&NEW_ONLY).named("kong_stream_status"),
-                    value,
-                );
+                add(&mut written, series.without(&NEW_ONLY).named("kong_stream_status"), value);
             }
             "kong_bandwidth_bytes" if !series.label("direction").is_empty() => {
                 let bandwidth = series
@@ -163,11 +155,7 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
                     "stream" => "kong_nginx_stream_current_connections",
                     _ => continue,
                 };
-                max(
-                    &mut written,
-                    series.without(&["node_id", "subsystem"]).named(name),
-                    value,
-                );
+                max(&mut written, series.without(&["node_id", "subsystem"]).named(name), value);
             }
             "kong_memory_workers_lua_vms_bytes"
             | "kong_memory_lua_shared_dict_bytes"
@@ -185,10 +173,7 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
         read.extend(of_family);
         let layout = layout(&ladders, known);
         let to = |labels: &Series| {
-            labels
-                .without(&["workspace"])
-                .named("kong_latency")
-                .with("type", kind)
+            labels.without(&["workspace"]).named("kong_latency").with("type", kind)
         };
         write_ladders(&mut written, &ladders, &layout, OLD, to);
     }
@@ -201,36 +186,21 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
     let mut read = BTreeSet::new();
     let parts = parts(arrived);
     // All counters of a node start anew together: one that fell tells of all.
-    if memory
-        .iter()
-        .any(|(total, said)| arrived.get(total).is_some_and(|&now| now < said.total))
-    {
+    if memory.iter().any(|(total, said)| arrived.get(total).is_some_and(|&now| now < said.total)) {
         memory.clear();
     }
     for (series, &value) in arrived {
         match series.name.as_str() {
             "kong_http_status" => {
                 if let Some(share) = share_without_consumer(&parts, series, value, memory) {
-                    add(
-                        &mut written,
-                        series.named("kong_http_requests_total"),
-                        share,
-                    );
+                    add(&mut written, series.named("kong_http_requests_total"), share);
                 }
             }
             "kong_http_consumer_status" if !series.label("consumer").is_empty() => {
-                add(
-                    &mut written,
-                    series.named("kong_http_requests_total"),
-                    value,
-                );
+                add(&mut written, series.named("kong_http_requests_total"), value);
             }
             "kong_stream_status" => {
-                add(
-                    &mut written,
-                    series.named("kong_stream_sessions_total"),
-                    value,
-                );
+                add(&mut written, series.named("kong_stream_sessions_total"), value);
             }
             "kong_bandwidth" if !series.label("type").is_empty() => {
                 let bandwidth = series
@@ -240,9 +210,7 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
                 add(&mut written, bandwidth, value);
             }
             "kong_nginx_http_current_connections" => {
-                let all = series
-                    .named("kong_nginx_connections_total")
-                    .with("subsystem", "http");
+                let all = series.named("kong_nginx_connections_total").with("subsystem", "http");
                 if series.label("state") == "total" {
                     let requests = all.without(&["state"]).named("kong_nginx_requests_total");
                     written.insert(requests, value);
@@ -250,9 +218,7 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
                 written.insert(all, value);
             }
             "kong_nginx_stream_current_connections" => {
-                let all = series
-                    .named("kong_nginx_connections_total")
-                    .with("subsystem", "stream");
+                let all = series.named("kong_nginx_connections_total").with("subsystem", "stream");
                 written.insert(all, value);
             }
             _ => continue,
@@ -316,14 +282,7 @@ fn share_without_consumer(
         share = said.share;
     }
     share = share.max(value - parts);
-    memory.insert(
-        total.clone(),
-        Said {
-            total: value,
-            parts,
-            share,
-        },
-    );
+    memory.insert(total.clone(), Said { total: value, parts, share });
     (found.is_empty() || share > 0.0).then_some(share)
 }
 
@@ -366,9 +325,7 @@ impl Ladder {
             if !matches!(suffix, "_bucket" | "_sum" | "_count") || !wanted(series) {
                 continue;
             }
-            let ladder = ladders
-                .entry(series.without(&["le"]).named(family))
-                .or_default();
+            let ladder = ladders.entry(series.without(&["le"]).named(family)).or_default();
             match suffix {
                 "_sum" => ladder.sum = Some(value),
                 "_count" => ladder.count = Some(value),
@@ -388,10 +345,7 @@ impl Ladder {
 
     /// Observations up to a boundary of the layout: what stands there or below, 0 if nothing does.
     fn at(&self, bound: Bound) -> f64 {
-        self.buckets
-            .range(..=bound)
-            .next_back()
-            .map_or(0.0, |(_, &value)| value)
+        self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
     }
 
     /// All observations.
@@ -406,15 +360,10 @@ impl Ladder {
 /// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
 /// Those above would have been seen.
 fn layout(ladders: &BTreeMap<Series, Ladder>, known: &[f64]) -> BTreeSet<Bound> {
-    let seen: BTreeSet<Bound> = ladders
-        .values()
-        .flat_map(|ladder| ladder.buckets.keys().copied())
-        .collect();
+    let seen: BTreeSet<Bound> =
+        ladders.values().flat_map(|ladder| ladder.buckets.keys().copied()).collect();
     let smallest = seen.first().copied().unwrap_or(bound(f64::INFINITY));
-    let below = known
-        .iter()
-        .map(|&le| bound(le))
-        .filter(|&le| le < smallest);
+    let below = known.iter().map(|&le| bound(le)).filter(|&le| le < smallest);
     below.chain(seen.iter().copied()).collect()
 }
 
@@ -443,10 +392,7 @@ fn write_ladders(
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
         // Without any bucket nothing is known of where the observations lie.
         for &le in target.iter().filter(|_| ladder.has_buckets) {
-            written.insert(
-                part("_bucket").with("le", &le.to_string()),
-                estimate(&ladder, le),
-            );
+            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&ladder, le));
         }
         written.insert(part("_bucket").with("le", "+Inf"), ladder.all());
         written.insert(part("_count"), ladder.count.expect("was added up above"));

@@ -52,10 +52,7 @@ impl Prometheus {
         std::fs::write(&file, config).expect("the target folder is writable");
         let started = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!(
-                "--storage.tsdb.path={}",
-                folder.join("data").display()
-            ))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
             .arg("--web.listen-address=127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -65,11 +62,7 @@ impl Prometheus {
             panic!("cannot start prometheus ({e}); install it: apt-get install -y prometheus")
         });
         let log = child.stderr.take().expect("stderr is piped");
-        let mut prometheus = Prometheus {
-            child,
-            address: String::new(),
-            folder,
-        };
+        let mut prometheus = Prometheus { child, address: String::new(), folder };
         prometheus.address = address_from(log);
         wait_for("Prometheus to be ready", || {
             let (status, _) = http_get(&prometheus.address, "/-/ready")?;
@@ -87,9 +80,7 @@ impl Prometheus {
     pub(crate) fn number(&self, query: &str) -> Option<f64> {
         let result = self.query(query);
         assert!(result.len() <= 1, "{query} gave {result:?}");
-        let text = result.first()?["value"][1]
-            .as_str()
-            .expect("a sample's value is text");
+        let text = result.first()?["value"][1].as_str().expect("a sample's value is text");
         Some(text.parse().expect("Prometheus prints numbers"))
     }
 
@@ -100,18 +91,11 @@ impl Prometheus {
         let Some(series) = result.first() else {
             return Vec::new();
         };
-        let values = series["values"]
-            .as_array()
-            .expect("a range selector gives a matrix");
+        let values = series["values"].as_array().expect("a range selector gives a matrix");
         let number = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
         values
             .iter()
-            .map(|pair| {
-                (
-                    pair[0].as_f64().expect("a time"),
-                    number(&pair[1]).expect("a number"),
-                )
-            })
+            .map(|pair| (pair[0].as_f64().expect("a time"), number(&pair[1]).expect("a number")))
             .collect()
     }
 
@@ -120,10 +104,7 @@ impl Prometheus {
         let body = String::from_utf8(body).expect("JSON is UTF-8");
         assert_eq!(status, 200, "{path}: {body}");
         let answer: Value = serde_json::from_str(&body).expect("Prometheus answers JSON");
-        answer["data"]["result"]
-            .as_array()
-            .expect("a query has a result")
-            .clone()
+        answer["data"]["result"].as_array().expect("a query has a result").clone()
     }
 }
 
@@ -153,10 +134,7 @@ fn address_from(log: impl Read + Send + 'static) -> String {
         }
         found.send(Err(seen)).unwrap_or_default();
     });
-    match address
-        .recv_timeout(PATIENCE)
-        .expect("Prometheus says where it listens")
-    {
+    match address.recv_timeout(PATIENCE).expect("Prometheus says where it listens") {
         Ok(address) => address,
         Err(log) => panic!("Prometheus did not start:\n{log}"),
     }
@@ -165,9 +143,7 @@ fn address_from(log: impl Read + Send + 'static) -> String {
 /// GET over HTTP/1.0: one request, one answer, no chunks. `None` where nobody answers.
 pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("a timeout above zero");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
@@ -204,11 +180,7 @@ impl StandIn {
                 thread::spawn(move || respond(stream, &*answer).unwrap_or_default());
             }
         });
-        StandIn {
-            address,
-            stopped,
-            listener: Some(listener),
-        }
+        StandIn { address, stopped, listener: Some(listener) }
     }
 
     /// `host:port`.

@@ -24,11 +24,7 @@ pub(crate) fn faults(body: &[u8], held: &[&str]) -> Vec<String> {
     for family in held {
         contiguous(&read, family, &mut faults);
         escaped(&read, family, &mut faults);
-        if read
-            .types()
-            .get(*family)
-            .is_some_and(|kind| kind == "histogram")
-        {
+        if read.types().get(*family).is_some_and(|kind| kind == "histogram") {
             histogram(&read, family, &mut faults);
         }
     }
@@ -40,12 +36,7 @@ pub(crate) fn faults(body: &[u8], held: &[&str]) -> Vec<String> {
 pub(crate) fn assert_strict(body: &[u8], held: &[&str], context: &str) {
     let faults = faults(body, held);
     let shown: Vec<&str> = faults.iter().take(12).map(String::as_str).collect();
-    assert!(
-        faults.is_empty(),
-        "{context}: {} faults:\n{}",
-        faults.len(),
-        shown.join("\n")
-    );
+    assert!(faults.is_empty(), "{context}: {} faults:\n{}", faults.len(), shown.join("\n"));
 }
 
 /// One HELP and one TYPE at most, before the first sample; a held family has its TYPE.
@@ -95,11 +86,7 @@ fn duplicates(read: &Exposition, faults: &mut Vec<String>) {
     let mut seen = BTreeMap::new();
     for sample in read.samples() {
         if let Some(first) = seen.insert(sample.series(), sample.line) {
-            faults.push(format!(
-                "{} in lines {first} and {}",
-                sample.series(),
-                sample.line
-            ));
+            faults.push(format!("{} in lines {first} and {}", sample.series(), sample.line));
         }
     }
 }
@@ -112,9 +99,7 @@ fn contiguous(read: &Exposition, family: &str, faults: &mut Vec<String>) {
         Item::Sample(sample) => naive::family_of(&types, &sample.name) == family,
         _ => false,
     };
-    let runs = read
-        .lines
-        .chunk_by(|(a, _), (b, _)| belongs(a) == belongs(b));
+    let runs = read.lines.chunk_by(|(a, _), (b, _)| belongs(a) == belongs(b));
     let runs = runs.filter(|run| belongs(&run[0].0)).count();
     if runs > 1 {
         faults.push(format!("{family} stands in {runs} places"));
@@ -124,15 +109,9 @@ fn contiguous(read: &Exposition, family: &str, faults: &mut Vec<String>) {
 /// A line that was written anew escapes what must be escaped, and nothing else.
 fn escaped(read: &Exposition, family: &str, faults: &mut Vec<String>) {
     let types = read.types();
-    for sample in read
-        .samples()
-        .filter(|s| naive::family_of(&types, &s.name) == family)
-    {
+    for sample in read.samples().filter(|s| naive::family_of(&types, &s.name) == family) {
         if sample.raw.contains(&b'\n') {
-            faults.push(format!(
-                "line {}: a raw newline in a label value",
-                sample.line
-            ));
+            faults.push(format!("line {}: a raw newline in a label value", sample.line));
         }
     }
 }
@@ -140,10 +119,8 @@ fn escaped(read: &Exposition, family: &str, faults: &mut Vec<String>) {
 /// One label set behind the other: buckets upwards to `+Inf`, then `_sum`, then `_count`.
 fn histogram(read: &Exposition, family: &str, faults: &mut Vec<String>) {
     let types = read.types();
-    let samples: Vec<&Sample> = read
-        .samples()
-        .filter(|s| naive::family_of(&types, &s.name) == family)
-        .collect();
+    let samples: Vec<&Sample> =
+        read.samples().filter(|s| naive::family_of(&types, &s.name) == family).collect();
     let same_set =
         |a: &&Sample, b: &&Sample| label_set(a, family).labels == label_set(b, family).labels;
     let mut seen = BTreeSet::new();
@@ -152,16 +129,11 @@ fn histogram(read: &Exposition, family: &str, faults: &mut Vec<String>) {
         if !seen.insert(set.clone()) {
             faults.push(format!("{set}: its lines are not together"));
         }
-        let suffixes: Vec<&str> = run
-            .iter()
-            .map(|s| s.name.strip_prefix(family).expect("belongs to it"))
-            .collect();
+        let suffixes: Vec<&str> =
+            run.iter().map(|s| s.name.strip_prefix(family).expect("belongs to it")).collect();
         let buckets = suffixes.iter().take_while(|&&s| s == "_bucket").count();
         if suffixes[buckets..] != ["_sum", "_count"] {
-            faults.push(format!(
-                "{set}: behind the buckets stand {:?}",
-                &suffixes[buckets..]
-            ));
+            faults.push(format!("{set}: behind the buckets stand {:?}", &suffixes[buckets..]));
         }
         let ladder: Vec<(f64, f64)> = run[..buckets].iter().map(|s| (le(s), s.value)).collect();
         if ladder.last().is_none_or(|last| last.0 != f64::INFINITY) {
@@ -172,16 +144,10 @@ fn histogram(read: &Exposition, family: &str, faults: &mut Vec<String>) {
                 faults.push(format!("{set}: le {} before {}", pair[0].0, pair[1].0));
             }
             if pair[0].1 > pair[1].1 {
-                faults.push(format!(
-                    "{set}: {} counts more than {}",
-                    pair[0].0, pair[1].0
-                ));
+                faults.push(format!("{set}: {} counts more than {}", pair[0].0, pair[1].0));
             }
         }
-        let count = run
-            .iter()
-            .find(|s| s.name.ends_with("_count"))
-            .map(|s| s.value);
+        let count = run.iter().find(|s| s.name.ends_with("_count")).map(|s| s.value);
         let differ = |last: &(f64, f64)| {
             last.0.is_infinite() && count.is_some_and(|count| !same(last.1, count))
         };

@@ -123,11 +123,7 @@ impl<'a> Build<'a> {
         let family = from.entry.side(written).family.as_str();
         let outputs = &mut self.plan.outputs;
         let id = *self.outputs.entry(family).or_insert_with(|| {
-            outputs.push(Output {
-                name: family.as_bytes().into(),
-                help: None,
-                rules: Vec::new(),
-            });
+            outputs.push(Output { name: family.as_bytes().into(), help: None, rules: Vec::new() });
             OutputId(number(outputs.len() - 1))
         });
         let output = &mut outputs[id.0 as usize];
@@ -180,31 +176,19 @@ impl<'a> Build<'a> {
 
     /// Takes label sets away from the rule that reads the same samples.
     fn divert(&mut self, from: InForce<'a>, written: Generation) {
-        let condition = from
-            .entry
-            .only_with
-            .as_ref()
-            .expect("only conditions divert");
+        let condition = from.entry.only_with.as_ref().expect("only conditions divert");
         let plain = plain_entry(from, self.entries).expect("checked: a plain entry reads the same");
         let id = self.ids[&(plain, written)];
         let to = self.output(from, written);
         let witness = self.witness(&condition.family, &condition.on);
-        let divert = Divert {
-            title: title(from, written),
-            witness,
-            to,
-        };
+        let divert = Divert { title: title(from, written), witness, to };
         self.plan.rules[id.0 as usize].diverts.push(divert);
         self.writes(to, id);
     }
 
     fn witness(&mut self, family: &str, on: &[String]) -> WitnessId {
         let witnesses = &mut self.plan.witnesses;
-        let decides = self
-            .plan
-            .families
-            .entry(family.as_bytes().into())
-            .or_default();
+        let decides = self.plan.families.entry(family.as_bytes().into()).or_default();
         *decides.witness.get_or_insert_with(|| {
             let on = on.iter().map(|label| label.as_bytes().into()).collect();
             witnesses.push(Witness { on });
@@ -243,11 +227,11 @@ impl<'a> Build<'a> {
                 Kind::Typed | Kind::Gauge(_) => true,
             };
             // Leaving out a label that has one value only cannot make two series equal.
-            let joins = |label: &Box<[u8]>| !rule.when.equal.iter().any(|(its, _)| its == label);
+            let joins = |label: &[u8]| !rule.when.equal.iter().any(|(its, _)| **its == *label);
             let stream = self.settings.emit != Emit::Both
                 && alone
                 && ladder_stays
-                && !rule.labels.drop.iter().any(joins)
+                && !rule.labels.drop.iter().any(|label| joins(label))
                 && rule.part_of.is_none()
                 && !rule.remainder
                 && !rule.also
@@ -265,11 +249,7 @@ impl<'a> Build<'a> {
             }
         }
         for family in packs.iter().flat_map(Pack::repeats) {
-            self.plan
-                .families
-                .entry(family.as_bytes().into())
-                .or_default()
-                .once = true;
+            self.plan.families.entry(family.as_bytes().into()).or_default().once = true;
         }
         for generation in [Generation::Old, Generation::New] {
             for entry in self.entries {
@@ -277,11 +257,7 @@ impl<'a> Build<'a> {
                 let elsewhere =
                     |its: &InForce<'_>| its.entry.side(generation.other()).family == *family;
                 if !self.entries.iter().any(elsewhere) {
-                    let family = self
-                        .plan
-                        .families
-                        .entry(family.as_bytes().into())
-                        .or_default();
+                    let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.generation = Some(generation);
                 }
             }
@@ -296,11 +272,7 @@ fn is_divert(from: InForce<'_>, written: Generation) -> bool {
 
 /// The entry for people, read -> written.
 fn title(from: InForce<'_>, written: Generation) -> String {
-    format!(
-        "{} -> {}",
-        from.entry.side(written.other()),
-        from.entry.side(written)
-    )
+    format!("{} -> {}", from.entry.side(written.other()), from.entry.side(written))
 }
 
 fn number(index: usize) -> u32 {

@@ -44,16 +44,17 @@ fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
     let old = a.old.overlaps(&b.old) && !derived && !shared;
     let including = includes_entry(first, second) || includes_entry(second, first);
     let new = a.new.overlaps(&b.new) && !derived && !including;
-    let (side, mine) = if old {
-        (&a.old, &b.old)
-    } else if new {
-        (&a.new, &b.new)
-    } else {
-        return None;
+    let side = match (old, new) {
+        (true, _) => Generation::Old,
+        (false, true) => Generation::New,
+        (false, false) => return None,
     };
     Some(second.fault(
+        b.spot(side),
         format!(
-            "`{mine}` reads samples that `{side}` ({}) reads already",
+            "`{}` reads samples that `{}` ({}) reads already",
+            b.side(side),
+            a.side(side),
             first.source()
         ),
         "tell them apart by the value of a label, or say which of `includes`, `only_with` and \
@@ -71,42 +72,30 @@ fn includes_entry(first: InForce<'_>, second: InForce<'_>) -> bool {
 fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
     let (a, b) = (first.entry, second.entry);
     let written = |generation: &Generation| {
-        [a, b]
-            .iter()
-            .all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
+        [a, b].iter().all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
     };
-    [Generation::Old, Generation::New]
-        .into_iter()
-        .filter(written)
-        .find_map(|generation| {
-            let (mine, its) = (b.side(generation), a.side(generation));
-            if mine.family != its.family {
-                return None;
-            }
-            let disagree = if b
-                .help(generation)
-                .zip(a.help(generation))
-                .is_some_and(|(b, a)| b != a)
-            {
-                "help texts"
-            } else if a.buckets.is_some() != b.buckets.is_some()
-                || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
-            {
-                "buckets"
-            } else if a.merge != b.merge {
-                "ways to merge"
-            } else {
-                return None;
-            };
-            Some(second.fault(
-                format!(
-                    "`{}` has other {disagree} at {}",
-                    mine.family,
-                    first.source()
-                ),
-                "give both entries the same",
-            ))
-        })
+    [Generation::Old, Generation::New].into_iter().filter(written).find_map(|generation| {
+        let (mine, its) = (b.side(generation), a.side(generation));
+        if mine.family != its.family {
+            return None;
+        }
+        let disagree = if b.help(generation).zip(a.help(generation)).is_some_and(|(b, a)| b != a) {
+            "help texts"
+        } else if a.buckets.is_some() != b.buckets.is_some()
+            || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
+        {
+            "buckets"
+        } else if a.merge != b.merge {
+            "ways to merge"
+        } else {
+            return None;
+        };
+        Some(second.fault(
+            b.spot(generation),
+            format!("`{}` has other {disagree} at {}", mine.family, first.source()),
+            "give both entries the same",
+        ))
+    })
 }
 
 fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
@@ -116,7 +105,7 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
         .filter(|its| its.entry.old.family == *family && its.entry.derive.is_none())
         .collect();
     if *family == entry.entry.old.family {
-        return Some(entry.fault_at(
+        return Some(entry.fault(
             *spot,
             format!("`{family}` cannot include itself"),
             "name the family whose counts are already inside this one",
@@ -124,16 +113,14 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     }
     if included.is_empty() {
         let families = entries.iter().map(|its| its.entry.old.family.as_str());
-        return Some(entry.fault_at(
+        return Some(entry.fault(
             *spot,
             format!("no entry reads `{family}`"),
             meant(family, families, "name the `old` family of another entry"),
         ));
     }
-    let elsewhere = included
-        .iter()
-        .find(|its| its.entry.new.family != entry.entry.new.family)?;
-    Some(entry.fault_at(
+    let elsewhere = included.iter().find(|its| its.entry.new.family != entry.entry.new.family)?;
+    Some(entry.fault(
         *spot,
         format!(
             "`{family}` becomes `{}`, and `{}` becomes `{}`",
@@ -146,11 +133,11 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
 fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     let read = entry.entry.derive?.other();
     let side = entry.entry.side(read);
-    let accompanied = entries
-        .iter()
-        .any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
+    let accompanied =
+        entries.iter().any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
     (!accompanied).then(|| {
         entry.fault(
+            entry.entry.spot(read),
             format!("nothing but this derived entry reads `{side}`"),
             "add an entry that says what becomes of these samples themselves",
         )
@@ -166,18 +153,13 @@ fn only_with(
     faults: &mut Vec<Fault>,
 ) {
     let mut fault = |message: String, remedy: String| {
-        faults.push(entry.fault_at(condition.spot, message, remedy));
+        faults.push(entry.fault(condition.spot, message, remedy));
     };
     let OnlyWith { family, on, .. } = condition;
     let known = || {
-        let sides = entries
-            .iter()
-            .flat_map(|its| [&its.entry.old, &its.entry.new]);
+        let sides = entries.iter().flat_map(|its| [&its.entry.old, &its.entry.new]);
         let repeats = entries.iter().flat_map(|its| its.pack.repeats());
-        sides
-            .map(|side| &side.family)
-            .chain(repeats)
-            .map(String::as_str)
+        sides.map(|side| &side.family).chain(repeats).map(String::as_str)
     };
     if !known().any(|its| its == family) {
         fault(
@@ -192,11 +174,7 @@ fn only_with(
     if let Some((other, its)) = other {
         let labels: Vec<&str> = other.on.iter().map(String::as_str).collect();
         fault(
-            format!(
-                "`{family}` is compared by {} at {}",
-                listed(&labels),
-                its.source()
-            ),
+            format!("`{family}` is compared by {} at {}", listed(&labels), its.source()),
             "compare one family by the same labels everywhere".to_owned(),
         );
     }
@@ -221,10 +199,7 @@ fn only_with(
         || mine.merge != its.merge
     {
         fault(
-            format!(
-                "`{}` and `{}` differ in more than the name",
-                mine.new, its.new
-            ),
+            format!("`{}` and `{}` differ in more than the name", mine.new, its.new),
             format!(
                 "write the same labels, `buckets` and `merge` as the entry at {}",
                 plain.source()
@@ -235,7 +210,7 @@ fn only_with(
         let same = |its: &[u8]| its == label.as_bytes();
         let touched = edits.drop.iter().any(|its| same(its))
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))
-            || edits.append.iter().any(|(its, _)| same(its));
+            || edits.append.iter().chain(&edits.fill).any(|(its, _)| same(its));
         if touched {
             fault(
                 format!("`{label}` is compared, but does not pass through unchanged"),
@@ -256,16 +231,11 @@ pub(super) fn plain_entry(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option
 
 /// Values for labels that no entry has to write.
 fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
-    let mut known: Vec<&str> = entries
-        .iter()
-        .flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare()))
-        .collect();
+    let mut known: Vec<&str> =
+        entries.iter().flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
-    let unknown = settings
-        .fill
-        .keys()
-        .filter(|label| !known.contains(&label.as_str()));
+    let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));
     unknown
         .map(|label| {
             let remedy = match known.as_slice() {

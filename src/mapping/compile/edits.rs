@@ -14,10 +14,7 @@ fn bytes(text: &str) -> Box<[u8]> {
 pub(super) fn conditions(entry: &Entry, written: Generation, edits: &LabelEdits) -> Match {
     let (read, write) = (entry.side(written.other()), entry.side(written));
     let mut when = Match {
-        equal: read
-            .fixed()
-            .map(|(label, text)| (bytes(label), bytes(text)))
-            .collect(),
+        equal: read.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
         present: read.variables().map(|(label, _)| bytes(label)).collect(),
         ..Match::default()
     };
@@ -25,7 +22,7 @@ pub(super) fn conditions(entry: &Entry, written: Generation, edits: &LabelEdits)
         // A sample that has a label of the written side has the written shape already.
         when.none_of = write.bare().map(bytes).collect();
         // With nothing to add, only a label to be left out makes a sample worth rewriting.
-        if edits.append.is_empty() {
+        if edits.append.is_empty() && edits.fill.is_empty() {
             when.any_of = read.bare().map(bytes).collect();
         }
     }
@@ -34,13 +31,11 @@ pub(super) fn conditions(entry: &Entry, written: Generation, edits: &LabelEdits)
 
 /// True when no sample that `read` reads can have come out of `write`.
 fn told_apart(read: &Selector, write: &Selector) -> bool {
-    read.items.iter().any(
-        |item| match (&item.term, write.item(&item.label).map(|its| &its.term)) {
-            (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
-            (Term::Fixed(_) | Term::Variable(_), None) => true,
-            _ => false,
-        },
-    )
+    read.items.iter().any(|item| match (&item.term, write.item(&item.label).map(|its| &its.term)) {
+        (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
+        (Term::Fixed(_) | Term::Variable(_), None) => true,
+        _ => false,
+    })
 }
 
 /// What becomes of the labels when an entry writes `written`.
@@ -69,11 +64,7 @@ pub(super) fn labels(
     for item in &write.items {
         let added = |text: &String| (bytes(&item.label), bytes(text));
         match &item.term {
-            Term::Fixed(text)
-                if read
-                    .item(&item.label)
-                    .is_none_or(|its| its.term != item.term) =>
-            {
+            Term::Fixed(text) if read.item(&item.label).is_none_or(|its| its.term != item.term) => {
                 edits.append.push(added(text));
             }
             Term::Bare => edits.fill.extend(fill.get(&item.label).map(added)),
@@ -92,15 +83,10 @@ pub(super) fn kind(entry: &Entry, written: Generation, policy: BucketPolicy) -> 
         let mut write = write.to_vec();
         if policy == BucketPolicy::Common {
             write.retain(|boundary| {
-                read.iter()
-                    .any(|bound| bound.total_cmp(&boundary.bound).is_eq())
+                read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq())
             });
         }
-        return Kind::Histogram(Ladders {
-            read,
-            write,
-            policy,
-        });
+        return Kind::Histogram(Ladders { read, write, policy });
     }
     entry.merge.map_or(Kind::Typed, Kind::Gauge)
 }

@@ -3,6 +3,7 @@
 use crate::mapping::Pack;
 use crate::mapping::fault::{Fault, Spot};
 use crate::mapping::pack::Entry;
+use crate::mapping::plan::Generation;
 
 /// An entry in force and the pack it comes from.
 #[derive(Clone, Copy, Debug)]
@@ -12,17 +13,13 @@ pub(super) struct InForce<'a> {
 }
 
 impl InForce<'_> {
-    pub(super) fn fault(self, message: String, remedy: impl Into<String>) -> Fault {
-        self.fault_at(self.entry.spot, message, remedy)
-    }
-
-    pub(super) fn fault_at(self, spot: Spot, message: String, remedy: impl Into<String>) -> Fault {
+    pub(super) fn fault(self, spot: Spot, message: String, remedy: impl Into<String>) -> Fault {
         self.pack.source().fault(spot, message, remedy)
     }
 
     /// `pack:line`, for people.
     pub(super) fn source(self) -> String {
-        format!("{}:{}", self.pack.name(), self.entry.spot.line)
+        format!("{}:{}", self.pack.name(), self.entry.spot(Generation::Old).line)
     }
 }
 
@@ -55,11 +52,7 @@ pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
 /// that do the same job for the samples of one of its sides.
 fn replaced(entry: &Entry, earlier: &[Option<InForce<'_>>], open: &[bool]) -> Vec<usize> {
     let places = |like: &dyn Fn(&Entry) -> bool| -> Vec<usize> {
-        let open = earlier
-            .iter()
-            .zip(open)
-            .enumerate()
-            .filter(|(_, (_, open))| **open);
+        let open = earlier.iter().zip(open).enumerate().filter(|(_, (_, open))| **open);
         open.filter_map(|(place, (earlier, _))| like(earlier.as_ref()?.entry).then_some(place))
             .collect()
     };

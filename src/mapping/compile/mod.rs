@@ -19,7 +19,7 @@ use super::fault::Faults;
 use super::plan::{BucketPolicy, Emit, Plan};
 
 /// What is not said by packs: the operator's choice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The generation(s) that leave.
     pub emit: Emit,
@@ -34,11 +34,7 @@ impl Settings {
     /// Every choice but the emitted generation at its default.
     #[must_use]
     pub fn new(emit: Emit) -> Settings {
-        Settings {
-            emit,
-            buckets: BucketPolicy::default(),
-            fill: BTreeMap::new(),
-        }
+        Settings { emit, buckets: BucketPolicy::default(), fill: BTreeMap::new() }
     }
 }
 
@@ -52,9 +48,5 @@ impl Settings {
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
     let entries = force::in_force(packs);
     let faults = check::faults(&entries, settings);
-    if faults.is_empty() {
-        Ok(build::plan(packs, &entries, settings))
-    } else {
-        Err(Faults(faults))
-    }
+    if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
 }

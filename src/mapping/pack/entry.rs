@@ -8,12 +8,16 @@ use crate::mapping::selector::{
     Item, Selector, SyntaxError, Term, parse_condition, parse_selector,
 };
 
+/// Most labels of a selector. Samples have far fewer; checks compare each with each.
+const MAX_LABELS: usize = 64;
+
 /// Two selectors that mean the same samples, one in each generation.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Entry {
-    pub(in crate::mapping) spot: Spot,
     pub(in crate::mapping) old: Selector,
     pub(in crate::mapping) new: Selector,
+    old_spot: Spot,
+    new_spot: Spot,
     old_help: Option<String>,
     new_help: Option<String>,
     /// Boundaries of the old and of the new side.
@@ -39,6 +43,14 @@ impl Entry {
         match generation {
             Generation::Old => &self.old,
             Generation::New => &self.new,
+        }
+    }
+
+    /// Where one side stands.
+    pub(in crate::mapping) fn spot(&self, generation: Generation) -> Spot {
+        match generation {
+            Generation::Old => self.old_spot,
+            Generation::New => self.new_spot,
         }
     }
 
@@ -70,18 +82,21 @@ impl Entry {
         let merge = file.merge.as_ref().and_then(|word| check.merge(word));
         let derive = file.derive.as_ref().and_then(|word| check.derive(word));
         let buckets = file.buckets.map(|lists| check.buckets(lists));
-        let only_with = file
-            .only_with
-            .as_ref()
-            .and_then(|text| check.only_with(text));
+        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
         let includes = file.includes.map(|family| {
             check.family(&family.text, family.spot);
             (family.text, family.spot)
         });
         let (old, new) = (old?, new?);
-        check.sides(&old, &file.old, &new);
-        check.sides(&new, &file.new, &old);
-        if old == new && buckets.is_none() {
+        check.variables(&old, &file.old, &new);
+        check.variables(&new, &file.new, &old);
+        check.bare_on_both(&old, &new, &file.new);
+        if buckets.is_some() {
+            check.no_series(&old, &file.old);
+            check.no_series(&new, &file.new);
+        }
+        let same_buckets = buckets.as_ref().is_none_or(|(old, new)| old == new);
+        if old.to_string() == new.to_string() && same_buckets {
             check.fault(
                 file.new.spot,
                 "both sides are the same",
@@ -97,16 +112,14 @@ impl Entry {
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, spot)| *spot)),
-            (
-                "only_with",
-                only_with.as_ref().map(|condition| condition.spot),
-            ),
+            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
             ("derive", file.derive.as_ref().map(|word| word.spot)),
         ]);
         Some(Entry {
-            spot: file.old.spot,
             old,
             new,
+            old_spot: file.old.spot,
+            new_spot: file.new.spot,
             old_help: file.help.old.map(|help| help.text),
             new_help: file.help.new.map(|help| help.text),
             buckets,
@@ -131,10 +144,15 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.family(
-            &selector.family,
-            self.within(text, 0, selector.family.len()),
-        );
+        self.family(&selector.family, self.within(text, 0, selector.family.len()));
+        if selector.items.len() > MAX_LABELS {
+            self.fault(
+                text.spot,
+                format!("more than {MAX_LABELS} labels in one selector"),
+                "name only labels that differ between the generations",
+            );
+            return None;
+        }
         for (index, item) in selector.items.iter().enumerate() {
             let spot = self.item(text, item);
             self.label(&item.label, spot);
@@ -145,12 +163,7 @@ impl Check<'_> {
                     "say under `buckets` which boundaries each generation has",
                 );
             }
-            if selector
-                .items
-                .iter()
-                .take(index)
-                .any(|before| before.label == item.label)
-            {
+            if selector.items.iter().take(index).any(|before| before.label == item.label) {
                 self.fault(
                     spot,
                     format!("`{}` is named twice", item.label),
@@ -161,44 +174,51 @@ impl Check<'_> {
         Some(selector)
     }
 
-    /// What one side's items need of the other side.
-    fn sides(&mut self, this: &Selector, text: &Text, other: &Selector) {
+    /// Each variable of this side is used once and occurs on the other.
+    fn variables(&mut self, this: &Selector, text: &Text, other: &Selector) {
         for (index, item) in this.items.iter().enumerate() {
-            let spot = self.item(text, item);
-            match &item.term {
-                Term::Variable(name) => {
-                    let again = |before: &Item| before.term == item.term;
-                    if this.items.iter().take(index).any(again) {
-                        self.fault(
-                            spot,
-                            format!("`${name}` is used twice in one selector"),
-                            "give each label its own variable",
-                        );
-                    } else if !other.variables().any(|(_, other)| other == name) {
-                        self.fault(
-                            spot,
-                            format!("`${name}` does not occur on the other side"),
-                            format!(
-                                "say there which label takes the value, or write `{}` alone if the \
-                                 label exists on this side only",
-                                item.label
-                            ),
-                        );
-                    }
-                }
-                Term::Bare
-                    if other
-                        .item(&item.label)
-                        .is_some_and(|its| its.term == Term::Bare) =>
-                {
-                    self.fault(
-                        spot,
-                        format!("`{}` is named on both sides without a value", item.label),
-                        "leave it out of both: labels that are not named pass through",
-                    );
-                }
-                Term::Bare | Term::Fixed(_) => {}
+            let Term::Variable(name) = &item.term else {
+                continue;
+            };
+            if this.items.iter().take(index).any(|before| before.term == item.term) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`${name}` is used twice in one selector"),
+                    "give each label its own variable",
+                );
+            } else if !other.variables().any(|(_, its)| its == name) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`${name}` does not occur on the other side"),
+                    format!(
+                        "say there which label takes the value, or write `{}` alone if the label \
+                         exists on this side only",
+                        item.label
+                    ),
+                );
             }
+        }
+    }
+
+    fn bare_on_both(&mut self, old: &Selector, new: &Selector, text: &Text) {
+        for item in new.items.iter().filter(|item| item.term == Term::Bare) {
+            if old.bare().any(|label| label == item.label) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`{}` is named on both sides without a value", item.label),
+                    "leave it out of both: labels that are not named pass through",
+                );
+            }
+        }
+    }
+
+    fn no_series(&mut self, selector: &Selector, text: &Text) {
+        if let Some(family) = selector.family.strip_suffix("_bucket") {
+            self.fault(
+                self.within(text, 0, selector.family.len()),
+                format!("`{}` are series of a histogram, not the histogram", selector.family),
+                format!("name the family: `{family}`"),
+            );
         }
     }
 
@@ -223,27 +243,16 @@ impl Check<'_> {
                 } else {
                     format!("the boundary {text} stands behind {}", before.text)
                 };
-                self.fault(
-                    spot,
-                    message,
-                    "list boundaries in ascending order, each once",
-                );
+                self.fault(spot, message, "list boundaries in ascending order, each once");
                 continue;
             }
-            boundaries.push(Boundary {
-                bound,
-                text: text.into(),
-            });
+            boundaries.push(Boundary { bound, text: text.into() });
         }
         boundaries
     }
 
     fn merge(&mut self, word: &Text) -> Option<Merge> {
-        let words = [
-            ("max", Merge::Max),
-            ("min", Merge::Min),
-            ("sum", Merge::Sum),
-        ];
+        let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
         self.one_of(word, "a way to merge gauges", &words)
     }
 
@@ -269,42 +278,26 @@ impl Check<'_> {
         let condition = match parse_condition(&text.text) {
             Ok(condition) => condition,
             Err(error) => {
-                self.syntax(
-                    text,
-                    error,
-                    "a condition looks like `family by (label, label)`",
-                );
+                self.syntax(text, error, "a condition looks like `family by (label, label)`");
                 return None;
             }
         };
         self.family(&condition.family, text.spot);
-        if condition.on.is_empty() {
+        if condition.on.is_empty() || condition.on.len() > MAX_LABELS {
             self.fault(
                 text.spot,
-                "no label is compared",
-                "name the labels by which the two families belong together",
+                format!("{} labels are compared", condition.on.len()),
+                format!("name the labels by which the two families belong together, at most {MAX_LABELS}"),
             );
+            return None;
         }
         for (index, label) in condition.on.iter().enumerate() {
             self.label(label, text.spot);
-            if condition
-                .on
-                .iter()
-                .take(index)
-                .any(|before| before == label)
-            {
-                self.fault(
-                    text.spot,
-                    format!("`{label}` is named twice"),
-                    "name each label once",
-                );
+            if condition.on.iter().take(index).any(|before| before == label) {
+                self.fault(text.spot, format!("`{label}` is named twice"), "name each label once");
             }
         }
-        Some(OnlyWith {
-            family: condition.family,
-            on: condition.on,
-            spot: text.spot,
-        })
+        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
     }
 
     fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
@@ -331,25 +324,27 @@ impl Check<'_> {
     /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
     /// in; of a scalar over several lines, it is the whole scalar.
     fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
-        let (before, behind) = text
-            .text
-            .split_at_checked(offset)
-            .unwrap_or((&text.text, ""));
+        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
         let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
-        let mut written = self.source.rest_of_line(text.spot).peekable();
+        let mut written = self.source.from(text.spot).peekable();
         let quote = written.next_if(|c| matches!(c, '"' | '\''));
-        let mut column = text.spot.column + usize::from(quote.is_some());
+        let mut passed: Vec<char> = quote.into_iter().collect();
         for meant in before.chars() {
-            match written.next() {
-                Some(c) if c == meant && quote != Some('\'') => column += 1,
-                Some('\'') if meant == '\'' && written.next_if_eq(&'\'').is_some() => column += 2,
-                Some(c) if c == meant => column += 1,
-                Some('\\') if quote == Some('"') && written.next().is_some() => column += 2,
-                _ => return text.spot,
+            // In front of what is meant stands at most one character that says how to take it.
+            let escape = match quote {
+                Some('\'') if meant == '\'' => written.next(),
+                Some('"') => written.next_if_eq(&'\\'),
+                _ => None,
+            };
+            let next = written.next();
+            if next.is_none_or(|next| next != meant && escape.is_none()) {
+                return text.spot;
             }
+            passed.extend(escape.into_iter().chain(next));
         }
         Spot {
-            column,
+            column: text.spot.column + passed.len(),
+            byte: text.spot.byte + passed.iter().map(|c| c.len_utf8()).sum::<usize>(),
             width: shown,
             ..text.spot
         }

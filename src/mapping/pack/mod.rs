@@ -1,7 +1,7 @@
 //! A pack that has been checked for everything that one entry can tell about itself.
 //!
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
-//! [`compile`](super::compile), because packs extend each other.
+//! [`compile`](super::compile()), because packs extend each other.
 
 mod entry;
 
@@ -41,17 +41,11 @@ impl Pack {
     /// is not YAML, only the first such place.
     pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
         let source = Source::new(file_name, text);
-        let document = yaml::parse(&source).map_err(|fault| Faults(vec![fault]))?;
+        let document = yaml::parse(&source)?;
         let mut faults = Vec::new();
         let file = file::read(document, &source, &mut faults);
-        let mut check = Check {
-            source: &source,
-            faults: &mut faults,
-        };
-        let name = file
-            .name
-            .map(|name| check.pack_name(name))
-            .unwrap_or_default();
+        let mut check = Check { source: &source, faults: &mut faults };
+        let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
         let entries = file
             .prometheus
             .into_iter()
@@ -63,14 +57,7 @@ impl Pack {
             return Err(Faults(in_order(faults)));
         }
         let description = file.description.map(|description| description.text);
-        Ok(Pack {
-            name,
-            description,
-            entries,
-            repeats,
-            hints,
-            source: Arc::new(source),
-        })
+        Ok(Pack { name, description, entries, repeats, hints, source: Arc::new(source) })
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.
@@ -154,11 +141,7 @@ impl Check<'_> {
                 "use letters, digits and `_`, no digit first",
             );
         } else if label == "__name__" {
-            self.fault(
-                spot,
-                "`__name__` is the family's name",
-                "write it in front of the `{`",
-            );
+            self.fault(spot, "`__name__` is the family's name", "write it in front of the `{`");
         }
     }
 
@@ -184,10 +167,7 @@ impl Check<'_> {
             .into_iter()
             .map(|hint| {
                 self.family(&hint.when_missing.text, hint.when_missing.spot);
-                Hint {
-                    when_missing: hint.when_missing.text,
-                    say: hint.say.text,
-                }
+                Hint { when_missing: hint.when_missing.text, say: hint.say.text }
             })
             .collect()
     }

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Instructions per byte of the engine, by callgrind: figures that do not move with the machine's mood.
+#
+#   benches/callgrind.sh                  every case, a table
+#   benches/callgrind.sh old new          one case, and the functions that it spends most in
+#
+# Needs valgrind. Only what happens inside `rewrite` counts, not making the body.
+set -eu
+cd "$(dirname "$0")/.."
+
+megabytes=3
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+cargo build --quiet --release --example rewrite_once
+
+measure() { # body emit
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$out/$1-$2" \
+        --toggle-collect='*rewrite_once::rewrite*' \
+        target/release/examples/rewrite_once "$1" "$2" "$megabytes" >"$out/said"
+    bytes=$(sed 's/ bytes in.*//' "$out/said")
+    instructions=$(sed -n 's/^\(summary\|totals\): *//p' "$out/$1-$2" | head -n 1)
+    awk -v i="$instructions" -v b="$bytes" -v name="kong $1 body, emit $2" \
+        'BEGIN { printf "| %-26s | %6.2f |\n", name, i / b }'
+}
+
+if [ $# -eq 2 ]; then
+    measure "$1" "$2"
+    callgrind_annotate --inclusive=no "$out/$1-$2" | sed -n '/Ir/,$p' | head -n 30
+    exit
+fi
+
+echo "commit $(git rev-parse --short HEAD), $megabytes MB bodies"
+echo
+echo '| case                       | Ir/byte |'
+echo '|----------------------------|--------:|'
+measure old old
+measure old new
+measure old both
+measure new new
+measure new old
+measure new both

@@ -1,0 +1,54 @@
+//! `crossfade demo`: see it work, with nothing else installed.
+
+use std::io::{IsTerminal as _, Write as _, stdout};
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::demo::{Demo, Ports};
+use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The gateway's port; the next three are taken too. 0 takes any [default: 9542, or any that is free].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    // The screen is for what there is to see; only what goes wrong is logged.
+    telemetry::start_log(LogSettings {
+        level: LogLevel::Warn,
+        format: LogFormat::Logfmt,
+    });
+    let ports = match arguments.port {
+        None => Ports::Preferred,
+        Some(0) => Ports::Free,
+        Some(port) => Ports::From(port),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let shutdown = async {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        };
+        let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let show = |screen: &str| {
+            // Without anyone to read it the gateway is still there to be scraped.
+            drop(stdout().write_all(screen.as_bytes()));
+        };
+        Demo::bind(ports)
+            .await?
+            .run(shutdown, is_terminal, show)
+            .await?;
+        Ok(())
+    })
+}

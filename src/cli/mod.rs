@@ -1,0 +1,53 @@
+//! The commands. Flags are spelled as the ecosystem spells them.
+//!
+//! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
+
+mod demo;
+mod flags;
+mod health;
+mod report;
+mod rewrite;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
+#[derive(Debug, Parser)]
+#[command(name = "crossfade", version, arg_required_else_help = true, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(serve::Arguments),
+    /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
+    Demo(demo::Arguments),
+    /// Rewrite one exposition, from stdin to stdout.
+    Rewrite(rewrite::Arguments),
+    /// Ask a running gateway whether it is healthy; the answer is the exit code.
+    Health(health::Arguments),
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Rewrite(arguments) => rewrite::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("crossfade: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `crossfade serve`: the gateway.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_saphyr::{Location, Spanned};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::flags::{Rewriting, choice};
+use crate::app::App;
+use crate::config::{self, File, Listen, PackPath, Settings, Target, TargetName, TargetUrl, Value};
+use crate::mapping::Emit;
+use crate::telemetry::{self, LogFormat, LogLevel};
+
+/// Flags say what the settings file would; what a flag says wins.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The settings file. Without it, flags alone do.
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+
+    /// The generation(s) that leave the gateway.
+    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
+    emit: Option<Emit>,
+
+    /// What to scrape, with a name for its path when there are several. May be repeated.
+    #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
+    targets: Vec<Target>,
+
+    #[command(flatten)]
+    rewriting: Rewriting,
+
+    /// Where Prometheus scrapes us [default: 0.0.0.0:9542].
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    web_listen_address: Option<Listen>,
+
+    /// Where our own metrics and health are [default: 127.0.0.1:9543].
+    #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
+    admin_listen_address: Option<Listen>,
+
+    /// The least important messages to log [default: info].
+    #[arg(long = "log.level", value_name = "LEVEL", value_parser = choice::<LogLevel>())]
+    log_level: Option<LogLevel>,
+
+    /// The format of the log [default: logfmt].
+    #[arg(long = "log.format", value_name = "FORMAT", value_parser = choice::<LogFormat>())]
+    log_format: Option<LogFormat>,
+}
+
+impl Arguments {
+    fn settings(self) -> Result<Settings, config::Faults> {
+        let path = self.config_file.clone();
+        let mut file = match &path {
+            Some(path) => config::read(path)?,
+            None => File::default(),
+        };
+        self.override_file(&mut file);
+        file.into_settings(path.as_deref())
+    }
+
+    fn override_file(self, file: &mut File) {
+        fn set<T>(setting: &mut Value<T>, flag: Option<T>) {
+            if let Some(value) = flag {
+                *setting = Value(value);
+            }
+        }
+        if self.emit.is_some() {
+            file.emit = self.emit.map(Value);
+        }
+        if !self.targets.is_empty() {
+            let spanned = |target| Spanned::new(target, Location::UNKNOWN, Location::UNKNOWN);
+            file.targets = self.targets.into_iter().map(spanned).collect();
+        }
+        file.fill.extend(self.rewriting.fill());
+        if !self.rewriting.packs.is_empty() {
+            file.packs =
+                self.rewriting.packs.into_iter().map(|path| Value(PackPath(path))).collect();
+        }
+        set(&mut file.buckets, self.rewriting.buckets);
+        set(&mut file.malformed, self.rewriting.malformed);
+        set(&mut file.web.listen_address, self.web_listen_address);
+        set(&mut file.admin.listen_address, self.admin_listen_address);
+        set(&mut file.log.level, self.log_level);
+        set(&mut file.log.format, self.log_format);
+    }
+}
+
+/// A URL, or a name, an equals sign and a URL. A URL may contain equals signs, a name no slash.
+fn target(text: &str) -> Result<Target, String> {
+    let (name, url) = match text.split_once('=') {
+        Some((name, url)) if !name.contains('/') => (Some(name.parse::<TargetName>()?), url),
+        _ => (None, text),
+    };
+    let url: TargetUrl = url.parse()?;
+    Ok(Target { name: name.map(Value), ..Target::new(url) })
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let settings = arguments.settings()?;
+    telemetry::start_log(settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.worker_threads)
+        .enable_all()
+        .build()
+        .context("cannot start the worker threads")?;
+    runtime.block_on(async {
+        let mut terminated = signal(SignalKind::terminate())?;
+        let app = App::bind(settings).await?;
+        app.run(async {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        })
+        .await;
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(flags: &[&str]) -> Arguments {
+        let flags = std::iter::once(&"serve").chain(flags);
+        Command::try_parse_from(flags).expect("valid flags").arguments
+    }
+
+    #[test]
+    fn targets_may_have_names() {
+        let cases = [
+            ("http://kong:8100/metrics", None, "http://kong:8100/metrics"),
+            ("old=http://kong:8100/", Some("old"), "http://kong:8100/"),
+            ("http://kong/?a=b", None, "http://kong/?a=b"),
+            ("old=http://kong/?a=b", Some("old"), "http://kong/?a=b"),
+        ];
+        for (text, name, url) in cases {
+            let target = target(text).expect(text);
+            assert_eq!(target.name.map(|Value(name)| name.0).as_deref(), name, "{text}");
+            assert_eq!(target.url.0.to_string(), url);
+        }
+        for text in ["", "kong:8100", "=http://a/", "a b=http://a/"] {
+            assert!(target(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_alone_do() {
+        let flags = ["--emit=old", "--target=http://kong:8100/metrics", "--fill=source=x"];
+        let settings = parse(&flags).settings().expect("valid");
+        assert_eq!(settings.targets.len(), 1);
+        assert_eq!(settings.targets[0].mapping.emit, Emit::Old);
+        assert_eq!(settings.targets[0].mapping.fill["source"], "x");
+        assert_eq!(settings.web.address.to_string(), "0.0.0.0:9542");
+        assert_eq!(settings.admin.address.to_string(), "127.0.0.1:9543");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let text = concat!(
+            "emit: old\nbuckets: native\nfill: {source: file, node_id: file}\n",
+            "targets: [{url: http://file/}]\nweb: {listen_address: ':1', gzip_level: 0}\n",
+            "log: {level: debug, format: json}\n",
+        );
+        let mut file = config::parse(text).expect("valid");
+        let flags =
+            ["--emit=new", "--target=http://flag/", "--fill=source=flag", "--log.level=error"];
+        parse(&flags).override_file(&mut file);
+        let settings = file.into_settings(None).expect("valid");
+        assert_eq!(settings.targets.len(), 1);
+        let target = &settings.targets[0];
+        assert_eq!((target.name.as_str(), target.mapping.emit), ("flag", Emit::New));
+        assert_eq!(target.mapping.fill["source"], "flag");
+        assert_eq!(target.mapping.fill["node_id"], "file");
+        assert_eq!(settings.log.level, LogLevel::Error);
+        assert_eq!(settings.log.format, LogFormat::Json);
+        assert_eq!(settings.web.address.port(), 1);
+        assert_eq!(settings.scrape.gzip_level, 0);
+    }
+}

@@ -1,0 +1,196 @@
+//! The shape of the settings file. No logic: [`super::settings`] decides what it means.
+//!
+//! Each type's `Default` is what holds without the key, which is also what the documentation is checked against.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
+
+use super::value::{
+    GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
+};
+use crate::mapping::{BucketPolicy, Emit};
+use crate::rewrite::{self, Malformed};
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// Labels that only the emitted generation has, and the value that each gets.
+pub type Fill = BTreeMap<Value<LabelName>, Value<String>>;
+
+/// The settings file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// The generation(s) that leave the gateway.
+    pub emit: Option<Value<Emit>>,
+    /// Which bucket boundaries converted histograms leave with.
+    pub buckets: Value<BucketPolicy>,
+    /// Values for labels that only the emitted generation has.
+    pub fill: Fill,
+    /// Packs on disk, each replacing or extending the built-in ones.
+    pub packs: Vec<Value<PackPath>>,
+    /// What to do with lines that Prometheus would refuse.
+    pub malformed: Value<Malformed>,
+    /// What is scraped.
+    pub targets: Vec<Spanned<Target>>,
+    /// How targets are scraped.
+    pub scrape: Scrape,
+    /// What one scrape may cost.
+    pub limits: Limits,
+    /// The data listener.
+    pub web: Web,
+    /// The admin listener.
+    pub admin: Admin,
+    /// Our own log.
+    pub log: Log,
+    /// The process.
+    pub runtime: Runtime,
+}
+
+/// One target.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Its name: it is scraped at `/targets/NAME/metrics`. Without one, the URL's `host:port`.
+    #[serde(default)]
+    pub name: Option<Value<TargetName>>,
+    /// Where its exposition is.
+    pub url: Value<TargetUrl>,
+    /// Instead of the general `emit`.
+    #[serde(default)]
+    pub emit: Option<Value<Emit>>,
+    /// Instead of the general `buckets`.
+    #[serde(default)]
+    pub buckets: Option<Value<BucketPolicy>>,
+    /// On top of the general `fill`.
+    #[serde(default)]
+    pub fill: Fill,
+}
+
+impl Target {
+    /// A target that says nothing but where it is.
+    #[must_use]
+    pub fn new(url: TargetUrl) -> Target {
+        Target { name: None, url: Value(url), emit: None, buckets: None, fill: Fill::new() }
+    }
+}
+
+/// How targets are scraped.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scrape {
+    /// Time for one scrape whose client does not say how long it waits.
+    pub timeout: Value<Span>,
+    /// How much earlier than its client a scrape gives up, so that the client still hears why.
+    pub timeout_margin: Value<Span>,
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        Scrape {
+            timeout: Value(Span(Duration::from_secs(10))),
+            timeout_margin: Value(Span(Duration::from_millis(500))),
+        }
+    }
+}
+
+/// What one scrape may cost.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Longest line.
+    pub line_bytes: Value<Size>,
+    /// Longest body, uncompressed.
+    pub body_bytes: Value<Size>,
+    /// Most label sets held until the end of the body.
+    pub held_series: Value<NonZeroUsize>,
+    /// Most bytes that they may take.
+    pub held_bytes: Value<Size>,
+    /// Most labels of one sample.
+    pub labels: Value<NonZeroUsize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let limits = rewrite::Limits::default();
+        Limits {
+            line_bytes: Value(Size(limits.line_bytes as u64)),
+            body_bytes: Value(Size(limits.body_bytes)),
+            held_bytes: Value(Size(limits.held_bytes as u64)),
+            held_series: positive(limits.held_series),
+            labels: positive(limits.labels),
+        }
+    }
+}
+
+fn positive(number: usize) -> Value<NonZeroUsize> {
+    Value(NonZeroUsize::new(number).expect("defaults are positive"))
+}
+
+/// The data listener.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Web {
+    /// Where Prometheus scrapes us.
+    pub listen_address: Value<Listen>,
+    /// How hard answers are compressed for clients that ask for gzip.
+    pub gzip_level: Value<GzipLevel>,
+    /// Most open connections.
+    pub max_connections: Value<NonZeroUsize>,
+    /// How long a client may refuse to take more of an answer.
+    pub write_timeout: Value<Span>,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Web {
+            listen_address: Value(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
+            gzip_level: Value(GzipLevel(1)),
+            max_connections: positive(512),
+            write_timeout: Value(Span(Duration::from_secs(30))),
+        }
+    }
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where our own metrics and health are. On the loopback interface unless told otherwise.
+    pub listen_address: Value<Listen>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Admin { listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))) }
+    }
+}
+
+/// Our own log.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// The least important level that is written.
+    pub level: Value<LogLevel>,
+    /// The format of a line.
+    pub format: Value<LogFormat>,
+}
+
+/// The process.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Runtime {
+    /// Threads that move bytes. Without it, one per CPU and at most four.
+    pub worker_threads: Option<Value<NonZeroUsize>>,
+    /// How long scrapes in flight may take to finish when the process is told to stop.
+    pub shutdown_timeout: Value<Span>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Runtime { worker_threads: None, shutdown_timeout: Value(Span(Duration::from_secs(30))) }
+    }
+}

@@ -1,0 +1,239 @@
+//! Settings that hold: what the file and the flags say, checked as a whole.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_saphyr::Spanned;
+
+use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value};
+use crate::listen;
+use crate::mapping;
+use crate::rewrite;
+use crate::scrape;
+use crate::telemetry;
+
+/// Everything the gateway needs to know to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What is scraped; at least one, names differ.
+    pub targets: Vec<scrape::TargetSettings>,
+    /// Packs on disk, in the order given.
+    pub packs: Vec<PathBuf>,
+    /// What the engine does with bad lines, and what a scrape may cost.
+    pub rewrite: rewrite::Options,
+    /// How targets are scraped.
+    pub scrape: scrape::Settings,
+    /// The data listener.
+    pub web: listen::Settings,
+    /// The admin listener.
+    pub admin: listen::Settings,
+    /// Our own log.
+    pub log: telemetry::LogSettings,
+    /// Threads that move bytes.
+    pub worker_threads: usize,
+    /// How long scrapes in flight may take to finish when the process is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+impl File {
+    /// Checks what is written and completes it with defaults. `path` is where it was read from, for the messages.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that can be seen without opening anything, each with its place and a remedy.
+    pub fn into_settings(self, path: Option<&Path>) -> Result<Settings, Faults> {
+        let mut faults = Vec::new();
+        let mut fault = |message: String, location: Option<serde_saphyr::Location>| {
+            let fault = Fault::new(message);
+            faults.push(match path {
+                Some(path) => fault.at(path, location),
+                None => fault,
+            });
+        };
+
+        if self.targets.is_empty() {
+            fault(
+                "no target: give a --target=URL, or `targets:` in the settings file".into(),
+                None,
+            );
+        }
+        let mut places = HashMap::new();
+        let mut targets = Vec::with_capacity(self.targets.len());
+        for spanned in &self.targets {
+            let location = Some(spanned.referenced);
+            match self.target(&spanned.value) {
+                Ok(target) => {
+                    if let Some(first) = places.insert(target.name.clone(), spanned) {
+                        fault(duplicate(&target.name, first), location);
+                    }
+                    targets.push(target);
+                }
+                Err(message) => fault(message, location),
+            }
+        }
+        let spans = [
+            ("scrape.timeout", self.scrape.timeout),
+            ("web.write_timeout", self.web.write_timeout),
+        ];
+        for (key, Value(Span(time))) in spans {
+            if time.is_zero() {
+                fault(
+                    format!("{key} is 0s, so nothing could ever be scraped; give it a time"),
+                    None,
+                );
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Faults(faults));
+        }
+
+        Ok(Settings {
+            targets,
+            packs: self.packs.into_iter().map(|Value(pack)| pack.0).collect(),
+            rewrite: rewrite::Options {
+                malformed: self.malformed.0,
+                // Answers are text, whatever the target's are, and in text Prometheus refuses exemplars.
+                exemplars: false,
+                limits: rewrite::Limits {
+                    line_bytes: bytes(self.limits.line_bytes),
+                    held_bytes: bytes(self.limits.held_bytes),
+                    held_series: self.limits.held_series.0.get(),
+                    labels: self.limits.labels.0.get(),
+                    body_bytes: self.limits.body_bytes.0.0,
+                },
+            },
+            scrape: scrape::Settings {
+                timeout: self.scrape.timeout.0.0,
+                timeout_margin: self.scrape.timeout_margin.0.0,
+                gzip_level: self.web.gzip_level.0.0,
+            },
+            web: listen::Settings {
+                address: self.web.listen_address.0.0,
+                max_connections: self.web.max_connections.0.get(),
+                write_timeout: self.web.write_timeout.0.0,
+            },
+            admin: listen::Settings {
+                address: self.admin.listen_address.0.0,
+                // Probes, one or two scrapers and a person: more is somebody's mistake.
+                max_connections: 32,
+                write_timeout: self.web.write_timeout.0.0,
+            },
+            log: telemetry::LogSettings { level: self.log.level.0, format: self.log.format.0 },
+            worker_threads: self
+                .runtime
+                .worker_threads
+                .map_or_else(default_worker_threads, |Value(threads)| threads.get()),
+            shutdown_timeout: self.runtime.shutdown_timeout.0.0,
+        })
+    }
+
+    fn target(&self, target: &Target) -> Result<scrape::TargetSettings, String> {
+        let Value(url) = &target.url;
+        let name = match &target.name {
+            Some(Value(name)) => name.0.clone(),
+            None => default_name(url)?,
+        };
+        let Some(Value(emit)) = target.emit.or(self.emit) else {
+            return Err(format!(
+                "target {name}: nothing says what to emit; give --emit=old|new|both, or `emit:` in the settings file"
+            ));
+        };
+        let buckets = target.buckets.unwrap_or(self.buckets).0;
+        let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
+        let mapping = mapping::Settings { emit, buckets, fill };
+        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping })
+    }
+}
+
+fn bytes(size: Value<Size>) -> usize {
+    usize::try_from(size.0.0).unwrap_or(usize::MAX)
+}
+
+fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
+    fill.iter().map(|(label, value)| (label.0.0.clone(), value.0.clone()))
+}
+
+fn default_name(url: &super::TargetUrl) -> Result<String, String> {
+    let authority = url.0.authority().map_or("", hyper::http::uri::Authority::as_str);
+    match authority.parse() {
+        Ok(TargetName(name)) => Ok(name),
+        Err(_) => {
+            Err(format!("target {url}: `{authority}` is no name for a path; give it a `name:`"))
+        }
+    }
+}
+
+fn duplicate(name: &str, first: &Spanned<Target>) -> String {
+    let place = match first.referenced.line() {
+        0 => String::new(),
+        line => format!(" (the first is in line {line})"),
+    };
+    format!("a second target is named {name}{place}; give each its own `name:`")
+}
+
+fn default_worker_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+    use crate::mapping::{BucketPolicy, Emit};
+
+    fn settings(text: &str) -> Result<Settings, Faults> {
+        parse(text).expect("well-formed").into_settings(Some(Path::new("c.yaml")))
+    }
+
+    #[test]
+    fn a_target_takes_what_it_does_not_say_from_the_file() {
+        let settings = settings(concat!(
+            "emit: old\nbuckets: common\nfill: {source: service, node_id: a}\n",
+            "targets:\n",
+            "  - url: http://kong:8100/metrics\n",
+            "  - {name: b, url: http://b/, emit: both, buckets: native, fill: {node_id: b}}\n",
+        ))
+        .expect("valid");
+        let [first, second] = settings.targets.as_slice() else { panic!("two targets") };
+        assert_eq!(first.name, "kong:8100");
+        assert_eq!((first.mapping.emit, first.mapping.buckets), (Emit::Old, BucketPolicy::Common));
+        assert_eq!(first.mapping.fill["node_id"], "a");
+        assert_eq!(second.name, "b");
+        assert_eq!(
+            (second.mapping.emit, second.mapping.buckets),
+            (Emit::Both, BucketPolicy::Native)
+        );
+        assert_eq!(second.mapping.fill["node_id"], "b");
+        assert_eq!(second.mapping.fill["source"], "service");
+    }
+
+    #[test]
+    fn all_faults_are_reported_at_once() {
+        let text = concat!(
+            "targets:\n",
+            "  - {name: a, url: http://a/}\n",
+            "  - {name: b, url: http://b/, emit: old}\n",
+            "  - {name: b, url: http://c/, emit: old}\n",
+            "scrape: {timeout: 0s}\n",
+        );
+        let faults = settings(text).expect_err("three faults").to_string();
+        let lines: Vec<&str> = faults.lines().collect();
+        assert_eq!(lines.len(), 3, "{faults}");
+        assert!(
+            lines[0].starts_with("c.yaml:2:5: target a: nothing says what to emit"),
+            "{faults}"
+        );
+        assert!(
+            lines[1].starts_with("c.yaml:4:5: a second target is named b (the first is in line 3)"),
+            "{faults}"
+        );
+        assert!(lines[2].starts_with("c.yaml: scrape.timeout is 0s"), "{faults}");
+    }
+
+    #[test]
+    fn no_target_is_a_fault() {
+        let faults = settings("emit: old\n").expect_err("no target").to_string();
+        assert!(faults.contains("no target"), "{faults}");
+    }
+}

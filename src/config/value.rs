@@ -1,0 +1,403 @@
+//! Single values of the settings file.
+//!
+//! Every scalar is read as text, has its `${NAME}` references replaced from the environment, and is then parsed. The
+//! file's line and column are attached to whatever goes wrong here by the YAML reader, so messages say only what is
+//! wrong and what would be right.
+
+use std::fmt::{self, Display};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use hyper::Uri;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A value that was read from text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value<T>(pub T);
+
+impl<'de, T> Deserialize<'de> for Value<T>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = String::deserialize(deserializer)?;
+        let text = expand(&written, |name| std::env::var(name).ok()).map_err(de::Error::custom)?;
+        text.parse().map(Value).map_err(|error| de::Error::custom(format!("`{written}`: {error}")))
+    }
+}
+
+impl<T: Display> Serialize for Value<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Replaces `${NAME}` and `${NAME:-default}`. `$${` stands for a literal `${`.
+///
+/// # Errors
+///
+/// A variable without a value and without a default, or a reference that does not end. An empty text in its place
+/// would go unnoticed until a scrape fails.
+fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("${") {
+        if let Some(before) = before.strip_suffix('$') {
+            expanded.push_str(before);
+            expanded.push_str("${");
+            rest = behind;
+            continue;
+        }
+        expanded.push_str(before);
+        let (reference, behind) = behind.split_once('}').ok_or_else(|| {
+            format!("`{text}`: `${{` without `}}`; write `$${{` for a literal `${{`")
+        })?;
+        let (name, default) = match reference.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (reference, None),
+        };
+        let value = lookup(name).filter(|value| default.is_none() || !value.is_empty());
+        match (value, default) {
+            (Some(value), _) => expanded.push_str(&value),
+            (None, Some(default)) => expanded.push_str(default),
+            (None, None) => {
+                return Err(format!(
+                    "the environment has no variable `{name}`; set it, or write `${{{name}:-default}}`"
+                ));
+            }
+        }
+        rest = behind;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+/// A span of time: `500ms`, `10s`, `1m30s`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a time such as 500ms, 10s or 1m30s";
+        let mut rest = text;
+        let mut total = Duration::ZERO;
+        if rest.is_empty() {
+            return Err(EXPECTED);
+        }
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, behind) = rest.split_at(digits);
+            let letters = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let (unit, behind) = behind.split_at(letters);
+            let number: u64 = number.parse().map_err(|_| EXPECTED)?;
+            let millis = match unit {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                _ => return Err(EXPECTED),
+            };
+            let part = number.checked_mul(millis).ok_or("time is too long")?;
+            total = total.checked_add(Duration::from_millis(part)).ok_or("time is too long")?;
+            rest = behind;
+        }
+        Ok(Span(total))
+    }
+}
+
+impl Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        if millis.is_multiple_of(1_000) {
+            write!(f, "{}s", millis / 1_000)
+        } else {
+            write!(f, "{millis}ms")
+        }
+    }
+}
+
+/// A number of bytes: `65536`, `64KiB`, `1GiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit) = SIZE_UNITS
+            .iter()
+            .find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)))
+            .unwrap_or((text, 1));
+        let number: u64 = number
+            .trim_end()
+            .parse()
+            .map_err(|_| "expected a number of bytes, or one with KiB, MiB or GiB")?;
+        number.checked_mul(unit).map(Size).ok_or("size is too large")
+    }
+}
+
+impl Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, bytes): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(*bytes);
+        match SIZE_UNITS.iter().find(fits) {
+            Some((unit, bytes)) => write!(f, "{}{unit}", self.0 / bytes),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+/// An address to listen on: `0.0.0.0:9542`, `[::1]:9543`, or `:9542` for every interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl FromStr for Listen {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected an address such as 0.0.0.0:9542, [::1]:9542 or :9542";
+        match text.strip_prefix(':') {
+            Some(port) => {
+                let port: u16 = port.parse().map_err(|_| EXPECTED)?;
+                Ok(Listen(SocketAddr::from(([0, 0, 0, 0], port))))
+            }
+            None => text.parse().map(Listen).map_err(|_| EXPECTED),
+        }
+    }
+}
+
+impl Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a target is scraped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetUrl(pub Uri);
+
+impl FromStr for TargetUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a URL such as http://kong:8100/metrics";
+        let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
+        let authority = uri.authority().ok_or(EXPECTED)?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err("https is not supported; use the plain http status port"),
+            _ => return Err(EXPECTED),
+        }
+        if authority.host().is_empty() {
+            return Err(EXPECTED);
+        }
+        if authority.as_str().contains('@') {
+            return Err("a URL with a user name is not supported; leave it out");
+        }
+        Ok(TargetUrl(uri))
+    }
+}
+
+impl Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A target's name, as it stands in the path of its exposition and in the labels of our own metrics.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetName(pub String);
+
+impl FromStr for TargetName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Bytes that need no escape in a path. Brackets and colons let `host:port` be a name.
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(&byte);
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(plain) {
+            return Err("expected a name of up to 128 letters, digits, and any of . _ - :");
+        }
+        Ok(TargetName(text.to_owned()))
+    }
+}
+
+impl Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A label name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LabelName(pub String);
+
+impl FromStr for LabelName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = text.bytes();
+        let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        if starts && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            Ok(LabelName(text.to_owned()))
+        } else {
+            Err("expected a label name: letters, digits and _, not starting with a digit")
+        }
+    }
+}
+
+impl Display for LabelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a pack is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackPath(pub PathBuf);
+
+impl FromStr for PackPath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Err("expected the path of a pack") } else { Ok(PackPath(text.into())) }
+    }
+}
+
+impl Display for PackPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// How hard to compress: 0 (not at all) to 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GzipLevel(pub u32);
+
+impl FromStr for GzipLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(level @ 0..=9) => Ok(GzipLevel(level)),
+            _ => Err("expected a level from 0 (do not compress) to 9"),
+        }
+    }
+}
+
+impl Display for GzipLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<String> {
+        match name {
+            "HOST" => Some("kong".into()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn references_are_replaced() {
+        let cases = [
+            ("plain", "plain"),
+            ("http://${HOST}:8100", "http://kong:8100"),
+            ("${HOST}${HOST}", "kongkong"),
+            ("a$b $HOST", "a$b $HOST"), // no braces: not a reference
+            ("$${HOST}", "${HOST}"),
+            ("${MISSING:-x}", "x"),
+            ("${MISSING:-}", ""),
+            ("${EMPTY}", ""),
+            ("${EMPTY:-x}", "x"), // as in the shell
+        ];
+        for (text, expected) in cases {
+            assert_eq!(expand(text, environment).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_to_nothing_are_faults() {
+        for (text, part) in [("${MISSING}", "no variable `MISSING`"), ("a${HOST", "without `}`")] {
+            let error = expand(text, environment).expect_err(text);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        for (text, millis) in
+            [("500ms", 500), ("10s", 10_000), ("1m30s", 90_000), ("2h", 7_200_000)]
+        {
+            assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
+        }
+        for text in ["", "10", "s", "1.5s", "-1s", "10 s", "1d", "18446744073709551615h"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1 GiB", 1 << 30)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for text in ["", "KiB", "-1", "1MB", "99999999999999GiB"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_print_as_they_are_written() {
+        assert_eq!(Span(Duration::from_millis(1_500)).to_string(), "1500ms");
+        assert_eq!(Span(Duration::from_secs(90)).to_string(), "90s");
+        assert_eq!(Size(1 << 20).to_string(), "1MiB");
+        assert_eq!(Size(1_000).to_string(), "1000");
+        assert_eq!(Size(0).to_string(), "0");
+    }
+
+    #[test]
+    fn target_urls() {
+        for text in ["http://kong:8100/metrics", "http://[::1]:8100", "http://a/b?c=d"] {
+            assert!(text.parse::<TargetUrl>().is_ok(), "{text}");
+        }
+        for text in ["", "kong:8100", "/metrics", "https://kong", "ftp://kong", "http://u:p@kong/"]
+        {
+            assert!(text.parse::<TargetUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for text in ["kong-1", "kong.example:8100", "[::1]:8100"] {
+            assert!(text.parse::<TargetName>().is_ok(), "{text}");
+        }
+        for text in ["", "a/b", "a b", "ü", "a?b", &"x".repeat(129)] {
+            assert!(text.parse::<TargetName>().is_err(), "{text}");
+        }
+        for text in ["service", "_x9"] {
+            assert!(text.parse::<LabelName>().is_ok(), "{text}");
+        }
+        for text in ["", "9x", "a-b", "a:b"] {
+            assert!(text.parse::<LabelName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn listen_addresses() {
+        assert_eq!(":9542".parse(), Ok(Listen(([0, 0, 0, 0], 9542).into())));
+        assert_eq!("127.0.0.1:0".parse(), Ok(Listen(([127, 0, 0, 1], 0).into())));
+        for text in ["", "9542", "localhost:9542", ":x"] {
+            assert!(text.parse::<Listen>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The gateway with stand-ins for an old and a new Kong in the same process.
+//!
+//! ```text
+//! Traffic ──> StandIn kong-2 (2.8) ──┐
+//!    └──────> StandIn kong-3 (3.9) ──┴──> App ──> whoever scrapes
+//! ```
+//!
+//! One shop's traffic is counted once and printed in the shapes of both generations, so whatever differs
+//! between the two is the generation's doing. The gateway is the one that `serve` runs, with settings
+//! that an operator could have written.
+
+mod dice;
+mod fetch;
+#[cfg(test)]
+mod genuine;
+mod node;
+mod page;
+mod render;
+mod screen;
+mod stand_in;
+mod tally;
+mod traffic;
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use crate::app::{self, App};
+use crate::config;
+use stand_in::{LiveTraffic, StandIn};
+use traffic::Traffic;
+
+/// Where the demo listens by default; the three ports behind it are for the admin listener and the stand-ins.
+pub const DEFAULT_PORT: u16 = 9542;
+
+/// How long the shop has been open when the demo begins: long enough for numbers to look at.
+const OPEN_SINCE: Duration = Duration::from_secs(3600);
+
+/// Targets of the gateway: name, which stand-in, what is emitted, and what that shows.
+const TARGETS: [(&str, usize, &str, &str); 3] = [
+    ("kong-2", 0, "old", "Kong 2.8, as it is"),
+    ("kong-3", 1, "old", "Kong 3.9, in the shapes of 2.x"),
+    (
+        "kong-2-upgraded",
+        0,
+        "new",
+        "Kong 2.8, in the shapes of 3.x",
+    ),
+];
+
+/// Why the demo did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A stand-in has no port.
+    #[error("cannot listen on 127.0.0.1:{port}: {error}; give another --port, or 0 for any")]
+    Bind {
+        /// The port.
+        port: u16,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The gateway did not start.
+    #[error(transparent)]
+    App(#[from] app::Error),
+    /// One of our own pages cannot be read.
+    #[error("cannot scrape {url}: {error}")]
+    Fetch {
+        /// Where it should have been.
+        url: String,
+        /// Why not.
+        error: fetch::Error,
+    },
+}
+
+/// Which ports to take, all on the loopback interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// Those behind [`DEFAULT_PORT`]; any free port instead of one that is in use.
+    Preferred,
+    /// This one and the next three.
+    From(u16),
+    /// Any.
+    Free,
+}
+
+impl Ports {
+    /// The `index`th port; 0 for any.
+    fn port(self, index: u16) -> u16 {
+        match self {
+            Ports::Free => 0,
+            Ports::From(first) => first.saturating_add(index),
+            Ports::Preferred => {
+                let port = DEFAULT_PORT + index;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port)
+            }
+        }
+    }
+}
+
+/// A demo whose ports are taken.
+#[derive(Debug)]
+pub struct Demo {
+    app: App,
+    stand_ins: [StandIn; 2],
+}
+
+impl Demo {
+    /// Takes the ports.
+    ///
+    /// # Errors
+    ///
+    /// A port that was asked for is in use.
+    ///
+    /// # Panics
+    ///
+    /// Never: the settings are ours, and a test starts the demo with them.
+    pub async fn bind(ports: Ports) -> Result<Demo, Error> {
+        let stand_in = async |index| {
+            let port = ports.port(index);
+            StandIn::bind(port)
+                .await
+                .map_err(|error| Error::Bind { port, error })
+        };
+        let stand_ins = [stand_in(2).await?, stand_in(3).await?];
+        let mut settings = format!(
+            "web: {{ listen_address: '127.0.0.1:{}' }}\nadmin: {{ listen_address: '127.0.0.1:{}' }}\ntargets:\n",
+            ports.port(0),
+            ports.port(1),
+        );
+        for (name, stand_in, emit, _) in TARGETS {
+            let url = stand_ins[stand_in].url();
+            writeln!(
+                settings,
+                "  - {{ name: {name}, emit: {emit}, url: '{url}' }}"
+            )
+            .expect("a String takes whatever is written to it");
+        }
+        let settings = config::parse(&settings)
+            .expect("our own settings are in order")
+            .into_settings(None)
+            .expect("our own settings are in order");
+        Ok(Demo {
+            app: App::bind(settings).await?,
+            stand_ins,
+        })
+    }
+
+    /// Runs until `shutdown` resolves. As soon as everything answers, hands over what to show: in
+    /// colour for a terminal, plain otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The stand-ins or the gateway do not answer.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+        is_terminal: bool,
+        show: impl FnOnce(&str),
+    ) -> Result<(), Error> {
+        let Demo { app, stand_ins } = self;
+        let places = places(&stand_ins, app.data_addr(), app.admin_addr());
+        let mut traffic = Traffic::new(0x5eed);
+        traffic.step(OPEN_SINCE);
+        let traffic = LiveTraffic::new(traffic);
+        let [old, new] = stand_ins;
+        let guide = async {
+            let pages = screen::Pages {
+                kong_3: fetch(&places.stand_ins[1]).await?,
+                old_of_kong_2: fetch(&places.targets[0].0).await?,
+                old_of_kong_3: fetch(&places.targets[1].0).await?,
+            };
+            show(&screen::screen(&places, &pages, is_terminal));
+            std::future::pending().await
+        };
+        tokio::select! {
+            never = old.serve(traffic.clone(), Traffic::render_old) => match never {},
+            never = new.serve(traffic, Traffic::render_new) => match never {},
+            failed = guide => failed,
+            () = app.run(shutdown) => Ok(()),
+        }
+    }
+}
+
+fn places(stand_ins: &[StandIn; 2], data: SocketAddr, admin: SocketAddr) -> screen::Places {
+    screen::Places {
+        stand_ins: [stand_ins[0].url(), stand_ins[1].url()],
+        targets: TARGETS
+            .map(|(name, _, _, what)| (format!("http://{data}/targets/{name}/metrics"), what)),
+        admin: format!("http://{admin}/"),
+    }
+}
+
+async fn fetch(url: &str) -> Result<String, Error> {
+    fetch::fetch(url).await.map_err(|error| Error::Fetch {
+        url: url.to_owned(),
+        error,
+    })
+}

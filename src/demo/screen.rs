@@ -1,0 +1,224 @@
+//! What the demo shows: what each Kong prints, what dashboards see, and what to open.
+
+use std::fmt::Write as _;
+
+/// Where everything is.
+pub(super) struct Places {
+    /// The stand-ins' own pages, old and new.
+    pub(super) stand_ins: [String; 2],
+    /// What can be scraped, and what it shows.
+    pub(super) targets: [(String, &'static str); 3],
+    /// About the gateway itself.
+    pub(super) admin: String,
+}
+
+/// Pages of (nearly) one moment.
+pub(super) struct Pages {
+    /// What the new Kong prints.
+    pub(super) kong_3: String,
+    /// What the gateway makes of the old one.
+    pub(super) old_of_kong_2: String,
+    /// What the gateway makes of the new one.
+    pub(super) old_of_kong_3: String,
+}
+
+/// The service and the route that are looked at. Shown as [`ELLIPSIS`]: whole lines would not fit.
+const PLACE: &str = r#"service="catalog",route="item""#;
+/// Which 3.9 puts before its last label. Not shown either.
+const WORKSPACE: &str = r#",workspace="default""#;
+const ELLIPSIS: &str = "…";
+
+/// Series of Kong 3.9, by how their lines begin.
+const BEFORE: [&str; 4] = [
+    r#"kong_http_requests_total{…,code="200""#,
+    r#"kong_bandwidth_bytes{…,direction="egress""#,
+    r#"kong_request_latency_ms_bucket{…,le="25""#,
+    r#"kong_request_latency_ms_bucket{…,le="50""#,
+];
+
+/// The same in the shapes of Kong 2.x.
+const AFTER: [&str; 6] = [
+    r#"kong_http_status{…,code="200"}"#,
+    r#"kong_http_consumer_status{…,code="200",consumer="ios"}"#,
+    r#"kong_bandwidth{…,type="egress"}"#,
+    r#"kong_latency_bucket{…,type="request",le="25"}"#,
+    ESTIMATED,
+    r#"kong_latency_bucket{…,type="request",le="50"}"#,
+];
+
+/// Kong 3.9 counts at 25 and at 50 ms, not here.
+const ESTIMATED: &str = r#"kong_latency_bucket{…,type="request",le="40"}"#;
+
+/// Escape sequences, or nothing where they would only be noise.
+struct Style {
+    bold: &'static str,
+    faint: &'static str,
+    plain: &'static str,
+}
+
+const COLOURED: Style = Style {
+    bold: "\x1b[1m",
+    faint: "\x1b[2m",
+    plain: "\x1b[0m",
+};
+const UNCOLOURED: Style = Style {
+    bold: "",
+    faint: "",
+    plain: "",
+};
+
+/// The whole screen.
+pub(super) fn screen(places: &Places, pages: &Pages, is_terminal: bool) -> String {
+    let style = if is_terminal { COLOURED } else { UNCOLOURED };
+    let mut screen = String::new();
+    write(&mut screen, places, pages, &style).expect("a String takes whatever is written to it");
+    screen
+}
+
+fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std::fmt::Result {
+    let Style { bold, faint, plain } = style;
+    let [kong_2, kong_3] = &places.stand_ins;
+
+    writeln!(
+        out,
+        "{bold}One shop, counted by two Kongs, scraped through one gateway.{plain}\n"
+    )?;
+    writeln!(out, "  kong-2   stand-in for Kong 2.8   {kong_2}")?;
+    writeln!(out, "  kong-3   stand-in for Kong 3.9   {kong_3}\n")?;
+
+    writeln!(
+        out,
+        "{bold}Kong 3.9 prints this, and no dashboard for Kong 2.x asks for it:{plain}\n"
+    )?;
+    let before: Vec<_> = BEFORE
+        .iter()
+        .flat_map(|start| lines(&pages.kong_3, start))
+        .collect();
+    let width = before
+        .iter()
+        .map(|(series, _)| series.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (series, value) in &before {
+        writeln!(out, "  {series:<width$} {value:>11}")?;
+    }
+
+    writeln!(
+        out,
+        "\n{bold}Through the gateway, both answer what those dashboards do ask for:{plain}\n"
+    )?;
+    let width = width - 12;
+    writeln!(
+        out,
+        "  {:<width$} {faint}{:>11} {:>11}{plain}",
+        "", "kong-2", "kong-3"
+    )?;
+    for series in AFTER {
+        let value = |page| {
+            lines(page, series)
+                .next()
+                .map_or("none", |(_, value)| value)
+        };
+        let note = if series == ESTIMATED {
+            "  estimated"
+        } else {
+            ""
+        };
+        let (old, new) = (value(&pages.old_of_kong_2), value(&pages.old_of_kong_3));
+        writeln!(
+            out,
+            "  {series:<width$} {old:>11} {new:>11}{faint}{note}{plain}"
+        )?;
+    }
+    writeln!(
+        out,
+        "\n  {faint}{ELLIPSIS} is {PLACE} and, in 3.9, workspace=\"default\"{plain}\n"
+    )?;
+
+    writeln!(out, "{bold}Scrape it, or open it:{plain}\n")?;
+    let about = (&places.admin, "the gateway itself: its metrics, its health");
+    let targets = places.targets.iter().map(|(url, what)| (url, *what));
+    let urls: Vec<_> = targets.chain([about]).collect();
+    let width = urls.iter().map(|(url, _)| url.len()).max().unwrap_or(0);
+    for (url, what) in urls {
+        writeln!(out, "  {url:<width$}   {faint}{what}{plain}")?;
+    }
+    writeln!(out, "\nCtrl-C stops.")
+}
+
+/// Series whose line begins so, and their values.
+fn lines<'a>(page: &'a str, start: &'a str) -> impl Iterator<Item = (String, &'a str)> {
+    page.lines().filter_map(move |line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let series = series.replace(PLACE, ELLIPSIS).replace(WORKSPACE, "");
+        series.starts_with(start).then_some((series, value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen_of(is_terminal: bool) -> String {
+        let kong_3 = r#"
+kong_http_requests_total{service="catalog",route="item",code="200",source="service",workspace="default",consumer=""} 5
+kong_http_requests_total{service="catalog",route="item",code="200",source="service",workspace="default",consumer="ios"} 7
+kong_http_requests_total{service="catalog",route="item",code="500",source="service",workspace="default",consumer="ios"} 1
+kong_http_requests_total{service="catalog",route="search",code="200",source="service",workspace="default",consumer="ios"} 9
+"#;
+        let old = r#"
+kong_http_status{service="catalog",route="item",code="200"} 12
+"#;
+        let places = Places {
+            stand_ins: ["http://two/".into(), "http://three/".into()],
+            targets: [
+                ("http://gateway/a".into(), "first"),
+                ("http://gateway/bcd".into(), "second"),
+                ("http://gateway/e".into(), "third"),
+            ],
+            admin: "http://admin/".into(),
+        };
+        let pages = Pages {
+            kong_3: kong_3.into(),
+            old_of_kong_2: old.into(),
+            old_of_kong_3: old.replace("12", "13"),
+        };
+        screen(&places, &pages, is_terminal)
+    }
+
+    #[test]
+    fn it_shows_the_chosen_series_and_no_others() {
+        let screen = screen_of(false);
+        let shown = |line: &str| {
+            assert!(
+                screen.lines().any(|each| each.trim_end() == line),
+                "{line}\nin\n{screen}"
+            );
+        };
+        shown(
+            r#"  kong_http_requests_total{…,code="200",source="service",consumer=""}              5"#,
+        );
+        shown(
+            r#"  kong_http_requests_total{…,code="200",source="service",consumer="ios"}           7"#,
+        );
+        shown(
+            r#"  kong_http_status{…,code="200"}                                      12          13"#,
+        );
+        // What is not there is said to be not there.
+        shown(
+            r#"  kong_bandwidth{…,type="egress"}                                   none        none"#,
+        );
+        assert!(
+            !screen.contains("500") && !screen.contains("search"),
+            "{screen}"
+        );
+        shown("  http://gateway/a     first");
+        shown("  http://gateway/bcd   second");
+    }
+
+    #[test]
+    fn colours_are_for_terminals() {
+        assert!(!screen_of(false).contains('\x1b'));
+        assert!(screen_of(true).contains("\x1b[1m"));
+    }
+}

@@ -1,0 +1,509 @@
+//! What becomes of each sample, and everything that is remembered of the body until it is complete.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Limits;
+use super::budget::{Budget, Over};
+use super::families::{Families, FamilyId, HeaderFate};
+use super::hold::{Cells, Hold, Join, LadderRows, Part, Slot, Values};
+use super::labels::{Conflict, LE, LabelHashes, LabelProgram, LabelText, Labels};
+use super::ladder::{MAX_BUCKETS, NoCell};
+use super::report::Report;
+use crate::exposition::{Header, LabelHasher, MetricType, Sample, Scanner, parse_number};
+use crate::mapping::plan::{BucketPolicy, Kind, Plan, Rule, RuleId};
+
+type Keys = HashSet<u64, foldhash::fast::RandomState>;
+
+/// Everything that is known of the body so far.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) plan: Arc<Plan>,
+    pub(super) hasher: LabelHasher,
+    pub(super) families: Families,
+    /// What rules have gathered, in the order in which they first did.
+    pub(super) holds: Vec<Hold>,
+    /// The hold of each rule.
+    pub(super) hold_of: Vec<Option<usize>>,
+    /// The family that each rule was seen to read.
+    pub(super) source_of: Vec<FamilyId>,
+    /// Label sets of each witness.
+    pub(super) witnesses: Vec<HashSet<u64>>,
+    /// Series that have left as they came, of families that rules write too; a set of them is made
+    /// only if a rule does.
+    natives: Vec<u64>,
+    pub(super) native_set: Keys,
+    /// Series of families that the source prints more than once.
+    once: Keys,
+    budget: Budget,
+    now: Now,
+    hashes: LabelHashes,
+    text: LabelText,
+    pub(super) report: Report,
+}
+
+/// The family and label set at hand: decided once, good for all samples that share them.
+#[derive(Debug, Default)]
+struct Now {
+    name: Vec<u8>,
+    family: FamilyId,
+    part: Option<Part>,
+    /// No pack names the family: its samples pass.
+    plain: bool,
+    once: bool,
+    /// The label names, in order; the programs below are made for them.
+    names: Vec<Box<[u8]>>,
+    programs: Vec<((RuleId, Role), LabelProgram)>,
+    /// How many labels, from the first, make the label set that was decided on.
+    labels: usize,
+    /// The sample leaves as it came.
+    keep: bool,
+    uses: Vec<Use>,
+}
+
+/// What a label set is rendered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A line that leaves at once.
+    Line,
+    /// A label set that is held.
+    Set,
+    /// The label set of another rule's total, of which this sample is a part.
+    Total,
+}
+
+/// What one rule does with a sample.
+#[derive(Clone, Copy, Debug)]
+enum Use {
+    /// It leaves at once under another name.
+    Stream(RuleId),
+    /// It is held.
+    Value(RuleId, usize, Slot),
+    /// It is held as part of a ladder.
+    Ladder(RuleId, usize, Slot),
+    /// It is held as a part of another rule's total.
+    Part(usize, Slot),
+}
+
+impl Body {
+    pub(super) fn new(plan: Arc<Plan>, limits: Limits) -> Self {
+        let hasher = LabelHasher::with_seed(0);
+        Body {
+            families: Families::default(),
+            holds: Vec::new(),
+            hold_of: vec![None; plan.rules.len()],
+            source_of: vec![0; plan.rules.len()],
+            witnesses: vec![HashSet::new(); plan.witnesses.len()],
+            natives: Vec::new(),
+            native_set: Keys::default(),
+            once: Keys::default(),
+            budget: Budget::new(limits),
+            now: Now::default(),
+            hashes: LabelHashes::new(hasher.clone()),
+            text: LabelText::default(),
+            report: Report::new(&plan),
+            hasher,
+            plan,
+        }
+    }
+
+    /// True for a sample that leaves as it came because the one before did; it is counted.
+    #[inline]
+    pub(super) fn passes(&mut self, sample: Sample) -> bool {
+        let passes = self.now.plain && sample.changed != Sample::NEW_NAME;
+        self.report.samples_in += u64::from(passes);
+        self.report.passed += u64::from(passes);
+        passes
+    }
+
+    /// Takes a header line.
+    pub(super) fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> HeaderFate {
+        // It may tell what a suffix means: look the next sample's name up again.
+        self.now.name.clear();
+        self.now.plain = false;
+        let id = self.families.named(header.name.of(line), plan);
+        self.families.family_mut(id).header(header.kind, header.text.of(line), line)
+    }
+
+    /// Takes a sample; true where it leaves as it came. `insert` receives what is to be written
+    /// before it, or instead of it.
+    ///
+    /// # Errors
+    ///
+    /// More would have to be held than the limits allow.
+    pub(super) fn sample(
+        &mut self,
+        plan: &Plan,
+        scanner: &Scanner,
+        line: &[u8],
+        sample: Sample,
+        insert: &mut Vec<u8>,
+    ) -> Result<bool, Over> {
+        self.report.samples_in += 1;
+        let labels = Labels { line, spans: scanner.labels() };
+        let changed = if sample.changed == Sample::NEW_NAME { 0 } else { sample.changed };
+        let name = scanner.name().of(line);
+        if changed == 0 && name != self.now.name || self.now.name.is_empty() {
+            self.enter(plan, scanner, name)?;
+        }
+        if self.now.plain {
+            self.families.family_mut(self.now.family).pass(insert);
+            self.report.passed += 1;
+            return Ok(true);
+        }
+        self.hashes.changed(changed);
+        if self.now.once && !self.is_first(labels)? {
+            self.report.drop("repeated_series");
+            // The label set at hand was not decided on.
+            self.now.labels = usize::MAX;
+            return Ok(false);
+        }
+        if changed < self.now.labels {
+            self.same_names(labels, changed);
+            self.decide(plan, labels)?;
+        }
+        if !self.now.uses.is_empty() {
+            self.apply(plan, scanner, line, sample, insert)?;
+        }
+        if self.now.keep {
+            self.families.family_mut(self.now.family).pass(insert);
+            let count = if self.now.uses.is_empty() {
+                &mut self.report.passed
+            } else {
+                &mut self.report.kept
+            };
+            *count += 1;
+        }
+        Ok(self.now.keep)
+    }
+
+    /// A sample of another name than the one before.
+    fn enter(&mut self, plan: &Plan, scanner: &Scanner, name: &[u8]) -> Result<(), Over> {
+        let known = self.families.len();
+        let (family, part) = self.families.of_sample(name, plan);
+        if self.families.len() > known {
+            self.budget.spend(name.len() + 256)?;
+        }
+        let of = self.families.family(family);
+        let now = &mut self.now;
+        now.name.clear();
+        now.name.extend_from_slice(name);
+        now.family = family;
+        now.part = part;
+        // A quoted name cannot be replaced like a plain one, and no pack can name it.
+        now.plain = of.is_plain() || scanner.has_quoted_name();
+        now.once = of.plan.once;
+        now.labels = usize::MAX;
+        now.names.clear();
+        now.programs.clear();
+        self.hashes.changed(0);
+        if let Some(generation) = of.plan.generation {
+            self.report.generations.insert(generation);
+        }
+        Ok(())
+    }
+
+    /// Whether no equal series has come before, of a family that the source prints more than once.
+    fn is_first(&mut self, labels: Labels<'_>) -> Result<bool, Over> {
+        let name = self.hasher.label(&self.now.name);
+        let first = self.once.insert(name.wrapping_add(self.hashes.of_set(labels, None)));
+        if first {
+            self.budget.spend(16)?;
+        }
+        Ok(first)
+    }
+
+    /// Forgets programs that were made for other label names.
+    fn same_names(&mut self, labels: Labels<'_>, changed: usize) {
+        let Now { names, programs, .. } = &mut self.now;
+        let spans = labels.spans;
+        let same = names.len() == spans.len()
+            && names.iter().zip(spans).skip(changed).all(|(n, s)| **n == *s.name.of(labels.line));
+        if !same {
+            programs.clear();
+            names.clear();
+            names.extend(spans.iter().map(|span| span.name.of(labels.line).into()));
+        }
+    }
+
+    /// Decides what becomes of a label set: of this sample and of those that differ in `le` alone.
+    fn decide(&mut self, plan: &Plan, labels: Labels<'_>) -> Result<(), Over> {
+        let bucket = self.now.part == Some(Part::Bucket);
+        let le_is_last = bucket && self.now.names.last().is_some_and(|name| **name == *LE);
+        self.now.labels = if le_is_last { labels.spans.len() - 1 } else { usize::MAX };
+        self.now.keep = true;
+        self.now.uses.clear();
+        let family = &self.families.family(self.now.family).plan;
+        let (written, witness, rules) = (family.written, family.witness, family.rules.len());
+        if let Some(witness) = witness {
+            let id = witness.0 as usize;
+            let key = self.hashes.of_named(labels, &plan.witnesses[id].on);
+            if self.witnesses[id].insert(key) {
+                self.budget.spend(16)?;
+            }
+        }
+        for index in 0..rules {
+            let id = self.families.family(self.now.family).plan.rules[index];
+            let rule = plan.rule(id);
+            if labels.satisfy(&rule.when) && self.apply_rule(plan, id, rule, labels)? {
+                self.now.keep &= rule.keep;
+                if !rule.also {
+                    break;
+                }
+            }
+        }
+        if written && self.now.keep {
+            let hash = self.hashes.of_set(labels, bucket.then_some(LE));
+            let family = &self.families.family(self.now.family).name;
+            self.natives.push(native_key(&self.hasher, family, hash));
+            self.budget.grow(size_of::<u64>())?;
+        }
+        Ok(())
+    }
+
+    /// Finds out how a rule that applies is carried out; false where it cannot be, which is noted.
+    fn apply_rule(
+        &mut self,
+        plan: &Plan,
+        id: RuleId,
+        rule: &Rule,
+        labels: Labels<'_>,
+    ) -> Result<bool, Over> {
+        let role = if rule.stream { Role::Line } else { Role::Set };
+        if self.render(id, rule, role, labels) == Err(Conflict) {
+            self.report.note("label_conflict");
+            return Ok(false);
+        }
+        if rule.stream {
+            self.now.uses.push(Use::Stream(id));
+        } else {
+            let declared = self.families.family(self.now.family).metric_type;
+            let Some(shape) = Shape::of(&rule.kind, self.now.part, declared) else {
+                self.report.note("not_joinable");
+                return Ok(false);
+            };
+            let (hold, slot) = self.hold(id, rule, shape)?;
+            if let Cells::Ladders(ladders) = &mut self.holds[hold].cells {
+                if self.now.part == Some(Part::Bucket) {
+                    // Where `le` is not the last label, every bucket is decided on anew.
+                    ladders.open(slot, self.now.labels != usize::MAX);
+                }
+                self.now.uses.push(Use::Ladder(id, hold, slot));
+            } else {
+                self.now.uses.push(Use::Value(id, hold, slot));
+            }
+        }
+        self.source_of[id.0 as usize] = self.now.family;
+        if let Some(part_of) = &rule.part_of
+            && self.render(id, rule, Role::Total, labels).is_ok()
+        {
+            let total = plan.rule(part_of.total);
+            let (hold, slot) = self.hold(part_of.total, total, Shape::Value(Join::Sum))?;
+            self.now.uses.push(Use::Part(hold, slot));
+        }
+        Ok(true)
+    }
+
+    /// Renders the label set at hand.
+    fn render(
+        &mut self,
+        id: RuleId,
+        rule: &Rule,
+        role: Role,
+        labels: Labels<'_>,
+    ) -> Result<(), Conflict> {
+        let programs = &mut self.now.programs;
+        let known = programs.iter().position(|(key, _)| *key == (id, role));
+        let index = known.unwrap_or_else(|| {
+            let of_ladder = role != Role::Line && self.now.part == Some(Part::Bucket);
+            let (edits, without) = match &rule.part_of {
+                Some(part_of) if role == Role::Total => {
+                    (&self.plan.rule(part_of.total).labels, &part_of.without[..])
+                }
+                _ => (&rule.labels, &[][..]),
+            };
+            let program = LabelProgram::new(&self.hasher, labels, edits, without, of_ladder);
+            programs.push(((id, role), program));
+            programs.len() - 1
+        });
+        programs[index].1.render(labels, &mut self.hashes, &mut self.text)
+    }
+
+    /// The hold of a rule, and the slot in it of the label set that was rendered last.
+    fn hold(&mut self, id: RuleId, rule: &Rule, shape: Shape) -> Result<(usize, Slot), Over> {
+        let holds = &mut self.holds;
+        let index = *self.hold_of[id.0 as usize].get_or_insert_with(|| {
+            holds.push(Hold::new(match shape {
+                Shape::Value(join) => Cells::Values(Values::new(join, rule.remainder)),
+                Shape::Ladder => Cells::Ladders(LadderRows::new(known_boundaries(&rule.kind))),
+            }));
+            holds.len() - 1
+        });
+        let sets = &mut holds[index];
+        let before = sets.len();
+        let slot = sets.slot(&self.text);
+        if sets.len() > before {
+            self.budget.spend(self.text.bytes().len() + sets.set_bytes())?;
+        }
+        Ok((index, slot))
+    }
+
+    /// Carries out what was decided, on one sample.
+    fn apply(
+        &mut self,
+        plan: &Plan,
+        scanner: &Scanner,
+        line: &[u8],
+        sample: Sample,
+        insert: &mut Vec<u8>,
+    ) -> Result<(), Over> {
+        #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
+        let value = match sample.integer {
+            Some(integer) => integer as f64,
+            None => parse_number(scanner.value().of(line)).unwrap_or(f64::NAN),
+        };
+        for index in 0..self.now.uses.len() {
+            match self.now.uses[index] {
+                Use::Ladder(rule, hold, slot) => {
+                    let labels = Labels { line, spans: scanner.labels() };
+                    self.ladder_line(hold, slot, labels, value)?;
+                    self.report.read(rule);
+                }
+                Use::Value(rule, hold, slot) => {
+                    if let Cells::Values(values) = &mut self.holds[hold].cells {
+                        values.join(slot, value);
+                    }
+                    self.report.read(rule);
+                }
+                Use::Part(hold, slot) => {
+                    if let Cells::Values(values) = &mut self.holds[hold].cells {
+                        values.join_part(slot, value);
+                    }
+                }
+                Use::Stream(rule) => {
+                    self.stream(plan, rule, scanner, line, insert);
+                    self.report.read(rule);
+                    self.report.wrote(rule, 1);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ladder_line(
+        &mut self,
+        hold: usize,
+        slot: Slot,
+        labels: Labels<'_>,
+        value: f64,
+    ) -> Result<(), Over> {
+        let Cells::Ladders(ladders) = &mut self.holds[hold].cells else { return Ok(()) };
+        match self.now.part {
+            Some(Part::Bucket) => {
+                let le = match labels.spans.get(self.now.labels) {
+                    Some(span) => span.value.of(labels.line),
+                    None => labels.value(LE),
+                };
+                let cell = match ladders.boundaries.cell(le) {
+                    Ok(cell) => cell,
+                    Err(NoCell::NotANumber) => {
+                        self.report.drop("bad_le");
+                        return Ok(());
+                    }
+                    Err(NoCell::TooMany) => return Err(Over::Buckets(MAX_BUCKETS)),
+                };
+                if let Some(bytes) = ladders.short_of(cell) {
+                    self.budget.grow(bytes)?;
+                    ladders.widen();
+                }
+                ladders.bucket(cell, value);
+            }
+            Some(part) => ladders.sum_or_count(part, slot, value),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Writes a sample under the name and labels that a rule gives it.
+    fn stream(
+        &mut self,
+        plan: &Plan,
+        id: RuleId,
+        scanner: &Scanner,
+        line: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        let rule = plan.rule(id);
+        let output = plan.output(rule.to);
+        let source = self.now.family;
+        let metric_type = self.families.family(source).metric_type;
+        let family = self.families.named(&output.name, plan);
+        self.families.open_written(family, output.help.as_deref(), source, metric_type, out);
+        let name = scanner.name();
+        out.extend_from_slice(&line[..name.start()]);
+        out.extend_from_slice(&output.name);
+        out.extend_from_slice(&name.of(line)[rule.from.len()..]);
+        let labels = Labels { line, spans: scanner.labels() };
+        let program = self.now.programs.iter().find(|(key, _)| *key == (id, Role::Line));
+        if program.is_some_and(|(_, program)| program.keeps_all(labels))
+            && labels.spans.iter().all(|span| !span.escaped)
+        {
+            out.extend_from_slice(&line[name.end()..]);
+            return;
+        }
+        // The decision was made on a label set; `le` may have changed since.
+        if self.render(id, rule, Role::Line, labels).is_ok() && !self.text.bytes().is_empty() {
+            out.push(b'{');
+            out.extend_from_slice(self.text.bytes());
+            out.push(b'}');
+        }
+        out.extend_from_slice(&line[scanner.labels_end()..]);
+    }
+
+    /// No more will come.
+    pub(super) fn complete(&mut self) {
+        for hold in &mut self.holds {
+            if let Cells::Ladders(ladders) = &mut hold.cells {
+                ladders.finish_row();
+            }
+        }
+        if !self.holds.is_empty() {
+            self.native_set.extend(self.natives.drain(..));
+        }
+        self.report.held_bytes = self.budget.bytes();
+    }
+}
+
+/// How a rule holds a family of this type.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Value(Join),
+    Ladder,
+}
+
+impl Shape {
+    /// `None` where equal series could not be joined without guessing.
+    fn of(kind: &Kind, part: Option<Part>, declared: Option<MetricType>) -> Option<Shape> {
+        let plain = part.is_none();
+        match (kind, declared) {
+            (Kind::Histogram(_), _) | (Kind::Typed, Some(MetricType::Histogram)) => {
+                (!plain).then_some(Shape::Ladder)
+            }
+            (Kind::Gauge(merge), _) => plain.then_some(Shape::Value(Join::Gauge(*merge))),
+            (Kind::Typed, Some(MetricType::Gauge | MetricType::Summary)) => None,
+            (Kind::Typed, _) => plain.then_some(Shape::Value(Join::Sum)),
+        }
+    }
+}
+
+fn known_boundaries(kind: &Kind) -> &[f64] {
+    match kind {
+        Kind::Histogram(ladders) if ladders.policy != BucketPolicy::Native => &ladders.read,
+        _ => &[],
+    }
+}
+
+/// What is remembered of a series that left as it came.
+pub(super) fn native_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
+    hasher.label(family).wrapping_add(labels)
+}

@@ -1,0 +1,64 @@
+//! What is held, counted against the limits.
+
+use super::{Error, Limits};
+
+/// A limit was passed; [`Over::at`] makes the error of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Over {
+    Series(usize),
+    Bytes(usize),
+    Buckets(usize),
+}
+
+impl Over {
+    pub(super) fn at(self, line: u64) -> Error {
+        match self {
+            Over::Series(limit) => Error::TooManySeries { line, limit },
+            Over::Bytes(limit) => Error::TooMuchHeld { line, limit },
+            Over::Buckets(limit) => Error::TooManyBuckets { line, limit },
+        }
+    }
+}
+
+/// Label sets, families and keys that are remembered until the end of the body.
+#[derive(Debug)]
+pub(super) struct Budget {
+    series: usize,
+    bytes: usize,
+    max_series: usize,
+    max_bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn new(limits: Limits) -> Self {
+        Budget { series: 0, bytes: 0, max_series: limits.held_series, max_bytes: limits.held_bytes }
+    }
+
+    /// Most bytes held so far, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// One more label set of so many bytes is held.
+    ///
+    /// # Errors
+    ///
+    /// A limit is passed.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Over> {
+        self.series += 1;
+        if self.series > self.max_series {
+            return Err(Over::Series(self.max_series));
+        }
+        self.grow(bytes)
+    }
+
+    /// What is held grows by so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// The limit is passed.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Over> {
+        self.bytes += bytes;
+        if self.bytes > self.max_bytes { Err(Over::Bytes(self.max_bytes)) } else { Ok(()) }
+    }
+}

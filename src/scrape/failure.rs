@@ -1,0 +1,110 @@
+//! Why a scrape failed.
+
+use std::fmt::{self, Display};
+use std::io;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::rewrite;
+
+/// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The target's host name could not be resolved.
+    #[error("cannot resolve its host name: {0}; check the URL and the name service")]
+    Resolve(#[source] io::Error),
+    /// No connection to the target.
+    #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
+    Connect(#[source] io::Error),
+    /// The connection broke, or carried something other than HTTP, before the head of an answer was there.
+    #[error("no HTTP answer: {0}; check that the URL names an http port")]
+    Exchange(String),
+    /// The scrape took too long.
+    #[error("gave up after {}s; raise Prometheus' scrape_timeout, or find out why the target is slow", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The target answered something other than 200.
+    #[error("it answered {0}; check the path in the URL, and the target's own log")]
+    Status(StatusCode),
+    /// The target sent us elsewhere.
+    #[error(
+        "it redirects to {0}; redirects are not followed, so set the URL to where the metrics are"
+    )]
+    Redirect(Text),
+    /// The target answered something that is no exposition.
+    #[error("its Content-Type is {0}, which is no exposition; check the path in the URL")]
+    ContentType(Text),
+    /// The body is encoded in a way that we did not ask for and cannot read.
+    #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
+    ContentEncoding(Text),
+    /// The body broke off.
+    #[error("its body broke off: {0}")]
+    Cut(String),
+    /// The body goes on where it should have ended.
+    #[error("its body is longer than its Content-Length")]
+    Overlong,
+    /// The body is not the gzip that its head promised.
+    #[error("its gzip body is damaged")]
+    Gzip,
+    /// The engine gave up.
+    #[error(transparent)]
+    Rewrite(#[from] rewrite::Error),
+    /// The body has no sample.
+    #[error("its body has no sample, so it is no exposition; check the path in the URL")]
+    NoSample,
+    /// Nothing of the body could be handed on.
+    #[error(
+        "not one of its samples could be handed on; our own metrics count what was dropped, by reason"
+    )]
+    NothingLeft,
+}
+
+impl Failure {
+    /// What an answer that has not begun says instead.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// The reason as a label value: one of a fixed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Failure::Resolve(_) => "resolve",
+            Failure::Connect(_) => "connect",
+            Failure::Exchange(_) => "exchange",
+            Failure::Timeout(_) => "timeout",
+            Failure::Status(_) => "status",
+            Failure::Redirect(_) => "redirect",
+            Failure::ContentType(_) => "content_type",
+            Failure::ContentEncoding(_) => "content_encoding",
+            Failure::Cut(_) => "cut",
+            Failure::Overlong => "overlong",
+            Failure::Gzip => "gzip",
+            Failure::Rewrite(_) => "rewrite",
+            Failure::NoSample => "no_sample",
+            Failure::NothingLeft => "nothing_left",
+        }
+    }
+}
+
+/// Somebody else's header value, fit to be shown: quoted, on one line, and not too long.
+#[derive(Debug)]
+pub struct Text(String);
+
+impl Text {
+    pub(super) fn new(value: &hyper::header::HeaderValue) -> Text {
+        const LONGEST: usize = 200;
+        let bytes = value.as_bytes();
+        Text(bytes[..bytes.len().min(LONGEST)].escape_ascii().to_string())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}

@@ -1,0 +1,56 @@
+//! The pull side: a scrape comes in, its target is scraped, what it answers goes through the engine and out.
+//!
+//! ```text
+//! client ── Gateway::answer ── Target::open ── Upstream ── target
+//!    │                             │
+//!    └──── Rewriting (a body) ◄── Source
+//! ```
+//!
+//! [`Gateway`] routes a request to its [`Target`]. [`upstream`] speaks HTTP to the target, [`source`] decides whether what
+//! it answers is an exposition and yields its uncompressed bytes, [`rewriting`] drives the engine with them and *is* the
+//! body of our answer: client, engine and upstream share one task, so the client's pace is the upstream's pace and
+//! nothing queues up in between. A client that goes away takes the upstream's connection with it.
+//!
+//! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
+//! breaks the answer off. See [`Failure`].
+
+mod failure;
+mod gateway;
+mod gzip;
+mod rewriting;
+mod source;
+mod target;
+mod timeout;
+mod upstream;
+
+use std::time::Duration;
+
+use hyper::Uri;
+
+use crate::mapping;
+
+pub use failure::Failure;
+pub use gateway::{Body, Gateway};
+pub use target::Target;
+
+/// How targets are scraped.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Time for one scrape whose client does not say how long it waits.
+    pub timeout: Duration,
+    /// How much earlier than its client a scrape gives up.
+    pub timeout_margin: Duration,
+    /// How hard answers are compressed for clients that ask for gzip; 0 not at all.
+    pub gzip_level: u32,
+}
+
+/// One target, and how its exposition is rewritten.
+#[derive(Clone, Debug)]
+pub struct TargetSettings {
+    /// Its name in paths, logs and labels.
+    pub name: String,
+    /// Where its exposition is.
+    pub url: Uri,
+    /// What packs are compiled with for it.
+    pub mapping: mapping::Settings,
+}

@@ -1,0 +1,81 @@
+//! How long a scrape may take.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::HeaderValue;
+
+use super::Settings;
+
+/// In which Prometheus says how long it waits, in seconds.
+pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
+
+/// Longer than any scrape interval in use. A claim from the wire is not a reason to wait for a year.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long the scrape that `headers` ask for may take.
+///
+/// A little less than the client waits, so that it still hears the reason; but at least half of it, so that a short wait
+/// is not used up by the margin.
+pub(super) fn scrape_timeout(headers: &HeaderMap, settings: &Settings) -> Duration {
+    let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
+    let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
+    match claimed {
+        Some(seconds) if seconds > 0.0 => {
+            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST);
+            waits.saturating_sub(settings.timeout_margin).max(waits / 2)
+        }
+        _ => settings.timeout,
+    }
+}
+
+/// The same header, for the target.
+pub(super) fn header_value(timeout: Duration) -> HeaderValue {
+    let text = timeout.as_secs_f64().to_string();
+    HeaderValue::try_from(text).expect("a number is a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeout(header: Option<&str>) -> f64 {
+        let settings = Settings {
+            timeout: Duration::from_secs(10),
+            timeout_margin: Duration::from_millis(500),
+            gzip_level: 1,
+        };
+        let mut headers = HeaderMap::new();
+        if let Some(text) = header {
+            headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).expect("printable"));
+        }
+        scrape_timeout(&headers, &settings).as_secs_f64()
+    }
+
+    #[test]
+    fn a_scrape_ends_a_little_before_its_client_gives_up() {
+        let cases = [
+            (None, 10.0),
+            (Some("15"), 14.5),
+            (Some("2.5"), 2.0),
+            (Some("1"), 0.5),
+            (Some("0.2"), 0.1), // the margin would leave nothing
+            (Some("0"), 10.0),  // no claim at all
+            (Some("-3"), 10.0),
+            (Some("NaN"), 10.0),
+            (Some("soon"), 10.0),
+            (Some("1e300"), 3599.5),
+            (Some("inf"), 3599.5),
+        ];
+        for (header, expected) in cases {
+            let timeout = timeout(header);
+            assert!((timeout - expected).abs() < 1e-9, "{header:?}: {timeout}");
+        }
+    }
+
+    #[test]
+    fn the_target_is_told_in_seconds() {
+        assert_eq!(header_value(Duration::from_millis(14_500)), "14.5");
+        assert_eq!(header_value(Duration::from_secs(10)), "10");
+    }
+}

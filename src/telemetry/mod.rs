@@ -1,0 +1,8 @@
+//! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
+
+mod log;
+mod metrics;
+mod process;
+
+pub use log::{LogFormat, LogLevel, LogSettings, start_log};
+pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Outcome, ScrapeInFlight, TargetMetrics};

@@ -1,0 +1,181 @@
+//! `crossfade demo` as a newcomer meets it: started, read, scraped, stopped.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// A running demo.
+struct Demo {
+    process: Child,
+    screen: String,
+}
+
+impl Demo {
+    /// Starts it on free ports and reads the screen to its last line.
+    fn start() -> Demo {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_crossfade"))
+            .args(["demo", "--port=0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("stdout is a pipe")).lines();
+        let mut screen = String::new();
+        while !screen.ends_with("Ctrl-C stops.\n") {
+            let line = lines
+                .next()
+                .expect("the screen ends with how to stop")
+                .expect("UTF-8");
+            screen += &line;
+            screen.push('\n');
+        }
+        Demo { process, screen }
+    }
+
+    /// The URL on the screen that ends so.
+    fn url(&self, end: &str) -> &str {
+        let mut words = self.screen.split_whitespace();
+        let url = words.find(|word| word.starts_with("http://") && word.ends_with(end));
+        url.unwrap_or_else(|| panic!("no URL ends in {end}:\n{}", self.screen))
+    }
+
+    /// The stand-in for Kong 2 (0) or Kong 3 (1) itself.
+    fn stand_in(&self, index: usize) -> &str {
+        let mut lines = self
+            .screen
+            .lines()
+            .filter(|line| line.contains("stand-in for Kong"));
+        let line = lines.nth(index).expect("two stand-ins are on the screen");
+        line.split_whitespace().last().expect("a line has words")
+    }
+
+    /// Stops it as Ctrl-C does.
+    fn stop(mut self) -> ExitStatus {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .expect("kill starts");
+        assert!(sent.success());
+        self.process.wait().expect("it is our child")
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // After a failure; otherwise it has ended by itself.
+        drop(self.process.kill());
+    }
+}
+
+/// The head and the body of a page. HTTP/1.0, so that the body ends with the connection.
+fn get(url: &str) -> (String, String) {
+    let rest = url.strip_prefix("http://").expect("an http URL");
+    let (authority, path) = rest.split_once('/').expect("a URL with a path");
+    let mut stream = TcpStream::connect(authority).expect("it listens");
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {authority}\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("it answers in UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") || head.starts_with("HTTP/1.0 200 "),
+        "{url}: {head}"
+    );
+    (head.to_owned(), body.to_owned())
+}
+
+fn families(page: &str) -> BTreeSet<&str> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|rest| rest.split(' ').next())
+        .collect()
+}
+
+/// The value of one series.
+fn value(page: &str, series: &str) -> u64 {
+    let line = page
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let value = line.unwrap_or_else(|| panic!("no {series} in\n{page}"));
+    value.parse().expect("an integer")
+}
+
+#[test]
+fn both_generations_leave_the_gateway_alike() {
+    let demo = Demo::start();
+    let (head, old) = get(demo.url("/targets/kong-2/metrics"));
+    let (_, new) = get(demo.url("/targets/kong-3/metrics"));
+    let (_, upgraded) = get(demo.url("/targets/kong-2-upgraded/metrics"));
+
+    let head = head.to_ascii_lowercase();
+    assert!(
+        head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8"),
+        "{head}"
+    );
+
+    // Kong 3 has two families that no Kong 2 knew. They pass; everything else has the old names.
+    let only_in_3 = BTreeSet::from(["kong_nginx_requests_total", "kong_node_info"]);
+    assert_eq!(families(&new), &families(&old) | &only_in_3);
+    assert!(
+        families(&old).contains("kong_latency"),
+        "{:?}",
+        families(&old)
+    );
+
+    // The other direction: all names of Kong 3 that come from traffic or connections.
+    let (_, kong_3) = get(demo.stand_in(1));
+    assert_eq!(
+        families(&upgraded),
+        families(&kong_3)
+            .into_iter()
+            .filter(|&name| name != "kong_node_info")
+            .collect(),
+    );
+
+    // The same traffic: whoever is asked later knows at least as much, and hardly more.
+    let series = r#"kong_http_status{service="catalog",route="item",code="200"}"#;
+    let (first, then) = (value(&old, series), value(&new, series));
+    assert!(
+        first <= then && then - first < first / 10,
+        "{first}, then {then}"
+    );
+
+    assert!(demo.stop().success());
+}
+
+#[test]
+fn it_looks_alive() {
+    let demo = Demo::start();
+    for (stand_in, family) in [(0, "kong_http_status{"), (1, "kong_http_requests_total{")] {
+        let (_, page) = get(demo.stand_in(stand_in));
+        assert!(
+            page.lines().filter(|line| line.starts_with(family)).count() > 10,
+            "{page}"
+        );
+    }
+    let (_, admin) = get(demo.url("/"));
+    assert!(admin.contains("/-/healthy"), "{admin}");
+    assert!(!demo.screen.contains('\x1b'), "colours are for terminals");
+    assert!(
+        !demo.screen.contains(" none"),
+        "the screen shows what there is:\n{}",
+        demo.screen
+    );
+    assert!(demo.stop().success());
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let port = taken.local_addr().expect("it is bound").port();
+    let output = Command::new(env!("CARGO_BIN_EXE_crossfade"))
+        .args(["demo", &format!("--port={port}")])
+        .output()
+        .expect("the binary starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(said.contains("cannot listen on 127.0.0.1:"), "{said}");
+}

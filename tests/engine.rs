@@ -1,0 +1,439 @@
+//! The engine by small examples: one rule, one promise each, on a pack made for it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
+use crossfade::rewrite::{Error, History, Limits, Malformed, Options, Progress, Report, Rewriter};
+
+const PACK: &str = r#"
+name: example
+prometheus:
+  # renamed, one label renamed
+  - old: bytes{type=$d}
+    new: bytes_total{direction=$d, tenant}
+  # the share without a tenant is the difference
+  - old: tenant_hits{tenant=$t}
+    new: hits_total{tenant=$t, zone}
+  - old: hits
+    includes: tenant_hits
+    new: hits_total{tenant, zone}
+  # split by a label, other boundaries, sessions told apart by who has sessions
+  - old: time{type="a"}
+    new: a_ms{zone}
+    buckets: { old: [10, 20, 50], new: [5, 10, 50, 100] }
+  - old: time{type="b"}
+    new: b_ms{zone}
+    buckets: { old: [10, 20, 50], new: [25, 50] }
+  - old: time{type="b"}
+    only_with: sessions by (service)
+    new: session_ms{zone}
+    buckets: { old: [10, 20, 50], new: [25, 50] }
+  # two families that became one
+  - old: http_connections
+    new: connections{kind="http", node}
+    merge: max
+  - old: tcp_connections
+    new: connections{kind="tcp", node}
+    merge: max
+  # one name, one label more
+  - old: memory
+    new: memory{node}
+    merge: max
+  # a histogram that is only renamed
+  - old: plain
+    new: plain_ms
+repeats: [build, sessions]
+"#;
+
+struct Run {
+    settings: Settings,
+    options: Options,
+    history: History,
+    report: Report,
+}
+
+impl Run {
+    fn new(emit: Emit) -> Run {
+        Run {
+            settings: Settings::new(emit),
+            options: Options::default(),
+            history: History::default(),
+            report: Report::default(),
+        }
+    }
+
+    fn try_rewrite(&mut self, input: &[u8]) -> Result<String, Error> {
+        let pack = Pack::parse("example.yaml", PACK).unwrap_or_else(|faults| panic!("{faults}"));
+        let plan = compile(&[pack], &self.settings).unwrap_or_else(|faults| panic!("{faults}"));
+        let mut rewriter =
+            Rewriter::new(Arc::new(plan), self.options, std::mem::take(&mut self.history));
+        let mut out = Vec::new();
+        rewriter.push(input, &mut out)?;
+        while rewriter.finish(&mut out)? == Progress::More {}
+        self.report = rewriter.report().clone();
+        self.history = rewriter.into_history();
+        Ok(String::from_utf8(out).expect("UTF-8"))
+    }
+
+    fn rewrite(&mut self, input: &str) -> String {
+        self.try_rewrite(input.as_bytes()).expect("within the limits")
+    }
+}
+
+fn upgraded(input: &str) -> String {
+    Run::new(Emit::New).rewrite(input)
+}
+
+fn downgraded(input: &str) -> String {
+    Run::new(Emit::Old).rewrite(input)
+}
+
+#[test]
+fn a_renamed_family_keeps_spelling_spacing_and_timestamps() {
+    assert_eq!(
+        upgraded(
+            "# HELP bytes Help \\n text.\n# TYPE bytes counter\n\
+             bytes{type=\"in\",b=\"1\"}  1e3 1234\nbytes{b=\"2\",type=\"out\"} 0x\nother 1\n"
+        ),
+        "# HELP bytes_total Help \\n text.\n# TYPE bytes_total counter\n\
+         bytes_total{direction=\"in\",b=\"1\"}  1e3 1234\nother 1\n"
+    );
+}
+
+#[test]
+fn a_renamed_histogram_keeps_its_suffixes() {
+    assert_eq!(
+        upgraded(
+            "# TYPE plain histogram\nplain_bucket{le=\"1\"} 1\nplain_bucket{le=\"+Inf\"} 2\n\
+             plain_sum 3\nplain_count 2\nplain_other 1\n"
+        ),
+        "# TYPE plain_ms histogram\nplain_ms_bucket{le=\"1\"} 1\nplain_ms_bucket{le=\"+Inf\"} 2\n\
+         plain_ms_sum 3\nplain_ms_count 2\nplain_other 1\n"
+    );
+}
+
+#[test]
+fn a_raw_newline_stays_where_nothing_is_rewritten_and_is_escaped_where_it_is() {
+    assert_eq!(
+        upgraded("other{a=\"x\ny\"} 1\nbytes{type=\"in\",b=\"x\ny\"} 1\nplain{b=\"x\ny\"} 1\n"),
+        "other{a=\"x\ny\"} 1\nbytes_total{direction=\"in\",b=\"x\\ny\"} 1\nplain_ms{b=\"x\\ny\"} 1\n"
+    );
+}
+
+#[test]
+fn series_that_become_equal_are_summed_whatever_the_order_of_their_labels() {
+    assert_eq!(
+        downgraded(
+            "# TYPE bytes_total counter\n\
+             bytes_total{direction=\"in\",s=\"1\",tenant=\"x\"} 9007199254740990\n\
+             bytes_total{s=\"1\",tenant=\"\",direction=\"in\"} 1\n\
+             bytes_total{s=\"1\",direction=\"in\",empty=\"\"} 0.25\n\
+             bytes_total{direction=\"in\",s=\"2\"} 1\n"
+        ),
+        "# TYPE bytes counter\nbytes{type=\"in\",s=\"1\"} 9007199254740991\n\
+         bytes{type=\"in\",s=\"2\"} 1\n"
+    );
+}
+
+#[test]
+fn gauges_are_merged_as_told() {
+    assert_eq!(
+        downgraded(
+            "# TYPE connections gauge\n\
+             connections{node=\"1\",kind=\"http\",state=\"a\"} 3\n\
+             connections{node=\"2\",kind=\"http\",state=\"a\"} 5\n\
+             connections{node=\"1\",kind=\"tcp\",state=\"a\"} 4\n\
+             connections{node=\"1\",kind=\"udp\",state=\"a\"} 6\n"
+        ),
+        // What no entry reads stays what it was.
+        "# TYPE connections gauge\nconnections{node=\"1\",kind=\"udp\",state=\"a\"} 6\n\
+         # TYPE http_connections gauge\nhttp_connections{state=\"a\"} 5\n\
+         # TYPE tcp_connections gauge\ntcp_connections{state=\"a\"} 4\n"
+    );
+}
+
+#[test]
+fn a_gauge_that_nobody_said_how_to_join_passes_and_is_noted() {
+    let mut run = Run::new(Emit::Old);
+    let input = "# TYPE hits_total gauge\nhits_total{zone=\"1\"} 1\n";
+    assert_eq!(run.rewrite(input), input);
+    assert_eq!(run.report.notes, BTreeMap::from([("not_joinable", 1)]));
+}
+
+#[test]
+fn a_share_is_the_difference_and_nothing_is_left_of_nothing() {
+    assert_eq!(
+        upgraded(
+            "# TYPE tenant_hits counter\n\
+             tenant_hits{code=\"200\",tenant=\"x\"} 3\ntenant_hits{code=\"200\",tenant=\"y\"} 4\n\
+             tenant_hits{code=\"500\",tenant=\"x\"} 2\n\
+             # TYPE hits counter\nhits{code=\"200\"} 10\nhits{code=\"404\"} 0\nhits{code=\"500\"} 2\n"
+        ),
+        "# TYPE hits_total counter\n\
+         hits_total{code=\"200\",tenant=\"x\"} 3\nhits_total{code=\"200\",tenant=\"y\"} 4\n\
+         hits_total{code=\"500\",tenant=\"x\"} 2\n\
+         hits_total{code=\"200\"} 3\nhits_total{code=\"404\"} 0\n"
+    );
+}
+
+#[test]
+fn a_share_never_goes_down_between_scrapes() {
+    let mut run = Run::new(Emit::New);
+    let mut share = |total: u32, part: u32| {
+        let input =
+            format!("hits{{c=\"1\"}} {total}\ntenant_hits{{c=\"1\",tenant=\"x\"}} {part}\n");
+        let out = run.rewrite(&input);
+        let line = out.lines().find(|line| line.starts_with("hits_total{c=\"1\"}")).unwrap();
+        line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(share(10, 4), 6);
+    assert_eq!(share(11, 6), 6); // the part was read later than the total
+    assert_eq!(share(20, 6), 14);
+    assert_eq!(share(5, 1), 4); // reset
+}
+
+#[test]
+fn every_sample_goes_to_the_total_and_those_of_tenants_to_theirs_too() {
+    assert_eq!(
+        downgraded(
+            "# TYPE hits_total counter\nhits_total{c=\"1\",zone=\"a\",tenant=\"x\"} 1\n\
+             hits_total{c=\"1\",zone=\"b\",tenant=\"x\"} 2\nhits_total{c=\"1\",zone=\"a\",tenant=\"\"} 4\n"
+        ),
+        "# TYPE tenant_hits counter\ntenant_hits{c=\"1\",tenant=\"x\"} 3\n\
+         # TYPE hits counter\nhits{c=\"1\"} 7\n"
+    );
+}
+
+const OLD_TIMES: &str = "# TYPE time histogram\n\
+    time_bucket{service=\"s\",type=\"a\",le=\"00020.0\"} 4\ntime_bucket{service=\"s\",type=\"a\",le=\"00050.0\"} 9\n\
+    time_bucket{service=\"s\",type=\"a\",le=\"+Inf\"} 11\n\
+    time_bucket{service=\"s\",type=\"b\",le=\"00010.0\"} 1\ntime_bucket{service=\"s\",type=\"b\",le=\"00020.0\"} 2\n\
+    time_bucket{service=\"s\",type=\"b\",le=\"00050.0\"} 3\ntime_bucket{service=\"s\",type=\"b\",le=\"+Inf\"} 3\n\
+    time_bucket{service=\"t\",type=\"b\",le=\"00050.0\"} 7\ntime_bucket{service=\"t\",type=\"b\",le=\"+Inf\"} 7\n\
+    time_count{service=\"s\",type=\"a\"} 11\ntime_count{service=\"s\",type=\"b\"} 3\ntime_count{service=\"t\",type=\"b\"} 7\n\
+    time_sum{service=\"s\",type=\"a\"} 300.5\ntime_sum{service=\"s\",type=\"b\"} 60\ntime_sum{service=\"t\",type=\"b\"} 300\n\
+    # TYPE sessions counter\nsessions{service=\"t\",code=\"200\"} 7\n";
+
+#[test]
+fn a_split_histogram_has_the_whole_ladder_of_the_emitted_generation() {
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(OLD_TIMES),
+        "# TYPE sessions counter\nsessions{service=\"t\",code=\"200\"} 7\n\
+         # TYPE a_ms histogram\n\
+         a_ms_bucket{service=\"s\",le=\"5\"} 0\na_ms_bucket{service=\"s\",le=\"10\"} 0\n\
+         a_ms_bucket{service=\"s\",le=\"50\"} 9\na_ms_bucket{service=\"s\",le=\"100\"} 11\n\
+         a_ms_bucket{service=\"s\",le=\"+Inf\"} 11\na_ms_sum{service=\"s\"} 300.5\na_ms_count{service=\"s\"} 11\n\
+         # TYPE b_ms histogram\n\
+         b_ms_bucket{service=\"s\",le=\"25\"} 2\nb_ms_bucket{service=\"s\",le=\"50\"} 3\n\
+         b_ms_bucket{service=\"s\",le=\"+Inf\"} 3\nb_ms_sum{service=\"s\"} 60\nb_ms_count{service=\"s\"} 3\n\
+         # TYPE session_ms histogram\n\
+         session_ms_bucket{service=\"t\",le=\"25\"} 1\nsession_ms_bucket{service=\"t\",le=\"50\"} 7\n\
+         session_ms_bucket{service=\"t\",le=\"+Inf\"} 7\nsession_ms_sum{service=\"t\"} 300\nsession_ms_count{service=\"t\"} 7\n"
+    );
+    let estimated: Vec<_> =
+        run.report.estimated.iter().map(|(name, at)| (name.as_str(), at.len())).collect();
+    assert_eq!(estimated, [("a_ms", 2), ("b_ms", 1), ("session_ms", 1)]);
+}
+
+#[test]
+fn common_boundaries_are_all_exact_and_native_ones_are_those_that_came() {
+    let buckets = |policy| {
+        let mut run = Run::new(Emit::New);
+        run.settings.buckets = policy;
+        let out = run.rewrite(OLD_TIMES);
+        assert!(run.report.estimated.is_empty());
+        let mut found = String::new();
+        for line in out.lines().filter(|line| line.starts_with("a_ms_bucket")) {
+            write!(found, "{} ", line.split("le=\"").nth(1).unwrap()).unwrap();
+        }
+        found
+    };
+    assert_eq!(buckets(BucketPolicy::Common), "10\"} 0 50\"} 9 +Inf\"} 11 ");
+    assert_eq!(buckets(BucketPolicy::Native), "20\"} 4 50\"} 9 +Inf\"} 11 ");
+}
+
+#[test]
+fn merged_histograms_are_summed_bucket_by_bucket() {
+    let input = "# TYPE b_ms histogram\n\
+        b_ms_bucket{s=\"1\",zone=\"x\",le=\"25\"} 2\nb_ms_bucket{s=\"1\",zone=\"x\",le=\"50\"} 4\n\
+        b_ms_bucket{s=\"1\",zone=\"x\",le=\"+Inf\"} 4\n\
+        b_ms_bucket{s=\"1\",zone=\"y\",le=\"50\"} 10\nb_ms_bucket{s=\"1\",zone=\"y\",le=\"+Inf\"} 20\n\
+        b_ms_count{s=\"1\",zone=\"x\"} 4\nb_ms_count{s=\"1\",zone=\"y\"} 20\n\
+        b_ms_sum{s=\"1\",zone=\"x\"} 100\nb_ms_sum{s=\"1\",zone=\"y\"} 900\n\
+        # TYPE session_ms histogram\n\
+        session_ms_bucket{s=\"1\",le=\"50\"} 100\nsession_ms_bucket{s=\"1\",le=\"+Inf\"} 100\n\
+        session_ms_count{s=\"1\"} 100\nsession_ms_sum{s=\"1\"} 1\n\
+        session_ms_bucket{s=\"2\",le=\"50\"} 1\nsession_ms_bucket{s=\"2\",le=\"+Inf\"} 1\n";
+    // 10 and 20 lie between 0 and 25: two and four fifths of 2 (sessions have no 25: 0).
+    assert_eq!(
+        downgraded(input),
+        "# TYPE time histogram\n\
+         time_bucket{s=\"1\",type=\"b\",le=\"10\"} 0\ntime_bucket{s=\"1\",type=\"b\",le=\"20\"} 1\n\
+         time_bucket{s=\"1\",type=\"b\",le=\"50\"} 114\ntime_bucket{s=\"1\",type=\"b\",le=\"+Inf\"} 124\n\
+         time_sum{s=\"1\",type=\"b\"} 1001\ntime_count{s=\"1\",type=\"b\"} 124\n\
+         time_bucket{s=\"2\",type=\"b\",le=\"10\"} 0\ntime_bucket{s=\"2\",type=\"b\",le=\"20\"} 0\n\
+         time_bucket{s=\"2\",type=\"b\",le=\"50\"} 1\ntime_bucket{s=\"2\",type=\"b\",le=\"+Inf\"} 1\n\
+         time_count{s=\"2\",type=\"b\"} 1\n"
+    );
+}
+
+#[test]
+fn a_lost_line_of_one_series_does_not_bend_the_sum() {
+    let input = "# TYPE b_ms histogram\n\
+        b_ms_bucket{zone=\"x\",le=\"25\"} 5\nb_ms_bucket{zone=\"x\",le=\"+Inf\"} 6\n\
+        b_ms_bucket{zone=\"y\",le=\"25\"} 1\nb_ms_bucket{zone=\"y\",le=\"50\"} 1\nb_ms_bucket{zone=\"y\",le=\"+Inf\"} 1\n";
+    assert!(downgraded(input).contains("time_bucket{type=\"b\",le=\"50\"} 6\n"));
+}
+
+#[test]
+fn either_generation_in_either_order_and_what_is_already_emitted_passes() {
+    let old = "memory{pid=\"1\"} 5\nhits{c=\"1\"} 3\n";
+    assert_eq!(downgraded(old), old);
+    let new = "memory{pid=\"1\",node=\"n\"} 5\nhits_total{c=\"1\",zone=\"z\"} 3\n";
+    assert_eq!(upgraded(new), new);
+    // What must be gathered leaves at the end, and a pack's gauge is one even without `# TYPE`.
+    assert_eq!(downgraded(new), "hits{c=\"1\"} 3\n# TYPE memory gauge\nmemory{pid=\"1\"} 5\n");
+    assert_eq!(upgraded(old), "memory{pid=\"1\"} 5\nhits_total{c=\"1\"} 3\n");
+}
+
+#[test]
+fn both_gives_both_and_one_name_leaves_in_its_new_shape() {
+    let mut run = Run::new(Emit::Both);
+    run.settings.fill.insert("node".to_owned(), "n1".to_owned());
+    assert_eq!(
+        run.rewrite(
+            "# TYPE memory gauge\nmemory{pid=\"1\"} 5\n# TYPE hits counter\nhits{c=\"1\"} 3\n"
+        ),
+        "# TYPE hits counter\nhits{c=\"1\"} 3\n# TYPE hits_total counter\nhits_total{c=\"1\"} 3\n\
+         # TYPE memory gauge\nmemory{pid=\"1\",node=\"n1\"} 5\n"
+    );
+    let new = "# TYPE hits_total counter\nhits_total{c=\"1\",zone=\"z\"} 3\n\
+               # TYPE memory gauge\nmemory{pid=\"1\",node=\"n\"} 5\n";
+    assert_eq!(run.rewrite(new), format!("{new}# TYPE hits counter\nhits{{c=\"1\"}} 3\n"));
+}
+
+#[test]
+fn what_is_there_in_both_generations_is_not_written_again() {
+    let mut run = Run::new(Emit::Both);
+    let once = run.rewrite("# TYPE hits_total counter\nhits_total{c=\"1\",zone=\"z\"} 3\n");
+    let twice = run.rewrite(&once);
+    let mut hits: Vec<_> = twice.lines().filter(|line| line.starts_with("hits{")).collect();
+    assert_eq!(hits.len(), 1, "{twice}");
+    hits.dedup();
+    assert_eq!(run.report.dropped.get("already_present"), Some(&1));
+}
+
+#[test]
+fn fill_gives_new_labels_a_value_but_not_where_the_source_has_one() {
+    let mut run = Run::new(Emit::New);
+    run.settings.fill.insert("tenant".to_owned(), "none\"".to_owned());
+    assert_eq!(
+        run.rewrite("bytes{type=\"in\"} 1\nbytes{type=\"in\",tenant=\"t\"} 1\n"),
+        "bytes_total{direction=\"in\",tenant=\"none\\\"\"} 1\nbytes_total{direction=\"in\",tenant=\"t\"} 1\n"
+    );
+}
+
+#[test]
+fn a_label_that_the_rule_would_write_twice_keeps_the_rule_away() {
+    let mut run = Run::new(Emit::New);
+    let input = "bytes{type=\"in\",direction=\"mine\"} 1\n";
+    assert_eq!(run.rewrite(input), input);
+    assert_eq!(run.report.notes, BTreeMap::from([("label_conflict", 1)]));
+    // An empty one is none.
+    assert_eq!(
+        run.rewrite("bytes{type=\"in\",direction=\"\"} 1\n"),
+        "bytes_total{direction=\"in\"} 1\n"
+    );
+}
+
+#[test]
+fn a_header_comes_once_and_before_its_samples() {
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(
+            "# HELP x One.\n# TYPE x gauge\nx{a=\"1\"} 1\n# HELP x Two.\n# TYPE x counter\nx{a=\"2\"} 2\n\
+             y 1\n# TYPE y gauge\n"
+        ),
+        "# HELP x One.\n# TYPE x gauge\nx{a=\"1\"} 1\nx{a=\"2\"} 2\ny 1\n"
+    );
+    assert_eq!(run.report.dropped, BTreeMap::from([("repeated_header", 3)]));
+}
+
+#[test]
+fn a_family_that_is_printed_twice_leaves_once() {
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(
+            "build{v=\"1\"} 1\nother 1\nbuild{v=\"1\",e=\"\"} 1\nbuild{v=\"2\"} 1\nother 1\n"
+        ),
+        "build{v=\"1\"} 1\nother 1\nbuild{v=\"2\"} 1\nother 1\n"
+    );
+    assert_eq!(run.report.dropped, BTreeMap::from([("repeated_series", 1)]));
+}
+
+#[test]
+fn the_end_mark_of_openmetrics_stays_last() {
+    assert_eq!(
+        downgraded("# TYPE hits_total counter\nhits_total 1\n# EOF\n"),
+        "# TYPE hits counter\nhits 1\n# EOF\n"
+    );
+    assert_eq!(downgraded("x 1\n# EOF\ny 1\n"), "x 1\n# EOF\ny 1\n");
+}
+
+#[test]
+fn a_byte_order_mark_does_not_cost_the_first_line() {
+    let out = Run::new(Emit::New).try_rewrite(b"\xef\xbb\xbfx 1\n\xef\xbb\xbfy 1\n");
+    assert_eq!(out.as_deref(), Ok("x 1\n"));
+}
+
+#[test]
+fn malformed_lines_are_dropped_passed_or_fatal() {
+    let input = "x 1\nbytes{type=\"in\" 2\ny{a=\"open\n";
+    let run = |malformed| {
+        let mut run = Run::new(Emit::New);
+        run.options.malformed = malformed;
+        run.try_rewrite(input.as_bytes())
+    };
+    assert_eq!(run(Malformed::Drop).as_deref(), Ok("x 1\n"));
+    assert_eq!(run(Malformed::Pass).as_deref(), Ok(input));
+    assert!(matches!(run(Malformed::Fail), Err(Error::Malformed { line: 2, .. })));
+}
+
+#[test]
+fn limits_fail_the_scrape_and_say_which() {
+    let fails = |limits: Limits, input: &str| {
+        let mut run = Run::new(Emit::Old);
+        run.options.limits = limits;
+        run.try_rewrite(input.as_bytes()).expect_err("beyond a limit").to_string()
+    };
+    let default = Limits::default();
+    assert_eq!(
+        fails(Limits { line_bytes: 5, ..default }, "x 1\nx 1234567\n"),
+        "line 2 is longer than 5 bytes (limits.line_bytes)"
+    );
+    assert_eq!(
+        fails(Limits { labels: 1, ..default }, "x{a=\"1\",b=\"2\"} 1\n"),
+        "line 1 has more than 1 labels (limits.labels)"
+    );
+    assert_eq!(
+        fails(Limits { body_bytes: 3, ..default }, "x 1\n"),
+        "the body is longer than 3 bytes (limits.body_bytes)"
+    );
+    let hits = "hits_total{a=\"1\"} 1\nhits_total{a=\"2\"} 1\nhits_total{a=\"3\"} 1\n";
+    assert_eq!(
+        fails(Limits { held_series: 2, ..default }, hits),
+        "line 2: more than 2 label sets to hold (limits.held_series)"
+    );
+    assert_eq!(
+        fails(Limits { held_bytes: 300, ..default }, hits),
+        "line 1: more than 300 bytes to hold (limits.held_bytes)"
+    );
+    let mut wide = "# TYPE b_ms histogram\n".to_owned();
+    for le in 0..600 {
+        writeln!(wide, "b_ms_bucket{{le=\"{le}\"}} 1").unwrap();
+    }
+    assert_eq!(fails(default, &wide), "line 514: a histogram with more than 512 bucket boundaries");
+}
