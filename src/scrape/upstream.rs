@@ -29,8 +29,9 @@ use tokio::time::Instant;
 use super::Failure;
 use super::timeout::{TIMEOUT_HEADER, header_value};
 
-/// Most that is read from a socket at a time. hyper begins with a few KiB and doubles while reads come back full.
-const MAX_READ_BYTES: usize = 256 * 1024;
+/// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
+/// reads come back full; its buffer ends up at up to twice this.
+const READ_BYTES: usize = 256 * 1024;
 
 /// A connection that has carried a longer body is not kept. It would keep its buffer as well, one for each target, to
 /// save a fraction of a millisecond in a scrape that takes many.
@@ -94,7 +95,7 @@ impl Upstream {
         }
         let stream = self.connect(deadline).await?;
         let (requests, driver) = http1::Builder::new()
-            .max_buf_size(MAX_READ_BYTES)
+            .max_buf_size(READ_BYTES)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| exchange_failure(&error))?;
