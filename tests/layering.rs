@@ -80,7 +80,8 @@ fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let (before, behind) = text.split_at(at);
         let behind = behind.strip_prefix(word).expect("it was found there");
-        !before.ends_with(part) && !(word.ends_with(part) && behind.starts_with(part))
+        let goes_on = word.ends_with(part) && behind.starts_with(part);
+        !before.ends_with(part) && !goes_on
     })
 }
 

@@ -44,7 +44,9 @@ impl Prometheus {
     pub(crate) fn start(name: &str, config: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}"));
         match std::fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => panic!("{folder:?}: {e}"),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                panic!("{}: {e}", folder.display())
+            }
             _ => {}
         }
         std::fs::create_dir_all(&folder).expect("the target folder is writable");
