@@ -101,6 +101,13 @@ impl Prometheus {
             .collect()
     }
 
+    /// What Prometheus says of itself.
+    pub(crate) fn own_metrics(&self) -> Vec<u8> {
+        let (status, body) = http_get(&self.address, "/metrics").expect("Prometheus answers");
+        assert_eq!(status, 200);
+        body
+    }
+
     fn api(&self, path: &str) -> Vec<Value> {
         let (status, body) = http_get(&self.address, path).expect("Prometheus answers");
         let body = String::from_utf8(body).expect("JSON is UTF-8");
