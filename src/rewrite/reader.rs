@@ -59,22 +59,22 @@ impl Reader {
         }
         while at < input.len() {
             let rest = &input[at..];
-            let (len, keep) = match self.scanner.scan_alike(rest) {
-                Some(sample) => {
-                    if self.body.passes(sample) {
-                        self.line += 1;
+            let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
+                let line = &rest[..sample.len];
+                self.line += 1;
+                match self.body.alike(&self.scanner, line, sample) {
+                    Some(true) => {
                         at += sample.len;
                         continue;
                     }
-                    self.line += 1;
-                    (sample.len, self.sample(&plan, &rest[..sample.len], sample)?)
+                    Some(false) => (sample.len, false),
+                    None => (sample.len, self.sample(&plan, line, sample)?),
                 }
-                None => {
-                    let scan = self.scanner.scan(rest);
-                    match self.line(&plan, rest, scan, complete)? {
-                        Some(line) => line,
-                        None => break,
-                    }
+            } else {
+                let scan = self.scanner.scan(rest);
+                match self.line(&plan, rest, scan, complete)? {
+                    Some(line) => line,
+                    None => break,
                 }
             };
             if !keep || !self.insert.is_empty() {
