@@ -100,7 +100,7 @@ impl Sample {
     pub const NEW_NAME: usize = usize::MAX;
 }
 
-/// Reads lines; see the [module](self).
+/// Reads lines, each against the one before it.
 #[derive(Debug)]
 pub struct Scanner {
     /// The last sample, as it stood.
