@@ -59,7 +59,12 @@ struct Now {
     /// The sample leaves as it came.
     keep: bool,
     uses: Vec<Use>,
+    /// A sample that shares as much as this with the one before ([`Sample::shared`]) passes like it.
+    passes_with: usize,
 }
+
+/// No sample shares as much as this.
+const NOT_SHARED: usize = usize::MAX;
 
 /// What a label set is rendered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +115,7 @@ impl Body {
     /// True for a sample that leaves as it came because the one before did; it is counted.
     #[inline]
     pub(super) fn passes(&mut self, sample: Sample) -> bool {
-        let passes = self.now.plain && sample.changed != Sample::NEW_NAME;
+        let passes = sample.shared >= self.now.passes_with;
         self.report.samples_in += u64::from(passes);
         self.report.passed += u64::from(passes);
         passes
@@ -120,7 +125,7 @@ impl Body {
     pub(super) fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> HeaderFate {
         // It may tell what a suffix means: look the next sample's name up again.
         self.now.name.clear();
-        self.now.plain = false;
+        self.now.passes_with = NOT_SHARED;
         let id = self.families.named(header.name.of(line), plan);
         self.families.family_mut(id).header(header.kind, header.text.of(line), line)
     }
@@ -141,17 +146,19 @@ impl Body {
     ) -> Result<bool, Over> {
         self.report.samples_in += 1;
         let labels = Labels { line, spans: scanner.labels() };
-        let changed = if sample.changed == Sample::NEW_NAME { 0 } else { sample.changed };
+        let changed = sample.shared.saturating_sub(1);
         let name = scanner.name().of(line);
-        if changed == 0 && name != self.now.name || self.now.name.is_empty() {
+        if self.now.name.is_empty() || sample.shared == 0 && name != self.now.name {
             self.enter(plan, scanner, name)?;
         }
         if self.now.plain {
             self.families.family_mut(self.now.family).pass(insert);
             self.report.passed += 1;
+            self.now.passes_with = 1;
             return Ok(true);
         }
         self.hashes.changed(changed);
+        self.now.passes_with = NOT_SHARED;
         if self.now.once && !self.is_first(labels)? {
             self.report.drop("repeated_series");
             // The label set at hand was not decided on.
@@ -173,6 +180,11 @@ impl Body {
                 &mut self.report.kept
             };
             *count += 1;
+            if self.now.uses.is_empty() && !self.now.once && self.now.labels != usize::MAX {
+                // Samples of this ladder have nothing new to tell but their `le`.
+                self.now.passes_with = self.now.labels + 1;
+                self.hashes.changed(self.now.labels);
+            }
         }
         Ok(self.now.keep)
     }
@@ -191,6 +203,7 @@ impl Body {
         now.family = family;
         now.part = part;
         // A quoted name cannot be replaced like a plain one, and no pack can name it.
+        now.passes_with = NOT_SHARED;
         now.plain = of.is_plain() || scanner.has_quoted_name();
         now.once = of.plan.once;
         now.labels = usize::MAX;

@@ -58,16 +58,25 @@ impl Reader {
             (run, at) = (BOM.len(), BOM.len());
         }
         while at < input.len() {
-            let scan = self.scanner.scan(&input[at..]);
-            if let Scan::Sample(sample) = scan
-                && !self.eof
-                && self.body.passes(sample)
-            {
-                self.line += 1;
-                at += sample.len;
-                continue;
-            }
-            let Some((len, keep)) = self.line(&plan, &input[at..], scan, complete)? else { break };
+            let rest = &input[at..];
+            let (len, keep) = match self.scanner.scan_alike(rest) {
+                Some(sample) => {
+                    if self.body.passes(sample) {
+                        self.line += 1;
+                        at += sample.len;
+                        continue;
+                    }
+                    self.line += 1;
+                    (sample.len, self.sample(&plan, &rest[..sample.len], sample)?)
+                }
+                None => {
+                    let scan = self.scanner.scan(rest);
+                    match self.line(&plan, rest, scan, complete)? {
+                        Some(line) => line,
+                        None => break,
+                    }
+                }
+            };
             if !keep || !self.insert.is_empty() {
                 out.extend_from_slice(&input[run..at]);
                 out.append(&mut self.insert);
@@ -102,6 +111,9 @@ impl Reader {
             Scan::Comment { len } => {
                 // What is held leaves before the end.
                 self.eof = input[..len] == *EOF;
+                if self.eof {
+                    self.scanner.forget();
+                }
                 (len, !self.eof)
             }
             Scan::Flawed { len, flaw } => (len, self.flawed(flaw)?),
