@@ -145,8 +145,7 @@ impl Gateway {
             "<body><h1>Crossfade</h1>\n<p>What Prometheus scrapes here:</p>\n<ul>\n",
         ));
         for (name, target) in &self.targets {
-            // Names consist of letters, digits and . _ - : and brackets, so there is nothing to escape. A URL may
-            // have an ampersand, and is not told to whoever can reach this listener anyway.
+            // Names and words of our own: nothing here needs an escape.
             let emit = target.settings().mapping.emit;
             append(
                 &mut page,
