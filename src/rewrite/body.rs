@@ -45,6 +45,7 @@ pub(super) struct Body {
 /// The family and label set at hand: decided once, good for all samples that share them.
 #[derive(Debug, Default)]
 struct Now {
+    /// Empty where the next sample's name has to be looked up whatever it is.
     name: Vec<u8>,
     family: FamilyId,
     part: Option<Part>,
@@ -64,6 +65,9 @@ struct Now {
     /// The ladder that is being read, where one rule alone reads it, and by `le` as the last label.
     ladder: Option<(RuleId, usize)>,
 }
+
+/// About what a family takes beside its name.
+const FAMILY_BYTES: usize = 256;
 
 /// No sample shares as much as this.
 const NOT_SHARED: usize = usize::MAX;
@@ -145,13 +149,31 @@ impl Body {
     }
 
     /// Takes a header line.
-    pub(super) fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> HeaderFate {
+    ///
+    /// # Errors
+    ///
+    /// More would have to be held than the limits allow.
+    pub(super) fn header(
+        &mut self,
+        plan: &Plan,
+        header: Header,
+        line: &[u8],
+    ) -> Result<HeaderFate, Over> {
         // It may tell what a suffix means: look the next sample's name up again.
         self.now.name.clear();
         self.now.passes_with = NOT_SHARED;
         self.now.ladder = None;
-        let id = self.families.named(header.name.of(line), plan);
-        self.families.family_mut(id).header(header.kind, header.text.of(line), line)
+        let known = self.families.len();
+        let name = header.name.of(line);
+        let id = self.families.named(name, plan);
+        if self.families.len() > known {
+            self.budget.spend(name.len() + FAMILY_BYTES)?;
+        }
+        let fate = self.families.family_mut(id).header(header.kind, header.text.of(line), line);
+        if fate == HeaderFate::Wait {
+            self.budget.grow(2 * line.len())?;
+        }
+        Ok(fate)
     }
 
     /// Takes a sample; true where it leaves as it came. `insert` receives what is to be written
@@ -172,7 +194,8 @@ impl Body {
         let labels = Labels { line, spans: scanner.labels() };
         let changed = sample.shared.saturating_sub(1);
         let name = scanner.name().of(line);
-        if self.now.name.is_empty() || sample.shared == 0 && name != self.now.name {
+        let renamed = sample.shared == 0 && name != self.now.name;
+        if renamed || self.now.name.is_empty() || scanner.has_quoted_name() {
             self.enter(plan, scanner, name)?;
         }
         if self.now.plain {
@@ -230,12 +253,14 @@ impl Body {
         let known = self.families.len();
         let (family, part) = self.families.of_sample(name, plan);
         if self.families.len() > known {
-            self.budget.spend(name.len() + 256)?;
+            self.budget.spend(name.len() + FAMILY_BYTES)?;
         }
         let of = self.families.family(family);
         let now = &mut self.now;
         now.name.clear();
-        now.name.extend_from_slice(name);
+        if !scanner.has_quoted_name() {
+            now.name.extend_from_slice(name);
+        }
         now.family = family;
         now.part = part;
         // A quoted name cannot be replaced like a plain one, and no pack can name it.

@@ -107,7 +107,7 @@ impl Reader {
         }
         Ok(Some(match scan {
             Scan::Sample(sample) => (sample.len, self.sample(plan, &input[..sample.len], sample)?),
-            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])),
+            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
             Scan::Comment { len } => {
                 // What is held leaves before the end.
                 self.eof = input[..len] == *EOF;
@@ -138,8 +138,9 @@ impl Reader {
         self.body.sample(plan, scanner, line, sample, insert).map_err(|over| over.at(self.line))
     }
 
-    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> bool {
-        match self.body.header(plan, header, line) {
+    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
+        let fate = self.body.header(plan, header, line).map_err(|over| over.at(self.line))?;
+        Ok(match fate {
             HeaderFate::Pass => true,
             HeaderFate::Wait => false,
             HeaderFate::Repeated
@@ -151,7 +152,7 @@ impl Reader {
                 self.body.report.drop("repeated_header");
                 false
             }
-        }
+        })
     }
 
     fn flawed(&mut self, flaw: Flaw) -> Result<bool, Error> {
