@@ -17,6 +17,8 @@
 mod failure;
 mod gateway;
 mod gzip;
+mod past;
+mod reader;
 mod rewriting;
 mod source;
 mod target;
@@ -31,6 +33,7 @@ use crate::mapping;
 
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
+pub use past::Pasts;
 pub use target::Target;
 
 /// How targets are scraped.
