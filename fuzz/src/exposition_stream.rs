@@ -42,9 +42,8 @@ fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]]) -> Option<(Vec<u8>, Report)> {
 pub(crate) fn check(data: &[u8]) {
     // The first bytes say where to cut; what a fuzzer changes there leaves the body alone.
     let Some((cuts, body)) = data.split_at_checked(4) else { return };
-    let mut at: Vec<usize> =
-        cuts.chunks(2).map(|two| usize::from(two[0]) << 8 | usize::from(two[1])).collect();
-    at.iter_mut().for_each(|at| *at %= body.len() + 1);
+    let offset = |two: &[u8]| usize::from(u16::from_be_bytes([two[0], two[1]])) % (body.len() + 1);
+    let mut at: Vec<usize> = cuts.chunks(2).map(offset).collect();
     at.sort_unstable();
     let chunks = [&body[..at[0]], &body[at[0]..at[1]], &body[at[1]..]];
 
