@@ -17,6 +17,7 @@
 mod failure;
 mod gateway;
 mod gzip;
+mod pool;
 mod rewriting;
 mod source;
 mod target;
