@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::listen::{self, Listener, Workers};
 use crate::mapping;
 use crate::packs;
-use crate::scrape::{self, Gateway, Target};
+use crate::scrape::{self, Gateway, Pasts, Target};
 use crate::telemetry::Metrics;
 
 /// Why the gateway did not start.
@@ -139,6 +139,7 @@ impl App {
 /// The targets, each with its plan. Those that are rewritten alike share one.
 fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, mapping::Faults> {
     let packs = packs::load(&settings.packs)?;
+    let pasts = Arc::new(Pasts::default());
     let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
     for target in &settings.targets {
         let alike = targets.iter().find(|other| other.settings().mapping == target.mapping);
@@ -147,7 +148,8 @@ fn targets(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Vec<Target>, m
             None => Arc::new(mapping::compile(&packs, &target.mapping)?),
         };
         let metrics = metrics.target(&target.name);
-        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics));
+        let pasts = Arc::clone(&pasts);
+        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
     }
     Ok(targets)
 }

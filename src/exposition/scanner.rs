@@ -95,7 +95,7 @@ pub struct Sample {
     pub integer: Option<u64>,
 }
 
-/// Reads lines; see the [module](self).
+/// Reads lines, each against the one before it.
 #[derive(Debug)]
 pub struct Scanner {
     /// The last sample, as it stood, up to where its last label's value begins. Empty where the next

@@ -59,22 +59,22 @@ impl Reader {
         }
         while at < input.len() {
             let rest = &input[at..];
-            let (len, keep) = match self.scanner.scan_alike(rest) {
-                Some(sample) => {
-                    if self.body.passes(sample) {
-                        self.line += 1;
+            let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
+                let line = &rest[..sample.len];
+                self.line += 1;
+                match self.body.alike(&self.scanner, line, sample) {
+                    Some(true) => {
                         at += sample.len;
                         continue;
                     }
-                    self.line += 1;
-                    (sample.len, self.sample(&plan, &rest[..sample.len], sample)?)
+                    Some(false) => (sample.len, false),
+                    None => (sample.len, self.sample(&plan, line, sample)?),
                 }
-                None => {
-                    let scan = self.scanner.scan(rest);
-                    match self.line(&plan, rest, scan, complete)? {
-                        Some(line) => line,
-                        None => break,
-                    }
+            } else {
+                let scan = self.scanner.scan(rest);
+                match self.line(&plan, rest, scan, complete)? {
+                    Some(line) => line,
+                    None => break,
                 }
             };
             if !keep || !self.insert.is_empty() {
@@ -107,7 +107,7 @@ impl Reader {
         }
         Ok(Some(match scan {
             Scan::Sample(sample) => (sample.len, self.sample(plan, &input[..sample.len], sample)?),
-            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])),
+            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
             Scan::Comment { len } => {
                 // What is held leaves before the end.
                 self.eof = input[..len] == *EOF;
@@ -138,8 +138,9 @@ impl Reader {
         self.body.sample(plan, scanner, line, sample, insert).map_err(|over| over.at(self.line))
     }
 
-    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> bool {
-        match self.body.header(plan, header, line) {
+    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
+        let fate = self.body.header(plan, header, line).map_err(|over| over.at(self.line))?;
+        Ok(match fate {
             HeaderFate::Pass => true,
             HeaderFate::Wait => false,
             HeaderFate::Repeated
@@ -151,7 +152,7 @@ impl Reader {
                 self.body.report.drop("repeated_header");
                 false
             }
-        }
+        })
     }
 
     fn flawed(&mut self, flaw: Flaw) -> Result<bool, Error> {

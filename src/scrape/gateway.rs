@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::gzip::{self, Gzipped};
+use super::reader::reads_le_by_type;
 use super::rewriting::Rewriting;
 use super::timeout::scrape_timeout;
 use super::{Failure, Settings, Target};
@@ -108,7 +109,9 @@ impl Gateway {
                 return failed(target, &failure);
             }
         };
-        let mut body = Rewriting::new(Arc::clone(target), source, scrape, timeout, deadline);
+        let engine = target.rewriter(reads_le_by_type(request.headers()));
+        let mut body =
+            Rewriting::new(Arc::clone(target), engine, source, scrape, timeout, deadline);
         if let Err(failure) = body.start().await {
             return failed(target.settings(), &failure);
         }

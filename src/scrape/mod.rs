@@ -17,7 +17,9 @@
 mod failure;
 mod gateway;
 mod gzip;
+mod past;
 mod pool;
+mod reader;
 mod rewriting;
 mod source;
 mod target;
@@ -32,6 +34,7 @@ use crate::mapping;
 
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
+pub use past::Pasts;
 pub use target::Target;
 
 /// How targets are scraped.

@@ -11,9 +11,10 @@ use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::Failure;
+use super::past::Seen;
 use super::pool::Pool;
 use super::source::Source;
-use super::target::{Seen, Target};
+use super::target::Target;
 use crate::rewrite::{Progress, Rewriter};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
@@ -58,12 +59,12 @@ struct Running {
 impl Rewriting {
     pub(super) fn new(
         target: Arc<Target>,
+        (rewriter, seen): (Rewriter, Seen),
         source: Source,
         scrape: ScrapeInFlight,
         timeout: Duration,
         deadline: Instant,
     ) -> Rewriting {
-        let (rewriter, seen) = target.rewriter();
         Rewriting {
             target,
             source,
