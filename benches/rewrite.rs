@@ -22,16 +22,12 @@ fn rewrite(plan: &Arc<Plan>, body: &[u8], out: &mut Vec<u8>) -> (usize, u64) {
     let mut written = 0;
     for chunk in body.chunks(CHUNK) {
         out.clear();
-        rewriter
-            .push(chunk, out)
-            .expect("a genuine body passes no limit");
+        rewriter.push(chunk, out).expect("a genuine body passes no limit");
         written += black_box(&*out).len();
     }
     loop {
         out.clear();
-        let progress = rewriter
-            .finish(out)
-            .expect("a genuine body passes no limit");
+        let progress = rewriter.finish(out).expect("a genuine body passes no limit");
         written += black_box(&*out).len();
         if progress == Progress::Done {
             return (written, rewriter.report().samples_out);
@@ -52,10 +48,7 @@ fn measure(criterion: &mut Criterion, input: &Input, plans: &[(String, Arc<Plan>
     for (name, plan) in [&empty].into_iter().chain(plans) {
         // Once before it is measured: that something comes out, and how much was counted.
         let (bytes, samples) = rewrite(plan, &input.bytes, &mut out);
-        assert!(
-            bytes > 0 && samples > 0,
-            "{name}: {bytes} bytes, {samples} samples"
-        );
+        assert!(bytes > 0 && samples > 0, "{name}: {bytes} bytes, {samples} samples");
         group.bench_function(name, |bencher| {
             bencher.iter(|| rewrite(plan, &input.bytes, &mut out));
         });
@@ -90,15 +83,9 @@ fn full_pack(criterion: &mut Criterion) {
 /// What rules cost that have nothing to do: one renames half of the body, the others never match.
 fn number_of_rules(criterion: &mut Criterion) {
     let input = bodies::medium_old();
-    let input = Input {
-        name: "kong 2.8, medium capture, number of rules",
-        ..input
-    };
+    let input = Input { name: "kong 2.8, medium capture, number of rules", ..input };
     let plans = [1, 10, 100, 1_000].map(|rules| {
-        (
-            format!("{rules} rules"),
-            plan(&[renames::of_latency_among(rules)], Emit::New),
-        )
+        (format!("{rules} rules"), plan(&[renames::of_latency_among(rules)], Emit::New))
     });
     measure(criterion, &input, &plans);
 }

@@ -20,11 +20,7 @@ fn main() -> ExitCode {
         eprintln!("usage: body old|new MEGABYTES");
         return ExitCode::from(2);
     };
-    let body = if generation == "old" {
-        body::old(bytes)
-    } else {
-        body::new(bytes)
-    };
+    let body = if generation == "old" { body::old(bytes) } else { body::new(bytes) };
     match io::stdout().write_all(&body) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -19,14 +19,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (body, emit) = match args[..] {
-        ["old", emit, size] => (
-            size.parse().map(|size: usize| body::old(size * 1_000_000)),
-            emit,
-        ),
-        ["new", emit, size] => (
-            size.parse().map(|size: usize| body::new(size * 1_000_000)),
-            emit,
-        ),
+        ["old", emit, size] => (size.parse().map(|size: usize| body::old(size * 1_000_000)), emit),
+        ["new", emit, size] => (size.parse().map(|size: usize| body::new(size * 1_000_000)), emit),
         _ => return usage(),
     };
     let emit = match emit {
@@ -39,10 +33,7 @@ fn main() -> ExitCode {
     let plan = mapping::compile(&packs::builtin(), &mapping::Settings::new(emit))
         .expect("the shipped pack is in order");
     let (bytes_out, samples_out) = rewrite(plan, &body);
-    println!(
-        "{} bytes in, {bytes_out} bytes and {samples_out} samples out",
-        body.len()
-    );
+    println!("{} bytes in, {bytes_out} bytes and {samples_out} samples out", body.len());
     ExitCode::SUCCESS
 }
 
@@ -59,16 +50,12 @@ fn rewrite(plan: mapping::Plan, body: &[u8]) -> (usize, u64) {
     let mut written = 0;
     for chunk in body.chunks(64 * 1024) {
         out.clear();
-        rewriter
-            .push(chunk, &mut out)
-            .expect("a generated body passes no limit");
+        rewriter.push(chunk, &mut out).expect("a generated body passes no limit");
         written += black_box(&out).len();
     }
     loop {
         out.clear();
-        let progress = rewriter
-            .finish(&mut out)
-            .expect("a generated body passes no limit");
+        let progress = rewriter.finish(&mut out).expect("a generated body passes no limit");
         written += black_box(&out).len();
         if progress == Progress::Done {
             return (written, rewriter.report().samples_out);

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::Admin;
 use crate::config::Settings;
-use crate::listen::{self, Listener};
+use crate::listen::{self, Listener, Workers};
 use crate::mapping;
 use crate::packs;
 use crate::scrape::{self, Gateway, Target};
@@ -86,14 +86,21 @@ impl App {
     /// Runs until `shutdown` resolves; then takes no more scrapes, finishes those in flight within the settings'
     /// `runtime.shutdown_timeout`, and returns.
     ///
-    /// Cancelling cuts everything at once.
+    /// Everything happens on the caller's runtime. Cancelling cuts everything at once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        self.run_on(&Workers::here(), shutdown).await;
+    }
+
+    /// As [`run`](Self::run), with scrapes on `workers`.
+    pub async fn run_on(self, workers: &Workers, shutdown: impl Future<Output = ()>) {
         let App { data, admin, gateway, targets, status, shutdown_timeout } = self;
         let (data_address, admin_address) = (data.address(), admin.address());
         tracing::info!(data = %data_address, admin = %admin_address, targets, "Crossfade is ready.");
 
         let admin_status = Arc::clone(&status);
+        let here = Workers::here();
         let admin = admin.serve(
+            &here,
             move |request: Request<Incoming>| ready(admin_status.answer(&request)),
             pending(),
         );
@@ -107,7 +114,7 @@ impl App {
                 async move { gateway.answer(&request).await }
             };
             // Nothing is ever sent: it is the drop that tells.
-            let mut serving = pin!(data.serve(answer, async { drop(stopped.await) }));
+            let mut serving = pin!(data.serve(workers, answer, async { drop(stopped.await) }));
             status.set_ready(true);
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),

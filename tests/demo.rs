@@ -23,10 +23,7 @@ impl Demo {
         let mut lines = BufReader::new(process.stdout.take().expect("stdout is a pipe")).lines();
         let mut screen = String::new();
         while !screen.ends_with("Ctrl-C stops.\n") {
-            let line = lines
-                .next()
-                .expect("the screen ends with how to stop")
-                .expect("UTF-8");
+            let line = lines.next().expect("the screen ends with how to stop").expect("UTF-8");
             screen += &line;
             screen.push('\n');
         }
@@ -42,10 +39,7 @@ impl Demo {
 
     /// The stand-in for Kong 2 (0) or Kong 3 (1) itself.
     fn stand_in(&self, index: usize) -> &str {
-        let mut lines = self
-            .screen
-            .lines()
-            .filter(|line| line.contains("stand-in for Kong"));
+        let mut lines = self.screen.lines().filter(|line| line.contains("stand-in for Kong"));
         let line = lines.nth(index).expect("two stand-ins are on the screen");
         line.split_whitespace().last().expect("a line has words")
     }
@@ -53,10 +47,7 @@ impl Demo {
     /// Stops it as Ctrl-C does.
     fn stop(mut self) -> ExitStatus {
         let id = self.process.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .expect("kill starts");
+        let sent = Command::new("kill").args(["-INT", &id]).status().expect("kill starts");
         assert!(sent.success());
         self.process.wait().expect("it is our child")
     }
@@ -76,9 +67,7 @@ fn get(url: &str) -> (String, String) {
     let mut stream = TcpStream::connect(authority).expect("it listens");
     write!(stream, "GET /{path} HTTP/1.0\r\nHost: {authority}\r\n\r\n").expect("it reads");
     let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .expect("it answers in UTF-8");
+    stream.read_to_string(&mut answer).expect("it answers in UTF-8");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     assert!(
         head.starts_with("HTTP/1.1 200 ") || head.starts_with("HTTP/1.0 200 "),
@@ -96,9 +85,7 @@ fn families(page: &str) -> BTreeSet<&str> {
 
 /// The value of one series.
 fn value(page: &str, series: &str) -> u64 {
-    let line = page
-        .lines()
-        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     let value = line.unwrap_or_else(|| panic!("no {series} in\n{page}"));
     value.parse().expect("an integer")
 }
@@ -111,37 +98,24 @@ fn both_generations_leave_the_gateway_alike() {
     let (_, upgraded) = get(demo.url("/targets/kong-2-upgraded/metrics"));
 
     let head = head.to_ascii_lowercase();
-    assert!(
-        head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8"),
-        "{head}"
-    );
+    assert!(head.contains("\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
 
     // Kong 3 has two families that no Kong 2 knew. They pass; everything else has the old names.
     let only_in_3 = BTreeSet::from(["kong_nginx_requests_total", "kong_node_info"]);
     assert_eq!(families(&new), &families(&old) | &only_in_3);
-    assert!(
-        families(&old).contains("kong_latency"),
-        "{:?}",
-        families(&old)
-    );
+    assert!(families(&old).contains("kong_latency"), "{:?}", families(&old));
 
     // The other direction: all names of Kong 3 that come from traffic or connections.
     let (_, kong_3) = get(demo.stand_in(1));
     assert_eq!(
         families(&upgraded),
-        families(&kong_3)
-            .into_iter()
-            .filter(|&name| name != "kong_node_info")
-            .collect(),
+        families(&kong_3).into_iter().filter(|&name| name != "kong_node_info").collect(),
     );
 
     // The same traffic: whoever is asked later knows at least as much, and hardly more.
     let series = r#"kong_http_status{service="catalog",route="item",code="200"}"#;
     let (first, then) = (value(&old, series), value(&new, series));
-    assert!(
-        first <= then && then - first < first / 10,
-        "{first}, then {then}"
-    );
+    assert!(first <= then && then - first < first / 10, "{first}, then {then}");
 
     assert!(demo.stop().success());
 }
@@ -151,19 +125,12 @@ fn it_looks_alive() {
     let demo = Demo::start();
     for (stand_in, family) in [(0, "kong_http_status{"), (1, "kong_http_requests_total{")] {
         let (_, page) = get(demo.stand_in(stand_in));
-        assert!(
-            page.lines().filter(|line| line.starts_with(family)).count() > 10,
-            "{page}"
-        );
+        assert!(page.lines().filter(|line| line.starts_with(family)).count() > 10, "{page}");
     }
     let (_, admin) = get(demo.url("/"));
     assert!(admin.contains("/-/healthy"), "{admin}");
     assert!(!demo.screen.contains('\x1b'), "colours are for terminals");
-    assert!(
-        !demo.screen.contains(" none"),
-        "the screen shows what there is:\n{}",
-        demo.screen
-    );
+    assert!(!demo.screen.contains(" none"), "the screen shows what there is:\n{}", demo.screen);
     assert!(demo.stop().success());
 }
 

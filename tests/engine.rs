@@ -363,6 +363,17 @@ fn a_header_comes_once_and_before_its_samples() {
 }
 
 #[test]
+fn a_reader_that_needs_it_gets_the_second_type_of_a_histogram() {
+    let mut run = Run::new(Emit::New);
+    run.options.repeated_types = true;
+    let once =
+        "# HELP x X.\n# TYPE x histogram\nx_bucket{a=\"1\",le=\"1\"} 1\n# TYPE y gauge\ny 1\n";
+    let again = "# TYPE x histogram\nx_bucket{a=\"2\",le=\"1\"} 1\n";
+    let input = format!("{once}# HELP x X.\n{again}# TYPE y gauge\n");
+    assert_eq!(run.rewrite(&input), format!("{once}{again}"));
+}
+
+#[test]
 fn a_family_that_is_printed_twice_leaves_once() {
     let mut run = Run::new(Emit::New);
     assert_eq!(

@@ -10,11 +10,8 @@ use crossfade::mapping::{BucketPolicy, Emit, Faults, Pack, Plan, Settings, compi
 use crossfade::packs;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
-const POLICIES: [BucketPolicy; 3] = [
-    BucketPolicy::Target,
-    BucketPolicy::Common,
-    BucketPolicy::Native,
-];
+const POLICIES: [BucketPolicy; 3] =
+    [BucketPolicy::Target, BucketPolicy::Common, BucketPolicy::Native];
 
 /// Files of a folder whose name ends so, in order.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -38,13 +35,7 @@ fn compile_each_way(packs: &[Pack]) -> Vec<Result<Plan, Faults>> {
     let mut plans = Vec::new();
     for emit in EMITS {
         for buckets in POLICIES {
-            plans.push(compile(
-                packs,
-                &Settings {
-                    buckets,
-                    ..Settings::new(emit)
-                },
-            ));
+            plans.push(compile(packs, &Settings { buckets, ..Settings::new(emit) }));
         }
     }
     plans
@@ -78,9 +69,7 @@ fn bad_packs_fail_with_the_text_beside_them() {
             Err(faults) => faults.to_string(),
             Ok(pack) => {
                 let all = compile_each_way(&[pack]);
-                let mut faults = all
-                    .into_iter()
-                    .map(|plan| plan.err().map(|it| it.to_string()));
+                let mut faults = all.into_iter().map(|plan| plan.err().map(|it| it.to_string()));
                 let first = faults.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
                 assert!(

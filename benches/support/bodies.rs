@@ -12,27 +12,23 @@ pub(crate) struct Input {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// True under `cargo bench -- --test`: each bench runs once, on small bodies.
+/// True where each bench runs once, to see that it works: under `cargo test --benches`, and under
+/// `cargo bench -- --test`. Cargo says `--bench` only to benches that are to be measured.
 pub(crate) fn is_test() -> bool {
-    std::env::args().any(|arg| arg == "--test")
+    let has = |flag: &str| std::env::args().any(|arg| arg == flag);
+    has("--test") || !has("--bench")
 }
 
 /// What Kong 2.8 prints of 60,000 requests on 150 routes.
 pub(crate) fn medium_old() -> Input {
     let bytes = capture("kong-2.8.5.per_consumer.txt.gz");
-    Input {
-        name: "kong 2.8, medium capture",
-        bytes,
-    }
+    Input { name: "kong 2.8, medium capture", bytes }
 }
 
 /// What Kong 3.9 prints of the same requests.
 pub(crate) fn medium_new() -> Input {
     let bytes = capture("kong-3.9.1.all_on.per_consumer.txt.gz");
-    Input {
-        name: "kong 3.9, medium capture",
-        bytes,
-    }
+    Input { name: "kong 3.9, medium capture", bytes }
 }
 
 /// Bodies of Kong 2.8, small to big. Made one at a time: the big ones are big.
@@ -52,20 +48,14 @@ pub(crate) const NEW: [fn() -> Input; 3] = [
 fn generated(name: &'static str, body: fn(usize) -> Vec<u8>, megabytes: usize) -> Input {
     // A test wants to know that the bench works, not how fast.
     let megabyte = if is_test() { 1_000 } else { 1_000_000 };
-    Input {
-        name,
-        bytes: body(megabytes * megabyte),
-    }
+    Input { name, bytes: body(megabytes * megabyte) }
 }
 
 fn capture(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/captures/medium/prometheus")
-        .join(name);
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/medium/prometheus").join(name);
     let file = File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
-    flate2::read::GzDecoder::new(file)
-        .read_to_end(&mut bytes)
-        .expect("a whole gzip file");
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).expect("a whole gzip file");
     bytes
 }

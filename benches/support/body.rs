@@ -11,12 +11,10 @@ const OLD_LADDER: &[u32] = &[
     1, 2, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 200, 300, 400, 500, 1000, 2000,
     5000, 10_000, 30_000, 60_000,
 ];
-const NEW_KONG_LADDER: &[u32] = &[
-    1, 2, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 750, 1000, 3000, 6000,
-];
-const NEW_LADDER: &[u32] = &[
-    25, 50, 80, 100, 250, 400, 700, 1000, 2000, 5000, 10_000, 30_000, 60_000,
-];
+const NEW_KONG_LADDER: &[u32] =
+    &[1, 2, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 750, 1000, 3000, 6000];
+const NEW_LADDER: &[u32] =
+    &[25, 50, 80, 100, 250, 400, 700, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
 /// Bytes that one route takes, on average, in a body of many.
 const OLD_BYTES_PER_ROUTE: usize = 9_316;
@@ -34,11 +32,7 @@ pub(crate) fn old(bytes: usize) -> Vec<u8> {
     for route in &routes {
         let Route { labels, seed } = route;
         for (way, scale) in [("egress", 9_871), ("ingress", 613)] {
-            body.sample(
-                "bandwidth",
-                format_args!(r#"{labels},type="{way}""#),
-                seed * scale,
-            );
+            body.sample("bandwidth", format_args!(r#"{labels},type="{way}""#), seed * scale);
         }
     }
     body.plain(
@@ -56,24 +50,12 @@ pub(crate) fn old(bytes: usize) -> Vec<u8> {
         let labels = format_args!(r#"{},code="200",consumer="partner-nord""#, route.labels);
         body.sample("http_consumer_status", labels, route.seed / 3);
     }
-    body.header(
-        "http_status",
-        "counter",
-        "HTTP status codes per service/route in Kong",
-    );
+    body.header("http_status", "counter", "HTTP status codes per service/route in Kong");
     for (number, Route { labels, seed }) in routes.iter().enumerate() {
         let failed = if number % 4 == 0 { seed / 50 } else { 0 };
-        body.sample(
-            "http_status",
-            format_args!(r#"{labels},code="200""#),
-            seed - failed,
-        );
+        body.sample("http_status", format_args!(r#"{labels},code="200""#), seed - failed);
         if failed > 0 {
-            body.sample(
-                "http_status",
-                format_args!(r#"{labels},code="500""#),
-                failed,
-            );
+            body.sample("http_status", format_args!(r#"{labels},code="500""#), failed);
         }
     }
     let types: Vec<_> = routes
@@ -88,31 +70,20 @@ pub(crate) fn old(bytes: usize) -> Vec<u8> {
         OLD_LADDER,
         &types,
     );
-    body.header(
-        "nginx_http_current_connections",
-        "gauge",
-        "Number of HTTP connections",
-    );
+    body.header("nginx_http_current_connections", "gauge", "Number of HTTP connections");
     for (state, value) in CONNECTIONS {
         let labels = format_args!(r#"state="{state}""#);
         body.sample("nginx_http_current_connections", labels, value);
     }
-    body.plain(
-        "nginx_metric_errors_total",
-        "counter",
-        "Number of nginx-lua-prometheus errors",
-        0,
-    );
+    body.plain("nginx_metric_errors_total", "counter", "Number of nginx-lua-prometheus errors", 0);
     body.0.into_bytes()
 }
 
 /// A body of Kong 3.9 shape, of about `bytes` bytes (two thousand at least).
 pub(crate) fn new(bytes: usize) -> Vec<u8> {
     let routes = routes(bytes / NEW_BYTES_PER_ROUTE);
-    let in_workspace: Vec<_> = routes
-        .iter()
-        .map(|route| route.with("workspace", "default"))
-        .collect();
+    let in_workspace: Vec<_> =
+        routes.iter().map(|route| route.with("workspace", "default")).collect();
     let mut body = Body::default();
     body.header(
         "bandwidth_bytes",
@@ -160,21 +131,12 @@ pub(crate) fn new(bytes: usize) -> Vec<u8> {
         NEW_KONG_LADDER,
         &in_workspace,
     );
-    body.header(
-        "nginx_connections_total",
-        "gauge",
-        "Number of connections by subsystem",
-    );
+    body.header("nginx_connections_total", "gauge", "Number of connections by subsystem");
     for (state, value) in CONNECTIONS {
         let labels = format_args!(r#"node_id="{NODE_ID}",subsystem="http",state="{state}""#);
         body.sample("nginx_connections_total", labels, value);
     }
-    body.plain(
-        "nginx_metric_errors_total",
-        "counter",
-        "Number of nginx-lua-prometheus errors",
-        0,
-    );
+    body.plain("nginx_metric_errors_total", "counter", "Number of nginx-lua-prometheus errors", 0);
     body.histogram(
         "request_latency_ms",
         "Total latency incurred during requests for each service/route in Kong",
@@ -210,21 +172,16 @@ struct Route {
 
 impl Route {
     fn with(&self, name: &str, value: &str) -> Route {
-        Route {
-            labels: format!(r#"{},{name}="{value}""#, self.labels),
-            seed: self.seed,
-        }
+        Route { labels: format!(r#"{},{name}="{value}""#, self.labels), seed: self.seed }
     }
 }
 
 /// As many routes, eight to a service, sorted as Kong sorts them.
 fn routes(count: usize) -> Vec<Route> {
-    const AREAS: [&str; 8] = [
-        "accounts", "billing", "catalog", "checkout", "messages", "reports", "search", "uploads",
-    ];
-    const VERBS: [&str; 8] = [
-        "archive", "create", "delete", "export", "list", "read", "update", "watch",
-    ];
+    const AREAS: [&str; 8] =
+        ["accounts", "billing", "catalog", "checkout", "messages", "reports", "search", "uploads"];
+    const VERBS: [&str; 8] =
+        ["archive", "create", "delete", "export", "list", "read", "update", "watch"];
     let mut routes: Vec<_> = (0..count.max(1))
         .map(|number| {
             let service = number / VERBS.len();
@@ -267,13 +224,9 @@ impl Body {
             let steps = (ladder.len() - missing) as u64;
             for (step, bound) in (1..).zip(&ladder[missing..]) {
                 let value = seed * step / (steps + 1);
-                self.line(format_args!(
-                    r#"kong_{name}_bucket{{{labels},le="{bound}"}} {value}"#
-                ));
+                self.line(format_args!(r#"kong_{name}_bucket{{{labels},le="{bound}"}} {value}"#));
             }
-            self.line(format_args!(
-                r#"kong_{name}_bucket{{{labels},le="+Inf"}} {seed}"#
-            ));
+            self.line(format_args!(r#"kong_{name}_bucket{{{labels},le="+Inf"}} {seed}"#));
         }
         for Route { labels, seed } in series {
             self.line(format_args!("kong_{name}_count{{{labels}}} {seed}"));

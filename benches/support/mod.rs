@@ -22,14 +22,8 @@ pub(crate) fn group<'a>(
 ) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(format!("{what}: {}", input.name));
     group.throughput(Throughput::Bytes(input.bytes.len() as u64));
-    group.sample_size(if input.bytes.len() > 10_000_000 {
-        10
-    } else {
-        30
-    });
-    group
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(4));
+    group.sample_size(if input.bytes.len() > 10_000_000 { 10 } else { 30 });
+    group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(4));
     group
 }
 

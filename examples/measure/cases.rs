@@ -19,26 +19,11 @@ const RENAMES: [(&str, &str); 12] = [
     ("kong_http_consumer_status", "gw_http_consumer_status"),
     ("kong_http_status", "gw_http_status"),
     ("kong_latency", "gw_latency"),
-    (
-        "kong_memory_lua_shared_dict_bytes",
-        "gw_memory_lua_shared_dict_bytes",
-    ),
-    (
-        "kong_memory_lua_shared_dict_total_bytes",
-        "gw_memory_lua_shared_dict_total_bytes",
-    ),
-    (
-        "kong_memory_workers_lua_vms_bytes",
-        "gw_memory_workers_lua_vms_bytes",
-    ),
-    (
-        "kong_nginx_http_current_connections",
-        "gw_nginx_http_current_connections",
-    ),
-    (
-        "kong_nginx_metric_errors_total",
-        "gw_nginx_metric_errors_total",
-    ),
+    ("kong_memory_lua_shared_dict_bytes", "gw_memory_lua_shared_dict_bytes"),
+    ("kong_memory_lua_shared_dict_total_bytes", "gw_memory_lua_shared_dict_total_bytes"),
+    ("kong_memory_workers_lua_vms_bytes", "gw_memory_workers_lua_vms_bytes"),
+    ("kong_nginx_http_current_connections", "gw_nginx_http_current_connections"),
+    ("kong_nginx_metric_errors_total", "gw_nginx_metric_errors_total"),
     ("kong_nginx_timers", "gw_nginx_timers"),
     ("kong_upstream_target_health", "gw_upstream_target_health"),
 ];
@@ -107,15 +92,8 @@ impl Origin {
         let bytes = [old.len(), new.len()];
         fs::write(folder.join("old"), old)?;
         fs::write(folder.join("new"), new)?;
-        let location = format!(
-            "root {}; default_type text/plain; sendfile on;",
-            folder.display()
-        );
-        Ok(Origin {
-            _process: nginx(folder, port, &location)?,
-            port,
-            bytes,
-        })
+        let location = format!("root {}; default_type text/plain; sendfile on;", folder.display());
+        Ok(Origin { _process: nginx(folder, port, &location)?, port, bytes })
     }
 
     /// The size of a body.
@@ -161,9 +139,7 @@ impl Stage<'_> {
     pub(crate) fn cases(&self) -> io::Result<Vec<Case>> {
         let mut cases = vec![self.nginx("nginx plain", "")?];
         if self.shape == Shape::Old {
-            let renames = RENAMES
-                .map(|(old, new)| format!("sub_filter {old} {new};"))
-                .concat();
+            let renames = RENAMES.map(|(old, new)| format!("sub_filter {old} {new};")).concat();
             let filter = format!("sub_filter_types text/plain; sub_filter_once off; {renames}");
             cases.push(self.nginx("nginx sub_filter, 12 renames", &filter)?);
         }
@@ -171,10 +147,7 @@ impl Stage<'_> {
             let pack = self.folder.join("renames.yaml");
             let entries = RENAMES.map(|(old, new)| format!("  - {{ old: {old}, new: {new} }}\n"));
             // By its name it takes the place of the shipped pack.
-            fs::write(
-                &pack,
-                format!("name: kong\nprometheus:\n{}", entries.concat()),
-            )?;
+            fs::write(&pack, format!("name: kong\nprometheus:\n{}", entries.concat()))?;
             let settings = format!("emit: new\npacks: ['{}']", pack.display());
             cases.push(self.crossfade("crossfade, 12 renames", &settings)?);
         }
@@ -194,12 +167,7 @@ impl Stage<'_> {
             self.origin.port
         );
         let process = nginx(self.folder, port, &location)?;
-        Ok(Case {
-            name,
-            process,
-            port,
-            path: self.shape.path(),
-        })
+        Ok(Case { name, process, port, path: self.shape.path() })
     }
 
     fn crossfade(&self, name: &'static str, settings: &str) -> io::Result<Case> {
@@ -218,16 +186,9 @@ targets: [ {{ name: origin, url: '{url}' }} ]
             ),
         )?;
         let mut command = Command::new(self.crossfade);
-        command
-            .arg("serve")
-            .arg(format!("--config.file={}", file.display()));
+        command.arg("serve").arg(format!("--config.file={}", file.display()));
         let process = Process::serve(command.stderr(Stdio::null()), port)?;
-        Ok(Case {
-            name,
-            process,
-            port,
-            path: "/metrics",
-        })
+        Ok(Case { name, process, port, path: "/metrics" })
     }
 }
 

@@ -13,10 +13,7 @@
 //!
 //! Needs `/usr/sbin/nginx`, `/proc` and `/dev/shm`.
 
-#![allow(
-    clippy::cast_precision_loss,
-    reason = "figures for people, far below 2^53"
-)]
+#![allow(clippy::cast_precision_loss, reason = "figures for people, far below 2^53")]
 
 #[path = "../../benches/support/body.rs"]
 mod body;
@@ -44,11 +41,9 @@ struct Plan {
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = plan(std::env::args().skip(1))?;
     if !plan.crossfade.exists() {
-        return Err(format!(
-            "{}: run `cargo build --release` first",
-            plan.crossfade.display()
-        )
-        .into());
+        return Err(
+            format!("{}: run `cargo build --release` first", plan.crossfade.display()).into()
+        );
     }
     let folder = Folder::create()?;
     table::heading(&plan.crossfade);
@@ -84,18 +79,10 @@ fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Er
     let origin = Origin::start(folder, size * 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {
         let bytes = origin.bytes(shape);
-        let cases = Stage {
-            folder,
-            origin: &origin,
-            shape,
-            crossfade: &plan.crossfade,
-        }
-        .cases()?;
+        let cases = Stage { folder, origin: &origin, shape, crossfade: &plan.crossfade }.cases()?;
         let scrapes = runs(bytes);
-        let idle = cases
-            .iter()
-            .map(|case| case.process.resident_kb())
-            .collect::<Result<Vec<_>, _>>()?;
+        let idle =
+            cases.iter().map(|case| case.process.resident_kb()).collect::<Result<Vec<_>, _>>()?;
         let mut cpu = vec![Vec::new(); cases.len()];
         for _ in 0..plan.rounds {
             for (case, cpu) in cases.iter().zip(&mut cpu) {
@@ -110,27 +97,13 @@ fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Er
         let floor = Spread::of(&cpu[0]).median;
         let table = Table::new(
             &format!("Scrape path, {} MB, {shape}", bytes / 1_000_000),
-            [
-                "case",
-                "CPU s/GB",
-                "range",
-                "× nginx plain",
-                "peak MB",
-                "above idle",
-            ],
+            ["case", "CPU s/GB", "range", "× nginx plain", "peak MB", "above idle"],
         );
         for ((case, cpu), idle) in cases.iter().zip(&cpu).zip(idle) {
             let peak = case.process.peak_kb()?;
             let [median, range, ratio] = Spread::of(cpu).cells(floor);
             let above = megabytes(peak.saturating_sub(idle));
-            table.row([
-                case.name.to_owned(),
-                median,
-                range,
-                ratio,
-                megabytes(peak),
-                above,
-            ]);
+            table.row(&[case.name.to_owned(), median, range, ratio, megabytes(peak), above]);
         }
     }
     Ok(())
@@ -167,7 +140,7 @@ fn filter(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Error>>
         );
         for ((name, ..), (cpu, peak)) in commands.iter().zip(&spent) {
             let [median, range, ratio] = Spread::of(cpu).cells(floor);
-            table.row([(*name).to_owned(), median, range, ratio, megabytes(*peak)]);
+            table.row(&[(*name).to_owned(), median, range, ratio, megabytes(*peak)]);
         }
     }
     Ok(())
@@ -182,13 +155,7 @@ fn runs(bytes: usize) -> usize {
 fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
     let origin = Origin::start(folder, 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {
-        let cases = Stage {
-            folder,
-            origin: &origin,
-            shape,
-            crossfade: &plan.crossfade,
-        }
-        .cases()?;
+        let cases = Stage { folder, origin: &origin, shape, crossfade: &plan.crossfade }.cases()?;
         let mut direct = Vec::new();
         let mut waited = vec![Vec::new(); cases.len()];
         for _ in 0..plan.rounds * 20 {
@@ -205,7 +172,7 @@ fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
         let cases = cases.iter().map(|case| case.name).zip(&waited);
         for (name, waited) in [("direct", &direct)].into_iter().chain(cases) {
             let [median, range, ratio] = Spread::of(waited).cells(floor);
-            table.row([name.to_owned(), median, range, ratio]);
+            table.row(&[name.to_owned(), median, range, ratio]);
         }
     }
     Ok(())

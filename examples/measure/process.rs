@@ -21,9 +21,7 @@ impl Process {
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if start.elapsed() > Duration::from_secs(10) {
-                return Err(io::Error::other(format!(
-                    "{command:?} does not listen on {port}"
-                )));
+                return Err(io::Error::other(format!("{command:?} does not listen on {port}")));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -92,10 +90,7 @@ pub(crate) fn filter(program: &Path, args: &[String], input: &Path) -> io::Resul
     let cpu = cpu(id)?;
     let status = child.wait()?;
     if !status.success() || total == 0 {
-        return Err(io::Error::other(format!(
-            "{}: {status}, {total} bytes",
-            program.display()
-        )));
+        return Err(io::Error::other(format!("{}: {status}, {total} bytes", program.display())));
     }
     Ok(Usage { cpu, peak_kb })
 }
@@ -103,10 +98,7 @@ pub(crate) fn filter(program: &Path, args: &[String], input: &Path) -> io::Resul
 fn cpu(id: u32) -> io::Result<Duration> {
     let fields = stat(id)?;
     // utime and stime are the 14th and 15th field; the first two are cut off.
-    let ticks: u32 = fields[11..13]
-        .iter()
-        .filter_map(|field| field.parse::<u32>().ok())
-        .sum();
+    let ticks: u32 = fields[11..13].iter().filter_map(|field| field.parse::<u32>().ok()).sum();
     Ok(TICK * ticks)
 }
 
@@ -117,9 +109,7 @@ fn is_over(id: u32) -> io::Result<bool> {
 /// The fields of `/proc/ID/stat` behind the name, which may contain anything.
 fn stat(id: u32) -> io::Result<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    let (_, rest) = stat
-        .rsplit_once(") ")
-        .ok_or_else(|| io::Error::other("not a stat line"))?;
+    let (_, rest) = stat.rsplit_once(") ").ok_or_else(|| io::Error::other("not a stat line"))?;
     Ok(rest.split(' ').map(str::to_owned).collect())
 }
 
@@ -133,7 +123,5 @@ fn status_kb(id: u32, key: &str) -> io::Result<u64> {
 
 /// A port that is free now.
 pub(crate) fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

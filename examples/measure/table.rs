@@ -17,21 +17,13 @@ impl Spread {
         let mut values = values.to_vec();
         values.sort_by(f64::total_cmp);
         let (low, high) = (values[0], values[values.len() - 1]);
-        Spread {
-            median: values[values.len() / 2],
-            low,
-            high,
-        }
+        Spread { median: values[values.len() / 2], low, high }
     }
 
     /// Median, range, and how often `floor` goes into the median.
     pub(crate) fn cells(&self, floor: f64) -> [String; 3] {
         let Spread { median, low, high } = self;
-        [
-            format!("{median:.2}"),
-            format!("{low:.2}–{high:.2}"),
-            format!("{:.2}", median / floor),
-        ]
+        [format!("{median:.2}"), format!("{low:.2}–{high:.2}"), format!("{:.2}", median / floor)]
     }
 }
 
@@ -40,25 +32,15 @@ pub(crate) fn heading(binary: &Path) {
     let line = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output().ok();
         let text = output.and_then(|output| String::from_utf8(output.stdout).ok());
-        text.and_then(|text| text.lines().next().map(str::to_owned))
-            .unwrap_or_default()
+        text.and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
     };
-    let changed = if line("git", &["status", "--porcelain"]).is_empty() {
-        ""
-    } else {
-        " and changes"
-    };
-    println!(
-        "commit {}{changed}",
-        line("git", &["rev-parse", "--short", "HEAD"])
-    );
+    let changed =
+        if line("git", &["status", "--porcelain"]).is_empty() { "" } else { " and changes" };
+    println!("commit {}{changed}", line("git", &["rev-parse", "--short", "HEAD"]));
     println!("binary {}", binary.display());
     let model = line("sh", &["-c", "sed -n 's/^model name.*: //p' /proc/cpuinfo"]);
     let load = line("cut", &["-d ", "-f1", "/proc/loadavg"]);
-    println!(
-        "{} × {model}, load {load} before the start",
-        line("nproc", &[])
-    );
+    println!("{} × {model}, load {load} before the start", line("nproc", &[]));
 }
 
 /// A Markdown table that appears row by row.
@@ -73,22 +55,15 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         let mut widths = columns.map(|column| column.chars().count().max(9));
         widths[0] = 28;
         let table = Table { widths };
-        table.row(columns.map(str::to_owned));
-        let figures = widths[1..]
-            .iter()
-            .map(|width| format!("{:->width$}:|", "-"));
-        println!(
-            "|{:-<width$}|{}",
-            "-",
-            figures.collect::<String>(),
-            width = widths[0] + 2
-        );
+        table.row(&columns.map(str::to_owned));
+        let figures = widths[1..].iter().map(|width| format!("-{:->width$}:|", ""));
+        println!("|{:-<width$}|{}", "-", figures.collect::<String>(), width = widths[0] + 2);
         table
     }
 
     /// Prints one row.
-    pub(crate) fn row(&self, cells: [String; COLUMNS]) {
-        let [name, figures @ ..] = &cells[..] else {
+    pub(crate) fn row(&self, cells: &[String; COLUMNS]) {
+        let [name, figures @ ..] = cells.as_slice() else {
             return;
         };
         let width = self.widths[0];

@@ -18,20 +18,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // The screen is for what there is to see; only what goes wrong is logged.
-    telemetry::start_log(LogSettings {
-        level: LogLevel::Warn,
-        format: LogFormat::Logfmt,
-    });
+    telemetry::start_log(LogSettings { level: LogLevel::Warn, format: LogFormat::Logfmt });
     let ports = match arguments.port {
         None => Ports::Preferred,
         Some(0) => Ports::Free,
         Some(port) => Ports::From(port),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start the worker threads")?;
+        .context("cannot start the runtime")?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let shutdown = async {
@@ -45,10 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             // Without anyone to read it the gateway is still there to be scraped.
             drop(stdout().write_all(screen.as_bytes()));
         };
-        Demo::bind(ports)
-            .await?
-            .run(shutdown, is_terminal, show)
-            .await?;
+        Demo::bind(ports).await?.run(shutdown, is_terminal, show).await?;
         Ok(())
     })
 }

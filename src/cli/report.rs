@@ -1,7 +1,131 @@
 //! The report of a rewriting, as a table for people.
 
+use std::fmt::{self, Write as _};
+
 use crate::rewrite::Report;
 
+/// What became of what: one line for each rule that read anything, and a section for whatever else there is to know.
 pub(super) fn table(report: &Report) -> String {
-    format!("{report:?}\n")
+    let mut text = String::new();
+    write(report, &mut text).expect("a String takes everything");
+    text
+}
+
+fn write(report: &Report, to: &mut String) -> fmt::Result {
+    let generations: Vec<String> = report
+        .generations
+        .iter()
+        .map(|generation| format!("{generation:?}").to_lowercase())
+        .collect();
+    writeln!(
+        to,
+        "read {} samples in {} bytes, wrote {} samples; held {} bytes at most; generations read: {}",
+        report.samples_in,
+        report.bytes_in,
+        report.samples_out,
+        report.held_bytes,
+        if generations.is_empty() { "none".to_owned() } else { generations.join(", ") },
+    )?;
+
+    writeln!(to, "\n{:>10} {:>10}  rule", "read", "written")?;
+    for rule in &report.rewritten {
+        writeln!(to, "{:>10} {:>10}  {}", rule.samples_in, rule.samples_out, rule.title)?;
+    }
+    writeln!(to, "{0:>10} {0:>10}  no rule: as they came", report.passed)?;
+    if report.kept > 0 {
+        writeln!(
+            to,
+            "{:>10} {:>10}  as they came, beside what rules made of them",
+            "", report.kept
+        )?;
+    }
+
+    let counts = [
+        ("left out", "lines", &report.dropped),
+        ("left as they came although a rule reads them", "series", &report.notes),
+    ];
+    for (title, unit, counts) in counts {
+        if !counts.is_empty() {
+            writeln!(to, "\n{title}")?;
+        }
+        for (reason, count) in counts {
+            writeln!(to, "{count:>10} {unit}: {reason}")?;
+        }
+    }
+    if report.malformed_passed > 0 {
+        let lines = report.malformed_passed;
+        writeln!(to, "\n{lines} lines that Prometheus would refuse were handed on")?;
+    }
+    if !report.estimated.is_empty() {
+        writeln!(to, "\nestimated bucket boundaries")?;
+    }
+    for (family, bounds) in &report.estimated {
+        let bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
+        writeln!(to, "  {family}: {}", bounds.join(" "))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::mapping::Generation;
+    use crate::rewrite::Rewritten;
+
+    #[test]
+    fn a_full_report() {
+        let mut report = Report::default();
+        report.bytes_in = 1_234;
+        report.samples_in = 12;
+        report.samples_out = 9;
+        report.passed = 3;
+        report.kept = 2;
+        report.held_bytes = 99;
+        report.generations = BTreeSet::from([Generation::New]);
+        report.rewritten.push(Rewritten {
+            title: "a{x} -> b".into(),
+            from: "a".into(),
+            to: "b".into(),
+            samples_in: 9,
+            samples_out: 4,
+        });
+        report.dropped = BTreeMap::from([("bad_value", 1)]);
+        report.notes = BTreeMap::from([("not_joinable", 2)]);
+        report.malformed_passed = 1;
+        report.estimated =
+            BTreeMap::from([("b".into(), BTreeSet::from(["15".into(), "25".into()]))]);
+        let expected = concat!(
+            "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most; generations read: new\n",
+            "\n",
+            "      read    written  rule\n",
+            "         9          4  a{x} -> b\n",
+            "         3          3  no rule: as they came\n",
+            "                    2  as they came, beside what rules made of them\n",
+            "\n",
+            "left out\n",
+            "         1 lines: bad_value\n",
+            "\n",
+            "left as they came although a rule reads them\n",
+            "         2 series: not_joinable\n",
+            "\n",
+            "1 lines that Prometheus would refuse were handed on\n",
+            "\n",
+            "estimated bucket boundaries\n",
+            "  b: 15 25\n",
+        );
+        assert_eq!(table(&report), expected);
+    }
+
+    #[test]
+    fn nothing_to_say_is_short() {
+        let expected = concat!(
+            "read 0 samples in 0 bytes, wrote 0 samples; held 0 bytes at most; generations read: none\n",
+            "\n",
+            "      read    written  rule\n",
+            "         0          0  no rule: as they came\n",
+        );
+        assert_eq!(table(&Report::default()), expected);
+    }
 }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::flags::{Rewriting, choice};
 use crate::app::App;
 use crate::config::{self, File, Listen, PackPath, Settings, Target, TargetName, TargetUrl, Value};
+use crate::listen::Workers;
 use crate::mapping::Emit;
 use crate::telemetry::{self, LogFormat, LogLevel};
 
@@ -99,15 +100,13 @@ fn target(text: &str) -> Result<Target, String> {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     telemetry::start_log(settings.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(settings.worker_threads)
-        .enable_all()
-        .build()
-        .context("cannot start the worker threads")?;
+    let workers = Workers::start(settings.worker_threads).context("cannot start the workers")?;
+    // This thread accepts connections and serves the admin listener.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
         let app = App::bind(settings).await?;
-        app.run(async {
+        app.run_on(&workers, async {
             tokio::select! {
                 _ = terminated.recv() => {}
                 _ = tokio::signal::ctrl_c() => {}

@@ -95,6 +95,7 @@ impl File {
                 malformed: self.malformed.0,
                 // Answers are text, whatever the target's are, and in text Prometheus refuses exemplars.
                 exemplars: false,
+                repeated_types: false,
                 limits: rewrite::Limits {
                     line_bytes: bytes(self.limits.line_bytes),
                     held_bytes: bytes(self.limits.held_bytes),

@@ -6,9 +6,8 @@ pub(super) struct Dice(u64);
 
 /// A latency as a multiple of its median, in per mille, at evenly spaced quantiles: most values lie
 /// close together, a few are much longer.
-const SPREAD: [u32; 16] = [
-    300, 480, 590, 670, 740, 810, 880, 960, 1040, 1130, 1240, 1390, 1600, 1950, 2700, 6500,
-];
+const SPREAD: [u32; 16] =
+    [300, 480, 590, 670, 740, 810, 880, 960, 1040, 1130, 1240, 1390, 1600, 1950, 2700, 6500];
 
 impl Dice {
     /// Starts a sequence.

@@ -36,9 +36,7 @@ pub(super) async fn fetch(url: &str) -> Result<String, Error> {
     let stream = TcpStream::connect(authority).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(uri.path())
-        .header(HOST, authority)
-        .body(Empty::<Bytes>::new())?;
+    let request = Request::get(uri.path()).header(HOST, authority).body(Empty::<Bytes>::new())?;
     // The sender is moved in and dropped with the answer: that ends the connection.
     let exchange = async move {
         let response = sender.send_request(request).await?;
@@ -49,9 +47,5 @@ pub(super) async fn fetch(url: &str) -> Result<String, Error> {
     // The connection is what moves the bytes; it ends once the sender is gone.
     let ((status, body), ()) = tokio::try_join!(exchange, connection)?;
     let text = String::from_utf8(body.into())?;
-    if status == StatusCode::OK {
-        Ok(text)
-    } else {
-        Err(Error::Status(status, text))
-    }
+    if status == StatusCode::OK { Ok(text) } else { Err(Error::Status(status, text)) }
 }

@@ -39,20 +39,14 @@ const REQUESTS: [Row; 20] = [
 ];
 
 /// Milliseconds in Kong and in all, bytes received and sent.
-const SESSIONS: [(u32, u32, (u64, u64)); 3] = [
-    (1, 29_791, (30_518, 31_500)),
-    (0, 12_117, (15_776, 292_415)),
-    (1, 1_565, (64_537, 128_371)),
-];
+const SESSIONS: [(u32, u32, (u64, u64)); 3] =
+    [(1, 29_791, (30_518, 31_500)), (0, 12_117, (15_776, 292_415)), (1, 1_565, (64_537, 128_371))];
 
 fn node() -> Node {
     Node {
         id: "a33139d7-6ca6-4cd7-8d61-3db1b9c3efa5",
         pid: 817,
-        lua_vm_bytes: LuaVmBytes {
-            http: 59_012_962,
-            stream: 31_462_109,
-        },
+        lua_vm_bytes: LuaVmBytes { http: 59_012_962, stream: 31_462_109 },
         connections: Connections {
             accepted: 613,
             requests: 807,
@@ -60,10 +54,7 @@ fn node() -> Node {
             writing: 7,
             waiting: 30,
         },
-        timers: Timers {
-            pending: 7,
-            running: 3,
-        },
+        timers: Timers { pending: 7, running: 3 },
         shared: SHARED_DICTS,
         upstream_targets: &[],
     }
@@ -73,10 +64,7 @@ fn replayed() -> (Tally, Tally) {
     let mut http = Tally::default();
     for (consumer, code, source, kong_ms, upstream_ms, total_ms, (ingress, egress)) in REQUESTS {
         http.request(&Request {
-            place: Place {
-                service: "svc1",
-                route: "route1",
-            },
+            place: Place { service: "svc1", route: "route1" },
             consumer,
             code,
             source,
@@ -89,10 +77,7 @@ fn replayed() -> (Tally, Tally) {
     let mut stream = Tally::default();
     for (kong_ms, total_ms, (ingress, egress)) in SESSIONS {
         stream.session(&Session {
-            place: Place {
-                service: "tcp1",
-                route: "t1",
-            },
+            place: Place { service: "tcp1", route: "t1" },
             code: 200,
             source: Service,
             kong_ms,

@@ -41,12 +41,7 @@ const OPEN_SINCE: Duration = Duration::from_secs(3600);
 const TARGETS: [(&str, usize, &str, &str); 3] = [
     ("kong-2", 0, "old", "Kong 2.8, as it is"),
     ("kong-3", 1, "old", "Kong 3.9, in the shapes of 2.x"),
-    (
-        "kong-2-upgraded",
-        0,
-        "new",
-        "Kong 2.8, in the shapes of 3.x",
-    ),
+    ("kong-2-upgraded", 0, "new", "Kong 2.8, in the shapes of 3.x"),
 ];
 
 /// Why the demo did not start.
@@ -118,9 +113,7 @@ impl Demo {
     pub async fn bind(ports: Ports) -> Result<Demo, Error> {
         let stand_in = async |index| {
             let port = ports.port(index);
-            StandIn::bind(port)
-                .await
-                .map_err(|error| Error::Bind { port, error })
+            StandIn::bind(port).await.map_err(|error| Error::Bind { port, error })
         };
         let stand_ins = [stand_in(2).await?, stand_in(3).await?];
         let mut settings = format!(
@@ -130,20 +123,14 @@ impl Demo {
         );
         for (name, stand_in, emit, _) in TARGETS {
             let url = stand_ins[stand_in].url();
-            writeln!(
-                settings,
-                "  - {{ name: {name}, emit: {emit}, url: '{url}' }}"
-            )
-            .expect("a String takes whatever is written to it");
+            writeln!(settings, "  - {{ name: {name}, emit: {emit}, url: '{url}' }}")
+                .expect("a String takes whatever is written to it");
         }
         let settings = config::parse(&settings)
             .expect("our own settings are in order")
             .into_settings(None)
             .expect("our own settings are in order");
-        Ok(Demo {
-            app: App::bind(settings).await?,
-            stand_ins,
-        })
+        Ok(Demo { app: App::bind(settings).await?, stand_ins })
     }
 
     /// Runs until `shutdown` resolves. As soon as everything answers, hands over what to show: in
@@ -192,8 +179,5 @@ fn places(stand_ins: &[StandIn; 2], data: SocketAddr, admin: SocketAddr) -> scre
 }
 
 async fn fetch(url: &str) -> Result<String, Error> {
-    fetch::fetch(url).await.map_err(|error| Error::Fetch {
-        url: url.to_owned(),
-        error,
-    })
+    fetch::fetch(url).await.map_err(|error| Error::Fetch { url: url.to_owned(), error })
 }

@@ -111,42 +111,17 @@ pub(super) struct UpstreamTarget {
 }
 
 const fn dict(name: &'static str, allocated: u64, capacity: u64, printed: Printed) -> SharedDict {
-    SharedDict {
-        name,
-        allocated,
-        capacity,
-        printed,
-    }
+    SharedDict { name, allocated, capacity, printed }
 }
 
 /// The dictionaries of Kong 2.8 and 3.9, in the order in which both print them.
 pub(super) const SHARED_DICTS: &[SharedDict] = &[
     dict("kong", 1_712_128, 5_242_880, Printed::Always),
     dict("kong_cluster_events", 1_245_184, 5_242_880, Printed::Always),
-    dict(
-        "kong_core_db_cache",
-        21_504_000,
-        134_217_728,
-        Printed::Always,
-    ),
-    dict(
-        "kong_core_db_cache_2",
-        38_158_336,
-        134_217_728,
-        Printed::Old,
-    ),
-    dict(
-        "kong_core_db_cache_miss",
-        1_064_960,
-        12_582_912,
-        Printed::Always,
-    ),
-    dict(
-        "kong_core_db_cache_miss_2",
-        2_646_016,
-        12_582_912,
-        Printed::Old,
-    ),
+    dict("kong_core_db_cache", 21_504_000, 134_217_728, Printed::Always),
+    dict("kong_core_db_cache_2", 38_158_336, 134_217_728, Printed::Old),
+    dict("kong_core_db_cache_miss", 1_064_960, 12_582_912, Printed::Always),
+    dict("kong_core_db_cache_miss_2", 2_646_016, 12_582_912, Printed::Old),
     dict("kong_db_cache", 23_990_272, 134_217_728, Printed::Always),
     dict("kong_db_cache_2", 35_110_912, 134_217_728, Printed::Old),
     dict("kong_db_cache_miss", 253_952, 12_582_912, Printed::Always),
@@ -155,12 +130,7 @@ pub(super) const SHARED_DICTS: &[SharedDict] = &[
     dict("kong_healthchecks", 1_470_464, 5_242_880, Printed::Always),
     dict("kong_locks", 1_323_008, 8_388_608, Printed::Always),
     dict("kong_process_events", 274_432, 5_242_880, Printed::Old),
-    dict(
-        "kong_rate_limiting_counters",
-        3_190_784,
-        12_582_912,
-        Printed::Always,
-    ),
+    dict("kong_rate_limiting_counters", 3_190_784, 12_582_912, Printed::Always),
     dict("kong_secrets", 1_294_336, 5_242_880, Printed::New),
     dict("prometheus_metrics", 917_504, 5_242_880, Printed::Always),
 ];

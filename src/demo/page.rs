@@ -36,10 +36,7 @@ impl Page {
         help: &str,
         series: impl IntoIterator<Item = (S, u64)>,
     ) {
-        let series = series
-            .into_iter()
-            .map(|(labels, value)| (labels.into(), value))
-            .collect();
+        let series = series.into_iter().map(|(labels, value)| (labels.into(), value)).collect();
         self.family(name, "gauge", help, &series);
     }
 
@@ -80,21 +77,13 @@ impl Page {
                 }
             }
             let count = histogram.count();
-            self.line(format_args!(
-                r#"kong_{name}_bucket{{{labels},le="+Inf"}} {count}"#
-            ));
+            self.line(format_args!(r#"kong_{name}_bucket{{{labels},le="+Inf"}} {count}"#));
         }
         for (labels, histogram) in series {
-            self.line(format_args!(
-                "kong_{name}_count{{{labels}}} {}",
-                histogram.count()
-            ));
+            self.line(format_args!("kong_{name}_count{{{labels}}} {}", histogram.count()));
         }
         for (labels, histogram) in series {
-            self.line(format_args!(
-                "kong_{name}_sum{{{labels}}} {}",
-                histogram.sum()
-            ));
+            self.line(format_args!("kong_{name}_sum{{{labels}}} {}", histogram.sum()));
         }
     }
 

@@ -19,12 +19,10 @@ const OLD_LADDER: &[u32] = &[
     1, 2, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 200, 300, 400, 500, 1000, 2000,
     5000, 10_000, 30_000, 60_000,
 ];
-const NEW_KONG_LADDER: &[u32] = &[
-    1, 2, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 750, 1000, 3000, 6000,
-];
-const NEW_LADDER: &[u32] = &[
-    25, 50, 80, 100, 250, 400, 700, 1000, 2000, 5000, 10_000, 30_000, 60_000,
-];
+const NEW_KONG_LADDER: &[u32] =
+    &[1, 2, 5, 7, 10, 15, 20, 30, 50, 75, 100, 200, 500, 750, 1000, 3000, 6000];
+const NEW_LADDER: &[u32] =
+    &[25, 50, 80, 100, 250, 400, 700, 1000, 2000, 5000, 10_000, 30_000, 60_000];
 
 /// The page of Kong 2.8, with `per_consumer` on.
 pub(super) fn old(node: &Node, http: &Tally, stream: &Tally) -> String {
@@ -35,12 +33,9 @@ pub(super) fn old(node: &Node, http: &Tally, stream: &Tally) -> String {
     page.counter(
         "http_consumer_status",
         "HTTP status codes for customer per service/route in Kong",
-        &counts(
-            http.outcomes
-                .iter()
-                .filter(|(of, _)| !of.consumer.is_empty()),
-            |of| format!(r#"{},consumer="{}""#, place_and_code(of), of.consumer),
-        ),
+        &counts(http.outcomes.iter().filter(|(of, _)| !of.consumer.is_empty()), |of| {
+            format!(r#"{},consumer="{}""#, place_and_code(of), of.consumer)
+        }),
     );
     page.counter(
         "http_status",
@@ -95,11 +90,7 @@ pub(super) fn new(node: &Node, http: &Tally, stream: &Tally) -> String {
         "http_requests_total",
         "HTTP status codes per consumer/service/route in Kong",
         &counts(&http.outcomes, |of| {
-            format!(
-                r#"{},consumer="{}""#,
-                place_code_and_source(of),
-                of.consumer
-            )
+            format!(r#"{},consumer="{}""#, place_code_and_source(of), of.consumer)
         }),
     );
     new_kong_latency(&mut page, http);
@@ -149,11 +140,9 @@ fn old_bandwidth(page: &mut Page, tally: &Tally) {
 
 fn old_latency(page: &mut Page, tally: &Tally) {
     let mut series = Series::new();
-    for (of_type, histograms) in [
-        ("kong", &tally.kong),
-        ("request", &tally.total),
-        ("upstream", &tally.upstream),
-    ] {
+    for (of_type, histograms) in
+        [("kong", &tally.kong), ("request", &tally.total), ("upstream", &tally.upstream)]
+    {
         for (place, histogram) in histograms {
             series.insert(format!(r#"{},type="{of_type}""#, labels(*place)), histogram);
         }
@@ -197,11 +186,7 @@ fn node_info(page: &mut Page, node_id: &str) {
 }
 
 fn datastore_reachable(page: &mut Page) {
-    page.gauge(
-        "datastore_reachable",
-        "Datastore reachable from Kong, 0 is unreachable",
-        [("", 1)],
-    );
+    page.gauge("datastore_reachable", "Datastore reachable from Kong, 0 is unreachable", [("", 1)]);
 }
 
 fn metric_errors(page: &mut Page) {
@@ -213,10 +198,7 @@ fn metric_errors(page: &mut Page) {
 }
 
 fn timers(page: &mut Page, node: &Node) {
-    let states = [
-        ("pending", node.timers.pending),
-        ("running", node.timers.running),
-    ];
+    let states = [("pending", node.timers.pending), ("running", node.timers.running)];
     page.gauge(
         "nginx_timers",
         "Number of nginx timers",
@@ -230,17 +212,11 @@ fn memory(page: &mut Page, node: &Node, generation: Generation, subsystem: &str)
         Generation::New => format!(r#"node_id="{}","#, node.id),
     };
     let dicts = |bytes: fn(&SharedDict) -> u64| {
-        let printed = node
-            .shared
-            .iter()
-            .filter(|dict| dict.is_printed_by(generation, subsystem));
+        let printed = node.shared.iter().filter(|dict| dict.is_printed_by(generation, subsystem));
         printed
             .map(|dict| {
                 let name = label("shared_dict", dict.name);
-                (
-                    format!(r#"{node_id}{name},kong_subsystem="{subsystem}""#),
-                    bytes(dict),
-                )
+                (format!(r#"{node_id}{name},kong_subsystem="{subsystem}""#), bytes(dict))
             })
             .collect::<Vec<_>>()
     };
@@ -254,21 +230,11 @@ fn memory(page: &mut Page, node: &Node, generation: Generation, subsystem: &str)
         "Total capacity in bytes of a shared_dict",
         dicts(|dict| dict.capacity),
     );
-    let bytes = if subsystem == "http" {
-        node.lua_vm_bytes.http
-    } else {
-        node.lua_vm_bytes.stream
-    };
+    let bytes = if subsystem == "http" { node.lua_vm_bytes.http } else { node.lua_vm_bytes.stream };
     page.gauge(
         "memory_workers_lua_vms_bytes",
         "Allocated bytes in worker Lua VM",
-        [(
-            format!(
-                r#"{node_id}pid="{}",kong_subsystem="{subsystem}""#,
-                node.pid
-            ),
-            bytes,
-        )],
+        [(format!(r#"{node_id}pid="{}",kong_subsystem="{subsystem}""#, node.pid), bytes)],
     );
 }
 
@@ -276,15 +242,9 @@ fn upstream_target_health(page: &mut Page, node: &Node) {
     let mut series = Vec::new();
     for target in node.upstream_targets {
         let address = target.address;
-        let target_labels = format!(
-            r#"upstream="{}",target="{address}",address="{address}""#,
-            target.upstream
-        );
-        let now = if target.healthy {
-            "healthy"
-        } else {
-            "unhealthy"
-        };
+        let target_labels =
+            format!(r#"upstream="{}",target="{address}",address="{address}""#, target.upstream);
+        let now = if target.healthy { "healthy" } else { "unhealthy" };
         for state in ["dns_error", "healthchecks_off", "healthy", "unhealthy"] {
             let labels = format!(r#"{target_labels},state="{state}",subsystem="http""#);
             series.push((labels, u64::from(state == now)));
@@ -328,9 +288,7 @@ fn bandwidth(tally: &Tally, direction: &str, more: impl Fn(&Outcome) -> String) 
         for (way, bytes) in [("egress", bytes.egress), ("ingress", bytes.ingress)] {
             let place = labels(outcome.place);
             let more = more(outcome);
-            *series
-                .entry(format!(r#"{place},{direction}="{way}"{more}"#))
-                .or_default() += bytes;
+            *series.entry(format!(r#"{place},{direction}="{way}"{more}"#)).or_default() += bytes;
         }
     }
     series
@@ -339,12 +297,7 @@ fn bandwidth(tally: &Tally, direction: &str, more: impl Fn(&Outcome) -> String) 
 fn in_workspace(histograms: &BTreeMap<Place, Histogram>) -> Series<&Histogram> {
     histograms
         .iter()
-        .map(|(place, histogram)| {
-            (
-                format!(r#"{},workspace="default""#, labels(*place)),
-                histogram,
-            )
-        })
+        .map(|(place, histogram)| (format!(r#"{},workspace="default""#, labels(*place)), histogram))
         .collect()
 }
 
@@ -357,10 +310,7 @@ fn place_code_and_source(outcome: &Outcome) -> String {
         Source::Kong => "kong",
         Source::Service => "service",
     };
-    format!(
-        r#"{},source="{source}",workspace="default""#,
-        place_and_code(outcome)
-    )
+    format!(r#"{},source="{source}",workspace="default""#, place_and_code(outcome))
 }
 
 fn labels(Place { service, route }: Place) -> String {

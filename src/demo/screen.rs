@@ -56,16 +56,8 @@ struct Style {
     plain: &'static str,
 }
 
-const COLOURED: Style = Style {
-    bold: "\x1b[1m",
-    faint: "\x1b[2m",
-    plain: "\x1b[0m",
-};
-const UNCOLOURED: Style = Style {
-    bold: "",
-    faint: "",
-    plain: "",
-};
+const COLOURED: Style = Style { bold: "\x1b[1m", faint: "\x1b[2m", plain: "\x1b[0m" };
+const UNCOLOURED: Style = Style { bold: "", faint: "", plain: "" };
 
 /// The whole screen.
 pub(super) fn screen(places: &Places, pages: &Pages, is_terminal: bool) -> String {
@@ -79,10 +71,7 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     let Style { bold, faint, plain } = style;
     let [kong_2, kong_3] = &places.stand_ins;
 
-    writeln!(
-        out,
-        "{bold}One shop, counted by two Kongs, scraped through one gateway.{plain}\n"
-    )?;
+    writeln!(out, "{bold}One shop, counted by two Kongs, scraped through one gateway.{plain}\n")?;
     writeln!(out, "  kong-2   stand-in for Kong 2.8   {kong_2}")?;
     writeln!(out, "  kong-3   stand-in for Kong 3.9   {kong_3}\n")?;
 
@@ -90,15 +79,8 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
         out,
         "{bold}Kong 3.9 prints this, and no dashboard for Kong 2.x asks for it:{plain}\n"
     )?;
-    let before: Vec<_> = BEFORE
-        .iter()
-        .flat_map(|start| lines(&pages.kong_3, start))
-        .collect();
-    let width = before
-        .iter()
-        .map(|(series, _)| series.chars().count())
-        .max()
-        .unwrap_or(0);
+    let before: Vec<_> = BEFORE.iter().flat_map(|start| lines(&pages.kong_3, start)).collect();
+    let width = before.iter().map(|(series, _)| series.chars().count()).max().unwrap_or(0);
     for (series, value) in &before {
         writeln!(out, "  {series:<width$} {value:>11}")?;
     }
@@ -108,32 +90,14 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
         "\n{bold}Through the gateway, both answer what those dashboards do ask for:{plain}\n"
     )?;
     let width = width - 12;
-    writeln!(
-        out,
-        "  {:<width$} {faint}{:>11} {:>11}{plain}",
-        "", "kong-2", "kong-3"
-    )?;
+    writeln!(out, "  {:<width$} {faint}{:>11} {:>11}{plain}", "", "kong-2", "kong-3")?;
     for series in AFTER {
-        let value = |page| {
-            lines(page, series)
-                .next()
-                .map_or("none", |(_, value)| value)
-        };
-        let note = if series == ESTIMATED {
-            "  estimated"
-        } else {
-            ""
-        };
+        let value = |page| lines(page, series).next().map_or("none", |(_, value)| value);
+        let note = if series == ESTIMATED { "  estimated" } else { "" };
         let (old, new) = (value(&pages.old_of_kong_2), value(&pages.old_of_kong_3));
-        writeln!(
-            out,
-            "  {series:<width$} {old:>11} {new:>11}{faint}{note}{plain}"
-        )?;
+        writeln!(out, "  {series:<width$} {old:>11} {new:>11}{faint}{note}{plain}")?;
     }
-    writeln!(
-        out,
-        "\n  {faint}{ELLIPSIS} is {PLACE} and, in 3.9, workspace=\"default\"{plain}\n"
-    )?;
+    writeln!(out, "\n  {faint}{ELLIPSIS} is {PLACE} and, in 3.9, workspace=\"default\"{plain}\n")?;
 
     writeln!(out, "{bold}Scrape it, or open it:{plain}\n")?;
     let about = (&places.admin, "the gateway itself: its metrics, its health");
@@ -190,10 +154,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
     fn it_shows_the_chosen_series_and_no_others() {
         let screen = screen_of(false);
         let shown = |line: &str| {
-            assert!(
-                screen.lines().any(|each| each.trim_end() == line),
-                "{line}\nin\n{screen}"
-            );
+            assert!(screen.lines().any(|each| each.trim_end() == line), "{line}\nin\n{screen}");
         };
         shown(
             r#"  kong_http_requests_total{…,code="200",source="service",consumer=""}              5"#,
@@ -208,10 +169,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
         shown(
             r#"  kong_bandwidth{…,type="egress"}                                   none        none"#,
         );
-        assert!(
-            !screen.contains("500") && !screen.contains("search"),
-            "{screen}"
-        );
+        assert!(!screen.contains("500") && !screen.contains("search"), "{screen}");
         shown("  http://gateway/a     first");
         shown("  http://gateway/bcd   second");
     }

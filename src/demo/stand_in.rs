@@ -31,10 +31,7 @@ struct Lived {
 impl LiveTraffic {
     /// Goes on from here.
     pub(super) fn new(traffic: Traffic) -> Self {
-        LiveTraffic(Arc::new(Mutex::new(Lived {
-            traffic,
-            until: Instant::now(),
-        })))
+        LiveTraffic(Arc::new(Mutex::new(Lived { traffic, until: Instant::now() })))
     }
 
     /// A page of everything that has happened until now.
@@ -147,15 +144,9 @@ mod tests {
     async fn get(address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("it listens");
         let request = format!("GET {path} HTTP/1.1\r\nHost: kong\r\nConnection: close\r\n\r\n");
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("it reads");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .await
-            .expect("it answers in text");
+        stream.read_to_string(&mut answer).await.expect("it answers in text");
         answer
     }
 
@@ -170,10 +161,7 @@ mod tests {
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let head = head.to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200 "), "{head}");
-        assert!(
-            head.contains("\r\ncontent-type: text/plain; charset=utf-8"),
-            "{head}"
-        );
+        assert!(head.contains("\r\ncontent-type: text/plain; charset=utf-8"), "{head}");
         assert!(head.contains("\r\ntransfer-encoding: chunked"), "{head}");
         assert!(
             body.contains("\n# TYPE kong_datastore_reachable gauge\nkong_datastore_reachable 1\n")

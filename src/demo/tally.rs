@@ -108,28 +108,10 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts a request.
     pub(super) fn request(&mut self, request: &Request) {
-        let &Request {
-            place,
-            consumer,
-            code,
-            source,
-            bytes,
-            ..
-        } = request;
-        self.outcome(
-            Outcome {
-                place,
-                code,
-                source,
-                consumer,
-            },
-            bytes,
-        );
+        let &Request { place, consumer, code, source, bytes, .. } = request;
+        self.outcome(Outcome { place, code, source, consumer }, bytes);
         self.kong.entry(place).or_default().observe(request.kong_ms);
-        self.total
-            .entry(place)
-            .or_default()
-            .observe(request.total_ms);
+        self.total.entry(place).or_default().observe(request.total_ms);
         if let Some(ms) = request.upstream_ms {
             self.upstream.entry(place).or_default().observe(ms);
         }
@@ -137,27 +119,10 @@ impl Tally {
 
     /// Counts a session.
     pub(super) fn session(&mut self, session: &Session) {
-        let &Session {
-            place,
-            code,
-            source,
-            bytes,
-            ..
-        } = session;
-        self.outcome(
-            Outcome {
-                place,
-                code,
-                source,
-                consumer: "",
-            },
-            bytes,
-        );
+        let &Session { place, code, source, bytes, .. } = session;
+        self.outcome(Outcome { place, code, source, consumer: "" }, bytes);
         self.kong.entry(place).or_default().observe(session.kong_ms);
-        self.total
-            .entry(place)
-            .or_default()
-            .observe(session.total_ms);
+        self.total.entry(place).or_default().observe(session.total_ms);
     }
 
     fn outcome(&mut self, outcome: Outcome, bytes: Bytes) {
@@ -187,10 +152,7 @@ impl Histogram {
     /// Counts one duration.
     pub(super) fn observe(&mut self, ms: u32) {
         // Beyond the last boundary only `+Inf` counts it.
-        if let Some(bucket) = self
-            .between
-            .get_mut(BOUNDS.partition_point(|&bound| bound < ms))
-        {
+        if let Some(bucket) = self.between.get_mut(BOUNDS.partition_point(|&bound| bound < ms)) {
             *bucket += 1;
         }
         self.count += 1;
@@ -200,9 +162,7 @@ impl Histogram {
     /// Observations of at most `bound`, which is a boundary of one generation at least.
     pub(super) fn up_to(&self, bound: u32) -> u64 {
         debug_assert!(BOUNDS.contains(&bound), "{bound} ms is not counted at");
-        self.between[..BOUNDS.partition_point(|&each| each <= bound)]
-            .iter()
-            .sum()
+        self.between[..BOUNDS.partition_point(|&each| each <= bound)].iter().sum()
     }
 
     /// All observations.

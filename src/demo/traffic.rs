@@ -41,13 +41,7 @@ const fn route(
     bytes: (u32, u32),
     success: u16,
 ) -> Route {
-    Route {
-        place: Place { service, route },
-        weight,
-        upstream_ms,
-        bytes,
-        success,
-    }
+    Route { place: Place { service, route }, weight, upstream_ms, bytes, success }
 }
 
 const ROUTES: &[Route] = &[
@@ -59,10 +53,7 @@ const ROUTES: &[Route] = &[
     route("checkout", "pay", 6, 420, (1_300, 700), 201),
 ];
 
-const LEDGER: Place = Place {
-    service: "ledger",
-    route: "ledger-tcp",
-};
+const LEDGER: Place = Place { service: "ledger", route: "ledger-tcp" };
 
 /// Usernames, and how often they call. Nobody known comes empty.
 const CONSUMERS: &[(&str, u32)] = &[("", 40), ("android", 20), ("ios", 25), ("partner", 15)];
@@ -120,15 +111,9 @@ impl Traffic {
             node: Node {
                 id: "3f6f1c1e-5d0b-4a86-9a43-5d2c0b1f7e90",
                 pid: 2_417,
-                lua_vm_bytes: LuaVmBytes {
-                    http: 58_800_000,
-                    stream: 31_400_000,
-                },
+                lua_vm_bytes: LuaVmBytes { http: 58_800_000, stream: 31_400_000 },
                 connections: Connections::default(),
-                timers: Timers {
-                    pending: 6,
-                    running: 0,
-                },
+                timers: Timers { pending: 6, running: 0 },
                 shared: SHARED_DICTS,
                 upstream_targets: &[
                     UpstreamTarget {
@@ -209,12 +194,7 @@ impl Traffic {
             egress: dice.around(route.bytes.1).into(),
         };
         let (code, source, upstream_ms, waited_ms) = match *end {
-            End::Success => (
-                route.success,
-                Source::Service,
-                Some(upstream_ms),
-                upstream_ms,
-            ),
+            End::Success => (route.success, Source::Service, Some(upstream_ms), upstream_ms),
             End::Service(code) => (code, Source::Service, Some(upstream_ms), upstream_ms),
             End::Refused(code) => (code, Source::Kong, None, 0),
             End::Unreachable => (502, Source::Kong, None, 3),
@@ -236,27 +216,15 @@ impl Traffic {
     fn session(&mut self) -> Session {
         let dice = &mut self.dice;
         let fails = dice.below(40) == 0;
-        let (code, source) = if fails {
-            (502, Source::Kong)
-        } else {
-            (200, Source::Service)
-        };
+        let (code, source) = if fails { (502, Source::Kong) } else { (200, Source::Service) };
         let kong_ms = dice.around(2);
         Session {
             place: LEDGER,
             code,
             source,
             kong_ms,
-            total_ms: kong_ms
-                + if fails {
-                    UPSTREAM_TIMEOUT_MS
-                } else {
-                    dice.around(12_000)
-                },
-            bytes: Bytes {
-                ingress: dice.around(4_000).into(),
-                egress: dice.around(60_000).into(),
-            },
+            total_ms: kong_ms + if fails { UPSTREAM_TIMEOUT_MS } else { dice.around(12_000) },
+            bytes: Bytes { ingress: dice.around(4_000).into(), egress: dice.around(60_000).into() },
         }
     }
 
@@ -289,16 +257,13 @@ mod tests {
     fn sums(page: &str, family: &str, label: &str, by: &[&str]) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for line in page.lines().filter(|line| line.contains(label)) {
-            let Some(labels) = line
-                .strip_prefix(family)
-                .and_then(|rest| rest.strip_prefix('{'))
+            let Some(labels) = line.strip_prefix(family).and_then(|rest| rest.strip_prefix('{'))
             else {
                 continue;
             };
             let (labels, value) = labels.rsplit_once("} ").expect("labels, then a value");
-            let group = labels
-                .split(',')
-                .filter(|pair| by.iter().any(|name| pair.starts_with(name)));
+            let group =
+                labels.split(',').filter(|pair| by.iter().any(|name| pair.starts_with(name)));
             let group = group.collect::<Vec<_>>().join(",");
             *sums.entry(group).or_default() += value.parse::<u64>().expect("an integer");
         }
@@ -322,21 +287,11 @@ mod tests {
             sums(&new, "kong_stream_sessions_total", "", &outcome),
         );
         assert_eq!(
-            sums(
-                &old,
-                "kong_http_consumer_status",
-                "",
-                &["service=", "code=", "consumer="]
-            ),
-            sums(
-                &new,
-                "kong_http_requests_total",
-                "",
-                &["service=", "code=", "consumer="]
-            )
-            .into_iter()
-            .filter(|(group, _)| !group.contains(r#"consumer="""#))
-            .collect(),
+            sums(&old, "kong_http_consumer_status", "", &["service=", "code=", "consumer="]),
+            sums(&new, "kong_http_requests_total", "", &["service=", "code=", "consumer="])
+                .into_iter()
+                .filter(|(group, _)| !group.contains(r#"consumer="""#))
+                .collect(),
         );
         for (of_type, direction) in [
             (r#"type="egress""#, r#"direction="egress""#),
@@ -352,28 +307,15 @@ mod tests {
             lines.collect::<Vec<_>>().join("\n")
         };
         // A bucket that both ladders have: 1000 ms in Kong, 10,000 ms else.
-        for (suffix, in_kong, else_) in [
-            ("_count", "", ""),
-            ("_sum", "", ""),
-            ("_bucket", r#"le="1000""#, r#"le="10000""#),
-        ] {
+        for (suffix, in_kong, else_) in
+            [("_count", "", ""), ("_sum", "", ""), ("_bucket", r#"le="1000""#, r#"le="10000""#)]
+        {
             let old = |of_type: &str, at: &str| {
-                sums(
-                    &latency(of_type),
-                    &format!("kong_latency{suffix}"),
-                    at,
-                    &place,
-                )
+                sums(&latency(of_type), &format!("kong_latency{suffix}"), at, &place)
             };
             let new = |family: &str, at: &str| sums(&new, &format!("{family}{suffix}"), at, &place);
-            assert_eq!(
-                old(r#"type="kong""#, in_kong),
-                new("kong_kong_latency_ms", in_kong)
-            );
-            assert_eq!(
-                old(r#"type="upstream""#, else_),
-                new("kong_upstream_latency_ms", else_)
-            );
+            assert_eq!(old(r#"type="kong""#, in_kong), new("kong_kong_latency_ms", in_kong));
+            assert_eq!(old(r#"type="upstream""#, else_), new("kong_upstream_latency_ms", else_));
             let mut in_all = new("kong_request_latency_ms", else_);
             in_all.extend(new("kong_session_duration_ms", else_));
             assert_eq!(old(r#"type="request""#, else_), in_all);
@@ -414,15 +356,9 @@ mod tests {
             traffic.step(Duration::from_secs(60));
             minutes.push(traffic.node.connections.requests - before);
         }
-        assert!(
-            minutes[0] < minutes[2] && minutes[2] > minutes[4],
-            "{minutes:?}"
-        );
+        assert!(minutes[0] < minutes[2] && minutes[2] > minutes[4], "{minutes:?}");
         let average = minutes.iter().sum::<u64>() / 300;
-        assert!(
-            (QUIET..=2 * QUIET).contains(&average),
-            "{average} requests per second"
-        );
+        assert!((QUIET..=2 * QUIET).contains(&average), "{average} requests per second");
     }
 
     #[test]
@@ -433,11 +369,7 @@ mod tests {
         }
         let mut long = Traffic::new(1);
         long.step(Duration::from_secs(14));
-        let difference = short
-            .node
-            .connections
-            .requests
-            .abs_diff(long.node.connections.requests);
+        let difference = short.node.connections.requests.abs_diff(long.node.connections.requests);
         assert!(difference <= 2, "{difference} requests apart");
     }
 
@@ -445,9 +377,7 @@ mod tests {
     fn kong_2_could_carry_the_stream_half() {
         // Beyond 8,000 bytes 2.x leaves it out.
         let page = an_hour().render_old();
-        let half = page
-            .rfind("# HELP kong_bandwidth")
-            .expect("bandwidth opens each half");
+        let half = page.rfind("# HELP kong_bandwidth").expect("bandwidth opens each half");
         assert!(page.len() - half <= 8_000, "{} bytes", page.len() - half);
     }
 }

@@ -1,6 +1,7 @@
 //! Label values: escaping, and comparing label sets in whatever order they are written.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
@@ -50,10 +51,13 @@ pub struct LabelHasher {
 }
 
 impl LabelHasher {
-    /// A hasher of its own kind: two seeds give independent hashes.
+    /// One of several hashers that are independent of each other. The same number gives the same
+    /// hasher as long as the process lives, and another one in the next: label values are chosen by
+    /// strangers, who must not be able to choose their hashes.
     #[must_use]
-    pub fn with_seed(seed: u64) -> Self {
-        LabelHasher { state: FixedState::with_seed(seed) }
+    pub fn numbered(number: u64) -> Self {
+        static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+        LabelHasher { state: FixedState::with_seed(SEED.wrapping_add(number)) }
     }
 
     /// What one label adds (by wrapping addition) to the hash of its set. `label` is
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn order_and_empty_values_do_not_matter() {
-        let hasher = LabelHasher::with_seed(1);
+        let hasher = LabelHasher::numbered(1);
         let set = |labels: &[(&str, &str)]| {
             labels.iter().fold(0u64, |sum, (n, v)| {
                 sum.wrapping_add(hasher.label(format!("{n}=\"{v}").as_bytes()))

@@ -8,6 +8,7 @@
 //! where the connection ends, could otherwise take the part for the whole.
 
 mod stall;
+mod workers;
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -27,10 +28,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use stall::Stall;
+pub use workers::Workers;
 
 /// How long a connection may wait for its next request. Prometheus closes idle connections after five minutes; being
 /// a little more patient leaves the first move to it, so that no scrape meets a connection that is just closing.
@@ -79,10 +81,10 @@ impl Listener {
         self.address
     }
 
-    /// Serves until `stop` resolves, then finishes the answers under way and returns.
+    /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns.
     ///
     /// Cancelling (dropping the future) cuts the connections that are still open.
-    pub async fn serve<S, F, B>(self, answer: S, stop: impl Future<Output = ()>)
+    pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, stop: impl Future<Output = ()>)
     where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
@@ -101,13 +103,18 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, place)) => {
+                    let worker = workers.next();
                     let answer = answer.clone();
                     let told = told.clone();
                     let write_timeout = self.settings.write_timeout;
-                    connections.spawn(async move {
-                        connection(stream, answer, write_timeout, told).await;
+                    let serve = async move {
+                        match TcpStream::from_std(stream) {
+                            Ok(stream) => connection(stream, answer, write_timeout, told).await,
+                            Err(error) => tracing::warn!(%error, "Cannot take on a connection."),
+                        }
                         drop(place);
-                    });
+                    };
+                    connections.spawn_on(serve, worker);
                 }
                 Err(error) => {
                     tracing::warn!(%error, address = %self.address, "Cannot accept a connection.");
@@ -123,11 +130,12 @@ impl Listener {
     async fn accept(
         &self,
         places: &Arc<Semaphore>,
-    ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    ) -> io::Result<(std::net::TcpStream, OwnedSemaphorePermit)> {
         let place = Arc::clone(places).acquire_owned().await;
         let place = place.expect("the semaphore is never closed");
         let (stream, _) = self.tcp.accept().await?;
-        Ok((stream, place))
+        // It leaves this thread's event loop for that of its worker.
+        Ok((stream.into_std()?, place))
     }
 }
 

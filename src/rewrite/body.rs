@@ -87,7 +87,7 @@ enum Use {
 
 impl Body {
     pub(super) fn new(plan: Arc<Plan>, limits: Limits) -> Self {
-        let hasher = LabelHasher::with_seed(0);
+        let hasher = LabelHasher::numbered(0);
         Body {
             families: Families::default(),
             holds: Vec::new(),
@@ -282,7 +282,10 @@ impl Body {
                 self.report.note("not_joinable");
                 return Ok(false);
             };
-            let (hold, slot) = self.hold(id, rule, shape)?;
+            let Some((hold, slot)) = self.hold(id, rule, shape)? else {
+                self.report.note("not_joinable");
+                return Ok(false);
+            };
             if let Cells::Ladders(ladders) = &mut self.holds[hold].cells {
                 if self.now.part == Some(Part::Bucket) {
                     // Where `le` is not the last label, every bucket is decided on anew.
@@ -298,8 +301,9 @@ impl Body {
             && self.render(id, rule, Role::Total, labels).is_ok()
         {
             let total = plan.rule(part_of.total);
-            let (hold, slot) = self.hold(part_of.total, total, Shape::Value(Join::Sum))?;
-            self.now.uses.push(Use::Part(hold, slot));
+            if let Some((hold, slot)) = self.hold(part_of.total, total, Shape::Value(Join::Sum))? {
+                self.now.uses.push(Use::Part(hold, slot));
+            }
         }
         Ok(true)
     }
@@ -329,8 +333,14 @@ impl Body {
         programs[index].1.render(labels, &mut self.hashes, &mut self.text)
     }
 
-    /// The hold of a rule, and the slot in it of the label set that was rendered last.
-    fn hold(&mut self, id: RuleId, rule: &Rule, shape: Shape) -> Result<(usize, Slot), Over> {
+    /// The hold of a rule, and the slot in it of the label set that was rendered last. `None` where
+    /// the rule holds samples of another shape already: the family changed its type.
+    fn hold(
+        &mut self,
+        id: RuleId,
+        rule: &Rule,
+        shape: Shape,
+    ) -> Result<Option<(usize, Slot)>, Over> {
         let holds = &mut self.holds;
         let index = *self.hold_of[id.0 as usize].get_or_insert_with(|| {
             holds.push(Hold::new(match shape {
@@ -340,12 +350,15 @@ impl Body {
             holds.len() - 1
         });
         let sets = &mut holds[index];
+        if matches!(shape, Shape::Ladder) != matches!(sets.cells, Cells::Ladders(_)) {
+            return Ok(None);
+        }
         let before = sets.len();
         let slot = sets.slot(&self.text);
         if sets.len() > before {
             self.budget.spend(self.text.bytes().len() + sets.set_bytes())?;
         }
-        Ok((index, slot))
+        Ok(Some((index, slot)))
     }
 
     /// Carries out what was decided, on one sample.

@@ -340,7 +340,7 @@ mod tests {
         let mut scanner = Scanner::new(1000, 20, true);
         assert!(matches!(scanner.scan(line.as_bytes()), Scan::Sample(_)), "{line}");
         let labels = Labels { line: line.as_bytes(), spans: scanner.labels() };
-        let hasher = LabelHasher::with_seed(0);
+        let hasher = LabelHasher::numbered(0);
         let mut hashes = LabelHashes::new(hasher.clone());
         let mut text = LabelText::default();
         let program = LabelProgram::new(&hasher, labels, edits, &[], true);

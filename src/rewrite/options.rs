@@ -48,13 +48,24 @@ pub struct Options {
     pub malformed: Malformed,
     /// Whether exemplars may follow values: legal in `OpenMetrics`, refused by Prometheus in text.
     pub exemplars: bool,
+    /// Whether a histogram (or summary) that opens a second time keeps its second `# TYPE`.
+    ///
+    /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes `le`
+    /// as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came last, so
+    /// that without it the buckets behind would become other series.
+    pub repeated_types: bool,
     /// What the exposition may cost.
     pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { malformed: Malformed::Drop, exemplars: true, limits: Limits::default() }
+        Options {
+            malformed: Malformed::Drop,
+            exemplars: true,
+            repeated_types: false,
+            limits: Limits::default(),
+        }
     }
 }
 

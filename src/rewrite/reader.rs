@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::body::Body;
 use super::families::HeaderFate;
 use super::{Error, Malformed, Options};
-use crate::exposition::{Flaw, Header, Sample, Scan, Scanner};
+use crate::exposition::{Flaw, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
 use crate::mapping::Plan;
 
 /// A byte order mark: no part of the format, and no reason to lose the first line.
@@ -130,6 +130,11 @@ impl Reader {
         match self.body.header(plan, header, line) {
             HeaderFate::Pass => true,
             HeaderFate::Wait => false,
+            HeaderFate::Repeated
+                if self.options.repeated_types && has_numbers_in_labels(header) =>
+            {
+                true
+            }
             HeaderFate::Repeated => {
                 self.body.report.drop("repeated_header");
                 false
@@ -159,4 +164,9 @@ impl Reader {
     pub(super) fn last_line(&self) -> &'static [u8] {
         if self.eof { EOF } else { b"" }
     }
+}
+
+/// A type whose samples have a label (`le`, `quantile`) that Prometheus reads as a number.
+fn has_numbers_in_labels(header: Header) -> bool {
+    matches!(header.kind, HeaderKind::Type(MetricType::Histogram | MetricType::Summary))
 }

@@ -61,7 +61,7 @@ impl Writer {
         Writer {
             before,
             next: History::default(),
-            second: LabelHasher::with_seed(1),
+            second: LabelHasher::numbered(1),
             output: 0,
             current: None,
             joined: HashSet::new(),

@@ -60,6 +60,24 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Every [`reason`](Self::reason).
+    pub const REASONS: &[&str] = &[
+        "resolve",
+        "connect",
+        "exchange",
+        "timeout",
+        "status",
+        "redirect",
+        "content_type",
+        "content_encoding",
+        "cut",
+        "overlong",
+        "gzip",
+        "rewrite",
+        "no_sample",
+        "nothing_left",
+    ];
+
     /// What an answer that has not begun says instead.
     #[must_use]
     pub fn status(&self) -> StatusCode {

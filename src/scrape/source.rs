@@ -41,8 +41,7 @@ impl Source {
         let Answer { status, headers, body } = answer;
         check_status(status, &headers)?;
         check_type(&headers)?;
-        let ends_with_connection =
-            body.declared_length().is_none() && !headers.contains_key(TRANSFER_ENCODING);
+        let ends_with_connection = !body.has_length() && !headers.contains_key(TRANSFER_ENCODING);
         Ok(Source { body, encoding: encoding(&headers)?, ends_with_connection, last_byte: None })
     }
 

@@ -13,6 +13,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ use super::timeout::{TIMEOUT_HEADER, header_value};
 /// How much is read from a socket at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Connections kept for the next scrape. One per Prometheus replica is the most that is of use.
+/// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
 const MAX_IDLE: usize = 2;
 
 type Io = TokioIo<TcpStream>;
@@ -82,8 +83,7 @@ impl Upstream {
         timeout: Duration,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
-        let idle = self.idle().pop();
-        if let Some(connection) = idle
+        if let Some(connection) = self.idle_here()
             && let Ok(answer) = self.exchange(connection, timeout).await
         {
             return Ok(answer);
@@ -94,7 +94,8 @@ impl Upstream {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| exchange_failure(&error))?;
-        let connection = Connection { requests, driver: Some(driver) };
+        let driver = Driver::Runs(Box::new(driver));
+        let connection = Connection { requests, driver, thread: thread::current().id() };
         self.exchange(connection, timeout).await.map_err(|error| exchange_failure(&error))
     }
 
@@ -105,8 +106,13 @@ impl Upstream {
     ) -> hyper::Result<Answer> {
         let answer = connection.exchange(self.request(timeout)).await?;
         let (head, incoming) = answer.into_parts();
-        let body =
-            AnswerBody { incoming, connection: Some(connection), upstream: Arc::clone(self) };
+        let has_length = incoming.size_hint().exact().is_some();
+        let body = AnswerBody {
+            incoming,
+            has_length,
+            connection: Some(connection),
+            upstream: Arc::clone(self),
+        };
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
@@ -150,9 +156,19 @@ impl Upstream {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection that was kept on this thread. One of another thread's would work as well, but its events would go
+    /// to that thread's event loop first.
+    fn idle_here(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        let here = thread::current().id();
+        let found = idle.iter().rposition(|connection| connection.thread == here)?;
+        Some(idle.swap_remove(found))
+    }
+
     fn keep(&self, connection: Connection) {
         let mut idle = self.idle();
-        if idle.len() < MAX_IDLE {
+        let here = idle.iter().filter(|kept| kept.thread == connection.thread).count();
+        if here < MAX_IDLE {
             idle.push(connection);
         }
     }
@@ -162,61 +178,64 @@ impl Upstream {
 #[derive(Debug)]
 struct Connection {
     requests: http1::SendRequest<NoBody>,
-    /// `None` once it has ended: the target has closed the connection, or broke the protocol.
-    driver: Option<http1::Connection<Io, NoBody>>,
+    driver: Driver,
+    /// On which it was opened.
+    thread: ThreadId,
+}
+
+#[derive(Debug)]
+enum Driver {
+    Runs(Box<http1::Connection<Io, NoBody>>),
+    /// The target has closed the connection, or one of the two broke off; then with the reason.
+    Ended(Option<hyper::Error>),
+}
+
+impl Driver {
+    /// Moves what bytes can be moved. What fails here reaches the answer or its body, too.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Driver::Runs(connection) = self
+            && let Poll::Ready(ended) = Pin::new(&mut **connection).poll(cx)
+        {
+            *self = Driver::Ended(ended.err());
+        }
+    }
 }
 
 impl Connection {
     async fn exchange(&mut self, request: Request<NoBody>) -> hyper::Result<Response<Incoming>> {
+        let Connection { requests, driver, .. } = self;
         // A connection that was kept may have been closed since: let the driver see it.
         poll_fn(|cx| {
-            self.drive(cx);
-            self.requests.poll_ready(cx)
+            driver.drive(cx);
+            requests.poll_ready(cx)
         })
         .await?;
-        let Connection { requests, driver } = self;
         let mut answer = pin!(requests.send_request(request));
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(answer);
             }
-            drive(driver, cx);
+            driver.drive(cx);
             answer.as_mut().poll(cx)
         })
         .await
     }
-
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        drive(&mut self.driver, cx);
-    }
-}
-
-/// Moves what bytes can be moved. What a failing driver has to say reaches the answer or its body, too.
-fn drive(
-    driver: &mut Option<http1::Connection<Io, NoBody>>,
-    cx: &mut Context<'_>,
-) -> Option<hyper::Error> {
-    let ended = Pin::new(driver.as_mut()?).poll(cx);
-    let Poll::Ready(ended) = ended else {
-        return None;
-    };
-    *driver = None;
-    ended.err()
 }
 
 /// The body of an answer, as it arrives.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     incoming: Incoming,
+    has_length: bool,
     /// `None` once the body has ended and the connection went back to its upstream, or to its end.
     connection: Option<Connection>,
     upstream: Arc<Upstream>,
 }
 
 impl AnswerBody {
-    /// The body's length, where the head told it.
-    pub(super) fn declared_length(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+    /// Whether the head told the body's length.
+    pub(super) fn has_length(&self) -> bool {
+        self.has_length
     }
 
     /// The next bytes of the body; `None` at its end.
@@ -229,7 +248,7 @@ impl AnswerBody {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     if let Some(connection) = &mut self.connection {
-                        connection.drive(cx);
+                        connection.driver.drive(cx);
                     }
                     match Pin::new(&mut self.incoming).poll_frame(cx) {
                         Poll::Ready(frame) => frame,
@@ -252,19 +271,19 @@ impl AnswerBody {
 
     /// Gives the connection back, unless the target has more to say than it had announced.
     fn end(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
-        let Some(mut connection) = self.connection.take() else {
-            return Ok(());
-        };
-        // An error from the socket comes too late to matter. One of hyper's own means bytes behind the end.
-        if let Some(error) = drive(&mut connection.driver, cx)
-            && error.source().is_none()
-        {
-            return Err(Failure::Overlong);
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        connection.driver.drive(cx);
+        match &connection.driver {
+            // An error of the socket comes too late to matter. One of hyper's own means bytes behind the end.
+            Driver::Ended(Some(error)) if self.has_length && error.source().is_none() => {
+                Err(Failure::Overlong)
+            }
+            Driver::Runs(_) if connection.requests.is_ready() => {
+                self.upstream.keep(connection);
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        if connection.driver.is_some() && connection.requests.is_ready() {
-            self.upstream.keep(connection);
-        }
-        Ok(())
     }
 }
 

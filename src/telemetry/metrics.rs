@@ -34,6 +34,8 @@ pub struct Metrics {
     read_samples: IntCounterVec,
     written_samples: IntCounterVec,
     dropped_lines: IntCounterVec,
+    passed_lines: IntCounterVec,
+    unrewritten_series: IntCounterVec,
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
@@ -102,6 +104,16 @@ impl Metrics {
             "Lines and samples left out of expositions, by reason.",
             &["target", "reason"],
         )?;
+        let passed_lines = counters(
+            "crossfade_malformed_passed_lines_total",
+            "Lines that Prometheus would refuse, handed on because the settings say so.",
+            &["target"],
+        )?;
+        let unrewritten_series = counters(
+            "crossfade_unrewritten_series_total",
+            "Label sets that a rule reads but that had to leave as they came, by reason.",
+            &["target", "reason"],
+        )?;
         let held_bytes = gauges(
             "crossfade_scrape_held_bytes",
             "Most bytes that the target's last complete scrape held at one time.",
@@ -135,6 +147,8 @@ impl Metrics {
             read_samples,
             written_samples,
             dropped_lines,
+            passed_lines,
+            unrewritten_series,
             held_bytes,
             generation,
             refused_requests,
@@ -153,6 +167,7 @@ impl Metrics {
             written_bytes: self.written_bytes.with_label_values(&[target]),
             read_samples: self.read_samples.with_label_values(&[target]),
             written_samples: self.written_samples.with_label_values(&[target]),
+            passed_lines: self.passed_lines.with_label_values(&[target]),
             held_bytes: self.held_bytes.with_label_values(&[target]),
             old: generation("old"),
             new: generation("new"),
@@ -213,6 +228,7 @@ pub struct TargetMetrics {
     written_bytes: IntCounter,
     read_samples: IntCounter,
     written_samples: IntCounter,
+    passed_lines: IntCounter,
     held_bytes: IntGauge,
     old: IntGauge,
     new: IntGauge,
@@ -243,6 +259,10 @@ impl ScrapeInFlight {
         self.metrics.read_bytes.inc_by(report.bytes_in);
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
+        self.metrics.passed_lines.inc_by(report.malformed_passed);
+        for (reason, series) in &report.notes {
+            all.unrewritten_series.with_label_values(&[target, *reason]).inc_by(*series);
+        }
         for (reason, lines) in &report.dropped {
             all.dropped_lines.with_label_values(&[target, *reason]).inc_by(*lines);
         }

@@ -1,0 +1,253 @@
+//! The commands, as a shell sees them.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+const NEW: &str = concat!(
+    "# TYPE kong_http_requests_total counter\n",
+    "kong_http_requests_total{service=\"s\",route=\"r\",code=\"200\",source=\"service\",consumer=\"\"} 3\n",
+    "kong_http_requests_total{service=\"s\",route=\"r\",code=\"200\",source=\"kong\",consumer=\"\"} 4\n",
+);
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = command(arguments).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    // A command that fails early does not read to the end.
+    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("text")
+}
+
+#[track_caller]
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("text")
+}
+
+/// A file that is gone with its owner.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, text: &str) -> TempFile {
+        let path = std::env::temp_dir().join(format!("crossfade-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        TempFile(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("text")
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+#[test]
+fn rewrite_is_a_filter() {
+    let output = run(&["rewrite", "--emit=old"], NEW);
+    assert_eq!(output.status.code(), Some(0));
+    let series = "kong_http_status{service=\"s\",route=\"r\",code=\"200\"} 7\n";
+    assert!(stdout(&output).ends_with(series), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "");
+
+    let same = run(&["rewrite", "--emit=new"], NEW);
+    assert_eq!(stdout(&same), NEW, "what is emitted already stays as it is");
+}
+
+#[test]
+fn rewrite_fills_labels_and_reports() {
+    let output = run(
+        &["rewrite", "--emit=new", "--fill", "node_id=n1", "--report"],
+        "# TYPE kong_nginx_http_current_connections gauge\nkong_nginx_http_current_connections{state=\"active\"} 5\n",
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let series = stdout(&output);
+    assert!(series.contains("kong_nginx_connections_total{"), "{series}");
+    assert!(series.contains("node_id=\"n1\""), "{series}");
+    let report = stderr(&output);
+    assert!(report.starts_with("read 1 samples in "), "{report}");
+    assert!(
+        report.contains("         1          1  kong_nginx_http_current_connections"),
+        "{report}"
+    );
+}
+
+#[test]
+fn rewrite_does_as_told_with_bad_lines() {
+    let input = "up 1\nno value\nup{a=\"b\"} 2\n";
+    let dropped = run(&["rewrite", "--emit=old", "--report"], input);
+    assert_eq!(stdout(&dropped), "up 1\nup{a=\"b\"} 2\n");
+    assert!(stderr(&dropped).contains("left out\n         1 lines: "), "{}", stderr(&dropped));
+    let passed = run(&["rewrite", "--emit=old", "--malformed=pass"], input);
+    assert_eq!(stdout(&passed), input);
+    let failed = run(&["rewrite", "--emit=old", "--malformed=fail"], input);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        stderr(&failed).starts_with("crossfade: line 2 would fail the scrape"),
+        "{}",
+        stderr(&failed)
+    );
+}
+
+#[test]
+fn rewrite_of_something_else_fails() {
+    for input in ["<html>\n<body>502 Bad Gateway</body>\n</html>\n", "# only comments\n", "\n"] {
+        let output = run(&["rewrite", "--emit=old"], input);
+        assert_eq!(output.status.code(), Some(1), "{input:?}");
+        assert!(stderr(&output).contains("no sample"), "{}", stderr(&output));
+    }
+    let nothing = run(&["rewrite", "--emit=old"], "");
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+}
+
+#[test]
+fn rewrite_takes_packs() {
+    let pack = TempFile::new("pack.yaml", "name: mine\nprometheus:\n  - old: a_b\n    new: a_c\n");
+    let output =
+        run(&["rewrite", "--emit=new", "--pack", pack.path()], "# TYPE a_b gauge\na_b 1\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "# TYPE a_c gauge\na_c 1\n");
+
+    let pack = TempFile::new("bad.yaml", "name: mine\nprometheuss: []\n");
+    let output = run(&["rewrite", "--emit=new", "--pack", pack.path()], "a_b 1\n");
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    let place = format!("{}:2:1: ", pack.path());
+    assert!(stderr(&output).contains(&place), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut child = command(&["rewrite", "--emit=old"]).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdin.write_all(b"up 1\n").expect("it reads");
+    let mut first = String::new();
+    stdout.read_line(&mut first).expect("it writes before its input ends");
+    assert_eq!(first, "up 1\n");
+    drop(stdout);
+    // Until it notices that nobody reads any more, and closes its input.
+    while stdin.write_all(&b"up 2\n".repeat(10_000)).is_ok() {}
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let cases: [&[&str]; 9] = [
+        &[],
+        &["rewrite"],
+        &["rewrite", "--emit=older"],
+        &["rewrite", "--emit=old", "--fill=9=x"],
+        &["rewrite", "--emit=old", "--buckets=all"],
+        &["rewrite", "--emit=old", "--no-such-flag"],
+        &["serve", "--target=kong:8100"],
+        &["serve", "--web.listen-address=nowhere"],
+        &["no-such-command"],
+    ];
+    for arguments in cases {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn serve_refuses_settings_that_do_not_hold() {
+    let output = run(&["serve", "--emit=old"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no target"), "{}", stderr(&output));
+
+    let file = TempFile::new("settings.yaml", "emit: old\ntragets: []\n");
+    let output = run(&["serve", "--config.file", file.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("crossfade: {}:2:1: unknown field `tragets`", file.path());
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+
+    let output = run(&["serve", "--config.file=/no/such/file"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/no/such/file: cannot read"), "{}", stderr(&output));
+}
+
+/// A gateway in a process of its own.
+struct Serving {
+    child: Child,
+    log: BufReader<std::process::ChildStderr>,
+    admin: String,
+}
+
+impl Serving {
+    fn start(more: &[&str]) -> Serving {
+        let flags = [
+            "serve",
+            "--emit=old",
+            "--target=http://127.0.0.1:9/metrics",
+            "--web.listen-address=127.0.0.1:0",
+            "--admin.listen-address=127.0.0.1:0",
+        ];
+        let mut child = command(&[&flags, more].concat()).spawn().expect("it starts");
+        let mut log = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        log.read_line(&mut line).expect("it logs where it listens");
+        let (_, admin) = line.split_once("admin").expect("with the admin address");
+        let address = |char: char| char.is_ascii_digit() || ".:".contains(char);
+        let admin = admin.trim_start_matches(|char: char| !char.is_ascii_digit());
+        let admin = admin.split(|char| !address(char)).next().expect("an address").to_owned();
+        Serving { child, log, admin }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+#[test]
+fn serve_says_where_it_is_and_stops_when_told() {
+    for format in ["--log.format=logfmt", "--log.format=json"] {
+        let mut serving = Serving::start(&[format]);
+        let url = format!("http://{}/-/ready", serving.admin);
+        let output = run(&["health", "--url", &url], "");
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{format}");
+
+        let pid = serving.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        assert!(killed.success());
+        let ended = serving.child.wait().expect("it ends");
+        assert_eq!(ended.code(), Some(0), "{format}");
+        let mut rest = String::new();
+        serving.log.read_to_string(&mut rest).expect("text");
+        assert!(rest.contains("Stopping"), "{rest}");
+    }
+}
+
+#[test]
+fn health_fails_where_nobody_is_well() {
+    let serving = Serving::start(&[]);
+    let missing = format!("http://{}/no/such/path", serving.admin);
+    let output = run(&["health", "--url", &missing], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("answered 404"), "{}", stderr(&output));
+
+    // The port of a gateway that is gone.
+    let gone = format!("http://{}/-/healthy", serving.admin);
+    drop(serving);
+    let output = run(&["health", "--url", &gone], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no answer from"), "{}", stderr(&output));
+}

@@ -1,0 +1,187 @@
+//! Documents that describe the code are held against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crossfade::config::{self, File, Target, Value};
+use crossfade::mapping::{Emit, Generation};
+use crossfade::rewrite::Report;
+use crossfade::scrape::Failure;
+use crossfade::telemetry::{Metrics, Outcome};
+
+const SETTINGS: &str = include_str!("../docs/settings.md");
+const METRICS: &str = include_str!("../METRICS.md");
+
+/// The cells of every table row that begins with something in backticks.
+fn rows(document: &str) -> Vec<Vec<String>> {
+    let row = |line: &str| {
+        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let cells = cells.split('|').map(|cell| cell.trim().to_owned());
+        Some(cells.collect::<Vec<_>>()).filter(|cells| cells[0].starts_with('`'))
+    };
+    document.lines().filter_map(row).collect()
+}
+
+fn bare(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+/// The keys of a settings file and their values, `a.b` and `a[].b`, as it prints itself.
+fn keys(file: &File) -> BTreeMap<String, String> {
+    let yaml = serde_saphyr::to_string(file).expect("settings print");
+    let mut keys = BTreeMap::new();
+    let mut path: Vec<(usize, String)> = Vec::new();
+    for line in yaml.lines() {
+        let item = line.trim_start().starts_with("- ");
+        let text = line.trim_start().trim_start_matches("- ");
+        let indent = line.len() - text.len();
+        let Some((key, value)) = text.split_once(':') else {
+            continue;
+        };
+        path.retain(|(its, _)| *its < indent);
+        if item && let Some((_, list)) = path.last_mut() {
+            *list = format!("{}[]", list.trim_end_matches("[]"));
+        }
+        let parents = path.iter().map(|(_, parent)| parent.as_str());
+        let full = parents.chain([key]).collect::<Vec<_>>().join(".");
+        path.push((indent, key.to_owned()));
+        keys.insert(full, value.trim().trim_matches(['"', '\'']).to_owned());
+    }
+    // What holds other keys is not a key to set.
+    let all: Vec<String> = keys.keys().cloned().collect();
+    let holds_others = |key: &str| {
+        let below = |other: &String| {
+            other.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        all.iter().any(below)
+    };
+    keys.retain(|key, _| !holds_others(key));
+    keys
+}
+
+#[test]
+fn every_setting_is_described_with_its_default() {
+    let mut file = File::default();
+    let url = "http://kong:8100/metrics".parse().expect("a URL");
+    let target = serde_saphyr::Spanned::new(
+        Target::new(url),
+        serde_saphyr::Location::UNKNOWN,
+        serde_saphyr::Location::UNKNOWN,
+    );
+    file.targets.push(target);
+    file.emit = Some(Value(Emit::Old));
+    let keys = keys(&file);
+    let described: BTreeMap<String, String> =
+        rows(SETTINGS).into_iter().map(|row| (bare(&row[0]), row[2].clone())).collect();
+
+    let names = |keys: &BTreeMap<String, String>| keys.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&described), names(&keys));
+    for (key, default) in &described {
+        // Words where the default is no value but a rule.
+        if default.starts_with('`') && bare(default) != key.trim_start_matches("targets[].") {
+            assert_eq!(bare(default), keys[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_example_sets_every_key_to_something_else() {
+    let (_, example) = SETTINGS.split_once("```yaml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("that ends");
+    let file = config::parse(example).expect("the example is valid");
+    let set = keys(&file);
+    for row in rows(SETTINGS) {
+        let key = bare(&row[0]);
+        // Maps and lists show as what they hold.
+        let under = |other: &&String| {
+            **other == key || other.starts_with(&format!("{key}.")) || **other == format!("{key}[]")
+        };
+        let value = set.iter().find(|(other, _)| under(other)).map(|(_, value)| value);
+        assert_ne!(value, Some(&bare(&row[2])), "{key} is what it would be anyway");
+        let written = key.rsplit(['.', ']']).next().expect("a last part");
+        assert!(example.contains(&format!("{written}:")), "{key} is missing");
+    }
+    file.into_settings(None).expect("the example holds");
+}
+
+/// All metrics, each with at least one sample.
+fn metrics() -> String {
+    let metrics = Arc::new(Metrics::new());
+    let target = metrics.target("kong");
+    let mut report = Report::default();
+    report.dropped.insert("bad_value", 1);
+    report.notes.insert("not_joinable", 1);
+    report.generations.insert(Generation::Old);
+    target.start().end(Outcome::Success, &report);
+    metrics.refused("path");
+    metrics.text()
+}
+
+#[test]
+fn every_metric_is_listed_with_type_labels_and_meaning() {
+    let text = metrics();
+    let mut exported = BTreeSet::new();
+    for line in text.lines() {
+        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let of_family = |line: &&str| {
+            let sample = line.strip_prefix(name).unwrap_or_default();
+            ["{", " ", "_bucket{", "_sum "].iter().any(|next| sample.starts_with(next))
+        };
+        let prefix = format!("# TYPE {name} ");
+        let metric_type = text.lines().find_map(|line| line.strip_prefix(&prefix));
+        let sample = text.lines().find(of_family).unwrap_or_else(|| panic!("{name} has no sample"));
+        let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
+        let labels: BTreeSet<String> = labels
+            .split("\",")
+            .filter_map(|label| Some(label.split_once("=\"")?.0.to_owned()))
+            .filter(|label| label != "le")
+            .collect();
+        exported.insert((
+            name.to_owned(),
+            metric_type.expect("a type").to_owned(),
+            labels,
+            help.to_owned(),
+        ));
+    }
+
+    let listed = rows(METRICS).into_iter().filter(|row| row.len() == 4).map(|row| {
+        let labels = row[2].split(',').map(|label| bare(label.trim()));
+        let labels = labels.filter(|label| !label.is_empty()).collect();
+        (bare(&row[0]), row[1].clone(), labels, row[3].clone())
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), exported);
+}
+
+#[test]
+fn every_outcome_is_listed() {
+    let listed = rows(METRICS).into_iter().filter(|row| row.len() == 3).map(|row| bare(&row[0]));
+    let counted = Failure::REASONS.iter().copied().chain(["success", "client_gone"]);
+    assert_eq!(
+        listed.collect::<BTreeSet<_>>(),
+        counted.map(str::to_owned).collect::<BTreeSet<_>>()
+    );
+}
+
+/// Debian's package `prometheus` has promtool; the test command installs it.
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is installed (package prometheus)");
+    let mut stdin = promtool.stdin.take().expect("piped");
+    stdin.write_all(metrics().as_bytes()).expect("promtool reads");
+    drop(stdin);
+    let output = promtool.wait_with_output().expect("promtool runs");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && said.is_empty(), "{}", said.escape_ascii());
+}

@@ -1,0 +1,70 @@
+//! A gateway in this process.
+
+use std::net::SocketAddr;
+
+use crossfade::app::App;
+use crossfade::config;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::client::get;
+
+/// A running gateway on ports of its own, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) data: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts a gateway with settings as in a file. Its addresses are added to them.
+    pub(crate) async fn start(settings: &str) -> Gateway {
+        let mut file = config::parse(settings).expect("valid settings");
+        file.web.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
+        file.admin.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
+        let settings = file.into_settings(None).expect("valid settings");
+        let app = App::bind(settings).await.expect("the gateway starts");
+        let (data, admin) = (app.data_addr(), app.admin_addr());
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(app.run(async { drop(stopped.await) }));
+        Gateway { data, admin, stop: Some(stop), task }
+    }
+
+    /// A gateway to one target, in front of which it does nothing but pass on.
+    pub(crate) async fn to(url: impl std::fmt::Display) -> Gateway {
+        Gateway::start(&format!("emit: old\ntargets: [{{name: kong, url: '{url}'}}]\n")).await
+    }
+
+    /// Tells it to stop.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Resolves once it has stopped.
+    pub(crate) async fn stopped(mut self) {
+        self.stop();
+        (&mut self.task).await.expect("the gateway does not panic");
+    }
+
+    /// One of its own metrics: the value of the line that begins so.
+    pub(crate) async fn metric(&self, series: &str) -> Option<u64> {
+        let metrics = get(self.admin, "/metrics").await;
+        let mut lines = metrics.text().lines();
+        let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        value.parse().ok()
+    }
+
+    /// How many scrapes of the target `kong` ended in this way.
+    pub(crate) async fn scrapes(&self, outcome: &str) -> u64 {
+        let series = format!("crossfade_scrapes_total{{outcome=\"{outcome}\",target=\"kong\"}}");
+        self.metric(&series).await.unwrap_or(0)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

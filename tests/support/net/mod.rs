@@ -1,0 +1,13 @@
+//! A gateway in this process, with raw sockets before and behind it.
+//!
+//! Client and upstream are written on plain TCP, so that they can break every rule that a library would keep, and share
+//! no code with what is tested.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+mod client;
+mod gateway;
+mod upstream;
+
+pub(crate) use client::{Client, End, Reply, get, request};
+pub(crate) use gateway::Gateway;
+pub(crate) use upstream::{Refusing, Upstream, chunked, ok, whole};
