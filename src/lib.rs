@@ -4,6 +4,7 @@ pub mod exposition;
 pub mod mapping;
 pub mod packs;
 pub mod rewrite;
+pub mod statsd;
 
 pub mod telemetry;
 
