@@ -28,9 +28,14 @@ pub enum HeaderKind {
 /// a header: Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
 pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
     let keyword_at = skip_blanks(line, hash + 1);
-    if keyword_at == hash + 1 {
-        // Prometheus takes a NUL here for the end of its input and silently ignores what follows.
-        return if line.contains(&0) { Err(Flaw::BadHeader) } else { Ok(None) };
+    let has_blank = keyword_at > hash + 1;
+    // Prometheus takes some NULs for the end of its input and silently ignores what follows: those in
+    // a comment without a blank, and one right behind the blanks.
+    if line.get(keyword_at) == Some(&0) || !has_blank && line.contains(&0) {
+        return Err(Flaw::BadHeader);
+    }
+    if !has_blank {
+        return Ok(None);
     }
     let is_type = match line.get(keyword_at..keyword_at + 4) {
         Some(b"HELP") => false,
@@ -98,6 +103,7 @@ mod tests {
         assert_eq!(read("#"), Ok(None));
         assert_eq!(read("# a\0b"), Ok(None));
         assert_eq!(read("#a\0b"), Err(Flaw::BadHeader));
+        assert_eq!(read("#  \0"), Err(Flaw::BadHeader));
         assert_eq!(read("# TYPE "), Err(Flaw::BadHeader));
         assert_eq!(read("# HELP {"), Err(Flaw::BadHeader));
         assert_eq!(read("# TYPE a"), Err(Flaw::BadHeader));

@@ -261,8 +261,9 @@ impl Scanner {
     }
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
-        let mut at = skip_blanks(line, 0);
-        // Comments and blank lines are the caller's; they are no flaw.
+        let mut at = 0;
+        // Comments and blank lines are the caller's; they are no flaw. A blank in front is: Prometheus
+        // takes it for a part of the name.
         let first = byte(line, at)?;
         self.comparable = false;
         self.labels.clear();
@@ -340,7 +341,8 @@ impl Scanner {
             if byte(line, at)? != b'"' {
                 return Err(Flaw::BadLabels.into());
             }
-            if self.labels.iter().any(|label| label.name.of(line) == name.of(line)) {
+            let is_name_itself = name.of(line) == b"__name__";
+            if is_name_itself || self.labels.iter().any(|l| l.name.of(line) == name.of(line)) {
                 return Err(Flaw::DuplicateLabel.into());
             }
             if self.labels.len() == self.max_labels {
@@ -575,7 +577,7 @@ mod tests {
         ok("a 1\n", "a{} 1");
         ok("a{} 1\n", "a{} 1");
         ok("a{b=\"c\"} 1\n", "a{b=c} 1");
-        ok(" \ta { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
+        ok("a { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
         ok("a:b_C9{b=\"c\",} +Inf\n", "a:b_C9{b=c} +Inf"); // trailing comma
         ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank behind the brace
         ok("a{b=\"\\\"q\\\\\"} 1\n", "a{b=\\\"q\\\\} 1");
@@ -597,6 +599,8 @@ mod tests {
         };
         bad("<html>\n", Flaw::BadName);
         bad("9a 1\n", Flaw::BadName);
+        bad(" a 1\n", Flaw::BadName);
+        bad("\ta{b=\"c\"} 1\n", Flaw::BadName);
         bad("\0a 1\n", Flaw::BadName); // Prometheus would silently stop reading here
         bad("\u{feff}a 1\n", Flaw::BadName);
         bad("a+1\n", Flaw::BadName);
@@ -617,6 +621,7 @@ mod tests {
         bad("a{b=\"c\",le=\"nil\"} 1\"} 2\n", Flaw::BadValue);
         bad("a{b=\"x,le=\"nil\"} 20\n", Flaw::BadLabels);
         bad("a{b=\"c\",b=\"d\"} 1\n", Flaw::DuplicateLabel);
+        bad("a{__name__=\"b\"} 1\n", Flaw::DuplicateLabel);
         bad("line2\",b=\"c\"} 1\n", Flaw::BadName);
         assert!(matches!(
             scanner().scan(b"a{b=\"caf\xe9\"} 1\n"),

@@ -158,7 +158,7 @@ impl Body {
             self.now.labels = usize::MAX;
             return Ok(false);
         }
-        if changed < self.now.labels {
+        if changed < self.now.labels || labels.spans.len() != self.now.names.len() {
             self.same_names(labels, changed);
             self.decide(plan, labels)?;
         }
@@ -288,8 +288,7 @@ impl Body {
             };
             if let Cells::Ladders(ladders) = &mut self.holds[hold].cells {
                 if self.now.part == Some(Part::Bucket) {
-                    // Where `le` is not the last label, every bucket is decided on anew.
-                    ladders.open(slot, self.now.labels != usize::MAX);
+                    ladders.open(slot, self.hashes.of_set(labels, Some(LE)));
                 }
                 self.now.uses.push(Use::Ladder(id, hold, slot));
             } else {
@@ -319,7 +318,7 @@ impl Body {
         let programs = &mut self.now.programs;
         let known = programs.iter().position(|(key, _)| *key == (id, role));
         let index = known.unwrap_or_else(|| {
-            let of_ladder = role != Role::Line && self.now.part == Some(Part::Bucket);
+            let of_ladder = role != Role::Line && self.now.part.is_some();
             let (edits, without) = match &rule.part_of {
                 Some(part_of) if role == Role::Total => {
                     (&self.plan.rule(part_of.total).labels, &part_of.without[..])

@@ -27,13 +27,17 @@ struct Remembered {
 const MISSED: u8 = 5;
 
 impl History {
+    /// Whether a total has fallen since: then its source was reset, and with it all that it counts.
+    pub(super) fn is_reset_by(&self, key: u128, total: f64) -> bool {
+        self.remainders.get(&key).is_some_and(|before| before.total > total)
+    }
+
     /// What `total` leaves over beyond `parts`, given what was said of the series `key` before;
     /// remembered in `next`.
     ///
-    /// It goes down only where the total itself did: then the source was reset. Parts that go down
-    /// alone are a lost line, and count as they did before.
+    /// It never goes down. Parts that go down are a lost line, and count as they did before.
     pub(super) fn remainder(&self, next: &mut History, key: u128, total: f64, parts: f64) -> f64 {
-        let before = self.remainders.get(&key).filter(|before| before.total <= total);
+        let before = self.remainders.get(&key);
         let parts = before.map_or(parts, |before| parts.max(before.parts));
         let floor = before.map_or(0.0, |before| before.remainder);
         let remainder = (total - parts).max(floor);
@@ -79,6 +83,9 @@ mod tests {
         for scrape in scrapes {
             let mut next = History::default();
             if let Some((total, parts)) = *scrape {
+                if history.is_reset_by(1, total) {
+                    history = History::default();
+                }
                 said.push(history.remainder(&mut next, 1, total, parts));
             }
             history.carry_over(&mut next);
@@ -88,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remainder_goes_down_only_with_its_total() {
+    fn a_remainder_goes_down_only_with_a_reset() {
         assert_eq!(remainders(&[Some((10.0, 4.0)), Some((12.0, 7.0))]), [6.0, 6.0]); // read apart
         assert_eq!(remainders(&[Some((10.0, 4.0)), Some((13.0, 5.0))]), [6.0, 8.0]);
         assert_eq!(remainders(&[Some((10.0, 4.0)), Some((3.0, 1.0))]), [6.0, 2.0]); // reset

@@ -201,7 +201,7 @@ pub(super) struct LadderRows {
     counts: Vec<f64>,
     /// The ladder that is being read. It is joined to its slot's row when it is complete: a hole
     /// must be filled before ladders are added up.
-    open: Option<Slot>,
+    open: Option<(Slot, u64)>,
     row: Vec<f64>,
 }
 
@@ -236,14 +236,14 @@ impl LadderRows {
         }
     }
 
-    /// The buckets that follow are those of `slot`. With `fresh`, they begin another ladder even
-    /// where the one before went to the same slot: two series that are summed.
-    pub(super) fn open(&mut self, slot: Slot, fresh: bool) {
-        if !fresh && self.open == Some(slot) {
+    /// The buckets that follow are those of `slot`, and of the series that `key` stands for: several
+    /// series may be summed in one slot, and a bad line does not make two ladders of one.
+    pub(super) fn open(&mut self, slot: Slot, key: u64) {
+        if self.open == Some((slot, key)) {
             return;
         }
         self.finish_row();
-        self.open = Some(slot);
+        self.open = Some((slot, key));
     }
 
     /// Adds a bucket to the open ladder, in a cell of [`Boundaries::cell`].
@@ -278,7 +278,7 @@ impl LadderRows {
 
     /// Joins the ladder that was read last to its slot's row.
     pub(super) fn finish_row(&mut self) {
-        let Some(slot) = self.open.take() else { return };
+        let Some((slot, _)) = self.open.take() else { return };
         let row = &mut self.rows[slot * self.stride..][..self.stride];
         if row.iter().all(|&cell| is_absent(cell)) {
             row.copy_from_slice(&self.row);

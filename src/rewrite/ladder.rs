@@ -246,7 +246,8 @@ impl Conversion {
 
     /// Moves one row: a value for each of [`Self::boundaries`], then the one for `+Inf`.
     ///
-    /// `count` stands in for a lost `+Inf` line. A row without any bucket gives no finite ones.
+    /// `count` stands in for a lost `+Inf` line. A row without any bucket gives no finite ones, and
+    /// without a count none at all.
     pub(super) fn apply(&self, row: &[f64], count: f64, ladder: &mut Vec<f64>) {
         ladder.clear();
         let mut values = Vec::with_capacity(self.layout.len());
@@ -257,8 +258,10 @@ impl Conversion {
             }
             values.push(below);
         }
-        let infinite = [row[INF], count].into_iter().find(|v| !is_absent(*v)).unwrap_or(below);
         let any = !is_absent(row[INF]) || self.layout.iter().any(|&cell| !is_absent(row[cell]));
+        let top = if any { below } else { ABSENT };
+        let infinite =
+            [row[INF], count, top].into_iter().find(|v| !is_absent(*v)).unwrap_or(ABSENT);
         ladder.extend(self.steps.iter().map(|(_, step)| match *step {
             _ if !any => ABSENT,
             Step::Below => ABSENT,

@@ -129,7 +129,7 @@ impl Rewriter {
             let last = self.carry.take_last();
             self.reader.read(&last, true, out)?;
             self.reader.body.complete();
-            self.stage = Stage::Writing(Box::new(Writer::new(history)));
+            self.stage = Stage::Writing(Box::new(Writer::new(history, &self.reader.body)));
         }
         let Stage::Writing(writer) = &mut self.stage else {
             return Ok(Progress::Done);

@@ -6,7 +6,7 @@ use super::Progress;
 use super::body::{Body, native_key};
 use super::families::FamilyId;
 use super::history::History;
-use super::hold::{Cells, LadderRows, Slot, Values};
+use super::hold::{Cells, Hold, LadderRows, Slot, Values};
 use super::labels::{hash_text, hash_text_of};
 use super::ladder::{Conversion, add, is_absent};
 use super::report::Rewritten;
@@ -57,8 +57,8 @@ struct Source {
 }
 
 impl Writer {
-    pub(super) fn new(before: History) -> Self {
-        Writer {
+    pub(super) fn new(before: History, body: &Body) -> Self {
+        let mut writer = Writer {
             before,
             next: History::default(),
             second: LabelHasher::numbered(1),
@@ -68,7 +68,31 @@ impl Writer {
             ladder: Vec::new(),
             other_ladder: Vec::new(),
             prefix: Vec::new(),
+        };
+        if writer.sees_reset(body) {
+            writer.before = History::default();
         }
+        writer
+    }
+
+    /// One total that fell tells of a restart, and a restart clears all counters, also those that have
+    /// caught up with what they were.
+    fn sees_reset(&self, body: &Body) -> bool {
+        let rules = body.plan.rules.iter().zip(&body.hold_of).enumerate();
+        rules.filter(|(_, (rule, _))| rule.remainder).any(|(id, (_, hold))| {
+            let Some(hold) = hold.map(|hold| &body.holds[hold]) else { return false };
+            let Cells::Values(values) = &hold.cells else { return false };
+            (0..hold.len()).any(|slot| {
+                let key = self.key(hold, slot, id);
+                values.value(slot).is_some_and(|total| self.before.is_reset_by(key, total))
+            })
+        })
+    }
+
+    /// What the history knows a remainder by.
+    fn key(&self, hold: &Hold, slot: Slot, rule: usize) -> u128 {
+        let second = hash_text(&self.second, hold.labels(slot)) ^ rule as u64;
+        (u128::from(hold.hash(slot)) << 64) | u128::from(second)
     }
 
     /// What was known before, of an exposition that was not completed.
@@ -210,9 +234,7 @@ impl Writer {
         if !body.plan.rule(source.rule).remainder {
             return Some(total);
         }
-        let hold = &body.holds[source.hold];
-        let second = hash_text(&self.second, hold.labels(slot)) ^ u64::from(source.rule.0);
-        let key = (u128::from(hold.hash(slot)) << 64) | u128::from(second);
+        let key = self.key(&body.holds[source.hold], slot, source.rule.0 as usize);
         let parts = values.parts(slot);
         let left = self.before.remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
         // The source has no series for what never happened.

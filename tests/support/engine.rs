@@ -1,0 +1,123 @@
+//! Drives the engine under test: the one place where the tests touch `crossfade`'s API.
+
+use std::sync::{Arc, OnceLock};
+
+use crossfade::mapping::{self, BucketPolicy, Emit, Pack, Plan};
+use crossfade::packs;
+use crossfade::rewrite::{Error, History, Options, Progress, Report, Rewriter};
+
+use super::naive::{self, Exposition};
+use super::oracle::Leaving;
+
+/// What came out.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The body that left.
+    pub(crate) body: Vec<u8>,
+    /// What the engine says of it.
+    pub(crate) report: Report,
+    /// What the next scrape should know.
+    pub(crate) history: History,
+}
+
+impl Outcome {
+    /// The body that left, read by the naive parser.
+    pub(crate) fn read(&self) -> Exposition {
+        naive::parse(&self.body)
+    }
+
+    /// Lines left out for this reason.
+    pub(crate) fn dropped(&self, reason: &str) -> u64 {
+        self.report.dropped.get(reason).copied().unwrap_or(0)
+    }
+}
+
+/// All directions.
+pub(crate) const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
+
+/// The oracle's word for a direction.
+pub(crate) fn leaving(emit: Emit) -> Leaving {
+    match emit {
+        Emit::Old => Leaving::Old,
+        Emit::New => Leaving::New,
+        Emit::Both => Leaving::Both,
+    }
+}
+
+/// The shipped packs, compiled. Compiled once for each direction.
+pub(crate) fn plan(emit: Emit) -> Arc<Plan> {
+    static PLANS: [OnceLock<Arc<Plan>>; 3] = [const { OnceLock::new() }; 3];
+    let slot = match emit {
+        Emit::Old => &PLANS[0],
+        Emit::New => &PLANS[1],
+        Emit::Both => &PLANS[2],
+    };
+    Arc::clone(slot.get_or_init(|| plan_with(&mapping::Settings::new(emit))))
+}
+
+/// The shipped packs under other settings.
+pub(crate) fn plan_with(settings: &mapping::Settings) -> Arc<Plan> {
+    compiled(&packs::builtin(), settings)
+}
+
+/// The shipped packs under another policy for buckets.
+pub(crate) fn plan_with_buckets(emit: Emit, buckets: BucketPolicy) -> Arc<Plan> {
+    let mut settings = mapping::Settings::new(emit);
+    settings.buckets = buckets;
+    plan_with(&settings)
+}
+
+/// A pack from YAML, compiled.
+#[track_caller]
+pub(crate) fn plan_of(yaml: &str, emit: Emit) -> Arc<Plan> {
+    let pack = Pack::parse("test.yaml", yaml).unwrap_or_else(|faults| panic!("{faults}"));
+    compiled(&[pack], &mapping::Settings::new(emit))
+}
+
+#[track_caller]
+fn compiled(packs: &[Pack], settings: &mapping::Settings) -> Arc<Plan> {
+    let plan = mapping::compile(packs, settings);
+    Arc::new(plan.unwrap_or_else(|faults| panic!("{faults}")))
+}
+
+/// No rules at all.
+pub(crate) fn empty_plan() -> Arc<Plan> {
+    Arc::new(Plan::default())
+}
+
+/// Rewrites a body that comes in one piece, the first of its target.
+#[track_caller]
+pub(crate) fn rewrite(plan: &Arc<Plan>, body: &[u8]) -> Outcome {
+    rewrite_next(plan, body, History::default())
+}
+
+/// Rewrites a body that comes in one piece, after others of its target.
+#[track_caller]
+pub(crate) fn rewrite_next(plan: &Arc<Plan>, body: &[u8], history: History) -> Outcome {
+    let rewritten = try_rewrite(plan, Options::default(), history, [body]);
+    rewritten.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Rewrites a body that comes in pieces.
+pub(crate) fn try_rewrite<'a>(
+    plan: &Arc<Plan>,
+    options: Options,
+    history: History,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Outcome, Error> {
+    let mut rewriter = Rewriter::new(Arc::clone(plan), options, history);
+    let mut body = Vec::new();
+    for chunk in chunks {
+        rewriter.push(chunk, &mut body)?;
+    }
+    while rewriter.finish(&mut body)? == Progress::More {}
+    let report = rewriter.report().clone();
+    Ok(Outcome { body, report, history: rewriter.into_history() })
+}
+
+/// A report as text: the same text means the same report, but for what is held at one time.
+pub(crate) fn shown(report: &Report) -> String {
+    let mut report = report.clone();
+    report.held_bytes = 0; // depends on when what was held, so on the chunks
+    format!("{report:#?}")
+}

@@ -1,0 +1,417 @@
+//! What Kong's two generations say to each other, hard-coded and slow.
+//!
+//! Takes a body that the naive parser has read and says which series must leave, with which values.
+//! The correspondences are written down here once more by hand, from what is known of Kong's plugins;
+//! neither the pack nor the engine is consulted. Everything is a map from series to number, walked
+//! again and again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::naive::{Exposition, Series};
+
+/// The generation(s) that must leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// Kong 2.x shapes.
+    Old,
+    /// Kong 3.x shapes.
+    New,
+    /// Both.
+    Both,
+}
+
+/// Boundaries of `kong_latency` in 2.x, for each of its three types.
+pub(crate) const OLD: &[f64] = &[
+    1.0, 2.0, 5.0, 7.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0,
+    200.0, 300.0, 400.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 30000.0, 60000.0,
+];
+
+/// Boundaries of `kong_kong_latency_ms` from 3.9 on; before, the last two were missing.
+pub(crate) const NEW_KONG: &[f64] = &[
+    1.0, 2.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 500.0, 750.0, 1000.0,
+    3000.0, 6000.0,
+];
+
+/// Boundaries of the request, upstream and session histograms of 3.x.
+pub(crate) const NEW_OTHER: &[f64] = &[
+    25.0, 50.0, 80.0, 100.0, 250.0, 400.0, 700.0, 1000.0, 2000.0, 5000.0, 10000.0, 30000.0, 60000.0,
+];
+
+const KONG: &str = "kong_kong_latency_ms";
+const UPSTREAM: &str = "kong_upstream_latency_ms";
+const REQUEST: &str = "kong_request_latency_ms";
+const SESSION: &str = "kong_session_duration_ms";
+
+/// The 3.x histograms with their boundaries and the `type` that `kong_latency` has for them.
+const LATENCIES: [(&str, &[f64], &str); 4] = [
+    (KONG, NEW_KONG, "kong"),
+    (UPSTREAM, NEW_OTHER, "upstream"),
+    (REQUEST, NEW_OTHER, "request"),
+    (SESSION, NEW_OTHER, "request"),
+];
+
+/// Metric types of all families that a rewriting writes.
+pub(crate) const TYPES: &[(&str, &str)] = &[
+    ("kong_http_status", "counter"),
+    ("kong_http_consumer_status", "counter"),
+    ("kong_stream_status", "counter"),
+    ("kong_latency", "histogram"),
+    ("kong_bandwidth", "counter"),
+    ("kong_nginx_http_current_connections", "gauge"),
+    ("kong_nginx_stream_current_connections", "gauge"),
+    ("kong_http_requests_total", "counter"),
+    ("kong_stream_sessions_total", "counter"),
+    (KONG, "histogram"),
+    (UPSTREAM, "histogram"),
+    (REQUEST, "histogram"),
+    (SESSION, "histogram"),
+    ("kong_bandwidth_bytes", "counter"),
+    ("kong_nginx_connections_total", "gauge"),
+    ("kong_nginx_requests_total", "gauge"),
+];
+
+/// Labels that only 3.x has on the families that are summed.
+const NEW_ONLY: [&str; 3] = ["source", "workspace", "type"];
+
+type Values = BTreeMap<Series, f64>;
+
+/// What one scrape leaves for the next of the same node: what was said last of each total.
+pub(crate) type Memory = BTreeMap<Series, Said>;
+
+/// A total, the sum of its parts, and what left as their difference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Said {
+    total: f64,
+    parts: f64,
+    share: f64,
+}
+
+/// The series that must leave, for the first scrape of a node.
+pub(crate) fn rewrite(body: &Exposition, leaving: Leaving) -> Values {
+    rewrite_next(body, leaving, &mut Memory::new())
+}
+
+/// The series that must leave, for a scrape after others.
+pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Memory) -> Values {
+    let arrived = body.stored();
+    let mut left = arrived.clone();
+    if leaving != Leaving::New {
+        let (written, read) = downgrade(&arrived);
+        // A family that has one name in both generations keeps its new shape where both leave.
+        let one_name = |series: &Series| series.name.starts_with("kong_memory_");
+        if leaving == Leaving::Old {
+            left.retain(|series, _| !read.contains(series));
+            left.extend(written);
+        } else {
+            left.extend(written.into_iter().filter(|(series, _)| !one_name(series)));
+        }
+    }
+    if leaving != Leaving::Old {
+        let (written, read) = upgrade(&arrived, memory);
+        if leaving == Leaving::New {
+            left.retain(|series, _| !read.contains(series));
+        }
+        left.extend(written);
+    }
+    left
+}
+
+fn add(values: &mut Values, series: Series, value: f64) {
+    *values.entry(series).or_insert(0.0) += value;
+}
+
+fn max(values: &mut Values, series: Series, value: f64) {
+    let known = values.entry(series).or_insert(value);
+    *known = known.max(value);
+}
+
+/// 3.x to 2.x: what is written, and what was read for it.
+fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
+    let mut written = Values::new();
+    let mut read = BTreeSet::new();
+    for (series, &value) in arrived {
+        match series.name.as_str() {
+            "kong_http_requests_total" => {
+                let status = series.without(&NEW_ONLY);
+                if !series.label("consumer").is_empty() {
+                    add(&mut written, status.named("kong_http_consumer_status"), value);
+                }
+                let status = status.without(&["consumer"]).named("kong_http_status");
+                add(&mut written, status, value);
+            }
+            "kong_stream_sessions_total" => {
+                add(&mut written, series.without(&NEW_ONLY).named("kong_stream_status"), value);
+            }
+            "kong_bandwidth_bytes" if !series.label("direction").is_empty() => {
+                let bandwidth = series
+                    .without(&["consumer", "workspace", "direction"])
+                    .with("type", series.label("direction"))
+                    .named("kong_bandwidth");
+                add(&mut written, bandwidth, value);
+            }
+            "kong_nginx_connections_total" => {
+                let name = match series.label("subsystem") {
+                    "http" => "kong_nginx_http_current_connections",
+                    "stream" => "kong_nginx_stream_current_connections",
+                    _ => continue,
+                };
+                max(&mut written, series.without(&["node_id", "subsystem"]).named(name), value);
+            }
+            "kong_memory_workers_lua_vms_bytes"
+            | "kong_memory_lua_shared_dict_bytes"
+            | "kong_memory_lua_shared_dict_total_bytes"
+                if !series.label("node_id").is_empty() =>
+            {
+                max(&mut written, series.without(&["node_id"]), value);
+            }
+            _ => continue,
+        }
+        read.insert(series.clone());
+    }
+    for (family, known, kind) in LATENCIES {
+        let (ladders, of_family) = Ladder::read_all(arrived, family, |_| true);
+        read.extend(of_family);
+        let layout = layout(&ladders, known);
+        let to = |labels: &Series| {
+            labels.without(&["workspace"]).named("kong_latency").with("type", kind)
+        };
+        write_ladders(&mut written, &ladders, &layout, OLD, to);
+    }
+    (written, read)
+}
+
+/// 2.x to 3.x: what is written, and what was read for it.
+fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) {
+    let mut written = Values::new();
+    let mut read = BTreeSet::new();
+    let parts = parts(arrived);
+    // All counters of a node start anew together: one that fell tells of all.
+    if memory.iter().any(|(total, said)| arrived.get(total).is_some_and(|&now| now < said.total)) {
+        memory.clear();
+    }
+    for (series, &value) in arrived {
+        match series.name.as_str() {
+            "kong_http_status" => {
+                if let Some(share) = share_without_consumer(&parts, series, value, memory) {
+                    add(&mut written, series.named("kong_http_requests_total"), share);
+                }
+            }
+            "kong_http_consumer_status" if !series.label("consumer").is_empty() => {
+                add(&mut written, series.named("kong_http_requests_total"), value);
+            }
+            "kong_stream_status" => {
+                add(&mut written, series.named("kong_stream_sessions_total"), value);
+            }
+            "kong_bandwidth" if !series.label("type").is_empty() => {
+                let bandwidth = series
+                    .without(&["type"])
+                    .with("direction", series.label("type"))
+                    .named("kong_bandwidth_bytes");
+                add(&mut written, bandwidth, value);
+            }
+            "kong_nginx_http_current_connections" => {
+                let all = series.named("kong_nginx_connections_total").with("subsystem", "http");
+                if series.label("state") == "total" {
+                    let requests = all.without(&["state"]).named("kong_nginx_requests_total");
+                    written.insert(requests, value);
+                }
+                written.insert(all, value);
+            }
+            "kong_nginx_stream_current_connections" => {
+                let all = series.named("kong_nginx_connections_total").with("subsystem", "stream");
+                written.insert(all, value);
+            }
+            _ => continue,
+        }
+        read.insert(series.clone());
+    }
+
+    let streams: BTreeSet<(&str, &str)> = arrived
+        .keys()
+        .filter(|series| series.name == "kong_stream_status")
+        .map(|series| (series.label("service"), series.label("route")))
+        .collect();
+    for (family, target, kind) in LATENCIES {
+        let of_kind = |series: &Series| series.label("type") == kind;
+        let (all, _) = Ladder::read_all(arrived, "kong_latency", of_kind);
+        let layout = layout(&all, OLD);
+        let wanted = |series: &Series| {
+            let stream = streams.contains(&(series.label("service"), series.label("route")));
+            series.label("type") == kind
+                && match family {
+                    SESSION => stream,
+                    REQUEST => !stream,
+                    _ => true,
+                }
+        };
+        let (ladders, of_kind) = Ladder::read_all(arrived, "kong_latency", wanted);
+        read.extend(of_kind);
+        let to = |labels: &Series| labels.without(&["type"]).named(family);
+        write_ladders(&mut written, &ladders, &layout, target, to);
+    }
+    (written, read)
+}
+
+/// What `kong_http_consumer_status` counts, by the `kong_http_status` series that contains it.
+fn parts(arrived: &Values) -> BTreeMap<Series, Vec<f64>> {
+    let mut parts: BTreeMap<Series, Vec<f64>> = BTreeMap::new();
+    for (series, &value) in arrived {
+        if series.name == "kong_http_consumer_status" && !series.label("consumer").is_empty() {
+            let total = series.without(&["consumer"]).named("kong_http_status");
+            parts.entry(total).or_default().push(value);
+        }
+    }
+    parts
+}
+
+/// What of a total has no consumer. None where all of it has one.
+///
+/// Total and parts are not read at the same moment, and lines get lost, so without a restart neither
+/// the parts nor the share are believed to have become less.
+fn share_without_consumer(
+    parts: &BTreeMap<Series, Vec<f64>>,
+    total: &Series,
+    value: f64,
+    memory: &mut Memory,
+) -> Option<f64> {
+    let found = parts.get(total).map_or(&[][..], Vec::as_slice);
+    let mut parts: f64 = found.iter().sum();
+    let mut share: f64 = 0.0;
+    if let Some(said) = memory.get(total) {
+        parts = parts.max(said.parts);
+        share = said.share;
+    }
+    share = share.max(value - parts);
+    memory.insert(total.clone(), Said { total: value, parts, share });
+    (found.is_empty() || share > 0.0).then_some(share)
+}
+
+/// One label set of a histogram.
+#[derive(Clone, Debug, Default)]
+struct Ladder {
+    /// Finite boundary → count of observations up to it. The key orders as the number does.
+    buckets: BTreeMap<Bound, f64>,
+    infinite: Option<f64>,
+    sum: Option<f64>,
+    count: Option<f64>,
+    /// At least one of the joined label sets has buckets.
+    has_buckets: bool,
+}
+
+/// A boundary, not negative, as the bits of its number: those order as the numbers do.
+type Bound = u64;
+
+fn bound(le: f64) -> Bound {
+    le.to_bits()
+}
+
+fn number(bound: Bound) -> f64 {
+    f64::from_bits(bound)
+}
+
+impl Ladder {
+    /// All label sets of a family (named after it, without `le`), and the series they were read from.
+    fn read_all(
+        arrived: &Values,
+        family: &str,
+        wanted: impl Fn(&Series) -> bool,
+    ) -> (BTreeMap<Series, Ladder>, Vec<Series>) {
+        let mut ladders: BTreeMap<Series, Ladder> = BTreeMap::new();
+        let mut read = Vec::new();
+        for (series, &value) in arrived {
+            let Some(suffix) = series.name.strip_prefix(family) else {
+                continue;
+            };
+            if !matches!(suffix, "_bucket" | "_sum" | "_count") || !wanted(series) {
+                continue;
+            }
+            let ladder = ladders.entry(series.without(&["le"]).named(family)).or_default();
+            match suffix {
+                "_sum" => ladder.sum = Some(value),
+                "_count" => ladder.count = Some(value),
+                _ => {
+                    let le: f64 = series.label("le").parse().expect("le is a number");
+                    if le.is_infinite() {
+                        ladder.infinite = Some(value);
+                    } else {
+                        ladder.buckets.insert(bound(le), value);
+                    }
+                }
+            }
+            read.push(series.clone());
+        }
+        (ladders, read)
+    }
+
+    /// Observations up to a boundary of the layout: what stands there or below, 0 if nothing does.
+    fn at(&self, bound: Bound) -> f64 {
+        self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
+    }
+
+    /// All observations.
+    fn all(&self) -> f64 {
+        let last = || self.buckets.values().next_back().copied().unwrap_or(0.0);
+        self.infinite.or(self.count).unwrap_or_else(last)
+    }
+}
+
+/// The boundaries that a histogram has in a body: those seen, and the known ones below the smallest seen.
+///
+/// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
+/// Those above would have been seen.
+fn layout(ladders: &BTreeMap<Series, Ladder>, known: &[f64]) -> BTreeSet<Bound> {
+    let seen: BTreeSet<Bound> =
+        ladders.values().flat_map(|ladder| ladder.buckets.keys().copied()).collect();
+    let smallest = seen.first().copied().unwrap_or(bound(f64::INFINITY));
+    let below = known.iter().map(|&le| bound(le)).filter(|&le| le < smallest);
+    below.chain(seen.iter().copied()).collect()
+}
+
+fn write_ladders(
+    written: &mut Values,
+    ladders: &BTreeMap<Series, Ladder>,
+    layout: &BTreeSet<Bound>,
+    target: &[f64],
+    to: impl Fn(&Series) -> Series,
+) {
+    // Label sets that become equal are added up first, boundary by boundary; then converted.
+    let mut joined: BTreeMap<Series, Ladder> = BTreeMap::new();
+    for (series, ladder) in ladders {
+        let sum = joined.entry(to(series)).or_default();
+        sum.has_buckets |= ladder.infinite.is_some() || !ladder.buckets.is_empty();
+        for &bound in layout {
+            *sum.buckets.entry(bound).or_insert(0.0) += ladder.at(bound);
+        }
+        *sum.infinite.get_or_insert(0.0) += ladder.all();
+        *sum.count.get_or_insert(0.0) += ladder.count.unwrap_or(ladder.all());
+        if let Some(value) = ladder.sum {
+            *sum.sum.get_or_insert(0.0) += value;
+        }
+    }
+    for (series, ladder) in joined {
+        let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
+        // Without any bucket nothing is known of where the observations lie.
+        for &le in target.iter().filter(|_| ladder.has_buckets) {
+            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&ladder, le));
+        }
+        written.insert(part("_bucket").with("le", "+Inf"), ladder.all());
+        written.insert(part("_count"), ladder.count.expect("was added up above"));
+        if let Some(sum) = ladder.sum {
+            written.insert(part("_sum"), sum);
+        }
+    }
+}
+
+/// Observations up to any boundary: exact where the layout has it, else on the line between its
+/// neighbours, rounded down. Nothing is known above the last: all of it may lie below.
+fn estimate(ladder: &Ladder, le: f64) -> f64 {
+    if let Some(&exact) = ladder.buckets.get(&bound(le)) {
+        return exact;
+    }
+    let Some((&above, &upper)) = ladder.buckets.range(bound(le)..).next() else {
+        return ladder.all();
+    };
+    let below = ladder.buckets.range(..bound(le)).next_back();
+    let (from, lower) = below.map_or((0.0, 0.0), |(&from, &lower)| (number(from), lower));
+    (lower + (upper - lower) * (le - from) / (number(above) - from)).floor()
+}

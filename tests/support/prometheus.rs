@@ -1,0 +1,240 @@
+//! A real Prometheus, started for one test, and something for it to scrape.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything that should happen may take before the test gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Calls `probe` until it returns something. Fails, naming `what`, when that takes too long.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "gave up waiting for {what}");
+        thread::sleep(Duration::from_millis(50)); // between two looks, not instead of one
+    }
+}
+
+/// A running Prometheus; ends with the test.
+#[derive(Debug)]
+pub(crate) struct Prometheus {
+    child: Child,
+    address: String,
+    folder: PathBuf,
+}
+
+impl Prometheus {
+    /// Starts one with this configuration on a port of its own choice.
+    ///
+    /// # Panics
+    ///
+    /// With the command that installs it, where there is no Prometheus.
+    pub(crate) fn start(name: &str, config: &str) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}"));
+        match std::fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                panic!("{}: {e}", folder.display())
+            }
+            _ => {}
+        }
+        std::fs::create_dir_all(&folder).expect("the target folder is writable");
+        let file = folder.join("prometheus.yml");
+        std::fs::write(&file, config).expect("the target folder is writable");
+        let started = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg("--web.listen-address=127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = started.unwrap_or_else(|e| {
+            panic!("cannot start prometheus ({e}); install it: apt-get install -y prometheus")
+        });
+        let log = child.stderr.take().expect("stderr is piped");
+        let mut prometheus = Prometheus { child, address: String::new(), folder };
+        prometheus.address = address_from(log);
+        wait_for("Prometheus to be ready", || {
+            let (status, _) = http_get(&prometheus.address, "/-/ready")?;
+            (status == 200).then_some(())
+        });
+        prometheus
+    }
+
+    /// The result of an instant query: label sets with `value` or `values`.
+    pub(crate) fn query(&self, query: &str) -> Vec<Value> {
+        self.api(&format!("/api/v1/query?query={}", percent_encoded(query)))
+    }
+
+    /// The one number that an instant query gives; `None` where it gives nothing.
+    pub(crate) fn number(&self, query: &str) -> Option<f64> {
+        let result = self.query(query);
+        assert!(result.len() <= 1, "{query} gave {result:?}");
+        let text = result.first()?["value"][1].as_str().expect("a sample's value is text");
+        Some(text.parse().expect("Prometheus prints numbers"))
+    }
+
+    /// The samples that a range selector holds now, of one series: (seconds, value).
+    pub(crate) fn samples(&self, selector: &str) -> Vec<(f64, f64)> {
+        let result = self.query(selector);
+        assert!(result.len() <= 1, "{selector} gave {result:?}");
+        let Some(series) = result.first() else {
+            return Vec::new();
+        };
+        let values = series["values"].as_array().expect("a range selector gives a matrix");
+        let number = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
+        values
+            .iter()
+            .map(|pair| (pair[0].as_f64().expect("a time"), number(&pair[1]).expect("a number")))
+            .collect()
+    }
+
+    /// What Prometheus says of itself.
+    pub(crate) fn own_metrics(&self) -> Vec<u8> {
+        let (status, body) = http_get(&self.address, "/metrics").expect("Prometheus answers");
+        assert_eq!(status, 200);
+        body
+    }
+
+    fn api(&self, path: &str) -> Vec<Value> {
+        let (status, body) = http_get(&self.address, path).expect("Prometheus answers");
+        let body = String::from_utf8(body).expect("JSON is UTF-8");
+        assert_eq!(status, 200, "{path}: {body}");
+        let answer: Value = serde_json::from_str(&body).expect("Prometheus answers JSON");
+        answer["data"]["result"].as_array().expect("a query has a result").clone()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            self.child.wait().expect("it was started by us");
+        }
+        // What is left over is cleared by the next start.
+        std::fs::remove_dir_all(&self.folder).unwrap_or_default();
+    }
+}
+
+/// Reads the log up to the line that names the port, and drains the rest.
+fn address_from(log: impl Read + Send + 'static) -> String {
+    let (found, address) = mpsc::channel();
+    thread::spawn(move || {
+        let mut seen = String::new();
+        for line in BufReader::new(log).lines() {
+            let Ok(line) = line else { break };
+            seen.push_str(&line);
+            seen.push('\n');
+            if let Some((_, rest)) = line.split_once("msg=\"Listening on\" address=") {
+                // Nobody listens any more when a second such line comes.
+                found.send(Ok(rest.trim().to_owned())).unwrap_or_default();
+            }
+        }
+        found.send(Err(seen)).unwrap_or_default();
+    });
+    match address.recv_timeout(PATIENCE).expect("Prometheus says where it listens") {
+        Ok(address) => address,
+        Err(log) => panic!("Prometheus did not start:\n{log}"),
+    }
+}
+
+/// GET over HTTP/1.0: one request, one answer, no chunks. `None` where nobody answers.
+pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&answer[..end]).ok()?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer[end + 4..].to_vec()))
+}
+
+/// Answers every request with what `answer` says for its path, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+    listener: Option<thread::JoinHandle<()>>,
+}
+
+impl StandIn {
+    /// Starts on a free port. `answer` gets the path and returns a body, or nothing for a 404.
+    pub(crate) fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        let address = listener.local_addr().expect("it is bound");
+        let stopped = Arc::new(AtomicBool::new(false));
+        let answer = Arc::new(answer);
+        let stop = Arc::clone(&stopped);
+        let listener = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                let Ok(stream) = stream else { continue };
+                let answer = Arc::clone(&answer);
+                // A client that hangs up early is its own business.
+                thread::spawn(move || respond(stream, &*answer).unwrap_or_default());
+            }
+        });
+        StandIn { address, stopped, listener: Some(listener) }
+    }
+
+    /// `host:port`.
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // One last connection, so that the listener looks.
+        drop(TcpStream::connect(self.address));
+        if let Some(listener) = self.listener.take() {
+            listener.join().expect("the listener does not panic");
+        }
+    }
+}
+
+fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Option<Vec<u8>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut request = String::new();
+    reader.read_line(&mut request)?;
+    let mut header = String::new();
+    while reader.read_line(&mut header)? > 2 {
+        header.clear();
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (status, body) = match answer(path) {
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", Vec::new()),
+    };
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=UTF-8\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(&body)
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
