@@ -1,6 +1,7 @@
 //! The oracle's own tests: the naive parser and the hard-coded correspondences, on literals and captures.
 //!
 //! A slow and obvious program can still be wrong. What is expected here was worked out by hand.
+#![allow(clippy::float_cmp, reason = "what is expected is exact")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Properties that hold for every body, tried on bodies that proptest makes up.
+#![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
 mod support;
 

@@ -1,4 +1,6 @@
 //! Twelve scrapes of one node, one after the other, with what each leaves for the next.
+#![allow(clippy::float_cmp, reason = "what is expected is exact")]
+#![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
 mod support;
 

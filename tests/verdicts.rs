@@ -1,6 +1,7 @@
 //! A real Prometheus on lines about which one may argue.
 //!
 //! The naive parser decides what every other test expects; here Prometheus decides about the naive parser.
+#![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
 mod support;
 
@@ -39,7 +40,9 @@ fn the_naive_parser_agrees_with_a_real_prometheus() {
     let mut wrong = Vec::new();
     for (case, line) in lines.iter().enumerate() {
         let shown = line.escape_ascii();
-        let of_case = |result: &&serde_json::Value| result["metric"]["case"] == case.to_string();
+        let name = case.to_string();
+        let of_case =
+            |result: &&serde_json::Value| result["metric"]["case"].as_str() == Some(name.as_str());
         let up = up.iter().find(of_case).expect("one for each");
         let accepted = up["value"][1] == "1";
         let read = naive::parse(&bodies[case]);
@@ -65,7 +68,7 @@ fn as_series(result: &serde_json::Value) -> (Series, f64) {
     for (label, value) in result["metric"].as_object().expect("labels") {
         let value = value.as_str().expect("label values are text");
         match label.as_str() {
-            "__name__" => series.name = value.to_owned(),
+            "__name__" => value.clone_into(&mut series.name),
             "job" | "instance" | "case" => {}
             _ => series = series.with(label, value),
         }

@@ -10,7 +10,7 @@ use super::flags::{EmitFlag, Rewriting};
 use super::report;
 use crate::mapping;
 use crate::packs;
-use crate::rewrite::{History, Options, Progress, Report, Rewriter};
+use crate::rewrite::{History, Limits, Options, Progress, Report, Rewriter};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -41,7 +41,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let plan = Arc::new(mapping::compile(&packs, &settings)?);
     let malformed = rewriting.malformed.unwrap_or_default();
-    let options = Options { malformed, ..Options::default() };
+    // Who hands us a file knows how long it is, and its length costs no memory.
+    let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
+    let options = Options { malformed, limits, ..Options::default() };
     let rewriter = Rewriter::new(plan, options, History::default());
 
     let done = rewrite(rewriter, &mut io::stdin().lock(), &mut io::stdout().lock());

@@ -24,6 +24,7 @@ mod lines;
 mod options;
 mod reader;
 mod report;
+pub mod statsd;
 mod writer;
 
 use std::sync::Arc;

@@ -22,6 +22,9 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// Most bytes that one poll takes from the target. Others on this thread want to go on, too.
 const BYTES_PER_POLL: usize = 256 * 1024;
 
+/// More than most lines have.
+const SLACK_BYTES: usize = 4 * 1024;
+
 /// Most bytes that wait for the first sample. Real expositions have two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 
@@ -100,7 +103,8 @@ impl Rewriting {
                 match self.source.poll_chunk(cx) {
                     Poll::Ready(Ok(Some(chunk))) => {
                         budget = budget.saturating_sub(chunk.len());
-                        self.out.reserve(chunk.len());
+                        // What leaves is about as long, and begins with the rest of a line.
+                        self.out.reserve(chunk.len() + SLACK_BYTES);
                         if let Err(error) = running.rewriter.push(&chunk, &mut self.out) {
                             return self.fail(error.into());
                         }

@@ -130,8 +130,8 @@ impl<'a> Line<'a> {
                 return Standing::Wrong;
             }
             match sample.next_sample() {
-                Some(Some(next)) => sample = next,
-                Some(None) => return Standing::Wrong,
+                Some(next) => sample = next,
+                None if !sample.more.is_empty() => return Standing::Wrong,
                 None if text && (several || self.pieced) => return Standing::Doubtful,
                 None => return Standing::Sure,
             }
@@ -149,14 +149,13 @@ impl<'a> Line<'a> {
         let mut next = Some(*self);
         std::iter::from_fn(move || {
             let sample = next.take()?;
-            next = sample.next_sample().flatten();
+            next = sample.next_sample();
             Some(Line { more: empty, ..sample })
         })
     }
 
-    /// The next sample; the inner `None` when it cannot be read as one.
-    fn next_sample(&self) -> Option<Option<Line<'a>>> {
-        (!self.more.is_empty()).then(|| Line::sample(self.name, self.more))
+    fn next_sample(&self) -> Option<Line<'a>> {
+        Line::sample(self.name, self.more)
     }
 
     /// The fields behind the type one by one, each with its `|`. Tags are one field, whatever stands in

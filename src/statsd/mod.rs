@@ -9,8 +9,8 @@
 //! A [`Line`] borrows the bytes it was read from and converts nothing: values, signs, rates and fields
 //! that nobody here has heard of leave as they came. Reading a line cannot fail a datagram.
 //!
-//! Sources: statsd/statsd, `docs/metric_types.md` and `stats.js`; `DataDog`'s `datagram_shell.md` for the
-//! fields behind the type; prometheus/statsd_exporter, `pkg/line/line.go`, for the tags within names.
+//! Sources: `statsd/statsd:docs/metric_types.md`, `stats.js`; `DataDog`'s `datagram_shell.md` for the
+//! fields behind the type; `prometheus/statsd_exporter:pkg/line/line.go` for the tags within names.
 
 mod datagram;
 mod framer;
@@ -22,7 +22,7 @@ pub use datagram::lines;
 pub use framer::Framer;
 pub use line::{Line, NotMetric, Standing};
 pub use packer::Packer;
-pub use tags::{Dialect, TaggedName, pieces, tagged_name};
+pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};
 
 /// Bytes that go through an Ethernet of 1,500 bytes in one piece, with room for IP and UDP headers (and
 /// options): what a datagram is packed up to unless told otherwise.

@@ -80,6 +80,7 @@ impl Packer {
     }
 
     /// The complete datagrams, in order.
+    #[must_use]
     pub fn datagrams(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         (0..self.ends.len()).map(|index| {
             let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);

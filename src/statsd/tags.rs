@@ -94,13 +94,19 @@ pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
     }
 }
 
-/// Cuts tags at their commas. Of each piece: where it begins, and its key and value when it has both.
+/// What stands between two commas of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Where it begins, from the beginning of the tags.
+    pub start: usize,
+    /// Key and value. `None` without a separator: a bare tag, or the rest of a value with a comma in it.
+    pub tag: Option<(&'a [u8], &'a [u8])>,
+}
+
+/// Cuts tags at their commas.
 ///
 /// The key ends at the first separator: `a:b:c` is the value `b:c` of `a`.
-pub fn pieces(
-    tags: &[u8],
-    dialect: Dialect,
-) -> impl Iterator<Item = (usize, Option<(&[u8], &[u8])>)> {
+pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
         let start = next?;
@@ -109,7 +115,7 @@ pub fn pieces(
         next = end.map(|end| start + end + 1);
         let piece = &piece[..end.unwrap_or(piece.len())];
         let equals = memchr(dialect.equals(), piece);
-        Some((start, equals.map(|at| (&piece[..at], &piece[at + 1..]))))
+        Some(Piece { start, tag: equals.map(|at| (&piece[..at], &piece[at + 1..])) })
     })
 }
 
@@ -169,7 +175,9 @@ mod tests {
 
     #[test]
     fn tags_piece_by_piece() {
-        let read = |tags, dialect| -> Vec<_> { pieces(tags, dialect).collect() };
+        let read = |tags, dialect| -> Vec<_> {
+            pieces(tags, dialect).map(|piece| (piece.start, piece.tag)).collect()
+        };
         assert_eq!(
             read(b"k:v:w,bare,:x,y:", Dialect::DogStatsd),
             [

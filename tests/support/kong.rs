@@ -122,6 +122,7 @@ const NEW_ONLY: &[&str] = &["kong_node_info", "kong_ai_", "pw_"];
 
 /// What both captures of a pair know.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says one thing that older releases lack")]
 pub(crate) struct Common {
     /// The old capture prints no byte outside ASCII: plugins up to 1.3 delete those from label values.
     ascii: bool,
@@ -213,7 +214,7 @@ impl Common {
             return None;
         }
         // 2.x has no such family; upgraded, it is derived, so it is compared there.
-        if name == "kong_nginx_requests_total" && !self.upgraded_requests(series) {
+        if name == "kong_nginx_requests_total" && series.label("subsystem") != "http" {
             return None;
         }
         let of_traffic = ["http_", "bandwidth", "latency", "kong_latency", "request_latency"]
@@ -251,10 +252,6 @@ impl Common {
             cleaned = cleaned.with(label, &kept.collect::<String>());
         }
         cleaned
-    }
-
-    fn upgraded_requests(&self, series: &Series) -> bool {
-        series.label("subsystem") == "http"
     }
 }
 

@@ -250,7 +250,7 @@ pub(crate) fn parse(body: &[u8]) -> Exposition {
             other => other,
         };
         at = cursor.at;
-        line += raw.iter().filter(|&&b| b == b'\n').count();
+        line += raw.split(|&b| b == b'\n').count() - 1;
         let end = item == Item::End;
         exposition.lines.push((item, raw));
         if end {

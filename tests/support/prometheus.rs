@@ -44,7 +44,9 @@ impl Prometheus {
     pub(crate) fn start(name: &str, config: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}"));
         match std::fs::remove_dir_all(&folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => panic!("{folder:?}: {e}"),
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                panic!("{}: {e}", folder.display())
+            }
             _ => {}
         }
         std::fs::create_dir_all(&folder).expect("the target folder is writable");
@@ -97,6 +99,13 @@ impl Prometheus {
             .iter()
             .map(|pair| (pair[0].as_f64().expect("a time"), number(&pair[1]).expect("a number")))
             .collect()
+    }
+
+    /// What Prometheus says of itself.
+    pub(crate) fn own_metrics(&self) -> Vec<u8> {
+        let (status, body) = http_get(&self.address, "/metrics").expect("Prometheus answers");
+        assert_eq!(status, 200);
+        body
     }
 
     fn api(&self, path: &str) -> Vec<Value> {
