@@ -9,6 +9,7 @@ pub mod statsd;
 pub mod telemetry;
 
 pub mod listen;
+pub mod relay;
 pub mod scrape;
 
 pub mod admin;

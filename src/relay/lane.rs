@@ -15,6 +15,7 @@ use crate::telemetry::SinkMetrics;
 pub(super) struct Lane {
     state: Mutex<State>,
     wake: Notify,
+    closing: Notify,
     /// Each datagram has to end in a newline.
     newline: bool,
     metrics: SinkMetrics,
@@ -43,7 +44,13 @@ impl Lane {
             queue: Queue::new(shape.queue_bytes, shape.overflow),
             closed: false,
         };
-        Lane { state: Mutex::new(state), wake: Notify::new(), newline: shape.newline, metrics }
+        Lane {
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            closing: Notify::new(),
+            newline: shape.newline,
+            metrics,
+        }
     }
 
     /// Adds a datagram as it came.
@@ -102,6 +109,16 @@ impl Lane {
         self.complete();
         self.state().closed = true;
         self.wake.notify_one();
+        self.closing.notify_waiters();
+    }
+
+    /// Resolves once the lane is closed. Cancel safe.
+    pub(super) async fn closed(&self) {
+        // Asked for before looking, so that a close in between is not missed.
+        let closing = self.closing.notified();
+        if !self.is_closed() {
+            closing.await;
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -88,15 +88,13 @@ impl Pipeline {
 
     /// Publishes what was counted since it was last called: once for a batch, not for each line.
     pub(super) fn publish(&mut self) {
-        let lines = self.groups.first_mut().map_or(0, |group| group.metrics.unpublished_lines(group.rewriter.report()));
-        self.metrics.received(
-            std::mem::take(&mut self.datagrams),
-            std::mem::take(&mut self.bytes),
-            lines,
-        );
+        let mut lines = 0;
         for group in &mut self.groups {
-            group.metrics.publish(group.rewriter.report());
+            // Every group reads all lines.
+            lines = group.metrics.publish(group.rewriter.report());
         }
+        let datagrams = std::mem::take(&mut self.datagrams);
+        self.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
 
-use super::super::batch::{BATCH, SendFault, Transmitter};
+use super::super::batch::{BATCH, SendFault, send};
 use super::super::lane::Lane;
 use super::super::resolve::Addresses;
 use super::{Way, address, moved};
@@ -65,14 +65,13 @@ enum End {
 }
 
 pub(super) async fn udp(mut way: Way, mut addresses: Addresses) {
-    let mut transmitter = Transmitter::new();
     let mut turn = 0;
     while way.outlet.ready().await {
-        let Some(to) = address(&mut addresses, turn, &mut way).await else { return };
+        let Some(to) = address(&mut addresses, turn, &way).await else { return };
         let end = match Socket::udp(to) {
             Ok(socket) => {
                 tokio::select! {
-                    end = send_all(&socket, &mut way, &mut transmitter) => end,
+                    end = send_all(&socket, &mut way) => end,
                     () = moved(&mut addresses) => End::Moved,
                 }
             }
@@ -97,10 +96,9 @@ pub(super) async fn udp(mut way: Way, mut addresses: Addresses) {
 }
 
 pub(super) async fn unix(mut way: Way, path: PathBuf) {
-    let mut transmitter = Transmitter::new();
     while way.outlet.ready().await {
         let end = match Socket::unix(&path) {
-            Ok(socket) => send_all(&socket, &mut way, &mut transmitter).await,
+            Ok(socket) => send_all(&socket, &mut way).await,
             Err(error) => End::Broken(error),
         };
         let (End::Refused(error) | End::Broken(error)) = end else { return };
@@ -111,12 +109,12 @@ pub(super) async fn unix(mut way: Way, path: PathBuf) {
 }
 
 /// Sends what comes until the socket cannot any more. Cancel safe: a datagram is sent or still there.
-async fn send_all(socket: &Socket, way: &mut Way, transmitter: &mut Transmitter) -> End {
+async fn send_all(socket: &Socket, way: &mut Way) -> End {
     while way.outlet.ready().await {
         if let Err(error) = socket.writable().await {
             return End::Broken(error);
         }
-        match socket.try_write(|fd| send_batch(fd, way.lane(), transmitter)) {
+        match socket.try_write(|fd| send_batch(fd, way.lane())) {
             Ok(()) => way.succeed(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => match SendFault::of(&error) {
@@ -132,9 +130,9 @@ async fn send_all(socket: &Socket, way: &mut Way, transmitter: &mut Transmitter)
     End::Done
 }
 
-fn send_batch(fd: BorrowedFd<'_>, lane: &Lane, transmitter: &mut Transmitter) -> io::Result<()> {
+fn send_batch(fd: BorrowedFd<'_>, lane: &Lane) -> io::Result<()> {
     let left = lane.with_queue(|queue| {
-        let sent = transmitter.send(fd, queue.datagrams().take(BATCH))?;
+        let sent = send(fd, queue.datagrams().take(BATCH))?;
         Ok::<_, io::Error>(queue.pop(sent))
     })?;
     lane.metrics().sent(left.datagrams, left.lines, left.bytes);

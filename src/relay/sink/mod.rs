@@ -5,6 +5,7 @@ mod datagram;
 mod stream;
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Way {
 
     /// Counts a failure and waits before the next attempt. False when there shall be none: the process is
     /// stopping, and a sink that is not there now will not be there in time.
-    async fn fail(&mut self, reason: &'static str, error: &dyn std::fmt::Display) -> bool {
+    async fn fail(&mut self, reason: &'static str, error: &io::Error) -> bool {
         self.lane().metrics().failed(reason);
         if self.backoff.is_fresh() {
             // Once for each time that the sink goes away, not for each attempt.
@@ -116,7 +117,12 @@ impl Way {
         if self.lane().is_closed() {
             return false;
         }
-        tokio::time::sleep(self.backoff.next()).await;
+        let wait = self.backoff.next();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // One last attempt, now.
+            () = self.lane().closed() => {}
+        }
         true
     }
 
@@ -130,7 +136,7 @@ impl Way {
 }
 
 /// Resolves once there is an address at all, to the one whose turn it is. `None`: there never will be, or not in time.
-async fn address(addresses: &mut Addresses, turn: usize, way: &mut Way) -> Option<SocketAddr> {
+async fn address(addresses: &mut Addresses, turn: usize, way: &Way) -> Option<SocketAddr> {
     loop {
         {
             let known = addresses.borrow_and_update();
@@ -138,12 +144,10 @@ async fn address(addresses: &mut Addresses, turn: usize, way: &mut Way) -> Optio
                 return Some(known[turn % known.len()]);
             }
         }
-        if way.lane().is_closed() {
-            return None;
-        }
         tokio::select! {
+            biased;
+            () = way.lane().closed() => return None,
             changed = addresses.changed() => changed.ok()?,
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
         }
     }
 }
