@@ -57,6 +57,12 @@ impl Workers {
         Ok(workers)
     }
 
+    /// All of them, for work that is dealt out once.
+    #[must_use]
+    pub fn handles(&self) -> &[Handle] {
+        &self.handles
+    }
+
     /// The one whose turn it is.
     pub(super) fn next(&self) -> &Handle {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
