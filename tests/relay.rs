@@ -290,9 +290,8 @@ async fn overflow(overflow: &str, lines: u64) -> (Vec<u64>, u64) {
     drop(tokio::spawn(gateway.stopped()));
     let mut received = String::new();
     soon(stream.read_to_string(&mut received)).await.expect("text");
-    let number = |line: &str| -> Option<u64> {
-        line.strip_prefix("n.")?.strip_suffix(":1|c")?.parse().ok()
-    };
+    let number =
+        |line: &str| -> Option<u64> { line.strip_prefix("n.")?.strip_suffix(":1|c")?.parse().ok() };
     assert_eq!(received.lines().count() % 2, 0);
     (received.lines().filter_map(number).collect(), dropped.expect("a count"))
 }
@@ -302,7 +301,10 @@ async fn what_does_not_fit_is_counted_to_the_line() {
     let lines = 6000;
     let (received, dropped) = overflow("newest", lines).await;
     assert_eq!(2 * received.len() as u64 + dropped, 2 * lines);
-    assert!(dropped > 0 && received.iter().copied().eq(0..received.len() as u64), "the oldest, in order");
+    assert!(
+        dropped > 0 && received.iter().copied().eq(0..received.len() as u64),
+        "the oldest, in order"
+    );
 
     let (received, dropped) = overflow("oldest", lines).await;
     assert_eq!(2 * received.len() as u64 + dropped, 2 * lines);
@@ -356,7 +358,9 @@ async fn lines_on_a_stream_may_be_cut_anywhere() {
     client.write_all(b"\nafter:1|c\ntorn").await.expect("sent");
     assert_eq!(text(&sink).await, "after:1|c\n");
     let refused = |reason| {
-        format!("crossfade_statsd_refused_lines_total{{listener=\"tcp://127.0.0.1:0\",reason=\"{reason}\"}}")
+        format!(
+            "crossfade_statsd_refused_lines_total{{listener=\"tcp://127.0.0.1:0\",reason=\"{reason}\"}}"
+        )
     };
     assert_eq!(gateway.metric(&refused("oversized")).await, Some(1));
 
@@ -422,8 +426,7 @@ async fn what_was_accepted_is_sent_before_the_end() {
 #[tokio::test]
 async fn the_end_does_not_wait_for_a_sink_that_is_not_there() {
     let refusing = Refusing::new();
-    let gateway =
-        relay(&format!("  forward: [{{address: 'tcp://{}'}}]\n", refusing.address)).await;
+    let gateway = relay(&format!("  forward: [{{address: 'tcp://{}'}}]\n", refusing.address)).await;
     client(&gateway).await.send(OLD.as_bytes()).await.expect("sent");
     gateway.reaches(RECEIVED, 1).await;
     soon(gateway.stopped()).await;

@@ -206,7 +206,8 @@ mod tests {
         let relay = parse(&flags).settings().expect("valid").relay.expect("a relay");
         let listeners: Vec<_> = relay.listeners.iter().map(|it| it.address.to_string()).collect();
         assert_eq!(listeners, ["udp://0.0.0.0:8125", "tcp://0.0.0.0:8126"]);
-        let sinks: Vec<_> = relay.sinks.iter().map(|it| (it.address.to_string(), it.emit)).collect();
+        let sinks: Vec<_> =
+            relay.sinks.iter().map(|it| (it.address.to_string(), it.emit)).collect();
         let expected =
             [("udp://statsd:8125", None), ("unixgram:/run/statsd.sock", Some(Emit::New))];
         assert_eq!(sinks, expected.map(|(address, emit)| (address.to_owned(), emit)));

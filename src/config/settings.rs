@@ -262,19 +262,30 @@ mod tests {
         assert_eq!(relay.sinks[0].emit, Some(Emit::New));
         assert_eq!(relay.sinks[1].emit, None);
         assert_eq!(relay.emits(), [Emit::New, Emit::Old, Emit::Both]);
-        assert!(settings("targets: [{url: 'http://a/', emit: old}]\n").expect("valid").relay.is_none());
+        assert!(
+            settings("targets: [{url: 'http://a/', emit: old}]\n").expect("valid").relay.is_none()
+        );
     }
 
     #[test]
     fn faults_of_a_relay() {
         for (text, parts) in [
-            ("statsd: {listen: [{address: 'udp://:1'}]}", &["no sink", "c.yaml:1:19: udp://0.0.0.0:1: nothing says"][..]),
+            (
+                "statsd: {listen: [{address: 'udp://:1'}]}",
+                &["no sink", "c.yaml:1:19: udp://0.0.0.0:1: nothing says"][..],
+            ),
             ("{emit: old, statsd: {forward: [{address: 'udp://a:1'}]}}", &["no listener"]),
             (
                 "emit: old\nstatsd:\n  listen: [{address: 'udp://:1'}, {address: 'udp://:1'}]\n  \
                  forward: [{address: 'udp://a:1'}, {address: 'udp://a:1'}]\n  pack_bytes: 65508\n  \
                  queue_bytes: 1\n  resolve_interval: 0s\n",
-                &["listened on twice", "a sink twice", "statsd.pack_bytes", "statsd.queue_bytes", "statsd.resolve_interval"],
+                &[
+                    "listened on twice",
+                    "a sink twice",
+                    "statsd.pack_bytes",
+                    "statsd.queue_bytes",
+                    "statsd.resolve_interval",
+                ],
             ),
         ] {
             let faults = settings(text).expect_err(text).to_string();

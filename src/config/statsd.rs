@@ -149,7 +149,10 @@ impl Statsd {
             };
             let any_port = matches!(address, ListenAddress::Udp(it) | ListenAddress::Tcp(it) if it.port() == 0);
             if !any_port && listeners.iter().any(|other| other.address == *address) {
-                fault(format!("{address} is listened on twice; leave one out"), Some(spanned.referenced));
+                fault(
+                    format!("{address} is listened on twice; leave one out"),
+                    Some(spanned.referenced),
+                );
             }
             listeners.push(relay::ListenerSettings { address: address.clone(), emit });
         }
@@ -157,7 +160,9 @@ impl Statsd {
         for spanned in &self.forward {
             let Value(address) = &spanned.value.address;
             if sinks.iter().any(|other| other.address == *address) {
-                let message = format!("{address} is a sink twice and would get every line twice; leave one out");
+                let message = format!(
+                    "{address} is a sink twice and would get every line twice; leave one out"
+                );
                 fault(message, Some(spanned.referenced));
             }
             let emit = spanned.value.emit.map(|Value(emit)| emit);

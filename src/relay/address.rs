@@ -135,13 +135,21 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
-        for text in ["", "udp://", "udp://statsd:8125", "8125", "unixgram:a", "unixgram:/", "ip://:1"]
+        for text in
+            ["", "udp://", "udp://statsd:8125", "8125", "unixgram:a", "unixgram:/", "ip://:1"]
         {
             assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
-        for text in
-            ["", "statsd:8125", "udp://statsd", "udp://:8125", "udp://a b:1", "udp://a:0", "udp://::1:1", "unix-stream:/a"]
-        {
+        for text in [
+            "",
+            "statsd:8125",
+            "udp://statsd",
+            "udp://:8125",
+            "udp://a b:1",
+            "udp://a:0",
+            "udp://::1:1",
+            "unix-stream:/a",
+        ] {
             assert!(text.parse::<SinkAddress>().is_err(), "{text}");
         }
     }

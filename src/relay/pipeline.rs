@@ -62,12 +62,7 @@ impl Pipeline {
             let lanes = of_group().map(|(_, lane)| Arc::clone(lane)).collect();
             Group::new(plan(emit), lanes, shards, metrics.rewrite(emit))
         };
-        Pipeline {
-            groups: emits.into_iter().map(group).collect(),
-            metrics,
-            datagrams: 0,
-            bytes: 0,
-        }
+        Pipeline { groups: emits.into_iter().map(group).collect(), metrics, datagrams: 0, bytes: 0 }
     }
 
     /// Takes a datagram, or whole lines of a stream.
@@ -150,7 +145,8 @@ impl Sharded {
                 continue;
             }
             // The last line needs no newline, but a blank one is nothing without it.
-            let lines = share.strip_suffix(b"\n").filter(|it| !it.is_empty() && !it.ends_with(b"\n"));
+            let lines =
+                share.strip_suffix(b"\n").filter(|it| !it.is_empty() && !it.ends_with(b"\n"));
             lane.push_lines(lines.unwrap_or(share));
             share.clear();
         }

@@ -111,7 +111,9 @@ impl Listener {
         tasks: &mut JoinSet<()>,
     ) {
         let Listener { sockets, metrics, max_connections, .. } = self;
-        let at = |index: usize| (&workers[index % workers.len()], pipelines[index % pipelines.len()].clone());
+        let at = |index: usize| {
+            (&workers[index % workers.len()], pipelines[index % pipelines.len()].clone())
+        };
         let pool = stream::Pool {
             workers: workers.to_vec(),
             pipelines: pipelines.to_vec(),

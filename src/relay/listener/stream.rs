@@ -51,12 +51,8 @@ enum Connection {
 impl Acceptor {
     async fn accept(&self) -> io::Result<Connection> {
         match self {
-            Acceptor::Tcp(listener) => {
-                listener.accept().await?.0.into_std().map(Connection::Tcp)
-            }
-            Acceptor::Unix(listener) => {
-                listener.accept().await?.0.into_std().map(Connection::Unix)
-            }
+            Acceptor::Tcp(listener) => listener.accept().await?.0.into_std().map(Connection::Tcp),
+            Acceptor::Unix(listener) => listener.accept().await?.0.into_std().map(Connection::Unix),
         }
     }
 }
