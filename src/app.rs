@@ -17,7 +17,7 @@ use crate::listen::{self, Listener, Workers};
 use crate::mapping::{self, Emit, Pack, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{self, Gateway, Target};
+use crate::scrape::{self, Gateway, Pasts, Target};
 use crate::telemetry::Metrics;
 
 /// Why the gateway did not start.
@@ -173,6 +173,7 @@ fn targets(
     packs: &[Pack],
     metrics: &Arc<Metrics>,
 ) -> Result<Vec<Target>, mapping::Faults> {
+    let pasts = Arc::new(Pasts::default());
     let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
     for target in &settings.targets {
         let alike = targets.iter().find(|other| other.settings().mapping == target.mapping);
@@ -181,7 +182,8 @@ fn targets(
             None => Arc::new(mapping::compile(packs, &target.mapping)?),
         };
         let metrics = metrics.target(&target.name);
-        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics));
+        let pasts = Arc::clone(&pasts);
+        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
     }
     Ok(targets)
 }

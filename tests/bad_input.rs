@@ -337,6 +337,19 @@ fn a_le_where_no_bucket_is_does_not_become_a_second_one() {
 }
 
 #[test]
+fn a_total_that_has_a_label_of_its_parts_is_not_written_twice() {
+    let outcome = rewrite(
+        &plan(Emit::New),
+        b"kong_http_status{consumer=\"b\"} 3\nkong_http_consumer_status{consumer=\"b\"} 1\n",
+    );
+    let read = outcome.read();
+    let mut series: Vec<Series> = read.samples().map(naive::Sample::series).collect();
+    let written = series.len();
+    series.dedup();
+    assert_eq!(series.len(), written, "{}", outcome.body.escape_ascii());
+}
+
+#[test]
 fn values_that_are_not_finite_are_carried() {
     let outcome = rewrite(
         &plan(Emit::Old),

@@ -86,6 +86,30 @@ fn hostile_bodies_cut_in_two_anywhere() {
 }
 
 #[test]
+fn the_shortest_bodies_cut_anywhere() {
+    let bodies: &[&[u8]] = &[
+        b"",
+        b"\n",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\n",
+        b"\xef\xbb\xbfa 1",
+        b"\xef",
+        b"a",
+        b"\"",
+        b"#",
+    ];
+    for body in bodies {
+        for emit in EMITS {
+            let whole = rewrite(&plan(emit), body);
+            for at in 0..=body.len() {
+                let context = format!("{} as {emit:?} cut at {at}", body.escape_ascii());
+                assert_same(&whole, &cut(&plan(emit), body, &[at]), &context);
+            }
+        }
+    }
+}
+
+#[test]
 fn every_capture_byte_by_byte() {
     for name in captures("tiny").into_iter().chain(captures("quirk")).chain(captures("small")) {
         let body = capture(&name);

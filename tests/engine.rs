@@ -350,6 +350,15 @@ fn a_label_that_the_rule_would_write_twice_keeps_the_rule_away() {
 }
 
 #[test]
+fn a_quoted_name_is_not_replaced_like_a_plain_one() {
+    let input = "bytes{type=\"in\"} 1\n{\"bytes\",type=\"in\"} 2\nbytes{type=\"in\"} 3\n";
+    assert_eq!(
+        upgraded(input),
+        "bytes_total{direction=\"in\"} 1\n{\"bytes\",type=\"in\"} 2\nbytes_total{direction=\"in\"} 3\n"
+    );
+}
+
+#[test]
 fn a_header_comes_once_and_before_its_samples() {
     let mut run = Run::new(Emit::New);
     assert_eq!(
@@ -441,6 +450,13 @@ fn limits_fail_the_scrape_and_say_which() {
     assert_eq!(
         fails(Limits { held_bytes: 300, ..default }, hits),
         "line 1: more than 300 bytes to hold (limits.held_bytes)"
+    );
+    assert_eq!(
+        fails(
+            Limits { held_series: 2, ..default },
+            "# TYPE a gauge\n# TYPE b gauge\n# TYPE c gauge\n"
+        ),
+        "line 3: more than 2 label sets to hold (limits.held_series)"
     );
     let mut wide = "# TYPE b_ms histogram\n".to_owned();
     for le in 0..600 {

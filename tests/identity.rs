@@ -5,7 +5,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use crossfade::mapping::Emit;
-use support::engine::{empty_plan, plan, rewrite};
+use crossfade::rewrite::{History, Options};
+use support::engine::{empty_plan, plan, rewrite, try_rewrite};
 use support::naive::{self, Item};
 use support::{assert_same_series, capture, captures, is_old};
 
@@ -78,6 +79,28 @@ fn without_rules_everything_leaves_but_second_headers() {
             assert_same_bytes(&printed_once(&body, &[]), &outcome.body, &name);
             assert_eq!(outcome.report.held_bytes, 0, "{name}");
         }
+    }
+}
+
+#[test]
+fn a_histogram_that_opens_again_keeps_its_type_where_that_is_asked_for() {
+    // Prometheus 3 reads `le` as a number only below the TYPE of a histogram.
+    let body = capture("tiny/prometheus/kong-2.8.5.http_stream.txt");
+    let again = b"# TYPE kong_latency histogram\n";
+    let count = |body: &[u8]| body.windows(again.len()).filter(|line| line == again).count();
+    assert_eq!(count(&body), 2);
+    for (repeated_types, types) in [(false, 1), (true, 2)] {
+        let options = Options { repeated_types, ..Options::default() };
+        let left = try_rewrite(&plan(Emit::Old), options, History::default(), [&body[..]]);
+        let left = left.expect("no limit is passed").body;
+        assert_eq!(count(&left), types);
+        // Nothing else comes back with it.
+        let without: Vec<&[u8]> =
+            left.split_inclusive(|&b| b == b'\n').filter(|line| line != again).collect();
+        let once = printed_once(&body, REPEATED);
+        let once: Vec<&[u8]> =
+            once.split_inclusive(|&b| b == b'\n').filter(|line| line != again).collect();
+        assert!(without == once);
     }
 }
 

@@ -164,7 +164,7 @@ const STEPS: &[(&str, f64)] = &[
 fn an_old_kong_gives_way_to_a_new_one_and_nobody_notices() {
     let scrapes = [AtomicU32::new(0), AtomicU32::new(0)];
     let kong = StandIn::start(move |path| {
-        let target = if path == "/kept" { 0 } else { 1 };
+        let target = usize::from(path == "/moved");
         // Counters go on; the traffic moves with the scrapes, so that time does not matter.
         let step = scrapes[target].fetch_add(1, Ordering::SeqCst) + 1;
         let body = if step <= OLD_SCRAPES { old_kong(step) } else { new_kong(step) };

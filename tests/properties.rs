@@ -291,7 +291,7 @@ proptest! {
     #![proptest_config(ProptestConfig {
         // What was found once is a test of its own in this file.
         failure_persistence: None,
-        ..ProptestConfig::with_cases(400)
+        ..ProptestConfig::default() // 256 cases, or PROPTEST_CASES
     })]
 
     #[test]

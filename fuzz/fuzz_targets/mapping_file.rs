@@ -1,45 +1,7 @@
-//! A pack, read and compiled.
-//!
-//! Asserts: a pack that is read compiles for all directions or for none; every fault says where and what
-//! to do; what compiles can rewrite.
+//! See `fuzz/src/mapping_file.rs`.
 #![no_main]
 
-use std::sync::Arc;
+#[path = "../src/mapping_file.rs"]
+mod mapping_file;
 
-use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
-use crossfade::packs;
-use crossfade::rewrite::{History, Options, Progress, Rewriter};
-use libfuzzer_sys::fuzz_target;
-
-const BODY: &[u8] = include_bytes!("../../tests/captures/tiny/prometheus/kong-2.8.5.http_stream.txt");
-
-fuzz_target!(|text: &str| {
-    let pack = match Pack::parse("fuzz.yaml", text) {
-        Ok(pack) => pack,
-        Err(faults) => {
-            assert!(!faults.0.is_empty(), "refused without a fault");
-            assert!(faults.to_string().contains("fuzz.yaml"), "{faults}");
-            return;
-        }
-    };
-    for packs in [vec![pack.clone()], [packs::builtin(), vec![pack]].concat()] {
-        let mut compiled = Vec::new();
-        for emit in [Emit::Old, Emit::New, Emit::Both] {
-            for buckets in [BucketPolicy::Target, BucketPolicy::Common, BucketPolicy::Native] {
-                let settings = Settings { buckets, ..Settings::new(emit) };
-                match compile(&packs, &settings) {
-                    Ok(plan) => compiled.push((emit, Arc::new(plan))),
-                    Err(faults) => assert!(!faults.0.is_empty(), "refused without a fault"),
-                }
-            }
-        }
-        assert!(compiled.is_empty() || compiled.len() == 9, "compiles for some settings only");
-        for (emit, plan) in compiled {
-            let mut rewriter = Rewriter::new(plan, Options::default(), History::default());
-            let mut body = Vec::new();
-            rewriter.push(BODY, &mut body).expect("no limit is passed");
-            while rewriter.finish(&mut body).expect("no limit is passed") == Progress::More {}
-            assert!(body.len() < 100 * BODY.len(), "{emit:?}: {} bytes", body.len());
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|text: &str| mapping_file::check(text));

@@ -88,35 +88,31 @@ pub enum Scan {
 pub struct Sample {
     /// Its length, newline included.
     pub len: usize,
-    /// The first label that may differ from the sample before; [`NEW_NAME`](Sample::NEW_NAME) where
-    /// even the name may.
-    pub changed: usize,
+    /// How much it surely shares with the sample before: 0 nothing, 1 the name, 2 the first label
+    /// too, and so on. As many as there are labels: all but the last label's value.
+    pub shared: usize,
     /// The value, where it has at most 15 digits and nothing else.
     pub integer: Option<u64>,
 }
 
-impl Sample {
-    /// [`Sample::changed`] of a sample whose name may differ from the one before.
-    pub const NEW_NAME: usize = usize::MAX;
-}
-
-/// Reads lines; see the [module](self).
+/// Reads lines, each against the one before it.
 #[derive(Debug)]
 pub struct Scanner {
-    /// The last sample, as it stood.
+    /// The last sample, as it stood, up to where its last label's value begins. Empty where the next
+    /// sample cannot be compared with it.
     last: Vec<u8>,
-    /// Whether `last` and the parts below belong together.
-    comparable: bool,
     name: Span,
     quoted_name: bool,
     labels: Vec<LabelSpan>,
     labels_end: usize,
     value: Span,
-    timestamp: Option<Span>,
     exemplars: bool,
     max_line: usize,
     max_labels: usize,
 }
+
+/// Integers of up to so many digits are exact in a double, and cannot overflow on the way.
+const MAX_DIGITS: usize = 15;
 
 /// Why reading a sample stopped early.
 enum Stop {
@@ -140,13 +136,11 @@ impl Scanner {
     pub fn new(max_line: usize, max_labels: usize, exemplars: bool) -> Self {
         Scanner {
             last: Vec::new(),
-            comparable: false,
             name: Span::default(),
             quoted_name: false,
             labels: Vec::new(),
             labels_end: 0,
             value: Span::default(),
-            timestamp: None,
             exemplars,
             max_line: max_line.min(u32::MAX as usize - 1),
             max_labels,
@@ -183,11 +177,57 @@ impl Scanner {
         self.value
     }
 
+    /// Makes the next sample be read as if it were the first.
+    pub fn forget(&mut self) {
+        self.last.clear();
+    }
+
+    /// Reads the line that `input` begins with, if it is a sample that differs from the one before in
+    /// its last label and its value alone, and has nothing unusual about it. `None` says nothing
+    /// about the line: [`scan`](Self::scan) does.
+    #[inline]
+    pub fn scan_alike(&mut self, input: &[u8]) -> Option<Sample> {
+        let from = self.last.len();
+        if from == 0 || input.len() < from || input[..from] != *self.last {
+            return None;
+        }
+        let mut close = from;
+        loop {
+            match *input.get(close)? {
+                b'"' => break,
+                b'\\' | b'\n' | 0x80.. => return None,
+                _ => close += 1,
+            }
+        }
+        let start = close + 3;
+        if input.get(close + 1..start)? != b"} " {
+            return None;
+        }
+        let mut integer = 0u64;
+        let mut end = start;
+        loop {
+            let digit = input.get(end)?.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit));
+            end += 1;
+        }
+        let digits = end - start;
+        if input[end] != b'\n' || digits == 0 || digits > MAX_DIGITS || end > self.max_line {
+            return None;
+        }
+        let label = self.labels.last_mut()?;
+        (label.value, label.escaped) = (Span::new(from, close), false);
+        self.labels_end = start - 1;
+        self.value = Span::new(start, end);
+        Some(Sample { len: end + 1, shared: self.labels.len(), integer: Some(integer) })
+    }
+
     /// Reads the line that `input` begins with.
     ///
     /// Anything but a sample leaves the last sample in place for comparison. The same input cut
     /// shorter gives [`Scan::Incomplete`] or the same answer, never another one.
-    #[inline]
     pub fn scan(&mut self, input: &[u8]) -> Scan {
         // A line may have max_line bytes and a newline.
         let window = &input[..input.len().min(self.max_line + 1)];
@@ -218,46 +258,35 @@ impl Scanner {
                     (Stop::TooManyLabels, _) => Scan::TooManyLabels,
                     _ => unfinished,
                 };
-                self.comparable = false;
+                self.last.clear();
                 scan
             }
         }
     }
 
     /// Reads a sample, from the first label on that differs from the last one's.
-    #[inline]
     fn sample(&mut self, line: &[u8]) -> Result<Sample, Stop> {
-        let (keep, at, changed) = self.resume(line)?;
-        self.comparable = false;
-        let (end, integer) = self.value_and_rest(line, at)?;
-        self.last.truncate(keep);
-        self.last.extend_from_slice(&line[keep..end]);
-        self.comparable = true;
-        Ok(Sample { len: end, changed, integer })
-    }
-
-    /// Reads the label set and returns how many bytes are those of the last sample, where the
-    /// value's first byte is looked for, and [`Sample::changed`].
-    #[inline]
-    fn resume(&mut self, line: &[u8]) -> Result<(usize, usize, usize), Stop> {
-        if self.comparable
-            && let Some(&label) = self.labels.last()
-        {
-            let from = label.value.start();
-            // The common case: a ladder, or a counter by its last label. One comparison of memory.
-            if line.len() > from && line[..from] == self.last[..from] {
-                let index = self.labels.len() - 1;
-                self.comparable = false;
-                return Ok((from, self.labels_from_value(line, index)?, index));
-            }
-            let same = common_prefix(line, &self.last);
-            if let Some(index) = self.labels.iter().rposition(|label| label.value.start() <= same) {
-                let from = self.labels[index].value.start();
-                self.comparable = false;
-                return Ok((from, self.labels_from_value(line, index)?, index));
-            }
+        let same = common_prefix(line, &self.last);
+        let labels = self.labels.len();
+        // The last label whose value begins within what is the same, or right behind it.
+        let resumed = if self.last.is_empty() {
+            None
+        } else {
+            self.labels.iter().rposition(|label| label.value.start() <= same)
+        };
+        let (at, mut shared) = match resumed {
+            Some(index) => (self.labels_from_value(line, index)?, index + 1),
+            None => (self.name_and_labels(line)?, 0),
+        };
+        if self.labels.len() != labels {
+            shared = shared.saturating_sub(1);
         }
-        Ok((0, self.name_and_labels(line)?, Sample::NEW_NAME))
+        let (end, integer) = self.value_and_rest(line, at)?;
+        self.last.clear();
+        if let Some(label) = self.labels.last() {
+            self.last.extend_from_slice(&line[..label.value.start()]);
+        }
+        Ok(Sample { len: end, shared, integer })
     }
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
@@ -265,7 +294,11 @@ impl Scanner {
         // Comments and blank lines are the caller's; they are no flaw. A blank in front is: Prometheus
         // takes it for a part of the name.
         let first = byte(line, at)?;
-        self.comparable = false;
+        if matches!(first, b'#' | b' ' | b'\t' | b'\n') {
+            return Err(Flaw::BadName.into());
+        }
+        // The parts below no longer belong to it.
+        self.last.clear();
         self.labels.clear();
         self.quoted_name = first == b'{';
         if self.quoted_name {
@@ -395,10 +428,9 @@ impl Scanner {
             integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit));
             end += 1;
         }
-        let short = end > start && end - start <= 15;
-        if short && line[end] == b'\n' {
+        let digits = end - start;
+        if (1..=MAX_DIGITS).contains(&digits) && line[end] == b'\n' {
             self.value = Span::new(start, end);
-            self.timestamp = None;
             return Ok((end + 1, Some(integer)));
         }
         while !matches!(byte(line, end)?, b' ' | b'\t' | b'\n') {
@@ -410,12 +442,11 @@ impl Scanner {
         }
         self.value = Span::new(start, end);
         let end = self.timestamp_and_rest(line, end)?;
-        let integer = text.iter().all(u8::is_ascii_digit) && text.len() <= 15;
-        Ok((end, integer.then(|| decimal(text))))
+        let short = text.len() == digits && digits <= MAX_DIGITS;
+        Ok((end, short.then_some(integer)))
     }
 
     fn timestamp_and_rest(&mut self, line: &[u8], at: usize) -> Result<usize, Stop> {
-        self.timestamp = None;
         let mut at = skip_blanks(line, at);
         let start = at;
         while byte(line, at)?.is_ascii_digit() {
@@ -427,7 +458,6 @@ impl Scanner {
             if !fits {
                 return Err(Flaw::BadTimestamp.into());
             }
-            self.timestamp = Some(Span::new(start, at));
             at = skip_blanks(line, at);
         }
         match byte(line, at)? {
@@ -472,10 +502,6 @@ fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
         at = skip_blanks(line, at);
     }
     if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
-}
-
-fn decimal(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
 }
 
 #[inline]
@@ -696,15 +722,49 @@ mod tests {
     }
 
     #[test]
-    fn changed_names_the_first_label_that_may_differ() {
+    fn shared_is_what_is_surely_the_same() {
         let mut scanner = scanner();
-        let mut changed = |line: &str| match scanner.scan(line.as_bytes()) {
-            Scan::Sample(sample) => sample.changed,
+        let mut shared = |line: &str| match scanner.scan(line.as_bytes()) {
+            Scan::Sample(sample) => sample.shared,
             other => panic!("{other:?}"),
         };
-        assert_eq!(changed("a{b=\"c\",d=\"e\"} 1\n"), Sample::NEW_NAME);
-        assert_eq!(changed("a{b=\"c\",d=\"f\"} 1\n"), 1);
-        assert_eq!(changed("a{b=\"d\",d=\"f\"} 1\n"), 0);
-        assert_eq!(changed("b{b=\"d\",d=\"f\"} 1\n"), Sample::NEW_NAME);
+        assert_eq!(shared("a{b=\"c\",d=\"e\"} 1\n"), 0);
+        assert_eq!(shared("a{b=\"c\",d=\"f\"} 1\n"), 2);
+        assert_eq!(shared("a{b=\"d\",d=\"f\"} 1\n"), 1);
+        assert_eq!(shared("a{b=\"d\",d=\"f\",e=\"g\"} 1\n"), 1);
+        assert_eq!(shared("b{b=\"d\",d=\"f\"} 1\n"), 0);
+    }
+
+    #[test]
+    fn what_is_alike_is_read_as_if_alone() {
+        let first = "a{b=\"c\",le=\"1\"} 1\n";
+        for (line, alike) in [
+            ("a{b=\"c\",le=\"1\"} 1\n", true),
+            ("a{b=\"c\",le=\"+Inf\"} 123456789012345\n", true),
+            ("a{b=\"c\",le=\"\"} 0\n", true),
+            ("a{b=\"c\",le=\"1\"} 1234567890123456\n", false), // more digits than are exact
+            ("a{b=\"c\",le=\"1\"} 1.5\n", false),
+            ("a{b=\"c\",le=\"1\"} 1 99\n", false),
+            ("a{b=\"c\",le=\"1\"}  1\n", false),
+            ("a{b=\"c\",le=\"1\",} 1\n", false),
+            ("a{b=\"c\",le=\"\\\\\"} 1\n", false),
+            ("a{b=\"c\",le=\"é\"} 1\n", false),
+            ("a{b=\"d\",le=\"1\"} 1\n", false),
+            ("a{b=\"c\",le=\"1\",x=\"y\"} 1\n", false),
+        ] {
+            let (mut quick, mut slow) = (scanner(), scanner());
+            assert!(matches!(quick.scan(first.as_bytes()), Scan::Sample(_)));
+            let found = quick.scan_alike(line.as_bytes());
+            assert_eq!(found.is_some(), alike, "{line:?}");
+            for cut in 0..line.len() {
+                assert_eq!(quick.scan_alike(&line.as_bytes()[..cut]), None, "{line:?}");
+            }
+            if let Some(sample) = found {
+                let Scan::Sample(expected) = slow.scan(line.as_bytes()) else { panic!("{line:?}") };
+                assert_eq!((sample.len, sample.integer), (expected.len, expected.integer));
+                assert_eq!((quick.labels(), quick.value()), (slow.labels(), slow.value()));
+                assert_eq!(quick.labels_end(), slow.labels_end());
+            }
+        }
     }
 }

@@ -45,6 +45,7 @@ pub(super) struct Body {
 /// The family and label set at hand: decided once, good for all samples that share them.
 #[derive(Debug, Default)]
 struct Now {
+    /// Empty where the next sample's name has to be looked up whatever it is.
     name: Vec<u8>,
     family: FamilyId,
     part: Option<Part>,
@@ -59,7 +60,17 @@ struct Now {
     /// The sample leaves as it came.
     keep: bool,
     uses: Vec<Use>,
+    /// A sample that shares as much as this with the one before ([`Sample::shared`]) passes like it.
+    passes_with: usize,
+    /// The ladder that is being read, where one rule alone reads it, and by `le` as the last label.
+    ladder: Option<(RuleId, usize)>,
 }
+
+/// About what a family takes beside its name.
+const FAMILY_BYTES: usize = 256;
+
+/// No sample shares as much as this.
+const NOT_SHARED: usize = usize::MAX;
 
 /// What a label set is rendered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,22 +118,62 @@ impl Body {
         }
     }
 
-    /// True for a sample that leaves as it came because the one before did; it is counted.
+    /// Takes a sample that differs from the one before in its last label and its value alone, where
+    /// nothing has to be decided on: it passes as that did, or is the next bucket of the ladder.
+    ///
+    /// `Some` says whether it leaves as it came. `None` says nothing about it: [`sample`](Self::sample)
+    /// does.
     #[inline]
-    pub(super) fn passes(&mut self, sample: Sample) -> bool {
-        let passes = self.now.plain && sample.changed != Sample::NEW_NAME;
-        self.report.samples_in += u64::from(passes);
-        self.report.passed += u64::from(passes);
-        passes
+    pub(super) fn alike(&mut self, scanner: &Scanner, line: &[u8], sample: Sample) -> Option<bool> {
+        if sample.shared >= self.now.passes_with {
+            self.report.samples_in += 1;
+            self.report.passed += 1;
+            return Some(true);
+        }
+        let (rule, hold) = self.now.ladder?;
+        let span = scanner.labels().get(self.now.labels)?;
+        let Cells::Ladders(ladders) = &mut self.holds[hold].cells else { return None };
+        if sample.shared <= self.now.labels {
+            return None;
+        }
+        let cell = ladders.boundaries.cell(span.value.of(line)).ok()?;
+        if ladders.short_of(cell).is_some() {
+            return None;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
+        ladders.bucket(cell, sample.integer? as f64);
+        self.report.samples_in += 1;
+        self.report.read(rule);
+        self.report.kept += u64::from(self.now.keep);
+        Some(self.now.keep)
     }
 
     /// Takes a header line.
-    pub(super) fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> HeaderFate {
+    ///
+    /// # Errors
+    ///
+    /// More would have to be held than the limits allow.
+    pub(super) fn header(
+        &mut self,
+        plan: &Plan,
+        header: Header,
+        line: &[u8],
+    ) -> Result<HeaderFate, Over> {
         // It may tell what a suffix means: look the next sample's name up again.
         self.now.name.clear();
-        self.now.plain = false;
-        let id = self.families.named(header.name.of(line), plan);
-        self.families.family_mut(id).header(header.kind, header.text.of(line), line)
+        self.now.passes_with = NOT_SHARED;
+        self.now.ladder = None;
+        let known = self.families.len();
+        let name = header.name.of(line);
+        let id = self.families.named(name, plan);
+        if self.families.len() > known {
+            self.budget.spend(name.len() + FAMILY_BYTES)?;
+        }
+        let fate = self.families.family_mut(id).header(header.kind, header.text.of(line), line);
+        if fate == HeaderFate::Wait {
+            self.budget.grow(2 * line.len())?;
+        }
+        Ok(fate)
     }
 
     /// Takes a sample; true where it leaves as it came. `insert` receives what is to be written
@@ -141,17 +192,21 @@ impl Body {
     ) -> Result<bool, Over> {
         self.report.samples_in += 1;
         let labels = Labels { line, spans: scanner.labels() };
-        let changed = if sample.changed == Sample::NEW_NAME { 0 } else { sample.changed };
+        let changed = sample.shared.saturating_sub(1);
         let name = scanner.name().of(line);
-        if changed == 0 && name != self.now.name || self.now.name.is_empty() {
+        let renamed = sample.shared == 0 && name != self.now.name;
+        if renamed || self.now.name.is_empty() || scanner.has_quoted_name() {
             self.enter(plan, scanner, name)?;
         }
         if self.now.plain {
             self.families.family_mut(self.now.family).pass(insert);
             self.report.passed += 1;
+            self.now.passes_with = 1;
             return Ok(true);
         }
         self.hashes.changed(changed);
+        self.now.passes_with = NOT_SHARED;
+        self.now.ladder = None;
         if self.now.once && !self.is_first(labels)? {
             self.report.drop("repeated_series");
             // The label set at hand was not decided on.
@@ -174,7 +229,23 @@ impl Body {
             };
             *count += 1;
         }
+        self.expect_alike();
         Ok(self.now.keep)
+    }
+
+    /// Prepares for samples that differ in their `le` alone: see [`alike`](Self::alike).
+    fn expect_alike(&mut self) {
+        let now = &mut self.now;
+        if now.once || now.labels == usize::MAX {
+            return;
+        }
+        match now.uses[..] {
+            [] => now.passes_with = now.labels + 1,
+            [Use::Ladder(rule, hold, _)] => now.ladder = Some((rule, hold)),
+            _ => return,
+        }
+        // Their `le` will have changed by the time that something is decided on again.
+        self.hashes.changed(now.labels);
     }
 
     /// A sample of another name than the one before.
@@ -182,15 +253,19 @@ impl Body {
         let known = self.families.len();
         let (family, part) = self.families.of_sample(name, plan);
         if self.families.len() > known {
-            self.budget.spend(name.len() + 256)?;
+            self.budget.spend(name.len() + FAMILY_BYTES)?;
         }
         let of = self.families.family(family);
         let now = &mut self.now;
         now.name.clear();
-        now.name.extend_from_slice(name);
+        if !scanner.has_quoted_name() {
+            now.name.extend_from_slice(name);
+        }
         now.family = family;
         now.part = part;
         // A quoted name cannot be replaced like a plain one, and no pack can name it.
+        now.passes_with = NOT_SHARED;
+        now.ladder = None;
         now.plain = of.is_plain() || scanner.has_quoted_name();
         now.once = of.plan.once;
         now.labels = usize::MAX;

@@ -19,7 +19,7 @@ pub(super) struct Family {
     /// `# TYPE` or `# HELP` has come.
     declared: bool,
     pub(super) metric_type: Option<MetricType>,
-    /// The help text as it came, escapes and all.
+    /// The help text as it came, escapes and all, of a family that rules read.
     help: Option<Box<[u8]>>,
     /// Header lines that wait for the first sample to leave under this name.
     waiting: Vec<u8>,
@@ -66,7 +66,7 @@ impl Family {
         self.declared = true;
         let written = match kind {
             HeaderKind::Help => {
-                if self.help.is_none() {
+                if self.help.is_none() && !self.plan.rules.is_empty() {
                     self.help = Some(text.into());
                 }
                 self.help_written

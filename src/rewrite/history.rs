@@ -1,6 +1,7 @@
 //! What one scrape of a target tells the next.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What the next exposition of the same target must know of this one.
 ///
@@ -10,7 +11,8 @@ use std::collections::HashMap;
 /// for the offline filter.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    remainders: HashMap<u128, Remembered>,
+    /// Shared, so that a scrape can have the history of its target for the price of a pointer.
+    remainders: Arc<HashMap<u128, Remembered>>,
 }
 
 /// The last word on one remainder.
@@ -41,17 +43,17 @@ impl History {
         let parts = before.map_or(parts, |before| parts.max(before.parts));
         let floor = before.map_or(0.0, |before| before.remainder);
         let remainder = (total - parts).max(floor);
-        next.remainders.insert(key, Remembered { total, parts, remainder, missed: 0 });
+        let now = Remembered { total, parts, remainder, missed: 0 };
+        Arc::make_mut(&mut next.remainders).insert(key, now);
         remainder
     }
 
     /// Takes over from `self` what has not occurred in `next`, for a while.
     pub(super) fn carry_over(&self, next: &mut History) {
-        for (&key, &before) in &self.remainders {
+        let next = Arc::make_mut(&mut next.remainders);
+        for (&key, &before) in self.remainders.iter() {
             if before.missed < MISSED {
-                next.remainders
-                    .entry(key)
-                    .or_insert(Remembered { missed: before.missed + 1, ..before });
+                next.entry(key).or_insert(Remembered { missed: before.missed + 1, ..before });
             }
         }
     }
@@ -62,8 +64,9 @@ impl History {
     /// and the next scrape will see that.)
     #[must_use]
     pub fn join(mut self, other: &History) -> History {
-        for (&key, &theirs) in &other.remainders {
-            let ours = self.remainders.entry(key).or_insert(theirs);
+        let all = Arc::make_mut(&mut self.remainders);
+        for (&key, &theirs) in other.remainders.iter() {
+            let ours = all.entry(key).or_insert(theirs);
             if ours.total < theirs.total {
                 *ours = theirs;
             }

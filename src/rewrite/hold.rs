@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::labels::{LabelText, same_set};
-use super::ladder::{ABSENT, Boundaries, Conversion, add, is_absent};
+use super::ladder::{ABSENT, Boundaries, Conversion, Ladder, add, is_absent};
 use crate::mapping::plan::Merge;
 
 /// Number of a label set within its [`Hold`], in order of arrival.
@@ -299,7 +299,7 @@ impl LadderRows {
         &self,
         slot: Slot,
         conversion: &Conversion,
-        ladder: &mut Vec<f64>,
+        ladder: &mut Ladder,
     ) -> (Option<f64>, Option<f64>) {
         let row = &self.rows[slot * self.stride..][..self.stride];
         conversion.apply(row, self.counts[slot], ladder);

@@ -158,6 +158,15 @@ pub(super) struct Conversion {
     sparse: bool,
 }
 
+/// A converted ladder, and room to make one: no allocation per label set.
+#[derive(Debug, Default)]
+pub(super) struct Ladder {
+    /// A value for each of [`Conversion::boundaries`], then the one for `+Inf`.
+    pub(super) values: Vec<f64>,
+    /// The values at the places of the source's layout.
+    places: Vec<f64>,
+}
+
 #[derive(Debug)]
 enum Step {
     /// The source has this boundary: its place in the layout.
@@ -248,9 +257,10 @@ impl Conversion {
     ///
     /// `count` stands in for a lost `+Inf` line. A row without any bucket gives no finite ones, and
     /// without a count none at all.
-    pub(super) fn apply(&self, row: &[f64], count: f64, ladder: &mut Vec<f64>) {
-        ladder.clear();
-        let mut values = Vec::with_capacity(self.layout.len());
+    pub(super) fn apply(&self, row: &[f64], count: f64, ladder: &mut Ladder) {
+        let Ladder { values: converted, places: values } = ladder;
+        converted.clear();
+        values.clear();
         let mut below = if self.sparse { ABSENT } else { 0.0 };
         for &cell in &self.layout {
             if !is_absent(row[cell]) {
@@ -262,7 +272,7 @@ impl Conversion {
         let top = if any { below } else { ABSENT };
         let infinite =
             [row[INF], count, top].into_iter().find(|v| !is_absent(*v)).unwrap_or(ABSENT);
-        ladder.extend(self.steps.iter().map(|(_, step)| match *step {
+        converted.extend(self.steps.iter().map(|(_, step)| match *step {
             _ if !any => ABSENT,
             Step::Below => ABSENT,
             Step::Exact(place) => values[place],
@@ -273,7 +283,7 @@ impl Conversion {
                 (from + (values[above] - from) * part / whole).floor()
             }
         }));
-        ladder.push(infinite);
+        converted.push(infinite);
     }
 }
 
@@ -305,9 +315,9 @@ mod tests {
             }
         }
         let conversion = Conversion::new(&boundaries, Some(ladders), std::iter::empty());
-        let mut ladder = Vec::new();
+        let mut ladder = Ladder::default();
         conversion.apply(&first, ABSENT, &mut ladder);
-        (ladder, conversion.estimated().map(str::to_owned).collect())
+        (ladder.values, conversion.estimated().map(str::to_owned).collect())
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod lines;
 mod options;
 mod reader;
 mod report;
+mod sources;
 pub mod statsd;
 mod writer;
 

@@ -58,16 +58,25 @@ impl Reader {
             (run, at) = (BOM.len(), BOM.len());
         }
         while at < input.len() {
-            let scan = self.scanner.scan(&input[at..]);
-            if let Scan::Sample(sample) = scan
-                && !self.eof
-                && self.body.passes(sample)
-            {
+            let rest = &input[at..];
+            let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
+                let line = &rest[..sample.len];
                 self.line += 1;
-                at += sample.len;
-                continue;
-            }
-            let Some((len, keep)) = self.line(&plan, &input[at..], scan, complete)? else { break };
+                match self.body.alike(&self.scanner, line, sample) {
+                    Some(true) => {
+                        at += sample.len;
+                        continue;
+                    }
+                    Some(false) => (sample.len, false),
+                    None => (sample.len, self.sample(&plan, line, sample)?),
+                }
+            } else {
+                let scan = self.scanner.scan(rest);
+                match self.line(&plan, rest, scan, complete)? {
+                    Some(line) => line,
+                    None => break,
+                }
+            };
             if !keep || !self.insert.is_empty() {
                 out.extend_from_slice(&input[run..at]);
                 out.append(&mut self.insert);
@@ -98,10 +107,13 @@ impl Reader {
         }
         Ok(Some(match scan {
             Scan::Sample(sample) => (sample.len, self.sample(plan, &input[..sample.len], sample)?),
-            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])),
+            Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
             Scan::Comment { len } => {
                 // What is held leaves before the end.
                 self.eof = input[..len] == *EOF;
+                if self.eof {
+                    self.scanner.forget();
+                }
                 (len, !self.eof)
             }
             Scan::Flawed { len, flaw } => (len, self.flawed(flaw)?),
@@ -126,8 +138,9 @@ impl Reader {
         self.body.sample(plan, scanner, line, sample, insert).map_err(|over| over.at(self.line))
     }
 
-    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> bool {
-        match self.body.header(plan, header, line) {
+    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
+        let fate = self.body.header(plan, header, line).map_err(|over| over.at(self.line))?;
+        Ok(match fate {
             HeaderFate::Pass => true,
             HeaderFate::Wait => false,
             HeaderFate::Repeated
@@ -139,7 +152,7 @@ impl Reader {
                 self.body.report.drop("repeated_header");
                 false
             }
-        }
+        })
     }
 
     fn flawed(&mut self, flaw: Flaw) -> Result<bool, Error> {

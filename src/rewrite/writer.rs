@@ -1,17 +1,19 @@
 //! What leaves when the body is complete: every family that was gathered, one after the other.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::Progress;
 use super::body::{Body, native_key};
 use super::families::FamilyId;
 use super::history::History;
-use super::hold::{Cells, Hold, LadderRows, Slot, Values};
-use super::labels::{hash_text, hash_text_of};
-use super::ladder::{Conversion, add, is_absent};
+use super::hold::{Cells, Hold, Slot, Values};
+use super::labels::hash_text;
+use super::ladder::{Conversion, Ladder, add, is_absent};
 use super::report::Rewritten;
+use super::sources::{Source, divert_of, sources};
 use crate::exposition::{LabelHasher, MetricType, write_number};
-use crate::mapping::plan::{Kind, OutputId, Rule, RuleId};
+use crate::mapping::plan::{Kind, OutputId, Plan, Rule, RuleId};
 
 /// How much is written in one piece, about.
 const PIECE: usize = 64 << 10;
@@ -27,8 +29,8 @@ pub(super) struct Writer {
     current: Option<Open>,
     /// (hold, slot) of label sets that were joined to one of an earlier source.
     joined: HashSet<(usize, Slot)>,
-    ladder: Vec<f64>,
-    other_ladder: Vec<f64>,
+    ladder: Ladder,
+    other_ladder: Ladder,
     prefix: Vec<u8>,
 }
 
@@ -42,20 +44,6 @@ struct Open {
     slot: Slot,
 }
 
-/// One hold, as far as it goes to one output.
-#[derive(Debug)]
-struct Source {
-    hold: usize,
-    rule: RuleId,
-    /// `None`: the rule's own output; otherwise that of this divert.
-    divert: Option<usize>,
-    conversion: Option<Conversion>,
-    /// Later sources that may hold an equal label set.
-    overlaps: Vec<usize>,
-    series: u64,
-    samples: u64,
-}
-
 impl Writer {
     pub(super) fn new(before: History, body: &Body) -> Self {
         let mut writer = Writer {
@@ -65,8 +53,8 @@ impl Writer {
             output: 0,
             current: None,
             joined: HashSet::new(),
-            ladder: Vec::new(),
-            other_ladder: Vec::new(),
+            ladder: Ladder::default(),
+            other_ladder: Ladder::default(),
             prefix: Vec::new(),
         };
         if writer.sees_reset(body) {
@@ -102,14 +90,16 @@ impl Writer {
 
     /// Appends the next piece.
     pub(super) fn piece(&mut self, body: &mut Body, out: &mut Vec<u8>) -> Progress {
+        let plan = Arc::clone(&body.plan);
         let full = out.len() + PIECE;
         while out.len() < full {
-            let Some(mut open) = self.current.take().or_else(|| self.next_output(body)) else {
+            let Some(mut open) = self.current.take().or_else(|| self.next_output(&plan, body))
+            else {
                 self.before.carry_over(&mut self.next);
                 return Progress::Done;
             };
-            if self.advance(body, &mut open, out, full) {
-                close(body, open);
+            if self.advance(&plan, body, &mut open, out, full) {
+                close(&plan, body, open);
             } else {
                 self.current = Some(open);
             }
@@ -117,16 +107,14 @@ impl Writer {
         Progress::More
     }
 
-    fn next_output(&mut self, body: &mut Body) -> Option<Open> {
-        let plan = body.plan.clone();
+    fn next_output(&mut self, plan: &Plan, body: &mut Body) -> Option<Open> {
         while self.output < plan.outputs.len() {
-            let index = self.output;
-            self.output += 1;
             #[allow(clippy::cast_possible_truncation, reason = "ids are 32 bits by construction")]
-            let id = OutputId(index as u32);
+            let id = OutputId(self.output as u32);
+            self.output += 1;
             let sources = sources(body, id);
             if !sources.is_empty() {
-                let family = body.families.named(&plan.output(id).name, &plan);
+                let family = body.families.named(&plan.output(id).name, plan);
                 return Some(Open { id, family, sources, source: 0, slot: 0 });
             }
         }
@@ -136,18 +124,22 @@ impl Writer {
     /// Writes on until `out` is full or the family is done; true when done.
     fn advance(
         &mut self,
+        plan: &Plan,
         body: &mut Body,
         open: &mut Open,
         out: &mut Vec<u8>,
         full: usize,
     ) -> bool {
-        while open.source < open.sources.len() {
-            let slots = body.holds[open.sources[open.source].hold].len();
+        while let Some(source) = open.sources.get(open.source) {
+            let slots = body.holds[source.hold].len();
             while open.slot < slots {
                 if out.len() >= full {
                     return false;
                 }
-                self.series(body, open, out);
+                let samples = self.series(plan, body, open, out);
+                let source = &mut open.sources[open.source];
+                source.series += u64::from(samples > 0);
+                source.samples += samples;
                 open.slot += 1;
             }
             open.source += 1;
@@ -156,18 +148,15 @@ impl Writer {
         true
     }
 
-    /// Writes one held label set, if it goes to this output.
-    fn series(&mut self, body: &mut Body, open: &mut Open, out: &mut Vec<u8>) {
-        let (index, slot) = (open.source, open.slot);
-        let source = &open.sources[index];
-        let plan = body.plan.clone();
+    /// Writes one held label set, if it goes to this output; returns the number of samples.
+    fn series(&mut self, plan: &Plan, body: &mut Body, open: &Open, out: &mut Vec<u8>) -> u64 {
+        let (source, slot) = (&open.sources[open.source], open.slot);
         let rule = plan.rule(source.rule);
         let hold = &body.holds[source.hold];
         let labels = hold.labels(slot);
-        if divert_of(body, rule, labels) != source.divert
-            || self.joined.contains(&(source.hold, slot))
-        {
-            return;
+        let joined = !self.joined.is_empty() && self.joined.contains(&(source.hold, slot));
+        if joined || divert_of(body, rule, labels) != source.divert {
+            return 0;
         }
         let output = plan.output(open.id);
         let hash = hold.hash(slot);
@@ -175,44 +164,39 @@ impl Writer {
             && body.native_set.contains(&native_key(&body.hasher, &output.name, hash))
         {
             body.report.drop("already_present");
-            return;
+            return 0;
         }
-        let metric_type = metric_type(body, source.rule, rule);
-        let source_family = body.source_of[source.rule.0 as usize];
-        let help = output.help.as_deref();
-        let samples = match &hold.cells {
+        match &hold.cells {
             Cells::Values(values) => {
-                let Some(mut value) = self.value(body, source, values, slot) else {
-                    return;
-                };
+                let Some(mut value) = self.value(body, source, values, slot) else { return 0 };
                 for &other in &source.overlaps {
                     let theirs = self.joined_value(body, &open.sources[other], hash, labels);
                     value = theirs.map_or(value, |theirs| values.join.join(value, theirs));
                 }
                 self.begin_line(&output.name, b"", labels, false);
-                body.families.open_written(open.family, help, source_family, metric_type, out);
+                begin_family(plan, body, open, out);
                 self.line(b"", value, out);
                 1
             }
             Cells::Ladders(ladders) => {
-                let Some(conversion) = &source.conversion else {
-                    return;
-                };
+                let Some(conversion) = &source.conversion else { return 0 };
                 let (mut sum, mut count) = ladders.convert(slot, conversion, &mut self.ladder);
                 for &other in &source.overlaps {
                     let other = &open.sources[other];
                     let (their_sum, their_count) = self.join_ladder(body, other, hash, labels);
                     (sum, count) = (added(sum, their_sum), added(count, their_count));
                 }
-                let has_buckets = self.ladder.last().is_some_and(|v| !is_absent(*v));
-                body.families.open_written(open.family, help, source_family, metric_type, out);
+                let infinite = self.ladder.values.last().copied().filter(|v| !is_absent(*v));
+                if infinite.is_none() && sum.is_none() {
+                    return 0;
+                }
+                begin_family(plan, body, open, out);
                 let labels = body.holds[source.hold].labels(slot);
                 let mut samples = 0;
-                if has_buckets {
+                if infinite.is_some() {
                     samples += self.buckets(&output.name, labels, conversion, out);
-                    count = count.or(self.ladder.last().copied());
                 }
-                for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count)] {
+                for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count.or(infinite))] {
                     if let Some(value) = value {
                         self.begin_line(&output.name, suffix, labels, false);
                         self.line(b"", value, out);
@@ -221,10 +205,7 @@ impl Writer {
                 }
                 samples
             }
-        };
-        let source = &mut open.sources[index];
-        source.series += 1;
-        source.samples += samples;
+        }
     }
 
     /// What a slot says by itself. `None` where there is nothing to say: only parts of a total have
@@ -274,7 +255,7 @@ impl Writer {
             return (None, None);
         };
         let sum_and_count = ladders.convert(slot, conversion, &mut self.other_ladder);
-        for (ours, &theirs) in self.ladder.iter_mut().zip(&self.other_ladder) {
+        for (ours, &theirs) in self.ladder.values.iter_mut().zip(&self.other_ladder.values) {
             if !is_absent(theirs) {
                 add(ours, theirs);
             }
@@ -300,7 +281,7 @@ impl Writer {
         self.begin_line(name, b"_bucket", labels, true);
         let mut lines = 0;
         let texts = conversion.boundaries().map(|boundary| boundary.text.as_bytes());
-        for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder) {
+        for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder.values) {
             if !is_absent(value) {
                 self.line(text, value, out);
                 lines += 1;
@@ -346,84 +327,6 @@ fn added(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     }
 }
 
-/// The holds that go to an output, in the order of its rules.
-fn sources(body: &Body, id: OutputId) -> Vec<Source> {
-    let plan = &body.plan;
-    let mut sources: Vec<Source> = Vec::new();
-    for &rule_id in &plan.output(id).rules {
-        let rule = plan.rule(rule_id);
-        let Some(hold) = body.hold_of[rule_id.0 as usize] else {
-            continue;
-        };
-        let own = (rule.to == id).then_some(None);
-        let diverts = rule.diverts.iter().enumerate().filter(|(_, d)| d.to == id);
-        for divert in own.into_iter().chain(diverts.map(|(at, _)| Some(at))) {
-            sources.push(Source {
-                hold,
-                rule: rule_id,
-                divert,
-                conversion: None,
-                overlaps: Vec::new(),
-                series: 0,
-                samples: 0,
-            });
-        }
-    }
-    for at in 0..sources.len() {
-        let later = at + 1..sources.len();
-        sources[at].overlaps = later
-            .filter(|&other| {
-                sources[other].hold != sources[at].hold
-                    && may_meet(plan.rule(sources[at].rule), plan.rule(sources[other].rule))
-            })
-            .collect();
-    }
-    convert(body, &mut sources);
-    sources
-}
-
-/// Finds out how each source's ladders are moved. Sources that may hold the same series are moved
-/// to the same boundaries.
-fn convert(body: &Body, sources: &mut [Source]) {
-    let ladders = |source: &Source| match &body.holds[source.hold].cells {
-        Cells::Ladders(ladders) => Some(ladders),
-        Cells::Values(_) => None,
-    };
-    let shared = sources.iter().any(|source| !source.overlaps.is_empty());
-    let all: Vec<&LadderRows> =
-        if shared { sources.iter().filter_map(ladders).collect() } else { Vec::new() };
-    for source in sources {
-        let Some(rows) = ladders(source) else {
-            continue;
-        };
-        let known = match &body.plan.rule(source.rule).kind {
-            Kind::Histogram(ladders) => Some(ladders),
-            _ => None,
-        };
-        let others = all.iter().map(|rows| &rows.boundaries);
-        source.conversion = Some(Conversion::new(&rows.boundaries, known, others));
-    }
-}
-
-/// Whether two rules may give two series the same labels: not where they write one label with
-/// different texts, and not where one reads parts of the other's total, which lacks a label of theirs.
-fn may_meet(a: &Rule, b: &Rule) -> bool {
-    let part_and_total = a.part_of.is_some() && b.remainder || b.part_of.is_some() && a.remainder;
-    !part_and_total
-        && !a.labels.append.iter().any(|(name, value)| {
-            b.labels.append.iter().any(|(other, text)| other == name && text != value)
-        })
-}
-
-/// Which divert of its rule a held label set takes, if any.
-fn divert_of(body: &Body, rule: &Rule, labels: &[u8]) -> Option<usize> {
-    rule.diverts.iter().position(|divert| {
-        let id = divert.witness.0 as usize;
-        let on = &body.plan.witnesses[id].on;
-        body.witnesses[id].contains(&hash_text_of(&body.hasher, labels, on))
-    })
-}
-
 fn metric_type(body: &Body, id: RuleId, rule: &Rule) -> Option<MetricType> {
     let declared = body.families.family(body.source_of[id.0 as usize]).metric_type;
     match &rule.kind {
@@ -433,9 +336,17 @@ fn metric_type(body: &Body, id: RuleId, rule: &Rule) -> Option<MetricType> {
     }
 }
 
+/// The first sample of a family is about to be written: its headers go before it.
+fn begin_family(plan: &Plan, body: &mut Body, open: &Open, out: &mut Vec<u8>) {
+    let id = open.sources[open.source].rule;
+    let source = body.source_of[id.0 as usize];
+    let help = plan.output(open.id).help.as_deref();
+    let metric_type = metric_type(body, id, plan.rule(id));
+    body.families.open_written(open.family, help, source, metric_type, out);
+}
+
 /// The family is written: tells the report.
-fn close(body: &mut Body, open: Open) {
-    let plan = body.plan.clone();
+fn close(plan: &Plan, body: &mut Body, open: Open) {
     let output = plan.output(open.id);
     for source in open.sources {
         let rule = plan.rule(source.rule);

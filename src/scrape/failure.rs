@@ -83,6 +83,9 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
             _ => StatusCode::BAD_GATEWAY,
         }
     }
@@ -124,5 +127,53 @@ impl Text {
 impl Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed() {
+        let text = || Text::new(&HeaderValue::from_static("x"));
+        let error = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let each = [
+            Failure::Resolve(error()),
+            Failure::Connect(error()),
+            Failure::Exchange(String::new()),
+            Failure::Timeout(Duration::ZERO),
+            Failure::Status(StatusCode::NOT_FOUND),
+            Failure::Redirect(text()),
+            Failure::ContentType(text()),
+            Failure::ContentEncoding(text()),
+            Failure::Cut(String::new()),
+            Failure::Overlong,
+            Failure::Gzip,
+            Failure::Rewrite(rewrite::Error::BodyTooLong { limit: 1 }),
+            Failure::NoSample,
+            Failure::NothingLeft,
+        ];
+        assert_eq!(each.map(|failure| failure.reason()), Failure::REASONS);
+    }
+
+    #[test]
+    fn slow_is_told_from_broken() {
+        let connect = |kind: io::ErrorKind| Failure::Connect(kind.into()).status();
+        assert_eq!(connect(io::ErrorKind::TimedOut), StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(connect(io::ErrorKind::ConnectionRefused), StatusCode::BAD_GATEWAY);
+        assert_eq!(Failure::Timeout(Duration::ZERO).status(), StatusCode::GATEWAY_TIMEOUT);
+    }
+
+    #[test]
+    fn header_values_are_shown_safely() {
+        let shown = |bytes: &[u8]| {
+            Text::new(&HeaderValue::from_bytes(bytes).expect("a header value")).to_string()
+        };
+        assert_eq!(shown(b"text/html"), "\"text/html\"");
+        assert_eq!(shown(b"a\"\xff\tb"), "\"a\\\"\\xff\\tb\"");
+        assert_eq!(shown(&[b'x'; 10_000]).len(), 202);
     }
 }

@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::gzip::{self, Gzipped};
+use super::reader::reads_le_by_type;
 use super::rewriting::Rewriting;
 use super::timeout::scrape_timeout;
 use super::{Failure, Settings, Target};
@@ -108,7 +109,9 @@ impl Gateway {
                 return failed(target, &failure);
             }
         };
-        let mut body = Rewriting::new(Arc::clone(target), source, scrape, timeout, deadline);
+        let engine = target.rewriter(reads_le_by_type(request.headers()));
+        let mut body =
+            Rewriting::new(Arc::clone(target), engine, source, scrape, timeout, deadline);
         if let Err(failure) = body.start().await {
             return failed(target.settings(), &failure);
         }
@@ -145,8 +148,7 @@ impl Gateway {
             "<body><h1>Crossfade</h1>\n<p>What Prometheus scrapes here:</p>\n<ul>\n",
         ));
         for (name, target) in &self.targets {
-            // Names consist of letters, digits and . _ - : and brackets, so there is nothing to escape. A URL may
-            // have an ampersand, and is not told to whoever can reach this listener anyway.
+            // Names and words of our own: nothing here needs an escape.
             let emit = target.settings().mapping.emit;
             append(
                 &mut page,

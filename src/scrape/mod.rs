@@ -6,10 +6,10 @@
 //!    └──── Rewriting (a body) ◄── Source
 //! ```
 //!
-//! [`Gateway`] routes a request to its [`Target`]. [`upstream`] speaks HTTP to the target, [`source`] decides whether what
-//! it answers is an exposition and yields its uncompressed bytes, [`rewriting`] drives the engine with them and *is* the
-//! body of our answer: client, engine and upstream share one task, so the client's pace is the upstream's pace and
-//! nothing queues up in between. A client that goes away takes the upstream's connection with it.
+//! [`Gateway`] routes a request to its [`Target`]. `upstream` speaks HTTP to the target, `source` decides whether what it
+//! answers is an exposition and yields its uncompressed bytes, `rewriting` drives the engine with them and *is* the body
+//! of our answer: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
+//! queues up in between. A client that goes away takes the upstream's connection with it.
 //!
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
@@ -17,6 +17,8 @@
 mod failure;
 mod gateway;
 mod gzip;
+mod past;
+mod reader;
 mod rewriting;
 mod source;
 mod target;
@@ -31,6 +33,7 @@ use crate::mapping;
 
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
+pub use past::Pasts;
 pub use target::Target;
 
 /// How targets are scraped.

@@ -11,8 +11,9 @@ use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::Failure;
+use super::past::Seen;
 use super::source::Source;
-use super::target::{Seen, Target};
+use super::target::Target;
 use crate::rewrite::{Progress, Rewriter};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
@@ -56,12 +57,12 @@ struct Running {
 impl Rewriting {
     pub(super) fn new(
         target: Arc<Target>,
+        (rewriter, seen): (Rewriter, Seen),
         source: Source,
         scrape: ScrapeInFlight,
         timeout: Duration,
         deadline: Instant,
     ) -> Rewriting {
-        let (rewriter, seen) = target.rewriter();
         Rewriting {
             target,
             source,

@@ -1,15 +1,16 @@
 //! One target: where it is scraped, how its exposition is rewritten, and what one scrape tells the next.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::past::{Pasts, Seen};
 use super::source::Source;
 use super::upstream::Upstream;
 use super::{Failure, TargetSettings};
 use crate::mapping::Plan;
-use crate::rewrite::{History, Options, Rewriter};
+use crate::rewrite::{Options, Rewriter};
 use crate::telemetry::TargetMetrics;
 
 /// One target. All that its scrapes share is here.
@@ -20,19 +21,8 @@ pub struct Target {
     options: Options,
     metrics: TargetMetrics,
     upstream: Arc<Upstream>,
-    past: Mutex<Past>,
+    pasts: Arc<Pasts>,
 }
-
-/// What complete scrapes have left behind.
-#[derive(Debug, Default)]
-struct Past {
-    history: History,
-    /// How many scrapes have completed.
-    completed: u64,
-}
-
-/// How much of the past a scrape has seen: the number of scrapes that were complete when it began.
-pub(super) type Seen = u64;
 
 impl Target {
     /// A target that has not been scraped yet.
@@ -42,9 +32,10 @@ impl Target {
         plan: Arc<Plan>,
         options: Options,
         metrics: TargetMetrics,
+        pasts: Arc<Pasts>,
     ) -> Target {
         let upstream = Arc::new(Upstream::new(&settings.url));
-        Target { settings, plan, options, metrics, upstream, past: Mutex::default() }
+        Target { settings, plan, options, metrics, upstream, pasts }
     }
 
     /// Where it is and what it emits.
@@ -73,24 +64,16 @@ impl Target {
     }
 
     /// An engine for the next exposition, and how much of the past it has seen.
-    pub(super) fn rewriter(&self) -> (Rewriter, Seen) {
-        let (history, seen) = {
-            let past = self.past();
-            (past.history.clone(), past.completed)
-        };
-        (Rewriter::new(Arc::clone(&self.plan), self.options, history), seen)
+    ///
+    /// `repeated_types`: whoever asks needs the second `# TYPE` of a histogram that opens twice.
+    pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, Seen) {
+        let (history, seen) = self.pasts.of(&self.settings.name);
+        let options = Options { repeated_types, ..self.options };
+        (Rewriter::new(Arc::clone(&self.plan), options, history), seen)
     }
 
-    /// A scrape is complete: the next one begins where it ended. Of scrapes that overlapped, each leaves its share.
+    /// A scrape is complete.
     pub(super) fn complete(&self, rewriter: Rewriter, seen: Seen) {
-        let history = rewriter.into_history();
-        let mut past = self.past();
-        past.history = if past.completed == seen { history } else { history.join(&past.history) };
-        past.completed += 1;
-    }
-
-    fn past(&self) -> MutexGuard<'_, Past> {
-        // It is only ever replaced whole, so a panic elsewhere leaves nothing half done.
-        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pasts.complete(&self.settings.name, rewriter.into_history(), seen);
     }
 }

@@ -112,4 +112,9 @@ impl Seeded {
         mixed ^= mixed >> 31;
         usize::try_from(mixed % u64::try_from(end).expect("fits")).expect("below a usize")
     }
+
+    /// Any of these.
+    pub(crate) fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        &choices[self.below(choices.len())]
+    }
 }

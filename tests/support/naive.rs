@@ -373,11 +373,11 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
     cursor.blanks();
     let name = match cursor.quoted() {
         Some(name) => name.escape_ascii().to_string(), // since 3.0
-        None => text(cursor.name(true)),
+        None => match cursor.name(true) {
+            b"" => return Err(Refusal::HeaderName),
+            name => text(name),
+        },
     };
-    if name.is_empty() {
-        return Err(Refusal::HeaderName);
-    }
     let behind = cursor.rest_of_line();
     cursor.end_of_line();
     // One byte separates name and text. Blanks alone are no text.

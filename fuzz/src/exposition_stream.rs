@@ -1,0 +1,85 @@
+//! A body, cut anywhere, through the shipped packs in every direction.
+//!
+//! Asserts more than that nothing panics: however the body is cut, the same leaves; Prometheus would
+//! take all of it; what left leaves again unchanged.
+
+use std::sync::{Arc, LazyLock};
+
+use crossfade::mapping::{Emit, Plan, Settings, compile};
+use crossfade::packs;
+use crossfade::rewrite::{History, Limits, Malformed, Options, Progress, Report, Rewriter};
+
+use super::naive;
+
+static PLANS: LazyLock<[(Emit, Arc<Plan>); 3]> = LazyLock::new(|| {
+    [Emit::Old, Emit::New, Emit::Both].map(|emit| {
+        let plan = compile(&packs::builtin(), &Settings::new(emit));
+        (emit, Arc::new(plan.expect("shipped packs compile")))
+    })
+});
+
+fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]]) -> Option<(Vec<u8>, Report)> {
+    // Text proper, without exemplars; limits that a fuzzer can reach.
+    let limits = Limits { line_bytes: 1 << 14, held_series: 1000, labels: 16, ..Limits::default() };
+    let options =
+        Options { malformed: Malformed::Drop, exemplars: false, limits, ..Options::default() };
+    let mut rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
+    let mut body = Vec::new();
+    for chunk in chunks {
+        rewriter.push(chunk, &mut body).ok()?;
+    }
+    while rewriter.finish(&mut body).ok()? == Progress::More {}
+    let mut report = rewriter.report().clone();
+    report.held_bytes = 0; // depends on when what was held
+    Some((body, report))
+}
+
+/// Checks one input.
+///
+/// # Panics
+///
+/// Where a promise does not hold.
+pub(crate) fn check(data: &[u8]) {
+    // The first bytes say where to cut; what a fuzzer changes there leaves the body alone.
+    let Some((cuts, body)) = data.split_at_checked(4) else { return };
+    let offset = |two: &[u8]| usize::from(u16::from_be_bytes([two[0], two[1]])) % (body.len() + 1);
+    let mut at: Vec<usize> = cuts.chunks(2).map(offset).collect();
+    at.sort_unstable();
+    let chunks = [&body[..at[0]], &body[at[0]..at[1]], &body[at[1]..]];
+
+    for (emit, plan) in &*PLANS {
+        let whole = rewrite(plan, &[body]);
+        let cut = rewrite(plan, &chunks);
+        // Which limit is passed first may depend on the cut, whether one is may not.
+        assert_eq!(whole.is_some(), cut.is_some(), "{emit:?}: a limit, cut at {at:?}");
+        let (Some((left, report)), Some((cut_left, cut_report))) = (whole, cut) else { continue };
+        assert!(
+            left == cut_left,
+            "{emit:?} cut at {at:?}\nwhole: {}\ncut:   {}",
+            left.escape_ascii(),
+            cut_left.escape_ascii()
+        );
+        assert_eq!(report, cut_report, "{emit:?} cut at {at:?}");
+
+        let read = naive::parse(&left);
+        assert!(
+            read.refused().is_empty(),
+            "{emit:?}: {:?}\n{}",
+            read.refused(),
+            left.escape_ascii()
+        );
+        let ends = read.lines.iter().any(|(item, _)| *item == naive::Item::End);
+        assert!(!ends, "{emit:?}: Prometheus would stop reading\n{}", left.escape_ascii());
+
+        if *emit != Emit::Both
+            && let Some((again, _)) = rewrite(plan, &[&left])
+        {
+            assert!(
+                again == left,
+                "{emit:?} twice\nonce:  {}\ntwice: {}",
+                left.escape_ascii(),
+                again.escape_ascii()
+            );
+        }
+    }
+}
