@@ -54,7 +54,7 @@ pub(crate) fn send(
     let mut transmitter = Transmitter::new();
     let (begun, mut sent) = (Instant::now(), 0);
     while begun.elapsed() < time {
-        let due = lines_per_second as u128 * begun.elapsed().as_nanos() / 1_000_000_000;
+        let due = u128::from(lines_per_second) * begun.elapsed().as_nanos() / 1_000_000_000;
         let datagrams = std::iter::from_fn(|| {
             let (datagram, lines) = (u128::from(sent) < due).then(|| next.next())??;
             sent += lines;

@@ -86,7 +86,7 @@ fn measure(emit: Option<&str>, bytes: usize, rate: u64) -> io::Result<Result> {
     let before = relay.cpu()?;
     let sent = load::send(&listen.to_string(), rate, TIME, bytes)?;
     let received = counting.join().expect("it does not panic")?;
-    let cpu = relay.cpu()? - before;
+    let cpu = relay.cpu()?.saturating_sub(before);
     // Status totals are dropped on the way from old to new: a tenth of the lines.
     let expected = if emit == Some("new") { sent - sent / 10 } else { sent };
     Ok(Result {

@@ -32,14 +32,21 @@ pub(super) struct Arguments {
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
 
-    /// Where StatsD lines come from: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or unix-stream:/PATH.
-    /// May be repeated.
-    #[arg(long = "statsd.listen", value_name = "ADDRESS")]
+    #[arg(
+        long = "statsd.listen",
+        value_name = "ADDRESS",
+        help = "Where StatsD lines come from: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or \
+                unix-stream:/PATH. May be repeated"
+    )]
     statsd_listen: Vec<ListenAddress>,
 
-    /// Where they go: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH, and what as, where sinks differ. May be
-    /// repeated.
-    #[arg(long = "statsd.forward", value_name = "ADDRESS[?emit=GENERATION]", value_parser = sink)]
+    #[arg(
+        long = "statsd.forward",
+        value_name = "ADDRESS[?emit=GENERATION]",
+        value_parser = sink,
+        help = "Where they go: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH, and as what, where sinks \
+                differ. May be repeated"
+    )]
     statsd_forward: Vec<Sink>,
 
     #[command(flatten)]

@@ -134,7 +134,8 @@ impl Statsd {
             fault(message, None);
         }
         let general = self.emit.map(|Value(emit)| emit).or(general);
-        let sinks_say = self.forward.iter().all(|sink| sink.value.emit.is_some());
+        let sinks_say =
+            !self.forward.is_empty() && self.forward.iter().all(|sink| sink.value.emit.is_some());
         let mut listeners: Vec<relay::ListenerSettings> = Vec::with_capacity(self.listen.len());
         for spanned in &self.listen {
             let Value(address) = &spanned.value.address;

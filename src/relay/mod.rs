@@ -170,6 +170,10 @@ impl Relay {
     /// `deadline`, counts what is left, and returns.
     ///
     /// Cancelling drops what has not been sent.
+    ///
+    /// # Panics
+    ///
+    /// There is no worker, or no plan for one of [`Settings::emits`].
     pub async fn run(self, workers: &[Handle], stop: impl Future<Output = ()>, deadline: Duration) {
         let Relay { settings, listeners, plans, metrics } = self;
         let sinks: Vec<Sink> = settings

@@ -181,11 +181,12 @@ mod tests {
     fn order_is_kept_while_space_is_used_again() {
         let mut queue = Queue::new(10, Overflow::Newest);
         let (mut pushed, mut popped) = (0_u8, 0_u8);
+        let datagram = |number: u8| [b'a' + number % 16; 3];
         for _ in 0..100 {
-            while queue.push(&[pushed; 3], false) == 0 {
+            while queue.push(&datagram(pushed), false) == 0 {
                 pushed += 1;
             }
-            assert_eq!(queue.datagrams().next(), Some(&[popped; 3][..]));
+            assert_eq!(queue.datagrams().next(), Some(&datagram(popped)[..]));
             assert_eq!(queue.pop(2), Left { datagrams: 2, lines: 2, bytes: 6 });
             popped += 2;
             assert!(queue.bytes.capacity() < 100, "memory is bounded");

@@ -35,6 +35,13 @@ impl Socket {
         }
     }
 
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Udp(socket) => socket.as_fd(),
+            Socket::Unix(socket) => socket.as_fd(),
+        }
+    }
+
     fn try_read<T>(&self, read: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>) -> io::Result<T> {
         match self {
             Socket::Udp(socket) => socket.try_io(Interest::READABLE, || read(socket.as_fd())),
@@ -85,9 +92,9 @@ async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, mut stop: 
             }
         }
     }
-    // What the kernel has accepted for us already.
+    // What the kernel has accepted for us already. It is asked itself: the runtime may not have heard yet.
     for _ in 0..LAST_BATCHES {
-        match socket.try_read(|fd| receiver.receive(fd)) {
+        match receiver.receive(socket.as_fd()) {
             Ok(_) => hand_on(&receiver, &mut senders, &mut pipeline),
             Err(_) => break,
         }

@@ -155,6 +155,6 @@ async fn address(addresses: &mut Addresses, turn: usize, way: &Way) -> Option<So
 /// Resolves when the addresses change; never when they cannot.
 async fn moved(addresses: &mut watch::Receiver<Arc<[SocketAddr]>>) {
     if addresses.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -136,10 +136,10 @@ fn write_some(stream: &TcpStream, way: &Way, cut: &mut Cut) -> io::Result<()> {
         let lines = cut.lines();
         let written = stream.try_write(cut.rest())?;
         cut.written += written;
-        let left = if cut.rest().is_empty() { 0 } else { 1 };
+        let whole = cut.rest().is_empty();
         // A line counts when its last byte is written, whatever came before.
-        metrics.sent(1 - left, lines - cut.lines(), written as u64);
-        if left == 0 {
+        metrics.sent(u64::from(whole), lines - cut.lines(), written as u64);
+        if whole {
             cut.clear();
         }
         return Ok(());

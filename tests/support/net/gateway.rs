@@ -77,9 +77,8 @@ impl Gateway {
             }
         };
         let deadline = tokio::time::timeout(Duration::from_secs(20), reaches);
-        if deadline.await.is_err() {
-            panic!("{series} is {:?}, not {value}", self.metric(series).await);
-        }
+        let reached = deadline.await.is_ok();
+        assert!(reached, "{series} is {:?}, not {value}", self.metric(series).await);
     }
 
     /// How many scrapes of the target `kong` ended in this way.
