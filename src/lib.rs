@@ -4,10 +4,12 @@ pub mod exposition;
 pub mod mapping;
 pub mod packs;
 pub mod rewrite;
+pub mod statsd;
 
 pub mod telemetry;
 
 pub mod listen;
+pub mod relay;
 pub mod scrape;
 
 pub mod admin;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crossfade::config::{self, File, Target, Value};
+use crossfade::config::{self, File, Sink, Source, Target, Value};
 use crossfade::mapping::{Emit, Generation};
 use crossfade::rewrite::Report;
 use crossfade::scrape::Failure;
@@ -69,6 +69,11 @@ fn every_setting_is_described_with_its_default() {
         serde_saphyr::Location::UNKNOWN,
     );
     file.targets.push(target);
+    let unknown = serde_saphyr::Location::UNKNOWN;
+    let source = Source { address: Value("udp://:8125".parse().expect("an address")), emit: None };
+    file.statsd.listen.push(serde_saphyr::Spanned::new(source, unknown, unknown));
+    let sink = Sink { address: Value("udp://a:8125".parse().expect("an address")), emit: None };
+    file.statsd.forward.push(serde_saphyr::Spanned::new(sink, unknown, unknown));
     file.emit = Some(Value(Emit::Old));
     let keys = keys(&file);
     let described: BTreeMap<String, String> =
@@ -114,6 +119,11 @@ fn metrics() -> String {
     report.generations.insert(Generation::Old);
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
+    let listener = metrics.statsd_listener("udp://0.0.0.0:8125");
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    listener.watch_kernel_drops(&[socket]);
+    drop(listener.rewrite(Emit::Old));
+    metrics.statsd_sink("udp://statsd:8125").failed("resolve");
     metrics.text()
 }
 

@@ -6,8 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crossfade::mapping::{BucketPolicy, Emit, Faults, Pack, Plan, Settings, compile};
+use crossfade::mapping::{
+    BucketPolicy, Emit, Faults, Pack, Settings, StatsdSettings, compile, compile_statsd,
+};
 use crossfade::packs;
+use crossfade::statsd::Dialect;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
 const POLICIES: [BucketPolicy; 3] =
@@ -31,14 +34,22 @@ fn parse(file: &Path) -> Result<Pack, Faults> {
     Pack::parse(name, &fs::read_to_string(file).unwrap())
 }
 
-fn compile_each_way(packs: &[Pack]) -> Vec<Result<Plan, Faults>> {
-    let mut plans = Vec::new();
+/// Everything that compiling finds wrong, for every choice there is.
+fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Faults>> {
+    let mut outcomes = Vec::new();
     for emit in EMITS {
         for buckets in POLICIES {
-            plans.push(compile(packs, &Settings { buckets, ..Settings::new(emit) }));
+            for tags in [None, Some(Dialect::Influx)] {
+                let families = compile(packs, &Settings { buckets, ..Settings::new(emit) });
+                let lines =
+                    compile_statsd(packs, &StatsdSettings { tags, ..StatsdSettings::new(emit) });
+                let faults = [families.err(), lines.err()].into_iter().flatten();
+                let faults: Vec<_> = faults.flat_map(|Faults(faults)| faults).collect();
+                outcomes.push(if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) });
+            }
         }
     }
-    plans
+    outcomes
 }
 
 #[test]
@@ -69,7 +80,8 @@ fn bad_packs_fail_with_the_text_beside_them() {
             Err(faults) => faults.to_string(),
             Ok(pack) => {
                 let all = compile_each_way(&[pack]);
-                let mut faults = all.into_iter().map(|plan| plan.err().map(|it| it.to_string()));
+                let mut faults =
+                    all.into_iter().map(|outcome| outcome.err().map(|it| it.to_string()));
                 let first = faults.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
                 assert!(

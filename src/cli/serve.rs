@@ -9,9 +9,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::flags::{Rewriting, choice};
 use crate::app::App;
-use crate::config::{self, File, Listen, PackPath, Settings, Target, TargetName, TargetUrl, Value};
+use crate::config::{
+    self, File, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl, Value,
+};
 use crate::listen::Workers;
 use crate::mapping::Emit;
+use crate::relay::{ListenAddress, SinkAddress};
 use crate::telemetry::{self, LogFormat, LogLevel};
 
 /// Flags say what the settings file would; what a flag says wins.
@@ -28,6 +31,23 @@ pub(super) struct Arguments {
     /// What to scrape, with a name for its path when there are several. May be repeated.
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
+
+    #[arg(
+        long = "statsd.listen",
+        value_name = "ADDRESS",
+        help = "Where StatsD lines come from: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or \
+                unix-stream:/PATH. May be repeated"
+    )]
+    statsd_listen: Vec<ListenAddress>,
+
+    #[arg(
+        long = "statsd.forward",
+        value_name = "ADDRESS[?emit=GENERATION]",
+        value_parser = sink,
+        help = "Where they go: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH, and as what, where sinks \
+                differ. May be repeated"
+    )]
+    statsd_forward: Vec<Sink>,
 
     #[command(flatten)]
     rewriting: Rewriting,
@@ -66,12 +86,21 @@ impl Arguments {
                 *setting = Value(value);
             }
         }
+        fn flag<T>(value: T) -> Spanned<T> {
+            Spanned::new(value, Location::UNKNOWN, Location::UNKNOWN)
+        }
         if self.emit.is_some() {
             file.emit = self.emit.map(Value);
         }
         if !self.targets.is_empty() {
-            let spanned = |target| Spanned::new(target, Location::UNKNOWN, Location::UNKNOWN);
-            file.targets = self.targets.into_iter().map(spanned).collect();
+            file.targets = self.targets.into_iter().map(flag).collect();
+        }
+        if !self.statsd_listen.is_empty() {
+            let source = |address| Source { address: Value(address), emit: None };
+            file.statsd.listen = self.statsd_listen.into_iter().map(source).map(flag).collect();
+        }
+        if !self.statsd_forward.is_empty() {
+            file.statsd.forward = self.statsd_forward.into_iter().map(flag).collect();
         }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {
@@ -95,6 +124,15 @@ fn target(text: &str) -> Result<Target, String> {
     };
     let url: TargetUrl = url.parse()?;
     Ok(Target { name: name.map(Value), ..Target::new(url) })
+}
+
+/// An address, and what its lines leave as.
+fn sink(text: &str) -> Result<Sink, String> {
+    let (address, emit) = match text.split_once("?emit=") {
+        Some((address, emit)) => (address, Some(Value(emit.parse::<Emit>()?))),
+        None => (text, None),
+    };
+    Ok(Sink { address: Value(address.parse::<SinkAddress>()?), emit })
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -161,6 +199,28 @@ mod tests {
         assert_eq!(settings.targets[0].mapping.fill["source"], "x");
         assert_eq!(settings.web.address.to_string(), "0.0.0.0:9542");
         assert_eq!(settings.admin.address.to_string(), "127.0.0.1:9543");
+    }
+
+    #[test]
+    fn a_relay_by_flags() {
+        let flags = [
+            "--emit=old",
+            "--statsd.listen=udp://0.0.0.0:8125",
+            "--statsd.listen=tcp://:8126",
+            "--statsd.forward=udp://statsd:8125",
+            "--statsd.forward=unixgram:/run/statsd.sock?emit=new",
+        ];
+        let relay = parse(&flags).settings().expect("valid").relay.expect("a relay");
+        let listeners: Vec<_> = relay.listeners.iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(listeners, ["udp://0.0.0.0:8125", "tcp://0.0.0.0:8126"]);
+        let sinks: Vec<_> =
+            relay.sinks.iter().map(|it| (it.address.to_string(), it.emit)).collect();
+        let expected =
+            [("udp://statsd:8125", None), ("unixgram:/run/statsd.sock", Some(Emit::New))];
+        assert_eq!(sinks, expected.map(|(address, emit)| (address.to_owned(), emit)));
+        for text in ["statsd:8125", "udp://a:1?emit=older", "udp://a:1?mode=x"] {
+            assert!(sink(text).is_err(), "{text}");
+        }
     }
 
     #[test]

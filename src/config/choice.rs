@@ -4,7 +4,9 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use crate::mapping::{BucketPolicy, Emit};
+use crate::relay::{Mode, Overflow};
 use crate::rewrite::Malformed;
+use crate::statsd::Dialect;
 use crate::telemetry::{LogFormat, LogLevel};
 
 /// A setting that is one of a few words.
@@ -46,6 +48,11 @@ choices! {
     Emit { "old" => Old, "new" => New, "both" => Both }
     BucketPolicy { "target" => Target, "common" => Common, "native" => Native }
     Malformed { "drop" => Drop, "pass" => Pass, "fail" => Fail }
+    Mode { "mirror" => Mirror, "shard" => Shard }
+    Overflow { "newest" => Newest, "oldest" => Oldest }
+    Dialect {
+        "dogstatsd" => DogStatsd, "influxdb" => Influx, "librato" => Librato, "signalfx" => SignalFx,
+    }
     LogLevel { "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug }
     LogFormat { "logfmt" => Logfmt, "json" => Json }
 }
@@ -65,6 +72,9 @@ mod tests {
         check::<Emit>();
         check::<BucketPolicy>();
         check::<Malformed>();
+        check::<Mode>();
+        check::<Overflow>();
+        check::<Dialect>();
         check::<LogLevel>();
         check::<LogFormat>();
     }

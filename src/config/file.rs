@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use super::statsd::Statsd;
 use super::value::{
     GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
 };
@@ -40,6 +41,8 @@ pub struct File {
     pub scrape: Scrape,
     /// What one scrape may cost.
     pub limits: Limits,
+    /// `StatsD` lines through the gateway.
+    pub statsd: Statsd,
     /// The data listener.
     pub web: Web,
     /// The admin listener.
@@ -126,7 +129,7 @@ impl Default for Limits {
     }
 }
 
-fn positive(number: usize) -> Value<NonZeroUsize> {
+pub(super) fn positive(number: usize) -> Value<NonZeroUsize> {
     Value(NonZeroUsize::new(number).expect("defaults are positive"))
 }
 
@@ -185,7 +188,7 @@ pub struct Log {
 pub struct Runtime {
     /// Threads that move bytes. Without it, one per CPU and at most four.
     pub worker_threads: Option<Value<NonZeroUsize>>,
-    /// How long scrapes in flight may take to finish when the process is told to stop.
+    /// How long scrapes in flight may take to finish, and `StatsD` lines to be sent, when the process is told to stop.
     pub shutdown_timeout: Value<Span>,
 }
 

@@ -7,6 +7,7 @@ mod choice;
 mod fault;
 mod file;
 mod settings;
+mod statsd;
 mod value;
 
 use std::path::Path;
@@ -15,7 +16,10 @@ pub use choice::Choice;
 pub use fault::{Fault, Faults};
 pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
 pub use settings::Settings;
-pub use value::{GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value};
+pub use statsd::{Sink, Source, Statsd};
+pub use value::{
+    GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName, TargetUrl, Value,
+};
 
 /// Reads a settings file. Paths in it are taken relative to its directory.
 ///

@@ -9,6 +9,7 @@ use serde_saphyr::Spanned;
 use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value};
 use crate::listen;
 use crate::mapping;
+use crate::relay;
 use crate::rewrite;
 use crate::scrape;
 use crate::telemetry;
@@ -16,7 +17,7 @@ use crate::telemetry;
 /// Everything the gateway needs to know to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What is scraped; at least one, names differ.
+    /// What is scraped; names differ. Without a relay at least one.
     pub targets: Vec<scrape::TargetSettings>,
     /// Packs on disk, in the order given.
     pub packs: Vec<PathBuf>,
@@ -24,6 +25,10 @@ pub struct Settings {
     pub rewrite: rewrite::Options,
     /// How targets are scraped.
     pub scrape: scrape::Settings,
+    /// What is relayed, if anything.
+    pub relay: Option<relay::Settings>,
+    /// How packs are compiled for what is relayed; the generation is that of the sink or the listener.
+    pub statsd: mapping::StatsdSettings,
     /// The data listener.
     pub web: listen::Settings,
     /// The admin listener.
@@ -52,9 +57,11 @@ impl File {
             });
         };
 
-        if self.targets.is_empty() {
+        if self.targets.is_empty() && self.statsd.is_empty() {
             fault(
-                "no target: give a --target=URL, or `targets:` in the settings file".into(),
+                "nothing to do: give a --target=URL or --statsd.listen and --statsd.forward, or `targets:` or \
+                 `statsd:` in the settings file"
+                    .into(),
                 None,
             );
         }
@@ -84,6 +91,8 @@ impl File {
                 );
             }
         }
+        let statsd = self.statsd.mapping();
+        let relay = self.statsd.into_settings(self.emit.map(|Value(emit)| emit), &mut fault);
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
@@ -109,6 +118,8 @@ impl File {
                 timeout_margin: self.scrape.timeout_margin.0.0,
                 gzip_level: self.web.gzip_level.0.0,
             },
+            relay,
+            statsd,
             web: listen::Settings {
                 address: self.web.listen_address.0.0,
                 max_connections: self.web.max_connections.0.get(),
@@ -233,8 +244,55 @@ mod tests {
     }
 
     #[test]
-    fn no_target_is_a_fault() {
-        let faults = settings("emit: old\n").expect_err("no target").to_string();
-        assert!(faults.contains("no target"), "{faults}");
+    fn nothing_to_do_is_a_fault() {
+        let faults = settings("emit: old\n").expect_err("nothing to do").to_string();
+        assert!(faults.contains("nothing to do"), "{faults}");
+    }
+
+    #[test]
+    fn a_relay_alone_will_do() {
+        let text = concat!(
+            "emit: old\nstatsd:\n",
+            "  listen: [{address: 'udp://:8125'}, {address: 'tcp://:8125', emit: both}]\n",
+            "  forward: [{address: 'udp://statsd:8125', emit: new}, {address: 'unixgram:/a'}]\n",
+        );
+        let relay = settings(text).expect("valid").relay.expect("a relay");
+        assert_eq!(relay.listeners[0].emit, Emit::Old);
+        assert_eq!(relay.listeners[1].emit, Emit::Both);
+        assert_eq!(relay.sinks[0].emit, Some(Emit::New));
+        assert_eq!(relay.sinks[1].emit, None);
+        assert_eq!(relay.emits(), [Emit::New, Emit::Old, Emit::Both]);
+        assert!(
+            settings("targets: [{url: 'http://a/', emit: old}]\n").expect("valid").relay.is_none()
+        );
+    }
+
+    #[test]
+    fn faults_of_a_relay() {
+        for (text, parts) in [
+            (
+                "statsd: {listen: [{address: 'udp://:1'}]}",
+                &["no sink", "c.yaml:1:19: udp://0.0.0.0:1: nothing says"][..],
+            ),
+            ("{emit: old, statsd: {forward: [{address: 'udp://a:1'}]}}", &["no listener"]),
+            (
+                "emit: old\nstatsd:\n  listen: [{address: 'udp://:1'}, {address: 'udp://:1'}]\n  \
+                 forward: [{address: 'udp://a:1'}, {address: 'udp://a:1'}]\n  pack_bytes: 65508\n  \
+                 queue_bytes: 1\n  resolve_interval: 0s\n",
+                &[
+                    "listened on twice",
+                    "a sink twice",
+                    "statsd.pack_bytes",
+                    "statsd.queue_bytes",
+                    "statsd.resolve_interval",
+                ],
+            ),
+        ] {
+            let faults = settings(text).expect_err(text).to_string();
+            assert_eq!(faults.lines().count(), parts.len(), "{faults}");
+            for part in parts {
+                assert!(faults.contains(part), "{part}: {faults}");
+            }
+        }
     }
 }

@@ -296,6 +296,28 @@ impl Display for GzipLevel {
     }
 }
 
+/// A prefix of `StatsD` names: dotted segments, of which `{x}` is one that varies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsdPrefix(pub String);
+
+impl FromStr for StatsdPrefix {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The compiler of packs knows more; it says the rest.
+        if text.is_empty() || text.bytes().any(|byte| b":|@#\n ".contains(&byte)) {
+            return Err("expected a prefix of StatsD names such as kong or kong.node.{host}");
+        }
+        Ok(StatsdPrefix(text.to_owned()))
+    }
+}
+
+impl Display for StatsdPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! ```text
 //! Traffic ──> StandIn kong-2 (2.8) ──┐
 //!    └──────> StandIn kong-3 (3.9) ──┴──> App ──> whoever scrapes
+//!             Statsd (plugin) ───────────> App ──> Statsd (server)
 //! ```
 //!
 //! One shop's traffic is counted once and printed in the shapes of both generations, so whatever differs
@@ -18,6 +19,7 @@ mod page;
 mod render;
 mod screen;
 mod stand_in;
+mod statsd;
 mod tally;
 mod traffic;
 
@@ -28,7 +30,9 @@ use std::time::Duration;
 
 use crate::app::{self, App};
 use crate::config;
+use crate::relay::ListenAddress;
 use stand_in::{LiveTraffic, StandIn};
+use statsd::Statsd;
 use traffic::Traffic;
 
 /// Where the demo listens by default; the three ports behind it are for the admin listener and the stand-ins.
@@ -66,6 +70,9 @@ pub enum Error {
         /// Why not.
         error: fetch::Error,
     },
+    /// `StatsD` datagrams do not get through.
+    #[error("cannot send StatsD through the gateway: {0}")]
+    Statsd(#[source] io::Error),
 }
 
 /// Which ports to take, all on the loopback interface.
@@ -98,6 +105,7 @@ impl Ports {
 pub struct Demo {
     app: App,
     stand_ins: [StandIn; 2],
+    statsd: Statsd,
 }
 
 impl Demo {
@@ -126,11 +134,19 @@ impl Demo {
             writeln!(settings, "  - {{ name: {name}, emit: {emit}, url: '{url}' }}")
                 .expect("a String takes whatever is written to it");
         }
+        let statsd = Statsd::bind().await.map_err(Error::Statsd)?;
+        let server = statsd.server().map_err(Error::Statsd)?;
+        writeln!(
+            settings,
+            "statsd: {{ emit: old, pack_bytes: 0, listen: [{{ address: 'udp://127.0.0.1:0' }}], \
+             forward: [{{ address: 'udp://{server}' }}] }}",
+        )
+        .expect("a String takes whatever is written to it");
         let settings = config::parse(&settings)
             .expect("our own settings are in order")
             .into_settings(None)
             .expect("our own settings are in order");
-        Ok(Demo { app: App::bind(settings).await?, stand_ins })
+        Ok(Demo { app: App::bind(settings).await?, stand_ins, statsd })
     }
 
     /// Runs until `shutdown` resolves. As soon as everything answers, hands over what to show: in
@@ -145,7 +161,10 @@ impl Demo {
         is_terminal: bool,
         show: impl FnOnce(&str),
     ) -> Result<(), Error> {
-        let Demo { app, stand_ins } = self;
+        let Demo { app, stand_ins, statsd } = self;
+        let Some(ListenAddress::Udp(relay)) = app.statsd_addresses().first().cloned() else {
+            unreachable!("the settings have it")
+        };
         let places = places(&stand_ins, app.data_addr(), app.admin_addr());
         let mut traffic = Traffic::new(0x5eed);
         traffic.step(OPEN_SINCE);
@@ -156,9 +175,10 @@ impl Demo {
                 kong_3: fetch(&places.stand_ins[1]).await?,
                 old_of_kong_2: fetch(&places.targets[0].0).await?,
                 old_of_kong_3: fetch(&places.targets[1].0).await?,
+                statsd: statsd.exchange(relay).await.map_err(Error::Statsd)?,
             };
             show(&screen::screen(&places, &pages, is_terminal));
-            std::future::pending().await
+            statsd.go_on(relay).await.map_err(Error::Statsd)
         };
         tokio::select! {
             never = old.serve(traffic.clone(), Traffic::render_old) => match never {},

@@ -20,6 +20,8 @@ pub(super) struct Pages {
     pub(super) old_of_kong_2: String,
     /// What the gateway makes of the new one.
     pub(super) old_of_kong_3: String,
+    /// `StatsD` lines of the new one, and what became of them.
+    pub(super) statsd: super::statsd::Exchanged,
 }
 
 /// The service and the route that are looked at. Shown as [`ELLIPSIS`]: whole lines would not fit.
@@ -99,6 +101,13 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     }
     writeln!(out, "\n  {faint}{ELLIPSIS} is {PLACE} and, in 3.9, workspace=\"default\"{plain}\n")?;
 
+    writeln!(out, "{bold}Kong 3.9's StatsD plugin sends this, and the server gets that:{plain}\n")?;
+    let width = pages.statsd.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
+    for (sent, received) in &pages.statsd {
+        writeln!(out, "  {sent:<width$}   {}", received.join("  "))?;
+    }
+    writeln!(out)?;
+
     writeln!(out, "{bold}Scrape it, or open it:{plain}\n")?;
     let about = (&places.admin, "the gateway itself: its metrics, its health");
     let targets = places.targets.iter().map(|(url, what)| (url, *what));
@@ -146,6 +155,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
             kong_3: kong_3.into(),
             old_of_kong_2: old.into(),
             old_of_kong_3: old.replace("12", "13"),
+            statsd: vec![("new:1|c", vec!["old:1|c".into(), "total:1|c".into()])],
         };
         screen(&places, &pages, is_terminal)
     }
@@ -169,6 +179,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
         shown(
             r#"  kong_bandwidth{…,type="egress"}                                   none        none"#,
         );
+        shown("  new:1|c   old:1|c  total:1|c");
         assert!(!screen.contains("500") && !screen.contains("search"), "{screen}");
         shown("  http://gateway/a     first");
         shown("  http://gateway/bcd   second");

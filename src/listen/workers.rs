@@ -62,6 +62,12 @@ impl Workers {
         Ok(workers)
     }
 
+    /// All of them, for work that is dealt out once.
+    #[must_use]
+    pub fn handles(&self) -> Vec<Handle> {
+        self.workers.iter().map(|worker| worker.runtime.clone()).collect()
+    }
+
     /// A place at the worker that has the fewest connections; of several, always at the first, whose memory is warm.
     ///
     /// # Panics

@@ -28,6 +28,11 @@ pub(super) struct PackFile {
     pub(super) prometheus: Vec<EntryFile>,
     pub(super) repeats: Vec<Text>,
     pub(super) hints: Vec<HintFile>,
+    pub(super) statsd: Vec<LineFile>,
+    pub(super) prefix: Option<Text>,
+    pub(super) between: Vec<Text>,
+    pub(super) tags: Vec<Text>,
+    pub(super) either: Vec<Text>,
 }
 
 /// An entry under `prometheus:`.
@@ -43,6 +48,17 @@ pub(super) struct EntryFile {
     pub(super) derive: Option<Text>,
 }
 
+/// An entry under `statsd:`.
+#[derive(Debug)]
+pub(super) struct LineFile {
+    pub(super) old: Text,
+    pub(super) new: Text,
+    pub(super) also_old: Option<Text>,
+    pub(super) also_new: Option<Text>,
+    pub(super) tagged: Option<Text>,
+    pub(super) skip: Vec<Text>,
+}
+
 /// An item under `hints:`.
 #[derive(Debug)]
 pub(super) struct HintFile {
@@ -55,7 +71,18 @@ pub(super) struct HintFile {
 /// What could not be read is left out and reported in `faults`.
 pub(super) fn read(document: Node, source: &Source, faults: &mut Vec<Fault>) -> PackFile {
     let mut reader = Reader { source, faults };
-    let known = ["name", "description", "prometheus", "repeats", "hints"];
+    let known = [
+        "name",
+        "description",
+        "prometheus",
+        "repeats",
+        "hints",
+        "statsd",
+        "prefix",
+        "between",
+        "tags",
+        "either",
+    ];
     let Some(mut keys) = reader.keys(document, "a pack", &known) else {
         return PackFile::default();
     };
@@ -65,6 +92,11 @@ pub(super) fn read(document: Node, source: &Source, faults: &mut Vec<Fault>) -> 
         prometheus: reader.each(&mut keys, "prometheus", Reader::entry),
         repeats: reader.each(&mut keys, "repeats", Reader::scalar),
         hints: reader.each(&mut keys, "hints", Reader::hint),
+        statsd: reader.each(&mut keys, "statsd", Reader::line),
+        prefix: reader.text(&mut keys, "prefix"),
+        between: reader.each(&mut keys, "between", Reader::scalar),
+        tags: reader.each(&mut keys, "tags", Reader::scalar),
+        either: reader.each(&mut keys, "either", Reader::scalar),
     }
 }
 
@@ -106,6 +138,18 @@ impl Reader<'_> {
         let only_with = self.text(&mut keys, "only_with");
         let derive = self.text(&mut keys, "derive");
         Some(EntryFile { old: old?, new: new?, help, buckets, merge, includes, only_with, derive })
+    }
+
+    fn line(&mut self, node: Node) -> Option<LineFile> {
+        let known = ["old", "new", "also_old", "also_new", "tagged", "skip"];
+        let mut keys = self.keys(node, "an entry", &known)?;
+        let old = self.required_text(&mut keys, "old");
+        let new = self.required_text(&mut keys, "new");
+        let also_old = self.text(&mut keys, "also_old");
+        let also_new = self.text(&mut keys, "also_new");
+        let tagged = self.text(&mut keys, "tagged");
+        let skip = self.each(&mut keys, "skip", Reader::scalar);
+        Some(LineFile { old: old?, new: new?, also_old, also_new, tagged, skip })
     }
 
     fn help(&mut self, keys: &mut Keys) -> Sides<Option<Text>> {

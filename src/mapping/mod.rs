@@ -12,11 +12,15 @@ mod fault;
 mod file;
 mod names;
 mod pack;
+mod pattern;
 pub mod plan;
 mod selector;
+pub mod statsd;
+mod syntax;
 mod yaml;
 
-pub use compile::{Settings, compile};
+pub use compile::{Settings, StatsdSettings, compile, compile_statsd};
 pub use fault::{Excerpt, Fault, Faults, Place};
 pub use pack::{Hint, Pack};
 pub use plan::{BucketPolicy, Emit, Generation, Plan};
+pub use statsd::StatsdPlan;

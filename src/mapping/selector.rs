@@ -6,14 +6,16 @@
 use std::fmt;
 use std::ops::Range;
 
+use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
 use nom::character::complete::{char, multispace0};
-use nom::combinator::{all_consuming, cut, map, not, opt, value};
-use nom::error::{ContextError, ErrorKind, ParseError, context};
+use nom::combinator::{cut, map, not, opt, value};
+use nom::error::context;
 use nom::multi::{fold_many0, separated_list0};
 use nom::sequence::{delimited, preceded, terminated};
-use nom::{Err, IResult, Parser};
+
+use super::syntax::{Parsed, Stop, SyntaxError, whole};
 
 /// Samples of one family, and what becomes of their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,15 +112,6 @@ pub(super) struct Condition {
     pub(super) on: Vec<String>,
 }
 
-/// Why a text is not what it should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    /// Where, in bytes.
-    pub(super) offset: usize,
-    /// What should stand there.
-    pub(super) expected: &'static str,
-}
-
 /// Parses a selector.
 ///
 /// # Errors
@@ -154,49 +147,6 @@ pub(super) fn parse_condition(text: &str) -> Result<Condition, SyntaxError> {
         },
     );
     whole(condition, "nothing more", text)
-}
-
-/// Why and where parsing stopped. nom's own error kinds mean nothing to an operator.
-#[derive(Debug)]
-struct Stop<'a> {
-    rest: &'a str,
-    expected: Option<&'static str>,
-}
-
-impl<'a> ParseError<&'a str> for Stop<'a> {
-    fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Stop { rest, expected: None }
-    }
-
-    fn append(_: &'a str, _: ErrorKind, first: Self) -> Self {
-        first
-    }
-}
-
-impl<'a> ContextError<&'a str> for Stop<'a> {
-    fn add_context(_: &'a str, expected: &'static str, mut stop: Self) -> Self {
-        // The innermost expectation is the most precise one.
-        stop.expected.get_or_insert(expected);
-        stop
-    }
-}
-
-type Parsed<'a, T> = IResult<&'a str, T, Stop<'a>>;
-
-fn whole<'a, T>(
-    parser: impl Parser<&'a str, Output = T, Error = Stop<'a>>,
-    end: &'static str,
-    text: &'a str,
-) -> Result<T, SyntaxError> {
-    let parser = preceded(multispace0, terminated(parser, context(end, nom::combinator::eof)));
-    match all_consuming(parser).parse(text) {
-        Ok((_, parsed)) => Ok(parsed),
-        Err(Err::Error(stop) | Err::Failure(stop)) => Err(SyntaxError {
-            offset: text.len() - stop.rest.len(),
-            expected: stop.expected.unwrap_or(end),
-        }),
-        Err(Err::Incomplete(_)) => unreachable!("complete parsers never ask for more"),
-    }
 }
 
 /// Anything that is not punctuation, and the space behind it.

@@ -25,6 +25,7 @@ mod options;
 mod reader;
 mod report;
 mod sources;
+pub mod statsd;
 mod writer;
 
 use std::sync::Arc;

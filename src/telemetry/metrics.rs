@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::process::Process;
+use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use crate::mapping::Generation;
 use crate::rewrite::Report;
 
@@ -39,6 +40,7 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    statsd: Arc<StatsdMetrics>,
 }
 
 impl Metrics {
@@ -136,6 +138,7 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        let statsd = Arc::new(StatsdMetrics::register(&registry)?);
 
         Ok(Metrics {
             registry,
@@ -152,6 +155,7 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
+            statsd,
         })
     }
 
@@ -178,6 +182,18 @@ impl Metrics {
     /// A request that no scrape was made for.
     pub fn refused(&self, reason: &'static str) {
         self.refused_requests.with_label_values(&[reason]).inc();
+    }
+
+    /// The metrics of one `StatsD` listener.
+    #[must_use]
+    pub fn statsd_listener(&self, listener: &str) -> ListenerMetrics {
+        self.statsd.listener(listener)
+    }
+
+    /// The metrics of one `StatsD` sink.
+    #[must_use]
+    pub fn statsd_sink(&self, sink: &str) -> SinkMetrics {
+        self.statsd.sink(sink)
     }
 
     /// All metrics as an exposition.

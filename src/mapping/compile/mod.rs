@@ -9,8 +9,11 @@ mod build;
 mod check;
 mod edits;
 mod force;
+mod statsd;
 #[cfg(test)]
 mod tests;
+
+pub use statsd::{StatsdSettings, compile_statsd};
 
 use std::collections::BTreeMap;
 

@@ -4,9 +4,8 @@ use super::Check;
 use crate::mapping::fault::{Spot, closest};
 use crate::mapping::file::{EntryFile, Sides, Text, listed};
 use crate::mapping::plan::{Boundary, Generation, Merge};
-use crate::mapping::selector::{
-    Item, Selector, SyntaxError, Term, parse_condition, parse_selector,
-};
+use crate::mapping::selector::{Item, Selector, Term, parse_condition, parse_selector};
+use crate::mapping::syntax::SyntaxError;
 
 /// Most labels of a selector. Samples have far fewer; checks compare each with each.
 const MAX_LABELS: usize = 64;
@@ -312,7 +311,7 @@ impl Check<'_> {
         }
     }
 
-    fn syntax(&mut self, text: &Text, error: SyntaxError, remedy: &str) {
+    pub(super) fn syntax(&mut self, text: &Text, error: SyntaxError, remedy: &str) {
         let spot = self.within(text, error.offset, 1);
         self.fault(spot, format!("expected {}", error.expected), remedy);
     }
@@ -323,7 +322,7 @@ impl Check<'_> {
 
     /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
     /// in; of a scalar over several lines, it is the whole scalar.
-    fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
+    pub(super) fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
         let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
         let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
         let mut written = self.source.from(text.spot).peekable();

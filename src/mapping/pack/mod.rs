@@ -4,6 +4,7 @@
 //! [`compile`](super::compile()), because packs extend each other.
 
 mod entry;
+mod statsd;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::fault::{Fault, Faults, Source, Spot};
 use super::{file, names, yaml};
 
 pub(super) use entry::{Entry, OnlyWith};
+pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, parse_prefix};
 
 /// A mapping between two generations of metrics, valid in itself.
 #[derive(Clone, Debug)]
@@ -20,6 +22,7 @@ pub struct Pack {
     entries: Vec<Entry>,
     repeats: Vec<String>,
     hints: Vec<Hint>,
+    lines: Lines,
     source: Arc<Source>,
 }
 
@@ -53,11 +56,14 @@ impl Pack {
             .collect();
         let repeats = check.families_once(file.repeats, "repeats");
         let hints = check.hints(file.hints);
+        let common = (file.prefix, file.between, file.tags, file.either);
+        let lines = Lines::from_file(&file.statsd, common, &mut check);
         if !faults.is_empty() {
             return Err(Faults(in_order(faults)));
         }
         let description = file.description.map(|description| description.text);
-        Ok(Pack { name, description, entries, repeats, hints, source: Arc::new(source) })
+        let source = Arc::new(source);
+        Ok(Pack { name, description, entries, repeats, hints, lines, source })
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.
@@ -85,6 +91,11 @@ impl Pack {
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// What the pack says of `StatsD` lines.
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     pub(super) fn source(&self) -> &Source {

@@ -1,9 +1,11 @@
 //! A gateway in this process.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crossfade::app::App;
 use crossfade::config;
+use crossfade::relay::ListenAddress;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -14,6 +16,8 @@ use super::client::get;
 pub(crate) struct Gateway {
     pub(crate) data: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Where it takes `StatsD` lines, in the order of the settings.
+    pub(crate) statsd: Vec<ListenAddress>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -27,9 +31,10 @@ impl Gateway {
         let settings = file.into_settings(None).expect("valid settings");
         let app = App::bind(settings).await.expect("the gateway starts");
         let (data, admin) = (app.data_addr(), app.admin_addr());
+        let statsd = app.statsd_addresses();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async { drop(stopped.await) }));
-        Gateway { data, admin, stop: Some(stop), task }
+        Gateway { data, admin, statsd, stop: Some(stop), task }
     }
 
     /// A gateway to one target, in front of which it does nothing but pass on.
@@ -54,6 +59,26 @@ impl Gateway {
         let mut lines = metrics.text().lines();
         let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
         value.parse().ok()
+    }
+
+    /// Where it takes `StatsD` lines over IP.
+    pub(crate) fn statsd_addr(&self) -> SocketAddr {
+        match self.statsd.first() {
+            Some(ListenAddress::Udp(address) | ListenAddress::Tcp(address)) => *address,
+            other => panic!("no IP address: {other:?}"),
+        }
+    }
+
+    /// Resolves once one of its own metrics has a value.
+    pub(crate) async fn reaches(&self, series: &str, value: u64) {
+        let reaches = async {
+            while self.metric(series).await.unwrap_or(0) < value {
+                tokio::task::yield_now().await;
+            }
+        };
+        let deadline = tokio::time::timeout(Duration::from_secs(20), reaches);
+        let reached = deadline.await.is_ok();
+        assert!(reached, "{series} is {:?}, not {value}", self.metric(series).await);
     }
 
     /// How many scrapes of the target `kong` ended in this way.

@@ -148,17 +148,22 @@ pub(crate) fn chunked(pieces: &[&str]) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Refusing {
     pub(crate) address: SocketAddr,
-    _socket: TcpSocket,
+    socket: TcpSocket,
 }
 
 impl Refusing {
     pub(crate) fn new() -> Refusing {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-        Refusing { address: socket.local_addr().expect("bound"), _socket: socket }
+        Refusing { address: socket.local_addr().expect("bound"), socket }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/metrics", self.address)
+    }
+
+    /// From now on it accepts them.
+    pub(crate) fn listen(self) -> TcpListener {
+        self.socket.listen(16).expect("it is bound")
     }
 }

@@ -1,0 +1,313 @@
+//! Turns checked entries into a plan. Nothing can go wrong here any more.
+
+use std::collections::HashMap;
+
+use super::StatsdSettings;
+use super::check::Rivals;
+use super::readers::{InForce, Reader, Role};
+use crate::mapping::Pack;
+use crate::mapping::pack::LineEntry;
+use crate::mapping::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
+use crate::mapping::plan::{Emit, Generation};
+use crate::mapping::statsd::{
+    Capture, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
+};
+
+/// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
+pub(super) fn plan(
+    packs: &[Pack],
+    entries: &[InForce<'_>],
+    readers: &[Reader<'_>],
+    rivals: &Rivals,
+    settings: &StatsdSettings,
+) -> StatsdPlan {
+    let mut build = Build {
+        rivals,
+        settings,
+        bases: bases(entries),
+        ids: HashMap::new(),
+        plan: StatsdPlan::default(),
+    };
+    build.tags(packs);
+    for (place, from) in entries.iter().enumerate() {
+        for generation in [Generation::Old, Generation::New] {
+            build.side(place, *from, generation);
+            build.also(place, *from, generation);
+        }
+        build.tagged(place, *from);
+    }
+    build.names(readers);
+    build.plan
+}
+
+struct Build<'a> {
+    rivals: &'a Rivals,
+    settings: &'a StatsdSettings,
+    /// Of each entry with `tagged`, the first that reads the same tagged lines. It counts them all; the others count
+    /// parts of them.
+    bases: Vec<Option<usize>>,
+    ids: HashMap<(usize, Role), LineRuleId>,
+    plan: StatsdPlan,
+}
+
+impl Build<'_> {
+    fn emits(&self, generation: Generation) -> bool {
+        match self.settings.emit {
+            Emit::Both => true,
+            Emit::Old => generation == Generation::Old,
+            Emit::New => generation == Generation::New,
+        }
+    }
+
+    fn tags(&mut self, packs: &[Pack]) {
+        for tag in packs.iter().flat_map(|pack| &pack.lines().tags) {
+            if self.plan.tag(tag.as_bytes()).is_none() {
+                self.plan.tags.push(tag.as_bytes().into());
+            }
+        }
+    }
+
+    /// The rule for lines of one side.
+    fn side(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
+        let entry = from.entry;
+        let read = &entry.side(reads).pattern;
+        // A name that is the same either way leaves once, in its new shape.
+        let renamed = !entry.old.pattern.names_like(&entry.new.pattern);
+        let both = self.settings.emit == Emit::Both;
+        let becomes = written_shown(entry, reads.other());
+        let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
+        rule.rival = self.rivals.contains(&(place, Role::Side(reads)));
+        for written in [Generation::Old, Generation::New] {
+            if !self.emits(written) || both && !renamed && written == Generation::Old {
+                continue;
+            }
+            if let Some(template) = self.with_tags(place, entry, written, read) {
+                rule.writes.push(template);
+            } else if written == reads {
+                rule.keep = true;
+            } else {
+                rule.writes
+                    .extend(templates(entry, written, &|placeholder| origin(read, placeholder)));
+            }
+        }
+        // Only what is new can be skipped: the old generation is used to these values.
+        if reads == Generation::Old && self.emits(Generation::New) {
+            rule.skip = entry.skip.iter().map(|value| value.as_bytes().into()).collect();
+        }
+        self.add(place, Role::Side(reads), rule);
+    }
+
+    /// The rule for lines that say nothing of their own: kept among their like, otherwise left out.
+    fn also(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
+        if let Some(also) = from.entry.also(reads) {
+            let mut rule = rule(format!("{} -> nothing", also.pattern), from, reads);
+            rule.rival = self.rivals.contains(&(place, Role::Also(reads)));
+            rule.keep = self.emits(reads);
+            self.add(place, Role::Also(reads), rule);
+        }
+    }
+
+    /// The rule for tagged lines, or what this entry adds to the one there is.
+    fn tagged(&mut self, place: usize, from: InForce<'_>) {
+        let Some((tagged, _)) = &from.entry.tagged else { return };
+        let mut templates = Vec::new();
+        if self.emits(Generation::Old) {
+            let tag = |placeholder: &str| {
+                let tag = tagged.tags.iter().find(|(_, its)| its.name == placeholder)?;
+                self.plan.tag(tag.0.as_bytes()).map(Capture::Tag)
+            };
+            templates = self::templates(from.entry, Generation::Old, &tag);
+            let numbers = tagged.tags.iter().filter_map(|(key, _)| self.plan.tag(key.as_bytes()));
+            let needs = numbers.fold(0, |needs, number| needs | 1 << number);
+            for template in &mut templates {
+                template.needs = needs;
+            }
+        }
+        let base = self.bases[place].unwrap_or(place);
+        if base == place {
+            let rule = LineRule {
+                tagged: true,
+                keep: self.emits(Generation::New),
+                writes: templates,
+                ..rule(
+                    format!("{} with tags -> lines without", without_tags(tagged)),
+                    from,
+                    Generation::New,
+                )
+            };
+            self.add(place, Role::Tagged, rule);
+        } else if let Some(id) = self.ids.get(&(base, Role::Tagged)).copied() {
+            self.plan.rules[id.0 as usize].writes.extend(templates);
+            self.ids.insert((place, Role::Tagged), id);
+        }
+    }
+
+    /// The tagged line that stands for one line of an entry, where settings ask for it and it is exact: the entry
+    /// must be the one that counts the tagged lines whole.
+    fn with_tags(
+        &self,
+        place: usize,
+        entry: &LineEntry,
+        written: Generation,
+        read: &Pattern,
+    ) -> Option<LineTemplate> {
+        let dialect = self.settings.tags.filter(|_| written == Generation::New)?;
+        let (tagged, _) = entry.tagged.as_ref()?;
+        if self.bases[place] != Some(place) || read.value.is_some() {
+            return None;
+        }
+        let tag = |(key, placeholder): &(String, Placeholder)| {
+            Some((key.as_bytes().into(), origin(read, &placeholder.name)?))
+        };
+        let tags: Option<Vec<(Box<[u8]>, Capture)>> = tagged.tags.iter().map(tag).collect();
+        Some(LineTemplate {
+            tags: Some(TagsTemplate { dialect, tags: tags? }),
+            ..template(&tagged.segments, &tagged.types, None, &|_| None)
+        })
+    }
+
+    fn add(&mut self, place: usize, role: Role, rule: LineRule) {
+        let id = LineRuleId(u32::try_from(self.plan.rules.len()).expect("packs fit in memory"));
+        self.plan.rules.push(rule);
+        self.ids.insert((place, role), id);
+    }
+
+    fn names(&mut self, readers: &[Reader<'_>]) {
+        for reader in readers {
+            let id = self.ids[&(reader.entry, reader.role)];
+            let rule = &self.plan.rules[id.0 as usize];
+            // Several entries may say what becomes of one tagged line: the first stands for all. Where
+            // nothing becomes of it, it need not be known either.
+            let first =
+                reader.role != Role::Tagged || self.bases[reader.entry] == Some(reader.entry);
+            if !first || rule.tagged && rule.writes.is_empty() {
+                continue;
+            }
+            self.plan.tagged |= rule.tagged;
+            let (segments, prefix) = (&reader.segments, reader.prefix);
+            self.plan.names.insert(segments, prefix, reader.types, rule.reads, id);
+            let lead = lead(segments, prefix);
+            if !self.plan.leads.contains(&lead) {
+                self.plan.leads.push(lead);
+            }
+        }
+        let leads = self.plan.leads.clone();
+        let said = |lead: &[u8]| leads.iter().any(|its| **its != *lead && lead.starts_with(its));
+        self.plan.leads.retain(|lead| !said(lead));
+    }
+}
+
+fn bases(entries: &[InForce<'_>]) -> Vec<Option<usize>> {
+    let mut first = HashMap::new();
+    let place = |(place, from): (usize, &InForce<'_>)| {
+        let (tagged, _) = from.entry.tagged.as_ref()?;
+        Some(*first.entry(without_tags(tagged)).or_insert(place))
+    };
+    entries.iter().enumerate().map(place).collect()
+}
+
+/// How names begin, as far as it can be told without a placeholder: their prefix, or their first segment.
+fn lead(segments: &[Segment], prefix: usize) -> Box<[u8]> {
+    let mut lead = Vec::new();
+    for (index, segment) in segments.iter().take(prefix.max(1)).enumerate() {
+        let Segment::Text(text) = segment else { break };
+        lead.extend_from_slice(text.as_bytes());
+        if index + 1 < segments.len() {
+            lead.push(b'.');
+        }
+    }
+    lead.into()
+}
+
+fn rule(title: String, from: InForce<'_>, reads: Generation) -> LineRule {
+    LineRule {
+        title,
+        source: from.source(),
+        reads,
+        tagged: false,
+        rival: false,
+        skip: Vec::new(),
+        keep: false,
+        writes: Vec::new(),
+    }
+}
+
+fn without_tags(tagged: &TaggedPattern) -> String {
+    TaggedPattern { tags: Vec::new(), ..tagged.clone() }.to_string()
+}
+
+/// What a line of the other generation becomes, for people.
+fn written_shown(entry: &LineEntry, written: Generation) -> String {
+    let also = entry.also(written).map(|also| format!(", {}", also.pattern));
+    format!("{}{}", entry.side(written).pattern, also.unwrap_or_default())
+}
+
+/// How to write a side of an entry and what goes with it. `origin` says where the text of a placeholder comes from.
+fn templates(
+    entry: &LineEntry,
+    written: Generation,
+    origin: &dyn Fn(&str) -> Option<Capture>,
+) -> Vec<LineTemplate> {
+    let patterns = [Some(entry.side(written)), entry.also(written)];
+    let write = |pattern: &Pattern| {
+        let value = pattern.value.as_ref().and_then(|value| origin(&value.name));
+        template(&pattern.segments, &pattern.types, value, origin)
+    };
+    patterns.into_iter().flatten().map(|side| write(&side.pattern)).collect()
+}
+
+fn template(
+    segments: &[Segment],
+    types: &[String],
+    value: Option<Capture>,
+    origin: &dyn Fn(&str) -> Option<Capture>,
+) -> LineTemplate {
+    let mut name = Vec::new();
+    let mut text = String::new();
+    for (index, segment) in segments.iter().enumerate() {
+        if index > 0 {
+            text.push('.');
+        }
+        let bound =
+            |placeholder: &str| origin(placeholder).expect("checked: placeholders are bound");
+        let part = match segment {
+            Segment::Text(its) => {
+                text.push_str(its);
+                continue;
+            }
+            Segment::One(placeholder, _) => match bound(&placeholder.name) {
+                // Only the text of a tag can have dots where one segment is written.
+                tag @ Capture::Tag(_) => Part::Segment(tag),
+                other => Part::Copy(other),
+            },
+            Segment::Many(placeholder) => Part::Copy(bound(&placeholder.name)),
+        };
+        if !text.is_empty() {
+            name.push(Part::Text(std::mem::take(&mut text).into_bytes().into()));
+        }
+        name.push(part);
+    }
+    if !text.is_empty() {
+        name.push(Part::Text(text.into_bytes().into()));
+    }
+    // A value that is the line's own is copied with the rest.
+    let value = value.filter(|value| *value != Capture::Value);
+    let metric_type = types.first().map(|word| word.as_bytes().into());
+    LineTemplate { name, value, metric_type, needs: 0, tags: None }
+}
+
+/// Where a placeholder's text lies in lines that a pattern reads.
+fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
+    if read.value.as_ref().is_some_and(|value| value.name == placeholder) {
+        return Some(Capture::Value);
+    }
+    let stands = |segment: &Segment| segment.placeholder().is_some_and(|it| it.name == placeholder);
+    let place = read.segments.iter().position(stands)?;
+    let many = read.segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
+    let number = |place: usize| u8::try_from(place).expect("checked: names are short");
+    Some(match many {
+        Some(many) if place == many => Capture::Many,
+        Some(many) if place > many => Capture::Tail(number(read.segments.len() - 1 - place)),
+        _ => Capture::Head(number(place)),
+    })
+}

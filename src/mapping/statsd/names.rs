@@ -1,0 +1,300 @@
+//! Which rule reads a name: a tree of segments.
+//!
+//! In front of a `{x*}` names are read from the left, behind it from the right, so that nothing has to be tried for
+//! its length. A node is left again only where a text led nowhere and a placeholder stands beside it; no node is
+//! entered twice for one name.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use memchr::{memchr, memrchr};
+
+use super::LineRuleId;
+use crate::mapping::Generation;
+use crate::mapping::pack::MAX_SEGMENTS;
+use crate::mapping::pattern::Segment;
+
+/// A part of a name that was read, or what stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// A segment behind the prefix, counted from 0, in front of a `{x*}`.
+    Head(u8),
+    /// The segments of the `{x*}`.
+    Many,
+    /// A segment behind the `{x*}`, counted from the end of the name.
+    Tail(u8),
+    /// The value.
+    Value,
+    /// The value of a tag, by its number.
+    Tag(u8),
+}
+
+/// Where the parts of a name lie. Kept from line to line, so that nothing has to be cleared or allocated.
+#[derive(Clone, Debug)]
+pub struct Cuts {
+    /// Where segments begin, up to one behind the last that was looked at. A segment ends one byte in front of the
+    /// next one's beginning.
+    heads: [usize; MAX_SEGMENTS + 1],
+    many: (usize, usize),
+    tails: [(usize, usize); MAX_SEGMENTS],
+    /// Segments of the prefix.
+    prefix: usize,
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        Cuts {
+            heads: [0; MAX_SEGMENTS + 1],
+            many: (0, 0),
+            tails: [(0, 0); MAX_SEGMENTS],
+            prefix: 0,
+        }
+    }
+}
+
+impl Cuts {
+    /// The prefix, with the dot behind it.
+    #[inline]
+    #[must_use]
+    pub fn prefix<'a>(&self, name: &'a [u8]) -> &'a [u8] {
+        &name[..self.heads[self.prefix]]
+    }
+
+    /// A part of the name that these cuts were made for; empty for what is no part of a name.
+    #[inline]
+    #[must_use]
+    pub fn part<'a>(&self, name: &'a [u8], capture: Capture) -> &'a [u8] {
+        let (start, end) = match capture {
+            Capture::Head(place) => {
+                let place = self.prefix + usize::from(place);
+                (self.heads[place], self.heads[place + 1] - 1)
+            }
+            Capture::Many => self.many,
+            Capture::Tail(place) => self.tails[usize::from(place)],
+            Capture::Value | Capture::Tag(_) => (0, 0),
+        };
+        &name[start..end]
+    }
+}
+
+/// The tree. Node 0 is the root; a node behind a `{x*}` is read from the right.
+#[derive(Debug, Default)]
+pub(in crate::mapping) struct Names {
+    nodes: Vec<Node>,
+}
+
+type NodeId = u32;
+
+#[derive(Debug, Default)]
+struct Node {
+    texts: Texts,
+    /// Those that exclude more come first.
+    ones: Vec<One>,
+    many: Option<NodeId>,
+    /// Those that name their type come first.
+    ends: Vec<End>,
+}
+
+/// A placeholder of one segment.
+#[derive(Debug)]
+struct One {
+    except: Vec<Box<[u8]>>,
+    node: NodeId,
+}
+
+/// The end of a pattern.
+#[derive(Debug)]
+struct End {
+    metric_type: Option<Box<[u8]>>,
+    reads: Generation,
+    rule: LineRuleId,
+    prefix: usize,
+}
+
+/// Children by text. A few are compared, many are looked up.
+#[derive(Debug, Default)]
+struct Texts {
+    few: Vec<(Box<[u8]>, NodeId)>,
+    many: HashMap<Box<[u8]>, NodeId, RandomState>,
+}
+
+impl Texts {
+    const FEW: usize = 6;
+
+    #[inline]
+    fn get(&self, text: &[u8]) -> Option<NodeId> {
+        if self.many.is_empty() {
+            self.few.iter().find(|(its, _)| **its == *text).map(|(_, node)| *node)
+        } else {
+            self.many.get(text).copied()
+        }
+    }
+
+    fn insert(&mut self, text: &[u8], node: NodeId) {
+        if self.many.is_empty() && self.few.len() < Self::FEW {
+            self.few.push((text.into(), node));
+        } else {
+            self.many.extend(self.few.drain(..));
+            self.many.insert(text.into(), node);
+        }
+    }
+}
+
+/// A name that is looked for.
+struct Wanted<'a> {
+    name: &'a [u8],
+    metric_type: &'a [u8],
+    only: Option<Generation>,
+    cuts: &'a mut Cuts,
+}
+
+impl Names {
+    /// Adds what reads names of these segments, `prefix` of which belong to the prefix, and of these types (none:
+    /// any).
+    pub(in crate::mapping) fn insert(
+        &mut self,
+        segments: &[Segment],
+        prefix: usize,
+        types: &[String],
+        reads: Generation,
+        rule: LineRuleId,
+    ) {
+        if self.nodes.is_empty() {
+            self.node();
+        }
+        let many = segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
+        let (heads, tails) = match many {
+            None => (segments, &segments[..0]),
+            Some(many) => (&segments[..many], &segments[many + 1..]),
+        };
+        let mut node = heads.iter().fold(0, |node, segment| self.child(node, segment));
+        if many.is_some() {
+            let tail = self.nodes[node as usize].many.unwrap_or_else(|| self.node());
+            self.nodes[node as usize].many = Some(tail);
+            node = tail;
+            node = tails.iter().rev().fold(node, |node, segment| self.child(node, segment));
+        }
+        let end = |metric_type| End { metric_type, reads, rule, prefix };
+        let ends = &mut self.nodes[node as usize].ends;
+        ends.extend(types.iter().map(|word| end(Some(word.as_bytes().into()))));
+        ends.extend(types.is_empty().then(|| end(None)));
+        ends.sort_by_key(|end| end.metric_type.is_none());
+    }
+
+    fn node(&mut self) -> NodeId {
+        self.nodes.push(Node::default());
+        NodeId::try_from(self.nodes.len() - 1).expect("a tree that large does not fit in memory")
+    }
+
+    fn child(&mut self, of: NodeId, segment: &Segment) -> NodeId {
+        let next = NodeId::try_from(self.nodes.len()).expect("checked when it was added");
+        let node = &mut self.nodes[of as usize];
+        match segment {
+            Segment::Text(text) => {
+                if let Some(child) = node.texts.get(text.as_bytes()) {
+                    return child;
+                }
+                node.texts.insert(text.as_bytes(), next);
+            }
+            Segment::One(_, except) => {
+                let except: Vec<Box<[u8]>> =
+                    except.iter().map(|text| text.as_bytes().into()).collect();
+                if let Some(one) = node.ones.iter().find(|one| one.except == except) {
+                    return one.node;
+                }
+                node.ones.push(One { except, node: next });
+                node.ones.sort_by_key(|one| std::cmp::Reverse(one.except.len()));
+            }
+            Segment::Many(_) => {
+                unreachable!("a pattern has one `{{x*}}`, which is taken out before")
+            }
+        }
+        self.node()
+    }
+
+    #[inline]
+    pub(super) fn find(
+        &self,
+        name: &[u8],
+        metric_type: &[u8],
+        only: Option<Generation>,
+        cuts: &mut Cuts,
+    ) -> Option<LineRuleId> {
+        let root = self.nodes.first()?;
+        let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, cuts })?;
+        cuts.prefix = end.prefix;
+        Some(end.rule)
+    }
+
+    /// Goes on with the segment that begins at `at`, which is the `depth`th.
+    fn head<'n>(
+        &'n self,
+        node: &'n Node,
+        at: usize,
+        depth: usize,
+        wanted: &mut Wanted<'_>,
+    ) -> Option<&'n End> {
+        wanted.cuts.heads[depth] = at;
+        let Some(rest) = wanted.name.get(at..) else {
+            return node.end(wanted);
+        };
+        let segment = &rest[..memchr(b'.', rest).unwrap_or(rest.len())];
+        let next = at + segment.len() + 1;
+        if let Some(child) = node.texts.get(segment)
+            && let Some(end) = self.head(self.at(child), next, depth + 1, wanted)
+        {
+            return Some(end);
+        }
+        for one in &node.ones {
+            if !one.except.iter().any(|text| **text == *segment)
+                && let Some(end) = self.head(self.at(one.node), next, depth + 1, wanted)
+            {
+                return Some(end);
+            }
+        }
+        // What a child has overwritten behind this one's place nobody reads.
+        let tail = self.at(node.many?);
+        self.tail(tail, (at, wanted.name.len()), 0, wanted)
+    }
+
+    /// Goes on with the last segment of what remains, `place` of which have been taken off the end. The first must
+    /// remain: it is what the `{x*}` stands for.
+    fn tail<'n>(
+        &'n self,
+        node: &'n Node,
+        (start, end): (usize, usize),
+        place: usize,
+        wanted: &mut Wanted<'_>,
+    ) -> Option<&'n End> {
+        if let Some(dot) = memrchr(b'.', &wanted.name[start..end]) {
+            let dot = start + dot;
+            let segment = &wanted.name[dot + 1..end];
+            let text = node.texts.get(segment).into_iter();
+            let ones = node.ones.iter();
+            let ones = ones.filter(|one| !one.except.iter().any(|text| **text == *segment));
+            for child in text.chain(ones.map(|one| one.node)) {
+                if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
+                    wanted.cuts.tails[place] = (dot + 1, end);
+                    return Some(found);
+                }
+            }
+        }
+        let found = node.end(wanted)?;
+        wanted.cuts.many = (start, end);
+        Some(found)
+    }
+
+    #[inline]
+    fn at(&self, node: NodeId) -> &Node {
+        &self.nodes[node as usize]
+    }
+}
+
+impl Node {
+    #[inline]
+    fn end(&self, wanted: &Wanted<'_>) -> Option<&End> {
+        self.ends.iter().find(|end| {
+            end.metric_type.as_ref().is_none_or(|its| **its == *wanted.metric_type)
+                && wanted.only.is_none_or(|only| end.reads == only)
+        })
+    }
+}

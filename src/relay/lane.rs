@@ -1,0 +1,190 @@
+//! The way from one worker to one sink: what is being packed, and what waits to be sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::queue::{Overflow, Queue};
+use crate::statsd::Packer;
+use crate::telemetry::SinkMetrics;
+
+/// Between the listeners and the sink task of one worker. They are on one thread, so the lock is never contended.
+#[derive(Debug)]
+pub(super) struct Lane {
+    state: Mutex<State>,
+    wake: Notify,
+    closing: Notify,
+    /// Each datagram has to end in a newline.
+    newline: bool,
+    metrics: SinkMetrics,
+}
+
+#[derive(Debug)]
+struct State {
+    packer: Packer,
+    queue: Queue,
+    closed: bool,
+}
+
+/// How a lane packs and what it holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub(super) pack_bytes: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) overflow: Overflow,
+    pub(super) newline: bool,
+}
+
+impl Lane {
+    pub(super) fn new(shape: Shape, metrics: SinkMetrics) -> Lane {
+        let state = State {
+            packer: Packer::new(shape.pack_bytes),
+            queue: Queue::new(shape.queue_bytes, shape.overflow),
+            closed: false,
+        };
+        Lane {
+            state: Mutex::new(state),
+            wake: Notify::new(),
+            closing: Notify::new(),
+            newline: shape.newline,
+            metrics,
+        }
+    }
+
+    /// Adds a datagram as it came.
+    pub(super) fn push(&self, datagram: &[u8]) {
+        self.fill(|packer| packer.push(datagram));
+    }
+
+    /// Adds lines that stand in for a datagram.
+    pub(super) fn push_lines(&self, lines: &[u8]) {
+        self.fill(|packer| packer.push_lines(lines));
+    }
+
+    fn fill(&self, fill: impl FnOnce(&mut Packer)) {
+        let mut state = self.state();
+        let waited = state.packer.waiting() > 0;
+        fill(&mut state.packer);
+        let complete = state.packer.datagrams().len() > 0;
+        if complete {
+            self.enqueue(&mut state);
+        }
+        let begun = !waited && state.packer.waiting() > 0;
+        drop(state);
+        if complete || begun {
+            self.wake.notify_one();
+        }
+    }
+
+    fn enqueue(&self, state: &mut State) {
+        let State { packer, queue, .. } = state;
+        let before = queue.len();
+        let dropped: u64 =
+            packer.datagrams().map(|datagram| queue.push(datagram, self.newline)).sum();
+        packer.clear();
+        self.metrics.dropped_overflow(dropped);
+        self.metrics.queued(before, queue.len());
+    }
+
+    /// Ends the datagram that is being filled.
+    fn complete(&self) {
+        let mut state = self.state();
+        state.packer.complete();
+        self.enqueue(&mut state);
+    }
+
+    /// Lets the sink task look at the queue and change it.
+    pub(super) fn with_queue<T>(&self, look: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut state = self.state();
+        let before = state.queue.len();
+        let seen = look(&mut state.queue);
+        self.metrics.queued(before, state.queue.len());
+        seen
+    }
+
+    /// Nothing is added any more: what waits is sent, and then [`Outlet::ready`] says so.
+    pub(super) fn close(&self) {
+        self.complete();
+        self.state().closed = true;
+        self.wake.notify_one();
+        self.closing.notify_waiters();
+    }
+
+    /// Resolves once the lane is closed. Cancel safe.
+    pub(super) async fn closed(&self) {
+        // Asked for before looking, so that a close in between is not missed.
+        let closing = self.closing.notified();
+        if !self.is_closed() {
+            closing.await;
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// Drops and counts what is left, and says how many lines that was.
+    pub(super) fn abandon(&self) -> u64 {
+        self.complete();
+        let left = self.with_queue(|queue| queue.pop(usize::MAX));
+        self.metrics.dropped_shutdown(left.lines);
+        left.lines
+    }
+
+    pub(super) fn metrics(&self) -> &SinkMetrics {
+        &self.metrics
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked has left datagrams that are whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the sink task takes from.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    pub(super) lane: Arc<Lane>,
+    flush_interval: Duration,
+    /// When the datagram that is being filled has waited long enough.
+    flush_at: Option<Instant>,
+}
+
+impl Outlet {
+    pub(super) fn new(lane: Arc<Lane>, flush_interval: Duration) -> Outlet {
+        Outlet { lane, flush_interval, flush_at: None }
+    }
+
+    /// Resolves to true once something waits to be sent, and to false once nothing ever will. Cancel safe.
+    pub(super) async fn ready(&mut self) -> bool {
+        loop {
+            let (ready, closed, waiting) = {
+                let state = self.lane.state();
+                (!state.queue.is_empty(), state.closed, state.packer.waiting() > 0)
+            };
+            if ready {
+                return true;
+            }
+            if closed {
+                return false;
+            }
+            let woken = self.lane.wake.notified();
+            if !waiting {
+                self.flush_at = None;
+                woken.await;
+                continue;
+            }
+            let flush_at =
+                *self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_interval);
+            tokio::select! {
+                () = woken => {}
+                () = sleep_until(flush_at) => {
+                    self.flush_at = None;
+                    self.lane.complete();
+                }
+            }
+        }
+    }
+}

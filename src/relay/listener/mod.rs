@@ -1,0 +1,195 @@
+//! Where lines come from.
+
+mod datagram;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net as unix;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::pipeline::Pipeline;
+use super::{ListenAddress, ListenerSettings, Settings};
+use crate::telemetry::{ListenerMetrics, Metrics};
+
+/// Told once, that it is time to stop.
+pub(super) type Stop = watch::Receiver<bool>;
+
+/// Resolves when it is time to stop. Cancel safe.
+async fn stopped(stop: &mut Stop) {
+    // Nobody left to tell is as good.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// A bound listener that does not read yet.
+#[derive(Debug)]
+pub(super) struct Listener {
+    /// As it was taken.
+    address: ListenAddress,
+    sockets: Sockets,
+    metrics: ListenerMetrics,
+    max_connections: usize,
+}
+
+#[derive(Debug)]
+enum Sockets {
+    Udp(Vec<std::net::UdpSocket>),
+    Tcp(std::net::TcpListener),
+    UnixDatagram(unix::UnixDatagram, SocketFile),
+    UnixStream(unix::UnixListener, SocketFile),
+}
+
+/// The file of a Unix socket. It goes when the listener goes.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Whether it is still there is not ours to say.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+impl Listener {
+    pub(super) fn bind(
+        listener: &ListenerSettings,
+        settings: &Settings,
+        workers: usize,
+        metrics: &Metrics,
+    ) -> io::Result<Listener> {
+        let (address, sockets) = match &listener.address {
+            ListenAddress::Udp(address) => {
+                let count = settings.sockets.unwrap_or(workers).max(1);
+                let (address, sockets) = udp(*address, count, settings.receive_buffer)?;
+                (ListenAddress::Udp(address), Sockets::Udp(sockets))
+            }
+            ListenAddress::Tcp(address) => {
+                let socket = std::net::TcpListener::bind(address)?;
+                socket.set_nonblocking(true)?;
+                (ListenAddress::Tcp(socket.local_addr()?), Sockets::Tcp(socket))
+            }
+            ListenAddress::UnixDatagram(path) => {
+                make_way(path, Type::DGRAM)?;
+                let socket = unix::UnixDatagram::bind(path)?;
+                socket.set_nonblocking(true)?;
+                let file = SocketFile(path.clone());
+                (listener.address.clone(), Sockets::UnixDatagram(socket, file))
+            }
+            ListenAddress::UnixStream(path) => {
+                make_way(path, Type::STREAM)?;
+                let socket = unix::UnixListener::bind(path)?;
+                socket.set_nonblocking(true)?;
+                let file = SocketFile(path.clone());
+                (listener.address.clone(), Sockets::UnixStream(socket, file))
+            }
+        };
+        // By the address in the settings: a port that was chosen would make a label of its own each time.
+        let metrics = metrics.statsd_listener(&listener.address.to_string());
+        Ok(Listener { address, sockets, metrics, max_connections: settings.max_connections })
+    }
+
+    pub(super) fn address(&self) -> &ListenAddress {
+        &self.address
+    }
+
+    pub(super) fn metrics(&self) -> &ListenerMetrics {
+        &self.metrics
+    }
+
+    /// Reads on `workers`, each of which has a pipeline, until it is told to stop.
+    pub(super) fn listen(
+        self,
+        workers: &[Handle],
+        pipelines: &[Pipeline],
+        stop: &Stop,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let Listener { sockets, metrics, max_connections, .. } = self;
+        let at = |index: usize| {
+            (&workers[index % workers.len()], pipelines[index % pipelines.len()].clone())
+        };
+        let pool = stream::Pool {
+            workers: workers.to_vec(),
+            pipelines: pipelines.to_vec(),
+            max_connections,
+            stop: stop.clone(),
+        };
+        match sockets {
+            Sockets::Udp(sockets) => {
+                metrics.watch_kernel_drops(&sockets);
+                for (index, socket) in sockets.into_iter().enumerate() {
+                    let (worker, pipeline) = at(index);
+                    tasks.spawn_on(datagram::udp(socket, pipeline, stop.clone()), worker);
+                }
+            }
+            Sockets::UnixDatagram(socket, file) => {
+                let (worker, pipeline) = at(0);
+                let stop = stop.clone();
+                let read = async move {
+                    datagram::unix(socket, pipeline, stop).await;
+                    drop(file);
+                };
+                tasks.spawn_on(read, worker);
+            }
+            Sockets::Tcp(socket) => {
+                tasks.spawn(pool.tcp(socket));
+            }
+            Sockets::UnixStream(socket, file) => {
+                let accept = async move {
+                    pool.unix(socket).await;
+                    drop(file);
+                };
+                tasks.spawn(accept);
+            }
+        }
+    }
+}
+
+/// Several sockets on one address. The kernel deals out what arrives, by peer.
+fn udp(
+    address: SocketAddr,
+    count: usize,
+    receive_buffer: Option<usize>,
+) -> io::Result<(SocketAddr, Vec<std::net::UdpSocket>)> {
+    let open = |address: SocketAddr, shared: bool| {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_reuse_port(shared)?;
+        if let Some(bytes) = receive_buffer {
+            // The kernel gives what net.core.rmem_max allows, and says nothing.
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        socket.bind(&address.into())?;
+        socket.set_nonblocking(true)?;
+        Ok::<_, io::Error>(std::net::UdpSocket::from(socket))
+    };
+    if count == 1 {
+        let socket = open(address, false)?;
+        return Ok((socket.local_addr()?, vec![socket]));
+    }
+    // Sockets that share an address would also share it with another process that happens to have it. This one
+    // does not, so it finds out.
+    let address = open(address, false)?.local_addr()?;
+    let sockets: io::Result<Vec<_>> = (0..count).map(|_| open(address, true)).collect();
+    Ok((address, sockets?))
+}
+
+/// Removes a socket that a process has left behind. One that somebody listens on stays, and binding fails.
+fn make_way(path: &Path, socket_type: Type) -> io::Result<()> {
+    let is_socket = |it: std::fs::Metadata| it.file_type().is_socket();
+    if !std::fs::symlink_metadata(path).is_ok_and(is_socket) {
+        return Ok(());
+    }
+    let probe = Socket::new(Domain::UNIX, socket_type, None)?;
+    match probe.connect(&socket2::SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,42 @@
+//! How long to wait before the next attempt.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Doubles from attempt to attempt. Each wait is between half and all of that, by chance, so that the workers of many
+/// gateways do not come back to a sink all at once.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// True before the first attempt has failed.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.attempts == 0
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let longest = FIRST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        // Seeded by the operating system for each use: chance enough for a wait.
+        let chance = RandomState::new().hash_one(self.attempts) % 1000;
+        longest / 2 + longest / 2 * u32::try_from(chance).unwrap_or(0) / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_a_bound() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<Duration> = (0..100).map(|_| backoff.next()).collect();
+        assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
+        assert!(waits[7..].iter().all(|wait| (LONGEST / 2..=LONGEST).contains(wait)));
+    }
+}

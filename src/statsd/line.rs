@@ -1,0 +1,320 @@
+//! One `StatsD` line: `name:value|type|@rate|#tags`.
+
+use memchr::{memchr, memchr2};
+
+use super::tags::field_len;
+
+/// One metric, or several of one name, as it was written.
+///
+/// Two readings of one text are told apart by this grammar: `a:1:2:3|ms` packs several values under one type,
+/// `a:1|c:2|ms` repeats value and type. What a part is, a `|` decides: a part without one is a packed
+/// value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Everything before the `:` that ends the name, tags within the name included.
+    pub name: &'a [u8],
+    /// The value, or several with `:` between them. Not necessarily a number: a set counts texts.
+    pub values: &'a [u8],
+    /// What the value is: `c`, `g`, `ms`, `s`, `h`, `d`, or a type that came later.
+    pub metric_type: &'a [u8],
+    /// Everything behind the type, each field with the `|` in front of it: rate, tags, unknown fields.
+    pub fields: &'a [u8],
+    /// Further samples of the name (`value|type…`), without the `:` in front. Mostly empty.
+    pub more: &'a [u8],
+    /// The type was found at the end of the line, across a value with `|` in it.
+    pieced: bool,
+}
+
+/// Why a line has no metric that a rule could apply to. None of these is a fault of the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotMetric {
+    /// Nothing stands in it.
+    Blank,
+    /// A `DogStatsD` event, `_e{…}`. It has a title, but no name.
+    Event,
+    /// A `DogStatsD` service check, `_sc|…`.
+    ServiceCheck,
+    /// No `:` ends a name, or no `|` begins a type.
+    Unreadable,
+}
+
+/// How far a reading of a line can be trusted.
+///
+/// The protocol has no escapes. A name with a `:` in it (an `IPv6` address, a user called `org:7`) is cut short by
+/// every reader, unless one looks whether what remains can be a value at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// What stands behind the name is what a value looks like.
+    Sure,
+    /// It can be meant so, and the name can also go on: the text of a set may be anything.
+    Doubtful,
+    /// This is no value. The name goes on.
+    Wrong,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line (without its newline), the name ending at the first `:`.
+    ///
+    /// # Errors
+    ///
+    /// The line has no metric: hand it on as it is.
+    ///
+    /// ```
+    /// use crossfade::statsd::Line;
+    ///
+    /// let line = Line::parse(b"api.time:320|ms|@0.1|#env:test")?;
+    /// assert_eq!(line.name, b"api.time");
+    /// assert_eq!(line.values, b"320");
+    /// assert_eq!(line.metric_type, b"ms");
+    /// assert_eq!(line.fields, b"|@0.1|#env:test");
+    /// # Ok::<(), crossfade::statsd::NotMetric>(())
+    /// ```
+    pub fn parse(line: &'a [u8]) -> Result<Line<'a>, NotMetric> {
+        match line {
+            [] => Err(NotMetric::Blank),
+            [b'_', b'e', b'{', ..] => Err(NotMetric::Event),
+            [b'_', b's', b'c', b'|', ..] => Err(NotMetric::ServiceCheck),
+            _ => Line::parse_from(line, 0),
+        }
+    }
+
+    /// Reads a line whose name goes on at least to `from`: it ends at the first `:` there or behind.
+    ///
+    /// # Errors
+    ///
+    /// Read so, the line has no metric.
+    pub fn parse_from(line: &'a [u8], from: usize) -> Result<Line<'a>, NotMetric> {
+        let behind = line.get(from..).unwrap_or_default();
+        let colon = from + memchr(b':', behind).ok_or(NotMetric::Unreadable)?;
+        let mut read =
+            Line::sample(&line[..colon], &line[colon + 1..]).ok_or(NotMetric::Unreadable)?;
+        if !is_type(read.metric_type)
+            && let Some(values) = line[colon + 1..].strip_suffix(b"|s")
+        {
+            // Only the text of a set can have a `|` in it, and a set has no rate behind its type.
+            let behind = &line[line.len()..];
+            let metric_type = &line[line.len() - 1..];
+            read = Line { values, metric_type, fields: behind, more: behind, pieced: true, ..read };
+        }
+        Ok(read)
+    }
+
+    /// One sample and what follows it; `None` without a type.
+    fn sample(name: &'a [u8], sample: &'a [u8]) -> Option<Line<'a>> {
+        let values = memchr(b'|', sample)?;
+        let behind = &sample[values + 1..];
+        let ends = memchr2(b'|', b':', behind).unwrap_or(behind.len());
+        let (metric_type, behind) = behind.split_at(ends);
+        let (fields, more) = match behind {
+            [b':', more @ ..] => (&behind[..0], more),
+            [b'|', b'@', rate @ ..] => match memchr2(b'|', b':', rate) {
+                Some(end) if rate[end] == b':' => (&behind[..end + 2], &rate[end + 1..]),
+                _ => (behind, &behind[behind.len()..]),
+            },
+            _ => (behind, &behind[behind.len()..]),
+        };
+        Some(Line { name, values: &sample[..values], metric_type, fields, more, pieced: false })
+    }
+
+    /// How far this reading can be trusted. If it is not [`Standing::Sure`], [`Line::parse_from`] one byte behind the
+    /// name gives the next.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let mut sample = *self;
+        loop {
+            let several = memchr(b':', sample.values).is_some();
+            let text = sample.metric_type == b"s";
+            if !is_type(sample.metric_type)
+                || several && !text && !sample.packed_values().all(is_number)
+            {
+                return Standing::Wrong;
+            }
+            match sample.next_sample() {
+                Some(next) => sample = next,
+                None if !sample.more.is_empty() => return Standing::Wrong,
+                None if text && (several || self.pieced) => return Standing::Doubtful,
+                None => return Standing::Sure,
+            }
+        }
+    }
+
+    /// The values one by one. Those of a set cannot be packed: any `:` in them is meant.
+    pub fn packed_values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.values.split(|byte| *byte == b':')
+    }
+
+    /// The samples one by one, each as a line of its own.
+    pub fn samples(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        let empty = &self.more[..0];
+        let mut next = Some(*self);
+        std::iter::from_fn(move || {
+            let sample = next.take()?;
+            next = sample.next_sample();
+            Some(Line { more: empty, ..sample })
+        })
+    }
+
+    fn next_sample(&self) -> Option<Line<'a>> {
+        Line::sample(self.name, self.more)
+    }
+
+    /// The fields behind the type one by one, each with its `|`. Tags are one field, whatever stands in
+    /// them.
+    pub fn each_field(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.fields;
+        std::iter::from_fn(move || {
+            let (field, behind) = rest.split_at_checked(field_len(rest))?;
+            rest = behind;
+            (!field.is_empty()).then_some(field)
+        })
+    }
+
+    /// The sampling rate as it is written, without `@`.
+    #[must_use]
+    pub fn rate(&self) -> Option<&'a [u8]> {
+        self.each_field().find_map(|field| field.strip_prefix(b"|@"))
+    }
+
+    /// The tags behind the type, without `#`.
+    #[must_use]
+    pub fn tags(&self) -> Option<&'a [u8]> {
+        self.each_field().find_map(|field| field.strip_prefix(b"|#"))
+    }
+}
+
+/// True for what can be a type. Types are letters, whoever made them up.
+fn is_type(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_alphabetic)
+}
+
+/// True for what may be a number. It is not read as one; it only must not be a piece of a name.
+fn is_number(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(line: &str) -> [String; 5] {
+        let line = Line::parse(line.as_bytes()).unwrap();
+        [line.name, line.values, line.metric_type, line.fields, line.more]
+            .map(|part| String::from_utf8(part.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_parts_of_a_line() {
+        for (line, expected) in [
+            ("a.b:1|c", ["a.b", "1", "c", "", ""]),
+            ("a:-1|g", ["a", "-1", "g", "", ""]),
+            ("a:+0.5|g", ["a", "+0.5", "g", "", ""]),
+            ("a:1|c|@0.1", ["a", "1", "c", "|@0.1", ""]),
+            ("a:1|ms|@0.1|#k:v,w", ["a", "1", "ms", "|@0.1|#k:v,w", ""]),
+            // A container id, a timestamp, external data, a cardinality, something from the future.
+            (
+                "a:1|c|c:in-12|T170|e:x|card:low|?",
+                ["a", "1", "c", "|c:in-12|T170|e:x|card:low|?", ""],
+            ),
+            ("a:1:2:3|ms|#k:v", ["a", "1:2:3", "ms", "|#k:v", ""]),
+            ("a:1|c:2|c", ["a", "1", "c", "", "2|c"]),
+            ("a:1|c|@0.1:320|ms|@0.5", ["a", "1", "c", "|@0.1", "320|ms|@0.5"]),
+            ("a:1|c|@0.1|#k:v", ["a", "1", "c", "|@0.1|#k:v", ""]),
+            ("a:any text|s", ["a", "any text", "s", "", ""]),
+            ("a:|c", ["a", "", "c", "", ""]),
+            ("a:1|", ["a", "1", "", "", ""]),
+            (":1|c", ["", "1", "c", "", ""]),
+            ("a,k=v:1|c", ["a,k=v", "1", "c", "", ""]),
+            ("a:x|y|s", ["a", "x", "y", "|s", ""]),
+            ("a:x|y@z|s", ["a", "x|y@z", "s", "", ""]),
+        ] {
+            assert_eq!(parts(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_metric() {
+        for (line, reason) in [
+            ("", NotMetric::Blank),
+            ("_e{5,4}:title|text|#a:b", NotMetric::Event),
+            ("_sc|name|0|m:message:1|c", NotMetric::ServiceCheck),
+            ("a", NotMetric::Unreadable),
+            ("a:1", NotMetric::Unreadable),
+            ("a|c", NotMetric::Unreadable),
+            ("a|c:1", NotMetric::Unreadable),
+            ("\0\0", NotMetric::Unreadable),
+        ] {
+            assert_eq!(Line::parse(line.as_bytes()), Err(reason), "{line}");
+        }
+        assert!(Line::parse(b"_event:1|c").is_ok(), "an underscore is no event");
+    }
+
+    #[test]
+    fn samples_stand_for_themselves() {
+        let line = Line::parse(b"a:1|c:2:3|ms|@0.1:4|g|#k:v:w").unwrap();
+        let samples: Vec<_> =
+            line.samples().map(|it| [it.name, it.values, it.metric_type, it.fields]).collect();
+        assert_eq!(
+            samples,
+            [
+                [&b"a"[..], b"1", b"c", b""],
+                [b"a", b"2:3", b"ms", b"|@0.1"],
+                [b"a", b"4", b"g", b"|#k:v:w"],
+            ]
+        );
+    }
+
+    #[test]
+    fn standings_tell_a_value_from_a_piece_of_a_name() {
+        for (line, standing) in [
+            ("a:1|c", Standing::Sure),
+            ("a:nil|ms", Standing::Sure),
+            ("a:1:2:-3.5e7|h", Standing::Sure),
+            ("a:1|c:2|c|@0.1:3|g", Standing::Sure),
+            ("a:text|s", Standing::Sure),
+            ("a:te:xt|s", Standing::Doubtful),
+            ("a:te|x.t|s", Standing::Doubtful),
+            ("a.[2001:db8::1].b:1|c", Standing::Wrong),
+            ("a.c:5|x@y.b:1|c", Standing::Wrong),
+            ("a.c:5|x:y.b:1|c", Standing::Wrong),
+            ("a:u|s:w|s", Standing::Sure),
+            ("a:1|c:2", Standing::Wrong),
+            ("a:1|", Standing::Wrong),
+        ] {
+            assert_eq!(Line::parse(line.as_bytes()).unwrap().standing(), standing, "{line}");
+        }
+    }
+
+    #[test]
+    fn many_samples_do_no_harm() {
+        let line = format!("a{}", ":1|c".repeat(16_000));
+        let line = Line::parse(line.as_bytes()).unwrap();
+        assert_eq!(line.standing(), Standing::Sure);
+        assert_eq!(line.samples().count(), 16_000);
+    }
+
+    #[test]
+    fn later_readings_reach_the_name_that_was_meant() {
+        let text = b"a.[2001:db8::1].b:1|c|@0.5";
+        let mut from = 0;
+        let line = loop {
+            let line = Line::parse_from(text, from).unwrap();
+            if line.standing() != Standing::Wrong {
+                break line;
+            }
+            from = line.name.len() + 1;
+        };
+        assert_eq!(line.name, b"a.[2001:db8::1].b");
+        assert_eq!(line.rate(), Some(&b"0.5"[..]));
+        assert_eq!(Line::parse_from(text, 999), Err(NotMetric::Unreadable));
+    }
+
+    #[test]
+    fn rates_and_tags() {
+        let line = Line::parse(b"a:1|c|c:x|@0.1|#k:v,w|T1").unwrap();
+        assert_eq!(line.rate(), Some(&b"0.1"[..]));
+        assert_eq!(line.tags(), Some(&b"k:v,w"[..]));
+        let line = Line::parse(b"a:1|c|#k:v|w|@x,l|@.5").unwrap();
+        assert_eq!((line.rate(), line.tags()), (Some(&b".5"[..]), Some(&b"k:v|w|@x,l"[..])));
+        assert_eq!(Line::parse(b"a:1|c").unwrap().tags(), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! Lines into datagrams.
+
+use std::ops::Range;
+
+use memchr::memrchr;
+
+/// Packs lines into datagrams up to a size: in order, none split, none lost.
+///
+/// The datagrams lie in one buffer, so that a batch of them can be handed to the kernel where it is.
+/// [`datagrams`](Self::datagrams) are those that are complete; [`complete`](Self::complete) ends the one that is being
+/// filled (it is full enough, or has waited long enough); [`clear`](Self::clear) forgets what was sent.
+///
+/// ```
+/// use crossfade::statsd::Packer;
+///
+/// let mut packer = Packer::new(12);
+/// packer.push(b"a:1|c");
+/// packer.push(b"b:2|c");
+/// packer.push(b"c:3|c");
+/// packer.complete();
+/// let datagrams: Vec<&[u8]> = packer.datagrams().collect();
+/// assert_eq!(datagrams, [&b"a:1|c\nb:2|c"[..], b"c:3|c"]);
+/// ```
+#[derive(Debug)]
+pub struct Packer {
+    limit: usize,
+    bytes: Vec<u8>,
+    /// Where each complete datagram ends. What lies behind the last is being filled.
+    ends: Vec<usize>,
+}
+
+impl Packer {
+    /// `limit` is the size of a datagram in bytes. With 0 nothing is packed: each push is a datagram.
+    #[must_use]
+    pub fn new(limit: usize) -> Packer {
+        Packer { limit, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Adds an untouched datagram. It is never split, not even where it is longer than the limit: then it
+    /// leaves alone, as it came.
+    pub fn push(&mut self, datagram: &[u8]) {
+        if datagram.is_empty() {
+            return;
+        }
+        let open = self.open();
+        if !open.is_empty() {
+            let newline = usize::from(self.bytes.last() != Some(&b'\n'));
+            if open.len() + newline + datagram.len() > self.limit {
+                self.complete();
+            } else if newline > 0 {
+                self.bytes.push(b'\n');
+            }
+        }
+        self.bytes.extend_from_slice(datagram);
+        if self.open().len() >= self.limit {
+            self.complete();
+        }
+    }
+
+    /// Adds lines that have been rewritten, separated by newlines. They stay together where they can; what is
+    /// longer than the limit is split between lines.
+    pub fn push_lines(&mut self, mut lines: &[u8]) {
+        let limit = if self.limit == 0 { super::MAX_DATAGRAM_BYTES } else { self.limit };
+        while lines.len() > limit {
+            // The last newline that lets the lines in front of it fit; or a line that cannot fit at all.
+            let fits = memrchr(b'\n', &lines[..=limit]);
+            let Some(end) = fits.or_else(|| memchr::memchr(b'\n', lines)) else { break };
+            self.push(&lines[..end]);
+            self.complete();
+            lines = &lines[end + 1..];
+        }
+        self.push(lines);
+    }
+
+    /// Ends the datagram that is being filled.
+    pub fn complete(&mut self) {
+        if !self.open().is_empty() {
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// The complete datagrams, in order.
+    #[must_use]
+    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|index| {
+            let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+            &self.bytes[start..self.ends[index]]
+        })
+    }
+
+    /// Bytes that wait in the datagram that is being filled.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.open().len()
+    }
+
+    /// Forgets the complete datagrams. Room that was made stays, so a packer in use allocates nothing.
+    pub fn clear(&mut self) {
+        let sent = self.open().start;
+        self.bytes.drain(..sent);
+        self.ends.clear();
+    }
+
+    fn open(&self) -> Range<usize> {
+        self.ends.last().copied().unwrap_or(0)..self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(limit: usize, fill: impl FnOnce(&mut Packer)) -> Vec<String> {
+        let mut packer = Packer::new(limit);
+        fill(&mut packer);
+        packer.complete();
+        packer.datagrams().map(|it| String::from_utf8(it.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn lines_are_joined_as_long_as_they_fit() {
+        let lines = |packer: &mut Packer| {
+            for line in ["aa", "bbb", "c", "dddd", "e"] {
+                packer.push(line.as_bytes());
+            }
+        };
+        assert_eq!(packed(6, lines), ["aa\nbbb", "c\ndddd", "e"]);
+        assert_eq!(packed(7, lines), ["aa\nbbb", "c\ndddd", "e"]);
+        assert_eq!(packed(8, lines), ["aa\nbbb\nc", "dddd\ne"]);
+        assert_eq!(packed(100, lines), ["aa\nbbb\nc\ndddd\ne"]);
+    }
+
+    #[test]
+    fn without_packing_datagrams_map_one_to_one() {
+        let datagrams = ["a:1|c\n", "b", "c\nd", "\n"];
+        let fill = |packer: &mut Packer| datagrams.iter().for_each(|it| packer.push(it.as_bytes()));
+        assert_eq!(packed(0, fill), datagrams);
+    }
+
+    #[test]
+    fn a_datagram_that_came_whole_leaves_whole() {
+        let fill = |packer: &mut Packer| {
+            packer.push(b"a");
+            packer.push(b"long\nand longer");
+            packer.push(b"b");
+        };
+        assert_eq!(packed(8, fill), ["a", "long\nand longer", "b"]);
+    }
+
+    #[test]
+    fn a_newline_that_is_there_is_not_doubled() {
+        let fill = |packer: &mut Packer| {
+            packer.push(b"a\n");
+            packer.push(b"b\n");
+        };
+        assert_eq!(packed(9, fill), ["a\nb\n"]);
+        assert_eq!(packed(2, fill), ["a\n", "b\n"]);
+    }
+
+    #[test]
+    fn rewritten_lines_are_split_between_lines() {
+        let fill = |packer: &mut Packer| {
+            packer.push(b"x");
+            packer.push_lines(b"aa\nbb\ncc\nmuch too long\nd\n");
+            packer.push_lines(b"e");
+        };
+        assert_eq!(packed(5, fill), ["x", "aa\nbb", "cc", "much too long", "d\ne"]);
+        assert_eq!(packed(0, fill), ["x", "aa\nbb\ncc\nmuch too long\nd\n", "e"]);
+    }
+
+    #[test]
+    fn what_is_being_filled_survives_sending() {
+        let mut packer = Packer::new(4);
+        packer.push(b"aa");
+        packer.push(b"bb");
+        assert_eq!((packer.datagrams().len(), packer.waiting()), (1, 2));
+        packer.clear();
+        packer.push(b"c");
+        packer.complete();
+        packer.complete();
+        assert_eq!(packer.datagrams().collect::<Vec<_>>(), [b"bb\nc"]);
+        packer.clear();
+        packer.push(b"");
+        packer.complete();
+        assert_eq!(packer.datagrams().len(), 0);
+    }
+}

@@ -1,0 +1,216 @@
+//! Tags, in the four dialects in which they are written.
+//!
+//! | dialect | shape |
+//! |---|---|
+//! | dogstatsd | `name:1\|c\|#k:v,k2:v2,bare` |
+//! | influxdb | `name,k=v,k2=v2:1\|c` |
+//! | librato | `name#k=v,k2=v2:1\|c` |
+//! | signalfx | `name[k=v,k2=v2]:1\|c` |
+//!
+//! None of them has an escape. What belongs to a value with a comma in it only the reader of a certain
+//! source can know, so [`pieces`] are given as they are cut.
+
+use memchr::{memchr, memchr_iter, memchr3, memrchr};
+
+/// How tags are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Behind the type: `|#k:v,k2:v2`.
+    DogStatsd,
+    /// Behind the name: `name,k=v,k2=v2`.
+    Influx,
+    /// Behind the name: `name#k=v,k2=v2`.
+    Librato,
+    /// In the name: `name[k=v,k2=v2]`.
+    SignalFx,
+}
+
+impl Dialect {
+    /// What stands between a key and its value.
+    #[must_use]
+    pub const fn equals(self) -> u8 {
+        match self {
+            Dialect::DogStatsd => b':',
+            Dialect::Influx | Dialect::Librato | Dialect::SignalFx => b'=',
+        }
+    }
+
+    /// What stands in front of the first tag.
+    #[must_use]
+    pub const fn opening(self) -> &'static [u8] {
+        match self {
+            Dialect::DogStatsd => b"|#",
+            Dialect::Influx => b",",
+            Dialect::Librato => b"#",
+            Dialect::SignalFx => b"[",
+        }
+    }
+
+    /// What stands behind the last tag.
+    #[must_use]
+    pub const fn closing(self) -> &'static [u8] {
+        match self {
+            Dialect::SignalFx => b"]",
+            Dialect::DogStatsd | Dialect::Influx | Dialect::Librato => b"",
+        }
+    }
+}
+
+/// A name with tags in it, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TaggedName<'a> {
+    /// How they are written.
+    pub dialect: Dialect,
+    /// The name in front of them.
+    pub name: &'a [u8],
+    /// The tags without what opens and closes them.
+    pub tags: &'a [u8],
+    /// The rest of the name. Brackets may stand anywhere in it; otherwise empty.
+    pub behind: &'a [u8],
+}
+
+/// Takes a name with tags in it apart; `None` when it has none. The first of `,`, `#` and `[` decides; a bracket that
+/// nothing closes is a part of the name.
+#[must_use]
+pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
+    let opening = memchr3(b',', b'#', b'[', name)?;
+    let (before, behind) = (&name[..opening], &name[opening + 1..]);
+    let empty = &name[name.len()..];
+    match name[opening] {
+        b',' => {
+            Some(TaggedName { dialect: Dialect::Influx, name: before, tags: behind, behind: empty })
+        }
+        b'#' => Some(TaggedName {
+            dialect: Dialect::Librato,
+            name: before,
+            tags: behind,
+            behind: empty,
+        }),
+        _ => {
+            let closing = memrchr(b']', behind)?;
+            let (tags, behind) = (&behind[..closing], &behind[closing + 1..]);
+            Some(TaggedName { dialect: Dialect::SignalFx, name: before, tags, behind })
+        }
+    }
+}
+
+/// What stands between two commas of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Where it begins, from the beginning of the tags.
+    pub start: usize,
+    /// Key and value. `None` without a separator: a bare tag, or the rest of a value with a comma in it.
+    pub tag: Option<(&'a [u8], &'a [u8])>,
+}
+
+/// Cuts tags at their commas.
+///
+/// The key ends at the first separator: `a:b:c` is the value `b:c` of `a`.
+pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
+    let mut next = Some(0);
+    std::iter::from_fn(move || {
+        let start = next?;
+        let piece = &tags[start..];
+        let end = memchr(b',', piece);
+        next = end.map(|end| start + end + 1);
+        let piece = &piece[..end.unwrap_or(piece.len())];
+        let equals = memchr(dialect.equals(), piece);
+        Some(Piece { start, tag: equals.map(|at| (&piece[..at], &piece[at + 1..])) })
+    })
+}
+
+/// The length of the first field, its `|` included; 0 where no field begins.
+///
+/// The text of a tag may have a `|` in it that nobody has escaped, so tags end only where another field of the
+/// protocol surely begins.
+pub(super) fn field_len(fields: &[u8]) -> usize {
+    let Some(field) = fields.strip_prefix(b"|") else { return 0 };
+    if !field.starts_with(b"#") {
+        return memchr(b'|', field).map_or(fields.len(), |at| at + 1);
+    }
+    let mut bars = memchr_iter(b'|', field);
+    bars.find(|at| begins_field(&field[at + 1..])).map_or(fields.len(), |at| at + 1)
+}
+
+/// True where a rate, a timestamp, a container, external data or a cardinality begins.
+fn begins_field(text: &[u8]) -> bool {
+    match text {
+        [b'@', first, ..] => first.is_ascii_digit() || *first == b'.',
+        [b'T', first, ..] => first.is_ascii_digit(),
+        [b'c' | b'e', b':', ..] => true,
+        _ => text.starts_with(b"card:"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_tags_in_them() {
+        use Dialect::{Influx, Librato, SignalFx};
+        for (name, expected) in [
+            ("a.b,k=v,l=w", Some((Influx, "a.b", "k=v,l=w", ""))),
+            ("a.b#k=v,l=w", Some((Librato, "a.b", "k=v,l=w", ""))),
+            ("a.b[k=v,l=w]", Some((SignalFx, "a.b", "k=v,l=w", ""))),
+            ("a[k=v]b", Some((SignalFx, "a", "k=v", "b"))),
+            ("a[k=x]y]", Some((SignalFx, "a", "k=x]y", ""))),
+            ("a[k=v,l=w", None),
+            ("a]k", None),
+            ("a,k=v#w[x]", Some((Influx, "a", "k=v#w[x]", ""))),
+            ("a#k=v,w", Some((Librato, "a", "k=v,w", ""))),
+            ("a,", Some((Influx, "a", "", ""))),
+            ("a.b", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|(dialect, name, tags, behind)| TaggedName {
+                dialect,
+                name: name.as_bytes(),
+                tags: tags.as_bytes(),
+                behind: behind.as_bytes(),
+            });
+            assert_eq!(tagged_name(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_piece_by_piece() {
+        let read = |tags, dialect| -> Vec<_> {
+            pieces(tags, dialect).map(|piece| (piece.start, piece.tag)).collect()
+        };
+        assert_eq!(
+            read(b"k:v:w,bare,:x,y:", Dialect::DogStatsd),
+            [
+                (0, Some((&b"k"[..], &b"v:w"[..]))),
+                (6, None),
+                (11, Some((b"", b"x"))),
+                (14, Some((b"y", b""))),
+            ]
+        );
+        assert_eq!(
+            read(b"k=v:w,,", Dialect::Influx),
+            [(0, Some((&b"k"[..], &b"v:w"[..]))), (6, None), (7, None)]
+        );
+        assert_eq!(read(b"", Dialect::Librato), [(0, None)]);
+    }
+
+    #[test]
+    fn fields_end_where_the_next_begins() {
+        for (fields, first) in [
+            ("", ""),
+            ("x", ""),
+            ("|@0.1", "|@0.1"),
+            ("|@0.1|#a", "|@0.1"),
+            ("|#a:b,c|@0.1", "|#a:b,c"),
+            ("|#a:b|c:container", "|#a:b"),
+            ("|#a:b|T1700000000", "|#a:b"),
+            ("|#a:b|e:data|card:low", "|#a:b"),
+            ("|#a:b|card:low", "|#a:b"),
+            ("|#user:auth0|1234,b:c", "|#user:auth0|1234,b:c"),
+            ("|#user:x|@y#z", "|#user:x|@y#z"),
+            ("||", "|"),
+        ] {
+            assert_eq!(&fields[..field_len(fields.as_bytes())], first, "{fields}");
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Metrics of the relay.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::kernel_drops::KernelDrops;
+use crate::mapping::Emit;
+use crate::rewrite::statsd::Report;
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct StatsdMetrics {
+    received_datagrams: IntCounterVec,
+    received_bytes: IntCounterVec,
+    received_lines: IntCounterVec,
+    refused: IntCounterVec,
+    connections: IntGaugeVec,
+    untouched_lines: IntCounterVec,
+    written_lines: IntCounterVec,
+    unreadable_lines: IntCounterVec,
+    left_out_lines: IntCounterVec,
+    sent_datagrams: IntCounterVec,
+    sent_lines: IntCounterVec,
+    sent_bytes: IntCounterVec,
+    dropped_lines: IntCounterVec,
+    queued_bytes: IntGaugeVec,
+    failures: IntCounterVec,
+    kernel_drops: KernelDrops,
+}
+
+impl StatsdMetrics {
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<StatsdMetrics> {
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok::<_, prometheus::Error>(counters)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok::<_, prometheus::Error>(gauges)
+        };
+        let kernel_drops = KernelDrops::new()?;
+        registry.register(Box::new(kernel_drops.clone()))?;
+        Ok(StatsdMetrics {
+            received_datagrams: counters(
+                "crossfade_statsd_received_datagrams_total",
+                "StatsD datagrams read, or pieces of streams.",
+                &["listener"],
+            )?,
+            received_bytes: counters(
+                "crossfade_statsd_received_bytes_total",
+                "Bytes of StatsD lines read.",
+                &["listener"],
+            )?,
+            received_lines: counters(
+                "crossfade_statsd_received_lines_total",
+                "StatsD lines read, blank ones included.",
+                &["listener"],
+            )?,
+            refused: counters(
+                "crossfade_statsd_refused_lines_total",
+                "StatsD lines not taken from a peer, by reason.",
+                &["listener", "reason"],
+            )?,
+            connections: gauges(
+                "crossfade_statsd_connections",
+                "Open connections of peers.",
+                &["listener"],
+            )?,
+            untouched_lines: counters(
+                "crossfade_statsd_untouched_lines_total",
+                "StatsD lines that left as they came.",
+                &["listener", "emit"],
+            )?,
+            written_lines: counters(
+                "crossfade_statsd_written_lines_total",
+                "StatsD lines handed to the sinks that get this generation, untouched ones included.",
+                &["listener", "emit"],
+            )?,
+            unreadable_lines: counters(
+                "crossfade_statsd_unreadable_lines_total",
+                "StatsD lines without a name, a value or a type. They left as they came.",
+                &["listener", "emit"],
+            )?,
+            left_out_lines: counters(
+                "crossfade_statsd_left_out_lines_total",
+                "StatsD lines that the emitted generation does not have, by reason.",
+                &["listener", "emit", "reason"],
+            )?,
+            sent_datagrams: counters(
+                "crossfade_statsd_sent_datagrams_total",
+                "StatsD datagrams that the kernel took for the sink; for streams, as they were packed.",
+                &["sink"],
+            )?,
+            sent_lines: counters(
+                "crossfade_statsd_sent_lines_total",
+                "StatsD lines that the kernel took for the sink.",
+                &["sink"],
+            )?,
+            sent_bytes: counters(
+                "crossfade_statsd_sent_bytes_total",
+                "Bytes that the kernel took for the sink.",
+                &["sink"],
+            )?,
+            dropped_lines: counters(
+                "crossfade_statsd_dropped_lines_total",
+                "StatsD lines that the sink did not get, by reason.",
+                &["sink", "reason"],
+            )?,
+            queued_bytes: gauges(
+                "crossfade_statsd_queued_bytes",
+                "Bytes that wait to be sent to the sink.",
+                &["sink"],
+            )?,
+            failures: counters(
+                "crossfade_statsd_sink_failures_total",
+                "Times that the sink could not be reached, by reason.",
+                &["sink", "reason"],
+            )?,
+            kernel_drops,
+        })
+    }
+
+    pub(super) fn listener(self: &Arc<Self>, listener: &str) -> ListenerMetrics {
+        let of = |counters: &IntCounterVec| counters.with_label_values(&[listener]);
+        let refused = |reason| self.refused.with_label_values(&[listener, reason]);
+        ListenerMetrics {
+            listener: listener.into(),
+            datagrams: of(&self.received_datagrams),
+            bytes: of(&self.received_bytes),
+            lines: of(&self.received_lines),
+            oversized: refused("oversized"),
+            cut: refused("cut"),
+            connections: self.connections.with_label_values(&[listener]),
+            all: Arc::clone(self),
+        }
+    }
+
+    pub(super) fn sink(&self, sink: &str) -> SinkMetrics {
+        let of = |counters: &IntCounterVec| counters.with_label_values(&[sink]);
+        let dropped = |reason| self.dropped_lines.with_label_values(&[sink, reason]);
+        SinkMetrics {
+            sink: sink.into(),
+            datagrams: of(&self.sent_datagrams),
+            lines: of(&self.sent_lines),
+            bytes: of(&self.sent_bytes),
+            overflow: dropped("overflow"),
+            too_long: dropped("too_long"),
+            shutdown: dropped("shutdown"),
+            queued: self.queued_bytes.with_label_values(&[sink]),
+            failures: self.failures.clone(),
+        }
+    }
+}
+
+/// The metrics of one listener. Clones count together.
+#[derive(Clone, Debug)]
+pub struct ListenerMetrics {
+    listener: Arc<str>,
+    datagrams: IntCounter,
+    bytes: IntCounter,
+    lines: IntCounter,
+    oversized: IntCounter,
+    cut: IntCounter,
+    connections: IntGauge,
+    all: Arc<StatsdMetrics>,
+}
+
+impl ListenerMetrics {
+    /// So much was read.
+    pub fn received(&self, datagrams: u64, bytes: u64, lines: u64) {
+        self.datagrams.inc_by(datagrams);
+        self.bytes.inc_by(bytes);
+        self.lines.inc_by(lines);
+    }
+
+    /// Lines, or whole datagrams, were too long to be taken.
+    pub fn refused_oversized(&self, lines: u64) {
+        self.oversized.inc_by(lines);
+    }
+
+    /// The last line of a connection that broke off was not whole.
+    pub fn refused_cut(&self, lines: u64) {
+        self.cut.inc_by(lines);
+    }
+
+    /// A connection is open for as long as this lives.
+    #[must_use]
+    pub fn connection(&self) -> OpenConnection {
+        self.connections.inc();
+        OpenConnection(self.connections.clone())
+    }
+
+    /// Reads from now on what the kernel drops because these sockets are not read fast enough.
+    pub fn watch_kernel_drops(&self, sockets: &[UdpSocket]) {
+        self.all.kernel_drops.watch(&self.listener, sockets);
+    }
+
+    /// The metrics of what becomes of the listener's lines.
+    #[must_use]
+    pub fn rewrite(&self, emit: Emit) -> RewriteMetrics {
+        let emit = match emit {
+            Emit::Old => "old",
+            Emit::New => "new",
+            Emit::Both => "both",
+        };
+        let labels = [&*self.listener, emit];
+        let left_out =
+            |reason| self.all.left_out_lines.with_label_values(&[&*self.listener, emit, reason]);
+        RewriteMetrics {
+            untouched: self.all.untouched_lines.with_label_values(&labels),
+            written: self.all.written_lines.with_label_values(&labels),
+            unreadable: self.all.unreadable_lines.with_label_values(&labels),
+            left_out: Report::default().dropped().map(|(reason, _)| left_out(reason)),
+            published: Published::default(),
+        }
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct OpenConnection(IntGauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What becomes of lines of one listener, read off the report of one rewriter.
+#[derive(Debug)]
+pub struct RewriteMetrics {
+    untouched: IntCounter,
+    written: IntCounter,
+    unreadable: IntCounter,
+    left_out: [IntCounter; 2],
+    published: Published,
+}
+
+/// What a report said when it was last read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Published {
+    read: u64,
+    untouched: u64,
+    written: u64,
+    unreadable: u64,
+    left_out: [u64; 2],
+}
+
+impl RewriteMetrics {
+    /// The same metrics for another rewriter, which has counted nothing yet.
+    #[must_use]
+    pub fn fresh(&self) -> RewriteMetrics {
+        RewriteMetrics {
+            untouched: self.untouched.clone(),
+            written: self.written.clone(),
+            unreadable: self.unreadable.clone(),
+            left_out: self.left_out.clone(),
+            published: Published::default(),
+        }
+    }
+
+    /// Publishes by how much the report has grown since it was last read, and returns by how many lines read.
+    pub fn publish(&mut self, report: &Report) -> u64 {
+        let now = Published {
+            read: report.lines_in,
+            untouched: report.untouched,
+            written: report.lines_out,
+            unreadable: report.unreadable,
+            left_out: report.dropped().map(|(_, lines)| lines),
+        };
+        let before = std::mem::replace(&mut self.published, now);
+        self.untouched.inc_by(now.untouched - before.untouched);
+        self.written.inc_by(now.written - before.written);
+        self.unreadable.inc_by(now.unreadable - before.unreadable);
+        for (index, counter) in self.left_out.iter().enumerate() {
+            counter.inc_by(now.left_out[index] - before.left_out[index]);
+        }
+        now.read - before.read
+    }
+}
+
+/// The metrics of one sink. Clones count together.
+#[derive(Clone, Debug)]
+pub struct SinkMetrics {
+    sink: Arc<str>,
+    datagrams: IntCounter,
+    lines: IntCounter,
+    bytes: IntCounter,
+    overflow: IntCounter,
+    too_long: IntCounter,
+    shutdown: IntCounter,
+    queued: IntGauge,
+    failures: IntCounterVec,
+}
+
+impl SinkMetrics {
+    /// The kernel took so much.
+    pub fn sent(&self, datagrams: u64, lines: u64, bytes: u64) {
+        self.datagrams.inc_by(datagrams);
+        self.lines.inc_by(lines);
+        self.bytes.inc_by(bytes);
+    }
+
+    /// There was no room for so many lines.
+    pub fn dropped_overflow(&self, lines: u64) {
+        self.overflow.inc_by(lines);
+    }
+
+    /// A datagram was longer than the way to the sink allows.
+    pub fn dropped_too_long(&self, lines: u64) {
+        self.too_long.inc_by(lines);
+    }
+
+    /// So many lines could not be sent before the end.
+    pub fn dropped_shutdown(&self, lines: u64) {
+        self.shutdown.inc_by(lines);
+    }
+
+    /// What waits has become more or less.
+    pub fn queued(&self, before: usize, now: usize) {
+        let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        if before != now {
+            self.queued.add(bytes(now) - bytes(before));
+        }
+    }
+
+    /// The sink could not be reached.
+    pub fn failed(&self, reason: &'static str) {
+        self.failures.with_label_values(&[&*self.sink, reason]).inc();
+    }
+}
