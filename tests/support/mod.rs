@@ -7,6 +7,7 @@ pub(crate) mod lines;
 pub(crate) mod naive;
 pub(crate) mod oracle;
 pub(crate) mod prometheus;
+pub(crate) mod statsd;
 pub(crate) mod strict;
 
 use std::collections::BTreeMap;
