@@ -133,7 +133,7 @@ impl App {
         let handles = workers.handles();
         let relaying = async {
             if let Some(relay) = relay {
-                relay.run(handles, async { drop(relay_stopped.await) }, shutdown_timeout).await;
+                relay.run(&handles, async { drop(relay_stopped.await) }, shutdown_timeout).await;
             }
         };
         let data = async {

@@ -46,8 +46,9 @@ pub struct LabelSpan {
     pub name: Span,
     /// What stands between the quotes of the value, escapes and all.
     pub value: Span,
-    /// Whether the value has a backslash or a raw newline: it may be written in more than one way.
-    pub escaped: bool,
+    /// Whether the value has a raw newline, or a backslash that escapes nothing: we would write it
+    /// differently.
+    pub odd: bool,
 }
 
 /// What a [`Scanner`] found at the start of its input.
@@ -218,7 +219,7 @@ impl Scanner {
             return None;
         }
         let label = self.labels.last_mut()?;
-        (label.value, label.escaped) = (Span::new(from, close), false);
+        (label.value, label.odd) = (Span::new(from, close), false);
         self.labels_end = start - 1;
         self.value = Span::new(start, end);
         Some(Sample { len: end + 1, shared: self.labels.len(), integer: Some(integer) })
@@ -381,8 +382,8 @@ impl Scanner {
             if self.labels.len() == self.max_labels {
                 return Err(Stop::TooManyLabels);
             }
-            let (value, escaped, next) = quoted(line, at + 1)?;
-            self.labels.push(LabelSpan { name, value, escaped });
+            let (value, odd, next) = quoted(line, at + 1)?;
+            self.labels.push(LabelSpan { name, value, odd });
             match self.after_value(line, next)? {
                 After::Label(next) => at = next,
                 After::Closed(next) => return Ok(next),
@@ -396,7 +397,7 @@ impl Scanner {
         self.labels.truncate(index + 1);
         let label = &mut self.labels[index];
         let next;
-        (label.value, label.escaped, next) = quoted(line, label.value.start())?;
+        (label.value, label.odd, next) = quoted(line, label.value.start())?;
         match self.after_value(line, next)? {
             After::Label(next) => self.labels_from_name(line, next),
             After::Closed(next) => Ok(next),
@@ -518,29 +519,31 @@ fn skip_blanks(line: &[u8], mut at: usize) -> usize {
 }
 
 /// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
-/// between them, whether it can be written in more than one way, and the offset behind the quote.
+/// between them, whether it is [odd](LabelSpan::odd), and the offset behind the quote.
 #[inline]
 fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
     let mut end = at;
     let mut ascii = true;
-    let mut escaped = false;
+    let mut odd = false;
     loop {
         let byte = byte(line, end)?;
         match byte {
             b'"' => break,
             b'\\' => {
                 // Prometheus' lexer takes any byte but a newline behind a backslash.
-                if self::byte(line, end + 1)? == b'\n' {
-                    return Err(Flaw::BadLabels.into());
+                match self::byte(line, end + 1)? {
+                    b'\n' => return Err(Flaw::BadLabels.into()),
+                    b'"' | b'\\' | b'n' => end += 2,
+                    // It may open a character of several bytes: look at it in turn.
+                    _ => {
+                        odd = true;
+                        end += 1;
+                    }
                 }
-                escaped = true;
-                // The byte behind may open a character of several bytes: look at it in turn,
-                // unless it is the quote or backslash that the escape is for.
-                end += 1 + usize::from(matches!(line[end + 1], b'"' | b'\\'));
             }
             _ => {
                 ascii &= byte < 0x80;
-                escaped |= byte == b'\n';
+                odd |= byte == b'\n';
                 end += 1;
             }
         }
@@ -548,7 +551,7 @@ fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
     if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
         return Err(Flaw::BadUtf8.into());
     }
-    Ok((Span::new(at, end), escaped, end + 1))
+    Ok((Span::new(at, end), odd, end + 1))
 }
 
 /// How many bytes both begin with.

@@ -103,7 +103,8 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, place)) => {
-                    let worker = workers.next();
+                    let worker = workers.place();
+                    let runtime = worker.runtime.clone();
                     let answer = answer.clone();
                     let told = told.clone();
                     let write_timeout = self.settings.write_timeout;
@@ -112,9 +113,9 @@ impl Listener {
                             Ok(stream) => connection(stream, answer, write_timeout, told).await,
                             Err(error) => tracing::warn!(%error, "Cannot take on a connection."),
                         }
-                        drop(place);
+                        drop((place, worker));
                     };
-                    connections.spawn_on(serve, worker);
+                    connections.spawn_on(serve, &runtime);
                 }
                 Err(error) => {
                     tracing::warn!(%error, address = %self.address, "Cannot accept a connection.");

@@ -1,6 +1,7 @@
 //! Threads that serve connections.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
@@ -14,9 +15,14 @@ use tokio::sync::oneshot;
 /// CPU of a scrape, and buys nothing for work that comes in pieces as large as ours.
 #[derive(Debug)]
 pub struct Workers {
-    handles: Vec<Handle>,
-    turn: AtomicUsize,
+    workers: Vec<Worker>,
     threads: Vec<Thread>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    runtime: Handle,
+    connections: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
@@ -34,7 +40,7 @@ impl Workers {
     /// There is none.
     #[must_use]
     pub fn here() -> Workers {
-        Workers { handles: vec![Handle::current()], turn: AtomicUsize::new(0), threads: Vec::new() }
+        Workers { workers: vec![Worker::new(Handle::current())], threads: Vec::new() }
     }
 
     /// This many threads, and at least one. They end when this is dropped, and what they serve is cut off.
@@ -43,11 +49,10 @@ impl Workers {
     ///
     /// The operating system gives no more threads or file descriptors.
     pub fn start(count: usize) -> io::Result<Workers> {
-        let mut workers =
-            Workers { handles: Vec::new(), turn: AtomicUsize::new(0), threads: Vec::new() };
+        let mut workers = Workers { workers: Vec::new(), threads: Vec::new() };
         for number in 0..count.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            workers.handles.push(runtime.handle().clone());
+            workers.workers.push(Worker::new(runtime.handle().clone()));
             let (stop, stopped) = oneshot::channel::<()>();
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
@@ -57,16 +62,42 @@ impl Workers {
         Ok(workers)
     }
 
-    /// All of them, for work that is dealt out once.
+    /// The runtimes of all of them, for work that is dealt out once.
     #[must_use]
-    pub fn handles(&self) -> &[Handle] {
-        &self.handles
+    pub fn handles(&self) -> Vec<Handle> {
+        self.workers.iter().map(|worker| worker.runtime.clone()).collect()
     }
 
-    /// The one whose turn it is.
-    pub(super) fn next(&self) -> &Handle {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        &self.handles[turn % self.handles.len()]
+    /// A place at the worker that has the fewest connections; of several, always at the first, whose memory is warm.
+    ///
+    /// # Panics
+    ///
+    /// Never: there is at least one.
+    pub(super) fn place(&self) -> Place {
+        let connections = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
+        let worker = self.workers.iter().min_by_key(connections).expect("there is at least one");
+        worker.connections.fetch_add(1, Ordering::Relaxed);
+        let connections = Arc::clone(&worker.connections);
+        Place { runtime: worker.runtime.clone(), connections }
+    }
+}
+
+impl Worker {
+    fn new(runtime: Handle) -> Worker {
+        Worker { runtime, connections: Arc::default() }
+    }
+}
+
+/// A connection's place at a worker, for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) runtime: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -93,15 +124,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_goes_round() {
+    fn the_least_busy_worker_is_next() {
         let workers = Workers::start(2).expect("threads");
-        let name = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let name = |place: &Place| {
             let name = async { std::thread::current().name().map(str::to_owned) };
-            let task = workers.next().spawn(name);
-            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-            runtime.block_on(task).expect("no panic").expect("a name")
+            runtime.block_on(place.runtime.spawn(name)).expect("no panic").expect("a name")
         };
-        let names = [name(), name(), name(), name()];
-        assert_eq!(names, ["worker-0", "worker-1", "worker-0", "worker-1"]);
+        let first = workers.place();
+        assert_eq!(name(&first), "worker-0");
+        let second = workers.place();
+        assert_eq!(name(&second), "worker-1");
+        let third = workers.place();
+        assert_eq!(name(&third), "worker-0");
+        drop(second);
+        assert_eq!(name(&workers.place()), "worker-1");
+        drop((first, third));
+        assert_eq!(name(&workers.place()), "worker-0");
     }
 }

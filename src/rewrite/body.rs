@@ -52,9 +52,9 @@ struct Now {
     /// No pack names the family: its samples pass.
     plain: bool,
     once: bool,
-    /// The label names, in order; the programs below are made for them.
+    /// The label names, in order; what follows is made for them.
     names: Vec<Box<[u8]>>,
-    programs: Vec<((RuleId, Role), LabelProgram)>,
+    renderings: Vec<Rendering>,
     /// How many labels, from the first, make the label set that was decided on.
     labels: usize,
     /// The sample leaves as it came.
@@ -71,6 +71,18 @@ const FAMILY_BYTES: usize = 256;
 
 /// No sample shares as much as this.
 const NOT_SHARED: usize = usize::MAX;
+
+/// How label sets of one sequence of names are rendered by one rule.
+#[derive(Debug)]
+struct Rendering {
+    rule: RuleId,
+    role: Role,
+    program: LabelProgram,
+    /// Where the label set that was rendered last is held.
+    place: Option<(usize, Slot)>,
+    /// The first label that has changed since.
+    changed: usize,
+}
 
 /// What a label set is rendered for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +227,9 @@ impl Body {
         }
         if changed < self.now.labels || labels.spans.len() != self.now.names.len() {
             self.same_names(labels, changed);
+            for rendering in &mut self.now.renderings {
+                rendering.changed = rendering.changed.min(changed);
+            }
             self.decide(plan, labels)?;
         }
         if !self.now.uses.is_empty() {
@@ -270,7 +285,7 @@ impl Body {
         now.once = of.plan.once;
         now.labels = usize::MAX;
         now.names.clear();
-        now.programs.clear();
+        now.renderings.clear();
         self.hashes.changed(0);
         if let Some(generation) = of.plan.generation {
             self.report.generations.insert(generation);
@@ -288,14 +303,14 @@ impl Body {
         Ok(first)
     }
 
-    /// Forgets programs that were made for other label names.
+    /// Forgets what was made for other label names.
     fn same_names(&mut self, labels: Labels<'_>, changed: usize) {
-        let Now { names, programs, .. } = &mut self.now;
+        let Now { names, renderings, .. } = &mut self.now;
         let spans = labels.spans;
         let same = names.len() == spans.len()
             && names.iter().zip(spans).skip(changed).all(|(n, s)| **n == *s.name.of(labels.line));
         if !same {
-            programs.clear();
+            renderings.clear();
             names.clear();
             names.extend(spans.iter().map(|span| span.name.of(labels.line).into()));
         }
@@ -344,12 +359,12 @@ impl Body {
         rule: &Rule,
         labels: Labels<'_>,
     ) -> Result<bool, Over> {
-        let role = if rule.stream { Role::Line } else { Role::Set };
-        if self.render(id, rule, role, labels) == Err(Conflict) {
-            self.report.note("label_conflict");
-            return Ok(false);
-        }
         if rule.stream {
+            let index = self.rendering(id, rule, Role::Line, labels);
+            if self.render(index, labels) == Err(Conflict) {
+                self.report.note("label_conflict");
+                return Ok(false);
+            }
             self.now.uses.push(Use::Stream(id));
         } else {
             let declared = self.families.family(self.now.family).metric_type;
@@ -357,9 +372,12 @@ impl Body {
                 self.report.note("not_joinable");
                 return Ok(false);
             };
-            let Some((hold, slot)) = self.hold(id, rule, shape)? else {
-                self.report.note("not_joinable");
-                return Ok(false);
+            let (hold, slot) = match self.place(plan, id, rule, Role::Set, shape, labels)? {
+                Ok(place) => place,
+                Err(reason) => {
+                    self.report.note(reason);
+                    return Ok(false);
+                }
             };
             if let Cells::Ladders(ladders) = &mut self.holds[hold].cells {
                 if self.now.part == Some(Part::Bucket) {
@@ -371,40 +389,69 @@ impl Body {
             }
         }
         self.source_of[id.0 as usize] = self.now.family;
-        if let Some(part_of) = &rule.part_of
-            && self.render(id, rule, Role::Total, labels).is_ok()
-        {
-            let total = plan.rule(part_of.total);
-            if let Some((hold, slot)) = self.hold(part_of.total, total, Shape::Value(Join::Sum))? {
+        if rule.part_of.is_some() {
+            let shape = Shape::Value(Join::Sum);
+            if let Ok((hold, slot)) = self.place(plan, id, rule, Role::Total, shape, labels)? {
                 self.now.uses.push(Use::Part(hold, slot));
             }
         }
         Ok(true)
     }
 
-    /// Renders the label set at hand.
-    fn render(
+    /// Where a rule holds the label set at hand. The inner error says why it cannot.
+    fn place(
         &mut self,
+        plan: &Plan,
         id: RuleId,
         rule: &Rule,
         role: Role,
+        shape: Shape,
         labels: Labels<'_>,
-    ) -> Result<(), Conflict> {
-        let programs = &mut self.now.programs;
-        let known = programs.iter().position(|(key, _)| *key == (id, role));
-        let index = known.unwrap_or_else(|| {
-            let of_ladder = role != Role::Line && self.now.part.is_some();
-            let (edits, without) = match &rule.part_of {
-                Some(part_of) if role == Role::Total => {
-                    (&self.plan.rule(part_of.total).labels, &part_of.without[..])
-                }
-                _ => (&rule.labels, &[][..]),
-            };
-            let program = LabelProgram::new(&self.hasher, labels, edits, without, of_ladder);
-            programs.push(((id, role), program));
-            programs.len() - 1
-        });
-        programs[index].1.render(labels, &mut self.hashes, &mut self.text)
+    ) -> Result<Result<(usize, Slot), &'static str>, Over> {
+        let index = self.rendering(id, rule, role, labels);
+        let rendering = &self.now.renderings[index];
+        // Labels that are summed away may change without making another label set.
+        if let Some(place) = rendering.place
+            && rendering.changed >= rendering.program.depends_on
+        {
+            return Ok(Ok(place));
+        }
+        if self.render(index, labels) == Err(Conflict) {
+            return Ok(Err("label_conflict"));
+        }
+        let held = match &rule.part_of {
+            Some(part_of) if role == Role::Total => {
+                self.hold(part_of.total, plan.rule(part_of.total), shape)?
+            }
+            _ => self.hold(id, rule, shape)?,
+        };
+        let rendering = &mut self.now.renderings[index];
+        (rendering.place, rendering.changed) = (held, usize::MAX);
+        Ok(held.ok_or("not_joinable"))
+    }
+
+    /// How a rule renders label sets with the names of the one at hand.
+    fn rendering(&mut self, id: RuleId, rule: &Rule, role: Role, labels: Labels<'_>) -> usize {
+        let renderings = &mut self.now.renderings;
+        if let Some(known) = renderings.iter().position(|r| (r.rule, r.role) == (id, role)) {
+            return known;
+        }
+        let of_ladder = role != Role::Line && self.now.part.is_some();
+        let (edits, without) = match &rule.part_of {
+            Some(part_of) if role == Role::Total => {
+                (&self.plan.rule(part_of.total).labels, &part_of.without[..])
+            }
+            _ => (&rule.labels, &[][..]),
+        };
+        let program = LabelProgram::new(&self.hasher, labels, edits, without, of_ladder);
+        renderings.push(Rendering { rule: id, role, program, place: None, changed: 0 });
+        renderings.len() - 1
+    }
+
+    /// Renders the label set at hand.
+    fn render(&mut self, index: usize, labels: Labels<'_>) -> Result<(), Conflict> {
+        let rendering = &self.now.renderings[index];
+        rendering.program.render(labels, &mut self.hashes, &mut self.text)
     }
 
     /// The hold of a rule, and the slot in it of the label set that was rendered last. `None` where
@@ -430,7 +477,9 @@ impl Body {
         let before = sets.len();
         let slot = sets.slot(&self.text);
         if sets.len() > before {
-            self.budget.spend(self.text.bytes().len() + sets.set_bytes())?;
+            let bytes = self.text.bytes().len() + sets.set_bytes();
+            self.report.held_bytes += bytes;
+            self.budget.spend(bytes)?;
         }
         Ok(Some((index, slot)))
     }
@@ -500,6 +549,7 @@ impl Body {
                     Err(NoCell::TooMany) => return Err(Over::Buckets(MAX_BUCKETS)),
                 };
                 if let Some(bytes) = ladders.short_of(cell) {
+                    self.report.held_bytes += bytes;
                     self.budget.grow(bytes)?;
                     ladders.widen();
                 }
@@ -531,15 +581,14 @@ impl Body {
         out.extend_from_slice(&output.name);
         out.extend_from_slice(&name.of(line)[rule.from.len()..]);
         let labels = Labels { line, spans: scanner.labels() };
-        let program = self.now.programs.iter().find(|(key, _)| *key == (id, Role::Line));
-        if program.is_some_and(|(_, program)| program.keeps_all(labels))
-            && labels.spans.iter().all(|span| !span.escaped)
-        {
+        let index = self.rendering(id, rule, Role::Line, labels);
+        let as_it_is = self.now.renderings[index].program.keeps_all(labels);
+        if as_it_is && labels.spans.iter().all(|span| !span.odd) {
             out.extend_from_slice(&line[name.end()..]);
             return;
         }
         // The decision was made on a label set; `le` may have changed since.
-        if self.render(id, rule, Role::Line, labels).is_ok() && !self.text.bytes().is_empty() {
+        if self.render(index, labels).is_ok() && !self.text.bytes().is_empty() {
             out.push(b'{');
             out.extend_from_slice(self.text.bytes());
             out.push(b'}');
@@ -557,7 +606,6 @@ impl Body {
         if !self.holds.is_empty() {
             self.native_set.extend(self.natives.drain(..));
         }
-        self.report.held_bytes = self.budget.bytes();
     }
 }
 

@@ -34,11 +34,6 @@ impl Budget {
         Budget { series: 0, bytes: 0, max_series: limits.held_series, max_bytes: limits.held_bytes }
     }
 
-    /// Most bytes held so far, about.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// One more label set of so many bytes is held.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl<'a> Labels<'a> {
     /// Whether the label stands as we would write it, `name="value`, and can be copied in one run.
     fn is_tight(self, index: usize) -> bool {
         let span = &self.spans[index];
-        !span.escaped && span.value.start() == span.name.end() + 2
+        !span.odd && span.value.start() == span.name.end() + 2
     }
 }
 
@@ -132,6 +132,8 @@ pub(super) struct LabelProgram {
     added_hash: u64,
     /// Labels that would leave under a name which the rule writes: they must be empty.
     clashes: Vec<usize>,
+    /// How many labels, from the first, the result depends on.
+    pub(super) depends_on: usize,
 }
 
 #[derive(Debug)]
@@ -153,6 +155,7 @@ impl LabelProgram {
         of_ladder: bool,
     ) -> Self {
         let mut program = LabelProgram {
+            depends_on: 0,
             steps: Vec::new(),
             added: Vec::new(),
             added_hash: 0,
@@ -163,6 +166,7 @@ impl LabelProgram {
             if named(&edits.drop, name) || named(without, name) || (of_ladder && name == LE) {
                 continue;
             }
+            program.depends_on = index + 1;
             if let Some((_, to)) = edits.rename.iter().find(|(from, _)| **from == *name) {
                 program.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
                 continue;
@@ -270,7 +274,7 @@ fn keep(labels: Labels<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
 
 fn push_value(labels: Labels<'_>, index: usize, out: &mut Vec<u8>) {
     let span = &labels.spans[index];
-    if span.escaped {
+    if span.odd {
         write_value(span.value.of(labels.line), out);
     } else {
         out.extend_from_slice(span.value.of(labels.line));

@@ -80,13 +80,11 @@ fn convert(body: &Body, sources: &mut [Source]) {
 }
 
 /// Whether two rules may give two series the same labels: not where they write one label with
-/// different texts, and not where one reads parts of the other's total, which lacks a label of theirs.
+/// different texts.
 fn may_meet(a: &Rule, b: &Rule) -> bool {
-    let part_and_total = a.part_of.is_some() && b.remainder || b.part_of.is_some() && a.remainder;
-    !part_and_total
-        && !a.labels.append.iter().any(|(name, value)| {
-            b.labels.append.iter().any(|(other, text)| other == name && text != value)
-        })
+    !a.labels.append.iter().any(|(name, value)| {
+        b.labels.append.iter().any(|(other, text)| other == name && text != value)
+    })
 }
 
 /// Which divert of its rule a held label set takes, if any.

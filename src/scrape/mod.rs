@@ -18,6 +18,7 @@ mod failure;
 mod gateway;
 mod gzip;
 mod past;
+mod pool;
 mod reader;
 mod rewriting;
 mod source;

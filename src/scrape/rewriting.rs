@@ -12,6 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::Failure;
 use super::past::Seen;
+use super::pool::Pool;
 use super::source::Source;
 use super::target::Target;
 use crate::rewrite::{Progress, Rewriter};
@@ -40,6 +41,7 @@ pub(super) struct Rewriting {
     running: Option<Running>,
     reading: bool,
     out: Vec<u8>,
+    pool: Pool,
     /// The first piece, found by [`start`](Self::start).
     first: Option<Bytes>,
     timeout: Duration,
@@ -69,6 +71,7 @@ impl Rewriting {
             running: Some(Running { rewriter, seen, scrape, wrote_any: false }),
             reading: true,
             out: Vec::new(),
+            pool: Pool::default(),
             first: None,
             timeout,
             deadline: Box::pin(tokio::time::sleep_until(deadline)),
@@ -96,6 +99,10 @@ impl Rewriting {
         };
         if self.deadline.as_mut().poll(cx).is_ready() {
             return self.fail(Failure::Timeout(self.timeout));
+        }
+        if self.out.capacity() == 0 {
+            // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
+            self.out = self.pool.buffer();
         }
         let mut budget = BYTES_PER_POLL;
         loop {
@@ -142,7 +149,7 @@ impl Rewriting {
     }
 
     fn take_piece(&mut self) -> Bytes {
-        let piece = Bytes::from(std::mem::take(&mut self.out));
+        let piece = self.pool.lend(std::mem::take(&mut self.out));
         if let Some(running) = &mut self.running {
             running.wrote_any = true;
             running.scrape.wrote(piece.len());

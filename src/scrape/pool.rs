@@ -1,0 +1,84 @@
+//! Buffers that come back once their bytes have left.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// One is being filled while one waits for the client to take it.
+const MAX_KEPT: usize = 2;
+
+/// The buffers of one exposition.
+///
+/// A piece of a body has to be owned by whoever sends it. Its size is one for which allocators ask the kernel, page
+/// by page, so a fresh buffer for each piece would cost as much as rewriting it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Pool {
+    /// An empty buffer; a used one where there is one.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.kept().pop().unwrap_or_default()
+    }
+
+    /// The buffer as bytes to send. It comes back when the last of them is dropped.
+    pub(super) fn lend(&self, buffer: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Lent { buffer, pool: self.clone() })
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        // Buffers are pushed and popped whole, so a panic elsewhere leaves nothing half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Lent {
+    buffer: Vec<u8>,
+    pool: Pool,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut buffer = mem::take(&mut self.buffer);
+        buffer.clear();
+        let mut kept = self.pool.kept();
+        if kept.len() < MAX_KEPT {
+            kept.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_come_back_empty() {
+        let pool = Pool::default();
+        let mut buffer = pool.buffer();
+        buffer.extend_from_slice(b"up 1\n");
+        let place = buffer.as_ptr();
+        let bytes = pool.lend(buffer);
+        let rest = bytes.slice(3..);
+        drop(bytes);
+        assert_eq!(pool.buffer().capacity(), 0, "still lent");
+        assert_eq!(&rest[..], b"1\n");
+        drop(rest);
+        let again = pool.buffer();
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+    }
+
+    #[test]
+    fn only_so_many_are_kept() {
+        let pool = Pool::default();
+        let lent: Vec<Bytes> = (0..5).map(|_| pool.lend(vec![b'x'])).collect();
+        drop(lent);
+        assert_eq!(pool.kept().len(), MAX_KEPT);
+    }
+}
