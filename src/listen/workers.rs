@@ -62,7 +62,7 @@ impl Workers {
         Ok(workers)
     }
 
-    /// All of them, for work that is dealt out once.
+    /// The runtimes of all of them, for work that is dealt out once.
     #[must_use]
     pub fn handles(&self) -> Vec<Handle> {
         self.workers.iter().map(|worker| worker.runtime.clone()).collect()

@@ -22,6 +22,8 @@ pub(super) struct Reader {
     pub(super) body: Body,
     /// Bytes to write before, or instead of, the line at hand.
     insert: Vec<u8>,
+    /// The first bytes have been looked at.
+    begun: bool,
     /// The last line was `# EOF`.
     eof: bool,
     /// Lines read.
@@ -36,6 +38,7 @@ impl Reader {
             scanner: Scanner::new(limits.line_bytes, limits.labels, options.exemplars),
             body: Body::new(plan, limits),
             insert: Vec::new(),
+            begun: false,
             eof: false,
             line: 0,
         }
@@ -54,8 +57,15 @@ impl Reader {
         let plan = Arc::clone(&self.body.plan);
         // Bytes from `run` to `at` leave as they came; they are copied in long runs.
         let (mut run, mut at) = (0, 0);
-        if self.line == 0 && input.starts_with(BOM) {
-            (run, at) = (BOM.len(), BOM.len());
+        if !self.begun {
+            if BOM.starts_with(input) {
+                // All or part of a mark, or nothing at all: wait for the line behind it.
+                return Ok(0);
+            }
+            self.begun = true;
+            if input.starts_with(BOM) {
+                (run, at) = (BOM.len(), BOM.len());
+            }
         }
         while at < input.len() {
             let rest = &input[at..];
