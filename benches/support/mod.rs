@@ -4,6 +4,7 @@
 
 pub(crate) mod bodies;
 pub(crate) mod body;
+pub(crate) mod datagrams;
 pub(crate) mod renames;
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! One `StatsD` line: `name:value|type|@rate|#tags`.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::tags::field_len;
 
@@ -11,16 +11,15 @@ use super::tags::field_len;
 /// value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Everything before the `:` that ends the name, tags within the name included.
-    pub name: &'a [u8],
-    /// The value, or several with `:` between them. Not necessarily a number: a set counts texts.
-    pub values: &'a [u8],
-    /// What the value is: `c`, `g`, `ms`, `s`, `h`, `d`, or a type that came later.
-    pub metric_type: &'a [u8],
-    /// Everything behind the type, each field with the `|` in front of it: rate, tags, unknown fields.
-    pub fields: &'a [u8],
-    /// Further samples of the name (`value|type…`), without the `:` in front. Mostly empty.
-    pub more: &'a [u8],
+    name: &'a [u8],
+    /// Everything behind the name, from the `:` on: this sample, and further ones.
+    behind: &'a [u8],
+    /// Where value, type and fields of this sample end.
+    value: usize,
+    metric_type: usize,
+    fields: usize,
+    /// There is a `:` in the value.
+    colons: bool,
     /// The type was found at the end of the line, across a value with `|` in it.
     pieced: bool,
 }
@@ -63,10 +62,10 @@ impl<'a> Line<'a> {
     /// use crossfade::statsd::Line;
     ///
     /// let line = Line::parse(b"api.time:320|ms|@0.1|#env:test")?;
-    /// assert_eq!(line.name, b"api.time");
-    /// assert_eq!(line.values, b"320");
-    /// assert_eq!(line.metric_type, b"ms");
-    /// assert_eq!(line.fields, b"|@0.1|#env:test");
+    /// assert_eq!(line.name(), b"api.time");
+    /// assert_eq!(line.values(), b"320");
+    /// assert_eq!(line.metric_type(), b"ms");
+    /// assert_eq!(line.fields(), b"|@0.1|#env:test");
     /// # Ok::<(), crossfade::statsd::NotMetric>(())
     /// ```
     pub fn parse(line: &'a [u8]) -> Result<Line<'a>, NotMetric> {
@@ -83,85 +82,151 @@ impl<'a> Line<'a> {
     /// # Errors
     ///
     /// Read so, the line has no metric.
+    #[inline]
     pub fn parse_from(line: &'a [u8], from: usize) -> Result<Line<'a>, NotMetric> {
-        let behind = line.get(from..).unwrap_or_default();
-        let colon = from + memchr(b':', behind).ok_or(NotMetric::Unreadable)?;
-        let mut read =
-            Line::sample(&line[..colon], &line[colon + 1..]).ok_or(NotMetric::Unreadable)?;
-        if !is_type(read.metric_type)
-            && let Some(values) = line[colon + 1..].strip_suffix(b"|s")
-        {
-            // Only the text of a set can have a `|` in it, and a set has no rate behind its type.
-            let behind = &line[line.len()..];
-            let metric_type = &line[line.len() - 1..];
-            read = Line { values, metric_type, fields: behind, more: behind, pieced: true, ..read };
-        }
-        Ok(read)
+        let rest = line.get(from..).unwrap_or_default();
+        let colon = from + memchr(b':', rest).ok_or(NotMetric::Unreadable)?;
+        let (name, behind) = line.split_at(colon);
+        let read = Line::sample(name, behind).ok_or(NotMetric::Unreadable)?;
+        Ok(if is_type(read.metric_type()) { read } else { read.as_set() })
     }
 
-    /// One sample and what follows it; `None` without a type.
-    fn sample(name: &'a [u8], sample: &'a [u8]) -> Option<Line<'a>> {
-        let values = memchr(b'|', sample)?;
-        let behind = &sample[values + 1..];
-        let ends = memchr2(b'|', b':', behind).unwrap_or(behind.len());
-        let (metric_type, behind) = behind.split_at(ends);
-        let (fields, more) = match behind {
-            [b':', more @ ..] => (&behind[..0], more),
-            [b'|', b'@', rate @ ..] => match memchr2(b'|', b':', rate) {
-                Some(end) if rate[end] == b':' => (&behind[..end + 2], &rate[end + 1..]),
-                _ => (behind, &behind[behind.len()..]),
-            },
-            _ => (behind, &behind[behind.len()..]),
+    /// Reads one sample, from the `:` in front of it on; `None` without a type.
+    #[inline]
+    fn sample(name: &'a [u8], behind: &'a [u8]) -> Option<Line<'a>> {
+        let (value, colons) = value(behind)?;
+        let end = |from: usize| {
+            // A call of memchr costs more than the few bytes of a type or a rate.
+            let ends = behind[from..].iter().position(|byte| matches!(byte, b'|' | b':'));
+            ends.map_or(behind.len(), |at| from + at)
         };
-        Some(Line { name, values: &sample[..values], metric_type, fields, more, pieced: false })
+        let metric_type = end(value + 1);
+        let mut fields = behind.len();
+        match &behind[metric_type..] {
+            [b':', ..] => fields = metric_type,
+            [b'|', b'@', ..] => {
+                let rate = end(metric_type + 2);
+                if behind.get(rate) == Some(&b':') {
+                    fields = rate;
+                }
+            }
+            _ => {}
+        }
+        Some(Line { name, behind, value, metric_type, fields, colons, pieced: false })
+    }
+
+    /// The same line, if it can be a set: only the text of a set can have a `|` in it, and a set has no rate behind
+    /// its type.
+    #[cold]
+    fn as_set(self) -> Line<'a> {
+        let end = self.behind.len();
+        if !self.behind.ends_with(b"|s") {
+            return self;
+        }
+        Line { value: end - 2, metric_type: end, fields: end, pieced: true, ..self }
+    }
+
+    /// Everything before the `:` that ends the name, tags within the name included.
+    #[inline]
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        self.name
+    }
+
+    /// The value, or several with `:` between them. Not necessarily a number: a set counts texts.
+    #[inline]
+    #[must_use]
+    pub fn values(&self) -> &'a [u8] {
+        &self.behind[1..self.value]
+    }
+
+    /// What the value is: `c`, `g`, `ms`, `s`, `h`, `d`, or a type that came later.
+    #[inline]
+    #[must_use]
+    pub fn metric_type(&self) -> &'a [u8] {
+        &self.behind[self.value + 1..self.metric_type]
+    }
+
+    /// Everything behind the type, each field with the `|` in front of it: rate, tags, unknown fields.
+    #[inline]
+    #[must_use]
+    pub fn fields(&self) -> &'a [u8] {
+        &self.behind[self.metric_type..self.fields]
+    }
+
+    /// Value, type and fields, with the `:` in front of them.
+    #[inline]
+    #[must_use]
+    pub fn behind_name(&self) -> &'a [u8] {
+        &self.behind[..self.fields]
+    }
+
+    /// True when `value|type` occurs more than once.
+    #[inline]
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.fields < self.behind.len()
+    }
+
+    /// True when values are packed. Those of a set cannot be: any `:` in them is meant.
+    #[inline]
+    #[must_use]
+    pub fn is_packed(&self) -> bool {
+        self.colons && self.metric_type() != b"s"
     }
 
     /// How far this reading can be trusted. If it is not [`Standing::Sure`], [`Line::parse_from`] one byte behind the
     /// name gives the next.
+    #[inline]
     #[must_use]
     pub fn standing(&self) -> Standing {
+        let plain = !self.has_more() && !self.colons && !self.pieced;
+        if plain && is_type(self.metric_type()) { Standing::Sure } else { self.look_closer() }
+    }
+
+    #[cold]
+    fn look_closer(&self) -> Standing {
         let mut sample = *self;
         loop {
-            let several = memchr(b':', sample.values).is_some();
-            let text = sample.metric_type == b"s";
-            if !is_type(sample.metric_type)
-                || several && !text && !sample.packed_values().all(is_number)
-            {
+            let packed = sample.is_packed();
+            if !is_type(sample.metric_type()) || packed && !sample.packed_values().all(is_number) {
                 return Standing::Wrong;
+            }
+            if !sample.has_more() {
+                let text = sample.metric_type() == b"s" && (sample.colons || sample.pieced);
+                return if text { Standing::Doubtful } else { Standing::Sure };
             }
             match sample.next_sample() {
                 Some(next) => sample = next,
-                None if !sample.more.is_empty() => return Standing::Wrong,
-                None if text && (several || self.pieced) => return Standing::Doubtful,
-                None => return Standing::Sure,
+                None => return Standing::Wrong,
             }
         }
     }
 
-    /// The values one by one. Those of a set cannot be packed: any `:` in them is meant.
+    /// The values one by one, if they are [packed](Self::is_packed).
     pub fn packed_values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.values.split(|byte| *byte == b':')
+        self.values().split(|byte| *byte == b':')
     }
 
     /// The samples one by one, each as a line of its own.
     pub fn samples(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
-        let empty = &self.more[..0];
         let mut next = Some(*self);
         std::iter::from_fn(move || {
             let sample = next.take()?;
             next = sample.next_sample();
-            Some(Line { more: empty, ..sample })
+            Some(Line { behind: sample.behind_name(), ..sample })
         })
     }
 
     fn next_sample(&self) -> Option<Line<'a>> {
-        Line::sample(self.name, self.more)
+        let more = &self.behind[self.fields..];
+        if more.is_empty() { None } else { Line::sample(self.name, more) }
     }
 
     /// The fields behind the type one by one, each with its `|`. Tags are one field, whatever stands in
     /// them.
     pub fn each_field(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let mut rest = self.fields;
+        let mut rest = self.fields();
         std::iter::from_fn(move || {
             let (field, behind) = rest.split_at_checked(field_len(rest))?;
             rest = behind;
@@ -182,7 +247,27 @@ impl<'a> Line<'a> {
     }
 }
 
+/// How far a value is looked at byte by byte. Most are numbers, and calling `memchr` costs more.
+const NEAR: usize = 16;
+
+/// Where the value behind a `:` ends, and whether there is another `:` in it.
+#[inline]
+fn value(behind: &[u8]) -> Option<(usize, bool)> {
+    let mut colons = false;
+    for (at, byte) in behind.iter().enumerate().take(NEAR).skip(1) {
+        match byte {
+            b'|' => return Some((at, colons)),
+            b':' => colons = true,
+            _ => {}
+        }
+    }
+    let far = behind.get(NEAR..)?;
+    let end = memchr(b'|', far)?;
+    Some((NEAR + end, colons || memchr(b':', &far[..end]).is_some()))
+}
+
 /// True for what can be a type. Types are letters, whoever made them up.
+#[inline]
 fn is_type(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_alphabetic)
 }
@@ -198,7 +283,8 @@ mod tests {
 
     fn parts(line: &str) -> [String; 5] {
         let line = Line::parse(line.as_bytes()).unwrap();
-        [line.name, line.values, line.metric_type, line.fields, line.more]
+        let more = &line.behind[line.fields..];
+        [line.name(), line.values(), line.metric_type(), line.fields(), more]
             .map(|part| String::from_utf8(part.to_vec()).unwrap())
     }
 
@@ -216,8 +302,8 @@ mod tests {
                 ["a", "1", "c", "|c:in-12|T170|e:x|card:low|?", ""],
             ),
             ("a:1:2:3|ms|#k:v", ["a", "1:2:3", "ms", "|#k:v", ""]),
-            ("a:1|c:2|c", ["a", "1", "c", "", "2|c"]),
-            ("a:1|c|@0.1:320|ms|@0.5", ["a", "1", "c", "|@0.1", "320|ms|@0.5"]),
+            ("a:1|c:2|c", ["a", "1", "c", "", ":2|c"]),
+            ("a:1|c|@0.1:320|ms|@0.5", ["a", "1", "c", "|@0.1", ":320|ms|@0.5"]),
             ("a:1|c|@0.1|#k:v", ["a", "1", "c", "|@0.1|#k:v", ""]),
             ("a:any text|s", ["a", "any text", "s", "", ""]),
             ("a:|c", ["a", "", "c", "", ""]),
@@ -251,8 +337,10 @@ mod tests {
     #[test]
     fn samples_stand_for_themselves() {
         let line = Line::parse(b"a:1|c:2:3|ms|@0.1:4|g|#k:v:w").unwrap();
-        let samples: Vec<_> =
-            line.samples().map(|it| [it.name, it.values, it.metric_type, it.fields]).collect();
+        let samples: Vec<_> = line
+            .samples()
+            .map(|it| [it.name(), it.values(), it.metric_type(), it.fields()])
+            .collect();
         assert_eq!(
             samples,
             [
@@ -301,9 +389,9 @@ mod tests {
             if line.standing() != Standing::Wrong {
                 break line;
             }
-            from = line.name.len() + 1;
+            from = line.name().len() + 1;
         };
-        assert_eq!(line.name, b"a.[2001:db8::1].b");
+        assert_eq!(line.name(), b"a.[2001:db8::1].b");
         assert_eq!(line.rate(), Some(&b"0.5"[..]));
         assert_eq!(Line::parse_from(text, 999), Err(NotMetric::Unreadable));
     }

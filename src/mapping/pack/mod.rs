@@ -12,7 +12,7 @@ use super::fault::{Fault, Faults, Source, Spot};
 use super::{file, names, yaml};
 
 pub(super) use entry::{Entry, OnlyWith};
-pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, parse_prefix};
+pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
 
 /// A mapping between two generations of metrics, valid in itself.
 #[derive(Clone, Debug)]

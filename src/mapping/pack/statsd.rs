@@ -18,6 +18,9 @@ const MAX_PREFIX_SEGMENTS: usize = 8;
 /// Most segments of a whole name that a rule can tell apart. Matching keeps one place for each.
 pub(in crate::mapping) const MAX_SEGMENTS: usize = 2 * MAX_PREFIX_SEGMENTS + MAX_NAME_SEGMENTS;
 
+/// Longest type. Types are compared as numbers; real ones have one or two letters.
+pub(in crate::mapping) const MAX_TYPE_BYTES: usize = 8;
+
 /// Most tags of a source. Matching keeps one bit for each; real sources have less than ten.
 const MAX_TAGS: usize = 32;
 
@@ -253,11 +256,14 @@ impl Check<'_> {
 
     fn types(&mut self, types: &[String], text: &Text) {
         for (index, word) in types.iter().enumerate() {
-            if !word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            let letters = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+            if !letters || word.len() > MAX_TYPE_BYTES {
                 self.fault(
                     text.spot,
                     format!("`{word}` cannot be a type"),
-                    "types are letters: `c`, `g`, `ms`, `s`, `h`, `d`",
+                    format!(
+                        "types are up to {MAX_TYPE_BYTES} letters: `c`, `g`, `ms`, `s`, `h`, `d`"
+                    ),
                 );
             } else if types.iter().take(index).any(|before| before == word) {
                 self.fault(

@@ -41,8 +41,9 @@ pub struct LineRule {
     pub reads: Generation,
     /// Only lines with tags are read, and only as far as they have the tags that are needed.
     pub tagged: bool,
-    /// A rule of the other generation reads some of the same lines. What the sender sent before tells which is meant.
-    pub rival: bool,
+    /// A rule of the other generation may read the line too where all parts of one of these have these texts. What the
+    /// sender sent before then tells which is meant.
+    pub rivals: Vec<Vec<(Capture, Box<[u8]>)>>,
     /// Values that stand for none: with one of these, nothing is written.
     pub skip: Vec<Box<[u8]>>,
     /// The line also leaves as it came. A rule that keeps and writes nothing is there so that no other reads

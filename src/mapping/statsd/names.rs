@@ -10,7 +10,7 @@ use memchr::{memchr, memrchr};
 
 use super::LineRuleId;
 use crate::mapping::Generation;
-use crate::mapping::pack::MAX_SEGMENTS;
+use crate::mapping::pack::{MAX_SEGMENTS, MAX_TYPE_BYTES};
 use crate::mapping::pattern::Segment;
 
 /// A part of a name that was read, or what stands beside it.
@@ -104,7 +104,8 @@ struct One {
 /// The end of a pattern.
 #[derive(Debug)]
 struct End {
-    metric_type: Option<Box<[u8]>>,
+    /// As a number, see [`MAX_TYPE_BYTES`].
+    metric_type: Option<u64>,
     reads: Generation,
     rule: LineRuleId,
     prefix: usize,
@@ -113,36 +114,98 @@ struct End {
 /// Children by text. A few are compared, many are looked up.
 #[derive(Debug, Default)]
 struct Texts {
-    few: Vec<(Box<[u8]>, NodeId)>,
+    few: Vec<Text>,
     many: HashMap<Box<[u8]>, NodeId, RandomState>,
 }
 
-impl Texts {
-    const FEW: usize = 6;
+/// A text of a few, with its first eight bytes as a number: that is compared without a call.
+#[derive(Debug)]
+struct Text {
+    text: Box<[u8]>,
+    head: u64,
+    mask: u64,
+    node: NodeId,
+}
+
+impl Text {
+    fn new(text: &[u8], node: NodeId) -> Text {
+        let bytes = text.len().min(8);
+        let mask = if bytes == 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
+        Text { text: text.into(), head: first_eight(text), mask, node }
+    }
 
     #[inline]
-    fn get(&self, text: &[u8]) -> Option<NodeId> {
+    fn begins(&self, bytes: &[u8], head: u64) -> bool {
+        head & self.mask == self.head
+            && bytes.len() >= self.text.len()
+            && (self.text.len() <= 8 || bytes[8..self.text.len()] == self.text[8..])
+    }
+}
+
+/// The first eight bytes as a number, with zeros for those that are not there.
+#[inline]
+fn first_eight(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    }
+}
+
+impl Texts {
+    const FEW: usize = 12;
+
+    /// The child whose text is the first segment, and the length of that.
+    #[inline]
+    fn first(&self, rest: &[u8]) -> Option<(NodeId, usize)> {
+        if !self.many.is_empty() {
+            let segment = first_segment(rest);
+            return self.many.get(segment).map(|node| (*node, segment.len()));
+        }
+        if self.few.is_empty() {
+            return None;
+        }
+        let head = first_eight(rest);
+        let ends = |length: usize| rest.get(length).is_none_or(|byte| *byte == b'.');
+        let is = |its: &&Text| its.begins(rest, head) && ends(its.text.len());
+        self.few.iter().find(is).map(|its| (its.node, its.text.len()))
+    }
+
+    /// The child whose text is the segment.
+    #[inline]
+    fn get(&self, segment: &[u8]) -> Option<NodeId> {
         if self.many.is_empty() {
-            self.few.iter().find(|(its, _)| **its == *text).map(|(_, node)| *node)
+            self.few.iter().find(|its| *its.text == *segment).map(|its| its.node)
         } else {
-            self.many.get(text).copied()
+            self.many.get(segment).copied()
         }
     }
 
     fn insert(&mut self, text: &[u8], node: NodeId) {
         if self.many.is_empty() && self.few.len() < Self::FEW {
-            self.few.push((text.into(), node));
+            self.few.push(Text::new(text, node));
         } else {
-            self.many.extend(self.few.drain(..));
+            self.many.extend(self.few.drain(..).map(|its| (its.text, its.node)));
             self.many.insert(text.into(), node);
         }
     }
 }
 
+/// A type as a number. Types are letters, so that none ends in the zeros that fill it up; one that is longer is no
+/// pattern's.
+#[inline]
+fn type_number(metric_type: &[u8]) -> u64 {
+    if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
+}
+
+#[inline]
+fn first_segment(rest: &[u8]) -> &[u8] {
+    &rest[..memchr(b'.', rest).unwrap_or(rest.len())]
+}
+
 /// A name that is looked for.
 struct Wanted<'a> {
     name: &'a [u8],
-    metric_type: &'a [u8],
+    metric_type: u64,
     only: Option<Generation>,
     cuts: &'a mut Cuts,
 }
@@ -175,7 +238,7 @@ impl Names {
         }
         let end = |metric_type| End { metric_type, reads, rule, prefix };
         let ends = &mut self.nodes[node as usize].ends;
-        ends.extend(types.iter().map(|word| end(Some(word.as_bytes().into()))));
+        ends.extend(types.iter().map(|word| end(Some(type_number(word.as_bytes())))));
         ends.extend(types.is_empty().then(|| end(None)));
         ends.sort_by_key(|end| end.metric_type.is_none());
     }
@@ -220,6 +283,7 @@ impl Names {
         cuts: &mut Cuts,
     ) -> Option<LineRuleId> {
         let root = self.nodes.first()?;
+        let metric_type = type_number(metric_type);
         let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, cuts })?;
         cuts.prefix = end.prefix;
         Some(end.rule)
@@ -228,32 +292,46 @@ impl Names {
     /// Goes on with the segment that begins at `at`, which is the `depth`th.
     fn head<'n>(
         &'n self,
-        node: &'n Node,
-        at: usize,
-        depth: usize,
+        mut node: &'n Node,
+        mut at: usize,
+        mut depth: usize,
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
-        wanted.cuts.heads[depth] = at;
-        let Some(rest) = wanted.name.get(at..) else {
-            return node.end(wanted);
-        };
-        let segment = &rest[..memchr(b'.', rest).unwrap_or(rest.len())];
-        let next = at + segment.len() + 1;
-        if let Some(child) = node.texts.get(segment)
-            && let Some(end) = self.head(self.at(child), next, depth + 1, wanted)
-        {
-            return Some(end);
-        }
-        for one in &node.ones {
-            if !one.except.iter().any(|text| **text == *segment)
-                && let Some(end) = self.head(self.at(one.node), next, depth + 1, wanted)
-            {
-                return Some(end);
+        loop {
+            wanted.cuts.heads[depth] = at;
+            let Some(rest) = wanted.name.get(at..) else {
+                return node.end(wanted);
+            };
+            if let Some((child, length)) = node.texts.first(rest) {
+                let (child, next) = (self.at(child), at + length + 1);
+                if node.ones.is_empty() && node.many.is_none() {
+                    (node, at, depth) = (child, next, depth + 1);
+                    continue;
+                }
+                let found = self.head(child, next, depth + 1, wanted);
+                if found.is_some() {
+                    return found;
+                }
             }
+            let segment = first_segment(rest);
+            let next = at + segment.len() + 1;
+            let excluded = |one: &One| one.except.iter().any(|text| **text == *segment);
+            let mut ones = node.ones.iter().filter(|one| !excluded(one));
+            if node.many.is_none() && node.ones.len() == 1 {
+                let one = ones.next()?;
+                (node, at, depth) = (self.at(one.node), next, depth + 1);
+                continue;
+            }
+            for one in ones {
+                let found = self.head(self.at(one.node), next, depth + 1, wanted);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            // What children have overwritten behind this one's place nobody reads.
+            let tail = self.at(node.many?);
+            return self.tail(tail, (at, wanted.name.len()), 0, wanted);
         }
-        // What a child has overwritten behind this one's place nobody reads.
-        let tail = self.at(node.many?);
-        self.tail(tail, (at, wanted.name.len()), 0, wanted)
     }
 
     /// Goes on with the last segment of what remains, `place` of which have been taken off the end. The first must
@@ -293,7 +371,7 @@ impl Node {
     #[inline]
     fn end(&self, wanted: &Wanted<'_>) -> Option<&End> {
         self.ends.iter().find(|end| {
-            end.metric_type.as_ref().is_none_or(|its| **its == *wanted.metric_type)
+            end.metric_type.is_none_or(|its| its == wanted.metric_type)
                 && wanted.only.is_none_or(|only| end.reads == only)
         })
     }

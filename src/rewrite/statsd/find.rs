@@ -2,7 +2,7 @@
 
 use super::Sender;
 use super::tagged::TagValues;
-use crate::mapping::statsd::{Capture, Cuts, LineRuleId, StatsdPlan};
+use crate::mapping::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
 use crate::statsd::{Dialect, Line, NotMetric, Standing, TaggedName, tagged_name};
 
 /// How many colons of a line are tried as the end of its name. Names have one or two of their own (an `IPv6` address
@@ -18,16 +18,25 @@ pub(super) enum Fate<'a> {
     /// It leaves as it came, which is what the rule wants.
     Pass,
     /// A rule changes something.
-    Change(Match<'a>),
+    Change(Line<'a>, Match<'a>),
     /// The line has several samples, and a rule changes something about one of them at least.
     Samples(Line<'a>),
 }
 
-/// A line that a rule reads. Where its parts lie is in the finder, until the next line is looked at.
+/// What becomes of one sample.
+pub(super) enum Found<'a> {
+    /// No rule reads it.
+    Nothing,
+    /// A rule reads it and wants it as it came.
+    Kept,
+    /// A rule changes something.
+    Changed(Match<'a>),
+}
+
+/// The rule for a line. Where its parts lie is in the finder, until the next line is looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Match<'a> {
     pub(super) rule: LineRuleId,
-    pub(super) line: Line<'a>,
     /// The name without tags.
     pub(super) name: &'a [u8],
     /// The tags of a line that is read for its tags.
@@ -49,29 +58,29 @@ impl Finder {
     pub(super) fn line<'a>(
         &mut self,
         plan: &StatsdPlan,
-        line: &'a [u8],
+        text: &'a [u8],
         sender: &mut Sender,
     ) -> Fate<'a> {
-        let mut reading = match Line::parse(line) {
-            Ok(reading) => reading,
+        let mut line = match Line::parse(text) {
+            Ok(line) => line,
             Err(NotMetric::Unreadable) => return Fate::Unreadable,
             Err(NotMetric::Blank | NotMetric::Event | NotMetric::ServiceCheck) => {
                 return Fate::Unread;
             }
         };
-        if !plan.concerns(line) {
+        if !plan.concerns(text) {
             return Fate::Unread;
         }
         for _ in 0..MAX_READINGS {
-            let standing = reading.standing();
+            let standing = line.standing();
             if standing != Standing::Wrong {
-                let fate = self.reading(plan, &reading, sender);
+                let fate = self.reading(plan, line, sender);
                 if standing == Standing::Sure || !matches!(fate, Fate::Unread) {
                     return fate;
                 }
             }
-            match Line::parse_from(line, reading.name.len() + 1) {
-                Ok(next) => reading = next,
+            match Line::parse_from(text, line.name().len() + 1) {
+                Ok(next) => line = next,
                 Err(_) => break,
             }
         }
@@ -79,16 +88,25 @@ impl Finder {
     }
 
     #[inline]
-    fn reading<'a>(&mut self, plan: &StatsdPlan, line: &Line<'a>, sender: &mut Sender) -> Fate<'a> {
-        if line.more.is_empty() {
-            return self.sample(plan, line, sender);
+    fn reading<'a>(&mut self, plan: &StatsdPlan, line: Line<'a>, sender: &mut Sender) -> Fate<'a> {
+        if line.has_more() {
+            return self.samples(plan, line, sender);
         }
+        match self.sample(plan, &line, sender) {
+            Found::Nothing => Fate::Unread,
+            Found::Kept => Fate::Pass,
+            Found::Changed(found) => Fate::Change(line, found),
+        }
+    }
+
+    #[cold]
+    fn samples<'a>(&mut self, plan: &StatsdPlan, line: Line<'a>, sender: &mut Sender) -> Fate<'a> {
         let mut fate = Fate::Unread;
         for sample in line.samples() {
             match self.sample(plan, &sample, sender) {
-                Fate::Change(_) => return Fate::Samples(*line),
-                Fate::Pass => fate = Fate::Pass,
-                Fate::Unread | Fate::Unreadable | Fate::Samples(_) => {}
+                Found::Nothing => {}
+                Found::Kept => fate = Fate::Pass,
+                Found::Changed(_) => return Fate::Samples(line),
             }
         }
         fate
@@ -101,41 +119,71 @@ impl Finder {
         plan: &StatsdPlan,
         line: &Line<'a>,
         sender: &mut Sender,
-    ) -> Fate<'a> {
-        let found = match plan.find(line.name, line.metric_type, None, &mut self.cuts) {
-            Some(rule) if plan.rule(rule).tagged => {
-                let tags = line.tags();
-                tags.and_then(|tags| self.tagged(plan, rule, line, tags, Dialect::DogStatsd))
-            }
-            Some(rule) => Some(Match { rule, line: *line, name: line.name, tags: None }),
-            None if plan.tagged => self.tags_in_name(plan, line),
-            None => None,
+    ) -> Found<'a> {
+        let name = line.name();
+        let mut found = match plan.find(name, line.metric_type(), None, &mut self.cuts) {
+            Some(rule) if !plan.rule(rule).tagged => Match { rule, name, tags: None },
+            Some(rule) => match self.tags_behind(plan, rule, line) {
+                Some(found) => found,
+                None => return Found::Nothing,
+            },
+            None => match self.tags_in_name(plan, line) {
+                Some(found) => found,
+                None => return Found::Nothing,
+            },
         };
-        let Some(mut found) = found else { return Fate::Unread };
-        let reads = plan.rule(found.rule).reads;
-        let rival = if plan.rule(found.rule).rival {
-            plan.find(found.name, line.metric_type, Some(reads.other()), &mut self.rival_cuts)
-        } else {
-            None
-        };
-        match rival {
-            None => sender.generation = Some(reads),
-            Some(rival) if sender.generation == Some(reads.other()) => {
+        let mut rule = plan.rule(found.rule);
+        match self.rival(plan, rule, &found, line) {
+            None => sender.generation = Some(rule.reads),
+            Some(rival) if sender.generation == Some(rule.reads.other()) => {
                 found.rule = rival;
+                rule = plan.rule(rival);
                 std::mem::swap(&mut self.cuts, &mut self.rival_cuts);
             }
             Some(_) => {}
         }
-        let rule = plan.rule(found.rule);
-        if rule.keep && rule.writes.is_empty() { Fate::Pass } else { Fate::Change(found) }
+        if rule.keep && rule.writes.is_empty() { Found::Kept } else { Found::Changed(found) }
+    }
+
+    /// The rule of the other generation that reads the line too.
+    #[inline]
+    fn rival(
+        &mut self,
+        plan: &StatsdPlan,
+        rule: &LineRule,
+        found: &Match<'_>,
+        line: &Line<'_>,
+    ) -> Option<LineRuleId> {
+        let has =
+            |(part, text): &(Capture, Box<[u8]>)| self.cuts.part(found.name, *part) == &**text;
+        if !rule.rivals.iter().any(|parts| parts.iter().all(has)) {
+            return None;
+        }
+        let other = Some(rule.reads.other());
+        plan.find(found.name, line.metric_type(), other, &mut self.rival_cuts)
+    }
+
+    /// Reads a line for the tags behind its type.
+    fn tags_behind<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        rule: LineRuleId,
+        line: &Line<'a>,
+    ) -> Option<Match<'a>> {
+        self.tagged(plan, rule, line.name(), line.tags()?, Dialect::DogStatsd)
     }
 
     /// Finds the rule for a line that has tags in its name.
     fn tags_in_name<'a>(&mut self, plan: &StatsdPlan, line: &Line<'a>) -> Option<Match<'a>> {
-        let TaggedName { dialect, name, tags, behind } = tagged_name(line.name)?;
-        let rule = plan.find(name, line.metric_type, None, &mut self.cuts)?;
-        let found = self.tagged(plan, rule, line, tags, dialect)?;
-        (plan.rule(rule).tagged && behind.is_empty()).then_some(Match { name, ..found })
+        if !plan.tagged {
+            return None;
+        }
+        let TaggedName { dialect, name, tags, behind } = tagged_name(line.name())?;
+        let rule = plan.find(name, line.metric_type(), None, &mut self.cuts)?;
+        if !plan.rule(rule).tagged || !behind.is_empty() {
+            return None;
+        }
+        self.tagged(plan, rule, name, tags, dialect)
     }
 
     /// A line that is read for its tags, if they are the source's and enough for one line at least.
@@ -143,21 +191,11 @@ impl Finder {
         &mut self,
         plan: &StatsdPlan,
         rule: LineRuleId,
-        line: &Line<'a>,
+        name: &'a [u8],
         tags: &'a [u8],
         dialect: Dialect,
     ) -> Option<Match<'a>> {
         let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
-        known.then_some(Match { rule, line: *line, name: line.name, tags: Some(tags) })
-    }
-
-    /// A part of a line that was found.
-    #[inline]
-    pub(super) fn part<'a>(&self, capture: Capture, found: &Match<'a>) -> &'a [u8] {
-        match capture {
-            Capture::Value => found.line.values,
-            Capture::Tag(tag) => self.tags.value(found.tags.unwrap_or_default(), tag),
-            part => self.cuts.part(found.name, part),
-        }
+        known.then_some(Match { rule, name, tags: Some(tags) })
     }
 }

@@ -1,22 +1,20 @@
 //! Writes what becomes of a line.
 
-use memchr::memchr;
-
-use super::find::{Fate, Finder, Match};
+use super::find::{Finder, Found, Match};
 use super::{Rewriter, Sender};
-use crate::mapping::statsd::{LineRule, LineTemplate, Part, TagsTemplate};
+use crate::mapping::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
 use crate::statsd::{Dialect, Line};
 
 impl Rewriter {
     /// Writes what becomes of a line, each line with a newline.
     #[inline]
-    pub(super) fn change(&mut self, found: &Match<'_>, out: &mut Vec<u8>) {
+    pub(super) fn change(&mut self, line: &Line<'_>, found: &Match<'_>, out: &mut Vec<u8>) {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
-            keep(&found.line, out);
+            keep(line, out);
         }
-        let written = self.finder.write_values(rule, found, out);
+        let written = Pen { finder: &self.finder, line, found }.values(rule, out);
         let report = &mut self.report;
         report.lines_out += kept + written;
         if kept + written == 0 {
@@ -34,8 +32,8 @@ impl Rewriter {
         out: &mut Vec<u8>,
     ) {
         for sample in line.samples() {
-            if let Fate::Change(found) = self.finder.sample(&self.plan, &sample, sender) {
-                self.change(&found, out);
+            if let Found::Changed(found) = self.finder.sample(&self.plan, &sample, sender) {
+                self.change(&sample, &found, out);
             } else {
                 keep(&sample, out);
                 self.report.lines_out += 1;
@@ -46,38 +44,43 @@ impl Rewriter {
 
 /// Writes a sample as it came.
 fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
-    for piece in [line.name, b":", line.values, b"|", line.metric_type, line.fields, b"\n"] {
-        out.extend_from_slice(piece);
-    }
+    out.extend_from_slice(line.name());
+    out.extend_from_slice(line.behind_name());
+    out.push(b'\n');
 }
 
-impl Finder {
+/// Writes lines in place of one.
+struct Pen<'a> {
+    finder: &'a Finder,
+    line: &'a Line<'a>,
+    found: &'a Match<'a>,
+}
+
+impl Pen<'_> {
     /// Writes the lines of a rule, without values that stand for none. Gives back how many lines.
     #[inline]
-    fn write_values(&self, rule: &LineRule, found: &Match<'_>, out: &mut Vec<u8>) -> u64 {
-        let values = found.line.values;
+    fn values(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
+        if rule.skip.is_empty() {
+            return self.all(rule, None, out);
+        }
         let skips = |value: &[u8]| rule.skip.iter().any(|skip| **skip == *value);
-        if rule.skip.is_empty() || memchr(b':', values).is_none() {
-            return if skips(values) { 0 } else { self.write_all(rule, found, values, out) };
+        if !self.line.is_packed() {
+            return if skips(self.line.values()) { 0 } else { self.all(rule, None, out) };
         }
-        if !found.line.packed_values().any(skips) {
-            return self.write_all(rule, found, values, out);
+        if !self.line.packed_values().any(skips) {
+            return self.all(rule, None, out);
         }
-        let values = found.line.packed_values().filter(|value| !skips(value));
-        values.map(|value| self.write_all(rule, found, value, out)).sum()
+        let values = self.line.packed_values().filter(|value| !skips(value));
+        values.map(|value| self.all(rule, Some(value), out)).sum()
     }
 
-    fn write_all(
-        &self,
-        rule: &LineRule,
-        found: &Match<'_>,
-        values: &[u8],
-        out: &mut Vec<u8>,
-    ) -> u64 {
+    /// Writes the lines of a rule, with `value` in place of the values that came.
+    #[inline]
+    fn all(&self, rule: &LineRule, value: Option<&[u8]>, out: &mut Vec<u8>) -> u64 {
         let mut written = 0;
         for template in &rule.writes {
-            if found.tags.is_none() || self.tags.has(template.needs) {
-                self.write(template, found, values, out);
+            if self.found.tags.is_none() || self.finder.tags.has(template.needs) {
+                self.write(template, value, out);
                 written += 1;
             }
         }
@@ -85,54 +88,68 @@ impl Finder {
     }
 
     #[inline]
-    fn write(&self, template: &LineTemplate, found: &Match<'_>, values: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(self.cuts.prefix(found.name));
+    fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.finder.cuts.prefix(self.found.name));
         for part in &template.name {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
-                Part::Copy(capture) => out.extend_from_slice(self.part(*capture, found)),
+                Part::Copy(capture) => out.extend_from_slice(self.part(*capture)),
                 Part::Segment(capture) => {
                     let undotted = |byte: &u8| if *byte == b'.' { b'_' } else { *byte };
-                    out.extend(self.part(*capture, found).iter().map(undotted));
+                    out.extend(self.part(*capture).iter().map(undotted));
                 }
             }
         }
-        if let Some(tags) = &template.tags
-            && tags.dialect != Dialect::DogStatsd
-        {
-            self.write_tags(tags, found, out);
-        }
-        out.push(b':');
-        out.extend_from_slice(template.value.map_or(values, |value| self.part(value, found)));
-        out.push(b'|');
-        let metric_type = template.metric_type.as_deref().unwrap_or(found.line.metric_type);
-        out.extend_from_slice(metric_type);
-        // Events are counted in part, members of a set are not: a set has no rate.
-        let unrated = metric_type == b"s" && found.line.metric_type != b"s";
-        if template.tags.is_none() && found.tags.is_none() && !unrated {
-            out.extend_from_slice(found.line.fields);
+        if self.keeps_behind_name(template, value) {
+            out.extend_from_slice(self.line.behind_name());
         } else {
-            self.write_fields(template, unrated, found, out);
+            self.behind_name(template, value, out);
         }
         out.push(b'\n');
     }
 
+    /// True when nothing behind the name changes.
+    #[inline]
+    fn keeps_behind_name(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
+        let same_type =
+            template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
+        let own_value = value.is_none() && template.value.is_none();
+        let dogstatsd = self.found.tags.is_some() && !self.line.fields().is_empty();
+        same_type && own_value && template.tags.is_none() && !dogstatsd
+    }
+
+    fn behind_name(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
+        if let Some(tags) = &template.tags
+            && tags.dialect != Dialect::DogStatsd
+        {
+            self.tags(tags, out);
+        }
+        let line = self.line;
+        let value = template.value.map(|value| self.part(value)).or(value);
+        let metric_type = template.metric_type.as_deref().unwrap_or(line.metric_type());
+        out.push(b':');
+        out.extend_from_slice(value.unwrap_or(line.values()));
+        out.push(b'|');
+        out.extend_from_slice(metric_type);
+        // Events are counted in part, members of a set are not: a set has no rate.
+        let unrated = metric_type == b"s" && line.metric_type() != b"s";
+        if template.tags.is_none() && self.found.tags.is_none() && !unrated {
+            out.extend_from_slice(line.fields());
+        } else {
+            self.fields(template, unrated, out);
+        }
+    }
+
     /// Copies the fields behind the type, but for tags that were read, and a rate that would mean nothing.
-    fn write_fields(
-        &self,
-        template: &LineTemplate,
-        unrated: bool,
-        found: &Match<'_>,
-        out: &mut Vec<u8>,
-    ) {
+    fn fields(&self, template: &LineTemplate, unrated: bool, out: &mut Vec<u8>) {
         let mut tags = template.tags.as_ref().filter(|it| it.dialect == Dialect::DogStatsd);
-        for field in found.line.each_field() {
+        for field in self.line.each_field() {
             if let Some(its) = field.strip_prefix(b"|#") {
                 if let Some(tags) = tags.take() {
-                    self.write_tags(tags, found, out);
+                    self.tags(tags, out);
                     out.push(b',');
                     out.extend_from_slice(its);
-                } else if found.tags.is_none() {
+                } else if self.found.tags.is_none() {
                     out.extend_from_slice(field);
                 }
             } else if !(unrated && field.starts_with(b"|@")) {
@@ -140,11 +157,11 @@ impl Finder {
             }
         }
         if let Some(tags) = tags {
-            self.write_tags(tags, found, out);
+            self.tags(tags, out);
         }
     }
 
-    fn write_tags(&self, template: &TagsTemplate, found: &Match<'_>, out: &mut Vec<u8>) {
+    fn tags(&self, template: &TagsTemplate, out: &mut Vec<u8>) {
         let dialect = template.dialect;
         out.extend_from_slice(dialect.opening());
         for (index, (key, value)) in template.tags.iter().enumerate() {
@@ -153,8 +170,18 @@ impl Finder {
             }
             out.extend_from_slice(key);
             out.push(dialect.equals());
-            out.extend_from_slice(self.part(*value, found));
+            out.extend_from_slice(self.part(*value));
         }
         out.extend_from_slice(dialect.closing());
+    }
+
+    /// A part of the line that was read.
+    #[inline]
+    fn part(&self, capture: Capture) -> &[u8] {
+        match capture {
+            Capture::Value => self.line.values(),
+            Capture::Tag(tag) => self.finder.tags.value(self.found.tags.unwrap_or_default(), tag),
+            part => self.finder.cuts.part(self.found.name, part),
+        }
     }
 }

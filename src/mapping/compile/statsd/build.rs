@@ -67,6 +67,14 @@ impl Build<'_> {
         }
     }
 
+    fn rivals(&self, place: usize, role: Role) -> Vec<Vec<(Capture, Box<[u8]>)>> {
+        let part = |(place, text): &(usize, String)| {
+            (Capture::Head(number(*place)), text.as_bytes().into())
+        };
+        let rivals = self.rivals.get(&(place, role)).into_iter().flatten();
+        rivals.map(|parts| parts.iter().map(part).collect()).collect()
+    }
+
     /// The rule for lines of one side.
     fn side(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
         let entry = from.entry;
@@ -76,7 +84,7 @@ impl Build<'_> {
         let both = self.settings.emit == Emit::Both;
         let becomes = written_shown(entry, reads.other());
         let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
-        rule.rival = self.rivals.contains(&(place, Role::Side(reads)));
+        rule.rivals = self.rivals(place, Role::Side(reads));
         for written in [Generation::Old, Generation::New] {
             if !self.emits(written) || both && !renamed && written == Generation::Old {
                 continue;
@@ -101,7 +109,7 @@ impl Build<'_> {
     fn also(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
         if let Some(also) = from.entry.also(reads) {
             let mut rule = rule(format!("{} -> nothing", also.pattern), from, reads);
-            rule.rival = self.rivals.contains(&(place, Role::Also(reads)));
+            rule.rivals = self.rivals(place, Role::Also(reads));
             rule.keep = self.emits(reads);
             self.add(place, Role::Also(reads), rule);
         }
@@ -225,7 +233,7 @@ fn rule(title: String, from: InForce<'_>, reads: Generation) -> LineRule {
         source: from.source(),
         reads,
         tagged: false,
-        rival: false,
+        rivals: Vec::new(),
         skip: Vec::new(),
         keep: false,
         writes: Vec::new(),
@@ -304,10 +312,13 @@ fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
     let stands = |segment: &Segment| segment.placeholder().is_some_and(|it| it.name == placeholder);
     let place = read.segments.iter().position(stands)?;
     let many = read.segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
-    let number = |place: usize| u8::try_from(place).expect("checked: names are short");
     Some(match many {
         Some(many) if place == many => Capture::Many,
         Some(many) if place > many => Capture::Tail(number(read.segments.len() - 1 - place)),
         _ => Capture::Head(number(place)),
     })
+}
+
+fn number(place: usize) -> u8 {
+    u8::try_from(place).expect("checked: names are short")
 }

@@ -4,7 +4,7 @@
 //! generations there is no exception: a line that both may mean has no meaning of its own. Some sources
 //! have such lines. A pack must list them under `either`, and then what the same sender sent before decides.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::overlap::{contains, example, order, shared};
 use super::readers::{InForce, Reader, Role, fronts};
@@ -12,8 +12,9 @@ use crate::mapping::Pack;
 use crate::mapping::fault::{Fault, Faults};
 use crate::mapping::pattern::{Dotted, Segment};
 
-/// The patterns that share lines with the other generation, by place of the entry and role.
-pub(super) type Rivals = HashSet<(usize, Role)>;
+/// The patterns that share lines with the other generation, by place of the entry and role: the texts that placeholders
+/// have in such lines, by the place of the segment.
+pub(super) type Rivals = HashMap<(usize, Role), Vec<Vec<(usize, String)>>>;
 
 /// Compares every pattern with every other.
 ///
@@ -74,15 +75,32 @@ impl Check<'_> {
             if let Some(name) = names.iter().find(|name| !listed(name)) {
                 let name = name.clone();
                 self.tell_generations(first, second, &name);
-            } else if !names.is_empty() {
-                self.rivals.insert((first.entry, first.role));
-                self.rivals.insert((second.entry, second.role));
+            } else {
+                for name in &names {
+                    self.rival(first, name);
+                    self.rival(second, name);
+                }
             }
         } else if let Some(name) = names.first()
             && (tagged && !both_tagged || !excepts(first, second) && !excepts(second, first))
         {
             let name = name.clone();
             self.tell(first, second, &name, "exclude it from one of them: `{x!=text}`".to_owned());
+        }
+    }
+
+    /// Notes that the other generation has names like this too.
+    fn rival(&mut self, reader: &Reader<'_>, name: &[Segment]) {
+        let own = reader.segments.iter().zip(name).enumerate().skip(reader.prefix);
+        let own = own.take_while(|(_, (segment, _))| !matches!(segment, Segment::Many(_)));
+        let texts = own.filter_map(|(place, pair)| match pair {
+            (Segment::One(..), Segment::Text(text)) => Some((place - reader.prefix, text.clone())),
+            _ => None,
+        });
+        let texts = texts.collect();
+        let known = self.rivals.entry((reader.entry, reader.role)).or_default();
+        if !known.contains(&texts) {
+            known.push(texts);
         }
     }
 

@@ -99,7 +99,7 @@ fn stretched(segments: &[Segment], length: usize) -> Option<Vec<&Segment>> {
 /// The segments that both stand for.
 fn both(a: &Segment, b: &Segment) -> Option<Segment> {
     match (a, b) {
-        (Segment::Many(_), narrow) | (narrow, Segment::Many(_)) => Some(narrow.clone()),
+        (narrow, Segment::Many(_)) | (Segment::Many(_), narrow) => Some(narrow.clone()),
         (Segment::Text(text), Segment::Text(other)) => (text == other).then(|| a.clone()),
         (Segment::Text(text), Segment::One(_, except))
         | (Segment::One(_, except), Segment::Text(text)) => {
