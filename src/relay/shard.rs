@@ -20,7 +20,7 @@ impl Shards {
     /// The sink for a line, by its place.
     pub(super) fn of_line(&self, line: &[u8]) -> usize {
         // An event has no name; any sink will do.
-        self.of_name(Line::parse(line).map_or(line, |line| line.name))
+        self.of_name(Line::parse(line).map_or(line, |line| line.name()))
     }
 
     fn of_name(&self, name: &[u8]) -> usize {
