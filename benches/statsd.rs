@@ -90,12 +90,10 @@ fn rules(criterion: &mut Criterion) {
     let input = datagrams::kong_old();
     let mut group = group(criterion, &input.called("Kong 2.8, rules beside"));
     for rules in [1, 10, 100, 1_000] {
-        let entries: String = (0..rules)
-            .map(|rule| {
-                format!("  - {{ old: '{{x}}.f{rule}.count', new: 'app.{{x}}.f{rule}.count' }}\n")
-            })
-            .collect();
-        let text = format!("name: rules\nprefix: kong\nstatsd:\n{entries}");
+        let entry =
+            |rule| format!("  - {{ old: '{{x}}.f{rule}.count', new: 'app.{{x}}.f{rule}.count' }}");
+        let entries: Vec<String> = (0..rules).map(entry).collect();
+        let text = format!("name: rules\nprefix: kong\nstatsd:\n{}\n", entries.join("\n"));
         let pack = Pack::parse("rules.yaml", &text).expect("the pack is in order");
         let packs = [packs::builtin(), vec![pack]].concat();
         let mut rewriter = Rewriter::new(plan(&packs, Emit::New));

@@ -210,7 +210,14 @@ mod tests {
             ("|#user:x|@y#z", "|#user:x|@y#z"),
             ("||", "|"),
         ] {
-            assert_eq!(&fields[..field_len(fields.as_bytes())], first, "{fields}");
+            let fields = fields.as_bytes();
+            let length = field_len(fields);
+            assert_eq!(
+                fields[..length].escape_ascii().to_string(),
+                first,
+                "of {}",
+                fields.escape_ascii()
+            );
         }
     }
 }

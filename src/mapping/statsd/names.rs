@@ -121,7 +121,7 @@ struct Texts {
 /// A text of a few, with its first eight bytes as a number: that is compared without a call.
 #[derive(Debug)]
 struct Text {
-    text: Box<[u8]>,
+    bytes: Box<[u8]>,
     head: u64,
     mask: u64,
     node: NodeId,
@@ -129,16 +129,16 @@ struct Text {
 
 impl Text {
     fn new(text: &[u8], node: NodeId) -> Text {
-        let bytes = text.len().min(8);
-        let mask = if bytes == 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
-        Text { text: text.into(), head: first_eight(text), mask, node }
+        let compared = text.len().min(8);
+        let mask = if compared == 8 { u64::MAX } else { (1 << (8 * compared)) - 1 };
+        Text { bytes: text.into(), head: first_eight(text), mask, node }
     }
 
     #[inline]
     fn begins(&self, bytes: &[u8], head: u64) -> bool {
         head & self.mask == self.head
-            && bytes.len() >= self.text.len()
-            && (self.text.len() <= 8 || bytes[8..self.text.len()] == self.text[8..])
+            && bytes.len() >= self.bytes.len()
+            && (self.bytes.len() <= 8 || bytes[8..self.bytes.len()] == self.bytes[8..])
     }
 }
 
@@ -166,15 +166,15 @@ impl Texts {
         }
         let head = first_eight(rest);
         let ends = |length: usize| rest.get(length).is_none_or(|byte| *byte == b'.');
-        let is = |its: &&Text| its.begins(rest, head) && ends(its.text.len());
-        self.few.iter().find(is).map(|its| (its.node, its.text.len()))
+        let is = |its: &&Text| its.begins(rest, head) && ends(its.bytes.len());
+        self.few.iter().find(is).map(|its| (its.node, its.bytes.len()))
     }
 
     /// The child whose text is the segment.
     #[inline]
     fn get(&self, segment: &[u8]) -> Option<NodeId> {
         if self.many.is_empty() {
-            self.few.iter().find(|its| *its.text == *segment).map(|its| its.node)
+            self.few.iter().find(|its| *its.bytes == *segment).map(|its| its.node)
         } else {
             self.many.get(segment).copied()
         }
@@ -184,7 +184,7 @@ impl Texts {
         if self.many.is_empty() && self.few.len() < Self::FEW {
             self.few.push(Text::new(text, node));
         } else {
-            self.many.extend(self.few.drain(..).map(|its| (its.text, its.node)));
+            self.many.extend(self.few.drain(..).map(|its| (its.bytes, its.node)));
             self.many.insert(text.into(), node);
         }
     }

@@ -1,4 +1,4 @@
-//! What the StatsD tests share: captures, the engine on them, comparisons, the naive oracle.
+//! What the `StatsD` tests share: captures, the engine on them, comparisons, the naive oracle.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod naive;
@@ -30,7 +30,10 @@ pub(crate) fn datagrams(name: &str) -> Vec<Vec<u8>> {
 
 fn decode_base64(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |byte: u8| ALPHABET.iter().position(|it| *it == byte).expect("base64") as u32;
+    let digit = |byte: u8| {
+        let at = ALPHABET.iter().position(|it| *it == byte).expect("base64");
+        u32::try_from(at).expect("below 64")
+    };
     let digits: Vec<u32> = text.trim_end_matches('=').bytes().map(digit).collect();
     let bytes = digits.chunks(4).flat_map(|group| {
         let bits = group.iter().fold(0, |bits, digit| bits << 6 | digit) << (6 * (4 - group.len()));

@@ -1,4 +1,4 @@
-//! What Kong's StatsD lines are called in the other generation, written down by hand from its plugins' code.
+//! What Kong's `StatsD` lines are called in the other generation, written down by hand from its plugins' code.
 //!
 //! Nothing here is shared with `src/`, and nothing is told from the line itself: the caller says which generation
 //! sent it and behind which prefix. Slow, and meant to be read.
@@ -76,28 +76,19 @@ fn with_total(name: &str, status: &str) -> Vec<String> {
 /// The lines that Kong 2 sends where Kong 3 sends this one, with tags. Names may have no separators in them.
 pub(crate) fn untag(line: &str, style: &str) -> Vec<String> {
     let own = || vec![line.to_owned()];
-    let (name, tags, value) = match style {
-        "dogstatsd" => match line.split_once("|#") {
-            Some((line, tags)) => {
-                let (name, value) = line.split_once(':').expect("a value");
-                (name, tags, value)
-            }
-            None => return own(),
-        },
-        _ => {
-            let (head, value) = line.split_once(':').expect("a value");
-            let separator = if style == "influxdb" {
-                ','
-            } else if style == "librato" {
-                '#'
-            } else {
-                '['
-            };
-            match head.split_once(separator) {
-                Some((name, tags)) => (name, tags.trim_end_matches(']'), value),
-                None => return own(),
-            }
-        }
+    let (name, tags, value) = if style == "dogstatsd" {
+        let Some((line, tags)) = line.split_once("|#") else { return own() };
+        let (name, value) = line.split_once(':').expect("a value");
+        (name, tags, value)
+    } else {
+        let (head, value) = line.split_once(':').expect("a value");
+        let separator = match style {
+            "influxdb" => ',',
+            "librato" => '#',
+            _ => '[',
+        };
+        let Some((name, tags)) = head.split_once(separator) else { return own() };
+        (name, tags.trim_end_matches(']'), value)
     };
     let equals = if style == "dogstatsd" { ':' } else { '=' };
     let tag = |wanted: &str| {
