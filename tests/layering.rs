@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry", "listen", "verify"],
+    &["packs", "telemetry", "listen", "audit", "verify"],
     &["scrape", "relay"],
     &["config"],
     &["admin"],
