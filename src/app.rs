@@ -17,7 +17,7 @@ use crate::listen::{self, Listener, Workers};
 use crate::mapping::{self, Emit, Pack, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{self, Gateway, Pasts, Target};
+use crate::scrape::{self, ClientFault, Gateway, Pasts, Target};
 use crate::telemetry::Metrics;
 
 /// Why the gateway did not start.
@@ -26,6 +26,14 @@ pub enum Error {
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
+    /// A target cannot be asked as the settings want it.
+    #[error("target {name}: {fault}")]
+    Target {
+        /// The target's name.
+        name: String,
+        /// What is wrong.
+        fault: ClientFault,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]
     Bind {
@@ -172,7 +180,7 @@ fn targets(
     settings: &Settings,
     packs: &[Pack],
     metrics: &Arc<Metrics>,
-) -> Result<Vec<Target>, mapping::Faults> {
+) -> Result<Vec<Target>, Error> {
     let pasts = Arc::new(Pasts::default());
     let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
     for target in &settings.targets {
@@ -183,7 +191,8 @@ fn targets(
         };
         let metrics = metrics.target(&target.name);
         let pasts = Arc::clone(&pasts);
-        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
+        let built = Target::new(target.clone(), plan, settings.rewrite, metrics, pasts);
+        targets.push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
     }
     Ok(targets)
 }
@@ -203,7 +212,7 @@ fn plans(
 
 fn described(settings: &Settings) -> String {
     let described = |target: &scrape::TargetSettings| {
-        format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
+        format!("{} {} emit={}", target.name, target.shown_url(), target.mapping.emit)
     };
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }
