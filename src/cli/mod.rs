@@ -3,11 +3,13 @@
 //! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
 
 mod demo;
+mod fetch;
 mod flags;
 mod health;
 mod report;
 mod rewrite;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -29,6 +31,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Rewrite one exposition, from stdin to stdout.
     Rewrite(rewrite::Arguments),
+    /// Say, family by family, whether an old and a new Kong agree.
+    Verify(verify::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
     Health(health::Arguments),
 }
@@ -41,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Rewrite(arguments) => rewrite::run(&arguments),
+        Command::Verify(arguments) => return verify::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
     };
     match done {
