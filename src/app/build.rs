@@ -56,7 +56,8 @@ impl Parts {
             let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
             let metrics = metrics.target(&target.name);
             let built = Target::new(target.clone(), plan, settings.rewrite, metrics, pasts);
-            targets.push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
+            targets
+                .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
         }
         let gateway = Gateway::new(targets, settings.scrape, Arc::clone(metrics));
         let plans = match &settings.relay {
