@@ -35,6 +35,15 @@ pub struct Hint {
     pub say: String,
 }
 
+/// Packs are equal when they say the same in the same words.
+impl PartialEq for Pack {
+    fn eq(&self, other: &Pack) -> bool {
+        self.source.text() == other.source.text()
+    }
+}
+
+impl Eq for Pack {}
+
 impl Pack {
     /// Reads a pack from YAML. `file_name` is what faults call the file.
     ///
