@@ -5,11 +5,13 @@
 mod check;
 mod demo;
 mod diagnostic;
+mod fetch;
 mod flags;
 mod health;
 mod report;
 mod rewrite;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ enum Command {
     Rewrite(rewrite::Arguments),
     /// Find everything that is wrong with a settings file or a pack, without running anything.
     Check(check::Arguments),
+    /// Say, family by family, whether an old and a new Kong agree.
+    Verify(verify::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
     Health(health::Arguments),
 }
@@ -47,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).map(success),
         Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Verify(arguments) => return verify::run(&arguments),
         Command::Health(arguments) => health::run(&arguments).map(success),
     };
     match done {
