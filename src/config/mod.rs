@@ -46,9 +46,9 @@ impl File {
             for Value(PackPath(pack)) in &mut self.packs {
                 *pack = directory.join(&*pack);
             }
-        }
-        for Value(FilePath(file)) in file.files_mut() {
-            *file = directory.join(&*file);
+            for Value(FilePath(file)) in self.files_mut() {
+                *file = directory.join(&*file);
+            }
         }
     }
 }
