@@ -43,6 +43,7 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    passthrough_requests: IntCounterVec,
     reloads: ReloadMetrics,
     statsd: Arc<StatsdMetrics>,
     targets: Holders,
@@ -132,6 +133,11 @@ impl Metrics {
             "Requests that no scrape was made for, by reason.",
             &["reason"],
         )?;
+        let passthrough_requests = counters(
+            "crossfade_passthrough_requests_total",
+            "Requests handed through to the target as they came, by what became of them.",
+            &["target", "outcome"],
+        )?;
         let build_info = gauges(
             "crossfade_build_info",
             "Always 1; the labels say what is running.",
@@ -157,6 +163,7 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
+            passthrough_requests,
             reloads,
             statsd,
             targets: Holders::default(),
@@ -210,6 +217,11 @@ impl Metrics {
     #[must_use]
     pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
+    }
+
+    /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
+    pub fn handed_through(&self, target: &str, outcome: &'static str) {
+        self.passthrough_requests.with_label_values(&[target, outcome]).inc();
     }
 
     /// A request that no scrape was made for.
