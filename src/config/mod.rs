@@ -18,7 +18,8 @@ pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
 pub use settings::Settings;
 pub use statsd::{Sink, Source, Statsd};
 pub use value::{
-    GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName,
+    TargetUrl, Value,
 };
 
 /// Reads a settings file. Paths in it are taken relative to its directory.
@@ -34,6 +35,9 @@ pub fn read(path: &Path) -> Result<File, Faults> {
     if let Some(directory) = path.parent() {
         for Value(PackPath(pack)) in &mut file.packs {
             *pack = directory.join(&*pack);
+        }
+        if let Some(Value(FilePath(web))) = &mut file.web.config_file {
+            *web = directory.join(&*web);
         }
     }
     Ok(file)

@@ -275,6 +275,24 @@ impl Display for PackPath {
     }
 }
 
+/// Where a file is that something else reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePath(pub PathBuf);
+
+impl FromStr for FilePath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Err("expected the path of a file") } else { Ok(FilePath(text.into())) }
+    }
+}
+
+impl Display for FilePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
 /// How hard to compress: 0 (not at all) to 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GzipLevel(pub u32);
