@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry"],
+    &["packs", "telemetry", "verify"],
     &["listen"],
     &["scrape", "relay"],
     &["config"],
