@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Progress;
-use super::body::{Body, native_key};
+use super::body::{Body, series_key};
 use super::families::FamilyId;
 use super::history::History;
 use super::hold::{Cells, Hold, Slot, Values};
@@ -160,9 +160,7 @@ impl Writer {
         }
         let output = plan.output(open.id);
         let hash = hold.hash(slot);
-        if !body.native_set.is_empty()
-            && body.native_set.contains(&native_key(&body.hasher, &output.name, hash))
-        {
+        if body.natives.contains(series_key(&body.hasher, &output.name, hash)) {
             body.report.drop("already_present");
             return 0;
         }
