@@ -21,8 +21,13 @@ impl Seen {
     }
 
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.set.is_empty()
+    }
+
+    #[inline]
     pub(super) fn contains(&mut self, key: u64) -> bool {
-        if self.list.is_empty() && self.set.is_empty() {
+        if self.is_empty() {
             return false;
         }
         self.set.extend(self.list.drain(..));
