@@ -1,4 +1,6 @@
-//! What the admin listener answers: our own metrics, and whether we are well.
+//! What the admin listener answers: our own metrics, whether we are well, and that settings be read again.
+
+mod reload;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +11,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::telemetry::{METRICS_CONTENT_TYPE, Metrics};
+pub use reload::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -27,14 +30,17 @@ const LANDING_PAGE: &str = concat!(
 #[derive(Debug)]
 pub struct Admin {
     metrics: Arc<Metrics>,
+    reloader: Reloader,
     ready: AtomicBool,
+    lifecycle: AtomicBool,
 }
 
 impl Admin {
-    /// Not ready yet.
+    /// Not ready yet, and told to reload by nobody.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>) -> Admin {
-        Admin { metrics, ready: AtomicBool::new(false) }
+    pub fn new(metrics: Arc<Metrics>, reloader: Reloader) -> Admin {
+        let (ready, lifecycle) = (AtomicBool::new(false), AtomicBool::new(false));
+        Admin { metrics, reloader, ready, lifecycle }
     }
 
     /// Says whether scrapes are taken.
@@ -42,14 +48,18 @@ impl Admin {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
+    /// Says whether clients may make us read the settings again.
+    pub fn set_lifecycle(&self, enabled: bool) {
+        self.lifecycle.store(enabled, Ordering::Relaxed);
+    }
+
     /// Answers one request.
-    #[must_use]
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if request.uri().path() == "/-/reload" {
+            return self.reload(request.method()).await;
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let text = "Only GET and HEAD are answered here.\n";
-            let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+            return not_allowed("GET, HEAD", "Only GET and HEAD are answered here.\n");
         }
         match request.uri().path() {
             "/" => respond(StatusCode::OK, "text/html; charset=utf-8", LANDING_PAGE),
@@ -64,6 +74,30 @@ impl Admin {
             }
         }
     }
+
+    async fn reload(&self, method: &Method) -> Response<Full<Bytes>> {
+        if !self.lifecycle.load(Ordering::Relaxed) {
+            let text =
+                "Reloading by HTTP is off; start with --web.enable-lifecycle, or send SIGHUP.\n";
+            return respond(StatusCode::FORBIDDEN, TEXT, text);
+        }
+        if !matches!(*method, Method::POST | Method::PUT) {
+            return not_allowed("POST, PUT", "Reloading takes a POST or a PUT.\n");
+        }
+        match self.reloader.reload().await {
+            Ok(()) => respond(StatusCode::OK, TEXT, "Reloaded.\n"),
+            Err(faults) => {
+                let text = format!("Not reloaded, nothing has changed:\n{faults}\n");
+                respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
+            }
+        }
+    }
+}
+
+fn not_allowed(methods: &'static str, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    response
 }
 
 fn respond(

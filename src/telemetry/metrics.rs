@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
 use super::process::Process;
+use super::reloads::ReloadMetrics;
+use super::series::{Forget as _, Holders};
 use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use crate::mapping::Generation;
 use crate::rewrite::Report;
@@ -40,7 +43,9 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    reloads: ReloadMetrics,
     statsd: Arc<StatsdMetrics>,
+    targets: Holders,
 }
 
 impl Metrics {
@@ -57,14 +62,10 @@ impl Metrics {
     fn try_new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
         };
         let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok::<_, prometheus::Error>(gauges)
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
         };
 
         let scrapes = counters(
@@ -138,6 +139,7 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        let reloads = ReloadMetrics::register(&registry)?;
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
 
         Ok(Metrics {
@@ -155,17 +157,24 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
+            reloads,
             statsd,
+            targets: Holders::default(),
         })
     }
 
-    /// The metrics of one target, all of them present from now on.
+    /// The metrics of one target, all of them present for as long as anybody holds them.
     #[must_use]
     pub fn target(self: &Arc<Self>, target: &str) -> TargetMetrics {
+        let name = Arc::<str>::from(target);
+        let hold = Arc::new(HeldTarget { name: Arc::clone(&name), all: Arc::clone(self) });
+        self.targets.hold(&name, || self.held(target, hold))
+    }
+
+    fn held(&self, target: &str, hold: Arc<HeldTarget>) -> TargetMetrics {
         self.scrapes.with_label_values(&[target, Outcome::Success.word()]);
         let generation = |word| self.generation.with_label_values(&[target, word]);
         TargetMetrics {
-            target: target.to_owned(),
             duration: self.scrape_duration.with_label_values(&[target]),
             read_bytes: self.read_bytes.with_label_values(&[target]),
             written_bytes: self.written_bytes.with_label_values(&[target]),
@@ -175,8 +184,32 @@ impl Metrics {
             held_bytes: self.held_bytes.with_label_values(&[target]),
             old: generation("old"),
             new: generation("new"),
-            all: Arc::clone(self),
+            hold,
         }
+    }
+
+    fn forget_target(&self, target: &str) {
+        for counters in [
+            &self.scrapes,
+            &self.read_bytes,
+            &self.written_bytes,
+            &self.read_samples,
+            &self.written_samples,
+            &self.dropped_lines,
+            &self.passed_lines,
+            &self.unrewritten_series,
+        ] {
+            counters.forget("target", target);
+        }
+        self.scrape_duration.forget("target", target);
+        self.held_bytes.forget("target", target);
+        self.generation.forget("target", target);
+    }
+
+    /// The metrics of reloads.
+    #[must_use]
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
     }
 
     /// A request that no scrape was made for.
@@ -206,6 +239,14 @@ impl Metrics {
         let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());
         encoded.expect("gathered families have samples, and a String takes everything")
     }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> prometheus::Result<C> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }
 
 impl Default for Metrics {
@@ -238,7 +279,6 @@ impl Outcome {
 /// The metrics of one target.
 #[derive(Clone, Debug)]
 pub struct TargetMetrics {
-    target: String,
     duration: Histogram,
     read_bytes: IntCounter,
     written_bytes: IntCounter,
@@ -248,14 +288,28 @@ pub struct TargetMetrics {
     held_bytes: IntGauge,
     old: IntGauge,
     new: IntGauge,
+    hold: Arc<HeldTarget>,
+}
+
+/// Keeps a target's series. Scrapes in flight have it too, so that nothing is counted of a target that is forgotten.
+#[derive(Debug)]
+struct HeldTarget {
+    name: Arc<str>,
     all: Arc<Metrics>,
+}
+
+impl Drop for HeldTarget {
+    fn drop(&mut self) {
+        let HeldTarget { name, all } = self;
+        all.targets.release(name, || all.forget_target(name));
+    }
 }
 
 impl TargetMetrics {
     /// A scrape begins.
     #[must_use]
     pub fn start(&self) -> ScrapeInFlight {
-        self.all.scrapes_in_flight.inc();
+        self.hold.all.scrapes_in_flight.inc();
         ScrapeInFlight { metrics: self.clone(), started: Instant::now(), ended: false }
     }
 }
@@ -271,16 +325,16 @@ pub struct ScrapeInFlight {
 impl ScrapeInFlight {
     /// The scrape has ended, and this is what happened.
     pub fn end(mut self, outcome: Outcome, report: &Report) {
-        let TargetMetrics { target, all, .. } = &self.metrics;
+        let HeldTarget { name: target, all } = &*self.metrics.hold;
         self.metrics.read_bytes.inc_by(report.bytes_in);
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
         self.metrics.passed_lines.inc_by(report.malformed_passed);
         for (reason, series) in &report.notes {
-            all.unrewritten_series.with_label_values(&[target, *reason]).inc_by(*series);
+            all.unrewritten_series.with_label_values(&[&**target, *reason]).inc_by(*series);
         }
         for (reason, lines) in &report.dropped {
-            all.dropped_lines.with_label_values(&[target, *reason]).inc_by(*lines);
+            all.dropped_lines.with_label_values(&[&**target, *reason]).inc_by(*lines);
         }
         if outcome == Outcome::Success {
             let held = i64::try_from(report.held_bytes).unwrap_or(i64::MAX);
@@ -300,9 +354,9 @@ impl ScrapeInFlight {
     fn close(&mut self, outcome: Outcome) {
         self.ended = true;
         self.metrics.duration.observe(self.started.elapsed().as_secs_f64());
-        self.metrics.all.scrapes_in_flight.dec();
-        let TargetMetrics { target, all, .. } = &self.metrics;
-        all.scrapes.with_label_values(&[target, outcome.word()]).inc();
+        let HeldTarget { name: target, all } = &*self.metrics.hold;
+        all.scrapes_in_flight.dec();
+        all.scrapes.with_label_values(&[&**target, outcome.word()]).inc();
     }
 }
 

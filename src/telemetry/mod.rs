@@ -4,8 +4,11 @@ mod kernel_drops;
 mod log;
 mod metrics;
 mod process;
+mod reloads;
+mod series;
 mod statsd;
 
-pub use log::{LogFormat, LogLevel, LogSettings, start_log};
+pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Outcome, ScrapeInFlight, TargetMetrics};
+pub use reloads::ReloadMetrics;
 pub use statsd::{ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};

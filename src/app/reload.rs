@@ -1,0 +1,87 @@
+//! New settings for a gateway that runs.
+
+use std::sync::Arc;
+
+use super::build::{Compiled, Parts};
+use super::{Current, Error, ReadSettings, described};
+use crate::admin::{Admin, ReloadRequests};
+use crate::config::Settings;
+use crate::telemetry::{self, Metrics};
+
+/// Replaces what runs by what the settings say now, whenever somebody asks.
+pub(super) struct Reloads {
+    pub(super) requests: ReloadRequests,
+    pub(super) read: Option<ReadSettings>,
+    pub(super) current: Arc<Current>,
+    pub(super) compiled: Compiled,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) status: Arc<Admin>,
+}
+
+impl Reloads {
+    /// Never ends.
+    pub(super) async fn run(mut self) {
+        loop {
+            let request = self.requests.next().await;
+            let read = self.read.as_ref();
+            let outcome = match self.current.reload(read, &mut self.compiled, &self.metrics) {
+                Ok(settings) => {
+                    self.status.set_lifecycle(settings.enable_lifecycle);
+                    tracing::info!(targets = described(&settings), "Reloaded the settings.");
+                    Ok(())
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    tracing::error!(error, "New settings are refused; the old ones hold.");
+                    Err(error.into())
+                }
+            };
+            self.metrics.reloads().ended(outcome.is_ok());
+            request.done(&outcome);
+        }
+    }
+}
+
+impl Current {
+    /// Everything that can fail comes first; then everything is replaced.
+    fn reload(
+        &self,
+        read: Option<&ReadSettings>,
+        compiled: &mut Compiled,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Arc<Settings>, Error> {
+        let running = self.settings.load_full();
+        let settings = match read {
+            Some(read) => read()?,
+            None => Settings::clone(&running),
+        };
+        let fixed = fixed(&running, &settings);
+        if !fixed.is_empty() {
+            return Err(Error::Restart(fixed));
+        }
+        let parts = Parts::build(&settings, metrics, Some(compiled))?;
+        if settings.relay.is_some() && !parts.compiled.has_packs_of(compiled) {
+            return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
+        }
+
+        let settings = Arc::new(settings);
+        self.gateway.store(Arc::new(parts.gateway));
+        self.settings.store(Arc::clone(&settings));
+        *compiled = parts.compiled;
+        compiled.retain(&settings);
+        telemetry::set_log_level(settings.log.level);
+        Ok(settings)
+    }
+}
+
+/// The settings that differ although they cannot be changed while the gateway runs.
+fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
+    let differ = [
+        ("web.listen_address", running.web.address != new.web.address),
+        ("admin.listen_address", running.admin.address != new.admin.address),
+        ("statsd", running.relay != new.relay || running.statsd != new.statsd),
+        ("log.format", running.log.format != new.log.format),
+        ("runtime.worker_threads", running.worker_threads != new.worker_threads),
+    ];
+    differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
