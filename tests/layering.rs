@@ -8,6 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["mapping"],
     &["rewrite"],
     &["packs", "telemetry", "listen", "verify"],
+    &["cases"],
     &["scrape", "relay"],
     &["config"],
     &["admin"],

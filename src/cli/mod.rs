@@ -8,9 +8,11 @@ mod diagnostic;
 mod fetch;
 mod flags;
 mod health;
+mod junit;
 mod report;
 mod rewrite;
 mod serve;
+mod test;
 mod verify;
 
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ enum Command {
     Rewrite(rewrite::Arguments),
     /// Find everything that is wrong with a settings file or a pack, without running anything.
     Check(check::Arguments),
+    /// Run test cases of packs.
+    Test(test::Arguments),
     /// Say, family by family, whether an old and a new Kong agree.
     Verify(verify::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
@@ -51,6 +55,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).map(success),
         Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Health(arguments) => health::run(&arguments).map(success),
     };
