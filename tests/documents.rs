@@ -63,8 +63,14 @@ fn keys(file: &File) -> BTreeMap<String, String> {
 fn every_setting_is_described_with_its_default() {
     let mut file = File::default();
     let url = "http://kong:8100/metrics".parse().expect("a URL");
+    let mut target = Target::new(url);
+    let http = "{basic_auth: {username: a}, authorization: {}, tls_config: {}, url: http://a/}";
+    let http: Target = serde_saphyr::from_str(http).expect("a target");
+    target.basic_auth = http.basic_auth;
+    target.authorization = http.authorization;
+    target.tls_config = http.tls_config;
     let target = serde_saphyr::Spanned::new(
-        Target::new(url),
+        target,
         serde_saphyr::Location::UNKNOWN,
         serde_saphyr::Location::UNKNOWN,
     );

@@ -6,6 +6,7 @@
 mod choice;
 mod fault;
 mod file;
+mod http;
 mod settings;
 mod statsd;
 mod tolerant;
@@ -16,10 +17,12 @@ use std::path::{Path, PathBuf};
 pub use choice::Choice;
 pub use fault::{Fault, Faults};
 pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
+pub use http::{Authorization, BasicAuth, Header, HeaderValues, Headers, Hidden, Tls};
 pub use settings::Settings;
 pub use statsd::{Sink, Source, Statsd};
 pub use value::{
-    GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName,
+    TargetUrl, Value,
 };
 
 /// Reads a settings file. Paths in it are taken relative to its directory.
@@ -42,6 +45,9 @@ impl File {
         if let Some(directory) = path.parent() {
             for Value(PackPath(pack)) in &mut self.packs {
                 *pack = directory.join(&*pack);
+            }
+            for Value(FilePath(file)) in self.files_mut() {
+                *file = directory.join(&*file);
             }
         }
     }

@@ -21,9 +21,11 @@ mod past;
 mod pool;
 mod reader;
 mod rewriting;
+mod secret;
 mod source;
 mod target;
 mod timeout;
+mod travel;
 mod upstream;
 
 use std::time::Duration;
@@ -35,7 +37,12 @@ use crate::mapping;
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
 pub use past::Pasts;
+pub use secret::{Secret, SecretSource};
 pub use target::Target;
+pub use tokio_rustls::rustls::pki_types::ServerName;
+pub use upstream::{
+    Authorization, Client, ClientFault, HttpSettings, Identity, TlsFault, TlsSettings, TlsVersion,
+};
 
 /// How targets are scraped.
 #[derive(Clone, Copy, Debug)]
@@ -57,4 +64,15 @@ pub struct TargetSettings {
     pub url: Uri,
     /// What packs are compiled with for it.
     pub mapping: mapping::Settings,
+    /// How requests to it are made.
+    pub http: HttpSettings,
+}
+
+impl TargetSettings {
+    /// The URL as it may be shown: what stands behind a `?` can be a secret.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let url = self.url.to_string();
+        url.split_once('?').map_or(url.clone(), |(shown, _)| shown.to_owned())
+    }
 }
