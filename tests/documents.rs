@@ -81,6 +81,7 @@ fn every_setting_is_described_with_its_default() {
     let sink = Sink { address: Value("udp://a:8125".parse().expect("an address")), emit: None };
     file.statsd.forward.push(serde_saphyr::Spanned::new(sink, unknown, unknown));
     file.emit = Some(Value(Emit::Old));
+    file.web.config_file = Some(Value("web.yaml".parse().expect("a path")));
     let keys = keys(&file);
     let described: BTreeMap<String, String> =
         rows(SETTINGS).into_iter().map(|row| (bare(&row[0]), row[2].clone())).collect();
@@ -125,6 +126,9 @@ fn metrics() -> String {
     report.generations.insert(Generation::Old);
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
+    let listener = metrics.http_listener("data");
+    drop(listener.connection());
+    listener.refused("malformed");
     let listener = metrics.statsd_listener("udp://0.0.0.0:8125");
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     listener.watch_kernel_drops(&[socket]);

@@ -8,6 +8,7 @@ mod diagnostic;
 mod fetch;
 mod flags;
 mod health;
+mod lines;
 mod report;
 mod rewrite;
 mod serve;
@@ -31,7 +32,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
     Demo(demo::Arguments),
-    /// Rewrite one exposition, from stdin to stdout.
+    #[command(about = "Rewrite one exposition, or StatsD lines, from stdin to stdout")]
     Rewrite(rewrite::Arguments),
     /// Find everything that is wrong with a settings file or a pack, without running anything.
     Check(check::Arguments),

@@ -9,6 +9,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
 use super::process::Process;
 use super::reloads::ReloadMetrics;
 use super::series::{Forget as _, Holders};
@@ -43,6 +44,7 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    http: HttpMetrics,
     reloads: ReloadMetrics,
     statsd: Arc<StatsdMetrics>,
     targets: Holders,
@@ -139,11 +141,9 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
-        let reloads = ReloadMetrics::register(&registry)?;
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
 
         Ok(Metrics {
-            registry,
             scrapes,
             scrape_duration,
             scrapes_in_flight,
@@ -157,9 +157,11 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
-            reloads,
+            http: HttpMetrics::register(&registry)?,
+            reloads: ReloadMetrics::register(&registry)?,
             statsd,
             targets: Holders::default(),
+            registry,
         })
     }
 
@@ -204,6 +206,18 @@ impl Metrics {
         self.scrape_duration.forget("target", target);
         self.held_bytes.forget("target", target);
         self.generation.forget("target", target);
+    }
+
+    /// The metrics of one of our HTTP listeners.
+    #[must_use]
+    pub fn http_listener(&self, listener: &'static str) -> HttpListenerMetrics {
+        self.http.listener(listener)
+    }
+
+    /// Whether the web configuration file can be used.
+    #[must_use]
+    pub fn web_config(&self) -> WebConfigMetrics {
+        self.http.web_config()
     }
 
     /// The metrics of reloads.
