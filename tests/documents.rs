@@ -63,27 +63,43 @@ fn keys(file: &File) -> BTreeMap<String, String> {
 fn every_setting_is_described_with_its_default() {
     let mut file = File::default();
     let url = "http://kong:8100/metrics".parse().expect("a URL");
+    let mut target = Target::new(url);
+    let http = "{basic_auth: {username: a}, authorization: {}, tls_config: {}, url: http://a/}";
+    let http: Target = serde_saphyr::from_str(http).expect("a target");
+    target.basic_auth = http.basic_auth;
+    target.authorization = http.authorization;
+    target.tls_config = http.tls_config;
     let target = serde_saphyr::Spanned::new(
-        Target::new(url),
+        target,
         serde_saphyr::Location::UNKNOWN,
         serde_saphyr::Location::UNKNOWN,
     );
     file.targets.push(target);
+    let rule = "allow: [{host: a, ports: [1]}]";
+    file.allow = config::parse(rule).expect("a rule").allow;
     let unknown = serde_saphyr::Location::UNKNOWN;
     let source = Source { address: Value("udp://:8125".parse().expect("an address")), emit: None };
     file.statsd.listen.push(serde_saphyr::Spanned::new(source, unknown, unknown));
     let sink = Sink { address: Value("udp://a:8125".parse().expect("an address")), emit: None };
     file.statsd.forward.push(serde_saphyr::Spanned::new(sink, unknown, unknown));
     file.emit = Some(Value(Emit::Old));
+    file.web.config_file = Some(Value("web.yaml".parse().expect("a path")));
     let keys = keys(&file);
     let described: BTreeMap<String, String> =
         rows(SETTINGS).into_iter().map(|row| (bare(&row[0]), row[2].clone())).collect();
 
+    // The same once more.
+    let keys: BTreeMap<_, _> =
+        keys.into_iter()
+            .map(|(key, value)| {
+                if key.starts_with("probe.") { ("probe".into(), "{}".into()) } else { (key, value) }
+            })
+            .collect();
     let names = |keys: &BTreeMap<String, String>| keys.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(&described), names(&keys));
     for (key, default) in &described {
         // Words where the default is no value but a rule.
-        if default.starts_with('`') && bare(default) != key.trim_start_matches("targets[].") {
+        if default.starts_with('`') && bare(default) != key.rsplit('.').next().unwrap_or_default() {
             assert_eq!(bare(default), keys[key], "{key}");
         }
     }
@@ -119,6 +135,10 @@ fn metrics() -> String {
     report.generations.insert(Generation::Old);
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
+    metrics.handed_through("kong", "answered");
+    let listener = metrics.http_listener("data");
+    drop(listener.connection());
+    listener.refused("malformed");
     let listener = metrics.statsd_listener("udp://0.0.0.0:8125");
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     listener.watch_kernel_drops(&[socket]);

@@ -7,6 +7,7 @@ use std::fmt::{self, Debug};
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ use tokio::sync::oneshot;
 
 use crate::admin::{Admin, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
-use crate::listen::{self, Listener, Workers};
+use crate::listen::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{Gateway, TargetSettings};
+use crate::scrape::{ClientFault, Gateway, TargetSettings};
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
@@ -33,6 +34,17 @@ pub enum Error {
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
+    /// The web configuration file cannot be used.
+    #[error(transparent)]
+    Web(#[from] listen::WebFaults),
+    /// A target cannot be asked as the settings want it.
+    #[error("target {name}: {fault}")]
+    Target {
+        /// The target's name.
+        name: String,
+        /// What is wrong.
+        fault: ClientFault,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]
     Bind {
@@ -75,6 +87,8 @@ pub struct App {
 #[derive(Debug)]
 struct Current {
     gateway: ArcSwap<Gateway>,
+    data: Arc<Rules>,
+    admin: Arc<Rules>,
     settings: ArcSwap<Settings>,
 }
 
@@ -93,8 +107,13 @@ impl App {
     pub async fn bind(settings: Settings) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
         let Parts { gateway, plans, compiled } = Parts::build(&settings, &metrics, None)?;
-        let data = listener(settings.web, "web.listen_address").await?;
-        let admin = listener(settings.admin, "admin.listen_address").await?;
+        let web = web_config(&settings, &metrics)?;
+        let bind = async |its: listen::Settings, name, setting| {
+            let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
+            bound.map_err(|error| Error::Bind { address: its.address, setting, error })
+        };
+        let data = bind(settings.web, "data", "web.listen_address").await?;
+        let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
         let relay = match &settings.relay {
             Some(relay) => {
                 Some(Relay::bind(relay.clone(), plans, settings.worker_threads, &metrics)?)
@@ -107,6 +126,8 @@ impl App {
         metrics.reloads().hold();
         let current = Current {
             gateway: ArcSwap::from_pointee(gateway),
+            data: data.rules(),
+            admin: admin.rules(),
             settings: ArcSwap::from_pointee(settings),
         };
         Ok(App {
@@ -240,12 +261,16 @@ impl App {
 /// The targets, for the log.
 fn described(settings: &Settings) -> String {
     let described = |target: &TargetSettings| {
-        format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
+        format!("{} {} emit={}", target.name, target.shown_url(), target.mapping.emit)
     };
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
-async fn listener(settings: listen::Settings, setting: &'static str) -> Result<Listener, Error> {
-    let address = settings.address;
-    Listener::bind(settings).await.map_err(|error| Error::Bind { address, setting, error })
+/// The web configuration file, where there is one.
+fn web_config(
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<Option<Arc<WebConfig>>, listen::WebFaults> {
+    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
+    settings.web_config.as_ref().map(load).transpose()
 }

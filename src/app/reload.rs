@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
-use super::{Current, Error, ReadSettings, described};
+use super::{Current, Error, ReadSettings, described, web_config};
 use crate::admin::{Admin, ReloadRequests};
 use crate::config::Settings;
 use crate::telemetry::{self, Metrics};
@@ -59,6 +59,7 @@ impl Current {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
+        let web = web_config(&settings, metrics)?;
         let parts = Parts::build(&settings, metrics, Some(compiled))?;
         if settings.relay.is_some() && !parts.compiled.has_packs_of(compiled) {
             return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
@@ -66,6 +67,8 @@ impl Current {
 
         let settings = Arc::new(settings);
         self.gateway.store(Arc::new(parts.gateway));
+        self.data.replace(settings.web.limits, web.clone());
+        self.admin.replace(settings.admin.limits, web);
         self.settings.store(Arc::clone(&settings));
         *compiled = parts.compiled;
         compiled.retain(&settings);

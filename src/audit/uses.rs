@@ -275,7 +275,7 @@ mod tests {
                 Keep::Only(labels) => format!("only {}", list(labels)),
                 Keep::AllBut(labels) => format!("all but {}", list(labels)),
             };
-            format!("{} {}", &query[it.unit.clone()], keep.trim())
+            format!("{} {}", query.get(it.unit.clone()).unwrap_or_default(), keep.trim())
         };
         uses(query, &expr).iter().map(show).collect()
     }

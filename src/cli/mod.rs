@@ -3,13 +3,18 @@
 //! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
 
 mod audit;
+mod check;
 mod demo;
+mod diagnostic;
 mod fetch;
 mod flags;
 mod health;
+mod junit;
+mod lines;
 mod report;
 mod rewrite;
 mod serve;
+mod test;
 mod verify;
 
 use std::process::ExitCode;
@@ -30,8 +35,12 @@ enum Command {
     Serve(serve::Arguments),
     /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
     Demo(demo::Arguments),
-    /// Rewrite one exposition, from stdin to stdout.
+    #[command(about = "Rewrite one exposition, or StatsD lines, from stdin to stdout")]
     Rewrite(rewrite::Arguments),
+    /// Find everything that is wrong with a settings file or a pack, without running anything.
+    Check(check::Arguments),
+    /// Run test cases of packs.
+    Test(test::Arguments),
     /// Say, family by family, whether an old and a new Kong agree.
     Verify(verify::Arguments),
     /// Say which queries of dashboards and rules survive the upgrade, and move them.
@@ -44,16 +53,19 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
-        Command::Serve(arguments) => serve::run(arguments),
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Rewrite(arguments) => rewrite::run(&arguments),
+        Command::Serve(arguments) => serve::run(arguments).map(success),
+        Command::Demo(arguments) => demo::run(&arguments).map(success),
+        Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),
-        Command::Health(arguments) => health::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments).map(success),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("crossfade: {error:#}");
             ExitCode::FAILURE

@@ -7,10 +7,11 @@ use clap::Args;
 use serde_saphyr::{Location, Spanned};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::flags::{Rewriting, choice};
+use super::flags::{Lines, Rewriting, choice};
 use crate::app::App;
 use crate::config::{
-    self, File, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl, Value,
+    self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
+    Value,
 };
 use crate::listen::Workers;
 use crate::mapping::Emit;
@@ -50,11 +51,18 @@ pub(super) struct Arguments {
     statsd_forward: Vec<Sink>,
 
     #[command(flatten)]
+    lines: Lines,
+
+    #[command(flatten)]
     rewriting: Rewriting,
 
     /// Where Prometheus scrapes us [default: 0.0.0.0:9542].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     web_listen_address: Option<Listen>,
+
+    /// TLS and users of both listeners, in the format that exporters of Prometheus share.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
 
     /// Where our own metrics and health are [default: 127.0.0.1:9543].
     #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
@@ -107,6 +115,12 @@ impl Arguments {
         if !self.statsd_forward.is_empty() {
             file.statsd.forward = self.statsd_forward.into_iter().map(flag).collect();
         }
+        if !self.lines.prefixes.is_empty() {
+            file.statsd.prefixes = self.lines.prefixes.into_iter().map(Value).collect();
+        }
+        if self.lines.tags.is_some() {
+            file.statsd.tags = self.lines.tags.map(Value);
+        }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {
             file.packs =
@@ -115,6 +129,9 @@ impl Arguments {
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.web.listen_address, self.web_listen_address);
+        if let Some(path) = self.web_config_file {
+            file.web.config_file = Some(Value(FilePath(path)));
+        }
         set(&mut file.admin.listen_address, self.admin_listen_address);
         set(&mut file.web.enable_lifecycle, self.web_enable_lifecycle.then_some(true));
         set(&mut file.log.level, self.log_level);

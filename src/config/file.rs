@@ -10,9 +10,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use super::by_clients::{Allow, Named};
+use super::http::{self, Authorization, BasicAuth, Headers, Tls};
 use super::statsd::Statsd;
 use super::value::{
-    GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl,
+    Value,
 };
 use crate::mapping::{BucketPolicy, Emit};
 use crate::rewrite::{self, Malformed};
@@ -37,6 +40,14 @@ pub struct File {
     pub malformed: Value<Malformed>,
     /// What is scraped.
     pub targets: Vec<Spanned<Target>>,
+    /// Where clients may have us go.
+    pub allow: Vec<Spanned<Allow>>,
+    /// Targets of requests that come to us as to a proxy.
+    pub proxy: Named,
+    /// Targets of `/probe`.
+    pub probe: Named,
+    /// Targets of `/probe` with a `module`.
+    pub modules: BTreeMap<Value<TargetName>, Named>,
     /// How targets are scraped.
     pub scrape: Scrape,
     /// What one scrape may cost.
@@ -71,13 +82,70 @@ pub struct Target {
     /// On top of the general `fill`.
     #[serde(default)]
     pub fill: Fill,
+    /// Who we are to it, with a password.
+    #[serde(default)]
+    pub basic_auth: Option<BasicAuth>,
+    /// Who we are to it, otherwise.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
+    /// What requests to it carry besides.
+    #[serde(default)]
+    pub http_headers: Headers,
+    /// How TLS to it is spoken.
+    #[serde(default)]
+    pub tls_config: Option<Tls>,
+    /// Paths that are handed through to it.
+    #[serde(default)]
+    pub passthrough: Vec<Value<String>>,
+    /// What Prometheus labels it with when it asks for the targets.
+    #[serde(default)]
+    pub labels: Fill,
 }
 
 impl Target {
     /// A target that says nothing but where it is.
     #[must_use]
     pub fn new(url: TargetUrl) -> Target {
-        Target { name: None, url: Value(url), emit: None, buckets: None, fill: Fill::new() }
+        Target {
+            name: None,
+            url: Value(url),
+            emit: None,
+            buckets: None,
+            fill: Fill::new(),
+            basic_auth: None,
+            authorization: None,
+            http_headers: Headers::new(),
+            tls_config: None,
+            passthrough: Vec::new(),
+            labels: Fill::new(),
+        }
+    }
+
+    pub(super) fn http(&self) -> http::Keys<'_> {
+        http::Keys {
+            basic_auth: self.basic_auth.as_ref(),
+            authorization: self.authorization.as_ref(),
+            http_headers: &self.http_headers,
+            tls_config: self.tls_config.as_ref(),
+        }
+    }
+}
+
+impl File {
+    /// Every file that is named here, but for packs.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
+        let named = [&mut self.proxy, &mut self.probe].into_iter().chain(self.modules.values_mut());
+        let named = named.flat_map(Named::files_mut);
+        let of_targets = self.targets.iter_mut().flat_map(|target| {
+            let target = &mut target.value;
+            http::files(
+                target.basic_auth.as_mut(),
+                target.authorization.as_mut(),
+                &mut target.http_headers,
+                target.tls_config.as_mut(),
+            )
+        });
+        of_targets.chain(named).chain(&mut self.web.config_file)
     }
 }
 
@@ -139,12 +207,24 @@ pub(super) fn positive(number: usize) -> Value<NonZeroUsize> {
 pub struct Web {
     /// Where Prometheus scrapes us.
     pub listen_address: Value<Listen>,
+    /// By which address Prometheus reaches us.
+    pub external_address: Option<Value<HostPort>>,
     /// How hard answers are compressed for clients that ask for gzip.
     pub gzip_level: Value<GzipLevel>,
+    /// TLS and users, in the format that exporters share. For the admin listener too.
+    pub config_file: Option<Value<FilePath>>,
     /// Most open connections.
     pub max_connections: Value<NonZeroUsize>,
+    /// Longest head of a request.
+    pub header_bytes: Value<Size>,
+    /// How long the head of a request may take.
+    pub header_timeout: Value<Span>,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Value<Span>,
     /// How long a client may refuse to take more of an answer.
     pub write_timeout: Value<Span>,
+    /// How long a client may take for the whole of an answer.
+    pub answer_timeout: Value<Span>,
     /// Whether `/-/reload` of the admin listener is on.
     pub enable_lifecycle: Value<bool>,
 }
@@ -153,9 +233,17 @@ impl Default for Web {
     fn default() -> Self {
         Web {
             listen_address: Value(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
+            external_address: None,
             gzip_level: Value(GzipLevel(1)),
+            config_file: None,
             max_connections: positive(512),
+            header_bytes: Value(Size(16 << 10)),
+            header_timeout: Value(Span(Duration::from_secs(10))),
+            // Prometheus closes idle connections after five minutes. Being a little more patient leaves the first
+            // move to it, so that no scrape meets a connection that is just closing.
+            idle_timeout: Value(Span(Duration::from_secs(310))),
             write_timeout: Value(Span(Duration::from_secs(30))),
+            answer_timeout: Value(Span(Duration::from_secs(300))),
             enable_lifecycle: Value(false),
         }
     }
@@ -167,11 +255,17 @@ impl Default for Web {
 pub struct Admin {
     /// Where our own metrics and health are. On the loopback interface unless told otherwise.
     pub listen_address: Value<Listen>,
+    /// Most open connections.
+    pub max_connections: Value<NonZeroUsize>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Admin { listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))) }
+        Admin {
+            listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
+            // Probes, one or two scrapers and a person: more is somebody's mistake.
+            max_connections: positive(32),
+        }
     }
 }
 

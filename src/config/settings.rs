@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value};
+use super::by_clients::{ByClients, is_passthrough_path};
+use super::{Fault, Faults, File, Fill, HostPort, Size, Span, Target, TargetName, Value, Web};
 use crate::listen;
 use crate::mapping;
 use crate::relay;
@@ -19,6 +20,8 @@ use crate::telemetry;
 pub struct Settings {
     /// What is scraped; names differ. Without a relay at least one.
     pub targets: Vec<scrape::TargetSettings>,
+    /// What clients may name, if anything.
+    pub by_clients: Option<ByClients>,
     /// Packs on disk, in the order given.
     pub packs: Vec<PathBuf>,
     /// What the engine does with bad lines, and what a scrape may cost.
@@ -33,6 +36,8 @@ pub struct Settings {
     pub web: listen::Settings,
     /// The admin listener.
     pub admin: listen::Settings,
+    /// TLS and users of both.
+    pub web_config: Option<PathBuf>,
     /// Whether clients of the admin listener may make us read the settings again.
     pub enable_lifecycle: bool,
     /// Our own log.
@@ -59,10 +64,10 @@ impl File {
             });
         };
 
-        if self.targets.is_empty() && self.statsd.is_empty() {
+        if self.targets.is_empty() && self.statsd.is_empty() && self.allow.is_empty() {
             fault(
-                "nothing to do: give a --target=URL or --statsd.listen and --statsd.forward, or `targets:` or \
-                 `statsd:` in the settings file"
+                "nothing to do: give a --target=URL or --statsd.listen and --statsd.forward, or `targets:`, \
+                 `allow:` or `statsd:` in the settings file"
                     .into(),
                 None,
             );
@@ -81,18 +86,15 @@ impl File {
                 Err(message) => fault(message, location),
             }
         }
-        let spans = [
-            ("scrape.timeout", self.scrape.timeout),
-            ("web.write_timeout", self.web.write_timeout),
-        ];
-        for (key, Value(Span(time))) in spans {
-            if time.is_zero() {
-                fault(
-                    format!("{key} is 0s, so nothing could ever be scraped; give it a time"),
-                    None,
-                );
-            }
+        if self.scrape.timeout.0.0.is_zero() {
+            fault(
+                "scrape.timeout is 0s, so nothing could ever be scraped; give it a time".into(),
+                None,
+            );
         }
+        handed_through_once(&targets, &mut fault);
+        let by_clients = self.by_clients(&mut fault);
+        let limits = self.web.limits(&mut fault);
         let statsd = self.statsd.mapping();
         let relay = self.statsd.into_settings(self.emit.map(|Value(emit)| emit), &mut fault);
         if !faults.is_empty() {
@@ -101,6 +103,7 @@ impl File {
 
         Ok(Settings {
             targets,
+            by_clients,
             packs: self.packs.into_iter().map(|Value(pack)| pack.0).collect(),
             rewrite: rewrite::Options {
                 malformed: self.malformed.0,
@@ -119,20 +122,19 @@ impl File {
                 timeout: self.scrape.timeout.0.0,
                 timeout_margin: self.scrape.timeout_margin.0.0,
                 gzip_level: self.web.gzip_level.0.0,
+                external_address: self.web.external_address.map(|Value(HostPort(address))| address),
             },
             relay,
             statsd,
-            web: listen::Settings {
-                address: self.web.listen_address.0.0,
-                max_connections: self.web.max_connections.0.get(),
-                write_timeout: self.web.write_timeout.0.0,
-            },
+            web: listen::Settings { address: self.web.listen_address.0.0, limits },
             admin: listen::Settings {
                 address: self.admin.listen_address.0.0,
-                // Probes, one or two scrapers and a person: more is somebody's mistake.
-                max_connections: 32,
-                write_timeout: self.web.write_timeout.0.0,
+                limits: listen::Limits {
+                    max_connections: self.admin.max_connections.0.get(),
+                    ..limits
+                },
             },
+            web_config: self.web.config_file.map(|Value(file)| file.0),
             enable_lifecycle: self.web.enable_lifecycle.0,
             log: telemetry::LogSettings { level: self.log.level.0, format: self.log.format.0 },
             worker_threads: self
@@ -157,7 +159,82 @@ impl File {
         let buckets = target.buckets.unwrap_or(self.buckets).0;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
         let mapping = mapping::Settings { emit, buckets, fill };
-        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping })
+        let http = target.http().settings().map_err(|fault| format!("target {name}: {fault}"))?;
+        let passthrough: Vec<String> =
+            target.passthrough.iter().map(|Value(path)| path.clone()).collect();
+        if let Some(path) = passthrough.iter().find(|path| !is_passthrough_path(path)) {
+            return Err(format!(
+                "target {name}: {path} cannot be handed through; name a path such as /status that is not one of ours"
+            ));
+        }
+        Ok(scrape::TargetSettings {
+            name,
+            url: url.0.clone(),
+            mapping,
+            http,
+            passthrough,
+            labels: texts(&target.labels).collect(),
+        })
+    }
+}
+
+/// A path leads to one target.
+fn handed_through_once(
+    targets: &[scrape::TargetSettings],
+    fault: &mut impl FnMut(String, Option<serde_saphyr::Location>),
+) {
+    let mut to: HashMap<&str, &str> = HashMap::new();
+    for target in targets {
+        for path in &target.passthrough {
+            let name = &target.name;
+            match to.insert(path, name) {
+                Some(other) if other == name => {
+                    fault(format!("target {name}: {path} is listed twice"), None);
+                }
+                Some(other) => fault(
+                    format!(
+                        "target {name}: {path} is handed through to {other} already; leave one out"
+                    ),
+                    None,
+                ),
+                None => {}
+            }
+        }
+    }
+}
+
+impl Web {
+    /// What connections of clients may cost.
+    fn limits(
+        &self,
+        mut fault: impl FnMut(String, Option<serde_saphyr::Location>),
+    ) -> listen::Limits {
+        for (key, Value(Span(time))) in [
+            ("web.write_timeout", self.write_timeout),
+            ("web.answer_timeout", self.answer_timeout),
+            ("web.header_timeout", self.header_timeout),
+            ("web.idle_timeout", self.idle_timeout),
+        ] {
+            if time.is_zero() {
+                fault(
+                    format!("{key} is 0s, so nothing could ever be scraped; give it a time"),
+                    None,
+                );
+            }
+        }
+        let (Value(Size(bytes)), most) = (self.header_bytes, listen::BUFFER_BYTES as u64);
+        if !(1024..=most).contains(&bytes) {
+            let most = Size(most);
+            fault(format!("web.header_bytes is {bytes}; give it a size from 1KiB to {most}"), None);
+        }
+        listen::Limits {
+            max_connections: self.max_connections.0.get(),
+            header_bytes: self::bytes(self.header_bytes),
+            header_timeout: self.header_timeout.0.0,
+            idle_timeout: self.idle_timeout.0.0,
+            write_timeout: self.write_timeout.0.0,
+            answer_timeout: self.answer_timeout.0.0,
+        }
     }
 }
 
@@ -165,7 +242,7 @@ fn bytes(size: Value<Size>) -> usize {
     usize::try_from(size.0.0).unwrap_or(usize::MAX)
 }
 
-fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
+pub(super) fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
     fill.iter().map(|(label, value)| (label.0.0.clone(), value.0.clone()))
 }
 

@@ -20,9 +20,9 @@ pub mod statsd;
 mod syntax;
 mod yaml;
 
-pub use compile::{Settings, StatsdSettings, compile, compile_statsd};
+pub use compile::{Settings, StatsdSettings, check, compile, compile_statsd, notes};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
-pub use fault::{Excerpt, Fault, Faults, Place};
-pub use pack::{Hint, Pack};
+pub use fault::{Excerpt, Fault, Faults, Note, Place, closest};
+pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};
 pub use plan::{BucketPolicy, Emit, Generation, Plan};
 pub use statsd::StatsdPlan;

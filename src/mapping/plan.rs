@@ -27,6 +27,15 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// `old` or `new`, as in packs and settings.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Generation::Old => "old",
+            Generation::New => "new",
+        }
+    }
+
     /// The one that this one is not.
     #[must_use]
     pub const fn other(self) -> Generation {

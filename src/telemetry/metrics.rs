@@ -9,6 +9,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
 use super::process::Process;
 use super::reloads::ReloadMetrics;
 use super::series::{Forget as _, Holders};
@@ -43,6 +44,8 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    passthrough_requests: IntCounterVec,
+    http: HttpMetrics,
     reloads: ReloadMetrics,
     statsd: Arc<StatsdMetrics>,
     targets: Holders,
@@ -59,6 +62,7 @@ impl Metrics {
         Metrics::try_new().expect(DEFINED_ONCE)
     }
 
+    #[allow(clippy::too_many_lines, reason = "one family after the other")]
     fn try_new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| {
@@ -132,6 +136,11 @@ impl Metrics {
             "Requests that no scrape was made for, by reason.",
             &["reason"],
         )?;
+        let passthrough_requests = counters(
+            "crossfade_passthrough_requests_total",
+            "Requests handed through to the target as they came, by what became of them.",
+            &["target", "outcome"],
+        )?;
         let build_info = gauges(
             "crossfade_build_info",
             "Always 1; the labels say what is running.",
@@ -139,11 +148,9 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
-        let reloads = ReloadMetrics::register(&registry)?;
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
 
         Ok(Metrics {
-            registry,
             scrapes,
             scrape_duration,
             scrapes_in_flight,
@@ -157,9 +164,12 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
-            reloads,
+            passthrough_requests,
+            http: HttpMetrics::register(&registry)?,
+            reloads: ReloadMetrics::register(&registry)?,
             statsd,
             targets: Holders::default(),
+            registry,
         })
     }
 
@@ -206,10 +216,27 @@ impl Metrics {
         self.generation.forget("target", target);
     }
 
+    /// The metrics of one of our HTTP listeners.
+    #[must_use]
+    pub fn http_listener(&self, listener: &'static str) -> HttpListenerMetrics {
+        self.http.listener(listener)
+    }
+
+    /// Whether the web configuration file can be used.
+    #[must_use]
+    pub fn web_config(&self) -> WebConfigMetrics {
+        self.http.web_config()
+    }
+
     /// The metrics of reloads.
     #[must_use]
     pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
+    }
+
+    /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
+    pub fn handed_through(&self, target: &str, outcome: &'static str) {
+        self.passthrough_requests.with_label_values(&[target, outcome]).inc();
     }
 
     /// A request that no scrape was made for.

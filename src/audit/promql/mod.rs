@@ -192,7 +192,7 @@ mod tests {
     fn places_are_those_of_the_text() {
         let query = "sum by (le) (rate(a{x=\"1\"}[5m] offset 1m)) / 2";
         let mut found = Vec::new();
-        parse(query).expect("a query").walk(&mut |expr| found.push(&query[expr.at.clone()]));
+        parse(query).expect("a query").walk(&mut |expr| found.extend(query.get(expr.at.clone())));
         assert_eq!(
             found,
             [

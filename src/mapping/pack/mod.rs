@@ -3,6 +3,7 @@
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
+mod case;
 mod entry;
 mod statsd;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use super::fault::{Fault, Faults, Source, Spot};
 use super::{file, names, yaml};
 
+pub use case::{Case, Cases, Expected, Given, Step, Trial};
 pub(super) use entry::{Entry, OnlyWith};
 pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
 
@@ -23,6 +25,7 @@ pub struct Pack {
     repeats: Vec<String>,
     hints: Vec<Hint>,
     lines: Lines,
+    cases: Vec<Case>,
     source: Arc<Source>,
 }
 
@@ -52,8 +55,20 @@ impl Pack {
     /// Everything that is wrong with the pack as far as it can be told without other packs. Where the text
     /// is not YAML, only the first such place.
     pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
+        match Pack::read(file_name, text) {
+            (Some(pack), faults) if faults.is_empty() => Ok(pack),
+            (_, faults) => Err(Faults(faults)),
+        }
+    }
+
+    /// As [`parse`](Self::parse), but with faults there may be a pack all the same: what is right of it.
+    #[must_use]
+    pub fn read(file_name: &str, text: &str) -> (Option<Pack>, Vec<Fault>) {
         let source = Source::new(file_name, text);
-        let document = yaml::parse(&source)?;
+        let document = match yaml::parse(&source) {
+            Ok(document) => document,
+            Err(Faults(faults)) => return (None, faults),
+        };
         let mut faults = Vec::new();
         let file = file::read(document, &source, &mut faults);
         let mut check = Check { source: &source, faults: &mut faults };
@@ -67,12 +82,12 @@ impl Pack {
         let hints = check.hints(file.hints);
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_file(&file.statsd, common, &mut check);
-        if !faults.is_empty() {
-            return Err(Faults(in_order(faults)));
-        }
+        let tests = file.tests.into_iter();
+        let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
         let description = file.description.map(|description| description.text);
         let source = Arc::new(source);
-        Ok(Pack { name, description, entries, repeats, hints, lines, source })
+        let pack = Pack { name, description, entries, repeats, hints, lines, cases, source };
+        (Some(pack), in_order(faults))
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.
@@ -91,6 +106,18 @@ impl Pack {
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
+    }
+
+    /// The pack's own test cases.
+    #[must_use]
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// What faults call the pack's file.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.source.file()
     }
 
     /// Families that the source prints more than once.
