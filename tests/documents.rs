@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossfade::config::{self, File, Sink, Source, Target, Value};
 use crossfade::mapping::{Emit, Generation};
-use crossfade::rewrite::Report;
+use crossfade::rewrite::{Missing, Report, Rewritten};
 use crossfade::scrape::Failure;
 use crossfade::telemetry::{Metrics, Outcome};
 
@@ -117,6 +117,14 @@ fn metrics() -> String {
     report.dropped.insert("bad_value", 1);
     report.notes.insert("not_joinable", 1);
     report.generations.insert(Generation::Old);
+    report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
+    report.missing.push(Missing {
+        input: "c".into(),
+        generation: Generation::Old,
+        rules: Vec::new(),
+        hint: None,
+    });
+    report.complete = true;
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
     let listener = metrics.statsd_listener("udp://0.0.0.0:8125");
@@ -163,6 +171,23 @@ fn every_metric_is_listed_with_type_labels_and_meaning() {
         (bare(&row[0]), row[1].clone(), labels, row[3].clone())
     });
     assert_eq!(listed.collect::<BTreeSet<_>>(), exported);
+}
+
+#[test]
+fn what_is_told_of_a_target_goes_with_it() {
+    let metrics = Arc::new(Metrics::new());
+    let mut report = Report::default();
+    report.dropped.insert("bad_value", 1);
+    report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
+    report.complete = true;
+    for target in ["here", "gone"] {
+        metrics.target(target).start().end(Outcome::Success, &report);
+    }
+    metrics.retain_targets(|target| target == "here");
+    let text = metrics.text();
+    assert!(!text.contains("gone") && text.contains("target=\"here\""), "{text}");
+    assert!(metrics.target_status("gone").last.is_none());
+    assert!(metrics.target_status("here").last.is_some());
 }
 
 #[test]

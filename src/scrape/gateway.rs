@@ -18,7 +18,7 @@ use super::rewriting::Rewriting;
 use super::timeout::scrape_timeout;
 use super::{Failure, Settings, Target};
 use crate::rewrite::Report;
-use crate::telemetry::{Metrics, Outcome};
+use crate::telemetry::Metrics;
 
 /// The body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Failure>;
@@ -103,7 +103,7 @@ impl Gateway {
         let source = match opened.unwrap_or(Err(Failure::Timeout(timeout))) {
             Ok(source) => source,
             Err(failure) => {
-                scrape.end(Outcome::Failed(failure.reason()), &Report::default());
+                scrape.end(failure.outcome(), &Report::default());
                 let target = target.settings();
                 tracing::warn!(target = %target.name, error = %failure, "A scrape failed.");
                 return failed(target, &failure);

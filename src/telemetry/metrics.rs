@@ -1,25 +1,19 @@
 //! Every metric that we export about ourselves. `METRICS.md` lists them; a test holds the two together.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
-};
+use prometheus::{IntCounterVec, Registry, TextEncoder};
 
+use super::define::Define;
 use super::process::Process;
+use super::scrapes::ScrapeMetrics;
 use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
-use crate::mapping::Generation;
-use crate::rewrite::Report;
+use super::target::{TargetMetrics, TargetStatus};
 
 /// The Content-Type of [`Metrics::text`].
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const DEFINED_ONCE: &str = "metrics are well-formed and defined once";
-
-/// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
-const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Every metric that we export about ourselves.
 ///
@@ -27,19 +21,8 @@ const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    scrapes: IntCounterVec,
-    scrape_duration: HistogramVec,
-    scrapes_in_flight: IntGauge,
-    read_bytes: IntCounterVec,
-    written_bytes: IntCounterVec,
-    read_samples: IntCounterVec,
-    written_samples: IntCounterVec,
-    dropped_lines: IntCounterVec,
-    passed_lines: IntCounterVec,
-    unrewritten_series: IntCounterVec,
-    held_bytes: IntGaugeVec,
-    generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    scrapes: Arc<ScrapeMetrics>,
     statsd: Arc<StatsdMetrics>,
 }
 
@@ -56,127 +39,40 @@ impl Metrics {
 
     fn try_new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok::<_, prometheus::Error>(gauges)
-        };
-
-        let scrapes = counters(
-            "crossfade_scrapes_total",
-            "Scrapes, by how they ended.",
-            &["target", "outcome"],
-        )?;
-        let scrape_duration = HistogramVec::new(
-            HistogramOpts::new(
-                "crossfade_scrape_duration_seconds",
-                "Time from a request to the last byte of its answer.",
-            )
-            .buckets(DURATION_BUCKETS.to_vec()),
-            &["target"],
-        )?;
-        registry.register(Box::new(scrape_duration.clone()))?;
-        let scrapes_in_flight =
-            IntGauge::new("crossfade_scrapes_in_flight", "Scrapes that have not ended yet.")?;
-        registry.register(Box::new(scrapes_in_flight.clone()))?;
-        let read_bytes = counters(
-            "crossfade_scrape_read_bytes_total",
-            "Bytes of expositions read from the target, uncompressed.",
-            &["target"],
-        )?;
-        let written_bytes = counters(
-            "crossfade_scrape_written_bytes_total",
-            "Bytes of expositions written to clients, before compression.",
-            &["target"],
-        )?;
-        let read_samples =
-            counters("crossfade_samples_read_total", "Samples read from the target.", &["target"])?;
-        let written_samples = counters(
-            "crossfade_samples_written_total",
-            "Samples written to clients.",
-            &["target"],
-        )?;
-        let dropped_lines = counters(
-            "crossfade_dropped_lines_total",
-            "Lines and samples left out of expositions, by reason.",
-            &["target", "reason"],
-        )?;
-        let passed_lines = counters(
-            "crossfade_malformed_passed_lines_total",
-            "Lines that Prometheus would refuse, handed on because the settings say so.",
-            &["target"],
-        )?;
-        let unrewritten_series = counters(
-            "crossfade_unrewritten_series_total",
-            "Label sets that a rule reads but that had to leave as they came, by reason.",
-            &["target", "reason"],
-        )?;
-        let held_bytes = gauges(
-            "crossfade_scrape_held_bytes",
-            "Most bytes that the target's last complete scrape held at one time.",
-            &["target"],
-        )?;
-        let generation = gauges(
-            "crossfade_target_generation",
-            "Whether the target's last complete scrape had families of this generation.",
-            &["target", "generation"],
-        )?;
-        let refused_requests = counters(
+        let define = Define(&registry);
+        let refused_requests = define.counters(
             "crossfade_refused_requests_total",
             "Requests that no scrape was made for, by reason.",
             &["reason"],
         )?;
-        let build_info = gauges(
+        let build_info = define.gauges(
             "crossfade_build_info",
             "Always 1; the labels say what is running.",
             &["version"],
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        let scrapes = Arc::new(ScrapeMetrics::register(&registry)?);
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
-
-        Ok(Metrics {
-            registry,
-            scrapes,
-            scrape_duration,
-            scrapes_in_flight,
-            read_bytes,
-            written_bytes,
-            read_samples,
-            written_samples,
-            dropped_lines,
-            passed_lines,
-            unrewritten_series,
-            held_bytes,
-            generation,
-            refused_requests,
-            statsd,
-        })
+        Ok(Metrics { registry, refused_requests, scrapes, statsd })
     }
 
     /// The metrics of one target, all of them present from now on.
     #[must_use]
-    pub fn target(self: &Arc<Self>, target: &str) -> TargetMetrics {
-        self.scrapes.with_label_values(&[target, Outcome::Success.word()]);
-        let generation = |word| self.generation.with_label_values(&[target, word]);
-        TargetMetrics {
-            target: target.to_owned(),
-            duration: self.scrape_duration.with_label_values(&[target]),
-            read_bytes: self.read_bytes.with_label_values(&[target]),
-            written_bytes: self.written_bytes.with_label_values(&[target]),
-            read_samples: self.read_samples.with_label_values(&[target]),
-            written_samples: self.written_samples.with_label_values(&[target]),
-            passed_lines: self.passed_lines.with_label_values(&[target]),
-            held_bytes: self.held_bytes.with_label_values(&[target]),
-            old: generation("old"),
-            new: generation("new"),
-            all: Arc::clone(self),
-        }
+    pub fn target(&self, target: &str) -> TargetMetrics {
+        TargetMetrics::new(&self.scrapes, target)
+    }
+
+    /// What the last scrapes of a target have told.
+    #[must_use]
+    pub fn target_status(&self, target: &str) -> TargetStatus {
+        self.scrapes.targets.status(target)
+    }
+
+    /// Forgets all targets but those that are to be kept. Their series are gone from the next exposition on; a scrape
+    /// that is still in flight counts where nobody sees it.
+    pub fn retain_targets(&self, keep: impl Fn(&str) -> bool) {
+        self.scrapes.retain(&keep);
     }
 
     /// A request that no scrape was made for.
@@ -211,105 +107,5 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Metrics::new()
-    }
-}
-
-/// How a scrape ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The whole exposition was handed on.
-    Success,
-    /// The client went away before its end.
-    ClientGone,
-    /// It failed, for one of a fixed set of reasons.
-    Failed(&'static str),
-}
-
-impl Outcome {
-    fn word(self) -> &'static str {
-        match self {
-            Outcome::Success => "success",
-            Outcome::ClientGone => "client_gone",
-            Outcome::Failed(reason) => reason,
-        }
-    }
-}
-
-/// The metrics of one target.
-#[derive(Clone, Debug)]
-pub struct TargetMetrics {
-    target: String,
-    duration: Histogram,
-    read_bytes: IntCounter,
-    written_bytes: IntCounter,
-    read_samples: IntCounter,
-    written_samples: IntCounter,
-    passed_lines: IntCounter,
-    held_bytes: IntGauge,
-    old: IntGauge,
-    new: IntGauge,
-    all: Arc<Metrics>,
-}
-
-impl TargetMetrics {
-    /// A scrape begins.
-    #[must_use]
-    pub fn start(&self) -> ScrapeInFlight {
-        self.all.scrapes_in_flight.inc();
-        ScrapeInFlight { metrics: self.clone(), started: Instant::now(), ended: false }
-    }
-}
-
-/// A scrape that has not ended yet. One that is dropped without [`end`](Self::end) lost its client.
-#[derive(Debug)]
-pub struct ScrapeInFlight {
-    metrics: TargetMetrics,
-    started: Instant,
-    ended: bool,
-}
-
-impl ScrapeInFlight {
-    /// The scrape has ended, and this is what happened.
-    pub fn end(mut self, outcome: Outcome, report: &Report) {
-        let TargetMetrics { target, all, .. } = &self.metrics;
-        self.metrics.read_bytes.inc_by(report.bytes_in);
-        self.metrics.read_samples.inc_by(report.samples_in);
-        self.metrics.written_samples.inc_by(report.samples_out);
-        self.metrics.passed_lines.inc_by(report.malformed_passed);
-        for (reason, series) in &report.notes {
-            all.unrewritten_series.with_label_values(&[target, *reason]).inc_by(*series);
-        }
-        for (reason, lines) in &report.dropped {
-            all.dropped_lines.with_label_values(&[target, *reason]).inc_by(*lines);
-        }
-        if outcome == Outcome::Success {
-            let held = i64::try_from(report.held_bytes).unwrap_or(i64::MAX);
-            self.metrics.held_bytes.set(held);
-            let seen = |generation| i64::from(report.generations.contains(&generation));
-            self.metrics.old.set(seen(Generation::Old));
-            self.metrics.new.set(seen(Generation::New));
-        }
-        self.close(outcome);
-    }
-
-    /// Bytes were handed to the client.
-    pub fn wrote(&self, bytes: usize) {
-        self.metrics.written_bytes.inc_by(bytes as u64);
-    }
-
-    fn close(&mut self, outcome: Outcome) {
-        self.ended = true;
-        self.metrics.duration.observe(self.started.elapsed().as_secs_f64());
-        self.metrics.all.scrapes_in_flight.dec();
-        let TargetMetrics { target, all, .. } = &self.metrics;
-        all.scrapes.with_label_values(&[target, outcome.word()]).inc();
-    }
-}
-
-impl Drop for ScrapeInFlight {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.close(Outcome::ClientGone);
-        }
     }
 }

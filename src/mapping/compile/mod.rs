@@ -8,6 +8,7 @@
 mod build;
 mod check;
 mod edits;
+mod expected;
 mod force;
 mod statsd;
 #[cfg(test)]
