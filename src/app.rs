@@ -1,6 +1,6 @@
 //! The gateway as a whole: builds its parts in order, runs them, drains them.
 
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, Shown};
 use crate::config::Settings;
 use crate::listen::{self, Listener, Workers};
 use crate::mapping::{self, Emit, Pack, StatsdPlan, StatsdSettings};
@@ -66,7 +66,12 @@ impl App {
         let targets = targets(&settings, &packs, &metrics)?;
         let plans = settings.relay.as_ref().map(|relay| plans(&settings.statsd, relay, &packs));
         let plans = plans.transpose()?;
-        let gateway = Gateway::new(targets, settings.scrape, Arc::clone(&metrics));
+        let gateway = Arc::new(Gateway::new(targets, settings.scrape, Arc::clone(&metrics)));
+        let shown = Shown {
+            settings: Arc::new(settings.clone()),
+            gateway: Arc::clone(&gateway),
+            packs: packs.into(),
+        };
         let data = listener(settings.web, "web.listen_address").await?;
         let admin = listener(settings.admin, "admin.listen_address").await?;
         let described = described(&settings);
@@ -79,10 +84,10 @@ impl App {
         Ok(App {
             data,
             admin,
-            gateway: Arc::new(gateway),
+            gateway,
             relay,
             targets: described,
-            status: Arc::new(Admin::new(metrics)),
+            status: Arc::new(Admin::new(metrics, shown)),
             shutdown_timeout: settings.shutdown_timeout,
         })
     }
@@ -125,7 +130,10 @@ impl App {
         let here = Workers::here();
         let admin = admin.serve(
             &here,
-            move |request: Request<Incoming>| ready(admin_status.answer(&request)),
+            move |request: Request<Incoming>| {
+                let status = Arc::clone(&admin_status);
+                async move { status.answer(request).await }
+            },
             pending(),
         );
 

@@ -479,16 +479,35 @@ fn missing(emit: Emit, input: &str) -> Vec<(String, Option<String>)> {
 }
 
 /// Everything that a source of each generation can print.
-const ALL_OLD: &str = concat!(
-    "bytes{type=\"in\"} 1\ntenant_hits{tenant=\"t\"} 1\nhits 1\ntime_count{type=\"a\"} 1\n",
-    "time_count{type=\"b\"} 1\nhttp_connections 1\ntcp_connections 1\nmemory 1\n",
-    "# TYPE plain histogram\nplain_count 1\nhealth 1\n",
-);
-const ALL_NEW: &str = concat!(
-    "bytes_total{direction=\"in\"} 1\nhits_total{tenant=\"t\"} 1\nhits_total 1\na_ms_count 1\nb_ms_count 1\n",
-    "session_ms_count 1\nconnections{kind=\"http\"} 1\nconnections{kind=\"tcp\"} 1\nmemory{node=\"n\"} 1\n",
-    "# TYPE plain_ms histogram\nplain_ms_count 1\nhealth 1\n",
-);
+const ALL_OLD: &str = r#"# TYPE plain histogram
+# TYPE time histogram
+bytes{type="in"} 1
+tenant_hits{tenant="t"} 1
+hits 1
+time_count{type="a"} 1
+time_count{type="b"} 1
+http_connections 1
+tcp_connections 1
+memory 1
+plain_count 1
+health 1
+"#;
+const ALL_NEW: &str = r#"# TYPE plain_ms histogram
+# TYPE a_ms histogram
+# TYPE b_ms histogram
+# TYPE session_ms histogram
+bytes_total{direction="in"} 1
+hits_total{tenant="t"} 1
+hits_total 1
+a_ms_count 1
+b_ms_count 1
+session_ms_count 1
+connections{kind="http"} 1
+connections{kind="tcp"} 1
+memory{node="n"} 1
+plain_ms_count 1
+health 1
+"#;
 
 #[test]
 fn nothing_is_missing_of_a_source_that_prints_everything() {
@@ -536,7 +555,7 @@ fn a_family_that_several_rules_read_is_missing_once() {
 fn nothing_is_missing_of_a_source_that_speaks_neither_generation_or_was_not_read_to_its_end() {
     assert_eq!(missing(Emit::Old, "up 1\nmemory 1\n"), []);
     // A header is no sample.
-    assert_eq!(missing(Emit::Old, "# TYPE bytes counter\n"), []);
+    assert_eq!(missing(Emit::Old, "# TYPE bytes counter\nup 1\n"), []);
     let pack = Pack::parse("example.yaml", PACK).expect("valid");
     let plan = compile(&[pack], &Settings::new(Emit::Old)).expect("valid");
     let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());

@@ -52,6 +52,21 @@ impl Gateway {
         Gateway { targets: targets.into_iter().map(named).collect(), settings, metrics }
     }
 
+    /// All targets, by name.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values().map(Arc::as_ref)
+    }
+
+    /// The target of this name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.get(name).map(Arc::as_ref)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Answers one request.
     ///
     /// Cancelling before the answer is there closes the connection to the target, and so does dropping its body.

@@ -19,6 +19,7 @@ mod gateway;
 mod gzip;
 mod past;
 mod pool;
+mod preview;
 mod reader;
 mod rewriting;
 mod source;
@@ -35,6 +36,7 @@ use crate::mapping;
 pub use failure::Failure;
 pub use gateway::{Body, Gateway};
 pub use past::Pasts;
+pub use preview::{Preview, PreviewError};
 pub use target::Target;
 
 /// How targets are scraped.

@@ -7,7 +7,7 @@ use prometheus::{IntCounterVec, Registry, TextEncoder};
 use super::define::Define;
 use super::process::Process;
 use super::scrapes::ScrapeMetrics;
-use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
+use super::statsd::{Count, ListenerMetrics, SinkMetrics, StatsdMetrics};
 use super::target::{TargetMetrics, TargetStatus};
 
 /// The Content-Type of [`Metrics::text`].
@@ -90,6 +90,18 @@ impl Metrics {
     #[must_use]
     pub fn statsd_sink(&self, sink: &str) -> SinkMetrics {
         self.statsd.sink(sink)
+    }
+
+    /// What is counted of one `StatsD` listener.
+    #[must_use]
+    pub fn statsd_listener_counts(&self, listener: &str) -> Vec<Count> {
+        self.statsd.listener_counts(listener)
+    }
+
+    /// What is counted of one `StatsD` sink.
+    #[must_use]
+    pub fn statsd_sink_counts(&self, sink: &str) -> Vec<Count> {
+        self.statsd.sink_counts(sink)
     }
 
     /// All metrics as an exposition.

@@ -11,5 +11,5 @@ mod target;
 
 pub use log::{LogFormat, LogLevel, LogSettings, start_log};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
-pub use statsd::{ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
+pub use statsd::{Count, ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
 pub use target::{LastScrape, Outcome, ScrapeInFlight, TargetMetrics, TargetStatus};

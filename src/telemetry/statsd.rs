@@ -3,6 +3,8 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 
+use prometheus::core::Collector;
+use prometheus::proto::Metric;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::define::Define;
@@ -116,6 +118,36 @@ impl StatsdMetrics {
         })
     }
 
+    /// What is counted of one listener.
+    pub(super) fn listener_counts(&self, listener: &str) -> Vec<Count> {
+        let families: [&dyn Collector; 10] = [
+            &self.received_datagrams,
+            &self.received_bytes,
+            &self.received_lines,
+            &self.refused,
+            &self.connections,
+            &self.untouched_lines,
+            &self.written_lines,
+            &self.unreadable_lines,
+            &self.left_out_lines,
+            &self.kernel_drops,
+        ];
+        families.into_iter().flat_map(|family| counts(family, "listener", listener)).collect()
+    }
+
+    /// What is counted of one sink.
+    pub(super) fn sink_counts(&self, sink: &str) -> Vec<Count> {
+        let families: [&dyn Collector; 6] = [
+            &self.sent_datagrams,
+            &self.sent_lines,
+            &self.sent_bytes,
+            &self.dropped_lines,
+            &self.queued_bytes,
+            &self.failures,
+        ];
+        families.into_iter().flat_map(|family| counts(family, "sink", sink)).collect()
+    }
+
     pub(super) fn listener(self: &Arc<Self>, listener: &str) -> ListenerMetrics {
         let of = |counters: &IntCounterVec| counters.with_label_values(&[listener]);
         let refused = |reason| self.refused.with_label_values(&[listener, reason]);
@@ -146,6 +178,36 @@ impl StatsdMetrics {
             failures: self.failures.clone(),
         }
     }
+}
+
+/// One value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Count {
+    /// The metric's name.
+    pub name: String,
+    /// The values of its labels, but for the one that was asked for.
+    pub labels: Vec<String>,
+    /// The value.
+    pub value: f64,
+}
+
+/// The values of a family whose `label` is `wanted`.
+fn counts(family: &dyn Collector, label: &str, wanted: &str) -> Vec<Count> {
+    let count = |name: &str, metric: &Metric| {
+        let labels = metric.get_label();
+        let asked = labels.iter().any(|its| its.name() == label && its.value() == wanted);
+        let others = labels.iter().filter(|its| its.name() != label);
+        asked.then(|| Count {
+            name: name.to_owned(),
+            labels: others.map(|its| its.value().to_owned()).collect(),
+            value: metric.get_counter().get_value() + metric.get_gauge().get_value(),
+        })
+    };
+    let families = family.collect();
+    let all = families
+        .iter()
+        .flat_map(|family| family.get_metric().iter().map(|metric| (family.name(), metric)));
+    all.filter_map(|(name, metric)| count(name, metric)).collect()
 }
 
 /// The metrics of one listener. Clones count together.
