@@ -1,14 +1,18 @@
-//! What the admin listener answers: our own metrics, whether we are well, and the status page with what it is made of.
+//! What the admin listener answers: our own metrics, whether we are well, that settings be read again, and the status
+//! page with what it is made of.
 //!
-//! Nothing here changes how the gateway works, whoever asks.
+//! But for `/-/reload`, nothing here changes how the gateway works, whoever asks.
 
 mod api;
 mod page;
+mod reload;
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -21,37 +25,41 @@ use crate::config::Settings;
 use crate::mapping::Pack;
 use crate::scrape::Gateway;
 use crate::telemetry::{METRICS_CONTENT_TYPE, Metrics};
+pub use reload::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// What the status page shows: all that is in force at one moment.
-#[derive(Clone, Debug)]
-pub struct Shown {
+/// All that a reload replaces, as it is at one moment.
+#[derive(Debug)]
+pub struct InForce {
     /// What was said.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// The targets.
     pub gateway: Arc<Gateway>,
     /// What mappings are compiled from.
-    pub packs: Arc<[Pack]>,
+    pub packs: Box<[Pack]>,
 }
 
 /// What the admin listener knows.
 #[derive(Debug)]
 pub struct Admin {
     metrics: Arc<Metrics>,
-    shown: RwLock<Arc<Shown>>,
+    current: Arc<ArcSwap<InForce>>,
+    reloader: Reloader,
     ready: AtomicBool,
     started: SystemTime,
+    /// Each of these costs a target a scrape, and us two bodies.
     previews: Semaphore,
 }
 
 impl Admin {
     /// Not ready yet.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, shown: Shown) -> Admin {
+    pub fn new(metrics: Arc<Metrics>, current: Arc<ArcSwap<InForce>>, reloader: Reloader) -> Admin {
         Admin {
             metrics,
-            shown: RwLock::new(Arc::new(shown)),
+            current,
+            reloader,
             ready: AtomicBool::new(false),
             started: SystemTime::now(),
             previews: Semaphore::new(1),
@@ -67,15 +75,6 @@ impl Admin {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// Shows this from now on.
-    pub fn show(&self, shown: Shown) {
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shown);
-    }
-
-    fn shown(&self) -> Arc<Shown> {
-        Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Answers one request.
     pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
@@ -83,10 +82,13 @@ impl Admin {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let path = request.uri().path();
+        if path == "/-/reload" {
+            return self.reload(request.method()).await;
+        }
         let answered = match *request.method() {
             Method::POST if path.starts_with("/api/") => self.work_out(request).await,
             Method::GET | Method::HEAD => self.look_up(path),
-            _ => return not_allowed("GET, HEAD"),
+            _ => return not_allowed("GET, HEAD", "Only GET and HEAD are answered here.\n"),
         };
         answered.unwrap_or_else(|| {
             respond(StatusCode::NOT_FOUND, TEXT, "Nothing is here; see / for what there is.\n")
@@ -99,17 +101,34 @@ impl Admin {
             "/-/healthy" => respond(StatusCode::OK, TEXT, "Healthy.\n"),
             "/-/ready" if self.is_ready() => respond(StatusCode::OK, TEXT, "Ready.\n"),
             "/-/ready" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Starting or stopping.\n"),
-            "/api/explain" | "/api/preview" => not_allowed("POST"),
+            "/api/explain" | "/api/preview" => not_allowed("POST", "This takes a POST.\n"),
             path => match path.strip_prefix("/api/") {
                 Some(path) => return self.picture(path),
                 None => return page::answer(path),
             },
         })
     }
+
+    async fn reload(&self, method: &Method) -> Response<Full<Bytes>> {
+        if !self.current.load().settings.enable_lifecycle {
+            let text =
+                "Reloading by HTTP is off; start with --web.enable-lifecycle, or send SIGHUP.\n";
+            return respond(StatusCode::FORBIDDEN, TEXT, text);
+        }
+        if !matches!(*method, Method::POST | Method::PUT) {
+            return not_allowed("POST, PUT", "Reloading takes a POST or a PUT.\n");
+        }
+        match self.reloader.reload().await {
+            Ok(()) => respond(StatusCode::OK, TEXT, "Reloaded.\n"),
+            Err(faults) => {
+                let text = format!("Not reloaded, nothing has changed:\n{faults}\n");
+                respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, text)
+            }
+        }
+    }
 }
 
-fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
-    let text = format!("Only {methods} is answered here.\n");
+fn not_allowed(methods: &'static str, text: &'static str) -> Response<Full<Bytes>> {
     let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     response

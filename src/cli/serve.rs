@@ -18,7 +18,7 @@ use crate::relay::{ListenAddress, SinkAddress};
 use crate::telemetry::{self, LogFormat, LogLevel};
 
 /// Flags say what the settings file would; what a flag says wins.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
     /// The settings file. Without it, flags alone do.
     #[arg(long = "config.file", value_name = "FILE")]
@@ -60,6 +60,10 @@ pub(super) struct Arguments {
     #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
     admin_listen_address: Option<Listen>,
 
+    /// Let clients of the admin listener reload the settings: POST or PUT /-/reload. SIGHUP always does.
+    #[arg(long = "web.enable-lifecycle")]
+    web_enable_lifecycle: bool,
+
     /// The least important messages to log [default: info].
     #[arg(long = "log.level", value_name = "LEVEL", value_parser = choice::<LogLevel>())]
     log_level: Option<LogLevel>,
@@ -70,14 +74,15 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    fn settings(self) -> Result<Settings, config::Faults> {
-        let path = self.config_file.clone();
-        let mut file = match &path {
+    /// What the file says now, and the flags.
+    fn settings(&self) -> Result<Settings, config::Faults> {
+        let path = self.config_file.as_deref();
+        let mut file = match path {
             Some(path) => config::read(path)?,
             None => File::default(),
         };
-        self.override_file(&mut file);
-        file.into_settings(path.as_deref())
+        self.clone().override_file(&mut file);
+        file.into_settings(path)
     }
 
     fn override_file(self, file: &mut File) {
@@ -111,6 +116,7 @@ impl Arguments {
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.web.listen_address, self.web_listen_address);
         set(&mut file.admin.listen_address, self.admin_listen_address);
+        set(&mut file.web.enable_lifecycle, self.web_enable_lifecycle.then_some(true));
         set(&mut file.log.level, self.log_level);
         set(&mut file.log.format, self.log_format);
     }
@@ -143,14 +149,25 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminated = signal(SignalKind::terminate())?;
-        let app = App::bind(settings).await?;
-        app.run_on(&workers, async {
+        let mut hung_up = signal(SignalKind::hangup())?;
+        let app = App::bind(settings).await?.reading_again(move || arguments.settings());
+        let reloader = app.reloader();
+        let reload = async {
+            while hung_up.recv().await.is_some() {
+                // What comes of it is in the log.
+                drop(reloader.reload().await);
+            }
+        };
+        let run = app.run_on(&workers, async {
             tokio::select! {
                 _ = terminated.recv() => {}
                 _ = tokio::signal::ctrl_c() => {}
             }
-        })
-        .await;
+        });
+        tokio::select! {
+            () = run => {}
+            () = reload => unreachable!("signals never end"),
+        }
         Ok(())
     })
 }

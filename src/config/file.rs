@@ -145,6 +145,8 @@ pub struct Web {
     pub max_connections: Value<NonZeroUsize>,
     /// How long a client may refuse to take more of an answer.
     pub write_timeout: Value<Span>,
+    /// Whether `/-/reload` of the admin listener is on.
+    pub enable_lifecycle: Value<bool>,
 }
 
 impl Default for Web {
@@ -154,6 +156,7 @@ impl Default for Web {
             gzip_level: Value(GzipLevel(1)),
             max_connections: positive(512),
             write_timeout: Value(Span(Duration::from_secs(30))),
+            enable_lifecycle: Value(false),
         }
     }
 }

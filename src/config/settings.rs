@@ -33,6 +33,8 @@ pub struct Settings {
     pub web: listen::Settings,
     /// The admin listener.
     pub admin: listen::Settings,
+    /// Whether clients of the admin listener may make us read the settings again.
+    pub enable_lifecycle: bool,
     /// Our own log.
     pub log: telemetry::LogSettings,
     /// Threads that move bytes.
@@ -134,6 +136,7 @@ impl File {
                 max_connections: 32,
                 write_timeout: self.web.write_timeout.0.0,
             },
+            enable_lifecycle: self.web.enable_lifecycle.0,
             log: telemetry::LogSettings { level: self.log.level.0, format: self.log.format.0 },
             worker_threads: self
                 .runtime

@@ -76,7 +76,7 @@ pub struct SinkSettings {
 }
 
 /// Everything that the relay needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What to listen on.
     pub listeners: Vec<ListenerSettings>,

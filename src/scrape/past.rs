@@ -25,6 +25,11 @@ struct Past {
 pub(super) type Seen = u64;
 
 impl Pasts {
+    /// Forgets all targets but those that `is_target` knows.
+    pub fn retain(&self, is_target: impl Fn(&str) -> bool) {
+        self.by_target.retain(|target, _| is_target(target));
+    }
+
     /// What a scrape of `target` that begins now has to know.
     pub(super) fn of(&self, target: &str) -> (History, Seen) {
         let past = self.by_target.get(target);

@@ -1,13 +1,19 @@
 //! The log: logfmt for people and `grep`, JSON for collectors.
 
 use std::fmt::{self, Write as _};
+use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::Registry;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The least important level that is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,31 +48,40 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
+/// The level that holds, once the log was started.
+static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Sends the log of this process to stderr. A second call does nothing: whoever started the log first owns it.
 pub fn start_log(settings: LogSettings) {
-    let level = match settings.level {
-        LogLevel::Error => tracing::Level::ERROR,
-        LogLevel::Warn => tracing::Level::WARN,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Debug => tracing::Level::DEBUG,
-    };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let (level, handle) = reload::Layer::new(filter(settings.level));
+    let log = tracing_subscriber::registry().with(level);
+    let writer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = match settings.format {
-        LogFormat::Logfmt => builder.event_format(Logfmt).finish().set_default_for_process(),
-        LogFormat::Json => builder.json().flatten_event(true).finish().set_default_for_process(),
+        LogFormat::Logfmt => log.with(writer.event_format(Logfmt)).try_init(),
+        LogFormat::Json => log.with(writer.json().flatten_event(true)).try_init(),
     };
-    if !started {
+    if started.is_err() || LEVEL.set(handle).is_err() {
         tracing::debug!("The log was started before.");
     }
 }
 
-trait SetDefault {
-    fn set_default_for_process(self) -> bool;
+/// From now on this is the least important level that is written.
+///
+/// # Panics
+///
+/// Never: the log lives as long as the process.
+pub fn set_log_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        handle.reload(filter(level)).expect("the log lives as long as the process");
+    }
 }
 
-impl<S: Subscriber + Send + Sync + 'static> SetDefault for S {
-    fn set_default_for_process(self) -> bool {
-        tracing::subscriber::set_global_default(self).is_ok()
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
     }
 }
 

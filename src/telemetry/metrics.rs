@@ -6,9 +6,10 @@ use prometheus::{IntCounterVec, Registry, TextEncoder};
 
 use super::define::Define;
 use super::process::Process;
+use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
 use super::statsd::{Count, ListenerMetrics, SinkMetrics, StatsdMetrics};
-use super::target::{TargetMetrics, TargetStatus};
+use super::target::TargetMetrics;
 
 /// The Content-Type of [`Metrics::text`].
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -22,6 +23,7 @@ const DEFINED_ONCE: &str = "metrics are well-formed and defined once";
 pub struct Metrics {
     registry: Registry,
     refused_requests: IntCounterVec,
+    reloads: ReloadMetrics,
     scrapes: Arc<ScrapeMetrics>,
     statsd: Arc<StatsdMetrics>,
 }
@@ -52,27 +54,22 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        let reloads = ReloadMetrics::register(define)?;
         let scrapes = Arc::new(ScrapeMetrics::register(&registry)?);
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
-        Ok(Metrics { registry, refused_requests, scrapes, statsd })
+        Ok(Metrics { registry, refused_requests, reloads, scrapes, statsd })
     }
 
-    /// The metrics of one target, all of them present from now on.
+    /// The metrics of one target, all of them present for as long as anybody holds them.
     #[must_use]
     pub fn target(&self, target: &str) -> TargetMetrics {
         TargetMetrics::new(&self.scrapes, target)
     }
 
-    /// What the last scrapes of a target have told.
+    /// The metrics of reloads.
     #[must_use]
-    pub fn target_status(&self, target: &str) -> TargetStatus {
-        self.scrapes.targets.status(target)
-    }
-
-    /// Forgets all targets but those that are to be kept. Their series are gone from the next exposition on; a scrape
-    /// that is still in flight counts where nobody sees it.
-    pub fn retain_targets(&self, keep: impl Fn(&str) -> bool) {
-        self.scrapes.retain(&keep);
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
     }
 
     /// A request that no scrape was made for.

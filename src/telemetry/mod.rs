@@ -5,11 +5,14 @@ mod kernel_drops;
 mod log;
 mod metrics;
 mod process;
+mod reloads;
 mod scrapes;
+mod series;
 mod statsd;
 mod target;
 
-pub use log::{LogFormat, LogLevel, LogSettings, start_log};
+pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
+pub use reloads::ReloadMetrics;
 pub use statsd::{Count, ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
 pub use target::{LastScrape, Outcome, ScrapeInFlight, TargetMetrics, TargetStatus};

@@ -1,11 +1,11 @@
 //! Metrics of scrapes, most of them by target.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::define::Define;
+use super::series::{Forget as _, Holders};
 use super::target::Targets;
 
 /// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
@@ -18,6 +18,7 @@ const REWRITING_BUCKETS: [f64; 11] =
 /// All of them.
 #[derive(Debug)]
 pub(super) struct ScrapeMetrics {
+    holders: Holders,
     pub(super) targets: Targets,
     pub(super) scrapes: IntCounterVec,
     pub(super) duration: HistogramVec,
@@ -43,6 +44,7 @@ impl ScrapeMetrics {
         let targets = Targets::new()?;
         registry.register(Box::new(targets.clone()))?;
         Ok(ScrapeMetrics {
+            holders: Holders::default(),
             targets,
             scrapes: define.counters(
                 "crossfade_scrapes_total",
@@ -126,9 +128,19 @@ impl ScrapeMetrics {
         })
     }
 
-    /// Forgets all targets but these.
-    pub(super) fn retain(&self, keep: &impl Fn(&str) -> bool) {
-        self.targets.retain(keep);
+    /// Holds the series of a target, which `create` makes, for as long as what is returned lives.
+    pub(super) fn hold<T>(
+        self: &Arc<Self>,
+        target: &str,
+        create: impl FnOnce(Arc<HeldTarget>) -> T,
+    ) -> T {
+        let name = Arc::<str>::from(target);
+        let held = Arc::new(HeldTarget { name: Arc::clone(&name), all: Arc::clone(self) });
+        self.holders.hold(&name, || create(held))
+    }
+
+    fn forget(&self, target: &str) {
+        self.targets.forget(target);
         for counters in [
             &self.scrapes,
             &self.read_bytes,
@@ -141,31 +153,27 @@ impl ScrapeMetrics {
             &self.passed_lines,
             &self.unrewritten_series,
         ] {
-            retain(counters, keep);
+            counters.forget("target", target);
         }
         for gauges in [&self.held_bytes, &self.generation] {
-            retain(gauges, keep);
+            gauges.forget("target", target);
         }
         for histograms in [&self.duration, &self.upstream, &self.rewriting] {
-            retain(histograms, keep);
+            histograms.forget("target", target);
         }
     }
 }
 
-/// Removes the series of targets that are not kept.
-fn retain<B>(all: &MetricVec<B>, keep: &impl Fn(&str) -> bool)
-where
-    B: MetricVecBuilder,
-    MetricVec<B>: Collector,
-{
-    for family in all.collect() {
-        for metric in family.get_metric() {
-            let labels: HashMap<&str, &str> =
-                metric.get_label().iter().map(|label| (label.name(), label.value())).collect();
-            if labels.get("target").is_some_and(|target| !keep(target)) {
-                // It was there a moment ago; should somebody else have removed it, it is gone all the same.
-                all.remove(&labels).unwrap_or_default();
-            }
-        }
+/// Keeps a target's series. Scrapes in flight have it too, so that nothing is counted of a target that is forgotten.
+#[derive(Debug)]
+pub(super) struct HeldTarget {
+    pub(super) name: Arc<str>,
+    pub(super) all: Arc<ScrapeMetrics>,
+}
+
+impl Drop for HeldTarget {
+    fn drop(&mut self) {
+        let HeldTarget { name, all } = self;
+        all.holders.release(name, || all.forget(name));
     }
 }

@@ -8,7 +8,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Opts};
 
-use super::scrapes::ScrapeMetrics;
+use super::scrapes::{HeldTarget, ScrapeMetrics};
 use crate::mapping::Generation;
 use crate::rewrite::{Missing, Report};
 
@@ -101,15 +101,8 @@ impl Targets {
         Arc::clone(states.entry(target.to_owned()).or_default())
     }
 
-    pub(super) fn status(&self, target: &str) -> TargetStatus {
-        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        states.get(target).map(|state| lock(state).status.clone()).unwrap_or_default()
-    }
-
-    /// Forgets all targets but these.
-    pub(super) fn retain(&self, keep: impl Fn(&str) -> bool) {
-        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
-        states.retain(|target, _| keep(target));
+    pub(super) fn forget(&self, target: &str) {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
     }
 }
 
@@ -146,7 +139,6 @@ impl Collector for Targets {
 /// The metrics of one target, and what is remembered of it. Those of one name are one.
 #[derive(Clone, Debug)]
 pub struct TargetMetrics {
-    target: Arc<str>,
     state: Arc<Mutex<State>>,
     duration: Histogram,
     upstream: Histogram,
@@ -158,36 +150,39 @@ pub struct TargetMetrics {
     passed_lines: IntCounter,
     held_bytes: IntGauge,
     generations: [(Generation, IntGauge); 2],
-    all: Arc<ScrapeMetrics>,
+    hold: Arc<HeldTarget>,
 }
 
 impl TargetMetrics {
     pub(super) fn new(all: &Arc<ScrapeMetrics>, target: &str) -> TargetMetrics {
-        all.scrapes.with_label_values(&[target, Outcome::Success.word()]);
-        let labels = &[target];
-        let generation =
-            |generation, word| (generation, all.generation.with_label_values(&[target, word]));
-        TargetMetrics {
-            target: target.into(),
-            state: all.targets.state(target),
-            duration: all.duration.with_label_values(labels),
-            upstream: all.upstream.with_label_values(labels),
-            rewriting: all.rewriting.with_label_values(labels),
-            read_bytes: all.read_bytes.with_label_values(labels),
-            written_bytes: all.written_bytes.with_label_values(labels),
-            read_samples: all.read_samples.with_label_values(labels),
-            written_samples: all.written_samples.with_label_values(labels),
-            passed_lines: all.passed_lines.with_label_values(labels),
-            held_bytes: all.held_bytes.with_label_values(labels),
-            generations: [generation(Generation::Old, "old"), generation(Generation::New, "new")],
-            all: Arc::clone(all),
-        }
+        all.hold(target, |hold| {
+            all.scrapes.with_label_values(&[target, Outcome::Success.word()]);
+            let labels = &[target];
+            let generation = |generation: Generation| {
+                let labels = [target, generation.word()];
+                (generation, all.generation.with_label_values(&labels))
+            };
+            TargetMetrics {
+                state: all.targets.state(target),
+                duration: all.duration.with_label_values(labels),
+                upstream: all.upstream.with_label_values(labels),
+                rewriting: all.rewriting.with_label_values(labels),
+                read_bytes: all.read_bytes.with_label_values(labels),
+                written_bytes: all.written_bytes.with_label_values(labels),
+                read_samples: all.read_samples.with_label_values(labels),
+                written_samples: all.written_samples.with_label_values(labels),
+                passed_lines: all.passed_lines.with_label_values(labels),
+                held_bytes: all.held_bytes.with_label_values(labels),
+                generations: [Generation::Old, Generation::New].map(generation),
+                hold,
+            }
+        })
     }
 
     /// A scrape begins.
     #[must_use]
     pub fn start(&self) -> ScrapeInFlight {
-        self.all.in_flight.inc();
+        self.hold.all.in_flight.inc();
         ScrapeInFlight {
             metrics: self.clone(),
             started: Instant::now(),
@@ -209,14 +204,15 @@ impl TargetMetrics {
         for (generation, gauge) in &self.generations {
             gauge.set(i64::from(report.generations.contains(generation)));
         }
+        let HeldTarget { name, all } = &*self.hold;
         for rule in &report.rewritten {
-            let labels = [&*self.target, rule.from.as_str(), rule.to.as_str()];
-            self.all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);
-            self.all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);
+            let labels = [&**name, rule.from.as_str(), rule.to.as_str()];
+            all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);
+            all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);
         }
         let tell = lock(&self.state).tell(report);
         if let Some(before) = tell {
-            log(&self.target, &before, report);
+            log(name, &before, report);
         }
     }
 }
@@ -288,16 +284,16 @@ pub struct ScrapeInFlight {
 impl ScrapeInFlight {
     /// The scrape has ended, and this is what happened.
     pub fn end(mut self, outcome: Outcome, report: &Report) {
-        let TargetMetrics { target, all, .. } = &self.metrics;
+        let HeldTarget { name: target, all } = &*self.metrics.hold;
         self.metrics.read_bytes.inc_by(report.bytes_in);
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
         self.metrics.passed_lines.inc_by(report.malformed_passed);
         for (reason, series) in &report.notes {
-            all.unrewritten_series.with_label_values(&[target, *reason]).inc_by(*series);
+            all.unrewritten_series.with_label_values(&[&**target, *reason]).inc_by(*series);
         }
         for (reason, lines) in &report.dropped {
-            all.dropped_lines.with_label_values(&[target, *reason]).inc_by(*lines);
+            all.dropped_lines.with_label_values(&[&**target, *reason]).inc_by(*lines);
         }
         if report.bytes_in > 0 {
             self.metrics.rewriting.observe(self.rewriting.as_secs_f64());
@@ -328,12 +324,12 @@ impl ScrapeInFlight {
         self.ended = true;
         let took = self.started.elapsed();
         self.metrics.duration.observe(took.as_secs_f64());
-        self.metrics.all.in_flight.dec();
-        let TargetMetrics { target, all, state, .. } = &self.metrics;
-        all.scrapes.with_label_values(&[target, outcome.word()]).inc();
+        let HeldTarget { name, all } = &*self.metrics.hold;
+        all.in_flight.dec();
+        all.scrapes.with_label_values(&[&**name, outcome.word()]).inc();
         let bytes_out = self.bytes_out;
         let last = LastScrape { at: SystemTime::now(), took, outcome, bytes_out, report };
-        let status = &mut lock(state).status;
+        let status = &mut lock(&self.metrics.state).status;
         if last.report.complete {
             status.complete = Some(last.clone());
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Lack, Report};
 use super::sides::Sides;
 use super::{Refusal, answer, body, refuse};
-use crate::admin::{Admin, Shown};
+use crate::admin::{Admin, InForce};
 use crate::mapping::{self, Emit, StatsdSettings};
 use crate::rewrite::{self, History, Progress, Rewriter, statsd};
 use crate::scrape::PreviewError;
@@ -71,7 +71,7 @@ struct Relayed<'a> {
 
 #[derive(Debug, Serialize)]
 struct Line<'a> {
-    line: String,
+    before: String,
     /// What leaves, nothing included.
     after: Vec<String>,
     /// The rules that read it.
@@ -91,10 +91,10 @@ impl Admin {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let shown = self.shown();
+        let current = self.current.load_full();
         let answered = match request.uri().path() {
-            "/api/explain" => explain(&shown, request).await,
-            "/api/preview" => self.preview(&shown, request).await,
+            "/api/explain" => explain(&current, request).await,
+            "/api/preview" => self.preview(&current, request).await,
             _ => return None,
         };
         Some(answered.unwrap_or_else(refuse))
@@ -102,7 +102,7 @@ impl Admin {
 
     async fn preview<B>(
         &self,
-        shown: &Shown,
+        current: &InForce,
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Refusal>
     where
@@ -116,7 +116,7 @@ impl Admin {
             return Err((StatusCode::TOO_MANY_REQUESTS, error));
         };
         let preview =
-            shown.gateway.preview(&look.target, PREVIEW_BYTES).await.map_err(|error| {
+            current.gateway.preview(&look.target, PREVIEW_BYTES).await.map_err(|error| {
                 let status = match &error {
                     PreviewError::NoTarget => StatusCode::NOT_FOUND,
                     PreviewError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -133,7 +133,10 @@ impl Admin {
     }
 }
 
-async fn explain<B>(shown: &Shown, request: Request<B>) -> Result<Response<Full<Bytes>>, Refusal>
+async fn explain<B>(
+    current: &InForce,
+    request: Request<B>,
+) -> Result<Response<Full<Bytes>>, Refusal>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -142,7 +145,7 @@ where
     let bad = |error: String| (StatusCode::BAD_REQUEST, error);
     let target = match &question.target {
         Some(name) => Some(
-            shown
+            current
                 .gateway
                 .target(name)
                 .ok_or_else(|| (StatusCode::NOT_FOUND, PreviewError::NoTarget.to_string()))?,
@@ -157,8 +160,8 @@ where
     let faults = |faults: mapping::Faults| bad(faults.to_string());
     match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
         Kind::Statsd => {
-            let settings = StatsdSettings { emit, ..shown.settings.statsd.clone() };
-            let plan = mapping::compile_statsd(&shown.packs, &settings).map_err(faults)?;
+            let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
+            let plan = mapping::compile_statsd(&current.packs, &settings).map_err(faults)?;
             let plan = Arc::new(plan);
             Ok(answer(&Relayed { kind: Kind::Statsd, lines: relayed(&plan, &question.text) }))
         }
@@ -167,10 +170,10 @@ where
                 Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
                 _ => {
                     let settings = mapping::Settings::new(emit);
-                    Arc::new(mapping::compile(&shown.packs, &settings).map_err(faults)?)
+                    Arc::new(mapping::compile(&current.packs, &settings).map_err(faults)?)
                 }
             };
-            let mut rewriter = Rewriter::new(plan, shown.settings.rewrite, History::default());
+            let mut rewriter = Rewriter::new(plan, current.settings.rewrite, History::default());
             let after =
                 rewritten(&mut rewriter, &question.text).map_err(|error| bad(error.to_string()))?;
             Ok(answer(&Rewritten {
@@ -219,7 +222,7 @@ fn relayed<'a>(plan: &'a Arc<mapping::StatsdPlan>, text: &str) -> Vec<Line<'a>> 
             let dropped = report.dropped().into_iter().find(|(_, lines)| *lines > 0);
             let after = String::from_utf8(out).expect("names and values of a text make a text");
             Line {
-                line: line.to_owned(),
+                before: line.to_owned(),
                 rules: read.map(|(rule, _)| rule.title.as_str()).collect(),
                 unreadable: report.unreadable > 0,
                 dropped: dropped.filter(|_| after.is_empty()).map(|(reason, _)| reason),

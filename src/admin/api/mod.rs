@@ -27,12 +27,12 @@ type Refusal = (StatusCode, String);
 impl Admin {
     /// Answers a GET; `None` where there is nothing. `path` is what follows `/api/`.
     pub(super) fn picture(&self, path: &str) -> Option<Response<Full<Bytes>>> {
-        let shown = self.shown();
+        let current = self.current.load_full();
         Some(match path {
             "status" => answer(&self.describe_status()),
-            "targets" => answer(&targets::describe(&shown)),
-            "statsd" => answer(&statsd::describe(&shown, &self.metrics)),
-            "settings" => answer(&settings::describe(&shown.settings)),
+            "targets" => answer(&targets::describe(&current)),
+            "statsd" => answer(&statsd::describe(&current, &self.metrics)),
+            "settings" => answer(&settings::describe(&current.settings)),
             _ => return None,
         })
     }

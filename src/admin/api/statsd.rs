@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::admin::Shown;
+use crate::admin::InForce;
 use crate::telemetry::{Count, Metrics};
 
 /// All listeners and sinks, in the order of the settings.
-pub(super) fn describe(shown: &Shown, metrics: &Metrics) -> Value {
-    let Some(relay) = &shown.settings.relay else {
+pub(super) fn describe(current: &InForce, metrics: &Metrics) -> Value {
+    let Some(relay) = &current.settings.relay else {
         return json!({ "listeners": [], "sinks": [] });
     };
     let listeners = relay.listeners.iter().map(|listener| {

@@ -5,12 +5,12 @@ use serde::Serialize;
 use super::report::{Lack, Report};
 use super::settings::masked_url;
 use super::unix;
-use crate::admin::Shown;
+use crate::admin::InForce;
 use crate::telemetry::{LastScrape, Outcome, TargetStatus};
 
 /// All targets, by name.
-pub(super) fn describe(shown: &Shown) -> serde_json::Value {
-    let targets = shown.gateway.targets().map(|target| {
+pub(super) fn describe(current: &InForce) -> serde_json::Value {
+    let targets = current.gateway.targets().map(|target| {
         let settings = target.settings();
         let status = target.status();
         let described = Target {

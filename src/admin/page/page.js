@@ -353,7 +353,7 @@ const EXAMPLES = {
 
 function relayed({ lines }) {
   return text("ol", "relayed", lines.map((line) => h("li", null,
-    text("code", "line", line.line),
+    text("code", "line", line.before),
     line.after.map((after) => text("code", "after", after)),
     line.after.length === 0 && text("span", "after soft", `nothing: ${line.dropped ?? "no line is written"}`),
     line.rules.map((rule) => text("span", "soft", "by ", h("code", null, rule))),

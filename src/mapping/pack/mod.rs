@@ -44,6 +44,15 @@ impl Hint {
     }
 }
 
+/// Packs are equal when they say the same in the same words.
+impl PartialEq for Pack {
+    fn eq(&self, other: &Pack) -> bool {
+        self.source.text() == other.source.text()
+    }
+}
+
+impl Eq for Pack {}
+
 impl Pack {
     /// Reads a pack from YAML. `file_name` is what faults call the file.
     ///

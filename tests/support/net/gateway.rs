@@ -1,10 +1,12 @@
 //! A gateway in this process.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crossfade::admin::{Outcome, Reloader};
 use crossfade::app::App;
-use crossfade::config;
+use crossfade::config::{self, Settings};
 use crossfade::relay::ListenAddress;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,6 +20,9 @@ pub(crate) struct Gateway {
     pub(crate) admin: SocketAddr,
     /// Where it takes `StatsD` lines, in the order of the settings.
     pub(crate) statsd: Vec<ListenAddress>,
+    /// The settings file, which is read again when it reloads.
+    file: Arc<Mutex<String>>,
+    reloader: Reloader,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -25,16 +30,23 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway with settings as in a file. Its addresses are added to them.
     pub(crate) async fn start(settings: &str) -> Gateway {
-        let mut file = config::parse(settings).expect("valid settings");
-        file.web.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-        file.admin.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-        let settings = file.into_settings(None).expect("valid settings");
-        let app = App::bind(settings).await.expect("the gateway starts");
+        let file = Arc::new(Mutex::new(settings.to_owned()));
+        let app = App::bind(read(settings).expect("valid settings")).await;
+        let reads = Arc::clone(&file);
+        let again = move || read(&reads.lock().expect("nobody panics"));
+        let app = app.expect("the gateway starts").reading_again(again);
         let (data, admin) = (app.data_addr(), app.admin_addr());
         let statsd = app.statsd_addresses();
+        let reloader = app.reloader();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(app.run(async { drop(stopped.await) }));
-        Gateway { data, admin, statsd, stop: Some(stop), task }
+        Gateway { data, admin, statsd, file, reloader, stop: Some(stop), task }
+    }
+
+    /// Writes its settings file anew, and reloads.
+    pub(crate) async fn reload(&self, settings: &str) -> Outcome {
+        settings.clone_into(&mut self.file.lock().expect("nobody panics"));
+        self.reloader.reload().await
     }
 
     /// A gateway to one target, in front of which it does nothing but pass on.
@@ -86,6 +98,14 @@ impl Gateway {
         let series = format!("crossfade_scrapes_total{{outcome=\"{outcome}\",target=\"kong\"}}");
         self.metric(&series).await.unwrap_or(0)
     }
+}
+
+/// Settings as in a file, on ports of their own.
+fn read(text: &str) -> Result<Settings, config::Faults> {
+    let mut file = config::parse(text)?;
+    file.web.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
+    file.admin.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
+    file.into_settings(None)
 }
 
 impl Drop for Gateway {

@@ -19,7 +19,7 @@ use crate::mapping::statsd::StatsdPlan;
 use crate::statsd::Dialect;
 
 /// What is not said by packs: the operator's choice.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsdSettings {
     /// The generation(s) that leave.
     pub emit: Emit,

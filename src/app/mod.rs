@@ -1,28 +1,35 @@
-//! The gateway as a whole: builds its parts in order, runs them, drains them.
+//! The gateway as a whole: builds its parts in order, runs them, replaces what new settings change, drains them.
 
+mod build;
+mod reload;
+
+use std::fmt::{self, Debug};
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use crate::admin::{Admin, Shown};
-use crate::config::Settings;
+use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
+use crate::config::{self, Settings};
 use crate::listen::{self, Listener, Workers};
-use crate::mapping::{self, Emit, Pack, StatsdPlan, StatsdSettings};
-use crate::packs;
+use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{self, Gateway, Pasts, Target};
+use crate::scrape::TargetSettings;
 use crate::telemetry::Metrics;
+use build::{Compiled, Parts};
 
-/// Why the gateway did not start.
+/// Why the gateway did not start, or did not take new settings.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Settings(#[from] config::Faults),
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
@@ -39,19 +46,36 @@ pub enum Error {
     /// A `StatsD` address cannot be listened on.
     #[error(transparent)]
     Relay(#[from] relay::BindError),
+    /// The settings differ from those that run in something that cannot be changed meanwhile.
+    #[error(
+        "{} cannot be changed without a restart; restart, or put back what was there",
+        .0.join(", ")
+    )]
+    Restart(Vec<&'static str>),
 }
 
+/// Where new settings come from.
+type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send>;
+
 /// A gateway whose addresses are taken. Clients can connect; they are answered once it [runs](App::run).
-#[derive(Debug)]
 pub struct App {
     data: Listener,
     admin: Listener,
-    gateway: Arc<Gateway>,
     relay: Option<Relay>,
-    /// For the log.
-    targets: String,
+    /// What a reload replaces. What has been begun goes on with what it was begun with.
+    current: Arc<ArcSwap<InForce>>,
+    compiled: Compiled,
+    metrics: Arc<Metrics>,
     status: Arc<Admin>,
-    shutdown_timeout: Duration,
+    reloader: Reloader,
+    requests: ReloadRequests,
+    read: Option<ReadSettings>,
+}
+
+impl Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("current", &self.current).finish_non_exhaustive()
+    }
 }
 
 impl App {
@@ -62,34 +86,52 @@ impl App {
     /// A pack that cannot be used, or an address that cannot be listened on.
     pub async fn bind(settings: Settings) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
-        let packs = packs::load(&settings.packs)?;
-        let targets = targets(&settings, &packs, &metrics)?;
-        let plans = settings.relay.as_ref().map(|relay| plans(&settings.statsd, relay, &packs));
-        let plans = plans.transpose()?;
-        let gateway = Arc::new(Gateway::new(targets, settings.scrape, Arc::clone(&metrics)));
-        let shown = Shown {
-            settings: Arc::new(settings.clone()),
-            gateway: Arc::clone(&gateway),
-            packs: packs.into(),
-        };
+        let Parts { gateway, plans, compiled } = Parts::build(&settings, &metrics, None)?;
         let data = listener(settings.web, "web.listen_address").await?;
         let admin = listener(settings.admin, "admin.listen_address").await?;
-        let described = described(&settings);
-        let relay = match (settings.relay, plans) {
-            (Some(relay), Some(plans)) => {
-                Some(Relay::bind(relay, plans, settings.worker_threads, &metrics)?)
+        let relay = match &settings.relay {
+            Some(relay) => {
+                Some(Relay::bind(relay.clone(), plans, settings.worker_threads, &metrics)?)
             }
-            _ => None,
+            None => None,
         };
+        let (reloader, requests) = Reloader::new();
+        let current = Arc::new(ArcSwap::from_pointee(InForce {
+            gateway: Arc::new(gateway),
+            packs: compiled.packs().into(),
+            settings,
+        }));
+        let status =
+            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&current), reloader.clone()));
+        metrics.reloads().hold();
         Ok(App {
             data,
             admin,
-            gateway,
             relay,
-            targets: described,
-            status: Arc::new(Admin::new(metrics, shown)),
-            shutdown_timeout: settings.shutdown_timeout,
+            current,
+            compiled,
+            metrics,
+            status,
+            reloader,
+            requests,
+            read: None,
         })
+    }
+
+    /// Says where new settings come from when somebody asks for a reload. Without, only packs are read again.
+    #[must_use]
+    pub fn reading_again(
+        mut self,
+        read: impl Fn() -> Result<Settings, config::Faults> + Send + 'static,
+    ) -> App {
+        self.read = Some(Box::new(read));
+        self
+    }
+
+    /// Asks for a reload, for as long as the gateway runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Where Prometheus scrapes us.
@@ -120,34 +162,45 @@ impl App {
 
     /// As [`run`](Self::run), with scrapes and lines on `workers`.
     pub async fn run_on(self, workers: &Workers, shutdown: impl Future<Output = ()>) {
-        let App { data, admin, gateway, relay, targets, status, shutdown_timeout } = self;
-        let (data_address, admin_address) = (data.address(), admin.address());
-        let addresses = relay.as_ref().map(Relay::addresses).unwrap_or_default();
-        let statsd = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        tracing::info!(data = %data_address, admin = %admin_address, targets, statsd, "Crossfade is ready.");
+        let statsd = self.statsd_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let App { data, admin, relay, current, status, .. } = self;
+        tracing::info!(
+            data = %data.address(),
+            admin = %admin.address(),
+            targets = described(&current.load().settings),
+            statsd = statsd.join(", "),
+            "Crossfade is ready."
+        );
 
         let admin_status = Arc::clone(&status);
         let here = Workers::here();
-        let admin = admin.serve(
-            &here,
-            move |request: Request<Incoming>| {
-                let status = Arc::clone(&admin_status);
-                async move { status.answer(request).await }
-            },
-            pending(),
-        );
+        let answer = move |request: Request<Incoming>| {
+            let status = Arc::clone(&admin_status);
+            async move { status.answer(request).await }
+        };
+        let admin = admin.serve(&here, answer, pending());
+
+        let reloads = reload::Reloads {
+            read: self.read,
+            current: Arc::clone(&current),
+            compiled: self.compiled,
+            metrics: self.metrics,
+        };
 
         let (stop_relay, relay_stopped) = oneshot::channel::<()>();
         let handles = workers.handles();
+        let deadline = || current.load().settings.shutdown_timeout;
         let relaying = async {
             if let Some(relay) = relay {
-                relay.run(&handles, async { drop(relay_stopped.await) }, shutdown_timeout).await;
+                let timeout = deadline();
+                relay.run(&handles, async { drop(relay_stopped.await) }, timeout).await;
             }
         };
         let data = async {
             let (stop, stopped) = oneshot::channel::<()>();
+            let scraped = Arc::clone(&current);
             let answer = move |request: Request<Incoming>| {
-                let gateway = Arc::clone(&gateway);
+                let gateway = Arc::clone(&scraped.load().gateway);
                 // A GET has no body worth waiting for.
                 let request = request.map(drop);
                 async move { gateway.answer(&request).await }
@@ -157,12 +210,13 @@ impl App {
             status.set_ready(true);
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),
+                () = reloads.run(self.requests) => unreachable!("it reloads for as long as anybody asks"),
                 () = shutdown => {}
             }
             tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
             status.set_ready(false);
             drop((stop, stop_relay));
-            if tokio::time::timeout(shutdown_timeout, serving).await.is_err() {
+            if tokio::time::timeout(deadline(), serving).await.is_err() {
                 tracing::warn!("Scrapes were still in flight and are cut off.");
             }
         };
@@ -175,42 +229,9 @@ impl App {
     }
 }
 
-/// The targets, each with its plan. Those that are rewritten alike share one.
-fn targets(
-    settings: &Settings,
-    packs: &[Pack],
-    metrics: &Arc<Metrics>,
-) -> Result<Vec<Target>, mapping::Faults> {
-    let pasts = Arc::new(Pasts::default());
-    let mut targets: Vec<Target> = Vec::with_capacity(settings.targets.len());
-    for target in &settings.targets {
-        let alike = targets.iter().find(|other| other.settings().mapping == target.mapping);
-        let plan = match alike {
-            Some(other) => Arc::clone(other.plan()),
-            None => Arc::new(mapping::compile(packs, &target.mapping)?),
-        };
-        let metrics = metrics.target(&target.name);
-        let pasts = Arc::clone(&pasts);
-        targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
-    }
-    Ok(targets)
-}
-
-/// A plan for each generation that leaves the relay.
-fn plans(
-    mapping: &StatsdSettings,
-    relay: &relay::Settings,
-    packs: &[Pack],
-) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, mapping::Faults> {
-    let plan = |emit| {
-        let plan = mapping::compile_statsd(packs, &StatsdSettings { emit, ..mapping.clone() })?;
-        Ok((emit, Arc::new(plan)))
-    };
-    relay.emits().into_iter().map(plan).collect()
-}
-
+/// The targets, for the log.
 fn described(settings: &Settings) -> String {
-    let described = |target: &scrape::TargetSettings| {
+    let described = |target: &TargetSettings| {
         format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
     };
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")

@@ -1,0 +1,119 @@
+//! What settings and packs are made into.
+
+use std::sync::Arc;
+
+use crate::config::Settings;
+use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
+use crate::packs;
+use crate::relay;
+use crate::scrape::{Gateway, Pasts, Target};
+use crate::telemetry::Metrics;
+
+/// Everything that can be built without taking an address.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) gateway: Gateway,
+    /// A plan for each generation that leaves the relay.
+    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    /// What the next settings can go on with.
+    pub(super) compiled: Compiled,
+}
+
+/// Packs, and what was compiled from them for targets.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    packs: Vec<Pack>,
+    mappings: Vec<Mapping>,
+}
+
+/// What targets have in common that are rewritten alike.
+#[derive(Clone, Debug)]
+struct Mapping {
+    settings: mapping::Settings,
+    plan: Arc<Plan>,
+    /// What a scrape tells the next makes sense under one plan only.
+    pasts: Arc<Pasts>,
+}
+
+impl Parts {
+    /// Reads the packs from disk and builds what `settings` say. Targets whose packs and mapping are as
+    /// `before` go on where they were.
+    ///
+    /// # Errors
+    ///
+    /// Packs that cannot be used.
+    pub(super) fn build(
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+        before: Option<&Compiled>,
+    ) -> Result<Parts, mapping::Faults> {
+        let packs = packs::load(&settings.packs)?;
+        let known = before.filter(|before| before.packs == packs);
+        let mut compiled = Compiled { packs, mappings: Vec::new() };
+        let mut targets = Vec::with_capacity(settings.targets.len());
+        for target in &settings.targets {
+            let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
+            let metrics = metrics.target(&target.name);
+            targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
+        }
+        let gateway = Gateway::new(targets, settings.scrape, Arc::clone(metrics));
+        let plans = match &settings.relay {
+            Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
+            None => Vec::new(),
+        };
+        Ok(Parts { gateway, plans, compiled })
+    }
+}
+
+impl Compiled {
+    /// The mapping for these settings: one that is there already, or `known`, or a new one.
+    fn mapping(
+        &mut self,
+        settings: &mapping::Settings,
+        known: Option<&Compiled>,
+    ) -> Result<Mapping, mapping::Faults> {
+        let alike = |mapping: &&Mapping| mapping.settings == *settings;
+        if let Some(mapping) = self.mappings.iter().find(alike) {
+            return Ok(mapping.clone());
+        }
+        let known = known.and_then(|known| known.mappings.iter().find(alike)).cloned();
+        let mapping = match known {
+            Some(mapping) => mapping,
+            None => Mapping {
+                settings: settings.clone(),
+                plan: Arc::new(mapping::compile(&self.packs, settings)?),
+                pasts: Arc::default(),
+            },
+        };
+        self.mappings.push(mapping.clone());
+        Ok(mapping)
+    }
+
+    /// All packs in force.
+    pub(super) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
+    /// Forgets the past of targets that are no more.
+    pub(super) fn retain(&self, settings: &Settings) {
+        let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
+        self.mappings.iter().for_each(|mapping| mapping.pasts.retain(is_target));
+    }
+
+    /// Whether both were made of the same packs.
+    pub(super) fn has_packs_of(&self, other: &Compiled) -> bool {
+        self.packs == other.packs
+    }
+}
+
+fn plans(
+    mapping: &StatsdSettings,
+    relay: &relay::Settings,
+    packs: &[Pack],
+) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, mapping::Faults> {
+    let plan = |emit| {
+        let plan = mapping::compile_statsd(packs, &StatsdSettings { emit, ..mapping.clone() })?;
+        Ok((emit, Arc::new(plan)))
+    };
+    relay.emits().into_iter().map(plan).collect()
+}

@@ -1,0 +1,81 @@
+//! New settings for a gateway that runs.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::build::{Compiled, Parts};
+use super::{Error, ReadSettings, described};
+use crate::admin::{InForce, ReloadRequests};
+use crate::config::Settings;
+use crate::telemetry::{self, Metrics};
+
+/// Replaces what runs by what the settings say now, whenever somebody asks.
+pub(super) struct Reloads {
+    pub(super) read: Option<ReadSettings>,
+    pub(super) current: Arc<ArcSwap<InForce>>,
+    pub(super) compiled: Compiled,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Reloads {
+    /// Never ends.
+    pub(super) async fn run(mut self, mut requests: ReloadRequests) {
+        loop {
+            let request = requests.next().await;
+            let outcome = match self.reload() {
+                Ok(()) => {
+                    let targets = described(&self.current.load().settings);
+                    tracing::info!(targets, "Reloaded the settings.");
+                    Ok(())
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    tracing::error!(error, "New settings are refused; the old ones hold.");
+                    Err(error.into())
+                }
+            };
+            self.metrics.reloads().ended(outcome.is_ok());
+            request.done(&outcome);
+        }
+    }
+
+    /// Everything that can fail comes first; then everything is replaced.
+    fn reload(&mut self) -> Result<(), Error> {
+        let running = self.current.load();
+        let settings = match &self.read {
+            Some(read) => read()?,
+            None => running.settings.clone(),
+        };
+        let fixed = fixed(&running.settings, &settings);
+        if !fixed.is_empty() {
+            return Err(Error::Restart(fixed));
+        }
+        let parts = Parts::build(&settings, &self.metrics, Some(&self.compiled))?;
+        if settings.relay.is_some() && !parts.compiled.has_packs_of(&self.compiled) {
+            return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
+        }
+
+        self.compiled = parts.compiled;
+        self.compiled.retain(&settings);
+        telemetry::set_log_level(settings.log.level);
+        self.current.store(Arc::new(InForce {
+            gateway: Arc::new(parts.gateway),
+            packs: self.compiled.packs().into(),
+            settings,
+        }));
+        Ok(())
+    }
+}
+
+/// The settings that differ although they cannot be changed while the gateway runs.
+fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
+    let differ = [
+        ("web.listen_address", running.web.address != new.web.address),
+        ("admin.listen_address", running.admin.address != new.admin.address),
+        ("statsd", running.relay != new.relay || running.statsd != new.statsd),
+        ("log.format", running.log.format != new.log.format),
+        ("runtime.worker_threads", running.worker_threads != new.worker_threads),
+    ];
+    differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
