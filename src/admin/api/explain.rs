@@ -188,7 +188,7 @@ where
 
 /// In a `StatsD` line the type comes first; in an exposition there are labels or a space in front of any bar.
 fn looks_like(text: &str) -> Kind {
-    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match first.find(['|', '{', ' ', '"']).map(|at| first.as_bytes()[at]) {
         Some(b'|') => Kind::Statsd,
         _ => Kind::Exposition,
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn kinds_are_told_apart() {
-        for text in ["a.b:1|c", "\n a:1|c".trim_start_matches(' '), "a:1|c|#x:{y}"] {
+        for text in ["a.b:1|c", "\n a:1|c", "a:1|c|#x:{y}"] {
             assert!(matches!(looks_like(text), Kind::Statsd), "{text}");
         }
         for text in ["", "up 1", "up{a=\"x|y\"} 1", "# HELP a|b c", "{\"a|b\"} 1"] {
