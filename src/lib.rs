@@ -12,6 +12,8 @@ pub mod listen;
 pub mod relay;
 pub mod scrape;
 
+pub mod verify;
+
 pub mod admin;
 pub mod app;
 pub mod cli;

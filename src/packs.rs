@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::mapping::{Fault, Faults, Pack, Place};
+use crate::mapping::{self, Fault, Faults, Pack, Place};
 
 /// The shipped packs, by the name under which faults would show them.
 const SHIPPED: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
@@ -29,28 +29,45 @@ pub fn builtin() -> Vec<Pack> {
 ///
 /// Everything that is wrong with any of the files, unreadable ones included.
 pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
-    let mut packs = builtin();
-    let mut faults = Vec::new();
-    for file in files {
-        match read(file.as_ref()) {
-            Ok(pack) => match packs.iter_mut().find(|its| its.name() == pack.name()) {
-                Some(earlier) => *earlier = pack,
-                None => packs.push(pack),
-            },
-            Err(Faults(more)) => faults.extend(more),
-        }
-    }
+    let (packs, faults) = read_all(files);
     if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
 }
 
-fn read(file: &Path) -> Result<Pack, Faults> {
+/// The packs of [`load`], checked for how they fit together too.
+///
+/// # Errors
+///
+/// Everything that is wrong with any of the files, and with all of them together.
+pub fn check<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
+    let (packs, mut faults) = read_all(files);
+    faults.extend(mapping::check(&packs, !faults.is_empty()));
+    if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
+}
+
+/// The shipped packs with what is right of these, and what is wrong with these.
+fn read_all<P: AsRef<Path>>(files: &[P]) -> (Vec<Pack>, Vec<Fault>) {
+    let mut packs = builtin();
+    let mut faults = Vec::new();
+    for file in files {
+        let (pack, more) = read(file.as_ref());
+        faults.extend(more);
+        let Some(pack) = pack else { continue };
+        match packs.iter_mut().find(|its| its.name() == pack.name()) {
+            Some(earlier) => *earlier = pack,
+            None => packs.push(pack),
+        }
+    }
+    (packs, faults)
+}
+
+fn read(file: &Path) -> (Option<Pack>, Vec<Fault>) {
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
-        Ok(text) => Pack::parse(&name, &text),
-        Err(error) => Err(Faults(vec![Fault::at(
-            Place::file(&name),
-            format!("cannot be read: {error}"),
-            "check the path and the permissions of the file",
-        )])),
+        Ok(text) => Pack::read(&name, &text),
+        Err(error) => {
+            let message = format!("cannot be read: {error}");
+            let remedy = "check the path and the permissions of the file";
+            (None, vec![Fault::at(Place::file(&name), message, remedy)])
+        }
     }
 }

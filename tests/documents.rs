@@ -66,8 +66,14 @@ fn keys(file: &File) -> BTreeMap<String, String> {
 fn every_setting_is_described_with_its_default() {
     let mut file = File::default();
     let url = "http://kong:8100/metrics".parse().expect("a URL");
+    let mut target = Target::new(url);
+    let http = "{basic_auth: {username: a}, authorization: {}, tls_config: {}, url: http://a/}";
+    let http: Target = serde_saphyr::from_str(http).expect("a target");
+    target.basic_auth = http.basic_auth;
+    target.authorization = http.authorization;
+    target.tls_config = http.tls_config;
     let target = serde_saphyr::Spanned::new(
-        Target::new(url),
+        target,
         serde_saphyr::Location::UNKNOWN,
         serde_saphyr::Location::UNKNOWN,
     );
@@ -311,9 +317,9 @@ fn the_dashboard_asks_for_labels_that_are_there() {
             let groups = query.split(open).skip(1).filter_map(|rest| rest.split(close).next());
             groups.flat_map(|group| group.split(',')).map(|label| label.trim().to_owned()).collect()
         };
-        let matched = within("{", '}').into_iter().filter_map(|matcher| {
-            Some(matcher.split_once(['=', '!'])?.0.to_owned())
-        });
+        let matched = within("{", '}')
+            .into_iter()
+            .filter_map(|matcher| Some(matcher.split_once(['=', '!'])?.0.to_owned()));
         for label in matched.chain(within("by (", ')')) {
             assert!(labels.contains(&label), "{label} is no label of {metrics:?}: {query}");
         }
@@ -347,5 +353,9 @@ fn promtool_takes_the_alerts_and_the_queries_of_the_dashboard() {
     for file in [&root.join("deploy/alerts.yaml"), &of_dashboard] {
         promtool(&["check".as_ref(), "rules".as_ref(), file.as_ref()]);
     }
-    promtool(&["test".as_ref(), "rules".as_ref(), root.join("tests/deploy/alerts.test.yaml").as_ref()]);
+    promtool(&[
+        "test".as_ref(),
+        "rules".as_ref(),
+        root.join("tests/deploy/alerts.test.yaml").as_ref(),
+    ]);
 }

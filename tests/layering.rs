@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry", "listen"],
+    &["packs", "telemetry", "listen", "verify"],
     &["scrape", "relay"],
     &["config"],
     &["admin"],

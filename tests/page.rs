@@ -10,7 +10,8 @@ use net::{Gateway, Reply, Upstream, get, request, whole};
 use serde_json::{Value, json};
 
 /// A name that would be markup, were it not shown as text.
-const HOSTILE: &str = "<img src=x onerror='window.hostile=1'></script><script>window.hostile=1</script>";
+const HOSTILE: &str =
+    "<img src=x onerror='window.hostile=1'></script><script>window.hostile=1</script>";
 
 /// What a Kong 3 prints that has everything but status codes and latencies switched off, with a hostile service.
 fn new() -> String {
@@ -129,7 +130,8 @@ async fn texts_are_explained_rule_by_rule() {
     let after = "kong_bandwidth{type=\"egress\",service=\"s\"} 1";
     let lines = answer["after"]["lines"].as_array().expect("a list");
     assert!(lines.contains(&json!({ "changed": true, "text": after })), "{answer}");
-    let title = "kong_bandwidth_bytes{direction=$d, consumer, workspace} -> kong_bandwidth{type=$d}";
+    let title =
+        "kong_bandwidth_bytes{direction=$d, consumer, workspace} -> kong_bandwidth{type=$d}";
     assert_eq!(answer["report"]["rules"][0]["title"], title);
 
     // The other way, without a target.
@@ -149,7 +151,10 @@ async fn texts_are_explained_rule_by_rule() {
     assert_eq!((&lines[2]["rules"], &lines[3]["unreadable"]), (&json!([]), &json!(true)));
     let ask = json!({ "text": "kong.s.request.status.total:1|c", "emit": "new" });
     let (_, answer) = question(&gateway, "/api/explain", &ask).await;
-    assert_eq!((&answer["lines"][0]["after"], &answer["lines"][0]["dropped"]), (&json!([]), &json!("implied")));
+    assert_eq!(
+        (&answer["lines"][0]["after"], &answer["lines"][0]["dropped"]),
+        (&json!([]), &json!("implied"))
+    );
 }
 
 #[tokio::test]
@@ -170,7 +175,8 @@ async fn questions_that_make_no_sense_are_refused() {
         assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
     }
     // What a form on somebody else's page could send without asking.
-    let reply = post(&gateway, "/api/explain", "text/plain", "{\"text\":\"\",\"emit\":\"old\"}").await;
+    let reply =
+        post(&gateway, "/api/explain", "text/plain", "{\"text\":\"\",\"emit\":\"old\"}").await;
     assert_eq!(reply.status, 415);
     assert_eq!(get(gateway.admin, "/api/explain").await.status, 405);
     assert_eq!(get(gateway.admin, "/api/nothing").await.status, 404);
@@ -243,7 +249,7 @@ async fn the_page_is_whole_and_lets_nobody_in() {
 }
 
 /// Debian's packages `chromium` and `chromium-driver`; the test command installs them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn the_page_in_a_browser() {
     let upstream = Upstream::answering(whole(new())).await;
     let statsd = "statsd: {listen: [{address: 'udp://127.0.0.1:0'}], forward: [{address: 'udp://127.0.0.1:9'}]}\n";
@@ -263,7 +269,9 @@ fn in_a_browser(page: &str) {
     browser.wait_for("document.querySelector('.target .pill.new')");
     let text = browser.run("return document.getElementById('view-targets').innerText");
     let text = text.as_str().expect("a text");
-    for part in ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad_labels"] {
+    for part in
+        ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad_labels"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
 
@@ -272,7 +280,8 @@ fn in_a_browser(page: &str) {
     browser.wait_for("document.querySelectorAll('.side .lines > div').length > 10");
     let shown = browser.run("return document.querySelector('.side .lines').innerText");
     assert!(shown.as_str().expect("a text").contains(HOSTILE), "{shown}");
-    let marks = browser.run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
+    let marks = browser
+        .run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
     assert!(marks.to_string().contains("kong_bandwidth"), "{marks}");
     let count = "document.querySelectorAll('.side .lines > div').length";
     browser.run("const it = document.querySelector('.target input[type=search]'); it.value = 'alice'; it.dispatchEvent(new Event('input'))");
@@ -288,7 +297,9 @@ fn in_a_browser(page: &str) {
     let answer = answer.as_str().expect("a text");
     assert!(answer.contains("kong.a.request.status.200:1|c"), "{answer}");
     assert!(answer.contains("by ") && answer.contains(" -> "), "{answer}");
-    let paste = json!(format!("# TYPE kong_bandwidth_bytes counter\nkong_bandwidth_bytes{{service=\"{HOSTILE}\",direction=\"ingress\"}} 1"));
+    let paste = json!(format!(
+        "# TYPE kong_bandwidth_bytes counter\nkong_bandwidth_bytes{{service=\"{HOSTILE}\",direction=\"ingress\"}} 1"
+    ));
     browser.run(&format!("document.getElementById('text').value = {paste}; document.getElementById('question').requestSubmit()"));
     browser.wait_for("document.querySelector('#answer .added')");
     let answer = browser.run("return document.getElementById('answer').innerText");

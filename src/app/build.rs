@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Error;
 use crate::config::Settings;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
@@ -41,12 +42,12 @@ impl Parts {
     ///
     /// # Errors
     ///
-    /// Packs that cannot be used.
+    /// Packs that cannot be used, or files that targets need.
     pub(super) fn build(
         settings: &Settings,
         metrics: &Arc<Metrics>,
         before: Option<&Compiled>,
-    ) -> Result<Parts, mapping::Faults> {
+    ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
         let known = before.filter(|before| before.packs == packs);
         let mut compiled = Compiled { packs, mappings: Vec::new() };
@@ -54,7 +55,9 @@ impl Parts {
         for target in &settings.targets {
             let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
             let metrics = metrics.target(&target.name);
-            targets.push(Target::new(target.clone(), plan, settings.rewrite, metrics, pasts));
+            let built = Target::new(target.clone(), plan, settings.rewrite, metrics, pasts);
+            targets
+                .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
         }
         let gateway = Gateway::new(targets, settings.scrape, Arc::clone(metrics));
         let plans = match &settings.relay {

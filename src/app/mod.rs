@@ -20,7 +20,7 @@ use crate::config::{self, Settings};
 use crate::listen::{self, Listener, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::TargetSettings;
+use crate::scrape::{ClientFault, TargetSettings};
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
@@ -33,6 +33,14 @@ pub enum Error {
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
+    /// A target cannot be asked as the settings want it.
+    #[error("target {name}: {fault}")]
+    Target {
+        /// The target's name.
+        name: String,
+        /// What is wrong.
+        fault: ClientFault,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]
     Bind {
@@ -232,7 +240,7 @@ impl App {
 /// The targets, for the log.
 fn described(settings: &Settings) -> String {
     let described = |target: &TargetSettings| {
-        format!("{} {} emit={}", target.name, target.url, target.mapping.emit)
+        format!("{} {} emit={}", target.name, target.shown_url(), target.mapping.emit)
     };
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }

@@ -2,12 +2,16 @@
 //!
 //! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
 
+mod check;
 mod demo;
+mod diagnostic;
+mod fetch;
 mod flags;
 mod health;
 mod report;
 mod rewrite;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -29,6 +33,10 @@ enum Command {
     Demo(demo::Arguments),
     /// Rewrite one exposition, from stdin to stdout.
     Rewrite(rewrite::Arguments),
+    /// Find everything that is wrong with a settings file or a pack, without running anything.
+    Check(check::Arguments),
+    /// Say, family by family, whether an old and a new Kong agree.
+    Verify(verify::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
     Health(health::Arguments),
 }
@@ -37,14 +45,17 @@ enum Command {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
-        Command::Serve(arguments) => serve::run(arguments),
-        Command::Demo(arguments) => demo::run(&arguments),
-        Command::Rewrite(arguments) => rewrite::run(&arguments),
-        Command::Health(arguments) => health::run(&arguments),
+        Command::Serve(arguments) => serve::run(arguments).map(success),
+        Command::Demo(arguments) => demo::run(&arguments).map(success),
+        Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Verify(arguments) => return verify::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments).map(success),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("crossfade: {error:#}");
             ExitCode::FAILURE

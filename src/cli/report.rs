@@ -12,11 +12,8 @@ pub(super) fn table(report: &Report) -> String {
 }
 
 fn write(report: &Report, to: &mut String) -> fmt::Result {
-    let generations: Vec<String> = report
-        .generations
-        .iter()
-        .map(|generation| format!("{generation:?}").to_lowercase())
-        .collect();
+    let generations: Vec<String> =
+        report.generations.iter().map(|generation| generation.word().to_owned()).collect();
     writeln!(
         to,
         "read {} samples in {} bytes, wrote {} samples; held {} bytes at most; generations read: {}",

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use crate::mapping::{BucketPolicy, Emit};
 use crate::relay::{Mode, Overflow};
 use crate::rewrite::Malformed;
+use crate::scrape::TlsVersion;
 use crate::statsd::Dialect;
 use crate::telemetry::{LogFormat, LogLevel};
 
@@ -53,6 +54,7 @@ choices! {
     Dialect {
         "dogstatsd" => DogStatsd, "influxdb" => Influx, "librato" => Librato, "signalfx" => SignalFx,
     }
+    TlsVersion { "TLS12" => Tls12, "TLS13" => Tls13 }
     LogLevel { "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug }
     LogFormat { "logfmt" => Logfmt, "json" => Json }
 }
@@ -75,6 +77,7 @@ mod tests {
         check::<Mode>();
         check::<Overflow>();
         check::<Dialect>();
+        check::<TlsVersion>();
         check::<LogLevel>();
         check::<LogFormat>();
     }

@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use serde_saphyr::MessageFormatter;
+use serde_saphyr::{Error, MessageFormatter};
+
+use crate::mapping;
 
 /// One thing that is wrong with the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,18 @@ impl Fault {
     }
 
     pub(super) fn from_yaml(error: &serde_saphyr::Error) -> Fault {
-        let message = serde_saphyr::UserMessageFormatter.format_message(error).into_owned();
+        let message = match error.without_snippet() {
+            Error::SerdeUnknownField { field, expected, .. } => {
+                match mapping::closest(field, expected.iter().copied()) {
+                    Some(meant) => format!("unknown field `{field}`; did you mean `{meant}`?"),
+                    None => format!("unknown field `{field}`; there are {}", expected.join(", ")),
+                }
+            }
+            Error::DuplicateMappingKey { key: Some(key), .. } => {
+                format!("`{key}` is given twice; keep one of them")
+            }
+            error => serde_saphyr::UserMessageFormatter.format_message(error).into_owned(),
+        };
         Fault::new(message).locate(error.location())
     }
 }

@@ -10,9 +10,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use super::http::{self, Authorization, BasicAuth, Headers, Tls};
 use super::statsd::Statsd;
 use super::value::{
-    GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
 };
 use crate::mapping::{BucketPolicy, Emit};
 use crate::rewrite::{self, Malformed};
@@ -71,13 +72,59 @@ pub struct Target {
     /// On top of the general `fill`.
     #[serde(default)]
     pub fill: Fill,
+    /// Who we are to it, with a password.
+    #[serde(default)]
+    pub basic_auth: Option<BasicAuth>,
+    /// Who we are to it, otherwise.
+    #[serde(default)]
+    pub authorization: Option<Authorization>,
+    /// What requests to it carry besides.
+    #[serde(default)]
+    pub http_headers: Headers,
+    /// How TLS to it is spoken.
+    #[serde(default)]
+    pub tls_config: Option<Tls>,
 }
 
 impl Target {
     /// A target that says nothing but where it is.
     #[must_use]
     pub fn new(url: TargetUrl) -> Target {
-        Target { name: None, url: Value(url), emit: None, buckets: None, fill: Fill::new() }
+        Target {
+            name: None,
+            url: Value(url),
+            emit: None,
+            buckets: None,
+            fill: Fill::new(),
+            basic_auth: None,
+            authorization: None,
+            http_headers: Headers::new(),
+            tls_config: None,
+        }
+    }
+
+    pub(super) fn http(&self) -> http::Keys<'_> {
+        http::Keys {
+            basic_auth: self.basic_auth.as_ref(),
+            authorization: self.authorization.as_ref(),
+            http_headers: &self.http_headers,
+            tls_config: self.tls_config.as_ref(),
+        }
+    }
+}
+
+impl File {
+    /// Every file that is named here, but for packs.
+    pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
+        self.targets.iter_mut().flat_map(|target| {
+            let target = &mut target.value;
+            http::files(
+                target.basic_auth.as_mut(),
+                target.authorization.as_mut(),
+                &mut target.http_headers,
+                target.tls_config.as_mut(),
+            )
+        })
     }
 }
 

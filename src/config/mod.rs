@@ -6,19 +6,23 @@
 mod choice;
 mod fault;
 mod file;
+mod http;
 mod settings;
 mod statsd;
+mod tolerant;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use choice::Choice;
 pub use fault::{Fault, Faults};
 pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
+pub use http::{Authorization, BasicAuth, Header, HeaderValues, Headers, Hidden, Tls};
 pub use settings::Settings;
 pub use statsd::{Sink, Source, Statsd};
 pub use value::{
-    GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName,
+    TargetUrl, Value,
 };
 
 /// Reads a settings file. Paths in it are taken relative to its directory.
@@ -31,12 +35,22 @@ pub fn read(path: &Path) -> Result<File, Faults> {
         Fault::new(format!("cannot read the settings file: {error}")).at(path, None)
     })?;
     let mut file = parse(&text).map_err(|fault| fault.in_file(path))?;
-    if let Some(directory) = path.parent() {
-        for Value(PackPath(pack)) in &mut file.packs {
-            *pack = directory.join(&*pack);
+    file.resolve(path);
+    Ok(file)
+}
+
+impl File {
+    /// Paths that it names are relative to its own place.
+    fn resolve(&mut self, path: &Path) {
+        if let Some(directory) = path.parent() {
+            for Value(PackPath(pack)) in &mut self.packs {
+                *pack = directory.join(&*pack);
+            }
+            for Value(FilePath(file)) in self.files_mut() {
+                *file = directory.join(&*file);
+            }
         }
     }
-    Ok(file)
 }
 
 /// Reads the text of a settings file.
@@ -45,9 +59,46 @@ pub fn read(path: &Path) -> Result<File, Faults> {
 ///
 /// The text is not YAML, or has an unknown key or a value that does not fit.
 pub fn parse(text: &str) -> Result<File, Fault> {
-    // Snippets are for terminals; the same text goes into logs, so a line and a column have to do.
-    let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| Fault::from_yaml(&error))
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| Fault::from_yaml(&error))
+}
+
+/// A settings file, read for all that is wrong with it.
+#[derive(Debug)]
+pub struct Checked {
+    /// What is wrong, in the order of the file: with its keys and values or, where nothing is, with the settings as a
+    /// whole.
+    pub faults: Vec<Fault>,
+    /// The packs that it names.
+    pub packs: Vec<PathBuf>,
+    /// The settings, where nothing is wrong.
+    pub settings: Option<Settings>,
+}
+
+/// Reads a settings file for people, who want to see all faults at once.
+#[must_use]
+pub fn check(path: &Path) -> Checked {
+    let packs = |file: &File| file.packs.iter().map(|Value(pack)| pack.0.clone()).collect();
+    match read(path) {
+        Ok(file) => {
+            let packs = packs(&file);
+            match file.into_settings(Some(path)) {
+                Ok(settings) => Checked { faults: Vec::new(), packs, settings: Some(settings) },
+                Err(Faults(faults)) => Checked { faults, packs, settings: None },
+            }
+        }
+        Err(Faults(first)) => {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let (mut file, all) = tolerant::read(&text, path);
+            file.resolve(path);
+            let faults = if all.is_empty() { first } else { all };
+            Checked { faults, packs: packs(&file), settings: None }
+        }
+    }
+}
+
+/// Snippets are for terminals; the same text goes into logs, so a line and a column have to do.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! { with_snippet: false }
 }
 
 #[cfg(test)]
@@ -56,7 +107,7 @@ mod tests {
 
     /// Text, line, column, part of the message.
     const FAULTS: &[(&str, u64, u64, &str)] = &[
-        ("emti: old\n", 1, 1, "unknown field `emti`"),
+        ("emti: old\n", 1, 1, "unknown field `emti`; did you mean `emit`?"),
         ("emit: older\n", 1, 7, "`older`: expected one of old new both"),
         ("targets:\n  - nmae: a\n", 2, 5, "unknown field `nmae`"),
         ("targets:\n  - name: a/b\n    url: http://a\n", 2, 11, "expected a name"),
@@ -66,7 +117,7 @@ mod tests {
         ("limits:\n  labels: -1\n", 2, 11, "invalid digit"),
         ("fill: {9x: a}\n", 1, 8, "expected a label name"),
         ("fill: [a]\n", 1, 7, "expected mapping start"),
-        ("emit: old\nemit: new\n", 2, 1, "duplicate mapping key"),
+        ("emit: old\nemit: new\n", 2, 1, "`emit` is given twice"),
         ("emit: [\n", 1, 7, "expected string scalar"),
     ];
 

@@ -161,7 +161,8 @@ impl File {
         let buckets = target.buckets.unwrap_or(self.buckets).0;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
         let mapping = mapping::Settings { emit, buckets, fill };
-        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping })
+        let http = target.http().settings().map_err(|fault| format!("target {name}: {fault}"))?;
+        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping, http })
     }
 }
 

@@ -75,6 +75,25 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
     Ok(expanded)
 }
 
+/// As [`expand`], with faults that do not quote the text.
+pub(super) fn expand_secret(text: &str) -> Result<String, String> {
+    let missing = std::cell::Cell::new(false);
+    let lookup = |name: &str| {
+        let value = std::env::var(name).ok();
+        missing.set(value.is_none());
+        value
+    };
+    // A variable's name is no secret, but what looks like one may be a part of it.
+    expand(text, lookup).map_err(|_| {
+        if missing.get() {
+            "the environment lacks a variable that this secret refers to; write `$${` for a literal `${`"
+        } else {
+            "this secret has `${` without `}`; write `$${` for a literal `${`"
+        }
+        .to_owned()
+    })
+}
+
 /// A span of time: `500ms`, `10s`, `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span(pub Duration);
@@ -190,15 +209,14 @@ impl FromStr for TargetUrl {
         let uri: Uri = text.parse().map_err(|_| EXPECTED)?;
         let authority = uri.authority().ok_or(EXPECTED)?;
         match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err("https is not supported; use the plain http status port"),
+            Some("http" | "https") => {}
             _ => return Err(EXPECTED),
         }
         if authority.host().is_empty() {
             return Err(EXPECTED);
         }
         if authority.as_str().contains('@') {
-            return Err("a URL with a user name is not supported; leave it out");
+            return Err("a URL with a user name would show it everywhere; use basic_auth");
         }
         Ok(TargetUrl(uri))
     }
@@ -270,6 +288,24 @@ impl FromStr for PackPath {
 }
 
 impl Display for PackPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+/// Where a file is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilePath(pub PathBuf);
+
+impl FromStr for FilePath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Err("expected the path of a file") } else { Ok(FilePath(text.into())) }
+    }
+}
+
+impl Display for FilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.display().fmt(f)
     }
@@ -389,11 +425,15 @@ mod tests {
 
     #[test]
     fn target_urls() {
-        for text in ["http://kong:8100/metrics", "http://[::1]:8100", "http://a/b?c=d"] {
+        for text in [
+            "http://kong:8100/metrics",
+            "https://kong:8444/metrics",
+            "http://[::1]:8100",
+            "http://a/b?c=d",
+        ] {
             assert!(text.parse::<TargetUrl>().is_ok(), "{text}");
         }
-        for text in ["", "kong:8100", "/metrics", "https://kong", "ftp://kong", "http://u:p@kong/"]
-        {
+        for text in ["", "kong:8100", "/metrics", "https://", "ftp://kong", "http://u:p@kong/"] {
             assert!(text.parse::<TargetUrl>().is_err(), "{text}");
         }
     }

@@ -46,6 +46,17 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Something worth knowing of a pack that is right as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is about.
+    pub place: Place,
+    /// What is so.
+    pub message: String,
+    /// What to do where that is not wanted.
+    pub remedy: String,
+}
+
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -64,6 +75,23 @@ impl Place {
     #[must_use]
     pub fn file(name: &str) -> Place {
         Place { file: name.into(), line: 0, column: 0, excerpt: None }
+    }
+
+    /// The first place in this file's text that gives a key; the file as a whole where none does.
+    #[must_use]
+    pub fn of_key(&self, text: &str, key: &str) -> Place {
+        let part = |c: char| c.is_alphanumeric() || c == '_';
+        let found = text.match_indices(key).find(|(at, _)| {
+            let (before, from) = text.split_at(*at);
+            let behind = from.trim_start_matches(key).trim_start_matches(['"', '\'', ' ']);
+            !before.ends_with(part) && behind.starts_with(':')
+        });
+        let Some((byte, _)) = found else { return self.clone() };
+        let before = text.split_at(byte).0;
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let excerpt = Excerpt::of_word(text, line, column);
+        Place { line, column, excerpt, ..self.clone() }
     }
 }
 
@@ -88,6 +116,24 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
+    /// The word that stands at a place of a YAML text; `None` where the text has no such place.
+    #[must_use]
+    pub fn of_word(text: &str, line: usize, column: usize) -> Option<Excerpt> {
+        let source = Source::new("", text);
+        let byte = source.byte_at(line, column.max(1));
+        let from = text.get(byte..).filter(|_| line > 0 && line <= text.lines().count())?;
+        let quote = from.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let word = from.lines().next().unwrap_or_default();
+        let width = if let Some(quote) = quote {
+            word.chars().skip(1).take_while(|c| *c != quote).count() + 2
+        } else {
+            let ends = [": ", " #", ", ", "}", "]"].iter().filter_map(|end| word.find(end));
+            let word = word.split_at(ends.min().unwrap_or(word.len())).0.trim_end();
+            word.trim_end_matches(':').chars().count()
+        };
+        Some(Excerpt::new(text, Spot { line, column, width, byte }))
+    }
+
     /// Cuts what is printable out of `source`, around a spot.
     fn new(source: &str, spot: Spot) -> Excerpt {
         let (before, behind) = source.split_at_checked(spot.byte).unwrap_or((source, ""));
@@ -185,6 +231,15 @@ impl Source {
         }
     }
 
+    pub(super) fn note(
+        &self,
+        spot: Spot,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Note {
+        Note { place: self.place(spot), message: message.into(), remedy: remedy.into() }
+    }
+
     pub(super) fn fault(
         &self,
         spot: Spot,
@@ -196,7 +251,8 @@ impl Source {
 }
 
 /// The known word that was probably meant, when one is close enough.
-pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -257,6 +313,21 @@ mod tests {
             let text = source.fault(spot(7, 900, 90, byte), "m", "r").to_string();
             assert!(text.starts_with("a.yaml:7:900: m\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn words_are_found_by_their_place() {
+        let text = "a: [x, \"y z\"]\nemit: older # no\n{k: v}\n";
+        for (line, column, underlined) in
+            [(1, 1, "a"), (1, 5, "x"), (1, 8, "\"y z\""), (2, 7, "older"), (3, 2, "k"), (3, 5, "v")]
+        {
+            let excerpt = Excerpt::of_word(text, line, column).unwrap().to_string();
+            let (shown, marks) = excerpt.split_once('\n').unwrap();
+            let marked = shown.chars().zip(marks.chars()).filter(|(_, mark)| *mark == '^');
+            assert_eq!(marked.map(|(c, _)| c).collect::<String>(), underlined);
+        }
+        assert_eq!(Excerpt::of_word(text, 0, 0), None);
+        assert_eq!(Excerpt::of_word(text, 9, 1), None);
     }
 
     #[test]

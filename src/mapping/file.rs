@@ -42,6 +42,7 @@ pub(super) struct EntryFile {
     pub(super) new: Text,
     pub(super) help: Sides<Option<Text>>,
     pub(super) buckets: Option<Sides<Vec<Text>>>,
+    pub(super) metric_type: Option<Text>,
     pub(super) merge: Option<Text>,
     pub(super) includes: Option<Text>,
     pub(super) only_with: Option<Text>,
@@ -126,18 +127,21 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, node: Node) -> Option<EntryFile> {
-        let known = ["old", "new", "help", "buckets", "merge", "includes", "only_with", "derive"];
+        let known =
+            ["old", "new", "help", "type", "buckets", "merge", "includes", "only_with", "derive"];
         let mut keys = self.keys(node, "an entry", &known)?;
         // Both are read before either is given up: each may hide a fault.
         let old = self.required_text(&mut keys, "old");
         let new = self.required_text(&mut keys, "new");
         let help = self.help(&mut keys);
         let buckets = self.buckets(&mut keys);
+        let metric_type = self.text(&mut keys, "type");
         let merge = self.text(&mut keys, "merge");
         let includes = self.text(&mut keys, "includes");
         let only_with = self.text(&mut keys, "only_with");
         let derive = self.text(&mut keys, "derive");
-        Some(EntryFile { old: old?, new: new?, help, buckets, merge, includes, only_with, derive })
+        let (old, new) = (old?, new?);
+        Some(EntryFile { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
     }
 
     fn line(&mut self, node: Node) -> Option<LineFile> {

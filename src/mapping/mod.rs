@@ -19,8 +19,8 @@ pub mod statsd;
 mod syntax;
 mod yaml;
 
-pub use compile::{Settings, StatsdSettings, compile, compile_statsd};
-pub use fault::{Excerpt, Fault, Faults, Place};
+pub use compile::{Settings, StatsdSettings, check, compile, compile_statsd, notes};
+pub use fault::{Excerpt, Fault, Faults, Note, Place, closest};
 pub use pack::{Hint, Pack};
 pub use plan::{BucketPolicy, Emit, Generation, Plan};
 pub use statsd::StatsdPlan;

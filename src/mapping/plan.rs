@@ -27,21 +27,21 @@ pub enum Generation {
 }
 
 impl Generation {
+    /// `old` or `new`, as in packs and settings.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Generation::Old => "old",
+            Generation::New => "new",
+        }
+    }
+
     /// The one that this one is not.
     #[must_use]
     pub const fn other(self) -> Generation {
         match self {
             Generation::Old => Generation::New,
             Generation::New => Generation::Old,
-        }
-    }
-
-    /// What settings and pages call it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Generation::Old => "old",
-            Generation::New => "new",
         }
     }
 }

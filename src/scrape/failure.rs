@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -10,14 +11,22 @@ use crate::rewrite;
 use crate::telemetry::Outcome;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
-#[derive(Debug, thiserror::Error)]
+///
+/// Clones tell several clients of one scrape the same.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     /// The target's host name could not be resolved.
     #[error("cannot resolve its host name: {0}; check the URL and the name service")]
-    Resolve(#[source] io::Error),
+    Resolve(#[source] Arc<io::Error>),
     /// No connection to the target.
     #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
-    Connect(#[source] io::Error),
+    Connect(#[source] Arc<io::Error>),
+    /// A secret or a certificate of ours cannot be used.
+    #[error("cannot ask it: {0}")]
+    Credentials(String),
+    /// The target does not speak TLS, is not who it should be, or does not take us for who we are.
+    #[error("no TLS connection: {0}; check tls_config, and that the URL names an https port")]
+    Tls(String),
     /// The connection broke, or carried something other than HTTP, before the head of an answer was there.
     #[error("no HTTP answer: {0}; check that the URL names an http port")]
     Exchange(String),
@@ -65,6 +74,8 @@ impl Failure {
     pub const REASONS: &[&str] = &[
         "resolve",
         "connect",
+        "credentials",
+        "tls",
         "exchange",
         "timeout",
         "status",
@@ -78,6 +89,14 @@ impl Failure {
         "no_sample",
         "nothing_left",
     ];
+
+    pub(super) fn resolve(error: io::Error) -> Failure {
+        Failure::Resolve(Arc::new(error))
+    }
+
+    pub(super) fn connect(error: io::Error) -> Failure {
+        Failure::Connect(Arc::new(error))
+    }
 
     /// What an answer that has not begun says instead.
     #[must_use]
@@ -103,6 +122,8 @@ impl Failure {
         match self {
             Failure::Resolve(_) => "resolve",
             Failure::Connect(_) => "connect",
+            Failure::Credentials(_) => "credentials",
+            Failure::Tls(_) => "tls",
             Failure::Exchange(_) => "exchange",
             Failure::Timeout(_) => "timeout",
             Failure::Status(_) => "status",
@@ -120,7 +141,7 @@ impl Failure {
 }
 
 /// Somebody else's header value, fit to be shown: quoted, on one line, and not too long.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Text(String);
 
 impl Text {
@@ -148,8 +169,10 @@ mod tests {
         let text = || Text::new(&HeaderValue::from_static("x"));
         let error = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let each = [
-            Failure::Resolve(error()),
-            Failure::Connect(error()),
+            Failure::resolve(error()),
+            Failure::connect(error()),
+            Failure::Credentials(String::new()),
+            Failure::Tls(String::new()),
             Failure::Exchange(String::new()),
             Failure::Timeout(Duration::ZERO),
             Failure::Status(StatusCode::NOT_FOUND),
@@ -168,7 +191,7 @@ mod tests {
 
     #[test]
     fn slow_is_told_from_broken() {
-        let connect = |kind: io::ErrorKind| Failure::Connect(kind.into()).status();
+        let connect = |kind: io::ErrorKind| Failure::connect(kind.into()).status();
         assert_eq!(connect(io::ErrorKind::TimedOut), StatusCode::GATEWAY_TIMEOUT);
         assert_eq!(connect(io::ErrorKind::ConnectionRefused), StatusCode::BAD_GATEWAY);
         assert_eq!(Failure::Timeout(Duration::ZERO).status(), StatusCode::GATEWAY_TIMEOUT);

@@ -16,6 +16,8 @@ use super::gzip::{self, Gzipped};
 use super::reader::reads_le_by_type;
 use super::rewriting::Rewriting;
 use super::timeout::scrape_timeout;
+use super::travel::{self, Via};
+use super::upstream::Ask;
 use super::{Failure, Settings, Target};
 use crate::rewrite::Report;
 use crate::telemetry::Metrics;
@@ -33,6 +35,7 @@ pub struct Gateway {
     targets: BTreeMap<String, Arc<Target>>,
     settings: Settings,
     metrics: Arc<Metrics>,
+    via: Via,
 }
 
 /// Where a path leads.
@@ -49,7 +52,12 @@ impl Gateway {
     #[must_use]
     pub fn new(targets: Vec<Target>, settings: Settings, metrics: Arc<Metrics>) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
-        Gateway { targets: targets.into_iter().map(named).collect(), settings, metrics }
+        Gateway {
+            targets: targets.into_iter().map(named).collect(),
+            settings,
+            metrics,
+            via: Via::new(),
+        }
     }
 
     /// All targets, by name.
@@ -67,6 +75,11 @@ impl Gateway {
         &self.settings
     }
 
+    /// The headers with which we ask for an exposition on nobody's behalf.
+    pub(super) fn own_headers(&self) -> HeaderMap {
+        travel::for_exposition(&HeaderMap::new(), &self.via)
+    }
+
     /// Answers one request.
     ///
     /// Cancelling before the answer is there closes the connection to the target, and so does dropping its body.
@@ -77,6 +90,12 @@ impl Gateway {
             let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
+        }
+        if self.via.has_seen(request.headers()) {
+            self.metrics.refused("loop");
+            let text =
+                "This request has been here before: a target's URL leads back to this gateway.\n";
+            return whole(StatusCode::LOOP_DETECTED, TEXT, text.to_owned());
         }
         match self.route(request.uri().path()) {
             Route::Landing => whole(StatusCode::OK, HTML, self.landing_page()),
@@ -114,7 +133,14 @@ impl Gateway {
         let timeout = scrape_timeout(request.headers(), &self.settings);
         let deadline = Instant::now() + timeout;
 
-        let opened = tokio::time::timeout_at(deadline, target.open(timeout, deadline)).await;
+        let ask = Ask {
+            method: Method::GET,
+            path: travel::with_query(target.path(), request.uri().query()),
+            headers: travel::for_exposition(request.headers(), &self.via),
+            timeout,
+            deadline,
+        };
+        let opened = tokio::time::timeout_at(deadline, target.open(&ask)).await;
         let source = match opened.unwrap_or(Err(Failure::Timeout(timeout))) {
             Ok(source) => source,
             Err(failure) => {
@@ -186,7 +212,7 @@ fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
 }
 
 fn failed(target: &super::TargetSettings, failure: &Failure) -> Response<Body> {
-    let text = format!("target {} ({}): {failure}\n", target.name, target.url);
+    let text = format!("target {} ({}): {failure}\n", target.name, target.shown_url());
     whole(failure.status(), TEXT, text)
 }
 

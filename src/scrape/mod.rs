@@ -22,9 +22,11 @@ mod pool;
 mod preview;
 mod reader;
 mod rewriting;
+mod secret;
 mod source;
 mod target;
 mod timeout;
+mod travel;
 mod upstream;
 
 use std::time::Duration;
@@ -37,7 +39,12 @@ pub use failure::Failure;
 pub use gateway::{Body, Gateway};
 pub use past::Pasts;
 pub use preview::{Preview, PreviewError};
+pub use secret::{Secret, SecretSource};
 pub use target::Target;
+pub use tokio_rustls::rustls::pki_types::ServerName;
+pub use upstream::{
+    Authorization, Client, ClientFault, HttpSettings, Identity, TlsFault, TlsSettings, TlsVersion,
+};
 
 /// How targets are scraped.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +66,15 @@ pub struct TargetSettings {
     pub url: Uri,
     /// What packs are compiled with for it.
     pub mapping: mapping::Settings,
+    /// How requests to it are made.
+    pub http: HttpSettings,
+}
+
+impl TargetSettings {
+    /// The URL as it may be shown: what stands behind a `?` can be a secret.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let url = self.url.to_string();
+        url.split_once('?').map_or(url.clone(), |(shown, _)| shown.to_owned())
+    }
 }

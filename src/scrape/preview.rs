@@ -2,8 +2,10 @@
 
 use std::future::poll_fn;
 
+use hyper::Method;
 use tokio::time::Instant;
 
+use super::upstream::Ask;
 use super::{Failure, Gateway, Target};
 use crate::rewrite::{Progress, Report};
 
@@ -47,8 +49,15 @@ impl Gateway {
         let target = self.target(target).ok_or(PreviewError::NoTarget)?;
         let timeout = self.settings().timeout;
         let deadline = Instant::now() + timeout;
+        let ask = Ask {
+            method: Method::GET,
+            path: target.path().clone(),
+            headers: self.own_headers(),
+            timeout,
+            deadline,
+        };
         let scraped = tokio::time::timeout_at(deadline, async {
-            let source = target.open(timeout, deadline).await?;
+            let source = target.open(&ask).await?;
             both_sides(target, source, limit).await
         });
         scraped.await.unwrap_or(Err(Failure::Timeout(timeout).into()))

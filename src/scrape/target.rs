@@ -1,13 +1,12 @@
 //! One target: where it is scraped, how its exposition is rewritten, and what one scrape tells the next.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::Instant;
+use hyper::http::uri::{PathAndQuery, Scheme};
 
 use super::past::{Pasts, Seen};
 use super::source::Source;
-use super::upstream::Upstream;
+use super::upstream::{Ask, Client, ClientFault, Upstream};
 use super::{Failure, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
@@ -17,6 +16,7 @@ use crate::telemetry::{TargetMetrics, TargetStatus};
 #[derive(Debug)]
 pub struct Target {
     settings: TargetSettings,
+    path: PathAndQuery,
     plan: Arc<Plan>,
     options: Options,
     metrics: TargetMetrics,
@@ -26,16 +26,23 @@ pub struct Target {
 
 impl Target {
     /// A target that has not been scraped yet.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// A file that the settings name for its secrets or its TLS cannot be used.
     pub fn new(
         settings: TargetSettings,
         plan: Arc<Plan>,
         options: Options,
         metrics: TargetMetrics,
         pasts: Arc<Pasts>,
-    ) -> Target {
-        let upstream = Arc::new(Upstream::new(&settings.url));
-        Target { settings, plan, options, metrics, upstream, pasts }
+    ) -> Result<Target, ClientFault> {
+        let client = Client::new(settings.http.clone());
+        client.check(settings.url.scheme() == Some(&Scheme::HTTPS))?;
+        let upstream = Arc::new(Upstream::new(&settings.url, Arc::new(client))?);
+        let path = settings.url.path_and_query().cloned();
+        let path = path.unwrap_or(PathAndQuery::from_static("/"));
+        Ok(Target { settings, path, plan, options, metrics, upstream, pasts })
     }
 
     /// Where it is and what it emits.
@@ -61,12 +68,13 @@ impl Target {
     }
 
     /// Scrapes the target, up to the head of its answer.
-    pub(super) async fn open(
-        &self,
-        timeout: Duration,
-        deadline: Instant,
-    ) -> Result<Source, Failure> {
-        Source::new(self.upstream.get(timeout, deadline).await?)
+    pub(super) async fn open(&self, ask: &Ask) -> Result<Source, Failure> {
+        Source::new(self.upstream.get(ask).await?)
+    }
+
+    /// Where its exposition is, on its host.
+    pub(super) fn path(&self) -> &PathAndQuery {
+        &self.path
     }
 
     /// An engine for the next exposition, and how much of the past it has seen.

@@ -32,7 +32,9 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn();
         let mut driver = started.unwrap_or_else(|error| {
-            panic!("cannot start chromedriver ({error}): apt-get install -y chromium chromium-driver")
+            panic!(
+                "cannot start chromedriver ({error}): apt-get install -y chromium chromium-driver"
+            )
         });
         let log = BufReader::new(driver.stdout.take().expect("stdout is piped"));
         let port = log.lines().map_while(Result::ok).find_map(|line| {
@@ -52,10 +54,14 @@ impl Browser {
             "--disable-sync",
             "--window-size=1360,1000",
         ];
-        let session = browser.call("POST", "/session", &json!({ "capabilities": { "alwaysMatch": {
-            "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": flags },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        }}}));
+        let session = browser.call(
+            "POST",
+            "/session",
+            &json!({ "capabilities": { "alwaysMatch": {
+                "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": flags },
+                "goog:loggingPrefs": { "browser": "ALL" },
+            }}}),
+        );
         let id = session["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {session}"));
         browser.session = format!("/session/{id}");
         browser
@@ -106,7 +112,8 @@ impl Browser {
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = body.to_string();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("chromedriver listens");
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", self.port)).expect("chromedriver listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
         write!(
             stream,

@@ -140,9 +140,18 @@ const pill = (word, kind) => text("span", `pill ${kind ?? word}`, word);
 
 const arrow = () => text("span", "arrow", "→");
 
+/** A name that may be broken behind each underscore. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]).slice(0, -1);
+
+/** A selector: the family, and softly what it says of labels. */
+function selector(written) {
+  const at = written.indexOf("{");
+  const [family, labels] = at < 0 ? [written, ""] : [written.slice(0, at), written.slice(at)];
+  return h("code", null, breakable(family), labels && text("span", "soft", labels.replaceAll(",", ", ").replaceAll("  ", " ")));
+}
+
 function rules(report) {
-  const rows = report.rules.map((rule) =>
-    [h("code", { title: rule.title }, rule.from), h("code", { title: rule.title }, rule.to), count(rule.samples_in), count(rule.samples_out)]);
+  const rows = report.rules.map((rule) => [...rule.title.split(" -> ").map(selector), count(rule.samples_in), count(rule.samples_out)]);
   if (report.passed) rows.push([text("span", "soft", "no rule"), text("span", "soft", "as they came"), count(report.passed), count(report.passed)]);
   if (report.kept) rows.push(["", text("span", "soft", "as they came, beside what rules made of them"), "", count(report.kept)]);
   if (!rows.length) return text("p", "soft", "No samples.");
@@ -168,7 +177,7 @@ function estimated(report) {
 function lacks(missing) {
   return missing.length > 0 && h("div", null, h("h3", null, "Did not come"),
     text("ul", "lacks", missing.map((lack) =>
-      h("li", { title: lack.rules.join("\n") }, h("code", null, lack.input), h("p", null, lack.hint ?? "No pack says why.")))));
+      h("li", { title: lack.rules.join("\n") }, selector(lack.input), h("p", null, lack.hint ?? "No pack says why.")))));
 }
 
 const findings = (report, missing) => text("div", "split",
@@ -268,7 +277,7 @@ async function drawTargets() {
   }
   const names = targets.map((target) => target.name);
   show($("as"), names, () => [
-    ...names.map((name) => h("option", { value: `target:${name}` }, `target ${name}`)),
+    ...targets.map(({ name, emit }) => h("option", { value: `target:${name}` }, `${name}, emit: ${emit}`)),
     ...["old", "new", "both"].map((emit) => h("option", { value: `emit:${emit}` }, `emit: ${emit}`)),
   ]);
 }
@@ -339,8 +348,9 @@ const EXAMPLES = {
     'kong_http_requests_total{service="shop",route="cart",code="200",source="service",consumer=""} 30',
     "# TYPE kong_bandwidth_bytes counter",
     'kong_bandwidth_bytes{service="shop",route="cart",direction="egress",consumer="alice"} 4096',
-    "# TYPE kong_bandwidth counter",
-    'kong_bandwidth{type="egress",service="shop",route="cart"} 4096',
+    'kong_bandwidth_bytes{service="shop",route="cart",direction="egress",consumer=""} 65536',
+    "# TYPE kong_datastore_reachable gauge",
+    "kong_datastore_reachable 1",
   ].join("\n"),
   statsd: [
     "kong.service.shop.request.count:1|c",
@@ -354,7 +364,7 @@ const EXAMPLES = {
 function relayed({ lines }) {
   return text("ol", "relayed", lines.map((line) => h("li", null,
     text("code", "line", line.before),
-    line.after.map((after) => text("code", "after", after)),
+    (line.rules.length > 0 || line.after.length !== 1) && line.after.map((after) => text("code", "after", after)),
     line.after.length === 0 && text("span", "after soft", `nothing: ${line.dropped ?? "no line is written"}`),
     line.rules.map((rule) => text("span", "soft", "by ", h("code", null, rule))),
     line.rules.length === 0 && text("span", "soft", line.unreadable ? "no StatsD line; it leaves as it came" : "no rule reads it; it leaves as it came"))));
@@ -376,10 +386,11 @@ async function explain(event) {
 /** As a settings file would say it. */
 function yaml(value, indent, out) {
   for (const [key, its] of Object.entries(value)) {
+    if (its === null) continue; // not set
     const list = Array.isArray(value);
     out.push(indent, list ? "- " : text("span", "key", key), list ? "" : ": ");
-    if (its === null || typeof its !== "object") {
-      const plain = its === null ? "" : String(its);
+    if (typeof its !== "object") {
+      const plain = String(its);
       out.push(plain === "<secret>" ? text("span", "masked", plain) : plain, "\n");
     } else if (Object.keys(its).length === 0) {
       out.push(Array.isArray(its) ? "[]\n" : "{}\n");

@@ -1,7 +1,7 @@
 //! What entries can only tell together.
 //!
 //! Nothing here depends on what is emitted, so a pack that compiles for one generation compiles for
-//! the others. (Which round trips lose information will be told from here too.)
+//! the others.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,7 @@ use crate::mapping::plan::Generation;
 pub(super) fn faults(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
-        for earlier in entries.iter().take(index) {
-            faults.extend(both_claim(*earlier, *entry));
-            faults.extend(both_write(*earlier, *entry));
-        }
+        faults.extend(clashes(*entry, &entries[..index]));
         faults.extend(includes(*entry, entries));
         faults.extend(derives(*entry, entries));
         if let Some(condition) = &entry.entry.only_with {
@@ -29,6 +26,17 @@ pub(super) fn faults(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault>
     }
     faults.extend(fill(entries, settings));
     faults
+}
+
+/// What is wrong with entries two by two: true whatever other entries there may be.
+pub(super) fn pairs(entries: &[InForce<'_>]) -> Vec<Fault> {
+    let each = entries.iter().enumerate();
+    each.flat_map(|(index, entry)| clashes(*entry, &entries[..index])).collect()
+}
+
+fn clashes(entry: InForce<'_>, earlier: &[InForce<'_>]) -> Vec<Fault> {
+    let clash = |its: &InForce<'_>| [both_claim(*its, entry), both_write(*its, entry)];
+    earlier.iter().flat_map(clash).flatten().collect()
 }
 
 /// Two entries that read the same samples, without one saying that it does so on purpose.
@@ -85,6 +93,8 @@ fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
             || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
         {
             "buckets"
+        } else if a.metric_type.zip(b.metric_type).is_some_and(|(a, b)| a != b) {
+            "types"
         } else if a.merge != b.merge {
             "ways to merge"
         } else {

@@ -10,6 +10,7 @@ mod check;
 mod edits;
 mod expected;
 mod force;
+mod notes;
 mod statsd;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ pub use statsd::{StatsdSettings, compile_statsd};
 use std::collections::BTreeMap;
 
 use super::Pack;
-use super::fault::Faults;
+use super::fault::{Fault, Faults, Note};
 use super::plan::{BucketPolicy, Emit, Plan};
 
 /// What is not said by packs: the operator's choice.
@@ -53,4 +54,31 @@ pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
     let entries = force::in_force(packs);
     let faults = check::faults(&entries, settings);
     if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
+}
+
+/// Everything that is wrong with packs as a whole, of families and of lines.
+///
+/// `incomplete`: entries are missing, because they are wrong in themselves. What others say of them is then not
+/// looked at.
+#[must_use]
+pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Fault> {
+    let entries = force::in_force(packs);
+    let mut faults = if incomplete {
+        check::pairs(&entries)
+    } else {
+        check::faults(&entries, &Settings::new(Emit::Both))
+    };
+    if let Err(Faults(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
+        faults.extend(lines);
+    }
+    faults
+}
+
+/// What is worth knowing of packs that are right: what a round trip from one generation to the other and back
+/// loses, and what cannot be told without seeing a scrape.
+#[must_use]
+pub fn notes(packs: &[Pack]) -> Vec<Note> {
+    let mut notes = notes::of_entries(&force::in_force(packs));
+    notes.extend(statsd::notes(packs));
+    notes
 }

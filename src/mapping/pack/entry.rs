@@ -1,6 +1,7 @@
 //! One entry of a pack: two selectors and what is said about their samples.
 
 use super::Check;
+use crate::exposition::MetricType;
 use crate::mapping::fault::{Spot, closest};
 use crate::mapping::file::{EntryFile, Sides, Text, listed};
 use crate::mapping::plan::{Boundary, Generation, Merge};
@@ -22,6 +23,8 @@ pub(in crate::mapping) struct Entry {
     /// Boundaries of the old and of the new side.
     pub(in crate::mapping) buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
     pub(in crate::mapping) merge: Option<Merge>,
+    /// What the pack says that the samples are. The engine goes by `# TYPE`; checks have only this.
+    pub(in crate::mapping) metric_type: Option<MetricType>,
     /// The family whose counts are already inside this entry's old side.
     pub(in crate::mapping) includes: Option<(String, Spot)>,
     pub(in crate::mapping) only_with: Option<OnlyWith>,
@@ -79,6 +82,7 @@ impl Entry {
         let old = check.selector(&file.old);
         let new = check.selector(&file.new);
         let merge = file.merge.as_ref().and_then(|word| check.merge(word));
+        let metric_type = file.metric_type.as_ref().and_then(|word| check.metric_type(word));
         let derive = file.derive.as_ref().and_then(|word| check.derive(word));
         let buckets = file.buckets.map(|lists| check.buckets(lists));
         let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
@@ -109,6 +113,25 @@ impl Entry {
                 "remove `merge`: histograms are summed",
             );
         }
+        if let (Some(metric_type), Some(word)) = (metric_type, &file.metric_type) {
+            let means = match (&buckets, &file.merge) {
+                (Some(_), _) => Some(("buckets", MetricType::Histogram)),
+                (None, Some(_)) => Some(("merge", MetricType::Gauge)),
+                (None, None) => None,
+            };
+            if let Some((key, other)) = means.filter(|(_, other)| *other != metric_type) {
+                check.fault(
+                    word.spot,
+                    format!(
+                        "`{key}` is for {}s, and this is a {}",
+                        other.as_str(),
+                        metric_type.as_str()
+                    ),
+                    format!("remove `{key}`, or correct `type`"),
+                );
+            }
+            check.joinable(metric_type, merge.is_some(), (&old, &file.old), (&new, &file.new));
+        }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, spot)| *spot)),
             ("only_with", only_with.as_ref().map(|condition| condition.spot)),
@@ -123,6 +146,7 @@ impl Entry {
             new_help: file.help.new.map(|help| help.text),
             buckets,
             merge,
+            metric_type,
             includes,
             only_with,
             derive,
@@ -253,6 +277,49 @@ impl Check<'_> {
     fn merge(&mut self, word: &Text) -> Option<Merge> {
         let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
         self.one_of(word, "a way to merge gauges", &words)
+    }
+
+    fn metric_type(&mut self, word: &Text) -> Option<MetricType> {
+        let words = [
+            MetricType::Counter,
+            MetricType::Gauge,
+            MetricType::Histogram,
+            MetricType::Summary,
+            MetricType::Untyped,
+        ];
+        let words = words.map(|metric_type| (metric_type.as_str(), metric_type));
+        self.one_of(word, "a metric type", &words)
+    }
+
+    /// Series that lose a label can become equal. Counters and histograms are then added up; of gauges somebody
+    /// must say which value leaves, and of summaries nobody can.
+    fn joinable(
+        &mut self,
+        metric_type: MetricType,
+        merged: bool,
+        old: (&Selector, &Text),
+        new: (&Selector, &Text),
+    ) {
+        let lost = [old, new].into_iter().find_map(|(selector, text)| {
+            let item = selector.items.iter().find(|item| item.term == Term::Bare)?;
+            Some((item, text))
+        });
+        let Some((item, text)) = lost.filter(|_| !merged) else { return };
+        let label = &item.label;
+        let spot = self.item(text, item);
+        match metric_type {
+            MetricType::Gauge => self.fault(
+                spot,
+                format!("gauges that lose `{label}` may become equal, and nothing says which value leaves"),
+                "add `merge: max`, `merge: min` or `merge: sum`",
+            ),
+            MetricType::Summary => self.fault(
+                spot,
+                format!("summaries that lose `{label}` may become equal, and quantiles cannot be added up"),
+                format!("do not name `{label}`, so that it passes through"),
+            ),
+            MetricType::Counter | MetricType::Histogram | MetricType::Untyped => {}
+        }
     }
 
     fn derive(&mut self, word: &Text) -> Option<Generation> {

@@ -61,8 +61,20 @@ impl Pack {
     /// Everything that is wrong with the pack as far as it can be told without other packs. Where the text
     /// is not YAML, only the first such place.
     pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
+        match Pack::read(file_name, text) {
+            (Some(pack), faults) if faults.is_empty() => Ok(pack),
+            (_, faults) => Err(Faults(faults)),
+        }
+    }
+
+    /// As [`parse`](Self::parse), but with faults there may be a pack all the same: what is right of it.
+    #[must_use]
+    pub fn read(file_name: &str, text: &str) -> (Option<Pack>, Vec<Fault>) {
         let source = Source::new(file_name, text);
-        let document = yaml::parse(&source)?;
+        let document = match yaml::parse(&source) {
+            Ok(document) => document,
+            Err(Faults(faults)) => return (None, faults),
+        };
         let mut faults = Vec::new();
         let file = file::read(document, &source, &mut faults);
         let mut check = Check { source: &source, faults: &mut faults };
@@ -76,12 +88,10 @@ impl Pack {
         let hints = check.hints(file.hints);
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_file(&file.statsd, common, &mut check);
-        if !faults.is_empty() {
-            return Err(Faults(in_order(faults)));
-        }
         let description = file.description.map(|description| description.text);
         let source = Arc::new(source);
-        Ok(Pack { name, description, entries, repeats, hints, lines, source })
+        let pack = Pack { name, description, entries, repeats, hints, lines, source };
+        (Some(pack), in_order(faults))
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.

@@ -6,8 +6,10 @@
 
 mod client;
 mod gateway;
+mod tls;
 mod upstream;
 
 pub(crate) use client::{Client, End, Reply, get, request};
 pub(crate) use gateway::Gateway;
+pub(crate) use tls::{Authority, Folder, Issued};
 pub(crate) use upstream::{Refusing, Upstream, chunked, ok, whole};

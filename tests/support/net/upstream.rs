@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// An upstream on a port of its own, for as long as it lives.
 #[derive(Debug)]
@@ -23,12 +24,34 @@ pub(crate) struct Exchange {
     pub(crate) number: usize,
     /// The request's head.
     pub(crate) head: String,
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
 }
+
+/// Plain, or through TLS.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug> Stream for T {}
 
 impl Upstream {
     /// Runs `script` for each connection, once a request has arrived on it.
     pub(crate) async fn scripted<S, F>(script: S) -> Upstream
+    where
+        S: Fn(Exchange) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Upstream::through(None, script).await
+    }
+
+    /// The same through TLS.
+    pub(crate) async fn secured<S, F>(tls: TlsAcceptor, script: S) -> Upstream
+    where
+        S: Fn(Exchange) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Upstream::through(Some(tls), script).await
+    }
+
+    async fn through<S, F>(tls: Option<TlsAcceptor>, script: S) -> Upstream
     where
         S: Fn(Exchange) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -42,7 +65,16 @@ impl Upstream {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = counter.fetch_add(1, Ordering::SeqCst);
                 let script = Arc::clone(&script);
+                let tls = tls.clone();
                 tokio::spawn(async move {
+                    let stream: Box<dyn Stream> = match tls {
+                        None => Box::new(stream),
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => Box::new(stream),
+                            // A client that does not like us says so, and why, on its side.
+                            Err(_) => return,
+                        },
+                    };
                     let mut exchange = Exchange { number, head: String::new(), stream };
                     if exchange.next_request().await {
                         script(exchange).await;
@@ -111,6 +143,12 @@ impl Exchange {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // A peer that has gone away already is for the test to notice, not for its upstream.
         drop(self.stream.write_all(bytes.as_ref()).await);
+        drop(self.stream.flush().await);
+    }
+
+    /// Says that nothing more comes, as TLS wants it said.
+    pub(crate) async fn end(&mut self) {
+        drop(self.stream.shutdown().await);
     }
 
     /// Resolves once the peer has closed the connection.

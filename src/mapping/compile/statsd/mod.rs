@@ -7,13 +7,14 @@
 
 mod build;
 mod check;
+mod notes;
 mod overlap;
 mod readers;
 #[cfg(test)]
 mod tests;
 
 use crate::mapping::Pack;
-use crate::mapping::fault::Faults;
+use crate::mapping::fault::{Faults, Note};
 use crate::mapping::plan::Emit;
 use crate::mapping::statsd::StatsdPlan;
 use crate::statsd::Dialect;
@@ -49,4 +50,9 @@ pub fn compile_statsd(packs: &[Pack], settings: &StatsdSettings) -> Result<Stats
     let readers = readers::readers(&entries, &prefixes);
     let rivals = check::rivals(packs, &entries, &readers, &prefixes)?;
     Ok(build::plan(packs, &entries, &readers, &rivals, settings))
+}
+
+/// What a round trip of lines loses.
+pub(super) fn notes(packs: &[Pack]) -> Vec<Note> {
+    notes::of_entries(&readers::in_force(packs))
 }

@@ -1,0 +1,103 @@
+//! Values that are never shown.
+
+use std::fmt::{self, Debug, Display};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A password, a token, or whatever else stands in for one: in logs, errors and printed settings it is `<secret>`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text to itself.
+    #[must_use]
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// The text, for whoever it is meant for.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+/// Where a secret is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In the settings, or in the environment, which they have been completed from.
+    Given(Secret),
+    /// In a file, which is read whenever the secret is needed: what is in it may be replaced at any time.
+    File(PathBuf),
+}
+
+/// A file that should hold a secret cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot read {}: {error}; check the path, and that we may read it", path.display())]
+pub struct Unreadable {
+    path: PathBuf,
+    error: String,
+}
+
+impl Unreadable {
+    pub(super) fn new(path: &Path, error: &io::Error) -> Unreadable {
+        Unreadable { path: path.to_owned(), error: error.to_string() }
+    }
+}
+
+impl SecretSource {
+    /// The secret as it is now. White space around what a file holds, such as its last line break, is not part of it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is not UTF-8.
+    pub(super) fn read(&self) -> Result<Secret, Unreadable> {
+        match self {
+            SecretSource::Given(secret) => Ok(secret.clone()),
+            SecretSource::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Ok(Secret(text.trim().to_owned())),
+                Err(error) => Err(Unreadable::new(path, &error)),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_shows_it() {
+        let secret = Secret::new("hunter2".into());
+        let source = SecretSource::Given(secret.clone());
+        let shown = format!("{secret} {secret:?} {secret:#?} {source:?}");
+        assert_eq!(shown.matches("<secret>").count(), 4, "{shown}");
+        assert!(!shown.contains("hunter2"));
+        assert_eq!(source.read().expect("given").reveal(), "hunter2");
+    }
+
+    #[test]
+    fn a_file_is_read_anew_each_time() {
+        let name = format!("crossfade-secret-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let source = SecretSource::File(path.clone());
+        for text in ["first\n", "second"] {
+            std::fs::write(&path, text).expect("writable");
+            assert_eq!(source.read().expect("readable").reveal(), text.trim());
+        }
+        std::fs::remove_file(&path).expect("it is there");
+        let error = source.read().expect_err("gone").to_string();
+        assert!(error.contains(&path.display().to_string()), "{error}");
+    }
+}

@@ -1,0 +1,182 @@
+//! What of a client's request travels on to the target, and what of its answer travels back.
+//!
+//! Everything does that is meant for whoever is at the end, as through any HTTP proxy: credentials for the target, the
+//! query, `User-Agent`. What is between two neighbours does not, and what we must decide ourselves does not when the
+//! answer is an exposition: its format and encoding, and whether it is a part.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName,
+    HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT, VIA,
+};
+use hyper::http::uri::PathAndQuery;
+
+use super::timeout::TIMEOUT_HEADER;
+
+/// Between two neighbours, as RFC 9110 and habit have it. `Connection` may name more.
+const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    EXPECT,
+];
+
+/// What we say ourselves when we ask for an exposition. One that is not whole, or not changed, is of no use.
+const OURS: [HeaderName; 8] = [
+    ACCEPT,
+    ACCEPT_ENCODING,
+    RANGE,
+    IF_RANGE,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_UNMODIFIED_SINCE,
+];
+
+/// Names us in `Via`, so that a request that comes back to where it has been is told from others.
+#[derive(Debug)]
+pub(super) struct Via(String);
+
+impl Via {
+    pub(super) fn new() -> Via {
+        // Each RandomState has its own keys, so what it makes of nothing is as good as random.
+        let random = RandomState::new().build_hasher().finish();
+        Via(format!("1.1 crossfade-{:08x}", random & 0xffff_ffff))
+    }
+
+    /// Whether a request has been here before.
+    pub(super) fn has_seen(&self, headers: &HeaderMap) -> bool {
+        let values = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|hop| hop.trim() == self.0)
+    }
+
+    fn value(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).expect("it is printable")
+    }
+}
+
+/// The headers with which to ask for an exposition on behalf of a client.
+pub(super) fn for_exposition(client: &HeaderMap, via: &Via) -> HeaderMap {
+    let mut headers = for_anything(client, via);
+    for name in &OURS {
+        headers.remove(name);
+    }
+    let accept = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers
+}
+
+/// The headers with which to ask for whatever a client asks for.
+pub(super) fn for_anything(client: &HeaderMap, via: &Via) -> HeaderMap {
+    let mut headers = end_to_end(client);
+    for name in [HOST, CONTENT_LENGTH, HeaderName::from_static(TIMEOUT_HEADER)] {
+        headers.remove(name);
+    }
+    headers.append(VIA, via.value());
+    if !headers.contains_key(USER_AGENT) {
+        let agent = concat!("crossfade/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+    }
+    headers
+}
+
+/// The headers that are meant for whoever is at the end.
+pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    for name in listed.flat_map(|value| value.split(',')) {
+        kept.remove(name.trim());
+    }
+    for name in &HOP_BY_HOP {
+        kept.remove(name);
+    }
+    kept
+}
+
+/// A target's own path and query, and behind it the query of whoever asks.
+pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> PathAndQuery {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return path.clone();
+    };
+    let joint = if path.query().is_some() { '&' } else { '?' };
+    let joined = format!("{path}{joint}{query}");
+    joined.try_into().expect("both were parts of URLs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    const CLIENT: &[(&str, &str)] = &[
+        ("host", "crossfade:9542"),
+        ("user-agent", "Prometheus/2.42.0"),
+        ("accept", "application/openmetrics-text"),
+        ("accept-encoding", "gzip"),
+        ("x-prometheus-scrape-timeout-seconds", "10"),
+        ("authorization", "Bearer for-the-target"),
+        ("kong-admin-token", "t"),
+        ("connection", "keep-alive, X-Hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-authorization", "Basic for-us"),
+        ("proxy-connection", "keep-alive"),
+        ("te", "trailers"),
+        ("upgrade", "h2c"),
+        ("range", "bytes=0-1"),
+        ("if-none-match", "x"),
+        ("content-length", "0"),
+    ];
+
+    #[test]
+    fn only_what_is_meant_for_the_target_travels() {
+        let via = Via::new();
+        let sent = for_exposition(&headers(CLIENT), &via);
+        let expected =
+            ["accept", "accept-encoding", "authorization", "kong-admin-token", "user-agent", "via"];
+        assert_eq!(names(&sent), expected);
+        assert_eq!(sent[ACCEPT_ENCODING], "identity");
+        assert!(via.has_seen(&sent));
+        assert!(!Via::new().has_seen(&sent), "another one's");
+
+        let sent = for_anything(&headers(CLIENT), &via);
+        assert_eq!(sent[ACCEPT_ENCODING], "gzip");
+        assert_eq!(sent[IF_NONE_MATCH], "x");
+        assert!(!sent.contains_key(TIMEOUT_HEADER) && !sent.contains_key(HOST));
+    }
+
+    #[test]
+    fn queries_are_joined() {
+        for (path, query, expected) in [
+            ("/metrics", None, "/metrics"),
+            ("/metrics", Some(""), "/metrics"),
+            ("/metrics", Some("a=b"), "/metrics?a=b"),
+            ("/metrics?x=y", Some("a=b&c"), "/metrics?x=y&a=b&c"),
+        ] {
+            let path = PathAndQuery::from_static(path);
+            assert_eq!(with_query(&path, query).as_str(), expected);
+        }
+    }
+}

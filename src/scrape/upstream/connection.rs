@@ -1,0 +1,185 @@
+//! One connection to a target, and the body of an answer on it.
+
+use std::error::Error as _;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use super::super::Failure;
+use super::io::Io;
+use super::{Upstream, tls};
+
+/// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
+/// reads come back full; its buffer ends up at up to twice this.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A connection that has carried a longer body is not kept. It would keep its buffer as well, one for each target, to
+/// save a fraction of a millisecond in a scrape that takes many.
+const MAX_KEPT_BODY_BYTES: u64 = 1 << 20;
+
+pub(super) type NoBody = Empty<Bytes>;
+
+/// A connection, with the driver that moves its bytes when polled.
+#[derive(Debug)]
+pub(super) struct Connection {
+    requests: http1::SendRequest<NoBody>,
+    driver: Driver,
+    /// On which it was opened.
+    pub(super) thread: ThreadId,
+}
+
+#[derive(Debug)]
+enum Driver {
+    Runs(Box<http1::Connection<TokioIo<Io>, NoBody>>),
+    /// The target has closed the connection, or one of the two broke off; then with the reason.
+    Ended(Option<hyper::Error>),
+}
+
+impl Driver {
+    /// Moves what bytes can be moved. What fails here reaches the answer or its body, too.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Driver::Runs(connection) = self
+            && let Poll::Ready(ended) = Pin::new(&mut **connection).poll(cx)
+        {
+            *self = Driver::Ended(ended.err());
+        }
+    }
+}
+
+impl Connection {
+    /// HTTP on a fresh connection.
+    pub(super) async fn new(io: Io) -> hyper::Result<Connection> {
+        let (requests, driver) =
+            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(io)).await?;
+        let driver = Driver::Runs(Box::new(driver));
+        Ok(Connection { requests, driver, thread: thread::current().id() })
+    }
+
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<NoBody>,
+    ) -> hyper::Result<Response<Incoming>> {
+        let Connection { requests, driver, .. } = self;
+        // A connection that was kept may have been closed since: let the driver see it.
+        poll_fn(|cx| {
+            driver.drive(cx);
+            requests.poll_ready(cx)
+        })
+        .await?;
+        let mut answer = pin!(requests.send_request(request));
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            driver.drive(cx);
+            answer.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+/// The body of an answer, as it arrives.
+#[derive(Debug)]
+pub(in super::super) struct AnswerBody {
+    incoming: Incoming,
+    has_length: bool,
+    read_bytes: u64,
+    /// `None` once the body has ended and the connection went back to its upstream, or to its end.
+    connection: Option<Connection>,
+    upstream: Arc<Upstream>,
+}
+
+impl AnswerBody {
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: Connection,
+        upstream: Arc<Upstream>,
+    ) -> AnswerBody {
+        let has_length = incoming.size_hint().exact().is_some();
+        AnswerBody { incoming, has_length, read_bytes: 0, connection: Some(connection), upstream }
+    }
+
+    /// Whether the head told the body's length.
+    pub(in super::super) fn has_length(&self) -> bool {
+        self.has_length
+    }
+
+    /// The next bytes of the body; `None` at its end.
+    pub(in super::super) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Failure>> {
+        loop {
+            let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    if let Some(connection) = &mut self.connection {
+                        connection.driver.drive(cx);
+                    }
+                    match Pin::new(&mut self.incoming).poll_frame(cx) {
+                        Poll::Ready(frame) => frame,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => {
+                    // The other kind of frame are trailers, which say nothing to us.
+                    if let Ok(chunk) = frame.into_data() {
+                        self.read_bytes += chunk.len() as u64;
+                        return Poll::Ready(Ok(Some(chunk)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Err(Failure::Cut(innermost(&error)))),
+                None => return Poll::Ready(self.end(cx).map(|()| None)),
+            }
+        }
+    }
+
+    /// Gives the connection back, unless the target has more to say than it had announced.
+    fn end(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
+        let Some(mut connection) = self.connection.take() else { return Ok(()) };
+        connection.driver.drive(cx);
+        match &connection.driver {
+            // An error of the socket comes too late to matter. One of hyper's own means bytes behind the end.
+            Driver::Ended(Some(error)) if self.has_length && error.source().is_none() => {
+                Err(Failure::Overlong)
+            }
+            Driver::Runs(_)
+                if connection.requests.is_ready() && self.read_bytes <= MAX_KEPT_BODY_BYTES =>
+            {
+                self.upstream.keep(connection);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What an exchange failed of, before the head of an answer was there.
+pub(super) fn exchange_failure(error: &hyper::Error) -> Failure {
+    // Under TLS 1.3 the target refuses our certificate, or the lack of one, only after the handshake.
+    let of_tls = error.source().and_then(|source| tls::reason(source.downcast_ref::<io::Error>()?));
+    match of_tls {
+        Some(reason) => Failure::Tls(reason),
+        None => Failure::Exchange(innermost(error)),
+    }
+}
+
+/// What hyper says, and what the operating system said to hyper.
+fn innermost(error: &hyper::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,189 @@
+//! HTTP to one target: connections that are kept, one exchange at a time on each.
+//!
+//! hyper splits a client's connection into a handle and a driver that moves its bytes. The usual place for the driver is a
+//! task of its own; here it is polled by whoever waits for the answer. One scrape is then one task: no wake-ups
+//! and no queue between the socket and the engine, and dropping an answer closes its connection at once.
+//!
+//! Idle connections are not watched. One that the target has closed meanwhile is found out when it is used, before or
+//! after the request is sent, and the request, which is a GET or HEAD, goes out once more on a fresh connection.
+
+mod connection;
+mod credentials;
+mod io;
+mod tls;
+
+use std::io::{Error as IoError, ErrorKind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::{Method, Request, StatusCode, Uri};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use self::connection::{Connection, NoBody, exchange_failure};
+use self::io::Io;
+use super::Failure;
+use super::timeout::{TIMEOUT_HEADER, header_value};
+
+pub(super) use self::connection::AnswerBody;
+pub use self::credentials::{Authorization, Client, ClientFault, HttpSettings};
+pub use self::tls::{Identity, TlsFault, TlsSettings, TlsVersion};
+
+/// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
+const MAX_IDLE: usize = 2;
+
+/// The HTTP side of one target.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    host: String,
+    port: u16,
+    /// The name that the target's certificate must have; `None` where it is spoken to in plain HTTP.
+    tls_name: Option<ServerName<'static>>,
+    host_header: HeaderValue,
+    client: Arc<Client>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// What a target is asked for, on a client's behalf.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) path: PathAndQuery,
+    /// What the client's request carries for the target.
+    pub(super) headers: HeaderMap,
+    /// How long the target may take from now on, which it is told.
+    pub(super) timeout: Duration,
+    pub(super) deadline: Instant,
+}
+
+/// The head of an answer, and its body to come.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: AnswerBody,
+}
+
+impl Upstream {
+    /// A target at an absolute `http` or `https` URL.
+    ///
+    /// # Errors
+    ///
+    /// It speaks https, and no certificate could have its name.
+    ///
+    /// # Panics
+    ///
+    /// The URL has no host; the settings refuse such.
+    pub(super) fn new(url: &Uri, client: Arc<Client>) -> Result<Upstream, ClientFault> {
+        let authority = url.authority().expect("whoever takes URLs refuses those without a host");
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let is_https = url.scheme() == Some(&Scheme::HTTPS);
+        let tls_name = is_https.then(|| client.tls_name(host)).transpose()?;
+        Ok(Upstream {
+            host: host.to_owned(),
+            port: authority.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
+            tls_name,
+            host_header: authority.as_str().try_into().expect("an authority is a header value"),
+            client,
+            idle: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Asks the target. The answer must be there before the deadline.
+    ///
+    /// Cancelling closes the connection that was used.
+    pub(super) async fn get(self: &Arc<Self>, ask: &Ask) -> Result<Answer, Failure> {
+        let request = self.request(ask)?;
+        if let Some(connection) = self.idle_here()
+            && let Ok(answer) = self.exchange(connection, request.clone()).await
+        {
+            return Ok(answer);
+        }
+        let io = self.connect(ask.deadline).await?;
+        let connection = Connection::new(io).await.map_err(|error| exchange_failure(&error))?;
+        self.exchange(connection, request).await.map_err(|error| exchange_failure(&error))
+    }
+
+    async fn exchange(
+        self: &Arc<Self>,
+        mut connection: Connection,
+        request: Request<NoBody>,
+    ) -> hyper::Result<Answer> {
+        let answer = connection.exchange(request).await?;
+        let (head, incoming) = answer.into_parts();
+        let body = AnswerBody::new(incoming, connection, Arc::clone(self));
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    fn request(&self, ask: &Ask) -> Result<Request<NoBody>, Failure> {
+        let mut request = Request::new(NoBody::new());
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = ask.path.clone().into();
+        let headers = request.headers_mut();
+        headers.clone_from(&ask.headers);
+        headers.insert(HOST, self.host_header.clone());
+        headers.insert(TIMEOUT_HEADER, header_value(ask.timeout));
+        self.client.sign(headers)?;
+        Ok(request)
+    }
+
+    async fn connect(&self, deadline: Instant) -> Result<Io, Failure> {
+        let stream = self.connect_plain(deadline).await?;
+        let Some(name) = &self.tls_name else {
+            return Ok(Io::Plain(stream));
+        };
+        let config = self.client.tls()?;
+        match TlsConnector::from(config).connect(name.clone(), stream).await {
+            Ok(stream) => Ok(Io::Tls(Box::new(stream))),
+            Err(error) => Err(Failure::Tls(tls::reason(&error).unwrap_or(error.to_string()))),
+        }
+    }
+
+    /// Tries the target's addresses in turn. Each gets its share of the time that is left, so that one that swallows
+    /// packets does not use it all up.
+    async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Failure> {
+        let addresses = tokio::net::lookup_host((self.host.as_str(), self.port));
+        let addresses: Vec<_> = addresses.await.map_err(Failure::resolve)?.collect();
+        let mut failure = IoError::new(ErrorKind::NotFound, "the name has no address");
+        for (tried, address) in addresses.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let untried = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+            match tokio::time::timeout(left / untried, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true).map_err(Failure::connect)?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => failure = error,
+                Err(_) => failure = ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(Failure::connect(failure))
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        // Connections are pushed and popped whole, so a panic elsewhere leaves nothing half done.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that was kept on this thread. One of another thread's would work as well, but its events would go
+    /// to that thread's event loop first.
+    fn idle_here(&self) -> Option<Connection> {
+        let mut idle = self.idle();
+        let here = thread::current().id();
+        let found = idle.iter().rposition(|connection| connection.thread == here)?;
+        Some(idle.swap_remove(found))
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.idle();
+        let here = idle.iter().filter(|kept| kept.thread == connection.thread).count();
+        if here < MAX_IDLE {
+            idle.push(connection);
+        }
+    }
+}

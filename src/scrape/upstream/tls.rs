@@ -1,0 +1,280 @@
+//! TLS to targets: what is trusted, and who we say we are.
+
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use super::super::secret::Unreadable;
+
+/// How TLS to a target is spoken. The names are those of Prometheus' `tls_config`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The CAs that the target's certificate may come from. Without it, those that the system trusts.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub identity: Option<Identity>,
+    /// The name that the target's certificate must have, instead of the host in the URL.
+    pub server_name: Option<ServerName<'static>>,
+    /// Takes any certificate.
+    pub insecure_skip_verify: bool,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+}
+
+/// A certificate that we show, and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The certificate, and those between it and its CA.
+    pub cert_file: PathBuf,
+    /// Its private key.
+    pub key_file: PathBuf,
+}
+
+/// A version of TLS. Older ones are not spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// Why TLS cannot be spoken as the settings want it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TlsFault {
+    /// A file cannot be read.
+    #[error("tls_config.{key}: {error}")]
+    Unreadable {
+        /// The setting.
+        key: &'static str,
+        /// What the operating system says.
+        error: Unreadable,
+    },
+    /// A file does not hold what it should.
+    #[error("tls_config.{key}: {} holds no usable {what}: {reason}", path.display())]
+    Unusable {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What should be in it.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is nothing to check a certificate against.
+    #[error("the system trusts no CA; name a tls_config.ca_file")]
+    NoRoots,
+}
+
+/// What TLS to any number of targets is spoken with.
+#[derive(Debug)]
+pub(super) struct Tls {
+    settings: TlsSettings,
+    /// `None` until the first connection needs it: plain targets never do.
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    config: Arc<ClientConfig>,
+    read: Vec<Stamp>,
+}
+
+/// What tells one state of a file from the next. `None` where there is no file.
+type Stamp = Option<(u64, i64, i64, u64)>;
+
+impl Tls {
+    pub(super) fn new(settings: TlsSettings) -> Tls {
+        Tls { settings, current: Mutex::new(None) }
+    }
+
+    /// The name that a target's certificate must have.
+    pub(super) fn name_for(&self, host: &str) -> Option<ServerName<'static>> {
+        let given = self.settings.server_name.clone();
+        given.or_else(|| ServerName::try_from(host.to_owned()).ok())
+    }
+
+    /// What to speak TLS with now. Files that have changed since the last call are read again.
+    ///
+    /// Files that are being replaced are, for a moment, no match for each other. What was read last then goes on.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used, and none could before.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsFault> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let read: Vec<Stamp> = self.files().map(stamp).collect();
+        if let Some(current) = &mut *current {
+            if current.read == read {
+                return Ok(Arc::clone(&current.config));
+            }
+            current.read = read;
+            match config(&self.settings) {
+                Ok(config) => {
+                    tracing::info!("TLS files have changed and were read again.");
+                    current.config = Arc::new(config);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "TLS files have changed and cannot be used; the last ones stay.");
+                }
+            }
+            return Ok(Arc::clone(&current.config));
+        }
+        let config = Arc::new(config(&self.settings)?);
+        *current = Some(Current { config: Arc::clone(&config), read });
+        Ok(config)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        let TlsSettings { ca_file, identity, .. } = &self.settings;
+        let own = identity.iter().flat_map(|own| [&own.cert_file, &own.key_file]);
+        ca_file.iter().chain(own).map(PathBuf::as_path)
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    // Kubernetes replaces files by moving a link, which changes the inode but not always the time.
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
+}
+
+fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsFault> {
+    let provider = Arc::new(ring::default_provider());
+    let versions: &[_] = match settings.min_version {
+        TlsVersion::Tls12 => &[&TLS12, &TLS13],
+        TlsVersion::Tls13 => &[&TLS13],
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .expect("the provider has suites for both versions");
+    let builder = if settings.insecure_skip_verify {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+    } else {
+        builder.with_root_certificates(roots(settings.ca_file.as_deref())?)
+    };
+    let Some(Identity { cert_file, key_file }) = &settings.identity else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let certificates = certificates("cert_file", cert_file)?;
+    let key = PrivateKeyDer::from_pem_file(key_file)
+        .map_err(|error| fault("key_file", key_file, "private key", error))?;
+    builder.with_client_auth_cert(certificates, key).map_err(|error| TlsFault::Unusable {
+        key: "key_file",
+        path: key_file.clone(),
+        what: "key for that certificate",
+        reason: error.to_string(),
+    })
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsFault> {
+    let Some(path) = ca_file else { return system_roots() };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates("ca_file", path)? {
+        roots.add(certificate).map_err(|error| TlsFault::Unusable {
+            key: "ca_file",
+            path: path.to_owned(),
+            what: "CA certificate",
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(Arc::new(roots))
+}
+
+/// Read once: there are many, and they change with the system.
+fn system_roots() -> Result<Arc<RootCertStore>, TlsFault> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        // Some systems carry certificates that are not valid; others do not suffer from it.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    if roots.is_empty() { Err(TlsFault::NoRoots) } else { Ok(Arc::clone(roots)) }
+}
+
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(certificates) if certificates.is_empty() => {
+            Err(fault(key, path, "certificate", pem::Error::NoItemsFound))
+        }
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(fault(key, path, "certificate", error)),
+    }
+}
+
+fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsFault {
+    match error {
+        pem::Error::Io(error) => TlsFault::Unreadable { key, error: Unreadable::new(path, &error) },
+        pem::Error::NoItemsFound => TlsFault::Unusable {
+            key,
+            path: path.to_owned(),
+            what,
+            reason: "there is none in PEM format".to_owned(),
+        },
+        error => TlsFault::Unusable { key, path: path.to_owned(), what, reason: error.to_string() },
+    }
+}
+
+/// What TLS says of a connection that failed; `None` where it was not TLS that failed.
+pub(super) fn reason(error: &io::Error) -> Option<String> {
+    let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(inner.to_string())
+}
+
+/// `insecure_skip_verify`: any certificate will do, as long as the peer has its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

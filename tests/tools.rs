@@ -1,0 +1,145 @@
+//! The operator's tools, as a shell sees them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn root(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// Runs a command in a folder of the repository.
+fn run_in(folder: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+    command.current_dir(root(folder)).args(arguments).output().expect("it starts")
+}
+
+#[track_caller]
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> &str {
+    assert_eq!(text(&output.stderr), "");
+    text(&output.stdout)
+}
+
+/// Files of a folder whose name ends so, in order.
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let files = std::fs::read_dir(root(folder)).expect("a readable folder");
+    let names = files.map(|file| file.expect("readable").file_name().into_string().expect("text"));
+    let mut files: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no {ending} in {folder}");
+    files
+}
+
+/// What was said must be what stands in a file; `BLESS=1` writes it anew.
+#[track_caller]
+fn must_be(said: &str, file: &Path) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(file, said).expect("the folder is writable");
+    }
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(said, expected, "{} (BLESS=1 writes it anew)", file.display());
+}
+
+#[test]
+fn bad_settings_fail_with_the_text_beside_them() {
+    for file in files("tests/settings", ".bad.yaml") {
+        let output = run_in("tests/settings", &["check", "config", &file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        must_be(stdout(&output), &root("tests/settings").join(file).with_extension("err"));
+    }
+}
+
+#[test]
+fn good_settings_pass() {
+    for file in files("tests/settings", ".good.yaml") {
+        let output = run_in("tests/settings", &["check", "config", &file]);
+        assert_eq!(output.status.code(), Some(0), "{file}: {}", stdout(&output));
+        assert!(stdout(&output).contains("no faults in 1 file"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn check_mapping_tells_good_packs_from_bad_ones() {
+    for (ending, code) in [(".good.yaml", 0), (".bad.yaml", 1)] {
+        for file in files("tests/mappings", ending) {
+            let output = run_in("tests/mappings", &["check", "mapping", &file]);
+            assert_eq!(output.status.code(), Some(code), "{file}: {}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn faults_of_all_files_are_told_at_once() {
+    // One is wrong in itself, the other as a whole.
+    let files = ["variables.bad.yaml", "overlaps.bad.yaml", "missing.yaml"];
+    let output = run_in("tests/mappings", &[&["check", "mapping"][..], &files].concat());
+    for file in files {
+        assert!(
+            stdout(&output).contains(&format!("\n{file}:")) || stdout(&output).starts_with(file)
+        );
+    }
+}
+
+#[test]
+fn what_a_round_trip_loses_is_listed_by_name() {
+    let output = run_in("mappings", &["check", "mapping", "kong.yaml"]);
+    assert_eq!(output.status.code(), Some(0));
+    for part in [
+        "loses `source`, `workspace` and `type` of `kong_http_requests_total`",
+        "75 750 3000 6000 of `kong_kong_latency_ms`",
+        "`kong_request_latency_ms` and `kong_session_duration_ms` become one",
+        "without `route`, `workspace`, `node` and `shdict`",
+        "lines of type `ms` come back as `c`",
+        "the value `-1` and `nil`",
+        "\nno faults in 1 file, ",
+    ] {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+    // Whether they may be added up is said of every counter.
+    assert!(!stdout(&output).contains("is a gauge"), "{}", stdout(&output));
+}
+
+#[test]
+fn machines_read_json() {
+    let output = run_in("tests/mappings", &["check", "mapping", "--format=json", "types.bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &said["diagnostics"][0];
+    assert_eq!(said["faults"].as_u64(), said["diagnostics"].as_array().map(|all| all.len() as u64));
+    assert_eq!(first["severity"], "fault");
+    assert_eq!(first["file"], "types.bad.yaml");
+    assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(4), Some(29)));
+    assert_eq!(first["message"], "`conter` is not a metric type");
+    assert_eq!(first["help"], "did you mean `counter`?");
+
+    let output = run_in("mappings", &["check", "mapping", "--format=json", "kong.yaml"]);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said["faults"], 0);
+    assert_eq!(said["diagnostics"][0]["severity"], "note");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let output = run_in("tests/mappings", &["check", "mapping", "types.bad.yaml"]);
+    assert!(!stdout(&output).contains('\x1b'));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let cases: [&[&str]; 5] = [
+        &["check"],
+        &["check", "mapping"],
+        &["check", "config"],
+        &["check", "config", "a.yaml", "b.yaml"],
+        &["check", "mapping", "--format=xml", "a.yaml"],
+    ];
+    for arguments in cases {
+        assert_eq!(run_in(".", arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
