@@ -84,7 +84,8 @@ async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
     assert_eq!((&bandwidth["to"], &bandwidth["samples_in"]), (&json!("kong_bandwidth"), &json!(2)));
     // As numbers go, not as texts do.
     let estimated = report["estimated"]["kong_latency"].as_array().expect("some are");
-    assert_eq!(&estimated[..3], [json!("25"), json!("40"), json!("60")]);
+    let number = |bound: &Value| bound.as_str().and_then(|text| text.parse::<f64>().ok());
+    assert!(estimated.len() > 5 && estimated.is_sorted_by_key(number), "{estimated:?}");
 
     let missing = target["missing"].as_array().expect("a list");
     let requests = missing.iter().find(|lack| lack["input"] == "kong_http_requests_total");
@@ -278,7 +279,7 @@ fn in_a_browser(page: &str) {
     // Before and after, with a hostile service.
     browser.run("document.querySelector('.target form button').click()");
     browser.wait_for("document.querySelectorAll('.side .lines > div').length > 10");
-    let shown = browser.run("return document.querySelector('.side .lines').innerText");
+    let shown = browser.run("return document.querySelector('.side .lines').textContent");
     assert!(shown.as_str().expect("a text").contains(HOSTILE), "{shown}");
     let marks = browser
         .run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
@@ -293,7 +294,7 @@ fn in_a_browser(page: &str) {
     browser.run("document.getElementById('text').focus()");
     browser.press("kong.service.a.status.200:1|c\u{e004}\u{e004}\u{e007}");
     browser.wait_for("document.querySelector('.relayed')");
-    let answer = browser.run("return document.getElementById('answer').innerText");
+    let answer = browser.run("return document.getElementById('answer').textContent");
     let answer = answer.as_str().expect("a text");
     assert!(answer.contains("kong.a.request.status.200:1|c"), "{answer}");
     assert!(answer.contains("by ") && answer.contains(" -> "), "{answer}");
@@ -302,7 +303,7 @@ fn in_a_browser(page: &str) {
     ));
     browser.run(&format!("document.getElementById('text').value = {paste}; document.getElementById('question').requestSubmit()"));
     browser.wait_for("document.querySelector('#answer .added')");
-    let answer = browser.run("return document.getElementById('answer').innerText");
+    let answer = browser.run("return document.getElementById('answer').textContent");
     assert!(answer.as_str().expect("a text").contains(HOSTILE), "{answer}");
 
     browser.open(&format!("{page}#statsd"));

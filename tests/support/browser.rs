@@ -117,17 +117,27 @@ impl Browser {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout that is not zero");
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost:{}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             self.port,
             body.len(),
         )
         .expect("chromedriver reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).expect("chromedriver answers");
-        let answer = String::from_utf8(answer).expect("JSON is UTF-8");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-        let answer: Value = serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}"));
+        let mut answer = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            answer.read_line(&mut line).expect("chromedriver answers");
+            match line.to_ascii_lowercase().split_once(':') {
+                Some(("content-length", value)) => length = value.trim().parse().expect("a length"),
+                _ if line.trim().is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        answer.read_exact(&mut body).expect("as many bytes as it says");
+        let answer: Value = serde_json::from_slice(&body)
+            .unwrap_or_else(|error| panic!("{path}: {error}: {}", body.escape_ascii()));
         let value = &answer["value"];
         assert!(value["error"].is_null() || value["sessionId"].is_string(), "{path}: {value}");
         value.clone()

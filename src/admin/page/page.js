@@ -174,10 +174,16 @@ function estimated(report) {
       h("div", null, h("code", null, family), text("span", "mono soft", bounds.join(" "))))));
 }
 
+/** What stands between backticks is code. */
+const prose = (said) => said.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
+
 function lacks(missing) {
+  const byHint = new Map();
+  for (const lack of missing) byHint.set(lack.hint, [...(byHint.get(lack.hint) ?? []), lack]);
   return missing.length > 0 && h("div", null, h("h3", null, "Did not come"),
-    text("ul", "lacks", missing.map((lack) =>
-      h("li", { title: lack.rules.join("\n") }, selector(lack.input), h("p", null, lack.hint ?? "No pack says why.")))));
+    text("ul", "lacks", [...byHint].map(([hint, lacks]) => h("li", null,
+      lacks.map((lack) => h("div", { title: lack.rules.join("\n") }, selector(lack.input))),
+      text("p", null, prose(hint ?? "No pack says why."))))));
 }
 
 const findings = (report, missing) => text("div", "split",
@@ -191,7 +197,7 @@ const shownTargets = new Map();
 function states(target) {
   const all = [];
   if (!target.last) all.push(pill("not scraped yet", "none"));
-  else if (target.last.error) all.push(pill(target.last.outcome, "bad"));
+  else if (target.last.error) all.push(pill(`failed: ${target.last.outcome}`, "bad"));
   else all.push(pill(target.last.outcome === "success" ? "ok" : target.last.outcome, target.last.outcome === "success" ? "good" : "none"));
   if (target.missing.length) all.push(pill(`${target.missing.length} missing`, "hint"));
   return all;
