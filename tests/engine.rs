@@ -333,6 +333,55 @@ fn what_is_there_in_both_generations_is_not_written_again() {
 }
 
 #[test]
+fn what_arrives_in_both_shapes_leaves_once_whichever_comes_first() {
+    let (old, new) =
+        ("bytes{type=\"in\",b=\"1\"} 1\n", "bytes_total{b=\"1\",direction=\"in\"} 2\n");
+    let other = "bytes_total{direction=\"out\"} 3\n";
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(&format!("{old}{new}{other}{new}")),
+        format!("bytes_total{{direction=\"in\",b=\"1\"}} 1\n{other}")
+    );
+    assert_eq!(run.report.dropped, BTreeMap::from([("already_present", 2)]));
+    assert_eq!(run.rewrite(&format!("{new}{other}{old}{old}")), format!("{new}{other}"));
+    assert_eq!(run.report.dropped, BTreeMap::from([("already_present", 2)]));
+
+    let ladder = |name: &str| {
+        format!(
+            "# TYPE {name} histogram\n{name}_bucket{{a=\"1\",le=\"1\"}} 1\n\
+             {name}_bucket{{a=\"1\",le=\"+Inf\"}} 2\n{name}_sum{{a=\"1\"}} 3\n{name}_count{{a=\"1\"}} 2\n"
+        )
+    };
+    for [first, second] in [["plain", "plain_ms"], ["plain_ms", "plain"]] {
+        let both = run.rewrite(&(ladder(first) + &ladder(second)));
+        assert_eq!(both, ladder("plain_ms"), "{first} before {second}");
+        assert_eq!(run.report.dropped["already_present"], 4);
+    }
+}
+
+#[test]
+fn a_renamed_ladder_leaves_line_by_line_as_it_came() {
+    let lines = |name: &str| {
+        format!(
+            "{name}_bucket{{a=\"1\",le=\"1\"}} 1\n{name}_bucket{{a=\"1\",le=\"2\"}} 1\n\
+             {name}_bucket{{a=\"1\",le=\"+Inf\",}} 2 1234\n{name}_bucket{{a=\"2\",le=\"1\"}}  5\n\
+             {name}_bucket{{a=\"2\",le=\"2\"}} 6\n{name}_bucket{{a=\"2\\\\\",le=\"1\"}} 7\n\
+             {name}_bucket{{a=\"2\\\\\",le=\"2\"}} 8\n{name}_bucket{{le=\"2\",a=\"3\"}} 9\n\
+             {name}_bucket{{le=\"2\",a=\"4\"}} 10\n"
+        )
+    };
+    let header = |name: &str| format!("# TYPE {name} histogram\n");
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(&(header("plain") + &lines("plain"))),
+        header("plain_ms") + &lines("plain_ms")
+    );
+    let [rewritten] = &run.report.rewritten[..] else { panic!("{:?}", run.report.rewritten) };
+    assert_eq!((rewritten.samples_in, rewritten.samples_out), (9, 9));
+    assert_eq!((run.report.samples_in, run.report.samples_out), (9, 9));
+}
+
+#[test]
 fn fill_gives_new_labels_a_value_but_not_where_the_source_has_one() {
     let mut run = Run::new(Emit::New);
     run.settings.fill.insert("tenant".to_owned(), "none\"".to_owned());

@@ -587,27 +587,6 @@ async fn a_client_that_does_not_read_is_given_up() {
     assert_eq!(gateway.scrapes("client_gone").await, 1);
 }
 
-#[tokio::test]
-async fn connections_are_limited_and_wait_for_their_turn() {
-    let upstream = Upstream::answering(whole(PLAIN)).await;
-    let settings = format!(
-        "emit: old\nweb: {{max_connections: 1}}\ntargets: [{{name: kong, url: '{}'}}]\n",
-        upstream.url()
-    );
-    let gateway = Gateway::start(&settings).await;
-    let mut first = Client::connect(gateway.data).await;
-    first.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(first.reply(false).await.status, 200);
-
-    let mut second = Client::connect(gateway.data).await;
-    second.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    // The first connection is still served while the second waits.
-    first.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert_eq!(first.reply(false).await.status, 200);
-    drop(first);
-    assert_eq!(second.reply(false).await.status, 200);
-}
-
 // Stopping
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::fmt::{self, Debug};
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
-use crate::listen::{self, Listener, Workers};
+use crate::listen::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
 use crate::scrape::{ClientFault, TargetSettings};
@@ -33,6 +34,9 @@ pub enum Error {
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
+    /// The web configuration file cannot be used.
+    #[error(transparent)]
+    Web(#[from] listen::WebFaults),
     /// A target cannot be asked as the settings want it.
     #[error("target {name}: {fault}")]
     Target {
@@ -70,14 +74,21 @@ pub struct App {
     data: Listener,
     admin: Listener,
     relay: Option<Relay>,
-    /// What a reload replaces. What has been begun goes on with what it was begun with.
-    current: Arc<ArcSwap<InForce>>,
+    current: Current,
     compiled: Compiled,
     metrics: Arc<Metrics>,
     status: Arc<Admin>,
     reloader: Reloader,
     requests: ReloadRequests,
     read: Option<ReadSettings>,
+}
+
+/// What a reload replaces. What has been begun goes on with what it was begun with.
+#[derive(Clone, Debug)]
+struct Current {
+    in_force: Arc<ArcSwap<InForce>>,
+    data: Arc<Rules>,
+    admin: Arc<Rules>,
 }
 
 impl Debug for App {
@@ -95,8 +106,13 @@ impl App {
     pub async fn bind(settings: Settings) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
         let Parts { gateway, plans, compiled } = Parts::build(&settings, &metrics, None)?;
-        let data = listener(settings.web, "web.listen_address").await?;
-        let admin = listener(settings.admin, "admin.listen_address").await?;
+        let web = web_config(&settings, &metrics)?;
+        let bind = async |its: listen::Settings, name, setting| {
+            let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
+            bound.map_err(|error| Error::Bind { address: its.address, setting, error })
+        };
+        let data = bind(settings.web, "data", "web.listen_address").await?;
+        let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
         let relay = match &settings.relay {
             Some(relay) => {
                 Some(Relay::bind(relay.clone(), plans, settings.worker_threads, &metrics)?)
@@ -104,14 +120,15 @@ impl App {
             None => None,
         };
         let (reloader, requests) = Reloader::new();
-        let current = Arc::new(ArcSwap::from_pointee(InForce {
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce {
             gateway: Arc::new(gateway),
             packs: compiled.packs().into(),
             settings,
         }));
         let status =
-            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&current), reloader.clone()));
+            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&in_force), reloader.clone()));
         metrics.reloads().hold();
+        let current = Current { in_force, data: data.rules(), admin: admin.rules() };
         Ok(App {
             data,
             admin,
@@ -175,7 +192,7 @@ impl App {
         tracing::info!(
             data = %data.address(),
             admin = %admin.address(),
-            targets = described(&current.load().settings),
+            targets = described(&current.in_force.load().settings),
             statsd = statsd.join(", "),
             "Crossfade is ready."
         );
@@ -190,14 +207,14 @@ impl App {
 
         let reloads = reload::Reloads {
             read: self.read,
-            current: Arc::clone(&current),
+            current: current.clone(),
             compiled: self.compiled,
             metrics: self.metrics,
         };
 
         let (stop_relay, relay_stopped) = oneshot::channel::<()>();
         let handles = workers.handles();
-        let deadline = || current.load().settings.shutdown_timeout;
+        let deadline = || current.in_force.load().settings.shutdown_timeout;
         let relaying = async {
             if let Some(relay) = relay {
                 let timeout = deadline();
@@ -206,7 +223,7 @@ impl App {
         };
         let data = async {
             let (stop, stopped) = oneshot::channel::<()>();
-            let scraped = Arc::clone(&current);
+            let scraped = Arc::clone(&current.in_force);
             let answer = move |request: Request<Incoming>| {
                 let gateway = Arc::clone(&scraped.load().gateway);
                 // A GET has no body worth waiting for.
@@ -245,7 +262,11 @@ fn described(settings: &Settings) -> String {
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
-async fn listener(settings: listen::Settings, setting: &'static str) -> Result<Listener, Error> {
-    let address = settings.address;
-    Listener::bind(settings).await.map_err(|error| Error::Bind { address, setting, error })
+/// The web configuration file, where there is one.
+fn web_config(
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<Option<Arc<WebConfig>>, listen::WebFaults> {
+    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
+    settings.web_config.as_ref().map(load).transpose()
 }

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::build::{Compiled, Parts};
-use super::{Error, ReadSettings, described};
+use super::{Current, Error, ReadSettings, described, web_config};
 use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
 use crate::telemetry::{self, Metrics};
@@ -13,7 +11,7 @@ use crate::telemetry::{self, Metrics};
 /// Replaces what runs by what the settings say now, whenever somebody asks.
 pub(super) struct Reloads {
     pub(super) read: Option<ReadSettings>,
-    pub(super) current: Arc<ArcSwap<InForce>>,
+    pub(super) current: Current,
     pub(super) compiled: Compiled,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -25,7 +23,7 @@ impl Reloads {
             let request = requests.next().await;
             let outcome = match self.reload() {
                 Ok(()) => {
-                    let targets = described(&self.current.load().settings);
+                    let targets = described(&self.current.in_force.load().settings);
                     tracing::info!(targets, "Reloaded the settings.");
                     Ok(())
                 }
@@ -42,7 +40,7 @@ impl Reloads {
 
     /// Everything that can fail comes first; then everything is replaced.
     fn reload(&mut self) -> Result<(), Error> {
-        let running = self.current.load();
+        let running = self.current.in_force.load();
         let settings = match &self.read {
             Some(read) => read()?,
             None => running.settings.clone(),
@@ -51,6 +49,7 @@ impl Reloads {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
+        let web = web_config(&settings, &self.metrics)?;
         let parts = Parts::build(&settings, &self.metrics, Some(&self.compiled))?;
         if settings.relay.is_some() && !parts.compiled.has_packs_of(&self.compiled) {
             return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
@@ -58,8 +57,10 @@ impl Reloads {
 
         self.compiled = parts.compiled;
         self.compiled.retain(&settings);
+        self.current.data.replace(settings.web.limits, web.clone());
+        self.current.admin.replace(settings.admin.limits, web);
         telemetry::set_log_level(settings.log.level);
-        self.current.store(Arc::new(InForce {
+        self.current.in_force.store(Arc::new(InForce {
             gateway: Arc::new(parts.gateway),
             packs: self.compiled.packs().into(),
             settings,

@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::flags::{Rewriting, choice};
 use crate::app::App;
 use crate::config::{
-    self, File, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl, Value,
+    self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
+    Value,
 };
 use crate::listen::Workers;
 use crate::mapping::Emit;
@@ -55,6 +56,10 @@ pub(super) struct Arguments {
     /// Where Prometheus scrapes us [default: 0.0.0.0:9542].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     web_listen_address: Option<Listen>,
+
+    /// TLS and users of both listeners, in the format that exporters of Prometheus share.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
 
     /// Where our own metrics and health are [default: 127.0.0.1:9543].
     #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
@@ -115,6 +120,9 @@ impl Arguments {
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.web.listen_address, self.web_listen_address);
+        if let Some(path) = self.web_config_file {
+            file.web.config_file = Some(Value(FilePath(path)));
+        }
         set(&mut file.admin.listen_address, self.admin_listen_address);
         set(&mut file.web.enable_lifecycle, self.web_enable_lifecycle.then_some(true));
         set(&mut file.log.level, self.log_level);

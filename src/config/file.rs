@@ -116,7 +116,7 @@ impl Target {
 impl File {
     /// Every file that is named here, but for packs.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
-        self.targets.iter_mut().flat_map(|target| {
+        let of_targets = self.targets.iter_mut().flat_map(|target| {
             let target = &mut target.value;
             http::files(
                 target.basic_auth.as_mut(),
@@ -124,7 +124,8 @@ impl File {
                 &mut target.http_headers,
                 target.tls_config.as_mut(),
             )
-        })
+        });
+        of_targets.chain(&mut self.web.config_file)
     }
 }
 
@@ -188,10 +189,20 @@ pub struct Web {
     pub listen_address: Value<Listen>,
     /// How hard answers are compressed for clients that ask for gzip.
     pub gzip_level: Value<GzipLevel>,
+    /// TLS and users, in the format that exporters share. For the admin listener too.
+    pub config_file: Option<Value<FilePath>>,
     /// Most open connections.
     pub max_connections: Value<NonZeroUsize>,
+    /// Longest head of a request.
+    pub header_bytes: Value<Size>,
+    /// How long the head of a request may take.
+    pub header_timeout: Value<Span>,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Value<Span>,
     /// How long a client may refuse to take more of an answer.
     pub write_timeout: Value<Span>,
+    /// How long a client may take for the whole of an answer.
+    pub answer_timeout: Value<Span>,
     /// Whether `/-/reload` of the admin listener is on.
     pub enable_lifecycle: Value<bool>,
 }
@@ -201,8 +212,15 @@ impl Default for Web {
         Web {
             listen_address: Value(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
             gzip_level: Value(GzipLevel(1)),
+            config_file: None,
             max_connections: positive(512),
+            header_bytes: Value(Size(16 << 10)),
+            header_timeout: Value(Span(Duration::from_secs(10))),
+            // Prometheus closes idle connections after five minutes. Being a little more patient leaves the first
+            // move to it, so that no scrape meets a connection that is just closing.
+            idle_timeout: Value(Span(Duration::from_secs(310))),
             write_timeout: Value(Span(Duration::from_secs(30))),
+            answer_timeout: Value(Span(Duration::from_secs(300))),
             enable_lifecycle: Value(false),
         }
     }
@@ -214,11 +232,17 @@ impl Default for Web {
 pub struct Admin {
     /// Where our own metrics and health are. On the loopback interface unless told otherwise.
     pub listen_address: Value<Listen>,
+    /// Most open connections.
+    pub max_connections: Value<NonZeroUsize>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Admin { listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))) }
+        Admin {
+            listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
+            // Probes, one or two scrapers and a person: more is somebody's mistake.
+            max_connections: positive(32),
+        }
     }
 }
 

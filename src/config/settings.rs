@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value};
+use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value, Web};
 use crate::listen;
 use crate::mapping;
 use crate::relay;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub web: listen::Settings,
     /// The admin listener.
     pub admin: listen::Settings,
+    /// TLS and users of both.
+    pub web_config: Option<PathBuf>,
     /// Whether clients of the admin listener may make us read the settings again.
     pub enable_lifecycle: bool,
     /// Our own log.
@@ -84,18 +86,13 @@ impl File {
                 Err(message) => fault(message, location),
             }
         }
-        let spans = [
-            ("scrape.timeout", self.scrape.timeout),
-            ("web.write_timeout", self.web.write_timeout),
-        ];
-        for (key, Value(Span(time))) in spans {
-            if time.is_zero() {
-                fault(
-                    format!("{key} is 0s, so nothing could ever be scraped; give it a time"),
-                    None,
-                );
-            }
+        if self.scrape.timeout.0.0.is_zero() {
+            fault(
+                "scrape.timeout is 0s, so nothing could ever be scraped; give it a time".into(),
+                None,
+            );
         }
+        let limits = self.web.limits(&mut fault);
         let statsd = self.statsd.mapping();
         let relay = self.statsd.into_settings(self.emit.map(|Value(emit)| emit), &mut fault);
         if !faults.is_empty() {
@@ -125,17 +122,15 @@ impl File {
             },
             relay,
             statsd,
-            web: listen::Settings {
-                address: self.web.listen_address.0.0,
-                max_connections: self.web.max_connections.0.get(),
-                write_timeout: self.web.write_timeout.0.0,
-            },
+            web: listen::Settings { address: self.web.listen_address.0.0, limits },
             admin: listen::Settings {
                 address: self.admin.listen_address.0.0,
-                // Probes, one or two scrapers and a person: more is somebody's mistake.
-                max_connections: 32,
-                write_timeout: self.web.write_timeout.0.0,
+                limits: listen::Limits {
+                    max_connections: self.admin.max_connections.0.get(),
+                    ..limits
+                },
             },
+            web_config: self.web.config_file.map(|Value(file)| file.0),
             enable_lifecycle: self.web.enable_lifecycle.0,
             log: telemetry::LogSettings { level: self.log.level.0, format: self.log.format.0 },
             worker_threads: self
@@ -163,6 +158,41 @@ impl File {
         let mapping = mapping::Settings { emit, buckets, fill };
         let http = target.http().settings().map_err(|fault| format!("target {name}: {fault}"))?;
         Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping, http })
+    }
+}
+
+impl Web {
+    /// What connections of clients may cost.
+    fn limits(
+        &self,
+        mut fault: impl FnMut(String, Option<serde_saphyr::Location>),
+    ) -> listen::Limits {
+        for (key, Value(Span(time))) in [
+            ("web.write_timeout", self.write_timeout),
+            ("web.answer_timeout", self.answer_timeout),
+            ("web.header_timeout", self.header_timeout),
+            ("web.idle_timeout", self.idle_timeout),
+        ] {
+            if time.is_zero() {
+                fault(
+                    format!("{key} is 0s, so nothing could ever be scraped; give it a time"),
+                    None,
+                );
+            }
+        }
+        let (Value(Size(bytes)), most) = (self.header_bytes, listen::BUFFER_BYTES as u64);
+        if !(1024..=most).contains(&bytes) {
+            let most = Size(most);
+            fault(format!("web.header_bytes is {bytes}; give it a size from 1KiB to {most}"), None);
+        }
+        listen::Limits {
+            max_connections: self.max_connections.0.get(),
+            header_bytes: self::bytes(self.header_bytes),
+            header_timeout: self.header_timeout.0.0,
+            idle_timeout: self.idle_timeout.0.0,
+            write_timeout: self.write_timeout.0.0,
+            answer_timeout: self.answer_timeout.0.0,
+        }
     }
 }
 

@@ -1,58 +1,74 @@
-//! One HTTP/1.1 listener: accepts, serves, drains.
+//! One HTTP/1.1 listener: accepts, encrypts, serves, drains.
 //!
-//! What is answered is the caller's business; what a connection may cost is decided here. There is a cap on
-//! connections (beyond it, clients wait in the kernel's queue), a time for a request's head to arrive, and a time for a
-//! client to take more of an answer.
+//! What is answered is the caller's business; who is answered and what a connection may cost is decided here. A request's
+//! head has a length and a time, an answer has a time to be taken, and there is a cap on connections. Beyond it the one that
+//! has waited longest for a request makes room; where all are busy, clients are turned away. With a
+//! [web configuration file](WebConfig) there are TLS and users too.
 //!
 //! An answer that breaks off ends in a reset, not in an orderly close: a client that speaks HTTP/1.0, whose bodies end
 //! where the connection ends, could otherwise take the part for the whole.
 
-mod stall;
+mod activity;
+mod connection;
+mod door;
+mod guard;
+mod stream;
+mod web;
 mod workers;
 
-use std::convert::Infallible;
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt as _;
+use hyper::{Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 
-use stall::Stall;
+use crate::telemetry::HttpListenerMetrics;
+use activity::Activity;
+use connection::Terms;
+pub use web::{WebConfig, WebFaults};
 pub use workers::Workers;
 
-/// How long a connection may wait for its next request. Prometheus closes idle connections after five minutes; being
-/// a little more patient leaves the first move to it, so that no scrape meets a connection that is just closing.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(310);
-
 /// Most bytes of an answer that wait for a client to take them, and of a request's head.
-const BUFFER_BYTES: usize = 128 * 1024;
+pub const BUFFER_BYTES: usize = 128 * 1024;
 
 /// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// Longest head of a request. Beyond [`BUFFER_BYTES`] nothing is read.
+    pub header_bytes: usize,
+    /// How long the head of a request may take from its first byte, and a TLS handshake.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// How long a client may refuse to take more of an answer.
+    pub write_timeout: Duration,
+    /// How long a client may take for the whole of an answer, from its request on.
+    pub answer_timeout: Duration,
+}
 
 /// What a listener may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Where to listen. Port 0 takes any free port.
     pub address: SocketAddr,
-    /// Most connections at a time.
-    pub max_connections: usize,
-    /// How long a client may refuse to take more of an answer.
-    pub write_timeout: Duration,
+    /// What connections may cost.
+    pub limits: Limits,
 }
 
 /// A bound listener that does not accept yet.
@@ -60,7 +76,37 @@ pub struct Settings {
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
-    settings: Settings,
+    rules: Arc<Rules>,
+    metrics: HttpListenerMetrics,
+}
+
+/// What can be changed while a listener serves. How long things may take is settled when a connection comes, everything
+/// else with each request.
+#[derive(Debug)]
+pub struct Rules(ArcSwap<(Limits, Option<Arc<WebConfig>>)>);
+
+impl Rules {
+    /// From now on these hold.
+    pub fn replace(&self, limits: Limits, web: Option<Arc<WebConfig>>) {
+        self.0.store(Arc::new((limits, web)));
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.load().0
+    }
+
+    /// What the web configuration file says now, where there is one.
+    fn web(&self) -> Option<Arc<web::Web>> {
+        self.0.load().1.as_ref().map(|web| web.current())
+    }
+}
+
+/// Connections that are open.
+struct Open {
+    tasks: JoinSet<()>,
+    activities: HashMap<Id, Arc<Activity>>,
+    /// Before any of them.
+    epoch: Instant,
 }
 
 impl Listener {
@@ -69,16 +115,27 @@ impl Listener {
     /// # Errors
     ///
     /// The address is taken, is not ours, or needs rights that the process does not have.
-    pub async fn bind(settings: Settings) -> io::Result<Listener> {
+    pub async fn bind(
+        settings: Settings,
+        web: Option<Arc<WebConfig>>,
+        metrics: HttpListenerMetrics,
+    ) -> io::Result<Listener> {
         let tcp = TcpListener::bind(settings.address).await?;
         let address = tcp.local_addr()?;
-        Ok(Listener { tcp, address, settings })
+        let rules = Arc::new(Rules(ArcSwap::from_pointee((settings.limits, web))));
+        Ok(Listener { tcp, address, rules, metrics })
     }
 
     /// The address that was taken, with the port that was chosen where the settings left it open.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What can be changed while it serves.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
     }
 
     /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns.
@@ -91,32 +148,39 @@ impl Listener {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let places = Arc::new(Semaphore::new(self.settings.max_connections));
         let (stopping, told) = watch::channel(false);
-        let mut connections = JoinSet::new();
+        let mut open = Open::new();
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
-                accepted = self.accept(&places) => accepted,
-                Some(_) = connections.join_next() => continue,
+                accepted = self.tcp.accept() => accepted,
+                () = open.one_ends() => continue,
                 () = &mut stop => break,
             };
-            match accepted {
-                Ok((stream, place)) => {
+            match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
+                Ok(Some(stream)) => {
                     let worker = workers.place();
                     let runtime = worker.runtime.clone();
                     let answer = answer.clone();
-                    let told = told.clone();
-                    let write_timeout = self.settings.write_timeout;
+                    let activity = Arc::new(Activity::new(open.epoch));
+                    let terms = Terms {
+                        limits: self.rules.limits(),
+                        rules: Arc::clone(&self.rules),
+                        metrics: self.metrics.clone(),
+                        stop: told.clone(),
+                    };
+                    let its = Arc::clone(&activity);
                     let serve = async move {
                         match TcpStream::from_std(stream) {
-                            Ok(stream) => connection(stream, answer, write_timeout, told).await,
+                            Ok(stream) => connection::serve(stream, answer, terms, its).await,
                             Err(error) => tracing::warn!(%error, "Cannot take on a connection."),
                         }
-                        drop((place, worker));
+                        drop(worker);
                     };
-                    connections.spawn_on(serve, &runtime);
+                    let id = open.tasks.spawn_on(serve, &runtime).id();
+                    open.activities.insert(id, activity);
                 }
+                Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, address = %self.address, "Cannot accept a connection.");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -125,71 +189,50 @@ impl Listener {
         }
         drop(self.tcp);
         stopping.send_replace(true);
-        while connections.join_next().await.is_some() {}
+        while open.tasks.join_next().await.is_some() {}
     }
 
-    async fn accept(
-        &self,
-        places: &Arc<Semaphore>,
-    ) -> io::Result<(std::net::TcpStream, OwnedSemaphorePermit)> {
-        let place = Arc::clone(places).acquire_owned().await;
-        let place = place.expect("the semaphore is never closed");
-        let (stream, _) = self.tcp.accept().await?;
+    /// Finds a place for a connection, at the cost of another that waits if need be. `None`: it was turned away.
+    fn admit(&self, stream: TcpStream, open: &mut Open) -> io::Result<Option<std::net::TcpStream>> {
+        let most = self.rules.limits().max_connections;
+        if open.activities.len() >= most && !open.make_room() {
+            self.metrics.refused("connections");
+            if self.rules.web().is_none_or(|web| web.tls.is_none()) {
+                let text = "Too many connections (web.max_connections), and none of them waits.\n";
+                // It fits into the socket's buffer, or the client does without.
+                let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
+                drop(stream.try_write(word.as_bytes()));
+            }
+            return Ok(None);
+        }
         // It leaves this thread's event loop for that of its worker.
-        Ok((stream.into_std()?, place))
+        stream.into_std().map(Some)
     }
 }
 
-/// Serves one connection to its end.
-async fn connection<S, F, B>(
-    stream: TcpStream,
-    answer: S,
-    write_timeout: Duration,
-    mut told: watch::Receiver<bool>,
-) where
-    S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes> + 'static,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
-{
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "Cannot turn off Nagle's algorithm.");
+impl Open {
+    fn new() -> Open {
+        Open { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
     }
-    let service = service_fn(|request| {
-        let answer = Box::pin(answer(request));
-        Box::pin(async move { Ok::<_, Infallible>(answer.await) })
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES)
-        .serve_connection(Stall::new(TokioIo::new(stream), write_timeout), service);
 
-    let ended = {
-        let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
-        tokio::select! {
-            ended = ended => Some(ended),
-            _ = told.wait_for(|stopping| *stopping) => None,
-        }
-    };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        Pin::new(&mut connection).graceful_shutdown();
-        poll_fn(|cx| connection.poll_without_shutdown(cx)).await
-    };
+    /// Resolves when a connection has ended; never while there is none. Cancel safe.
+    async fn one_ends(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => return std::future::pending().await,
+        };
+        self.activities.remove(&id);
+    }
 
-    let mut stream = connection.into_parts().io.into_inner().into_inner();
-    let closed = match ended {
-        Ok(()) => stream.shutdown().await,
-        // Our own body failed. Everything else is the client's doing and needs no more than a close.
-        Err(error) if error.is_user() => stream.set_zero_linger(),
-        Err(error) => {
-            tracing::debug!(%error, "A client's connection ended.");
-            Ok(())
+    /// Asks the connection that has waited longest for a request to leave. False when none waits.
+    fn make_room(&mut self) -> bool {
+        let waiting = self.activities.iter().filter_map(|(id, it)| Some((it.waits_since()?, *id)));
+        let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else { return false };
+        // It counts no more, and is not asked again.
+        if let Some(activity) = self.activities.remove(&id) {
+            activity.ask_to_leave();
         }
-    };
-    if let Err(error) = closed {
-        tracing::debug!(%error, "A client's connection was gone before it was closed.");
+        true
     }
 }

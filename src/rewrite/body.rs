@@ -9,11 +9,11 @@ use super::families::{Families, FamilyId, HeaderFate};
 use super::hold::{Cells, Hold, Join, LadderRows, Part, Slot, Values};
 use super::labels::{Conflict, LE, LabelHashes, LabelProgram, LabelText, Labels};
 use super::ladder::{MAX_BUCKETS, NoCell};
+use super::output::Output;
 use super::report::Report;
-use crate::exposition::{Header, LabelHasher, MetricType, Sample, Scanner, parse_number};
+use super::seen::{Keys, Seen};
+use crate::exposition::{Header, LabelHasher, MetricType, Sample, Scanner, Span, parse_number};
 use crate::mapping::plan::{BucketPolicy, Kind, Plan, Rule, RuleId};
-
-type Keys = HashSet<u64, foldhash::fast::RandomState>;
 
 /// Everything that is known of the body so far.
 #[derive(Debug)]
@@ -29,10 +29,10 @@ pub(super) struct Body {
     pub(super) source_of: Vec<FamilyId>,
     /// Label sets of each witness.
     pub(super) witnesses: Vec<HashSet<u64>>,
-    /// Series that have left as they came, of families that rules write too; a set of them is made
-    /// only if a rule does.
-    natives: Vec<u64>,
-    pub(super) native_set: Keys,
+    /// Series that have left as they came, of families that rules write too.
+    pub(super) natives: Seen,
+    /// Series that rules have written already.
+    streamed: Seen,
     /// Series of families that the source prints more than once.
     once: Keys,
     budget: Budget,
@@ -59,18 +59,31 @@ struct Now {
     labels: usize,
     /// The sample leaves as it came.
     keep: bool,
+    /// The sample leaves in no shape at all, for this reason.
+    dropped: Option<&'static str>,
     uses: Vec<Use>,
-    /// A sample that shares as much as this with the one before ([`Sample::shared`]) passes like it.
-    passes_with: usize,
-    /// The ladder that is being read, where one rule alone reads it, and by `le` as the last label.
-    ladder: Option<(RuleId, usize)>,
+    /// What the next sample may do without a decision of its own.
+    next: Next,
+    /// What the samples of a ladder that leaves under another name begin with, up to the value of `le`.
+    head: Vec<u8>,
+}
+
+/// What a sample that shares enough with the one before ([`Sample::shared`]) does like it.
+#[derive(Clone, Copy, Debug, Default)]
+enum Next {
+    /// Everything has to be looked at again.
+    #[default]
+    Unknown,
+    /// With as much as this in common, it passes.
+    Passes(usize),
+    /// It is the next bucket of the ladder that one rule reads, into this hold.
+    Bucket(RuleId, usize),
+    /// It is the next bucket of a ladder that leaves at once: behind [`Now::head`].
+    Renamed(RuleId),
 }
 
 /// About what a family takes beside its name.
 const FAMILY_BYTES: usize = 256;
-
-/// No sample shares as much as this.
-const NOT_SHARED: usize = usize::MAX;
 
 /// How label sets of one sequence of names are rendered by one rule.
 #[derive(Debug)]
@@ -98,8 +111,8 @@ enum Role {
 /// What one rule does with a sample.
 #[derive(Clone, Copy, Debug)]
 enum Use {
-    /// It leaves at once under another name.
-    Stream(RuleId),
+    /// It leaves at once under another name: that of this family, its labels rendered so.
+    Stream(RuleId, FamilyId, usize),
     /// It is held.
     Value(RuleId, usize, Slot),
     /// It is held as part of a ladder.
@@ -117,8 +130,8 @@ impl Body {
             hold_of: vec![None; plan.rules.len()],
             source_of: vec![0; plan.rules.len()],
             witnesses: vec![HashSet::new(); plan.witnesses.len()],
-            natives: Vec::new(),
-            native_set: Keys::default(),
+            natives: Seen::default(),
+            streamed: Seen::default(),
             once: Keys::default(),
             budget: Budget::new(limits),
             now: Now::default(),
@@ -136,28 +149,54 @@ impl Body {
     /// `Some` says whether it leaves as it came. `None` says nothing about it: [`sample`](Self::sample)
     /// does.
     #[inline]
-    pub(super) fn alike(&mut self, scanner: &Scanner, line: &[u8], sample: Sample) -> Option<bool> {
-        if sample.shared >= self.now.passes_with {
-            self.report.samples_in += 1;
-            self.report.passed += 1;
-            return Some(true);
-        }
-        let (rule, hold) = self.now.ladder?;
-        let span = scanner.labels().get(self.now.labels)?;
-        let Cells::Ladders(ladders) = &mut self.holds[hold].cells else { return None };
-        if sample.shared <= self.now.labels {
-            return None;
-        }
-        let cell = ladders.boundaries.cell(span.value.of(line)).ok()?;
-        if ladders.short_of(cell).is_some() {
-            return None;
-        }
-        #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
-        ladders.bucket(cell, sample.integer? as f64);
+    pub(super) fn alike(
+        &mut self,
+        scanner: &Scanner,
+        line: &[u8],
+        sample: Sample,
+        out: &mut Output<'_>,
+    ) -> Option<bool> {
+        let keep = match self.now.next {
+            Next::Unknown => return None,
+            Next::Passes(with) => {
+                if sample.shared < with {
+                    return None;
+                }
+                self.report.passed += 1;
+                true
+            }
+            Next::Bucket(rule, hold) => {
+                let le = self.next_le(scanner, sample)?;
+                let Cells::Ladders(ladders) = &mut self.holds[hold].cells else { return None };
+                let cell = ladders.boundaries.cell(le.of(line)).ok()?;
+                if ladders.short_of(cell).is_some() {
+                    return None;
+                }
+                #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
+                ladders.bucket(cell, sample.integer? as f64);
+                self.report.read(rule);
+                self.report.kept += u64::from(self.now.keep);
+                self.now.keep
+            }
+            Next::Renamed(rule) => {
+                let le = self.next_le(scanner, sample)?;
+                let out = out.instead();
+                out.extend_from_slice(&self.now.head);
+                out.extend_from_slice(&line[le.start()..]);
+                self.report.read(rule);
+                self.report.wrote(rule, 1);
+                false
+            }
+        };
         self.report.samples_in += 1;
-        self.report.read(rule);
-        self.report.kept += u64::from(self.now.keep);
-        Some(self.now.keep)
+        Some(keep)
+    }
+
+    /// The `le` of a sample that continues the ladder at hand.
+    #[inline]
+    fn next_le(&self, scanner: &Scanner, sample: Sample) -> Option<Span> {
+        let last = scanner.labels().get(self.now.labels)?;
+        (sample.shared > self.now.labels).then_some(last.value)
     }
 
     /// Takes a header line.
@@ -173,8 +212,7 @@ impl Body {
     ) -> Result<HeaderFate, Over> {
         // It may tell what a suffix means: look the next sample's name up again.
         self.now.name.clear();
-        self.now.passes_with = NOT_SHARED;
-        self.now.ladder = None;
+        self.now.next = Next::Unknown;
         let known = self.families.len();
         let name = header.name.of(line);
         let id = self.families.named(name, plan);
@@ -188,8 +226,8 @@ impl Body {
         Ok(fate)
     }
 
-    /// Takes a sample; true where it leaves as it came. `insert` receives what is to be written
-    /// before it, or instead of it.
+    /// Takes a sample; true where it leaves as it came. What is to be written before it, or instead of
+    /// it, goes to `out`.
     ///
     /// # Errors
     ///
@@ -200,7 +238,7 @@ impl Body {
         scanner: &Scanner,
         line: &[u8],
         sample: Sample,
-        insert: &mut Vec<u8>,
+        out: &mut Output<'_>,
     ) -> Result<bool, Over> {
         self.report.samples_in += 1;
         let labels = Labels { line, spans: scanner.labels() };
@@ -211,14 +249,13 @@ impl Body {
             self.enter(plan, scanner, name)?;
         }
         if self.now.plain {
-            self.families.family_mut(self.now.family).pass(insert);
+            self.families.family_mut(self.now.family).pass(out);
             self.report.passed += 1;
-            self.now.passes_with = 1;
+            self.now.next = Next::Passes(1);
             return Ok(true);
         }
         self.hashes.changed(changed);
-        self.now.passes_with = NOT_SHARED;
-        self.now.ladder = None;
+        self.now.next = Next::Unknown;
         if self.now.once && !self.is_first(labels)? {
             self.report.drop("repeated_series");
             // The label set at hand was not decided on.
@@ -232,11 +269,15 @@ impl Body {
             }
             self.decide(plan, labels)?;
         }
+        if let Some(reason) = self.now.dropped {
+            self.report.drop(reason);
+            return Ok(false);
+        }
         if !self.now.uses.is_empty() {
-            self.apply(plan, scanner, line, sample, insert)?;
+            self.apply(plan, scanner, line, sample, out)?;
         }
         if self.now.keep {
-            self.families.family_mut(self.now.family).pass(insert);
+            self.families.family_mut(self.now.family).pass(out);
             let count = if self.now.uses.is_empty() {
                 &mut self.report.passed
             } else {
@@ -254,11 +295,12 @@ impl Body {
         if now.once || now.labels == usize::MAX {
             return;
         }
-        match now.uses[..] {
-            [] => now.passes_with = now.labels + 1,
-            [Use::Ladder(rule, hold, _)] => now.ladder = Some((rule, hold)),
+        now.next = match now.uses[..] {
+            [] => Next::Passes(now.labels + 1),
+            [Use::Ladder(rule, hold, _)] => Next::Bucket(rule, hold),
+            [Use::Stream(rule, ..)] if !now.head.is_empty() => Next::Renamed(rule),
             _ => return,
-        }
+        };
         // Their `le` will have changed by the time that something is decided on again.
         self.hashes.changed(now.labels);
     }
@@ -279,8 +321,7 @@ impl Body {
         now.family = family;
         now.part = part;
         // A quoted name cannot be replaced like a plain one, and no pack can name it.
-        now.passes_with = NOT_SHARED;
-        now.ladder = None;
+        now.next = Next::Unknown;
         now.plain = of.is_plain() || scanner.has_quoted_name();
         now.once = of.plan.once;
         now.labels = usize::MAX;
@@ -322,6 +363,7 @@ impl Body {
         let le_is_last = bucket && self.now.names.last().is_some_and(|name| **name == *LE);
         self.now.labels = if le_is_last { labels.spans.len() - 1 } else { usize::MAX };
         self.now.keep = true;
+        self.now.dropped = None;
         self.now.uses.clear();
         let family = &self.families.family(self.now.family).plan;
         let (written, witness, rules) = (family.written, family.witness, family.rules.len());
@@ -345,10 +387,21 @@ impl Body {
         if written && self.now.keep {
             let hash = self.hashes.of_set(labels, bucket.then_some(LE));
             let family = &self.families.family(self.now.family).name;
-            self.natives.push(native_key(&self.hasher, family, hash));
-            self.budget.grow(size_of::<u64>())?;
+            let key = series_key(&self.hasher, family, hash);
+            if self.streamed.contains(key) {
+                self.drop_repeated();
+            } else {
+                self.natives.push(key);
+                self.budget.grow(size_of::<u64>())?;
+            }
         }
         Ok(())
+    }
+
+    /// The label set at hand would be written a second time.
+    fn drop_repeated(&mut self) {
+        self.now.keep = false;
+        self.now.dropped = Some("already_present");
     }
 
     /// Finds out how a rule that applies is carried out; false where it cannot be, which is noted.
@@ -365,7 +418,22 @@ impl Body {
                 self.report.note("label_conflict");
                 return Ok(false);
             }
-            self.now.uses.push(Use::Stream(id));
+            self.now.keep = false;
+            let output = &plan.output(rule.to).name;
+            let le = match self.now.part {
+                Some(Part::Bucket) => self.hashes.of_label(labels, LE),
+                _ => 0,
+            };
+            let hash = self.text.hash().wrapping_sub(le);
+            let key = series_key(&self.hasher, output, hash);
+            if self.natives.contains(key) {
+                self.drop_repeated();
+            } else {
+                self.streamed.push(key);
+                self.budget.grow(size_of::<u64>())?;
+                let family = self.families.named(output, plan);
+                self.now.uses.push(Use::Stream(id, family, index));
+            }
         } else {
             let declared = self.families.family(self.now.family).metric_type;
             let Some(shape) = Shape::of(&rule.kind, self.now.part, declared) else {
@@ -491,7 +559,7 @@ impl Body {
         scanner: &Scanner,
         line: &[u8],
         sample: Sample,
-        insert: &mut Vec<u8>,
+        out: &mut Output<'_>,
     ) -> Result<(), Over> {
         #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
         let value = match sample.integer {
@@ -516,8 +584,9 @@ impl Body {
                         values.join_part(slot, value);
                     }
                 }
-                Use::Stream(rule) => {
-                    self.stream(plan, rule, scanner, line, insert);
+                Use::Stream(rule, family, rendering) => {
+                    let to = (family, rendering);
+                    self.stream(plan, rule, to, scanner, line, out.instead());
                     self.report.read(rule);
                     self.report.wrote(rule, 1);
                 }
@@ -566,34 +635,43 @@ impl Body {
         &mut self,
         plan: &Plan,
         id: RuleId,
+        to: (FamilyId, usize),
         scanner: &Scanner,
         line: &[u8],
         out: &mut Vec<u8>,
     ) {
+        let (family, rendering) = to;
         let rule = plan.rule(id);
         let output = plan.output(rule.to);
         let source = self.now.family;
         let metric_type = self.families.family(source).metric_type;
-        let family = self.families.named(&output.name, plan);
         self.families.open_written(family, output.help.as_deref(), source, metric_type, out);
+        let start = out.len();
         let name = scanner.name();
-        out.extend_from_slice(&line[..name.start()]);
         out.extend_from_slice(&output.name);
         out.extend_from_slice(&name.of(line)[rule.from.len()..]);
         let labels = Labels { line, spans: scanner.labels() };
-        let index = self.rendering(id, rule, Role::Line, labels);
-        let as_it_is = self.now.renderings[index].program.keeps_all(labels);
+        let as_it_is = self.now.renderings[rendering].program.keeps_all(labels);
         if as_it_is && labels.spans.iter().all(|span| !span.odd) {
             out.extend_from_slice(&line[name.end()..]);
-            return;
+        } else {
+            // The decision was made on a label set; `le` may have changed since.
+            if self.render(rendering, labels).is_ok() && !self.text.bytes().is_empty() {
+                out.push(b'{');
+                out.extend_from_slice(self.text.bytes());
+                out.push(b'}');
+            }
+            out.extend_from_slice(&line[scanner.labels_end()..]);
         }
-        // The decision was made on a label set; `le` may have changed since.
-        if self.render(index, labels).is_ok() && !self.text.bytes().is_empty() {
-            out.push(b'{');
-            out.extend_from_slice(self.text.bytes());
-            out.push(b'}');
+        self.now.head.clear();
+        if let Some(last) = labels.spans.last()
+            && last.value.end() + 2 == scanner.labels_end()
+            && self.now.renderings[rendering].program.ends_with(labels.spans.len() - 1)
+        {
+            // What leaves ends as the line does, from the last label's value on.
+            let tail = line.len() - last.value.start();
+            self.now.head.extend_from_slice(&out[start..out.len() - tail]);
         }
-        out.extend_from_slice(&line[scanner.labels_end()..]);
     }
 
     /// No more will come.
@@ -602,9 +680,6 @@ impl Body {
             if let Cells::Ladders(ladders) = &mut hold.cells {
                 ladders.finish_row();
             }
-        }
-        if !self.holds.is_empty() {
-            self.native_set.extend(self.natives.drain(..));
         }
     }
 }
@@ -638,7 +713,7 @@ fn known_boundaries(kind: &Kind) -> &[f64] {
     }
 }
 
-/// What is remembered of a series that left as it came.
-pub(super) fn native_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
+/// What is remembered of a series that has left.
+pub(super) fn series_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
     hasher.label(family).wrapping_add(labels)
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::hold::Part;
+use super::output::Output;
 use crate::exposition::{HeaderKind, MetricType, write_value};
 use crate::mapping::plan::{FamilyPlan, Kind, Plan};
 
@@ -96,10 +97,10 @@ impl Family {
 
     /// A sample leaves as it came: appends the header lines that go before it.
     #[inline]
-    pub(super) fn pass(&mut self, out: &mut Vec<u8>) {
+    pub(super) fn pass(&mut self, out: &mut Output<'_>) {
         self.started = true;
         if !self.waiting.is_empty() {
-            out.append(&mut self.waiting);
+            out.instead().append(&mut self.waiting);
         }
     }
 }

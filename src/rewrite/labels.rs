@@ -93,6 +93,11 @@ impl LabelHashes {
         self.of(labels, |name| named(names, name))
     }
 
+    /// One label's share.
+    pub(super) fn of_label(&mut self, labels: Labels<'_>, name: &[u8]) -> u64 {
+        self.of(labels, |its| its == name)
+    }
+
     fn of(&mut self, labels: Labels<'_>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
         let shares = self.update(labels).iter().zip(labels.spans);
         shares
@@ -204,6 +209,12 @@ impl LabelProgram {
                 [Step::Keep(0, to)] => to == labels.spans.len(),
                 _ => false,
             }
+    }
+
+    /// Whether what leaves ends with the label of this index, under its own name.
+    pub(super) fn ends_with(&self, index: usize) -> bool {
+        self.added.is_empty()
+            && matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
     }
 
     /// Renders a label set whose names are those that the program was made for.

@@ -153,6 +153,8 @@ impl Boundaries {
 #[derive(Debug)]
 pub(super) struct Conversion {
     steps: Vec<(Boundary, Step)>,
+    /// What stands behind `le="` in a line of each step, and of `+Inf`, up to the value.
+    endings: Vec<Box<[u8]>>,
     layout: Vec<usize>,
     /// Cells that no line filled stay unwritten: the ladder leaves as it came.
     sparse: bool,
@@ -161,7 +163,7 @@ pub(super) struct Conversion {
 /// A converted ladder, and room to make one: no allocation per label set.
 #[derive(Debug, Default)]
 pub(super) struct Ladder {
-    /// A value for each of [`Conversion::boundaries`], then the one for `+Inf`.
+    /// A value for each of the boundaries that are written, then the one for `+Inf`.
     pub(super) values: Vec<f64>,
     /// The values at the places of the source's layout.
     places: Vec<f64>,
@@ -208,7 +210,13 @@ impl Conversion {
             };
             (boundary.clone(), step)
         });
-        Conversion { steps: steps.collect(), layout, sparse: false }
+        Self::of_steps(steps.collect(), layout, false)
+    }
+
+    fn of_steps(steps: Vec<(Boundary, Step)>, layout: Vec<usize>, sparse: bool) -> Self {
+        let texts = steps.iter().map(|(boundary, _)| &*boundary.text).chain(["+Inf"]);
+        let endings = texts.map(|text| [text, "\"} "].concat().into_bytes().into()).collect();
+        Conversion { steps, endings, layout, sparse }
     }
 
     fn native<'a>(
@@ -237,12 +245,12 @@ impl Conversion {
                 (Boundary { bound, text: spelled(bound) }, step)
             })
             .collect();
-        Conversion { steps, layout, sparse: true }
+        Self::of_steps(steps, layout, true)
     }
 
-    /// The boundaries that are written, without `+Inf`.
-    pub(super) fn boundaries(&self) -> impl Iterator<Item = &Boundary> {
-        self.steps.iter().map(|(boundary, _)| boundary)
+    /// What stands behind `le="` in each line that is written, up to its value: `25"} `.
+    pub(super) fn endings(&self) -> impl Iterator<Item = &[u8]> {
+        self.endings.iter().map(|ending| &**ending)
     }
 
     /// The spellings of those that the source lacks.
@@ -253,7 +261,7 @@ impl Conversion {
             .map(|(boundary, _)| &*boundary.text)
     }
 
-    /// Moves one row: a value for each of [`Self::boundaries`], then the one for `+Inf`.
+    /// Moves one row: a value for each of the boundaries that are written, then the one for `+Inf`.
     ///
     /// `count` stands in for a lost `+Inf` line. A row without any bucket gives no finite ones, and
     /// without a count none at all.
@@ -279,8 +287,14 @@ impl Conversion {
             Step::Above => infinite,
             Step::Between(below, above, part, whole) => {
                 let from = below.map_or(0.0, |place| values[place]);
-                // Multiplied first: exact where the share is a whole number.
-                (from + (values[above] - from) * part / whole).floor()
+                let step = values[above] - from;
+                if step == 0.0 {
+                    from
+                } else {
+                    // Multiplied first: exact where the share is a whole number. Not below the boundary
+                    // below, which is no whole number where buckets count in fractions.
+                    (from + step * part / whole).floor().max(from)
+                }
             }
         }));
         converted.push(infinite);
@@ -328,6 +342,8 @@ mod tests {
         // 5: half of 3; 25: 4 and a sixth of 5; 100: nothing above 50 but +Inf.
         assert_eq!(ladder, [1.0, 3.0, 4.0, 9.0, 11.0, 11.0]);
         assert_eq!(estimated, ["5", "25", "100"]);
+        let fractions = [("10", 0.5), ("20", 1.5), ("50", 1.75), ("+Inf", 2.0)];
+        assert_eq!(convert(&ladders, &[&fractions]).0, [0.0, 0.5, 1.5, 1.75, 2.0, 2.0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::body::Body;
 use super::families::HeaderFate;
+use super::output::Output;
 use super::{Error, Malformed, Options};
 use crate::exposition::{Flaw, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
 use crate::mapping::Plan;
@@ -20,8 +21,6 @@ pub(super) struct Reader {
     options: Options,
     scanner: Scanner,
     pub(super) body: Body,
-    /// Bytes to write before, or instead of, the line at hand.
-    insert: Vec<u8>,
     /// The first bytes have been looked at.
     begun: bool,
     /// The last line was `# EOF`.
@@ -37,7 +36,6 @@ impl Reader {
             options,
             scanner: Scanner::new(limits.line_bytes, limits.labels, options.exemplars),
             body: Body::new(plan, limits),
-            insert: Vec::new(),
             begun: false,
             eof: false,
             line: 0,
@@ -55,8 +53,7 @@ impl Reader {
         out: &mut Vec<u8>,
     ) -> Result<usize, Error> {
         let plan = Arc::clone(&self.body.plan);
-        // Bytes from `run` to `at` leave as they came; they are copied in long runs.
-        let (mut run, mut at) = (0, 0);
+        let mut start = 0;
         if !self.begun {
             if BOM.starts_with(input) {
                 // All or part of a mark, or nothing at all: wait for the line behind it.
@@ -64,38 +61,34 @@ impl Reader {
             }
             self.begun = true;
             if input.starts_with(BOM) {
-                (run, at) = (BOM.len(), BOM.len());
+                start = BOM.len();
             }
         }
-        while at < input.len() {
-            let rest = &input[at..];
+        let mut out = Output::new(input, start, out);
+        while out.at() < input.len() {
+            let rest = &input[out.at()..];
             let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
                 let line = &rest[..sample.len];
                 self.line += 1;
-                match self.body.alike(&self.scanner, line, sample) {
-                    Some(true) => {
-                        at += sample.len;
-                        continue;
-                    }
-                    Some(false) => (sample.len, false),
-                    None => (sample.len, self.sample(&plan, line, sample)?),
+                match self.body.alike(&self.scanner, line, sample, &mut out) {
+                    Some(keep) => (sample.len, keep),
+                    None => (sample.len, self.sample(&plan, line, sample, &mut out)?),
                 }
             } else {
                 let scan = self.scanner.scan(rest);
-                match self.line(&plan, rest, scan, complete)? {
+                match self.line(&plan, rest, scan, complete, &mut out)? {
                     Some(line) => line,
                     None => break,
                 }
             };
-            if !keep || !self.insert.is_empty() {
-                out.extend_from_slice(&input[run..at]);
-                out.append(&mut self.insert);
-                run = if keep { at } else { at + len };
+            if keep {
+                out.keep(len);
+            } else {
+                out.skip(len);
             }
-            at += len;
         }
-        out.extend_from_slice(&input[run..at]);
-        Ok(at)
+        out.flush();
+        Ok(out.at())
     }
 
     /// Decides on the line that `input` begins with: its length, and whether it leaves as it came.
@@ -106,6 +99,7 @@ impl Reader {
         input: &[u8],
         scan: Scan,
         complete: bool,
+        out: &mut Output<'_>,
     ) -> Result<Option<(usize, bool)>, Error> {
         if scan == Scan::Incomplete && !complete {
             return Ok(None);
@@ -113,10 +107,12 @@ impl Reader {
         self.line += 1;
         if std::mem::take(&mut self.eof) {
             // An end that was not the last line was a comment.
-            self.insert.extend_from_slice(EOF);
+            out.instead().extend_from_slice(EOF);
         }
         Ok(Some(match scan {
-            Scan::Sample(sample) => (sample.len, self.sample(plan, &input[..sample.len], sample)?),
+            Scan::Sample(sample) => {
+                (sample.len, self.sample(plan, &input[..sample.len], sample, out)?)
+            }
             Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
             Scan::Comment { len } => {
                 // What is held leaves before the end.
@@ -143,9 +139,15 @@ impl Reader {
         }))
     }
 
-    fn sample(&mut self, plan: &Plan, line: &[u8], sample: Sample) -> Result<bool, Error> {
-        let (scanner, insert) = (&self.scanner, &mut self.insert);
-        self.body.sample(plan, scanner, line, sample, insert).map_err(|over| over.at(self.line))
+    fn sample(
+        &mut self,
+        plan: &Plan,
+        line: &[u8],
+        sample: Sample,
+        out: &mut Output<'_>,
+    ) -> Result<bool, Error> {
+        let decided = self.body.sample(plan, &self.scanner, line, sample, out);
+        decided.map_err(|over| over.at(self.line))
     }
 
     fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Progress;
-use super::body::{Body, native_key};
+use super::body::{Body, series_key};
 use super::families::FamilyId;
 use super::history::History;
 use super::hold::{Cells, Hold, Slot, Values};
 use super::labels::hash_text;
-use super::ladder::{Conversion, Ladder, add, is_absent};
+use super::ladder::{ABSENT, Conversion, Ladder, add, is_absent};
 use super::report::Rewritten;
 use super::sources::{Source, divert_of, sources};
 use crate::exposition::{LabelHasher, MetricType, write_number};
@@ -160,8 +160,8 @@ impl Writer {
         }
         let output = plan.output(open.id);
         let hash = hold.hash(slot);
-        if !body.native_set.is_empty()
-            && body.native_set.contains(&native_key(&body.hasher, &output.name, hash))
+        if !body.natives.is_empty()
+            && body.natives.contains(series_key(&body.hasher, &output.name, hash))
         {
             body.report.drop("already_present");
             return 0;
@@ -173,9 +173,9 @@ impl Writer {
                     let theirs = self.joined_value(body, &open.sources[other], hash, labels);
                     value = theirs.map_or(value, |theirs| values.join.join(value, theirs));
                 }
-                self.begin_line(&output.name, b"", labels, false);
                 begin_family(plan, body, open, out);
-                self.line(b"", value, out);
+                let labels = body.holds[source.hold].labels(slot);
+                self.line(&output.name, b"", labels, value, out);
                 1
             }
             Cells::Ladders(ladders) => {
@@ -198,8 +198,7 @@ impl Writer {
                 }
                 for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count.or(infinite))] {
                     if let Some(value) = value {
-                        self.begin_line(&output.name, suffix, labels, false);
-                        self.line(b"", value, out);
+                        self.line(&output.name, suffix, labels, value, out);
                         samples += 1;
                     }
                 }
@@ -278,45 +277,48 @@ impl Writer {
         conversion: &Conversion,
         out: &mut Vec<u8>,
     ) -> u64 {
-        self.begin_line(name, b"_bucket", labels, true);
+        self.begin_line(name, b"_bucket", labels);
+        self.prefix.extend_from_slice(if labels.is_empty() { b"{le=\"" } else { b",le=\"" });
         let mut lines = 0;
-        let texts = conversion.boundaries().map(|boundary| boundary.text.as_bytes());
-        for (text, &value) in texts.chain([&b"+Inf"[..]]).zip(&self.ladder.values) {
-            if !is_absent(value) {
-                self.line(text, value, out);
-                lines += 1;
+        // The value written last, and where: most of a ladder's steps are flat.
+        let mut last = (ABSENT, 0..0);
+        for (ending, &value) in conversion.endings().zip(&self.ladder.values) {
+            if is_absent(value) {
+                continue;
             }
+            out.extend_from_slice(&self.prefix);
+            out.extend_from_slice(ending);
+            if value.to_bits() == last.0.to_bits() {
+                out.extend_from_within(last.1.clone());
+            } else {
+                let start = out.len();
+                write_number(value, out);
+                out.push(b'\n');
+                last = (value, start..out.len());
+            }
+            lines += 1;
         }
         lines
     }
 
-    /// Prepares what lines of one label set have in common, up to the text of `le` where it has one.
-    fn begin_line(&mut self, name: &[u8], suffix: &[u8], labels: &[u8], le: bool) {
+    /// Writes the one line of a label set.
+    fn line(&mut self, name: &[u8], suffix: &[u8], labels: &[u8], value: f64, out: &mut Vec<u8>) {
+        self.begin_line(name, suffix, labels);
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(if labels.is_empty() { b" " } else { b"} " });
+        write_number(value, out);
+        out.push(b'\n');
+    }
+
+    /// Prepares what lines of one label set have in common.
+    fn begin_line(&mut self, name: &[u8], suffix: &[u8], labels: &[u8]) {
         self.prefix.clear();
         self.prefix.extend_from_slice(name);
         self.prefix.extend_from_slice(suffix);
-        if labels.is_empty() && !le {
-            self.prefix.push(b' ');
-            return;
+        if !labels.is_empty() {
+            self.prefix.push(b'{');
+            self.prefix.extend_from_slice(labels);
         }
-        self.prefix.push(b'{');
-        self.prefix.extend_from_slice(labels);
-        if le {
-            self.prefix.extend_from_slice(if labels.is_empty() { b"le=\"" } else { b",le=\"" });
-        } else {
-            self.prefix.extend_from_slice(b"} ");
-        }
-    }
-
-    #[inline]
-    fn line(&self, le: &[u8], value: f64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.prefix);
-        if !le.is_empty() {
-            out.extend_from_slice(le);
-            out.extend_from_slice(b"\"} ");
-        }
-        write_number(value, out);
-        out.push(b'\n');
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prometheus::{IntCounterVec, Registry, TextEncoder};
 
 use super::define::Define;
+use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
 use super::process::Process;
 use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
@@ -23,6 +24,7 @@ const DEFINED_ONCE: &str = "metrics are well-formed and defined once";
 pub struct Metrics {
     registry: Registry,
     refused_requests: IntCounterVec,
+    http: HttpMetrics,
     reloads: ReloadMetrics,
     scrapes: Arc<ScrapeMetrics>,
     statsd: Arc<StatsdMetrics>,
@@ -54,16 +56,29 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        let http = HttpMetrics::register(define)?;
         let reloads = ReloadMetrics::register(define)?;
         let scrapes = Arc::new(ScrapeMetrics::register(&registry)?);
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
-        Ok(Metrics { registry, refused_requests, reloads, scrapes, statsd })
+        Ok(Metrics { registry, refused_requests, http, reloads, scrapes, statsd })
     }
 
     /// The metrics of one target, all of them present for as long as anybody holds them.
     #[must_use]
     pub fn target(&self, target: &str) -> TargetMetrics {
         TargetMetrics::new(&self.scrapes, target)
+    }
+
+    /// The metrics of one of our HTTP listeners.
+    #[must_use]
+    pub fn http_listener(&self, listener: &'static str) -> HttpListenerMetrics {
+        self.http.listener(listener)
+    }
+
+    /// Whether the web configuration file can be used.
+    #[must_use]
+    pub fn web_config(&self) -> WebConfigMetrics {
+        self.http.web_config()
     }
 
     /// The metrics of reloads.

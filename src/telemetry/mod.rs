@@ -1,6 +1,7 @@
 //! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
 
 mod define;
+mod http;
 mod kernel_drops;
 mod log;
 mod metrics;
@@ -11,6 +12,7 @@ mod series;
 mod statsd;
 mod target;
 
+pub use http::{HttpListenerMetrics, OpenHttpConnection, WebConfigMetrics};
 pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
 pub use reloads::ReloadMetrics;

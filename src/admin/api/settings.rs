@@ -59,7 +59,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// A URL without its user's password, and without the values of parameters that are called like secrets.
-pub(super) fn masked_url(url: &str) -> String {
+fn masked_url(url: &str) -> String {
     let (place, query) =
         url.split_once('?').map_or((url, None), |(place, query)| (place, Some(query)));
     let mut shown = match place.split_once("://") {

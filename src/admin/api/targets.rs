@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::report::{Lack, Report};
-use super::settings::masked_url;
 use super::unix;
 use crate::admin::InForce;
 use crate::telemetry::{LastScrape, Outcome, TargetStatus};
@@ -15,7 +14,7 @@ pub(super) fn describe(current: &InForce) -> serde_json::Value {
         let status = target.status();
         let described = Target {
             name: &settings.name,
-            url: masked_url(&settings.url.to_string()),
+            url: settings.shown_url(),
             path: format!("/targets/{}/metrics", settings.name),
             emit: settings.mapping.emit.to_string(),
             buckets: settings.mapping.buckets.to_string(),

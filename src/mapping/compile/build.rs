@@ -244,7 +244,7 @@ impl<'a> Build<'a> {
 
     /// Says the rest about families: those that rules write, and what packs know of them.
     fn families(&mut self, packs: &[Pack]) {
-        for rule in self.plan.rules.iter().filter(|rule| !rule.stream) {
+        for rule in &self.plan.rules {
             for to in rule.diverts.iter().map(|divert| divert.to).chain([rule.to]) {
                 let name = self.plan.outputs[to.0 as usize].name.clone();
                 self.plan.families.entry(name).or_default().written = true;

@@ -1,9 +1,10 @@
 //! A client that reads HTTP/1.1 byte by byte and says exactly how an answer ended.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How an answer ended.
@@ -48,10 +49,15 @@ pub(crate) async fn request(address: SocketAddr, head: &str) -> Reply {
     client.reply(head.starts_with("HEAD")).await
 }
 
+/// What a connection runs over.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for T {}
+
 /// A connection to the gateway.
 #[derive(Debug)]
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     read: Vec<u8>,
     /// The answer that is being read was announced as chunked.
     chunked: bool,
@@ -59,8 +65,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).await.expect("the gateway listens");
-        Client { stream, read: Vec::new(), chunked: false }
+        Client::over(TcpStream::connect(address).await.expect("the gateway listens"))
+    }
+
+    pub(crate) fn over(stream: impl Stream + 'static) -> Client {
+        Client { stream: Box::new(stream), read: Vec::new(), chunked: false }
     }
 
     pub(crate) async fn send(&mut self, head: &str) {

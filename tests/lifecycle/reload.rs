@@ -1,11 +1,9 @@
 //! New settings for a gateway that runs.
 
-#[path = "support/net/mod.rs"]
-mod net;
-
 use std::sync::Arc;
 
-use net::{Client, Gateway, Upstream, get, request, whole};
+use crate::Folder;
+use crate::net::{Client, Gateway, Upstream, get, request, whole};
 use tokio::sync::Notify;
 
 const OLD: &str = "kong_bandwidth{type=\"egress\"} 1\n";
@@ -58,8 +56,8 @@ async fn limits_are_replaced() {
 
 #[tokio::test]
 async fn a_pack_on_disk_is_read_again() {
-    let folder = tempfile("packs");
-    let pack = folder.path.join("mine.yaml");
+    let folder = Folder::new("packs");
+    let pack = folder.join("mine.yaml");
     let write = |new: &str| {
         let text = format!("name: mine\nprometheus:\n  - old: a_b\n    new: {new}\n");
         std::fs::write(&pack, text).expect("writable");
@@ -196,21 +194,4 @@ async fn what_one_scrape_tells_the_next_survives_a_reload() {
     // Another mapping makes other series: nothing was said of them yet.
     gateway.reload(&format!("{text}fill: {{source: x}}\n")).await.expect("valid");
     assert_eq!(rest().await, "4");
-}
-
-/// A folder that is gone with its owner.
-struct Folder {
-    path: std::path::PathBuf,
-}
-
-fn tempfile(name: &str) -> Folder {
-    let path = std::env::temp_dir().join(format!("crossfade-{}-{name}", std::process::id()));
-    std::fs::create_dir_all(&path).expect("a temporary folder");
-    Folder { path }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.path));
-    }
 }
