@@ -97,27 +97,34 @@ function parts(line) {
   return { name, labels, rest };
 }
 
+/** The labels of one side: by name, and those of all lines that the other side lacks. */
 function vocabulary(side) {
-  const names = new Set();
-  const labels = new Set();
-  for (const { text } of side.lines) {
-    if (text.startsWith("#")) continue;
-    const sample = parts(text);
-    names.add(sample.name);
-    sample.labels.forEach((label) => labels.add(label.text));
+  const byName = new Map();
+  const changed = new Set();
+  for (const line of side.lines) {
+    if (line.text.startsWith("#")) continue;
+    const { name, labels } = parts(line.text);
+    if (!byName.has(name)) byName.set(name, new Set());
+    for (const label of labels) {
+      byName.get(name).add(label.text);
+      if (line.changed) changed.add(label.text);
+    }
   }
-  return { names, labels };
+  return { byName, changed };
 }
 
+/** A line of one side; what of it `other` lacks is marked. */
 function lineElement({ text: line, changed }, kind, other) {
   if (!changed) return text("div", line.startsWith("#") ? "comment" : null, line);
   if (line.startsWith("#")) return text("div", `comment ${kind}`, line);
   const { name, labels, rest } = parts(line);
-  const marked = (known, word) => (known.has(word) ? word : h("mark", null, word));
-  const named = [marked(other.names, name), ...labels.flatMap((label) => [label.gap, marked(other.labels, label.text)])];
+  const known = other.byName.get(name);
+  const marked = (is, word) => (is ? word : h("mark", null, word));
+  const named = [marked(known, name), ...labels.flatMap((label) => [label.gap, marked((known ?? other.changed).has(label.text), label.text)])];
+  if (named.some((part) => typeof part !== "string")) return text("div", kind, ...named, rest);
   // Where it is not the name or the labels, it is the value.
-  const same = named.every((part) => typeof part === "string");
-  return text("div", kind, ...named, same ? h("mark", null, rest) : rest);
+  const [, end, value] = rest.match(/^(\}?\s*)(.*)$/s);
+  return text("div", kind, ...named, end, h("mark", null, value));
 }
 
 function sides(before, after, filter) {
@@ -226,7 +233,7 @@ function targetElement(name) {
   filter.addEventListener("input", draw);
   const form = h("form", { class: "actions", onsubmit: look }, button, filter,
     text("span", "soft", "A fresh scrape of this target, shown before and after. Nothing is counted or kept."));
-  const detail = text("div", "detail", findings, h("div", null, form, h("p", null), preview));
+  const detail = text("div", "detail", findings, h("div", null, form, preview));
   const element = h("details", { class: "target" }, summary, detail);
   return { element, summary, findings };
 }
