@@ -38,6 +38,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 pub use address::{HostPort, ListenAddress, SinkAddress};
+pub use pipeline::Plans;
 pub use queue::Overflow;
 
 use crate::mapping::{Emit, StatsdPlan};
@@ -134,7 +135,7 @@ pub struct BindError {
 pub struct Relay {
     settings: Settings,
     listeners: Vec<Listener>,
-    plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    plans: Plans,
     metrics: Arc<Metrics>,
 }
 
@@ -157,7 +158,14 @@ impl Relay {
                 bound.map_err(|error| BindError { address: listener.address.clone(), error })?,
             );
         }
+        let plans = Plans::new(plans);
         Ok(Relay { settings, listeners, plans, metrics: Arc::clone(metrics) })
+    }
+
+    /// What lines are rewritten by, to be replaced when packs or settings have changed.
+    #[must_use]
+    pub fn plans(&self) -> Plans {
+        self.plans.clone()
     }
 
     /// The addresses that were taken, with the ports that were chosen where the settings left them open.
@@ -202,14 +210,10 @@ impl Relay {
         let (stopping, stopped) = watch::channel(false);
         let mut listening = JoinSet::new();
         for (listener, of) in listeners.into_iter().zip(&settings.listeners) {
-            let plan = |emit| {
-                let plan = plans.iter().find(|(its, _)| *its == emit);
-                Arc::clone(&plan.expect("there is a plan for each emit").1)
-            };
             let pipelines: Vec<Pipeline> = lanes
                 .iter()
                 .map(|lanes| {
-                    Pipeline::new(of.emit, &settings, lanes, plan, listener.metrics().clone())
+                    Pipeline::new(of.emit, &settings, lanes, &plans, listener.metrics().clone())
                 })
                 .collect();
             listener.listen(workers, &pipelines, &stopped, &mut listening);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::lane::Lane;
 use super::shard::Shards;
 use super::{Mode, Settings};
@@ -10,10 +12,31 @@ use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
 use crate::telemetry::{ListenerMetrics, RewriteMetrics};
 
+/// A plan for each emitted generation.
+type PlanFor = Arc<[(Emit, Arc<StatsdPlan>)]>;
+
+/// What lines are rewritten by: a plan for each emitted generation. Can be replaced while the relay runs.
+#[derive(Clone, Debug)]
+pub struct Plans(watch::Sender<PlanFor>);
+
+impl Plans {
+    pub(super) fn new(plans: Vec<(Emit, Arc<StatsdPlan>)>) -> Plans {
+        Plans(watch::Sender::new(plans.into()))
+    }
+
+    /// Rewrites from now on by these: batches that are being read go by the former ones to their end.
+    ///
+    /// A generation that has no plan among them keeps the one it has.
+    pub fn replace(&self, plans: Vec<(Emit, Arc<StatsdPlan>)>) {
+        self.0.send_replace(plans.into());
+    }
+}
+
 /// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
     groups: Vec<Group>,
+    plans: watch::Receiver<PlanFor>,
     metrics: ListenerMetrics,
     datagrams: u64,
     bytes: u64,
@@ -22,6 +45,7 @@ pub(super) struct Pipeline {
 /// The sinks that get one generation.
 #[derive(Debug)]
 struct Group {
+    emit: Emit,
     plan: Arc<StatsdPlan>,
     rewriter: Rewriter,
     /// What the lines of the datagram at hand have become.
@@ -44,9 +68,10 @@ impl Pipeline {
         emit: Emit,
         settings: &Settings,
         lanes: &[Arc<Lane>],
-        plan: impl Fn(Emit) -> Arc<StatsdPlan>,
+        Plans(plans): &Plans,
         metrics: ListenerMetrics,
     ) -> Pipeline {
+        let plans = plans.subscribe();
         let mut emits: Vec<Emit> = Vec::new();
         let emit_of = |sink: &super::SinkSettings| sink.emit.unwrap_or(emit);
         for sink in &settings.sinks {
@@ -60,9 +85,27 @@ impl Pipeline {
             let shards = (settings.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));
             let lanes = of_group().map(|(_, lane)| Arc::clone(lane)).collect();
-            Group::new(plan(emit), lanes, shards, metrics.rewrite(emit))
+            let plan = plan_for(emit, &plans.borrow()).expect("there is a plan for each emit");
+            Group::new(emit, plan, lanes, shards, metrics.rewrite(emit))
         };
-        Pipeline { groups: emits.into_iter().map(group).collect(), metrics, datagrams: 0, bytes: 0 }
+        let groups = emits.into_iter().map(group).collect();
+        Pipeline { groups, plans, metrics, datagrams: 0, bytes: 0 }
+    }
+
+    /// Takes on plans that were replaced. Once for a batch, before the first datagram.
+    pub(super) fn refresh(&mut self) {
+        // Nobody left to replace them is no news.
+        if !self.plans.has_changed().unwrap_or(false) {
+            return;
+        }
+        let plans = Arc::clone(&self.plans.borrow_and_update());
+        for group in &mut self.groups {
+            if let Some(plan) = plan_for(group.emit, &plans) {
+                group.rewriter = Rewriter::new(Arc::clone(&plan));
+                group.metrics = group.metrics.fresh();
+                group.plan = plan;
+            }
+        }
     }
 
     /// Takes a datagram, or whole lines of a stream.
@@ -93,8 +136,14 @@ impl Pipeline {
     }
 }
 
+fn plan_for(emit: Emit, plans: &[(Emit, Arc<StatsdPlan>)]) -> Option<Arc<StatsdPlan>> {
+    let plan = plans.iter().find(|(its, _)| *its == emit);
+    plan.map(|(_, plan)| Arc::clone(plan))
+}
+
 impl Group {
     fn new(
+        emit: Emit,
         plan: Arc<StatsdPlan>,
         lanes: Vec<Arc<Lane>>,
         shards: Option<Shards>,
@@ -102,6 +151,7 @@ impl Group {
     ) -> Group {
         let shares = vec![Vec::new(); lanes.len()];
         Group {
+            emit,
             rewriter: Rewriter::new(Arc::clone(&plan)),
             plan,
             written: Vec::new(),
@@ -129,7 +179,8 @@ impl Clone for Group {
     /// The same sinks, with a rewriter of its own that has counted nothing yet.
     fn clone(&self) -> Group {
         let shards = self.shards.as_ref().map(|sharded| sharded.shards.clone());
-        Group::new(Arc::clone(&self.plan), self.lanes.clone(), shards, self.metrics.fresh())
+        let (plan, lanes) = (Arc::clone(&self.plan), self.lanes.clone());
+        Group::new(self.emit, plan, lanes, shards, self.metrics.fresh())
     }
 }
 

@@ -3,6 +3,8 @@
 mod backoff;
 mod datagram;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::io;
