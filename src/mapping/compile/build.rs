@@ -268,7 +268,7 @@ impl<'a> Build<'a> {
 }
 
 /// True when the entry has no rule of its own: it redirects what the plain entry's rule holds.
-pub(super) fn is_divert(from: InForce<'_>, written: Generation) -> bool {
+fn is_divert(from: InForce<'_>, written: Generation) -> bool {
     from.entry.only_with.is_some() && written == Generation::New
 }
 
