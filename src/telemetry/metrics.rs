@@ -87,6 +87,11 @@ impl Metrics {
         &self.reloads
     }
 
+    /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
+    pub fn handed_through(&self, target: &str, outcome: &'static str) {
+        self.scrapes.passthrough_requests.with_label_values(&[target, outcome]).inc();
+    }
+
     /// A request that no scrape was made for.
     pub fn refused(&self, reason: &'static str) {
         self.refused_requests.with_label_values(&[reason]).inc();

@@ -34,6 +34,7 @@ pub(super) struct ScrapeMetrics {
     pub(super) dropped_lines: IntCounterVec,
     pub(super) passed_lines: IntCounterVec,
     pub(super) unrewritten_series: IntCounterVec,
+    pub(super) passthrough_requests: IntCounterVec,
     pub(super) held_bytes: IntGaugeVec,
     pub(super) generation: IntGaugeVec,
 }
@@ -115,6 +116,11 @@ impl ScrapeMetrics {
                 "Label sets that a rule reads but that had to leave as they came, by reason.",
                 &["target", "reason"],
             )?,
+            passthrough_requests: define.counters(
+                "crossfade_passthrough_requests_total",
+                "Requests handed through to the target as they came, by what became of them.",
+                &["target", "outcome"],
+            )?,
             held_bytes: define.gauges(
                 "crossfade_scrape_held_bytes",
                 "Most bytes that the target's last complete scrape held at one time.",
@@ -152,6 +158,7 @@ impl ScrapeMetrics {
             &self.dropped_lines,
             &self.passed_lines,
             &self.unrewritten_series,
+            &self.passthrough_requests,
         ] {
             counters.forget("target", target);
         }
