@@ -133,6 +133,8 @@ fn metrics() -> String {
     report.dropped.insert("bad_value", 1);
     report.notes.insert("not_joinable", 1);
     report.generations.insert(Generation::Old);
+    target.joined();
+    target.left("timeout");
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
     metrics.handed_through("kong", "answered");

@@ -41,6 +41,8 @@ pub struct Metrics {
     dropped_lines: IntCounterVec,
     passed_lines: IntCounterVec,
     unrewritten_series: IntCounterVec,
+    shared_scrapes: IntCounterVec,
+    left_scrapes: IntCounterVec,
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
@@ -121,6 +123,16 @@ impl Metrics {
             "Label sets that a rule reads but that had to leave as they came, by reason.",
             &["target", "reason"],
         )?;
+        let shared_scrapes = counters(
+            "crossfade_shared_scrapes_total",
+            "Clients that were given a scrape that was under way for another.",
+            &["target"],
+        )?;
+        let left_scrapes = counters(
+            "crossfade_shared_scrapes_left_total",
+            "Clients that left a scrape before its end, while it went on for others, by reason.",
+            &["target", "reason"],
+        )?;
         let held_bytes = gauges(
             "crossfade_scrape_held_bytes",
             "Most bytes that the target's last complete scrape held at one time.",
@@ -161,6 +173,8 @@ impl Metrics {
             dropped_lines,
             passed_lines,
             unrewritten_series,
+            shared_scrapes,
+            left_scrapes,
             held_bytes,
             generation,
             refused_requests,
@@ -208,6 +222,8 @@ impl Metrics {
             &self.dropped_lines,
             &self.passed_lines,
             &self.unrewritten_series,
+            &self.shared_scrapes,
+            &self.left_scrapes,
         ] {
             counters.forget("target", target);
         }
@@ -333,6 +349,18 @@ impl Drop for HeldTarget {
 }
 
 impl TargetMetrics {
+    /// A client is given a scrape that is under way for another.
+    pub fn joined(&self) {
+        let HeldTarget { name, all } = &*self.hold;
+        all.shared_scrapes.with_label_values(&[&**name]).inc();
+    }
+
+    /// A client leaves a scrape that goes on for others.
+    pub fn left(&self, reason: &'static str) {
+        let HeldTarget { name, all } = &*self.hold;
+        all.left_scrapes.with_label_values(&[&**name, reason]).inc();
+    }
+
     /// A scrape begins.
     #[must_use]
     pub fn start(&self) -> ScrapeInFlight {
