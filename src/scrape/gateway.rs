@@ -79,6 +79,26 @@ impl Gateway {
         Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), load }
     }
 
+    /// All targets, by name.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values().map(Arc::as_ref)
+    }
+
+    /// The target of this name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.get(name).map(Arc::as_ref)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The headers with which we ask for an exposition on nobody's behalf.
+    pub(super) fn own_headers(&self) -> HeaderMap {
+        travel::for_exposition(&HeaderMap::new(), &self.via)
+    }
+
     /// Answers one request.
     ///
     /// Cancelling before the answer is there closes the connection to the target, and so does dropping its body.

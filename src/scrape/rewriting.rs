@@ -70,6 +70,14 @@ struct Running {
     wrote_any: bool,
 }
 
+/// Lets the engine do something, and counts the time it takes.
+fn timed<T>(scrape: &mut ScrapeInFlight, work: impl FnOnce() -> T) -> T {
+    let started = std::time::Instant::now();
+    let done = work();
+    scrape.rewrote(started.elapsed());
+    done
+}
+
 impl Running {
     fn end(self, outcome: Outcome) {
         match &self.engine {
@@ -133,7 +141,9 @@ impl Rewriting {
         }
         let mut budget = BYTES_PER_POLL;
         loop {
-            let Some(Running { engine: Some((rewriter, _)), share, .. }) = &mut self.running else {
+            let Some(Running { engine: Some((rewriter, _)), share, scrape, .. }) =
+                &mut self.running
+            else {
                 return Poll::Ready(None);
             };
             let mut starved = false;
@@ -144,19 +154,23 @@ impl Rewriting {
                         budget = budget.saturating_sub(chunk.len());
                         // What leaves is about as long, and begins with the rest of a line.
                         self.out.reserve(chunk.len() + SLACK_BYTES);
-                        if let Err(error) = rewriter.push(&chunk, &mut self.out) {
+                        let pushed = timed(scrape, || rewriter.push(&chunk, &mut self.out));
+                        if let Err(error) = pushed {
                             return self.fail(error.into());
                         }
                         if let Err(failure) = share.holds(rewriter.report().held_bytes) {
                             return self.fail(failure);
                         }
                     }
-                    Poll::Ready(Ok(None)) => self.stage = Stage::Read,
+                    Poll::Ready(Ok(None)) => {
+                        scrape.read();
+                        self.stage = Stage::Read;
+                    }
                     Poll::Ready(Err(failure)) => return self.fail(failure),
                     Poll::Pending => starved = true,
                 }
             } else {
-                match rewriter.finish(&mut self.out) {
+                match timed(scrape, || rewriter.finish(&mut self.out)) {
                     Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
                     Ok(Progress::Done) => return self.finish(),
                     Err(error) => return self.fail(error.into()),
@@ -236,7 +250,7 @@ impl Rewriting {
         } else {
             tracing::warn!(%target, url, error = %failure, "A scrape failed.");
         }
-        running.end(Outcome::Failed(failure.reason()));
+        running.end(failure.outcome());
     }
 }
 

@@ -11,7 +11,7 @@ use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
 use super::{Failure, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
-use crate::telemetry::TargetMetrics;
+use crate::telemetry::{TargetMetrics, TargetStatus};
 
 /// One target. All that its scrapes share is here.
 #[derive(Debug)]
@@ -91,6 +91,12 @@ impl Target {
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.treatment.plan
+    }
+
+    /// What its last scrapes have told.
+    #[must_use]
+    pub fn status(&self) -> TargetStatus {
+        self.metrics().status()
     }
 
     pub(super) fn metrics(&self) -> &TargetMetrics {
