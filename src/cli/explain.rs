@@ -107,12 +107,21 @@ fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
     if !explanation.series.is_empty() {
         writeln!(to, "\n{BOLD}gathered, and leaving at the end{BOLD:#}")?;
     }
-    explanation.series.iter().try_for_each(|series| write_series(series, to))
+    explanation.series.iter().try_for_each(|series| write_series(series, to))?;
+    if explanation
+        .series
+        .iter()
+        .any(|series| !series.estimated.is_empty() && series.absent.is_none())
+    {
+        writeln!(to, "\n~ estimated: what came has no such boundary")?;
+    }
+    Ok(())
 }
 
 fn is_alike(first: &Line, line: &Line) -> bool {
     let told = |line: &Line| {
-        let by = line.read_by.iter().map(|it| (&it.source, &it.labels, place(it))).collect::<Vec<_>>();
+        let by =
+            line.read_by.iter().map(|it| (&it.source, &it.labels, place(it))).collect::<Vec<_>>();
         format!("{:?} {:?} {by:?}", line.fate, line.not_read_by)
     };
     let at_once = first.read_by.iter().any(|it| matches!(it.then, Then::Line { .. }));
@@ -215,7 +224,9 @@ fn write_series(series: &GatheredSeries, to: &mut String) -> fmt::Result {
         writeln!(to, "    because `{family}` has the same label set")?;
     }
     match series.absent {
-        Some(reason) => writeln!(to, "    {RED}does not leave{RED:#}: {reason}, {}", meaning(reason)),
+        Some(reason) => {
+            writeln!(to, "    {RED}does not leave{RED:#}: {reason}, {}", meaning(reason))
+        }
         None => Ok(()),
     }
 }
@@ -225,7 +236,9 @@ fn difference(series: &GatheredSeries, from: &str) -> String {
     match &series.parts {
         Some(parts) => {
             let less = numbers(&series.less);
-            format!("{total} of {from}, less {parts} of {less}; it never goes down between two scrapes")
+            format!(
+                "{total} of {from}, less {parts} of {less}; it never goes down between two scrapes"
+            )
         }
         None => format!("{total} of {from}, nothing is to be taken from it"),
     }
@@ -280,7 +293,9 @@ fn numbers(lines: &[u64]) -> String {
 /// What a reason means, for people.
 fn meaning(reason: &str) -> &'static str {
     match reason {
-        "repeated_series" => "the pack says that the source prints this family more than once, and it came before",
+        "repeated_series" => {
+            "the pack says that the source prints this family more than once, and it came before"
+        }
         "already_present" => "the series came in the emitted shape too",
         "nothing_left" => "the parts make the whole, and there was never more",
         "label_conflict" => "the sample has a label already that the entry would add",
@@ -308,7 +323,11 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
             }
         }
         for by in &line.read_by {
-            writeln!(to, "    {BLUE}{}{BLUE:#} {} (a line of the {} generation)", by.source, by.title, by.reads)?;
+            writeln!(
+                to,
+                "    {BLUE}{}{BLUE:#} {} (a line of the {} generation)",
+                by.source, by.title, by.reads
+            )?;
             if by.ambiguous {
                 writeln!(
                     to,

@@ -1,6 +1,7 @@
 //! What becomes of each sample, and everything that is remembered of the body until it is complete.
 
 use std::collections::HashSet;
+use std::mem::{replace, take};
 use std::sync::Arc;
 
 use super::Limits;
@@ -693,7 +694,7 @@ impl Body {
         let Some(trace) = &mut self.trace else { return };
         let now = &self.now;
         let lost = self.report.dropped.get("bad_le").copied().unwrap_or(0);
-        let bad_le = std::mem::replace(&mut trace.bad_le, lost) < lost;
+        let bad_le = replace(&mut trace.bad_le, lost) < lost;
         let mut sample = SampleTrace::new(number, line, self.families.family(now.family));
         if now.plain {
             sample.keep = true;
@@ -701,15 +702,22 @@ impl Body {
             sample.dropped = Some(reason);
         } else {
             sample.keep = now.keep;
-            sample.dropped = bad_le.then_some("bad_le");
+            sample.used = !now.uses.is_empty();
+            sample.dropped = (bad_le && !now.keep).then_some("bad_le");
             sample.refused.clone_from(&now.refused);
-            sample.uses.extend(now.uses.iter().map(|used| match *used {
-                Use::Stream(rule, ..) => Used::Streamed(rule, std::mem::take(&mut trace.streamed)),
-                Use::Value(rule, hold, slot) | Use::Ladder(rule, hold, slot) => {
-                    Used::Held(rule, hold, slot)
-                }
-                Use::Part(hold, slot) => Used::Part(hold, slot),
-            }));
+            for used in &now.uses {
+                sample.uses.push(match *used {
+                    Use::Stream(rule, ..) => Used::Streamed(rule, take(&mut trace.streamed)),
+                    Use::Ladder(rule, ..) if bad_le => {
+                        sample.refused.push((rule, "bad_le"));
+                        continue;
+                    }
+                    Use::Value(rule, hold, slot) | Use::Ladder(rule, hold, slot) => {
+                        Used::Held(rule, hold, slot)
+                    }
+                    Use::Part(hold, slot) => Used::Part(hold, slot),
+                });
+            }
         }
         trace.samples.push(sample);
     }

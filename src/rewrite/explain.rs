@@ -245,7 +245,8 @@ fn line(
             }
             Used::Part(hold, slot) => {
                 let total = places.get(&(*hold, *slot)).copied();
-                if let Some(Reading { then: Then::Gathered { part_of, .. }, .. }) = read_by.last_mut()
+                if let Some(Reading { then: Then::Gathered { part_of, .. }, .. }) =
+                    read_by.last_mut()
                 {
                     *part_of = total;
                 }
@@ -253,14 +254,17 @@ fn line(
         }
     }
     let refused = sample.refused.iter();
-    read_by.extend(refused.map(|(rule, reason)| reading(plan, *rule, &names, Then::Nothing { reason })));
-    let fate = match (sample.dropped, sample.keep, sample.uses.is_empty()) {
+    read_by.extend(
+        refused.map(|(rule, reason)| reading(plan, *rule, &names, Then::Nothing { reason })),
+    );
+    let fate = match (sample.dropped, sample.keep, sample.used) {
         (Some(reason), ..) => Fate::Dropped(reason),
-        (None, true, true) => Fate::Passed,
-        (None, true, false) => Fate::Kept,
+        (None, true, false) => Fate::Passed,
+        (None, true, true) => Fate::Kept,
         (None, false, _) => Fate::Rewritten,
     };
-    let others = plan.families.get(&sample.family).filter(|_| read_by.is_empty() && fate == Fate::Passed);
+    let others =
+        plan.families.get(&sample.family).filter(|_| read_by.is_empty() && fate == Fate::Passed);
     let others = others.into_iter().flat_map(|family| &family.rules).map(|id| plan.rule(*id));
     Line {
         number: sample.number,
@@ -288,11 +292,11 @@ fn label_steps(edits: &LabelEdits, names: &[Vec<u8>]) -> Vec<LabelStep> {
     let dropped = edits.drop.iter().filter(|label| has(label));
     let dropped = dropped.map(|label| LabelStep::Dropped { label: readable(label) });
     let renamed = edits.rename.iter().filter(|(label, _)| has(label));
-    let renamed = renamed
-        .map(|(label, to)| LabelStep::Renamed { label: readable(label), to: readable(to) });
+    let renamed =
+        renamed.map(|(label, to)| LabelStep::Renamed { label: readable(label), to: readable(to) });
     let added = edits.append.iter();
-    let added =
-        added.map(|(label, value)| LabelStep::Added { label: readable(label), value: readable(value) });
+    let added = added
+        .map(|(label, value)| LabelStep::Added { label: readable(label), value: readable(value) });
     let filled = edits.fill.iter().filter(|(label, _)| !has(label));
     let filled = filled
         .map(|(label, value)| LabelStep::Filled { label: readable(label), value: readable(value) });
@@ -325,6 +329,7 @@ fn gathered(plan: &Plan, written: &Written) -> GatheredSeries {
         (true, true) => Some("already_present"),
         (true, false) => Some("nothing_left"),
     };
+    let divert = written.divert.map(|at| &rule.diverts[at]);
     let number = |value: f64| {
         let mut text = Vec::new();
         write_number(value, &mut text);
@@ -333,15 +338,15 @@ fn gathered(plan: &Plan, written: &Written) -> GatheredSeries {
     GatheredSeries {
         family: readable(&plan.output(written.output).name),
         labels: readable(&written.labels),
-        title: written.divert.map_or_else(|| rule.title.clone(), |at| rule.diverts[at].title.clone()),
-        source: rule.source.clone(),
+        title: divert.map_or(&rule.title, |divert| &divert.title).clone(),
+        source: divert.map_or(&rule.source, |divert| &divert.source).clone(),
         joined,
         from: Vec::new(),
         less: Vec::new(),
         total: written.total.map(number),
         parts: written.parts.map(number),
-        diverted_by: written.divert.and_then(|at| {
-            let witness = Some(rule.diverts[at].witness);
+        diverted_by: divert.and_then(|divert| {
+            let witness = Some(divert.witness);
             let mut families = plan.families.iter();
             families.find(|(_, family)| family.witness == witness).map(|(name, _)| readable(name))
         }),
@@ -359,13 +364,19 @@ impl Explanation {
             suffix.is_some_and(|suffix| ["", "_bucket", "_sum", "_count"].contains(&suffix))
         };
         // Series are referred to by their place, so they stay where they are until all is known.
-        let numbers: Vec<u64> = self.lines.iter().filter(|line| of_family(&line.family)).map(|line| line.number).collect();
+        let numbers: Vec<u64> = self
+            .lines
+            .iter()
+            .filter(|line| of_family(&line.family))
+            .map(|line| line.number)
+            .collect();
         let wanted: Vec<bool> = self
             .series
             .iter()
             .map(|series| {
                 let mut lines = series.from.iter().chain(&series.less);
-                of_family(&series.family) || lines.any(|number| numbers.binary_search(number).is_ok())
+                of_family(&series.family)
+                    || lines.any(|number| numbers.binary_search(number).is_ok())
             })
             .collect();
         let mut places = Vec::with_capacity(wanted.len());

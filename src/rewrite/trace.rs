@@ -31,6 +31,8 @@ pub(super) struct SampleTrace {
     pub(super) family: Box<[u8]>,
     /// It left as it came.
     pub(super) keep: bool,
+    /// Some rule read it and was carried out.
+    pub(super) used: bool,
     pub(super) dropped: Option<&'static str>,
     pub(super) refused: Vec<(RuleId, &'static str)>,
     pub(super) uses: Vec<Used>,
@@ -74,6 +76,7 @@ impl SampleTrace {
             line: line.into(),
             family: family.name.clone(),
             keep: false,
+            used: false,
             dropped: None,
             refused: Vec::new(),
             uses: Vec::new(),

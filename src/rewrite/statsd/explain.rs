@@ -132,7 +132,7 @@ statsd:
   - { old: "{app}.took:ms", new: "app.{app}.took:ms", skip: [-1] }
 "#;
         let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|faults| panic!("{faults}"));
-        let mut told = |emit, line: &str| {
+        let told = |emit, line: &str| {
             let plan = compile_statsd(&[pack.clone()], &StatsdSettings::new(emit));
             let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
             let mut rewriter = Rewriter::new(Arc::new(plan));
@@ -144,14 +144,19 @@ statsd:
         };
         let first = |reads| vec![("demo:5".to_owned(), reads)];
         let second = |reads| vec![("demo:6".to_owned(), reads)];
-        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let lines =
+            |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         assert_eq!(
             told(Emit::New, "a.hits:1|c"),
             (LineFate::Rewritten, first("old"), lines(&["app.a.hits:1|c"]))
         );
         assert_eq!(
             told(Emit::Old, "app.a.hits:1|c|@0.5"),
-            (LineFate::Rewritten, first("new"), lines(&["a.hits:1|c|@0.5", "a.hits.total:1|c|@0.5"]))
+            (
+                LineFate::Rewritten,
+                first("new"),
+                lines(&["a.hits:1|c|@0.5", "a.hits.total:1|c|@0.5"])
+            )
         );
         assert_eq!(told(Emit::New, "a.hits.total:1|c"), (LineFate::Implied, first("old"), vec![]));
         assert_eq!(told(Emit::New, "a.took:-1|ms"), (LineFate::Skipped, second("old"), vec![]));
