@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::reach::Refusal;
 use crate::rewrite;
+use crate::telemetry::Outcome;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
 ///
@@ -20,6 +22,9 @@ pub enum Failure {
     /// No connection to the target.
     #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
     Connect(#[source] Arc<io::Error>),
+    /// A client may not have this target scraped.
+    #[error("it must not be scraped through this gateway: {0}")]
+    NotAllowed(#[from] Refusal),
     /// A secret or a certificate of ours cannot be used.
     #[error("cannot ask it: {0}")]
     Credentials(String),
@@ -32,6 +37,18 @@ pub enum Failure {
     /// The scrape took too long.
     #[error("gave up after {}s; raise Prometheus' scrape_timeout, or find out why the target is slow", .0.as_secs_f64())]
     Timeout(Duration),
+    /// The target fell silent within its answer.
+    #[error("it said nothing for {}s in the middle of its answer (scrape.idle_timeout)", .0.as_secs_f64())]
+    Idle(Duration),
+    /// The client kept others of the same scrape waiting.
+    #[error("the client took too long, and others waited for the same scrape")]
+    TooSlow,
+    /// All scrapes together hold too much.
+    #[error("all scrapes together would hold more than {limit} bytes (limits.all_held_bytes)")]
+    TooMuchHeld {
+        /// The limit.
+        limit: usize,
+    },
     /// The target answered something other than 200.
     #[error("it answered {0}; check the path in the URL, and the target's own log")]
     Status(StatusCode),
@@ -73,10 +90,14 @@ impl Failure {
     pub const REASONS: &[&str] = &[
         "resolve",
         "connect",
+        "not_allowed",
         "credentials",
         "tls",
         "exchange",
         "timeout",
+        "idle",
+        "too_slow",
+        "held_bytes",
         "status",
         "redirect",
         "content_type",
@@ -101,12 +122,20 @@ impl Failure {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Timeout(_) | Failure::Idle(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::TooMuchHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::NotAllowed(_) => StatusCode::FORBIDDEN,
             Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
                 StatusCode::GATEWAY_TIMEOUT
             }
             _ => StatusCode::BAD_GATEWAY,
         }
+    }
+
+    /// How the scrape ended, for our own metrics and pages.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::Failed { reason: self.reason(), error: self.to_string() }
     }
 
     /// The reason as a label value: one of a fixed set.
@@ -115,10 +144,14 @@ impl Failure {
         match self {
             Failure::Resolve(_) => "resolve",
             Failure::Connect(_) => "connect",
+            Failure::NotAllowed(_) => "not_allowed",
             Failure::Credentials(_) => "credentials",
             Failure::Tls(_) => "tls",
             Failure::Exchange(_) => "exchange",
             Failure::Timeout(_) => "timeout",
+            Failure::Idle(_) => "idle",
+            Failure::TooSlow => "too_slow",
+            Failure::TooMuchHeld { .. } => "held_bytes",
             Failure::Status(_) => "status",
             Failure::Redirect(_) => "redirect",
             Failure::ContentType(_) => "content_type",
@@ -164,10 +197,14 @@ mod tests {
         let each = [
             Failure::resolve(error()),
             Failure::connect(error()),
+            Failure::NotAllowed(Refusal::NotListed),
             Failure::Credentials(String::new()),
             Failure::Tls(String::new()),
             Failure::Exchange(String::new()),
             Failure::Timeout(Duration::ZERO),
+            Failure::Idle(Duration::ZERO),
+            Failure::TooSlow,
+            Failure::TooMuchHeld { limit: 1 },
             Failure::Status(StatusCode::NOT_FOUND),
             Failure::Redirect(text()),
             Failure::ContentType(text()),

@@ -3,56 +3,80 @@
 //! ```text
 //! client ── Gateway::answer ── Target::open ── Upstream ── target
 //!    │                             │
-//!    └──── Rewriting (a body) ◄── Source
+//!    └── Client (a body) ◄── Rewriting ◄── Source
 //! ```
 //!
-//! [`Gateway`] routes a request to its [`Target`]. `upstream` speaks HTTP to the target, `source` decides whether what it
-//! answers is an exposition and yields its uncompressed bytes, `rewriting` drives the engine with them and *is* the body
-//! of our answer: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
-//! queues up in between. A client that goes away takes the upstream's connection with it.
+//! [`Gateway`] routes a request to its [`Target`]: one that the settings list, or one that the client names (`on_demand`)
+//! where the allow-list (`reach`) lets it. `travel` says what of the request goes along. `upstream` speaks HTTP to the
+//! target, `source` decides whether what it answers is an exposition and yields its uncompressed bytes, `rewriting`
+//! drives the engine with them. `sharing` hands what comes out to everybody who came at the same moment, and is the body of
+//! our answers: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
+//! queues up in between. The last client that goes away takes the upstream's connection with it. `load` bounds what all of
+//! them cost together.
 //!
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
 
+mod answer;
+mod discovery;
 mod failure;
 mod gateway;
 mod gzip;
+mod load;
+mod on_demand;
+mod passthrough;
 mod past;
 mod pool;
+mod preview;
+mod reach;
 mod reader;
 mod rewriting;
 mod secret;
+mod sharing;
 mod source;
 mod target;
 mod timeout;
 mod travel;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::Uri;
 
 use crate::mapping;
 
+pub use answer::Body;
 pub use failure::Failure;
-pub use gateway::{Body, Gateway};
+pub use gateway::{ByClients, Gateway};
+pub use on_demand::{OnDemand, OnDemandSettings};
 pub use past::Pasts;
+pub use preview::{Preview, PreviewError};
+pub use reach::{AddressRange, HostPattern, Reach, Refusal, Rule};
 pub use secret::{Secret, SecretSource};
-pub use target::Target;
+pub use target::{Target, Treatment};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
     Authorization, Client, ClientFault, HttpSettings, Identity, TlsFault, TlsSettings, TlsVersion,
 };
 
 /// How targets are scraped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Time for one scrape whose client does not say how long it waits.
     pub timeout: Duration,
     /// How much earlier than its client a scrape gives up.
     pub timeout_margin: Duration,
+    /// How long a target may be silent in the middle of its answer.
+    pub idle_timeout: Duration,
+    /// Most scrapes at a time.
+    pub max_scrapes: usize,
+    /// Most bytes that all of them may hold.
+    pub max_held_bytes: usize,
     /// How hard answers are compressed for clients that ask for gzip; 0 not at all.
     pub gzip_level: u32,
+    /// By which address Prometheus reaches us. Without it, by that with which it asks for the targets.
+    pub external_address: Option<String>,
 }
 
 /// One target, and how its exposition is rewritten.
@@ -66,6 +90,10 @@ pub struct TargetSettings {
     pub mapping: mapping::Settings,
     /// How requests to it are made.
     pub http: HttpSettings,
+    /// Paths that are handed through to it as they are.
+    pub passthrough: Vec<String>,
+    /// What Prometheus labels it with when it asks for the targets.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl TargetSettings {
