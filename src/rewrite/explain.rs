@@ -212,7 +212,7 @@ fn told(plan: &Plan, trace: Trace, refused_pass: bool) -> Explanation {
     }
     let mut scanner = Scanner::new(usize::MAX, usize::MAX, true);
     let mut lines: Vec<Line> =
-        trace.samples.into_iter().map(|sample| line(plan, &places, &mut scanner, sample)).collect();
+        trace.samples.iter().map(|sample| line(plan, &places, &mut scanner, sample)).collect();
     lines.extend(trace.flawed.into_iter().map(|(number, text, reason)| Line {
         number,
         text: readable(&text),
@@ -229,7 +229,7 @@ fn line(
     plan: &Plan,
     places: &HashMap<(usize, usize), usize>,
     scanner: &mut Scanner,
-    sample: SampleTrace,
+    sample: &SampleTrace,
 ) -> Line {
     let names = label_names(scanner, &sample.line);
     let mut read_by: Vec<Reading> = Vec::new();

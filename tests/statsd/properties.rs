@@ -141,7 +141,7 @@ proptest! {
             let told: Vec<String> = told.into_iter().flat_map(|line| line.output).collect();
             let left = left.concat();
             let left = lines(&left).filter(|line| !line.is_empty());
-            prop_assert_eq!(told, left.map(|line| text(line)).collect::<Vec<_>>());
+            prop_assert_eq!(told, left.map(text).collect::<Vec<_>>());
         }
     }
 

@@ -133,7 +133,7 @@ statsd:
 "#;
         let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|faults| panic!("{faults}"));
         let told = |emit, line: &str| {
-            let plan = compile_statsd(&[pack.clone()], &StatsdSettings::new(emit));
+            let plan = compile_statsd(std::slice::from_ref(&pack), &StatsdSettings::new(emit));
             let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
             let mut rewriter = Rewriter::new(Arc::new(plan));
             let mut lines = rewriter.explain(line.as_bytes(), &mut Sender::default());
