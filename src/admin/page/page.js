@@ -445,14 +445,14 @@ function gathered(its, lines) {
 function lineByLine({ lines, series: all }) {
   return text("div", "split even",
     h("div", null, h("h3", null, "Line by line"), text("ol", "relayed", lines.slice(0, 500).map((line) => h("li", null,
-      h("div", null, text("span", "line-number soft", `${line.number}`), text("code", "line", line.text)),
+      text("div", "numbered", text("span", "soft", `${line.number}`), text("code", "line", line.text)),
       fate(line.fate),
       line.read_by.map((reading) => [
         then(reading.then, all),
         h("span", null, by(reading)),
         reading.labels.length > 0 && text("span", "soft", reading.labels.map((step) => STEPS[step.did](step)).join(", ")),
       ]),
-      line.not_read_by.length > 0 && text("span", "soft", "of its family, other samples are read: ", line.not_read_by.join("; "))))))),
+      line.not_read_by.length > 0 && text("span", "soft", "of its family, other samples are read: ", line.not_read_by.join("; ")))))),
     all.length > 0 && h("div", null, h("h3", null, "What was gathered"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
 }
 
