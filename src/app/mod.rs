@@ -67,13 +67,13 @@ pub enum Error {
 }
 
 /// Where new settings come from.
-type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send>;
+type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send + Sync>;
 
 /// A gateway whose addresses are taken. Clients can connect; they are answered once it [runs](App::run).
 pub struct App {
     data: Listener,
     admin: Listener,
-    relay: Option<Relay>,
+    relay: Relay,
     current: Arc<Current>,
     compiled: Compiled,
     metrics: Arc<Metrics>,
@@ -114,12 +114,7 @@ impl App {
         };
         let data = bind(settings.web, "data", "web.listen_address").await?;
         let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
-        let relay = match &settings.relay {
-            Some(relay) => {
-                Some(Relay::bind(relay.clone(), plans, settings.worker_threads, &metrics)?)
-            }
-            None => None,
-        };
+        let relay = Relay::bind(relayed(&settings), plans, settings.worker_threads, &metrics)?;
         let (reloader, requests) = Reloader::new();
         let status = Arc::new(Admin::new(Arc::clone(&metrics), reloader.clone()));
         status.set_lifecycle(settings.enable_lifecycle);
@@ -148,7 +143,7 @@ impl App {
     #[must_use]
     pub fn reading_again(
         mut self,
-        read: impl Fn() -> Result<Settings, config::Faults> + Send + 'static,
+        read: impl Fn() -> Result<Settings, config::Faults> + Send + Sync + 'static,
     ) -> App {
         self.read = Some(Box::new(read));
         self
@@ -175,7 +170,7 @@ impl App {
     /// Where `StatsD` lines are taken, in the order of the settings.
     #[must_use]
     pub fn statsd_addresses(&self) -> Vec<ListenAddress> {
-        self.relay.as_ref().map(Relay::addresses).unwrap_or_default()
+        self.relay.addresses()
     }
 
     /// Runs until `shutdown` resolves; then takes no more scrapes and lines, finishes the scrapes in flight and sends
@@ -214,17 +209,16 @@ impl App {
             compiled: self.compiled,
             metrics: self.metrics,
             status: Arc::clone(&status),
+            relay: relay.control(),
         };
 
         let (stop_relay, relay_stopped) = oneshot::channel::<()>();
         let handles = workers.handles();
         let deadline = || current.settings.load().shutdown_timeout;
-        let relaying = async {
-            if let Some(relay) = relay {
-                let timeout = deadline();
-                relay.run(&handles, async { drop(relay_stopped.await) }, timeout).await;
-            }
-        };
+        let relaying = relay.run(&handles, async {
+            drop(relay_stopped.await);
+            deadline()
+        });
         let data = async {
             let (stop, stopped) = oneshot::channel::<()>();
             let scraped = Arc::clone(&current);
@@ -239,7 +233,8 @@ impl App {
             status.set_ready(true);
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),
-                () = reloads.run() => unreachable!("it reloads for as long as anybody asks"),
+                // Seldom polled, and large.
+                () = Box::pin(reloads.run()) => unreachable!("it reloads for as long as anybody asks"),
                 () = shutdown => {}
             }
             tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
@@ -256,6 +251,11 @@ impl App {
             () = admin => {}
         }
     }
+}
+
+/// What is relayed, which may be nothing.
+fn relayed(settings: &Settings) -> relay::Settings {
+    settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
 }
 
 /// The targets, for the log.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
-use super::{Current, Error, ReadSettings, described, web_config};
+use super::{Current, Error, ReadSettings, described, relayed, web_config};
 use crate::admin::{Admin, ReloadRequests};
 use crate::config::Settings;
+use crate::relay;
 use crate::telemetry::{self, Metrics};
 
 /// Replaces what runs by what the settings say now, whenever somebody asks.
@@ -16,6 +17,7 @@ pub(super) struct Reloads {
     pub(super) compiled: Compiled,
     pub(super) metrics: Arc<Metrics>,
     pub(super) status: Arc<Admin>,
+    pub(super) relay: relay::Control,
 }
 
 impl Reloads {
@@ -24,7 +26,11 @@ impl Reloads {
         loop {
             let request = self.requests.next().await;
             let read = self.read.as_ref();
-            let outcome = match self.current.reload(read, &mut self.compiled, &self.metrics) {
+            let outcome = match self
+                .current
+                .reload(read, &mut self.compiled, &self.metrics, &self.relay)
+                .await
+            {
                 Ok(settings) => {
                     self.status.set_lifecycle(settings.enable_lifecycle);
                     tracing::info!(targets = described(&settings), "Reloaded the settings.");
@@ -44,11 +50,12 @@ impl Reloads {
 
 impl Current {
     /// Everything that can fail comes first; then everything is replaced.
-    fn reload(
+    async fn reload(
         &self,
         read: Option<&ReadSettings>,
         compiled: &mut Compiled,
         metrics: &Arc<Metrics>,
+        relay: &relay::Control,
     ) -> Result<Arc<Settings>, Error> {
         let running = self.settings.load_full();
         let settings = match read {
@@ -61,9 +68,7 @@ impl Current {
         }
         let web = web_config(&settings, metrics)?;
         let parts = Parts::build(&settings, metrics, Some(compiled))?;
-        if settings.relay.is_some() && !parts.compiled.has_packs_of(compiled) {
-            return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
-        }
+        relay.replace(relayed(&settings), parts.plans).await?;
 
         let settings = Arc::new(settings);
         self.gateway.store(Arc::new(parts.gateway));
@@ -79,10 +84,16 @@ impl Current {
 
 /// The settings that differ although they cannot be changed while the gateway runs.
 fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
+    // Sockets that stay, stay as they are.
+    let kept = |of: fn(&relay::Settings) -> Option<usize>| match (&running.relay, &new.relay) {
+        (Some(running), Some(new)) => of(running) != of(new),
+        _ => false,
+    };
     let differ = [
         ("web.listen_address", running.web.address != new.web.address),
         ("admin.listen_address", running.admin.address != new.admin.address),
-        ("statsd", running.relay != new.relay || running.statsd != new.statsd),
+        ("statsd.sockets", kept(|its| its.sockets)),
+        ("statsd.receive_buffer", kept(|its| its.receive_buffer)),
         ("log.format", running.log.format != new.log.format),
         ("runtime.worker_threads", running.worker_threads != new.worker_threads),
     ];

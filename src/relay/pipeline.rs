@@ -2,19 +2,45 @@
 
 use std::sync::Arc;
 
-use super::lane::Lane;
+use tokio::sync::watch;
+
+use super::lane::Inlet;
 use super::shard::Shards;
-use super::{Mode, Settings};
+use super::{ListenAddress, ListenerSettings, Mode, SinkSettings};
 use crate::mapping::{Emit, StatsdPlan};
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
 use crate::telemetry::{ListenerMetrics, RewriteMetrics};
 
-/// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
+/// Where lines go, and as what. Replaced as a whole.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) listeners: Vec<ListenerSettings>,
+    pub(super) mode: Mode,
+    /// Each with an inlet for each worker.
+    pub(super) sinks: Vec<(SinkSettings, Vec<Arc<Inlet>>)>,
+    /// One for each generation that leaves.
+    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    /// Most open connections of each stream listener.
+    pub(super) max_connections: usize,
+}
+
+/// What a listener makes pipelines of.
 #[derive(Clone, Debug)]
-pub(super) struct Pipeline {
-    groups: Vec<Group>,
+pub(super) struct Feed {
+    layout: watch::Receiver<Arc<Layout>>,
+    /// As it is written in the settings.
+    listener: ListenAddress,
+    emit: Emit,
     metrics: ListenerMetrics,
+}
+
+/// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    feed: Feed,
+    worker: usize,
+    groups: Vec<Group>,
     datagrams: u64,
     bytes: u64,
 }
@@ -22,11 +48,10 @@ pub(super) struct Pipeline {
 /// The sinks that get one generation.
 #[derive(Debug)]
 struct Group {
-    plan: Arc<StatsdPlan>,
     rewriter: Rewriter,
     /// What the lines of the datagram at hand have become.
     written: Vec<u8>,
-    lanes: Vec<Arc<Lane>>,
+    inlets: Vec<Arc<Inlet>>,
     shards: Option<Sharded>,
     metrics: RewriteMetrics,
 }
@@ -38,31 +63,66 @@ struct Sharded {
     shares: Vec<Vec<u8>>,
 }
 
-impl Pipeline {
-    /// `lanes` are those of one worker, in the order of the settings' sinks.
+impl Feed {
     pub(super) fn new(
-        emit: Emit,
-        settings: &Settings,
-        lanes: &[Arc<Lane>],
-        plan: impl Fn(Emit) -> Arc<StatsdPlan>,
+        layout: watch::Receiver<Arc<Layout>>,
+        listener: &ListenerSettings,
         metrics: ListenerMetrics,
-    ) -> Pipeline {
+    ) -> Feed {
+        Feed { layout, listener: listener.address.clone(), emit: listener.emit, metrics }
+    }
+
+    /// The pipeline of one of the workers.
+    pub(super) fn pipeline(&self, worker: usize) -> Pipeline {
+        let mut feed = self.clone();
+        let groups = feed.groups(worker);
+        Pipeline { feed, worker, groups, datagrams: 0, bytes: 0 }
+    }
+
+    /// Most open connections.
+    pub(super) fn max_connections(&self) -> usize {
+        self.layout.borrow().max_connections
+    }
+
+    /// Resolves when the layout was replaced. Cancel safe.
+    pub(super) async fn replaced(&mut self) {
+        if self.layout.changed().await.is_err() {
+            // Nobody is left to replace it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn groups(&mut self, worker: usize) -> Vec<Group> {
+        let layout = Arc::clone(&self.layout.borrow_and_update());
+        // A listener that is gone reads its last lines as it read the others.
+        let its = layout.listeners.iter().find(|it| it.address == self.listener);
+        self.emit = its.map_or(self.emit, |it| it.emit);
+        let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(self.emit);
         let mut emits: Vec<Emit> = Vec::new();
-        let emit_of = |sink: &super::SinkSettings| sink.emit.unwrap_or(emit);
-        for sink in &settings.sinks {
+        for (sink, _) in &layout.sinks {
             if !emits.contains(&emit_of(sink)) {
                 emits.push(emit_of(sink));
             }
         }
         let group = |emit| {
-            let of_group = || settings.sinks.iter().zip(lanes).filter(|it| emit_of(it.0) == emit);
+            let of_group = || layout.sinks.iter().filter(|(sink, _)| emit_of(sink) == emit);
             let names: Vec<String> = of_group().map(|(sink, _)| sink.address.to_string()).collect();
-            let shards = (settings.mode == Mode::Shard && names.len() > 1)
+            let shards = (layout.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));
-            let lanes = of_group().map(|(_, lane)| Arc::clone(lane)).collect();
-            Group::new(plan(emit), lanes, shards, metrics.rewrite(emit))
+            let inlets = of_group().map(|(_, inlets)| Arc::clone(&inlets[worker])).collect();
+            let plan = layout.plans.iter().find(|(its, _)| *its == emit);
+            let (_, plan) = plan.expect("there is a plan for each emit");
+            Group::new(plan, inlets, shards, self.metrics.rewrite(emit))
         };
-        Pipeline { groups: emits.into_iter().map(group).collect(), metrics, datagrams: 0, bytes: 0 }
+        emits.into_iter().map(group).collect()
+    }
+}
+
+impl Pipeline {
+    /// Resolves when lines have to go another way, and from then on they do. Cancel safe.
+    pub(super) async fn replaced(&mut self) {
+        self.feed.replaced().await;
+        self.groups = self.feed.groups(self.worker);
     }
 
     /// Takes a datagram, or whole lines of a stream.
@@ -78,7 +138,7 @@ impl Pipeline {
     }
 
     pub(super) fn metrics(&self) -> &ListenerMetrics {
-        &self.metrics
+        &self.feed.metrics
     }
 
     /// Publishes what was counted since it was last called: once for a batch, not for each line.
@@ -89,23 +149,22 @@ impl Pipeline {
             lines = group.metrics.publish(group.rewriter.report());
         }
         let datagrams = std::mem::take(&mut self.datagrams);
-        self.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
+        self.feed.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
     }
 }
 
 impl Group {
     fn new(
-        plan: Arc<StatsdPlan>,
-        lanes: Vec<Arc<Lane>>,
+        plan: &Arc<StatsdPlan>,
+        inlets: Vec<Arc<Inlet>>,
         shards: Option<Shards>,
         metrics: RewriteMetrics,
     ) -> Group {
-        let shares = vec![Vec::new(); lanes.len()];
+        let shares = vec![Vec::new(); inlets.len()];
         Group {
-            rewriter: Rewriter::new(Arc::clone(&plan)),
-            plan,
+            rewriter: Rewriter::new(Arc::clone(plan)),
             written: Vec::new(),
-            lanes,
+            inlets,
             shards: shards.map(|shards| Sharded { shards, shares }),
             metrics,
         }
@@ -115,39 +174,31 @@ impl Group {
         self.written.clear();
         let outcome = self.rewriter.rewrite(datagram, sender, &mut self.written);
         match (&mut self.shards, outcome) {
-            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.lanes),
-            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.lanes),
-            (None, Outcome::Untouched) => self.lanes.iter().for_each(|lane| lane.push(datagram)),
+            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.inlets),
+            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.inlets),
+            (None, Outcome::Untouched) => self.inlets.iter().for_each(|inlet| inlet.push(datagram)),
             (None, Outcome::Rewritten) => {
-                self.lanes.iter().for_each(|lane| lane.push_lines(&self.written));
+                self.inlets.iter().for_each(|inlet| inlet.push_lines(&self.written));
             }
         }
     }
 }
 
-impl Clone for Group {
-    /// The same sinks, with a rewriter of its own that has counted nothing yet.
-    fn clone(&self) -> Group {
-        let shards = self.shards.as_ref().map(|sharded| sharded.shards.clone());
-        Group::new(Arc::clone(&self.plan), self.lanes.clone(), shards, self.metrics.fresh())
-    }
-}
-
 impl Sharded {
-    fn share_out(&mut self, datagram: &[u8], lanes: &[Arc<Lane>]) {
+    fn share_out(&mut self, datagram: &[u8], inlets: &[Arc<Inlet>]) {
         for line in lines(datagram) {
             let share = &mut self.shares[self.shards.of_line(line)];
             share.extend_from_slice(line);
             share.push(b'\n');
         }
-        for (share, lane) in self.shares.iter_mut().zip(lanes) {
+        for (share, inlet) in self.shares.iter_mut().zip(inlets) {
             if share.is_empty() {
                 continue;
             }
             // The last line needs no newline, but a blank one is nothing without it.
             let lines =
                 share.strip_suffix(b"\n").filter(|it| !it.is_empty() && !it.ends_with(b"\n"));
-            lane.push_lines(lines.unwrap_or(share));
+            inlet.push_lines(lines.unwrap_or(share));
             share.clear();
         }
     }
