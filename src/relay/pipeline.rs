@@ -31,7 +31,6 @@ pub(super) struct Feed {
     layout: watch::Receiver<Arc<Layout>>,
     /// As it is written in the settings.
     listener: ListenAddress,
-    emit: Emit,
     metrics: ListenerMetrics,
 }
 
@@ -66,17 +65,17 @@ struct Sharded {
 impl Feed {
     pub(super) fn new(
         layout: watch::Receiver<Arc<Layout>>,
-        listener: &ListenerSettings,
+        listener: &ListenAddress,
         metrics: ListenerMetrics,
     ) -> Feed {
-        Feed { layout, listener: listener.address.clone(), emit: listener.emit, metrics }
+        Feed { layout, listener: listener.clone(), metrics }
     }
 
-    /// The pipeline of one of the workers.
-    pub(super) fn pipeline(&self, worker: usize) -> Pipeline {
+    /// The pipeline of one of the workers. `None` once the listener is gone from the settings.
+    pub(super) fn pipeline(&self, worker: usize) -> Option<Pipeline> {
         let mut feed = self.clone();
-        let groups = feed.groups(worker);
-        Pipeline { feed, worker, groups, datagrams: 0, bytes: 0 }
+        let groups = feed.groups(worker)?;
+        Some(Pipeline { feed, worker, groups, datagrams: 0, bytes: 0 })
     }
 
     /// Most open connections.
@@ -92,12 +91,10 @@ impl Feed {
         }
     }
 
-    fn groups(&mut self, worker: usize) -> Vec<Group> {
+    fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
         let layout = Arc::clone(&self.layout.borrow_and_update());
-        // A listener that is gone reads its last lines as it read the others.
-        let its = layout.listeners.iter().find(|it| it.address == self.listener);
-        self.emit = its.map_or(self.emit, |it| it.emit);
-        let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(self.emit);
+        let its = layout.listeners.iter().find(|it| it.address == self.listener)?;
+        let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(its.emit);
         let mut emits: Vec<Emit> = Vec::new();
         for (sink, _) in &layout.sinks {
             if !emits.contains(&emit_of(sink)) {
@@ -114,7 +111,7 @@ impl Feed {
             let (_, plan) = plan.expect("there is a plan for each emit");
             Group::new(plan, inlets, shards, self.metrics.rewrite(emit))
         };
-        emits.into_iter().map(group).collect()
+        Some(emits.into_iter().map(group).collect())
     }
 }
 
@@ -122,7 +119,10 @@ impl Pipeline {
     /// Resolves when lines have to go another way, and from then on they do. Cancel safe.
     pub(super) async fn replaced(&mut self) {
         self.feed.replaced().await;
-        self.groups = self.feed.groups(self.worker);
+        // A listener that is gone reads its last lines as it read the others. The sinks that they go to wait for it.
+        if let Some(groups) = self.feed.groups(self.worker) {
+            self.groups = groups;
+        }
     }
 
     /// Takes a datagram, or whole lines of a stream.

@@ -90,7 +90,7 @@ impl<'a> Running<'a> {
         let missing: Vec<_> = self.missing(settings).cloned().collect();
         for (listener, its) in bound.into_iter().zip(missing) {
             let (tell, stop) = watch::channel(false);
-            let feed = Feed::new(self.layout.subscribe(), &its, listener.metrics().clone());
+            let feed = Feed::new(self.layout.subscribe(), &its.address, listener.metrics().clone());
             listener.listen(self.workers, feed, &stop, &mut self.listening);
             self.listeners.push((its.address, tell));
         }

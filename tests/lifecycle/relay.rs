@@ -28,7 +28,7 @@ async fn udp() -> (UdpSocket, SocketAddr) {
 }
 
 async fn text(socket: &UdpSocket) -> String {
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     let len = soon(socket.recv(&mut buffer)).await.expect("a datagram");
     std::str::from_utf8(&buffer[..len]).expect("text").to_owned()
 }
@@ -153,26 +153,23 @@ const LINES: usize = 6_000;
 /// How many may be under way: no more than any socket's buffer holds.
 const UNDER_WAY: usize = 100;
 
+/// Settings that differ from one turn to the next in targets, generations, sinks and listeners, and that cannot be used
+/// every fourth turn.
+fn storm(turn: usize, url: &str, [a, b]: [SocketAddr; 2]) -> String {
+    let sinks = [&[a][..], &[b], &[a, b]][turn % 3];
+    let emit = if turn.is_multiple_of(2) { "old" } else { "new" };
+    let broken = if turn % 4 == 3 { "{address: 'unixgram:/nowhere/at/all'}, " } else { "" };
+    let more = format!("  queue_bytes: {}\n", 1 << (20 + turn % 3));
+    let listen = format!("listen: [{{address: 'tcp://127.0.0.1:0'}}, {broken}");
+    let relay = relay("old", sinks, &more).replace("listen: [", &listen);
+    format!("emit: {emit}\ntargets: [{{name: kong, url: '{url}'}}]\n{relay}")
+}
+
 #[tokio::test]
 async fn a_storm_of_reloads_under_load_costs_nothing() {
     let upstream = Upstream::answering(whole("kong_bandwidth{type=\"egress\"} 1\n")).await;
     let ((a, at_a), (b, at_b)) = (udp().await, udp().await);
-    let settings = |turn: usize| {
-        let sinks: &[SocketAddr] = match turn % 3 {
-            0 => &[at_a],
-            1 => &[at_b],
-            _ => &[at_a, at_b],
-        };
-        let emit = if turn % 2 == 0 { "old" } else { "new" };
-        let listen = match turn % 4 {
-            3 => "{address: 'tcp://127.0.0.1:0'}, {address: 'unixgram:/nowhere/at/all'}, ",
-            _ => "{address: 'tcp://127.0.0.1:0'}, ",
-        };
-        let more = format!("  queue_bytes: {}\n", 1 << (20 + turn % 3));
-        let relay = relay("old", sinks, &more).replace("listen: [", &format!("listen: [{listen}"));
-        let targets = format!("targets: [{{name: kong, url: '{}'}}]\n", upstream.url());
-        format!("emit: {emit}\n{targets}{relay}")
-    };
+    let settings = |turn| storm(turn, &upstream.url(), [at_a, at_b]);
     let workers = Workers::start(2).expect("threads");
     let gateway = Gateway::start_on(&settings(0), workers).await;
     let (to, stream) = (gateway.statsd_over("udp"), gateway.statsd_over("tcp"));
@@ -185,7 +182,7 @@ async fn a_storm_of_reloads_under_load_costs_nothing() {
     for sink in [a, b] {
         let (got, count) = (Arc::clone(&got), Arc::clone(&count));
         readers.push(tokio::spawn(async move {
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             while let Ok(len) = sink.recv(&mut buffer).await {
                 let text = std::str::from_utf8(&buffer[..len]).expect("text").to_owned();
                 let mut got = got.lock().expect("nobody panics");

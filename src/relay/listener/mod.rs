@@ -112,7 +112,9 @@ impl Listener {
         let Listener { sockets, metrics, .. } = self;
         let at = |index: usize| {
             let worker = index % workers.len();
-            (&workers[worker], feed.pipeline(worker))
+            let pipeline =
+                feed.pipeline(worker).expect("the layout has the listener before it listens");
+            (&workers[worker], pipeline)
         };
         match sockets {
             Sockets::Udp(sockets) => {

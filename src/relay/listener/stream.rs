@@ -85,7 +85,8 @@ impl Pool {
             match accepted {
                 Ok(connection) => {
                     let worker = turn % self.workers.len();
-                    let pipeline = self.feed.pipeline(worker);
+                    // Somebody came when we were about to go.
+                    let Some(pipeline) = self.feed.pipeline(worker) else { continue };
                     let stop = self.stop.clone();
                     let serve = async move {
                         if let Err(error) = take_on(connection, pipeline, stop).await {
