@@ -12,6 +12,7 @@ pub mod listen;
 pub mod relay;
 pub mod scrape;
 
+pub mod cases;
 pub mod verify;
 
 pub mod admin;

@@ -146,14 +146,54 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
+fn rewrite_takes_lines() {
+    let input = "kong.service.shop.status.200:1|c\nload:1|g";
+    let output = run(&["rewrite", "--statsd", "--emit=old", "--report"], input);
+    assert_eq!(output.status.code(), Some(0));
+    let expected = "kong.shop.request.status.200:1|c\nkong.shop.request.status.total:1|c\nload:1|g";
+    assert_eq!(stdout(&output), expected);
+    let report = stderr(&output);
+    assert!(report.starts_with("read 2 lines, wrote 3 lines\n"), "{report}");
+
+    let output = run(&["rewrite", "--statsd", "--emit=both"], input);
+    assert_eq!(stdout(&output), format!("kong.service.shop.status.200:1|c\n{expected}"));
+
+    let output = run(
+        &["rewrite", "--statsd", "--emit=new", "--statsd.prefix=acme.{x}", "--statsd.tags=librato"],
+        "acme.eu.shop.latency:7|ms|@0.5\nkong.shop.latency:7|ms\n",
+    );
+    let expected = "acme.eu.latency#service=shop:7|ms|@0.5\nkong.shop.latency:7|ms\n";
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), expected));
+}
+
+#[test]
+fn rewrite_fails_over_what_is_no_line() {
+    let output = run(&["rewrite", "--statsd", "--emit=old"], NEW);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), NEW));
+    assert!(stderr(&output).contains("no StatsD line"), "{}", stderr(&output));
+
+    let input = format!("a:1|c\nb:{}|c\nc:1|c\n", "9".repeat(65_507));
+    let output = run(&["rewrite", "--statsd", "--emit=old"], &input);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), "a:1|c\nc:1|c\n"));
+    assert!(stderr(&output).contains("1 lines are longer"), "{}", stderr(&output));
+
+    let nothing = run(&["rewrite", "--statsd", "--emit=old"], "");
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+}
+
+#[test]
 fn wrong_usage_is_2() {
-    let cases: [&[&str]; 9] = [
+    let cases: [&[&str]; 13] = [
         &[],
         &["rewrite"],
         &["rewrite", "--emit=older"],
         &["rewrite", "--emit=old", "--fill=9=x"],
         &["rewrite", "--emit=old", "--buckets=all"],
         &["rewrite", "--emit=old", "--no-such-flag"],
+        &["rewrite", "--emit=old", "--statsd", "--buckets=native"],
+        &["rewrite", "--emit=old", "--statsd.tags=librato"],
+        &["rewrite", "--emit=old", "--statsd.prefix=kong"],
+        &["rewrite", "--emit=old", "--statsd", "--statsd.tags=graphite"],
         &["serve", "--target=kong:8100"],
         &["serve", "--web.listen-address=nowhere"],
         &["no-such-command"],

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use crossfade::mapping::{BucketPolicy, Emit};
+use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
 use support::engine::{EMITS, plan, plan_with_buckets, rewrite};
-use support::{capture, captures};
+use support::{capture, captures, statsd};
 
 /// What `crossfade rewrite` with these flags makes of a body.
 fn filter(body: &[u8], flags: &[&str]) -> Vec<u8> {
@@ -58,5 +59,27 @@ fn its_flags_are_the_engines_settings() {
     ] {
         let left = filter(&body, &["--emit=new", flag]);
         assert!(left == rewrite(&plan_with_buckets(Emit::New, buckets), &body).body, "{flag}");
+    }
+}
+
+#[test]
+fn lines_leave_as_the_engine_writes_them() {
+    for name in [
+        "small/statsd/kong-2.8.5.default.jsonl",
+        "small/statsd/kong-3.9.1.tag_signalfx.jsonl",
+        "quirk/statsd/kong-3.9.1.username.jsonl",
+    ] {
+        let datagrams = statsd::datagrams(name);
+        let input = datagrams.join(&b'\n');
+        for emit in EMITS {
+            let mut expected = Vec::new();
+            let mut rewriter = Rewriter::new(statsd::plan(emit));
+            match rewriter.rewrite(&input, &mut Sender::default(), &mut expected) {
+                Outcome::Untouched => expected.clone_from(&input),
+                Outcome::Rewritten => {}
+            }
+            let left = filter(&input, &["--statsd", word(emit)]);
+            assert!(left == expected, "{name} emitted as {emit:?}");
+        }
     }
 }

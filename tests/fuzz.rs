@@ -6,8 +6,11 @@
 mod exposition_stream;
 #[path = "../fuzz/src/mapping_file.rs"]
 mod mapping_file;
+#[path = "../fuzz/src/statsd_datagram.rs"]
+mod statsd_datagram;
 mod support;
 
+use support::statsd::datagrams;
 use support::{Seeded, capture, captures, naive, root};
 
 /// Replaces, removes or repeats a few bytes.
@@ -20,7 +23,7 @@ fn mutated(bytes: &[u8], dice: &mut Seeded) -> Vec<u8> {
         let at = dice.below(bytes.len());
         let end = (at + 1 + dice.below(12)).min(bytes.len());
         match dice.below(4) {
-            0 => bytes[at] = *dice.one_of(b"{}\"=,\\\n #1"),
+            0 => bytes[at] = *dice.one_of(b"{}\"=,\\\n #1.:|@[]"),
             1 => drop(bytes.drain(at..end)),
             2 => {
                 let piece = bytes[at..end].to_vec();
@@ -48,6 +51,29 @@ fn an_exposition_stream() {
                 exposition_stream::check(&seed);
                 exposition_stream::check(&mutated(&seed, &mut dice));
             }
+        }
+    }
+}
+
+#[test]
+fn a_statsd_datagram() {
+    let mut dice = Seeded::new(7);
+    for capture in [
+        "tiny/statsd/kong-2.8.5.default.jsonl",
+        "tiny/statsd/kong-3.9.1.tag_dogstatsd.jsonl",
+        "tiny/statsd/kong-3.9.1.tag_signalfx.jsonl",
+        "quirk/statsd/kong-2.8.5.username.jsonl",
+        "quirk/statsd/kong-3.9.1.default.jsonl",
+        "quirk/statsd/kong-3.9.1.tag_dogstatsd.username.jsonl",
+    ] {
+        let came = datagrams(capture);
+        for _ in 0..300 {
+            let start = dice.below(came.len());
+            let end = (start + 1 + dice.below(6)).min(came.len());
+            let choices: Vec<u8> = (0..4).map(|_| dice.below(256).to_le_bytes()[0]).collect();
+            let seed = [choices, came[start..end].join(&b'\n')].concat();
+            statsd_datagram::check(&seed);
+            statsd_datagram::check(&mutated(&seed, &mut dice));
         }
     }
 }

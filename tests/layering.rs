@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["mapping"],
     &["rewrite"],
     &["packs", "telemetry", "verify"],
-    &["listen"],
+    &["listen", "cases"],
     &["scrape", "relay"],
     &["config"],
     &["admin"],

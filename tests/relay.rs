@@ -9,9 +9,13 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crossfade::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
+use crossfade::relay::Relay;
+use crossfade::telemetry::Metrics;
 use support::net::{Gateway, Refusing};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
@@ -487,6 +491,184 @@ async fn under_overload_every_line_is_accounted_for() {
     let dropped = gateway.metric(KERNEL_DROPPED).await.expect("a count");
     assert!(dropped > 0, "16 KiB hold no 20,000 datagrams");
     assert_eq!(received + dropped, lines + 1);
+}
+
+/// A sink whose buffer holds what the gateway sends at once.
+fn roomy() -> UdpSocket {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20).expect("a socket");
+    socket.set_nonblocking(true).expect("a socket");
+    UdpSocket::from_std(socket).expect("a socket")
+}
+
+/// Packed datagrams of 40 lines, a few at a time: as many as all buffers on the way can hold.
+#[tokio::test]
+async fn of_a_million_paced_lines_none_is_lost() {
+    let sink = roomy();
+    let address = sink.local_addr().expect("bound");
+    let gateway = Gateway::start(&format!(
+        "emit: new\nstatsd:\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \
+         forward: [{{address: 'udp://{address}'}}]\n"
+    ))
+    .await;
+    let client = client(&gateway).await;
+    let (datagram, total, at_once) = ([OLD; 40].join("\n"), 1_000_000, 40);
+    let (mut sent, mut received, mut buffer) = (0_u64, 0_u64, vec![0; 65_536]);
+    while sent < total {
+        for _ in 0..at_once {
+            client.send(datagram.as_bytes()).await.expect("sent");
+            sent += 40;
+        }
+        while received < sent {
+            let len = soon(sink.recv(&mut buffer)).await.expect("a datagram");
+            for line in buffer[..len].split(|byte| *byte == b'\n') {
+                assert_eq!(line, NEW.as_bytes());
+                received += 1;
+            }
+        }
+    }
+    assert_eq!(received, sent);
+    assert_eq!(gateway.metric(RECEIVED).await, Some(sent));
+    let sink = format!("udp://{address}");
+    let sent_lines = format!("crossfade_statsd_sent_lines_total{{sink=\"{sink}\"}}");
+    assert_eq!(gateway.metric(&sent_lines).await, Some(sent));
+    assert_eq!(gateway.metric(&dropped(&sink, "overflow")).await, Some(0));
+    assert_eq!(gateway.metric(KERNEL_DROPPED).await, Some(0));
+}
+
+/// Both ends are overrun at once: the kernel's buffer in front and the queue behind.
+#[tokio::test]
+async fn what_is_lost_at_both_ends_is_counted_to_the_line() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let sink = listener.local_addr().expect("bound");
+    let gateway = relay(&format!(
+        "  receive_buffer: 64KiB\n  queue_bytes: 70000\n  forward: [{{address: 'tcp://{sink}'}}]\n"
+    ))
+    .await;
+    let to = gateway.statsd_addr();
+    let lines = 200_000;
+    let flood = std::thread::spawn(move || {
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        client.connect(to).expect("an address");
+        // Long ones, so that what the sink's kernel takes is soon full too.
+        let line = format!("{OLD}|#{}", "x".repeat(500));
+        for _ in 0..lines {
+            client.send(line.as_bytes()).expect("sent");
+        }
+    });
+    // The sink does not read before everything is over.
+    let (mut stream, _) = soon(listener.accept()).await.expect("a connection");
+    soon(async {
+        loop {
+            let received = gateway.metric(RECEIVED).await.unwrap_or(0);
+            let dropped = gateway.metric(KERNEL_DROPPED).await.unwrap_or(0);
+            if flood.is_finished() && received + dropped == lines {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let in_front = gateway.metric(KERNEL_DROPPED).await.expect("a count");
+    let behind = gateway.metric(&dropped(&format!("tcp://{sink}"), "overflow")).await;
+    let behind = behind.expect("a count");
+    let mut left = Vec::new();
+    let (read, ()) =
+        soon(async { tokio::join!(stream.read_to_end(&mut left), gateway.stopped()) }).await;
+    read.expect("bytes");
+    let arrived = memchr::memchr_iter(b'\n', &left).count() as u64;
+    assert!(behind > 0 && arrived > 0, "{behind} dropped, {arrived} arrived");
+    assert_eq!(arrived + in_front + behind, lines);
+}
+
+#[tokio::test]
+async fn sinks_that_come_back_get_what_comes_then() {
+    let (to_unix, gone) = (path(), udp().await);
+    let address = gone.local_addr().expect("bound");
+    drop(gone);
+    let gateway = relay(&format!(
+        "  forward:\n  - address: udp://{address}\n  - address: unixgram:{}\n",
+        to_unix.display()
+    ))
+    .await;
+    let client = client(&gateway).await;
+    client.send(OLD.as_bytes()).await.expect("sent");
+    let failures = |reason: &str, sink: &str| {
+        format!("crossfade_statsd_sink_failures_total{{reason=\"{reason}\",sink=\"{sink}\"}}")
+    };
+    gateway.reaches(&failures("connect", &format!("unixgram:{}", to_unix.display())), 1).await;
+    let unix = UnixDatagram::bind(&to_unix).expect("a new path");
+    let mut buffer = [0; 1024];
+    let len = soon(unix.recv(&mut buffer)).await.expect("what has waited");
+    assert_eq!(buffer[..len], *NEW.as_bytes());
+
+    // Nobody says that a datagram went to nobody before the next one is sent.
+    client.send(OLD.as_bytes()).await.expect("sent");
+    gateway.reaches(&failures("refused", &format!("udp://{address}")), 1).await;
+    let back = UdpSocket::bind(address).await.expect("still free");
+    client.send(NEW.as_bytes()).await.expect("sent");
+    assert_eq!(text(&back).await, NEW);
+    std::fs::remove_file(to_unix).expect("it is ours");
+}
+
+#[tokio::test]
+async fn plans_are_replaced_while_lines_come() {
+    let sink = udp().await;
+    let settings = crossfade::config::parse(&format!(
+        "emit: new\nstatsd:\n  pack_bytes: 0\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \
+         forward: [{{address: 'udp://{}'}}]\n",
+        sink.local_addr().expect("bound"),
+    ));
+    let settings = settings.expect("valid").into_settings(None).expect("valid");
+    let plans = |new: &str| {
+        let pack = format!("name: p\nstatsd: [{{ old: 'a.{{x}}', new: '{new}.x.{{x}}' }}]");
+        let pack = Pack::parse("p.yaml", &pack).expect("a pack");
+        let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New)).expect("it compiles");
+        vec![(Emit::New, Arc::new(plan))]
+    };
+    let metrics = Arc::new(Metrics::new());
+    let settings = settings.relay.expect("a relay");
+    let relay = Relay::bind(settings.clone(), plans("b"), 1, &metrics);
+    let relay = relay.expect("free ports");
+    let (control, addresses) = (relay.control(), relay.addresses());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let workers = [tokio::runtime::Handle::current()];
+    let running = tokio::spawn(async move {
+        let stop = async {
+            drop(stopped.await);
+            Duration::from_secs(20)
+        };
+        relay.run(&workers, stop).await;
+    });
+
+    let client = udp().await;
+    let address = addresses[0].to_string().replace("udp://", "");
+    client.connect(address).await.expect("an address");
+    for new in ["b", "c", "d"] {
+        control.replace(settings.clone(), plans(new)).await.expect("nothing to bind");
+        client.send(b"a.q:1|c").await.expect("sent");
+        assert_eq!(text(&sink).await, format!("{new}.x.q:1|c"));
+    }
+    // Only the plan is another: what was counted goes on.
+    assert!(metrics.text().contains(&format!("{RECEIVED} 3\n")), "{}", metrics.text());
+    drop(stop);
+    soon(running).await.expect("no panic");
+}
+
+#[tokio::test]
+async fn lines_come_and_go_over_ipv6() {
+    let Ok(sink) = UdpSocket::bind("[::1]:0").await else {
+        eprintln!("this machine has no IPv6");
+        return;
+    };
+    let gateway = Gateway::start(&format!(
+        "emit: new\nstatsd:\n  listen: [{{address: 'udp://[::1]:0'}}]\n  forward: [{{address: 'udp://{}'}}]\n",
+        sink.local_addr().expect("bound"),
+    ))
+    .await;
+    let client = UdpSocket::bind("[::1]:0").await.expect("a free port");
+    client.send_to(OLD.as_bytes(), gateway.statsd_addr()).await.expect("sent");
+    assert_eq!(text(&sink).await, NEW);
 }
 
 #[tokio::test]

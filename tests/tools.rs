@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crossfade::cases::Suite;
 use serde_json::Value;
 
 fn root(relative: &str) -> PathBuf {
@@ -142,4 +143,91 @@ fn wrong_usage_is_2() {
     for arguments in cases {
         assert_eq!(run_in(".", arguments).status.code(), Some(2), "{arguments:?}");
     }
+}
+
+#[test]
+fn the_cases_of_the_built_in_packs_pass() {
+    let output = run_in(".", &["test"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(stdout(&output).contains("mappings/kong.yaml\n  ok    "), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with(" cases passed, 0 failed\n"), "{}", stdout(&output));
+}
+
+/// Cases that nothing could make fail prove nothing.
+#[test]
+fn every_entry_of_the_built_in_packs_has_a_case_that_needs_it() {
+    let pack = std::fs::read_to_string(root("mappings/kong.yaml")).expect("readable");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut entries = 0;
+    for (number, line) in pack.lines().enumerate() {
+        let Some(name) = line.strip_prefix("    new: kong_").map(|_| "new: kong_") else {
+            continue;
+        };
+        entries += 1;
+        let mutated = pack.lines().enumerate().map(|(at, text)| {
+            if at == number { text.replacen(name, "new: kongg_", 1) } else { text.to_owned() }
+        });
+        let mutated = mutated.collect::<Vec<_>>().join("\n");
+        unproven(&mutated, folder, line);
+    }
+    for (number, line) in pack.lines().enumerate() {
+        if !line.starts_with("    new: \"service.") {
+            continue;
+        }
+        entries += 1;
+        let mutated = pack.lines().enumerate().map(|(at, text)| {
+            if at == number { text.replacen("service.", "servise.", 1) } else { text.to_owned() }
+        });
+        unproven(&mutated.collect::<Vec<_>>().join("\n"), folder, line);
+    }
+    assert!(entries > 25, "{entries}");
+}
+
+/// A pack that says something else must fail its cases, or not be usable at all.
+#[track_caller]
+fn unproven(pack: &str, folder: &Path, what: &str) {
+    let file = folder.join("mutated.yaml");
+    std::fs::write(&file, pack).expect("writable");
+    let passes = Suite::load(&file).is_ok_and(|suite| suite.run().all(|it| it.failures.is_empty()));
+    assert!(!passes, "no case notices another {what}");
+}
+
+#[test]
+fn good_cases_pass() {
+    for file in files("tests/cases", ".good.yaml") {
+        let output = run_in("tests/cases", &["test", &file, "site.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        assert!(stdout(&output).ends_with("5 cases passed, 0 failed\n"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn bad_cases_fail_with_the_text_beside_them() {
+    for file in files("tests/cases", ".bad.yaml") {
+        let output = run_in("tests/cases", &["test", &file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        must_be(stdout(&output), &root("tests/cases").join(file).with_extension("err"));
+    }
+}
+
+#[test]
+fn ci_gets_a_junit_report() {
+    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join("junit.xml");
+    let flag = format!("--junit={}", report.display());
+    let output =
+        run_in("tests/cases", &["test", &flag, "site.yaml", "wrong.bad.yaml", "empty.bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = std::fs::read_to_string(report).expect("it was written");
+    for part in [
+        "<testsuite name=\"site.yaml\" tests=\"1\" failures=\"0\"",
+        "<testcase name=\"pods are summed\" classname=\"site.yaml\" file=\"site.yaml\" line=\"11\"",
+        "<testsuite name=\"wrong.bad.yaml\" tests=\"7\" failures=\"7\"",
+        "- site_hits{zone=\"us\"} 3\n",
+        "<testsuite name=\"empty.bad.yaml\" tests=\"1\" failures=\"0\" errors=\"1\"",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let opened = report.matches("<testcase ").count();
+    let closed = report.matches("</testcase>").count() + report.matches("/>").count();
+    assert_eq!(opened, closed, "{report}");
 }

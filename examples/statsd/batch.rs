@@ -10,7 +10,8 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 /// As many as Crossfade takes.
 pub(crate) const BATCH: usize = 64;
 
-const SLOT: usize = 65_536;
+/// As far apart as Crossfade's, see `src/relay/batch.rs`.
+const SLOT: usize = 65_536 + 23 * 64;
 
 pub(crate) struct Receiver {
     headers: MultiHeaders<SockaddrIn>,

@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
-use crate::scrape::{Gateway, Pasts, Target};
+use crate::scrape::{ByClients, Gateway, OnDemand, OnDemandSettings, Pasts, Target, Treatment};
 use crate::telemetry::Metrics;
 
 /// Everything that can be built without taking an address.
@@ -25,6 +25,7 @@ pub(super) struct Parts {
 pub(super) struct Compiled {
     packs: Vec<Pack>,
     mappings: Vec<Mapping>,
+    on_demand: Vec<Arc<OnDemand>>,
 }
 
 /// What targets have in common that are rewritten alike.
@@ -50,16 +51,18 @@ impl Parts {
     ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
         let known = before.filter(|before| before.packs == packs);
-        let mut compiled = Compiled { packs, mappings: Vec::new() };
+        let mut compiled = Compiled { packs, mappings: Vec::new(), on_demand: Vec::new() };
         let mut targets = Vec::with_capacity(settings.targets.len());
         for target in &settings.targets {
             let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
             let metrics = metrics.target(&target.name);
-            let built = Target::new(target.clone(), plan, settings.rewrite, metrics, pasts);
+            let treatment = Treatment { plan, options: settings.rewrite, metrics };
+            let built = Target::new(target.clone(), treatment, pasts);
             targets
                 .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
         }
-        let gateway = Gateway::new(targets, settings.scrape, Arc::clone(metrics));
+        let clients = compiled.by_clients(settings, metrics, known)?;
+        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), Arc::clone(metrics));
         let plans = match &settings.relay {
             Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
             None => Vec::new(),
@@ -90,6 +93,39 @@ impl Compiled {
         };
         self.mappings.push(mapping.clone());
         Ok(mapping)
+    }
+
+    /// What clients may name. Without an allow-list, nothing.
+    fn by_clients(
+        &mut self,
+        settings: &Settings,
+        metrics: &Arc<Metrics>,
+        known: Option<&Compiled>,
+    ) -> Result<ByClients, Error> {
+        let Some(named) = &settings.by_clients else {
+            return Ok(ByClients::default());
+        };
+        let reach = Arc::new(named.reach.clone());
+        let mut on_demand = |its: &OnDemandSettings| {
+            let Mapping { plan, .. } = self.mapping(&its.mapping, known)?;
+            let metrics = metrics.target(&its.name);
+            let treatment = Treatment { plan, options: settings.rewrite, metrics };
+            let mut known = known.iter().flat_map(|known| &known.on_demand);
+            let built = if let Some(known) = known.find(|it| it.is(its, &treatment, &reach)) {
+                Arc::clone(known)
+            } else {
+                let built = OnDemand::new(its.clone(), treatment, Arc::clone(&reach));
+                let name = its.name.clone();
+                Arc::new(built.map_err(|fault| Error::Target { name, fault })?)
+            };
+            self.on_demand.push(Arc::clone(&built));
+            Ok::<_, Error>(built)
+        };
+        let proxy = Some(on_demand(&named.proxy)?);
+        let probe = Some(on_demand(&named.probe)?);
+        let modules = named.modules.iter();
+        let modules = modules.map(|(name, its)| Ok((name.clone(), on_demand(its)?)));
+        Ok(ByClients { proxy, probe, modules: modules.collect::<Result<_, Error>>()? })
     }
 
     /// Forgets the past of targets that are no more.

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::config::{Choice, Fill, LabelName, Value};
-use crate::mapping::{BucketPolicy, Emit};
+use crate::config::{Choice, Fill, LabelName, StatsdPrefix, Value};
+use crate::mapping::{BucketPolicy, Emit, StatsdSettings};
 use crate::rewrite::Malformed;
+use crate::statsd::Dialect;
 
 /// A parser that knows and lists the words of a choice.
 pub(super) fn choice<T>() -> impl TypedValueParser<Value = T>
@@ -45,6 +46,33 @@ impl Rewriting {
         let pair =
             |(label, value): &(LabelName, String)| (Value(label.clone()), Value(value.clone()));
         self.fill.iter().map(pair).collect()
+    }
+}
+
+/// How to rewrite `StatsD` lines.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Lines {
+    #[arg(
+        long = "statsd.prefix",
+        value_name = "PREFIX",
+        help = "What StatsD names begin with, in place of what packs say. `{x}` is a segment that varies. May be \
+                repeated [default: kong]"
+    )]
+    pub(super) prefixes: Vec<StatsdPrefix>,
+
+    #[arg(
+        long = "statsd.tags",
+        value_name = "DIALECT",
+        value_parser = choice::<Dialect>(),
+        help = "Write the new generation of StatsD lines with tags, where that is exact [default: dotted names]"
+    )]
+    pub(super) tags: Option<Dialect>,
+}
+
+impl Lines {
+    pub(super) fn settings(&self, emit: Emit) -> StatsdSettings {
+        let prefixes = self.prefixes.iter().map(|prefix| prefix.0.clone()).collect();
+        StatsdSettings { emit, prefixes, tags: self.tags }
     }
 }
 

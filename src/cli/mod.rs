@@ -8,9 +8,12 @@ mod diagnostic;
 mod fetch;
 mod flags;
 mod health;
+mod junit;
+mod lines;
 mod report;
 mod rewrite;
 mod serve;
+mod test;
 mod verify;
 
 use std::process::ExitCode;
@@ -31,10 +34,12 @@ enum Command {
     Serve(serve::Arguments),
     /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
     Demo(demo::Arguments),
-    /// Rewrite one exposition, from stdin to stdout.
+    #[command(about = "Rewrite one exposition, or StatsD lines, from stdin to stdout")]
     Rewrite(rewrite::Arguments),
     /// Find everything that is wrong with a settings file or a pack, without running anything.
     Check(check::Arguments),
+    /// Run test cases of packs.
+    Test(test::Arguments),
     /// Say, family by family, whether an old and a new Kong agree.
     Verify(verify::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
@@ -51,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).map(success),
         Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Health(arguments) => health::run(&arguments).map(success),
     };

@@ -4,30 +4,50 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Arg, Args};
 
-use super::flags::{EmitFlag, Rewriting};
-use super::report;
+use super::flags::{EmitFlag, Lines, Rewriting};
+use super::{lines, report};
 use crate::mapping;
 use crate::packs;
 use crate::rewrite::{History, Limits, Options, Progress, Report, Rewriter};
 
 #[derive(Debug, Args)]
+#[command(mut_args(lines_alone))]
 pub(super) struct Arguments {
     #[command(flatten)]
-    emit: EmitFlag,
+    pub(super) emit: EmitFlag,
+
+    #[arg(
+        long,
+        conflicts_with_all = ["buckets", "fill", "malformed"],
+        help = "Rewrite StatsD lines, of one sender, instead of an exposition"
+    )]
+    statsd: bool,
 
     #[command(flatten)]
-    rewriting: Rewriting,
+    pub(super) lines: Lines,
+
+    #[command(flatten)]
+    pub(super) rewriting: Rewriting,
 
     /// Say on stderr what became of what.
     #[arg(long)]
-    report: bool,
+    pub(super) report: bool,
 }
 
-const READ_BYTES: usize = 128 * 1024;
+/// Flags that `serve` has too, and that say nothing about an exposition.
+fn lines_alone(flag: Arg) -> Arg {
+    let for_lines = flag.get_long().is_some_and(|long| long.starts_with("statsd."));
+    if for_lines { flag.requires("statsd") } else { flag }
+}
+
+pub(super) const READ_BYTES: usize = 128 * 1024;
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.statsd {
+        return lines::run(arguments);
+    }
     let Arguments { emit, rewriting, .. } = arguments;
     let packs = packs::load(&rewriting.packs)?;
     let settings = mapping::Settings {
@@ -67,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error("cannot read: {0}")]
     Read(#[source] io::Error),
     #[error("cannot write: {0}")]
@@ -102,7 +122,7 @@ fn rewrite(
     Ok(rewriter.report().clone())
 }
 
-fn write(out: &mut Vec<u8>, output: &mut impl Write) -> Result<(), Error> {
+pub(super) fn write(out: &mut Vec<u8>, output: &mut impl Write) -> Result<(), Error> {
     output.write_all(out).map_err(Error::Write)?;
     out.clear();
     Ok(())

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_saphyr::{Location, Spanned};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::flags::{Rewriting, choice};
+use super::flags::{Lines, Rewriting, choice};
 use crate::app::App;
 use crate::config::{
     self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
@@ -49,6 +49,9 @@ pub(super) struct Arguments {
                 differ. May be repeated"
     )]
     statsd_forward: Vec<Sink>,
+
+    #[command(flatten)]
+    lines: Lines,
 
     #[command(flatten)]
     rewriting: Rewriting,
@@ -111,6 +114,12 @@ impl Arguments {
         }
         if !self.statsd_forward.is_empty() {
             file.statsd.forward = self.statsd_forward.into_iter().map(flag).collect();
+        }
+        if !self.lines.prefixes.is_empty() {
+            file.statsd.prefixes = self.lines.prefixes.into_iter().map(Value).collect();
+        }
+        if self.lines.tags.is_some() {
+            file.statsd.tags = self.lines.tags.map(Value);
         }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {

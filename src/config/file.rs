@@ -10,10 +10,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use super::by_clients::{Allow, Named};
 use super::http::{self, Authorization, BasicAuth, Headers, Tls};
 use super::statsd::Statsd;
 use super::value::{
-    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl, Value,
+    FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl,
+    Value,
 };
 use crate::mapping::{BucketPolicy, Emit};
 use crate::rewrite::{self, Malformed};
@@ -38,6 +40,14 @@ pub struct File {
     pub malformed: Value<Malformed>,
     /// What is scraped.
     pub targets: Vec<Spanned<Target>>,
+    /// Where clients may have us go.
+    pub allow: Vec<Spanned<Allow>>,
+    /// Targets of requests that come to us as to a proxy.
+    pub proxy: Named,
+    /// Targets of `/probe`.
+    pub probe: Named,
+    /// Targets of `/probe` with a `module`.
+    pub modules: BTreeMap<Value<TargetName>, Named>,
     /// How targets are scraped.
     pub scrape: Scrape,
     /// What one scrape may cost.
@@ -84,6 +94,12 @@ pub struct Target {
     /// How TLS to it is spoken.
     #[serde(default)]
     pub tls_config: Option<Tls>,
+    /// Paths that are handed through to it.
+    #[serde(default)]
+    pub passthrough: Vec<Value<String>>,
+    /// What Prometheus labels it with when it asks for the targets.
+    #[serde(default)]
+    pub labels: Fill,
 }
 
 impl Target {
@@ -100,6 +116,8 @@ impl Target {
             authorization: None,
             http_headers: Headers::new(),
             tls_config: None,
+            passthrough: Vec::new(),
+            labels: Fill::new(),
         }
     }
 
@@ -116,6 +134,8 @@ impl Target {
 impl File {
     /// Every file that is named here, but for packs.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
+        let named = [&mut self.proxy, &mut self.probe].into_iter().chain(self.modules.values_mut());
+        let named = named.flat_map(Named::files_mut);
         let of_targets = self.targets.iter_mut().flat_map(|target| {
             let target = &mut target.value;
             http::files(
@@ -125,7 +145,7 @@ impl File {
                 target.tls_config.as_mut(),
             )
         });
-        of_targets.chain(&mut self.web.config_file)
+        of_targets.chain(named).chain(&mut self.web.config_file)
     }
 }
 
@@ -187,6 +207,8 @@ pub(super) fn positive(number: usize) -> Value<NonZeroUsize> {
 pub struct Web {
     /// Where Prometheus scrapes us.
     pub listen_address: Value<Listen>,
+    /// By which address Prometheus reaches us.
+    pub external_address: Option<Value<HostPort>>,
     /// How hard answers are compressed for clients that ask for gzip.
     pub gzip_level: Value<GzipLevel>,
     /// TLS and users, in the format that exporters share. For the admin listener too.
@@ -211,6 +233,7 @@ impl Default for Web {
     fn default() -> Self {
         Web {
             listen_address: Value(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
+            external_address: None,
             gzip_level: Value(GzipLevel(1)),
             config_file: None,
             max_connections: positive(512),

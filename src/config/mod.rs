@@ -3,6 +3,7 @@
 //! [`File`] is what is written, [`Settings`] what holds. [`read`] and [`File::into_settings`] are the only way
 //! from one to the other, so what runs has been checked. Every key is described in `docs/settings.md`.
 
+mod by_clients;
 mod choice;
 mod fault;
 mod file;
@@ -14,6 +15,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+pub use by_clients::{Allow, ByClients, Named};
 pub use choice::Choice;
 pub use fault::{Fault, Faults};
 pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
@@ -21,8 +23,8 @@ pub use http::{Authorization, BasicAuth, Header, HeaderValues, Headers, Hidden, 
 pub use settings::Settings;
 pub use statsd::{Sink, Source, Statsd};
 pub use value::{
-    FilePath, GzipLevel, LabelName, Listen, PackPath, Size, Span, StatsdPrefix, TargetName,
-    TargetUrl, Value,
+    FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Size, Span, StatsdPrefix,
+    TargetName, TargetUrl, Value,
 };
 
 /// Reads a settings file. Paths in it are taken relative to its directory.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_saphyr::Spanned;
 
-use super::{Fault, Faults, File, Fill, Size, Span, Target, TargetName, Value, Web};
+use super::by_clients::{ByClients, is_passthrough_path};
+use super::{Fault, Faults, File, Fill, HostPort, Size, Span, Target, TargetName, Value, Web};
 use crate::listen;
 use crate::mapping;
 use crate::relay;
@@ -19,6 +20,8 @@ use crate::telemetry;
 pub struct Settings {
     /// What is scraped; names differ. Without a relay at least one.
     pub targets: Vec<scrape::TargetSettings>,
+    /// What clients may name, if anything.
+    pub by_clients: Option<ByClients>,
     /// Packs on disk, in the order given.
     pub packs: Vec<PathBuf>,
     /// What the engine does with bad lines, and what a scrape may cost.
@@ -61,10 +64,10 @@ impl File {
             });
         };
 
-        if self.targets.is_empty() && self.statsd.is_empty() {
+        if self.targets.is_empty() && self.statsd.is_empty() && self.allow.is_empty() {
             fault(
-                "nothing to do: give a --target=URL or --statsd.listen and --statsd.forward, or `targets:` or \
-                 `statsd:` in the settings file"
+                "nothing to do: give a --target=URL or --statsd.listen and --statsd.forward, or `targets:`, \
+                 `allow:` or `statsd:` in the settings file"
                     .into(),
                 None,
             );
@@ -89,6 +92,8 @@ impl File {
                 None,
             );
         }
+        handed_through_once(&targets, &mut fault);
+        let by_clients = self.by_clients(&mut fault);
         let limits = self.web.limits(&mut fault);
         let statsd = self.statsd.mapping();
         let relay = self.statsd.into_settings(self.emit.map(|Value(emit)| emit), &mut fault);
@@ -98,6 +103,7 @@ impl File {
 
         Ok(Settings {
             targets,
+            by_clients,
             packs: self.packs.into_iter().map(|Value(pack)| pack.0).collect(),
             rewrite: rewrite::Options {
                 malformed: self.malformed.0,
@@ -116,6 +122,7 @@ impl File {
                 timeout: self.scrape.timeout.0.0,
                 timeout_margin: self.scrape.timeout_margin.0.0,
                 gzip_level: self.web.gzip_level.0.0,
+                external_address: self.web.external_address.map(|Value(HostPort(address))| address),
             },
             relay,
             statsd,
@@ -153,7 +160,46 @@ impl File {
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
         let mapping = mapping::Settings { emit, buckets, fill };
         let http = target.http().settings().map_err(|fault| format!("target {name}: {fault}"))?;
-        Ok(scrape::TargetSettings { name, url: url.0.clone(), mapping, http })
+        let passthrough: Vec<String> =
+            target.passthrough.iter().map(|Value(path)| path.clone()).collect();
+        if let Some(path) = passthrough.iter().find(|path| !is_passthrough_path(path)) {
+            return Err(format!(
+                "target {name}: {path} cannot be handed through; name a path such as /status that is not one of ours"
+            ));
+        }
+        Ok(scrape::TargetSettings {
+            name,
+            url: url.0.clone(),
+            mapping,
+            http,
+            passthrough,
+            labels: texts(&target.labels).collect(),
+        })
+    }
+}
+
+/// A path leads to one target.
+fn handed_through_once(
+    targets: &[scrape::TargetSettings],
+    fault: &mut impl FnMut(String, Option<serde_saphyr::Location>),
+) {
+    let mut to: HashMap<&str, &str> = HashMap::new();
+    for target in targets {
+        for path in &target.passthrough {
+            let name = &target.name;
+            match to.insert(path, name) {
+                Some(other) if other == name => {
+                    fault(format!("target {name}: {path} is listed twice"), None);
+                }
+                Some(other) => fault(
+                    format!(
+                        "target {name}: {path} is handed through to {other} already; leave one out"
+                    ),
+                    None,
+                ),
+                None => {}
+            }
+        }
     }
 }
 
@@ -196,7 +242,7 @@ fn bytes(size: Value<Size>) -> usize {
     usize::try_from(size.0.0).unwrap_or(usize::MAX)
 }
 
-fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
+pub(super) fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
     fill.iter().map(|(label, value)| (label.0.0.clone(), value.0.clone()))
 }
 

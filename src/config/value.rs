@@ -197,6 +197,29 @@ impl Display for Listen {
     }
 }
 
+/// A host and, where it is not the usual one, a port: `crossfade:9542`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort(pub String);
+
+impl FromStr for HostPort {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a host and a port such as crossfade:9542";
+        let authority: hyper::http::uri::Authority = text.parse().map_err(|_| EXPECTED)?;
+        if authority.host().is_empty() || text.contains('@') {
+            return Err(EXPECTED);
+        }
+        Ok(HostPort(text.to_owned()))
+    }
+}
+
+impl Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Where a target is scraped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetUrl(pub Uri);

@@ -205,6 +205,10 @@ impl Source {
         Source { file: file.into(), text: text.to_owned() }
     }
 
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }

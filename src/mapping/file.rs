@@ -33,6 +33,46 @@ pub(super) struct PackFile {
     pub(super) between: Vec<Text>,
     pub(super) tags: Vec<Text>,
     pub(super) either: Vec<Text>,
+    pub(super) tests: Vec<CaseFile>,
+}
+
+/// A file of test cases.
+#[derive(Debug, Default)]
+pub(super) struct CasesFile {
+    pub(super) packs: Vec<Text>,
+    pub(super) tests: Vec<CaseFile>,
+}
+
+/// An item under `tests:`.
+#[derive(Debug)]
+pub(super) struct CaseFile {
+    pub(super) name: Text,
+    pub(super) emit: Option<Text>,
+    pub(super) buckets: Option<Text>,
+    pub(super) fill: Vec<(Text, Text)>,
+    pub(super) prefixes: Vec<Text>,
+    pub(super) tags: Option<Text>,
+    pub(super) lines: Option<GivenFile>,
+    /// The case itself where it is of one scrape.
+    pub(super) step: StepFile,
+    pub(super) scrapes: Option<Vec<StepFile>>,
+}
+
+/// A scrape, and what is expected of it; or what is expected of lines.
+#[derive(Debug)]
+pub(super) struct StepFile {
+    pub(super) spot: Spot,
+    pub(super) scrape: Option<GivenFile>,
+    pub(super) output: Option<GivenFile>,
+    pub(super) series: Option<Text>,
+    pub(super) absent: Vec<Text>,
+}
+
+/// A text, or the file that has it.
+#[derive(Debug)]
+pub(super) enum GivenFile {
+    Here(Text),
+    In(Text),
 }
 
 /// An entry under `prometheus:`.
@@ -83,6 +123,7 @@ pub(super) fn read(document: Node, source: &Source, faults: &mut Vec<Fault>) -> 
         "between",
         "tags",
         "either",
+        "tests",
     ];
     let Some(mut keys) = reader.keys(document, "a pack", &known) else {
         return PackFile::default();
@@ -98,8 +139,30 @@ pub(super) fn read(document: Node, source: &Source, faults: &mut Vec<Fault>) -> 
         between: reader.each(&mut keys, "between", Reader::scalar),
         tags: reader.each(&mut keys, "tags", Reader::scalar),
         either: reader.each(&mut keys, "either", Reader::scalar),
+        tests: reader.each(&mut keys, "tests", Reader::case),
     }
 }
+
+/// Reads the shape of a file of test cases out of a parsed document.
+pub(super) fn read_cases(document: Node, source: &Source, faults: &mut Vec<Fault>) -> CasesFile {
+    let mut reader = Reader { source, faults };
+    let Some(mut keys) = reader.keys(document, "a file of test cases", &["packs", "tests"]) else {
+        return CasesFile::default();
+    };
+    CasesFile {
+        packs: reader.each(&mut keys, "packs", Reader::scalar),
+        tests: reader.each(&mut keys, "tests", Reader::case),
+    }
+}
+
+/// True for a document that has this key.
+pub(super) fn has_key(document: &Node, wanted: &[&str]) -> bool {
+    let Value::Map(entries) = &document.value else { return false };
+    entries.iter().any(|(key, _)| wanted.contains(&key.text.as_str()))
+}
+
+/// What a case of one scrape can have, and each scrape of a case of several.
+const STEP: [&str; 6] = ["scrape", "scrape_file", "output", "output_file", "series", "absent"];
 
 /// The keys of one mapping, taken out one by one.
 struct Keys {
@@ -154,6 +217,78 @@ impl Reader<'_> {
         let tagged = self.text(&mut keys, "tagged");
         let skip = self.each(&mut keys, "skip", Reader::scalar);
         Some(LineFile { old: old?, new: new?, also_old, also_new, tagged, skip })
+    }
+
+    fn case(&mut self, node: Node) -> Option<CaseFile> {
+        let of_case = [
+            "name",
+            "emit",
+            "buckets",
+            "fill",
+            "prefixes",
+            "tags",
+            "lines",
+            "lines_file",
+            "scrapes",
+        ];
+        let known = [&of_case[..], &STEP].concat();
+        let mut keys = self.keys(node, "a test case", &known)?;
+        let name = self.required_text(&mut keys, "name");
+        let emit = self.required_text(&mut keys, "emit");
+        let buckets = self.text(&mut keys, "buckets");
+        let fill = self.pairs(&mut keys, "fill");
+        let prefixes = self.each(&mut keys, "prefixes", Reader::scalar);
+        let tags = self.text(&mut keys, "tags");
+        let lines = self.given(&mut keys, "lines", "lines_file");
+        let has_scrapes = keys.entries.iter().any(|(key, _)| key.text == "scrapes");
+        let scrapes = self.each(&mut keys, "scrapes", Reader::scrape);
+        let step = self.step(&mut keys);
+        let scrapes = has_scrapes.then_some(scrapes);
+        Some(CaseFile { name: name?, emit, buckets, fill, prefixes, tags, lines, step, scrapes })
+    }
+
+    fn scrape(&mut self, node: Node) -> Option<StepFile> {
+        let mut keys = self.keys(node, "a scrape", &STEP)?;
+        Some(self.step(&mut keys))
+    }
+
+    fn step(&mut self, keys: &mut Keys) -> StepFile {
+        StepFile {
+            spot: keys.spot,
+            scrape: self.given(keys, "scrape", "scrape_file"),
+            output: self.given(keys, "output", "output_file"),
+            series: self.text(keys, "series"),
+            absent: self.each(keys, "absent", Reader::scalar),
+        }
+    }
+
+    /// What one key gives, or the file that another one names.
+    fn given(&mut self, keys: &mut Keys, here: &str, file: &str) -> Option<GivenFile> {
+        let in_file = self.text(keys, file);
+        let text = self.text(keys, here);
+        if let (Some(_), Some(in_file)) = (&text, &in_file) {
+            let message = format!("`{here}` and `{file}` exclude each other");
+            self.fault(in_file.spot, message, "keep one of them".to_owned());
+        }
+        text.map(GivenFile::Here).or(in_file.map(GivenFile::In))
+    }
+
+    /// The keys of a mapping that may have any, and their texts.
+    fn pairs(&mut self, keys: &mut Keys, key: &str) -> Vec<(Text, Text)> {
+        match keys.take(key).map(|(_, node)| node) {
+            None => Vec::new(),
+            Some(Node { value: Value::Map(entries), .. }) => {
+                let pairs = entries.into_iter().map(|(key, node)| {
+                    let value = self.scalar(node)?;
+                    Some((Text { spot: key.spot, text: key.text }, value))
+                });
+                pairs.flatten().collect()
+            }
+            Some(node) => {
+                self.expected(node.spot, &format!("keys and texts under `{key}`"), &node.value);
+                Vec::new()
+            }
+        }
     }
 
     fn help(&mut self, keys: &mut Keys) -> Sides<Option<Text>> {

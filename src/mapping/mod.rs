@@ -21,6 +21,6 @@ mod yaml;
 
 pub use compile::{Settings, StatsdSettings, check, compile, compile_statsd, notes};
 pub use fault::{Excerpt, Fault, Faults, Note, Place, closest};
-pub use pack::{Hint, Pack};
+pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};
 pub use plan::{BucketPolicy, Emit, Generation, Plan};
 pub use statsd::StatsdPlan;

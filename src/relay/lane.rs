@@ -51,12 +51,12 @@ impl Inlet {
 
     /// Adds a datagram as it came.
     pub(super) fn push(&self, datagram: &[u8]) {
-        self.0.fill(|packer| packer.push(datagram));
+        self.0.push(datagram);
     }
 
     /// Adds lines that stand in for a datagram.
     pub(super) fn push_lines(&self, lines: &[u8]) {
-        self.0.fill(|packer| packer.push_lines(lines));
+        self.0.push_lines(lines);
     }
 }
 
@@ -81,6 +81,14 @@ impl Lane {
             newline,
             metrics,
         }
+    }
+
+    pub(super) fn push(&self, datagram: &[u8]) {
+        self.fill(|packer| packer.push(datagram));
+    }
+
+    fn push_lines(&self, lines: &[u8]) {
+        self.fill(|packer| packer.push_lines(lines));
     }
 
     /// Packs and holds from now on like this. What is there already stays, in order.

@@ -119,6 +119,18 @@ impl Pipeline {
     /// Resolves when lines have to go another way, and from then on they do. Cancel safe.
     pub(super) async fn replaced(&mut self) {
         self.feed.replaced().await;
+        self.take_on();
+    }
+
+    /// The same for a batch at hand, before its first datagram: what came after a change goes by it.
+    pub(super) fn refresh(&mut self) {
+        // Nobody left to replace it is no news.
+        if self.feed.layout.has_changed().unwrap_or(false) {
+            self.take_on();
+        }
+    }
+
+    fn take_on(&mut self) {
         // A listener that is gone reads its last lines as it read the others. The sinks that they go to wait for it.
         if let Some(groups) = self.feed.groups(self.worker) {
             self.groups = groups;

@@ -15,7 +15,7 @@ pub enum Malformed {
 }
 
 /// What one exposition may cost. Beyond any of these its scrape fails, and only that scrape.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest line in bytes, newline not counted. Protects against a peer that never sends one.
     pub line_bytes: usize,
@@ -42,7 +42,7 @@ impl Default for Limits {
 }
 
 /// Settings of one rewriting.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// What to do with lines that Prometheus would refuse.
     pub malformed: Malformed,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 
+use super::reach::Refusal;
 use crate::rewrite;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
@@ -20,6 +21,9 @@ pub enum Failure {
     /// No connection to the target.
     #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
     Connect(#[source] Arc<io::Error>),
+    /// A client may not have this target scraped.
+    #[error("it must not be scraped through this gateway: {0}")]
+    NotAllowed(#[from] Refusal),
     /// A secret or a certificate of ours cannot be used.
     #[error("cannot ask it: {0}")]
     Credentials(String),
@@ -73,6 +77,7 @@ impl Failure {
     pub const REASONS: &[&str] = &[
         "resolve",
         "connect",
+        "not_allowed",
         "credentials",
         "tls",
         "exchange",
@@ -102,6 +107,7 @@ impl Failure {
     pub fn status(&self) -> StatusCode {
         match self {
             Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::NotAllowed(_) => StatusCode::FORBIDDEN,
             Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
                 StatusCode::GATEWAY_TIMEOUT
             }
@@ -115,6 +121,7 @@ impl Failure {
         match self {
             Failure::Resolve(_) => "resolve",
             Failure::Connect(_) => "connect",
+            Failure::NotAllowed(_) => "not_allowed",
             Failure::Credentials(_) => "credentials",
             Failure::Tls(_) => "tls",
             Failure::Exchange(_) => "exchange",
@@ -164,6 +171,7 @@ mod tests {
         let each = [
             Failure::resolve(error()),
             Failure::connect(error()),
+            Failure::NotAllowed(Refusal::NotListed),
             Failure::Credentials(String::new()),
             Failure::Tls(String::new()),
             Failure::Exchange(String::new()),

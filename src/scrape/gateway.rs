@@ -1,41 +1,47 @@
 //! What the data listener answers.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty, Full};
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
+use super::answer::{self, Body, EXPOSITION, HTML, TEXT, append, empty, respond, whole};
 use super::gzip::{self, Gzipped};
+use super::on_demand::{OnDemand, Unavailable, is_target_url, probe_url};
+use super::passthrough::Relayed;
+use super::reach::Refusal;
 use super::reader::reads_le_by_type;
 use super::rewriting::Rewriting;
 use super::timeout::scrape_timeout;
 use super::travel::{self, Via};
 use super::upstream::Ask;
-use super::{Failure, Settings, Target};
+use super::{Failure, Settings, Target, discovery};
 use crate::rewrite::Report;
 use crate::telemetry::{Metrics, Outcome};
-
-/// The body of an answer.
-pub type Body = UnsyncBoxBody<Bytes, Failure>;
-
-const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
 
 /// Everything that is scraped through us.
 #[derive(Debug)]
 pub struct Gateway {
     targets: BTreeMap<String, Arc<Target>>,
+    /// Paths that are handed through, and to whom.
+    passthrough: HashMap<String, Arc<Target>>,
+    clients: ByClients,
     settings: Settings,
     metrics: Arc<Metrics>,
     via: Via,
+}
+
+/// Targets that clients name. Without an allow-list there are none.
+#[derive(Debug, Default)]
+pub struct ByClients {
+    /// Those of requests that come to us as to a proxy.
+    pub proxy: Option<Arc<OnDemand>>,
+    /// Those of `/probe`.
+    pub probe: Option<Arc<OnDemand>>,
+    /// Those of `/probe` with a `module`, by its name.
+    pub modules: BTreeMap<String, Arc<OnDemand>>,
 }
 
 /// Where a path leads.
@@ -44,32 +50,43 @@ enum Route<'a> {
     Target(&'a Arc<Target>),
     /// `/metrics`, of which there are several.
     Ambiguous,
+    Probe,
+    Discovery,
+    Through(&'a Arc<Target>),
     Nowhere,
 }
 
 impl Gateway {
-    /// A gateway to targets whose names differ.
+    /// A gateway to targets whose names differ, and to those that clients may name.
     #[must_use]
-    pub fn new(targets: Vec<Target>, settings: Settings, metrics: Arc<Metrics>) -> Gateway {
+    pub fn new(
+        targets: Vec<Target>,
+        clients: ByClients,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
-        Gateway {
-            targets: targets.into_iter().map(named).collect(),
-            settings,
-            metrics,
-            via: Via::new(),
-        }
+        let targets: BTreeMap<_, _> = targets.into_iter().map(named).collect();
+        let through = |target: &Arc<Target>| {
+            let target = Arc::clone(target);
+            let paths = target.settings().passthrough.clone();
+            paths.into_iter().map(move |path| (path, Arc::clone(&target)))
+        };
+        let passthrough = targets.values().flat_map(through).collect();
+        Gateway { targets, passthrough, clients, settings, metrics, via: Via::new() }
     }
 
     /// Answers one request.
     ///
     /// Cancelling before the answer is there closes the connection to the target, and so does dropping its body.
     pub async fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        if *request.method() == Method::CONNECT {
+            self.metrics.refused("connect");
+            return answer::no_tunnel(request.uri());
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             self.metrics.refused("method");
-            let text = "Only GET and HEAD are answered here.\n".to_owned();
-            let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+            return answer::wrong_method();
         }
         if self.via.has_seen(request.headers()) {
             self.metrics.refused("loop");
@@ -77,9 +94,18 @@ impl Gateway {
                 "This request has been here before: a target's URL leads back to this gateway.\n";
             return whole(StatusCode::LOOP_DETECTED, TEXT, text.to_owned());
         }
+        if request.uri().authority().is_some() {
+            return self.proxy(request).await;
+        }
         match self.route(request.uri().path()) {
             Route::Landing => whole(StatusCode::OK, HTML, self.landing_page()),
-            Route::Target(target) => self.scrape(target, request).await,
+            Route::Target(target) => {
+                let path = travel::with_query(target.path(), request.uri().query());
+                self.scrape(target, path, request).await
+            }
+            Route::Probe => self.probe(request).await,
+            Route::Discovery => self.discovery(request.headers()),
+            Route::Through(target) => self.hand_through(target, request).await,
             Route::Ambiguous => {
                 self.metrics.refused("ambiguous_path");
                 let mut text = "There are several targets; scrape one of\n".to_owned();
@@ -100,22 +126,151 @@ impl Gateway {
         match path {
             "/" => Route::Landing,
             "/metrics" => only().map_or(Route::Ambiguous, Route::Target),
+            "/probe" => Route::Probe,
+            "/sd" => Route::Discovery,
             path => path
                 .strip_prefix("/targets/")
                 .and_then(|rest| rest.strip_suffix("/metrics"))
                 .and_then(|name| self.targets.get(name))
-                .map_or(Route::Nowhere, Route::Target),
+                .map(Route::Target)
+                .or_else(|| self.passthrough.get(path).map(Route::Through))
+                .unwrap_or(Route::Nowhere),
         }
     }
 
-    async fn scrape<B>(&self, target: &Arc<Target>, request: &Request<B>) -> Response<Body> {
+    /// A request that came to us as to a proxy: its URL is a whole one.
+    async fn proxy<B>(&self, request: &Request<B>) -> Response<Body> {
+        let url = request.uri();
+        if !is_target_url(url) {
+            return self
+                .bad_request("Only http and https URLs, without a user name, can be scraped.\n");
+        }
+        let path = url.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+        let path = path.parse().expect("the path of a URL is one");
+        self.scrape_named(self.clients.proxy.as_ref(), url, path, request).await
+    }
+
+    /// `/probe?target=`: the client says in the query what to scrape. Everything else in the query is for the target.
+    async fn probe<B>(&self, request: &Request<B>) -> Response<Body> {
+        let query = request.uri().query().unwrap_or_default();
+        let (mut target, mut module, mut rest) = (None, None, Vec::new());
+        for pair in query.split('&') {
+            match pair.split_once('=') {
+                Some(("target", value)) => target = travel::unescaped(value),
+                Some(("module", value)) => module = travel::unescaped(value),
+                _ => rest.push(pair),
+            }
+        }
+        let module = module.filter(|module| !module.is_empty());
+        let among = match &module {
+            None => self.clients.probe.as_ref(),
+            Some(name) => match self.clients.modules.get(name) {
+                Some(module) => Some(module),
+                None if self.clients.probe.is_none() => None,
+                None => {
+                    return self
+                        .bad_request("There is no such module; see `modules:` in the settings.\n");
+                }
+            },
+        };
+        let Some(url) = target.as_deref().and_then(probe_url) else {
+            return self.bad_request(
+                "Say what to scrape: /probe?target=HOST:PORT, with a path where it is not /metrics, or a URL.\n",
+            );
+        };
+        let own = url.path_and_query().expect("a whole URL has a path");
+        let path = travel::with_query(own, Some(rest.join("&").as_str()));
+        self.scrape_named(among, &url, path, request).await
+    }
+
+    async fn scrape_named<B>(
+        &self,
+        among: Option<&Arc<OnDemand>>,
+        url: &Uri,
+        path: hyper::http::uri::PathAndQuery,
+        request: &Request<B>,
+    ) -> Response<Body> {
+        let target = match among {
+            Some(among) => among.target(url),
+            None => Err(Unavailable::Refused(Refusal::NotListed)),
+        };
+        match target {
+            Ok(target) => self.scrape(&target, path, request).await,
+            Err(Unavailable::Refused(refusal)) => {
+                self.metrics.refused("not_allowed");
+                let authority = url.authority().map_or("", |authority| authority.as_str());
+                tracing::warn!(url = %authority, %refusal, "A client asked for what is not allowed.");
+                let text =
+                    format!("{authority} must not be scraped through this gateway: {refusal}.\n");
+                whole(StatusCode::FORBIDDEN, TEXT, text)
+            }
+            Err(Unavailable::Failed(failure)) => {
+                self.metrics.refused("unusable");
+                whole(failure.status(), TEXT, format!("{failure}\n"))
+            }
+        }
+    }
+
+    fn bad_request(&self, text: &str) -> Response<Body> {
+        self.metrics.refused("bad_request");
+        whole(StatusCode::BAD_REQUEST, TEXT, text.to_owned())
+    }
+
+    fn discovery(&self, headers: &HeaderMap) -> Response<Body> {
+        let address = self.settings.external_address.clone();
+        let Some(address) = address.or_else(|| discovery::asked_at(headers)) else {
+            return self.bad_request(
+                "The Host header does not say where we are; send one, or set web.external_address.\n",
+            );
+        };
+        let targets = self.targets.values().map(|target| target.settings());
+        let groups = discovery::groups(targets, &address);
+        let json = serde_json::to_string(&groups).expect("text can be written as JSON");
+        whole(StatusCode::OK, "application/json", json)
+    }
+
+    async fn hand_through<B>(&self, target: &Arc<Target>, request: &Request<B>) -> Response<Body> {
+        let timeout = scrape_timeout(request.headers(), &self.settings);
+        let deadline = Instant::now() + timeout;
+        let ask = Ask {
+            method: request.method().clone(),
+            path: request.uri().path_and_query().expect("it was found by its path").clone(),
+            headers: travel::for_anything(request.headers(), &self.via),
+            timeout,
+            deadline,
+        };
+        let answer = tokio::time::timeout_at(deadline, target.ask(&ask)).await;
+        match answer.unwrap_or(Err(Failure::Timeout(timeout))) {
+            Ok(answer) => {
+                self.metrics.handed_through(&target.settings().name, "answered");
+                let body = Relayed::new(answer.body, timeout, deadline);
+                let mut response = Response::new(answer::boxed(body));
+                *response.status_mut() = answer.status;
+                *response.headers_mut() = travel::end_to_end(&answer.headers);
+                response
+            }
+            Err(failure) => {
+                self.metrics.handed_through(&target.settings().name, failure.reason());
+                let target = target.settings();
+                let path = request.uri().path();
+                tracing::warn!(target = %target.name, path, error = %failure, "A request could not be handed through.");
+                failed(target, &failure)
+            }
+        }
+    }
+
+    async fn scrape<B>(
+        &self,
+        target: &Arc<Target>,
+        path: hyper::http::uri::PathAndQuery,
+        request: &Request<B>,
+    ) -> Response<Body> {
         let scrape = target.metrics().start();
         let timeout = scrape_timeout(request.headers(), &self.settings);
         let deadline = Instant::now() + timeout;
-
         let ask = Ask {
             method: Method::GET,
-            path: travel::with_query(target.path(), request.uri().query()),
+            path,
             headers: travel::for_exposition(request.headers(), &self.via),
             timeout,
             deadline,
@@ -126,7 +281,8 @@ impl Gateway {
             Err(failure) => {
                 scrape.end(Outcome::Failed(failure.reason()), &Report::default());
                 let target = target.settings();
-                tracing::warn!(target = %target.name, error = %failure, "A scrape failed.");
+                let url = target.shown_url();
+                tracing::warn!(target = %target.name, url, error = %failure, "A scrape failed.");
                 return failed(target, &failure);
             }
         };
@@ -139,7 +295,7 @@ impl Gateway {
         if request.method() == Method::HEAD {
             // The head is true: the target has answered with samples. The rest need not be fetched.
             body.stop();
-            return respond(StatusCode::OK, EXPOSITION, none());
+            return respond(StatusCode::OK, EXPOSITION, empty());
         }
         self.exposition(body, request.headers())
     }
@@ -147,9 +303,9 @@ impl Gateway {
     fn exposition(&self, body: Rewriting, headers: &HeaderMap) -> Response<Body> {
         let level = self.settings.gzip_level;
         if level == 0 || !gzip::accepted(headers) {
-            return respond(StatusCode::OK, EXPOSITION, body.boxed_unsync());
+            return respond(StatusCode::OK, EXPOSITION, answer::boxed(body));
         }
-        let body = Gzipped::new(body, level).boxed_unsync();
+        let body = answer::boxed(Gzipped::new(body, level));
         let mut response = respond(StatusCode::OK, EXPOSITION, body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -182,32 +338,22 @@ impl Gateway {
         if self.targets.len() == 1 {
             page.push_str("<p>The same at <a href=\"/metrics\">/metrics</a>.</p>\n");
         }
+        if !self.targets.is_empty() {
+            page.push_str(
+                "<p>All of them, for <code>http_sd_configs</code>: <a href=\"/sd\">/sd</a>.</p>\n",
+            );
+        }
+        if self.clients.proxy.is_some() {
+            page.push_str(
+                "<p>What the allow-list names: through <code>proxy_url</code>, or at <code>/probe?target=HOST:PORT</code>.</p>\n",
+            );
+        }
         page.push_str("</body></html>\n");
         page
     }
 }
 
-fn append(text: &mut String, more: std::fmt::Arguments<'_>) {
-    text.write_fmt(more).expect("a String takes everything");
-}
-
 fn failed(target: &super::TargetSettings, failure: &Failure) -> Response<Body> {
     let text = format!("target {} ({}): {failure}\n", target.name, target.shown_url());
     whole(failure.status(), TEXT, text)
-}
-
-fn whole(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
-    let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {});
-    respond(status, content_type, body.boxed_unsync())
-}
-
-fn none() -> Body {
-    Empty::new().map_err(|never: Infallible| match never {}).boxed_unsync()
-}
-
-fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

@@ -14,11 +14,16 @@
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
 
+mod answer;
+mod discovery;
 mod failure;
 mod gateway;
 mod gzip;
+mod on_demand;
+mod passthrough;
 mod past;
 mod pool;
+mod reach;
 mod reader;
 mod rewriting;
 mod secret;
@@ -28,24 +33,28 @@ mod timeout;
 mod travel;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hyper::Uri;
 
 use crate::mapping;
 
+pub use answer::Body;
 pub use failure::Failure;
-pub use gateway::{Body, Gateway};
+pub use gateway::{ByClients, Gateway};
+pub use on_demand::{OnDemand, OnDemandSettings};
 pub use past::Pasts;
+pub use reach::{AddressRange, HostPattern, Reach, Refusal, Rule};
 pub use secret::{Secret, SecretSource};
-pub use target::Target;
+pub use target::{Target, Treatment};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
     Authorization, Client, ClientFault, HttpSettings, Identity, TlsFault, TlsSettings, TlsVersion,
 };
 
 /// How targets are scraped.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Time for one scrape whose client does not say how long it waits.
     pub timeout: Duration,
@@ -53,6 +62,8 @@ pub struct Settings {
     pub timeout_margin: Duration,
     /// How hard answers are compressed for clients that ask for gzip; 0 not at all.
     pub gzip_level: u32,
+    /// By which address Prometheus reaches us. Without it, by that with which it asks for the targets.
+    pub external_address: Option<String>,
 }
 
 /// One target, and how its exposition is rewritten.
@@ -66,6 +77,10 @@ pub struct TargetSettings {
     pub mapping: mapping::Settings,
     /// How requests to it are made.
     pub http: HttpSettings,
+    /// Paths that are handed through to it as they are.
+    pub passthrough: Vec<String>,
+    /// What Prometheus labels it with when it asks for the targets.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl TargetSettings {

@@ -6,7 +6,7 @@ use hyper::http::uri::{PathAndQuery, Scheme};
 
 use super::past::{Pasts, Seen};
 use super::source::Source;
-use super::upstream::{Ask, Client, ClientFault, Upstream};
+use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
 use super::{Failure, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
@@ -17,32 +17,59 @@ use crate::telemetry::TargetMetrics;
 pub struct Target {
     settings: TargetSettings,
     path: PathAndQuery,
-    plan: Arc<Plan>,
-    options: Options,
-    metrics: TargetMetrics,
+    treatment: Treatment,
     upstream: Arc<Upstream>,
     pasts: Arc<Pasts>,
 }
 
+/// How expositions are rewritten, and where that is counted.
+#[derive(Clone, Debug)]
+pub struct Treatment {
+    /// What becomes of each family.
+    pub plan: Arc<Plan>,
+    /// What becomes of bad lines, and what a scrape may cost.
+    pub options: Options,
+    /// What is counted.
+    pub metrics: TargetMetrics,
+}
+
 impl Target {
-    /// A target that has not been scraped yet.
+    /// A target that has not been scraped yet, or goes on where `pasts` know it to be.
     ///
     /// # Errors
     ///
     /// A file that the settings name for its secrets or its TLS cannot be used.
     pub fn new(
         settings: TargetSettings,
-        plan: Arc<Plan>,
-        options: Options,
-        metrics: TargetMetrics,
+        treatment: Treatment,
         pasts: Arc<Pasts>,
     ) -> Result<Target, ClientFault> {
         let client = Client::new(settings.http.clone());
         client.check(settings.url.scheme() == Some(&Scheme::HTTPS))?;
-        let upstream = Arc::new(Upstream::new(&settings.url, Arc::new(client))?);
+        // The operator has named it, so no allow-list has to.
+        let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
+        Ok(Target::with(settings, treatment, upstream, pasts))
+    }
+
+    /// A target that a client has named.
+    pub(super) fn on_demand(
+        settings: TargetSettings,
+        treatment: Treatment,
+        upstream: Upstream,
+    ) -> Target {
+        // Others may have the same name, but not the same past.
+        Target::with(settings, treatment, upstream, Arc::default())
+    }
+
+    fn with(
+        settings: TargetSettings,
+        treatment: Treatment,
+        upstream: Upstream,
+        pasts: Arc<Pasts>,
+    ) -> Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Ok(Target { settings, path, plan, options, metrics, upstream, pasts })
+        Target { settings, path, treatment, upstream: Arc::new(upstream), pasts }
     }
 
     /// Where it is and what it emits.
@@ -54,16 +81,21 @@ impl Target {
     /// How its exposition is rewritten.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        &self.treatment.plan
     }
 
     pub(super) fn metrics(&self) -> &TargetMetrics {
-        &self.metrics
+        &self.treatment.metrics
     }
 
-    /// Scrapes the target, up to the head of its answer.
+    /// Asks it for anything, up to the head of its answer.
+    pub(super) async fn ask(&self, ask: &Ask) -> Result<Answer, Failure> {
+        self.upstream.get(ask).await
+    }
+
+    /// Scrapes it, up to the head of its answer.
     pub(super) async fn open(&self, ask: &Ask) -> Result<Source, Failure> {
-        Source::new(self.upstream.get(ask).await?)
+        Source::new(self.ask(ask).await?)
     }
 
     /// Where its exposition is, on its host.
@@ -76,8 +108,8 @@ impl Target {
     /// `repeated_types`: whoever asks needs the second `# TYPE` of a histogram that opens twice.
     pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, Seen) {
         let (history, seen) = self.pasts.of(&self.settings.name);
-        let options = Options { repeated_types, ..self.options };
-        (Rewriter::new(Arc::clone(&self.plan), options, history), seen)
+        let options = Options { repeated_types, ..self.treatment.options };
+        (Rewriter::new(Arc::clone(&self.treatment.plan), options, history), seen)
     }
 
     /// A scrape is complete.

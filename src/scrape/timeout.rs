@@ -44,6 +44,7 @@ mod tests {
             timeout: Duration::from_secs(10),
             timeout_margin: Duration::from_millis(500),
             gzip_level: 1,
+            external_address: None,
         };
         let mut headers = HeaderMap::new();
         if let Some(text) = header {

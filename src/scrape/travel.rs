@@ -113,6 +113,23 @@ pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> PathAndQue
     joined.try_into().expect("both were parts of URLs")
 }
 
+/// A value of a query as it was meant. `None` where that is not text.
+pub(super) fn unescaped(value: &str) -> Option<String> {
+    let mut bytes = value.bytes();
+    let mut text = Vec::with_capacity(value.len());
+    while let Some(byte) = bytes.next() {
+        text.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(bytes.next()?).to_digit(16);
+                u8::try_from(digit()? * 16 + digit()?).ok()?
+            }
+            b'+' => b' ',
+            byte => byte,
+        });
+    }
+    String::from_utf8(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +182,21 @@ mod tests {
         assert_eq!(sent[ACCEPT_ENCODING], "gzip");
         assert_eq!(sent[IF_NONE_MATCH], "x");
         assert!(!sent.contains_key(TIMEOUT_HEADER) && !sent.contains_key(HOST));
+    }
+
+    #[test]
+    fn values_of_queries_are_unescaped() {
+        for (value, expected) in [
+            ("kong:8100", Some("kong:8100")),
+            ("http%3A%2f%2Fkong%3a8100", Some("http://kong:8100")),
+            ("a+b%2Bc", Some("a b+c")),
+            ("%", None),
+            ("%4", None),
+            ("%zz", None),
+            ("%ff", None), // no text
+        ] {
+            assert_eq!(unescaped(value).as_deref(), expected, "{value}");
+        }
     }
 
     #[test]

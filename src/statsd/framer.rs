@@ -89,19 +89,15 @@ impl Framer {
     fn whole(&mut self, mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
         // Only a read longer than the limit can hold a line that is.
         while lines.len() > self.limit {
-            let (mut kept, mut too_long) = (0, 0);
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                if line.len() - 1 > self.limit {
-                    too_long = line.len();
-                    break;
-                }
-                kept += line.len();
+            if let Some(end) = memrchr(b'\n', &lines[..=self.limit]) {
+                let (short, rest) = lines.split_at(end + 1);
+                take(short);
+                lines = rest;
+            } else {
+                let end = memchr(b'\n', lines).expect("whole lines end in a newline");
+                self.oversized += 1;
+                lines = &lines[end + 1..];
             }
-            if kept > 0 {
-                take(&lines[..kept]);
-            }
-            self.oversized += u64::from(too_long > 0);
-            lines = &lines[kept + too_long..];
         }
         if !lines.is_empty() {
             take(lines);

@@ -51,6 +51,19 @@ pub enum Standing {
     Wrong,
 }
 
+impl NotMetric {
+    /// What can be told from how a line begins.
+    #[inline]
+    fn begins(line: &[u8]) -> Result<(), NotMetric> {
+        match line {
+            [] => Err(NotMetric::Blank),
+            [b'_', b'e', b'{', ..] => Err(NotMetric::Event),
+            [b'_', b's', b'c', b'|', ..] => Err(NotMetric::ServiceCheck),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<'a> Line<'a> {
     /// Reads a line (without its newline), the name ending at the first `:`.
     ///
@@ -68,13 +81,22 @@ impl<'a> Line<'a> {
     /// assert_eq!(line.fields(), b"|@0.1|#env:test");
     /// # Ok::<(), crossfade::statsd::NotMetric>(())
     /// ```
+    #[inline]
     pub fn parse(line: &'a [u8]) -> Result<Line<'a>, NotMetric> {
-        match line {
-            [] => Err(NotMetric::Blank),
-            [b'_', b'e', b'{', ..] => Err(NotMetric::Event),
-            [b'_', b's', b'c', b'|', ..] => Err(NotMetric::ServiceCheck),
-            _ => Line::parse_from(line, 0),
-        }
+        NotMetric::begins(line)?;
+        Line::parse_from(line, 0)
+    }
+
+    /// Whether [`parse`](Self::parse) reads the line, for less than reading it costs.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`parse`](Self::parse).
+    #[inline]
+    pub fn check(line: &[u8]) -> Result<(), NotMetric> {
+        NotMetric::begins(line)?;
+        let colon = memchr(b':', line).ok_or(NotMetric::Unreadable)?;
+        value(&line[colon..]).map(drop).ok_or(NotMetric::Unreadable)
     }
 
     /// Reads a line whose name goes on at least to `from`: it ends at the first `:` there or behind.
@@ -95,6 +117,12 @@ impl<'a> Line<'a> {
     #[inline]
     fn sample(name: &'a [u8], behind: &'a [u8]) -> Option<Line<'a>> {
         let (value, colons) = value(behind)?;
+        let last = behind.len();
+        // Most lines end with a type of one or two letters.
+        if last - value <= 3 && is_type(&behind[value + 1..]) {
+            let (metric_type, fields) = (last, last);
+            return Some(Line { name, behind, value, metric_type, fields, colons, pieced: false });
+        }
         let end = |from: usize| {
             // A call of memchr costs more than the few bytes of a type or a rate.
             let ends = behind[from..].iter().position(|byte| matches!(byte, b'|' | b':'));
@@ -314,6 +342,7 @@ mod tests {
             ("a:x|y@z|s", ["a", "x|y@z", "s", "", ""]),
         ] {
             assert_eq!(parts(line), expected, "{line}");
+            assert_eq!(Line::check(line.as_bytes()), Ok(()), "{line}");
         }
     }
 
@@ -330,6 +359,7 @@ mod tests {
             ("\0\0", NotMetric::Unreadable),
         ] {
             assert_eq!(Line::parse(line.as_bytes()), Err(reason), "{line}");
+            assert_eq!(Line::check(line.as_bytes()), Err(reason), "{line}");
         }
         assert!(Line::parse(b"_event:1|c").is_ok(), "an underscore is no event");
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
 /// Packs lines into datagrams up to a size: in order, none split, none lost.
 ///
@@ -57,19 +57,28 @@ impl Packer {
         }
     }
 
-    /// Adds lines that have been rewritten, separated by newlines. They stay together where they can; what is
-    /// longer than the limit is split between lines.
+    /// Adds lines that have been rewritten, separated by newlines. They fill up the datagram that is being filled, and
+    /// go on in the next.
     pub fn push_lines(&mut self, mut lines: &[u8]) {
         let limit = if self.limit == 0 { super::MAX_DATAGRAM_BYTES } else { self.limit };
-        while lines.len() > limit {
-            // The last newline that lets the lines in front of it fit; or a line that cannot fit at all.
-            let fits = memrchr(b'\n', &lines[..=limit]);
-            let Some(end) = fits.or_else(|| memchr::memchr(b'\n', lines)) else { break };
-            self.push(&lines[..end]);
+        while !lines.is_empty() {
+            let open = &self.bytes[self.open()];
+            let newline = usize::from(open.last().is_some_and(|last| *last != b'\n'));
+            let (filled, room) = (!open.is_empty(), limit.saturating_sub(open.len() + newline));
+            if lines.len() <= room {
+                return self.push(lines);
+            }
+            if let Some((fit, rest)) = split(lines, room) {
+                self.push(fit);
+                lines = rest;
+            } else if !filled {
+                // Nothing will ever have room for this line.
+                let end = memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
+                self.push(lines[..end].strip_suffix(b"\n").unwrap_or(lines));
+                lines = &lines[end..];
+            }
             self.complete();
-            lines = &lines[end + 1..];
         }
-        self.push(lines);
     }
 
     /// Ends the datagram that is being filled.
@@ -104,6 +113,19 @@ impl Packer {
     fn open(&self) -> Range<usize> {
         self.ends.last().copied().unwrap_or(0)..self.bytes.len()
     }
+}
+
+/// As many lines as have room, and the others. There are more than have room; `None` if not even the first has.
+///
+/// The newline between the two is left out, but for that of a blank line, which is nothing without it.
+fn split(lines: &[u8], room: usize) -> Option<(&[u8], &[u8])> {
+    let is_blank = |end: usize| end == 0 || lines[end - 1] == b'\n';
+    let mut end = memrchr(b'\n', &lines[..=room])?;
+    if end == room && is_blank(end) {
+        // The blank line has no room. The newline in front of it ends another line.
+        end = end.checked_sub(1)?;
+    }
+    Some((&lines[..end + usize::from(is_blank(end))], &lines[end + 1..]))
 }
 
 #[cfg(test)]
@@ -164,8 +186,38 @@ mod tests {
             packer.push_lines(b"aa\nbb\ncc\nmuch too long\nd\n");
             packer.push_lines(b"e");
         };
-        assert_eq!(packed(5, fill), ["x", "aa\nbb", "cc", "much too long", "d\ne"]);
+        assert_eq!(packed(5, fill), ["x\naa", "bb\ncc", "much too long", "d\ne"]);
+        assert_eq!(packed(2, fill), ["x", "aa", "bb", "cc", "much too long", "d\n", "e"]);
         assert_eq!(packed(0, fill), ["x", "aa\nbb\ncc\nmuch too long\nd\n", "e"]);
+        let long = |packer: &mut Packer| packer.push_lines(b"too long\nand too long");
+        assert_eq!(packed(5, long), ["too long", "and too long"]);
+    }
+
+    #[test]
+    fn a_datagram_is_filled_before_the_next_is_begun() {
+        let fill = |packer: &mut Packer| (0..4).for_each(|_| packer.push_lines(b"aa\nbb\ncc"));
+        assert_eq!(packed(11, fill), ["aa\nbb\ncc\naa", "bb\ncc\naa\nbb", "cc\naa\nbb\ncc"]);
+    }
+
+    #[test]
+    fn blank_lines_are_lines() {
+        use crate::statsd::lines;
+        for text in ["\n", "\n\n\n", "a\n\nb", "\n\naa\n\n\nb\n\n", "aaa\n\n", "a\n\n\n\n\n\nb"] {
+            for limit in [1, 2, 3, 4, 5, 100] {
+                for before in ["", "x", "x\n"] {
+                    let fill = |packer: &mut Packer| {
+                        packer.push(before.as_bytes());
+                        packer.push_lines(text.as_bytes());
+                    };
+                    let packed = packed(limit, fill);
+                    let came: Vec<&[u8]> =
+                        lines(before.as_bytes()).chain(lines(text.as_bytes())).collect();
+                    let left: Vec<&[u8]> =
+                        packed.iter().flat_map(|it| lines(it.as_bytes())).collect();
+                    assert_eq!(left, came, "{before:?} {text:?} up to {limit}: {packed:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub struct Metrics {
     held_bytes: IntGaugeVec,
     generation: IntGaugeVec,
     refused_requests: IntCounterVec,
+    passthrough_requests: IntCounterVec,
     http: HttpMetrics,
     reloads: ReloadMetrics,
     statsd: Arc<StatsdMetrics>,
@@ -61,6 +62,7 @@ impl Metrics {
         Metrics::try_new().expect(DEFINED_ONCE)
     }
 
+    #[allow(clippy::too_many_lines, reason = "one family after the other")]
     fn try_new() -> prometheus::Result<Metrics> {
         let registry = Registry::new();
         let counters = |name: &str, help: &str, labels: &[&str]| {
@@ -134,6 +136,11 @@ impl Metrics {
             "Requests that no scrape was made for, by reason.",
             &["reason"],
         )?;
+        let passthrough_requests = counters(
+            "crossfade_passthrough_requests_total",
+            "Requests handed through to the target as they came, by what became of them.",
+            &["target", "outcome"],
+        )?;
         let build_info = gauges(
             "crossfade_build_info",
             "Always 1; the labels say what is running.",
@@ -157,6 +164,7 @@ impl Metrics {
             held_bytes,
             generation,
             refused_requests,
+            passthrough_requests,
             http: HttpMetrics::register(&registry)?,
             reloads: ReloadMetrics::register(&registry)?,
             statsd,
@@ -224,6 +232,11 @@ impl Metrics {
     #[must_use]
     pub fn reloads(&self) -> &ReloadMetrics {
         &self.reloads
+    }
+
+    /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
+    pub fn handed_through(&self, target: &str, outcome: &'static str) {
+        self.passthrough_requests.with_label_values(&[target, outcome]).inc();
     }
 
     /// A request that no scrape was made for.

@@ -327,7 +327,12 @@ impl Check<'_> {
         self.one_of(word, "a generation", &words)
     }
 
-    fn one_of<T: Copy>(&mut self, word: &Text, noun: &str, known: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(
+        &mut self,
+        word: &Text,
+        noun: &str,
+        known: &[(&str, T)],
+    ) -> Option<T> {
         let found = known.iter().find(|(name, _)| *name == word.text);
         if found.is_none() {
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();

@@ -3,6 +3,7 @@
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
+mod case;
 mod entry;
 mod statsd;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use super::fault::{Fault, Faults, Source, Spot};
 use super::{file, names, yaml};
 
+pub use case::{Case, Cases, Expected, Given, Step, Trial};
 pub(super) use entry::{Entry, OnlyWith};
 pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
 
@@ -23,6 +25,7 @@ pub struct Pack {
     repeats: Vec<String>,
     hints: Vec<Hint>,
     lines: Lines,
+    cases: Vec<Case>,
     source: Arc<Source>,
 }
 
@@ -79,9 +82,11 @@ impl Pack {
         let hints = check.hints(file.hints);
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_file(&file.statsd, common, &mut check);
+        let tests = file.tests.into_iter();
+        let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
         let description = file.description.map(|description| description.text);
         let source = Arc::new(source);
-        let pack = Pack { name, description, entries, repeats, hints, lines, source };
+        let pack = Pack { name, description, entries, repeats, hints, lines, cases, source };
         (Some(pack), in_order(faults))
     }
 
@@ -101,6 +106,18 @@ impl Pack {
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
+    }
+
+    /// The pack's own test cases.
+    #[must_use]
+    pub fn cases(&self) -> &[Case] {
+        &self.cases
+    }
+
+    /// What faults call the pack's file.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.source.file()
     }
 
     /// Families that the source prints more than once.

@@ -6,7 +6,7 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use super::LineRuleId;
 use crate::mapping::Generation;
@@ -145,9 +145,20 @@ impl Text {
 /// The first eight bytes as a number, with zeros for those that are not there.
 #[inline]
 fn first_eight(bytes: &[u8]) -> u64 {
-    match bytes.first_chunk() {
-        Some(eight) => u64::from_le_bytes(*eight),
-        None => bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+    if let Some(eight) = bytes.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    // What two pieces have in common they say alike.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let shift = 8 * (bytes.len() - 4);
+        return u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << shift;
+    }
+    match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        _ => 0,
     }
 }
 
@@ -197,9 +208,23 @@ fn type_number(metric_type: &[u8]) -> u64 {
     if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
 }
 
+/// Segments are short: a call of memchr costs more than looking at eight bytes at once.
 #[inline]
 fn first_segment(rest: &[u8]) -> &[u8] {
-    &rest[..memchr(b'.', rest).unwrap_or(rest.len())]
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    const DOTS: u64 = u64::from_le_bytes([b'.'; 8]);
+    let mut at = 0;
+    while at < rest.len() {
+        // Zero where a dot is; the lowest zero is found exactly.
+        let bytes = first_eight(&rest[at..]) ^ DOTS;
+        let zeros = bytes.wrapping_sub(ONES) & !bytes & HIGHEST;
+        if zeros != 0 {
+            return &rest[..at + zeros.trailing_zeros() as usize / 8];
+        }
+        at += 8;
+    }
+    rest
 }
 
 /// A name that is looked for.
@@ -374,5 +399,32 @@ impl Node {
             end.metric_type.is_none_or(|its| its == wanted.metric_type)
                 && wanted.only.is_none_or(|only| end.reads == only)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_or_fewer() {
+        let text = b"abcdefghij";
+        for length in 0..=text.len() {
+            let bytes = (0..length.min(8)).map(|at| u64::from(text[at]) << (8 * at));
+            let expected: u64 = bytes.sum();
+            assert_eq!(first_eight(&text[..length]), expected, "of {length}");
+        }
+    }
+
+    #[test]
+    fn segments_end_at_the_first_dot() {
+        // Bytes beside the dot, and those that differ from it in the highest bit alone.
+        let text: Vec<u8> = [b'-', b'/', 0xae, 0xaf, 0, 0xff].repeat(5);
+        for length in 0..text.len() {
+            assert_eq!(first_segment(&text[..length]), &text[..length]);
+            let dotted = [&text[..length], b".", &text, b"."].concat();
+            assert_eq!(first_segment(&dotted), &text[..length]);
+        }
+        assert_eq!(first_segment(b"..."), b"");
     }
 }

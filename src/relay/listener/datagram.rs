@@ -117,6 +117,7 @@ fn read(socket: &Socket, receiver: &mut Receiver) -> io::Result<usize> {
 }
 
 fn hand_on(receiver: &Receiver, senders: &mut Senders, pipeline: &mut Pipeline) {
+    pipeline.refresh();
     for datagram in receiver.datagrams() {
         if datagram.truncated {
             pipeline.metrics().refused_oversized(1);

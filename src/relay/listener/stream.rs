@@ -140,6 +140,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, mut st
                 break;
             }
             Ok(count) => {
+                pipeline.refresh();
                 let before = framer.oversized();
                 framer.feed(&buffer[..count], |lines| pipeline.take(lines, &mut sender));
                 pipeline.metrics().refused_oversized(framer.oversized() - before);

@@ -39,4 +39,11 @@ mod tests {
         assert!(waits[0] >= FIRST / 2 && waits[0] <= FIRST);
         assert!(waits[7..].iter().all(|wait| (LONGEST / 2..=LONGEST).contains(wait)));
     }
+
+    /// Of a thousand steps of chance: that twenty sinks take the same one is out of the question.
+    #[test]
+    fn sinks_do_not_come_back_all_at_once() {
+        let waits: Vec<Duration> = (0..20).map(|_| Backoff::default().next()).collect();
+        assert!(waits.iter().any(|wait| *wait != waits[0]), "{waits:?}");
+    }
 }

@@ -3,6 +3,8 @@
 mod backoff;
 mod datagram;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;

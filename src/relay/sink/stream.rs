@@ -15,7 +15,7 @@ use super::{Way, address, moved};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a sink may take nothing before its connection counts as broken.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Most bytes of one system call. The lane's lock is held meanwhile.
 const WRITE_BYTES: usize = 256 * 1024;

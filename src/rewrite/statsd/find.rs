@@ -23,6 +23,16 @@ pub(super) enum Fate<'a> {
     Samples(Line<'a>),
 }
 
+impl Fate<'_> {
+    /// That of a line without a metric.
+    fn of(reason: NotMetric) -> Self {
+        match reason {
+            NotMetric::Unreadable => Fate::Unreadable,
+            NotMetric::Blank | NotMetric::Event | NotMetric::ServiceCheck => Fate::Unread,
+        }
+    }
+}
+
 /// What becomes of one sample.
 pub(super) enum Found<'a> {
     /// No rule reads it.
@@ -61,16 +71,13 @@ impl Finder {
         text: &'a [u8],
         sender: &mut Sender,
     ) -> Fate<'a> {
+        if !plan.concerns(text) {
+            return Line::check(text).map_or_else(Fate::of, |()| Fate::Unread);
+        }
         let mut line = match Line::parse(text) {
             Ok(line) => line,
-            Err(NotMetric::Unreadable) => return Fate::Unreadable,
-            Err(NotMetric::Blank | NotMetric::Event | NotMetric::ServiceCheck) => {
-                return Fate::Unread;
-            }
+            Err(reason) => return Fate::of(reason),
         };
-        if !plan.concerns(text) {
-            return Fate::Unread;
-        }
         for _ in 0..MAX_READINGS {
             let standing = line.standing();
             if standing != Standing::Wrong {

@@ -118,7 +118,9 @@ impl Rewriter {
         }
         if outcome == Outcome::Rewritten {
             out.extend_from_slice(&datagram[written..]);
-            if !datagram.ends_with(b"\n") && out[before..].ends_with(b"\n") {
+            // A newline at the end is a blank line where none stands in front of it.
+            let blank = matches!(out[before..], [b'\n'] | [.., b'\n', b'\n']);
+            if !datagram.ends_with(b"\n") && !blank && out[before..].ends_with(b"\n") {
                 out.pop();
             }
         }

@@ -13,6 +13,7 @@ mod io;
 mod tls;
 
 use std::io::{Error as IoError, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use self::connection::{Connection, NoBody, exchange_failure};
 use self::io::Io;
 use super::Failure;
+use super::reach::{Reach, Refusal};
 use super::timeout::{TIMEOUT_HEADER, header_value};
 
 pub(super) use self::connection::AnswerBody;
@@ -46,6 +48,8 @@ pub(super) struct Upstream {
     tls_name: Option<ServerName<'static>>,
     host_header: HeaderValue,
     client: Arc<Client>,
+    /// Where it must not go; `None` for targets that the operator has named.
+    reach: Option<Arc<Reach>>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -79,7 +83,11 @@ impl Upstream {
     /// # Panics
     ///
     /// The URL has no host; the settings refuse such.
-    pub(super) fn new(url: &Uri, client: Arc<Client>) -> Result<Upstream, ClientFault> {
+    pub(super) fn new(
+        url: &Uri,
+        client: Arc<Client>,
+        reach: Option<Arc<Reach>>,
+    ) -> Result<Upstream, ClientFault> {
         let authority = url.authority().expect("whoever takes URLs refuses those without a host");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let is_https = url.scheme() == Some(&Scheme::HTTPS);
@@ -90,8 +98,14 @@ impl Upstream {
             tls_name,
             host_header: authority.as_str().try_into().expect("an authority is a header value"),
             client,
+            reach,
             idle: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Whether anything by this name may be connected to. Which address is seen when it is.
+    pub(super) fn check_name(&self) -> Result<(), Refusal> {
+        self.reach.as_ref().map_or(Ok(()), |reach| reach.check_name(&self.host, self.port))
     }
 
     /// Asks the target. The answer must be there before the deadline.
@@ -148,7 +162,7 @@ impl Upstream {
     /// packets does not use it all up.
     async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Failure> {
         let addresses = tokio::net::lookup_host((self.host.as_str(), self.port));
-        let addresses: Vec<_> = addresses.await.map_err(Failure::resolve)?.collect();
+        let addresses = self.allowed(addresses.await.map_err(Failure::resolve)?)?;
         let mut failure = IoError::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -163,6 +177,28 @@ impl Upstream {
             }
         }
         Err(Failure::connect(failure))
+    }
+
+    /// Those of the target's addresses that may be connected to. Nothing else is ever connected to.
+    fn allowed(
+        &self,
+        addresses: impl Iterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        let Some(reach) = &self.reach else {
+            return Ok(addresses.collect());
+        };
+        let mut allowed = Vec::new();
+        let mut refused = None;
+        for address in addresses {
+            match reach.check(&self.host, address.ip(), address.port()) {
+                Ok(()) => allowed.push(address),
+                Err(refusal) => refused = Some(refusal),
+            }
+        }
+        match refused {
+            Some(refusal) if allowed.is_empty() => Err(Failure::NotAllowed(refusal)),
+            _ => Ok(allowed),
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -1,17 +1,14 @@
 //! Kong's own lines: the same traffic, seen by plugins of both generations, must be the same after rewriting.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::support;
+use crate::support::statsd::{
+    Multiset, all_lines, assert_same_lines, count, datagrams, naive, plan, plan_with, rewrite,
+};
 use crossfade::mapping::{Emit, StatsdPlan, StatsdSettings};
 use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crossfade::statsd::{Framer, Packer, lines};
-use support::statsd::{
-    Multiset, all_lines, assert_same_lines, count, datagrams, naive, plan, plan_with, rewrite,
-};
 
 const HOST: &str = "kong.node.kong-7f9c_prod-eu_example_net.";
 

@@ -1,0 +1,229 @@
+//! An exposition as a set: what it says, whatever the order and the spelling.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Difference;
+use crate::exposition::{HeaderKind, Scan, Scanner, parse_number, write_value};
+
+/// An exposition, read for comparing.
+#[derive(Debug, Default)]
+pub(super) struct Exposition {
+    /// Headers, as they would be written, by family.
+    headers: BTreeSet<(String, String)>,
+    /// Everything said of each series, in the order in which it was.
+    samples: BTreeMap<Series, Vec<Said>>,
+}
+
+/// A name and labels, sorted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Series {
+    name: String,
+    labels: Vec<String>,
+}
+
+/// What stands behind a series.
+#[derive(Clone, Debug)]
+struct Said {
+    value: String,
+    /// The timestamp, and an exemplar.
+    behind: String,
+}
+
+impl PartialEq for Said {
+    fn eq(&self, other: &Said) -> bool {
+        let number = |said: &Said| parse_number(said.value.as_bytes());
+        let same = match (number(self), number(other)) {
+            (Some(a), Some(b)) => a.total_cmp(&b).is_eq() || (a - b).abs() == 0.0,
+            _ => self.value == other.value,
+        };
+        same && self.behind == other.behind
+    }
+}
+
+impl Exposition {
+    /// Reads an exposition.
+    ///
+    /// # Errors
+    ///
+    /// The first line that is none, and why.
+    pub(super) fn read(text: &[u8]) -> Result<Exposition, String> {
+        let mut exposition = Exposition::default();
+        let mut scanner = Scanner::new(usize::MAX, usize::MAX, true);
+        // The last line may lack its newline.
+        let text = [text.strip_suffix(b"\n").unwrap_or(text), b"\n"].concat();
+        let mut at = 0;
+        while at < text.len() {
+            let rest = &text[at..];
+            let shown = || {
+                let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+                line.escape_ascii().to_string()
+            };
+            at += match scanner.scan(rest) {
+                Scan::Sample(sample) => {
+                    exposition.sample(&scanner, &rest[..sample.len]);
+                    sample.len
+                }
+                Scan::Header { header, len } => {
+                    let family = header.name.of(rest).escape_ascii().to_string();
+                    let word = match header.kind {
+                        HeaderKind::Help => "HELP",
+                        HeaderKind::Type(_) => "TYPE",
+                    };
+                    let text = readable(header.text.of(rest));
+                    let line = format!("# {word} {family} {text}");
+                    exposition.headers.insert((family, line));
+                    len
+                }
+                Scan::Comment { len } => len,
+                Scan::Flawed { flaw, .. } => return Err(format!("{}: {}", flaw.reason(), shown())),
+                Scan::Incomplete => return Err(format!("unterminated: {}", shown())),
+                Scan::TooLong | Scan::TooManyLabels => unreachable!("there are no limits"),
+            };
+        }
+        Ok(exposition)
+    }
+
+    fn sample(&mut self, scanner: &Scanner, line: &[u8]) {
+        let mut labels: Vec<String> = Vec::new();
+        for span in scanner.labels() {
+            let value = span.value.of(line);
+            // A label without a value is none, in Prometheus.
+            if value.is_empty() {
+                continue;
+            }
+            let mut text = span.name.of(line).to_vec();
+            text.extend_from_slice(b"=\"");
+            if span.name.of(line) == b"le"
+                && let Some(bound) = parse_number(value)
+            {
+                crate::exposition::write_number(bound, &mut text);
+            } else {
+                write_value(value, &mut text);
+            }
+            text.push(b'"');
+            labels.push(readable(&text));
+        }
+        labels.sort_unstable();
+        let series = Series { name: readable(scanner.name().of(line)), labels };
+        let said = Said {
+            value: readable(scanner.value().of(line)),
+            behind: readable(line[scanner.value().end()..].trim_ascii()),
+        };
+        self.samples.entry(series).or_default().push(said);
+    }
+
+    /// The samples whose name occurs in another exposition.
+    pub(super) fn of_names(&self, other: &Exposition) -> Exposition {
+        let names: BTreeSet<&String> = other.samples.keys().map(|series| &series.name).collect();
+        self.only(|series| names.contains(&series.name))
+    }
+
+    /// The samples of one family.
+    pub(super) fn of_family(&self, family: &str) -> Exposition {
+        self.only(|series| {
+            let suffix = series.name.strip_prefix(family);
+            suffix.is_some_and(|suffix| ["", "_bucket", "_sum", "_count"].contains(&suffix))
+        })
+    }
+
+    fn only(&self, wanted: impl Fn(&Series) -> bool) -> Exposition {
+        let samples = self.samples.iter().filter(|(series, _)| wanted(series));
+        let samples = samples.map(|(series, said)| (series.clone(), said.clone())).collect();
+        Exposition { headers: BTreeSet::new(), samples }
+    }
+
+    /// What is not as expected, if anything. Headers count where any are expected.
+    pub(super) fn difference(&self, expected: &Exposition) -> Option<Difference> {
+        let mut difference = Difference::default();
+        if !expected.headers.is_empty() {
+            let headers: BTreeSet<_> = self.headers.union(&expected.headers).collect();
+            for header in headers {
+                match (expected.headers.contains(header), self.headers.contains(header)) {
+                    (true, false) => difference.missing(header.1.clone()),
+                    (false, true) => difference.unexpected(header.1.clone()),
+                    _ => {}
+                }
+            }
+        }
+        let all: BTreeSet<&Series> = self.samples.keys().chain(expected.samples.keys()).collect();
+        for series in all {
+            let (ours, theirs) = (self.samples.get(series), expected.samples.get(series));
+            if ours == theirs {
+                continue;
+            }
+            for said in theirs.into_iter().flatten() {
+                difference.missing(series.line(said));
+            }
+            for said in ours.into_iter().flatten() {
+                difference.unexpected(series.line(said));
+            }
+        }
+        difference.is_any().then_some(difference)
+    }
+}
+
+impl Series {
+    fn line(&self, said: &Said) -> String {
+        let labels = match self.labels.as_slice() {
+            [] => String::new(),
+            labels => format!("{{{}}}", labels.join(",")),
+        };
+        let space = if said.behind.is_empty() { "" } else { " " };
+        format!("{}{labels} {}{space}{}", self.name, said.value, said.behind)
+    }
+}
+
+/// Bytes for people: what is not UTF-8 is shown escaped.
+fn readable(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(expected: &str, left: &str) -> String {
+        let read = |text: &str| Exposition::read(text.as_bytes()).unwrap();
+        let difference = read(left).difference(&read(expected));
+        difference.map(|it| it.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn order_and_spelling_do_not_matter() {
+        let left = "# TYPE a counter\n# HELP a A.\na{x=\"1\",y=\"2\"} 3\nb{le=\"25\"} 1e3\nc 1\n";
+        for same in [
+            left,
+            "c 1.0\nb{le=\"025.0\"} 1000\na{ y=\"2\", x=\"1\", z=\"\" } 3",
+            "# HELP a A.\n# TYPE a counter\nb{le=\"25\",} 1000\n\nc{} 1\na{x=\"1\",y=\"2\"} 3\n",
+        ] {
+            assert_eq!(difference(same, left), "", "{same}");
+        }
+    }
+
+    #[test]
+    fn everything_else_does() {
+        let left = "# TYPE a counter\na{x=\"1\"} 3\nc 1 99\n";
+        for (expected, told) in [
+            ("a{x=\"1\"} 4\nc 1 99\n", "- a{x=\"1\"} 4\n+ a{x=\"1\"} 3\n"),
+            ("a{x=\"1\"} 3\n", "+ c 1 99\n"),
+            ("a{x=\"1\"} 3\nc 1 99\nd 0\n", "- d 0\n"),
+            ("a{x=\"1\"} 3\nc 1\n", "- c 1\n+ c 1 99\n"),
+            (
+                "a{x=\"1\"} 3\na{x=\"1\"} 3\nc 1 99\n",
+                "- a{x=\"1\"} 3\n- a{x=\"1\"} 3\n+ a{x=\"1\"} 3\n",
+            ),
+            ("# TYPE a gauge\na{x=\"1\"} 3\nc 1 99\n", "+ # TYPE a counter\n- # TYPE a gauge\n"),
+        ] {
+            assert_eq!(difference(expected, left), told, "{expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_exposition_is_told() {
+        let error = Exposition::read(b"a 1\nb{ 2\n").unwrap_err();
+        assert_eq!(error, "bad_labels: b{ 2");
+    }
+}

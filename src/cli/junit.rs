@@ -1,0 +1,83 @@
+//! What came of test cases, as `JUnit` reports them: what CI systems show.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::test::{Tried, reasons};
+
+/// The report as XML.
+pub(super) fn report(all: &[Tried]) -> String {
+    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    write(all, &mut text).expect("a String takes everything");
+    text
+}
+
+fn write(all: &[Tried], to: &mut String) -> std::fmt::Result {
+    writeln!(to, "<testsuites>")?;
+    for Tried { file, outcomes } in all {
+        let file = attribute(file);
+        match outcomes {
+            Ok(outcomes) => {
+                let failures = outcomes.iter().filter(|it| !it.failures.is_empty()).count();
+                let took: Duration = outcomes.iter().map(|it| it.took).sum();
+                writeln!(
+                    to,
+                    "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" time=\"{:.3}\">",
+                    outcomes.len(),
+                    took.as_secs_f64()
+                )?;
+                for outcome in outcomes {
+                    write!(
+                        to,
+                        "    <testcase name=\"{}\" classname=\"{file}\" file=\"{file}\" line=\"{}\" time=\"{:.3}\"",
+                        attribute(&outcome.name),
+                        outcome.place.line,
+                        outcome.took.as_secs_f64()
+                    )?;
+                    if outcome.failures.is_empty() {
+                        writeln!(to, "/>")?;
+                    } else {
+                        let reasons = escaped(&reasons(outcome));
+                        writeln!(
+                            to,
+                            ">\n      <failure message=\"not as expected\">{reasons}</failure>\n    </testcase>"
+                        )?;
+                    }
+                }
+            }
+            Err(faults) => {
+                writeln!(
+                    to,
+                    "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\" time=\"0\">\n    \
+                     <testcase name=\"the file can be used\" classname=\"{file}\" file=\"{file}\">\n      \
+                     <error message=\"it cannot\">{}</error>\n    </testcase>",
+                    escaped(&faults.to_string())
+                )?;
+            }
+        }
+        writeln!(to, "  </testsuite>")?;
+    }
+    writeln!(to, "</testsuites>")
+}
+
+/// Text within an element. Characters that XML cannot have at all become a replacement character.
+fn escaped(text: &str) -> String {
+    let legal = |c: char| if c.is_control() && !"\n\t".contains(c) { '\u{fffd}' } else { c };
+    let text: String = text.chars().map(legal).collect();
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn attribute(text: &str) -> String {
+    escaped(text).replace('"', "&quot;").replace('\n', "&#10;").replace('\t', "&#9;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_do_no_harm() {
+        assert_eq!(attribute("a\"<b>&\n\u{1b}ü"), "a&quot;&lt;b&gt;&amp;&#10;\u{fffd}ü");
+        assert_eq!(escaped("]]> \"x\"\n"), "]]&gt; \"x\"\n");
+    }
+}

@@ -1,0 +1,103 @@
+//! `crossfade test`: the test cases of packs.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::diagnostic::{self, BOLD, Diagnostic, GREEN, RED, counted};
+use super::junit;
+use crate::cases::{Failure, Outcome, Suite};
+use crate::mapping::Faults;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Packs with test cases of their own, or files with nothing else. Without any, the built-in packs' own.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    #[arg(long, value_name = "FILE", help = "Write what came of them in JUnit's format too")]
+    junit: Option<PathBuf>,
+}
+
+/// What came of one file.
+#[derive(Debug)]
+pub(super) struct Tried {
+    pub(super) file: String,
+    pub(super) outcomes: Result<Vec<Outcome>, Faults>,
+}
+
+/// Runs everything; succeeds when all of it is as expected.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let suites: Vec<(String, Result<Suite, Faults>)> = if arguments.files.is_empty() {
+        Suite::builtin().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
+    } else {
+        let files = arguments.files.iter();
+        files.map(|file| (file.display().to_string(), Suite::load(file))).collect()
+    };
+    let mut all = Vec::new();
+    let (mut passed, mut failed) = (0, 0);
+    for (file, suite) in suites {
+        anstream::println!("{BOLD}{file}{BOLD:#}");
+        let outcomes = suite.map(|suite| {
+            let tell = |outcome: &Outcome| anstream::print!("{}", told(outcome));
+            suite.run().inspect(tell).collect::<Vec<_>>()
+        });
+        match &outcomes {
+            Ok(outcomes) => {
+                let well = outcomes.iter().filter(|it| it.failures.is_empty()).count();
+                passed += well;
+                failed += outcomes.len() - well;
+            }
+            Err(Faults(faults)) => {
+                let faults: Vec<Diagnostic> = faults.iter().cloned().map(Into::into).collect();
+                anstream::println!("\n{}", diagnostic::text(&faults));
+                failed += 1;
+            }
+        }
+        all.push(Tried { file, outcomes });
+    }
+    if let Some(path) = &arguments.junit {
+        std::fs::write(path, junit::report(&all))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let style = if failed == 0 { GREEN } else { RED };
+    anstream::println!("{style}{} passed, {failed} failed{style:#}", counted(passed, "case"));
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A line, and below it what was not as expected.
+fn told(outcome: &Outcome) -> String {
+    let name = &outcome.name;
+    if outcome.failures.is_empty() {
+        return format!("  {GREEN}ok{GREEN:#}    {name}\n");
+    }
+    let mut text = format!("  {RED}FAIL{RED:#}  {name} ({})\n", outcome.place);
+    for line in reasons(outcome).lines() {
+        let style = match line.trim_start().chars().next() {
+            Some('-') => RED,
+            Some('+') => GREEN,
+            _ => BOLD,
+        };
+        writeln!(text, "        {style}{line}{style:#}").expect("a String takes everything");
+    }
+    text
+}
+
+/// What was not as expected, for people.
+pub(super) fn reasons(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for failure in &outcome.failures {
+        match failure {
+            Failure::Left(scrape, difference) => {
+                let scrape = scrape.map_or_else(String::new, |number| format!("scrape {number}: "));
+                write!(text, "{scrape}- expected, + left\n{difference}")
+            }
+            Failure::Untried(reason) => writeln!(text, "{}", reason.trim_end()),
+        }
+        .expect("a String takes everything");
+    }
+    text
+}

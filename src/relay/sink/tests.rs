@@ -1,0 +1,181 @@
+//! Sinks that move, that are not there yet, and that hang: with real sockets, and names that resolve as a test says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use memchr::memchr_iter;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use super::super::HostPort;
+use super::super::queue::Overflow;
+use super::stream::STALL_TIMEOUT;
+use super::*;
+use crate::telemetry::Metrics;
+
+type Names = watch::Sender<Arc<[SocketAddr]>>;
+
+/// A sink task, its lane, and what its name resolves to.
+struct Sending {
+    lane: Arc<Lane>,
+    names: Names,
+    metrics: Arc<Metrics>,
+    task: JoinHandle<()>,
+}
+
+fn start(addresses: &[SocketAddr], destination: impl FnOnce(Addresses) -> Destination) -> Sending {
+    let metrics = Arc::new(Metrics::new());
+    let shape = Shape {
+        pack_bytes: 0,
+        queue_bytes: 64 << 20,
+        overflow: Overflow::Newest,
+        flush_interval: Duration::ZERO,
+    };
+    let (names, resolved) = watch::channel(Arc::from(addresses));
+    let lane = Arc::new(Lane::new(shape, true, metrics.statsd_sink("sink")));
+    let task = tokio::spawn(send("sink".into(), Arc::clone(&lane), destination(resolved)));
+    Sending { lane, names, metrics, task }
+}
+
+impl Sending {
+    fn move_to(&self, addresses: &[SocketAddr]) {
+        self.names.send_replace(addresses.into());
+    }
+
+    fn failures(&self, reason: &str) -> u64 {
+        let text = self.metrics.text();
+        let series =
+            format!("crossfade_statsd_sink_failures_total{{reason=\"{reason}\",sink=\"sink\"}} ");
+        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        value.map_or(0, |value| value.parse().expect("a count"))
+    }
+
+    /// Sends what waits, and ends.
+    async fn end(self) {
+        self.lane.close();
+        soon(self.task).await.expect("no panic");
+    }
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), what).await.expect("in time")
+}
+
+async fn udp() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+    let address = socket.local_addr().expect("bound");
+    (socket, address)
+}
+
+async fn tcp() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    (listener, address)
+}
+
+async fn line(socket: &UdpSocket) -> String {
+    let mut buffer = [0; 100];
+    let len = soon(socket.recv(&mut buffer)).await.expect("a datagram");
+    String::from_utf8(buffer[..len].to_vec()).expect("text")
+}
+
+async fn next(stream: &mut TcpStream, expected: &str) {
+    let mut read = vec![0; expected.len()];
+    soon(stream.read_exact(&mut read)).await.expect("a line");
+    assert_eq!(read, expected.as_bytes());
+}
+
+#[tokio::test]
+async fn datagrams_go_where_the_name_points_now() {
+    let ((first, its), (second, others)) = (udp().await, udp().await);
+    let sending = start(&[its], Destination::Udp);
+    sending.lane.push(b"a:1|c\n");
+    assert_eq!(line(&first).await, "a:1|c\n");
+    sending.move_to(&[others]);
+    // What comes in the same instant may still go the old way.
+    tokio::task::yield_now().await;
+    sending.lane.push(b"b:1|c\n");
+    assert_eq!(line(&second).await, "b:1|c\n");
+    sending.end().await;
+}
+
+#[tokio::test]
+async fn streams_go_where_the_name_points_now() {
+    let ((first, its), (second, others)) = (tcp().await, tcp().await);
+    let sending = start(&[its], Destination::Tcp);
+    sending.lane.push(b"a:1|c");
+    let (mut stream, _) = soon(first.accept()).await.expect("a connection");
+    next(&mut stream, "a:1|c\n").await;
+    sending.move_to(&[others]);
+    assert_eq!(soon(stream.read(&mut [0; 10])).await.expect("it is closed"), 0);
+    sending.lane.push(b"b:1|c");
+    let (mut stream, _) = soon(second.accept()).await.expect("a connection");
+    next(&mut stream, "b:1|c\n").await;
+    assert_eq!(sending.failures("closed") + sending.failures("send"), 0, "moving is no failure");
+    sending.end().await;
+}
+
+#[tokio::test]
+async fn lines_wait_for_a_name_that_does_not_resolve_yet() {
+    let (socket, address) = udp().await;
+    let sending = start(&[], Destination::Udp);
+    sending.lane.push(b"early:1|c\n");
+    tokio::task::yield_now().await;
+    sending.move_to(&[address]);
+    assert_eq!(line(&socket).await, "early:1|c\n");
+    sending.end().await;
+}
+
+#[tokio::test]
+async fn the_next_address_of_a_name_has_its_turn() {
+    let (refusing, gone) = tcp().await;
+    drop(refusing);
+    let (listener, address) = tcp().await;
+    let sending = start(&[gone, address], Destination::Tcp);
+    sending.lane.push(b"a:1|c");
+    let (mut stream, _) = soon(listener.accept()).await.expect("a connection");
+    next(&mut stream, "a:1|c\n").await;
+    assert_eq!(sending.failures("connect"), 1);
+    sending.end().await;
+}
+
+/// The clock goes on by itself whenever nothing else can.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
+    let (listener, address) = tcp().await;
+    let sending = start(&[address], Destination::Tcp);
+    // More than the buffers of both ends hold.
+    let datagram = [&vec![b'x'; 60_000][..], b":1|c"].concat();
+    let datagrams = 300;
+    (0..datagrams).for_each(|_| sending.lane.push(&datagram));
+    let begun = Instant::now();
+    let (hanging, _) = listener.accept().await.expect("a connection");
+    let (mut stream, _) = listener.accept().await.expect("another one");
+    assert!(begun.elapsed() >= STALL_TIMEOUT, "{:?}", begun.elapsed());
+    assert_eq!(sending.failures("send"), 1);
+    // What the first connection has taken is its own; what it was in the middle of comes again.
+    let (mut lines, mut buffer) = (0, vec![0; 1 << 16]);
+    sending.lane.close();
+    loop {
+        let len = stream.read(&mut buffer).await.expect("bytes");
+        if len == 0 {
+            break;
+        }
+        lines += memchr_iter(b'\n', &buffer[..len]).count();
+    }
+    assert!(lines > 0 && lines < datagrams);
+    sending.task.await.expect("no panic");
+    drop(hanging);
+}
+
+#[tokio::test]
+async fn names_are_looked_up() {
+    let metrics = Metrics::new().statsd_sink("sink");
+    let name = HostPort("localhost:8125".to_owned());
+    let interval = watch::Sender::new(Duration::from_secs(3600));
+    let (mut addresses, _task) = resolve(&name, interval.subscribe(), metrics);
+    let found = soon(addresses.wait_for(|found| !found.is_empty())).await.expect("it resolves");
+    assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 8125));
+}

@@ -1,0 +1,79 @@
+//! `/sd`: every target in the settings, as Prometheus' `http_sd_configs` reads them.
+
+use std::collections::BTreeMap;
+
+use hyper::header::HOST;
+use hyper::http::uri::Authority;
+use hyper::{HeaderMap, Uri};
+use serde::Serialize;
+
+use super::TargetSettings;
+
+/// Where Prometheus finds targets, and what it labels them with.
+#[derive(Debug, Serialize)]
+pub(super) struct Group<'a> {
+    targets: [&'a str; 1],
+    labels: BTreeMap<&'a str, String>,
+}
+
+/// The targets, each where `address` is scraped for it and with the `instance` that it had when it was scraped itself.
+pub(super) fn groups<'a>(
+    targets: impl Iterator<Item = &'a TargetSettings>,
+    address: &'a str,
+) -> Vec<Group<'a>> {
+    let group = |target: &'a TargetSettings| {
+        let path = format!("/targets/{}/metrics", target.name);
+        let mut labels =
+            BTreeMap::from([("__metrics_path__", path), ("instance", instance(&target.url))]);
+        labels.extend(target.labels.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        Group { targets: [address], labels }
+    };
+    targets.map(group).collect()
+}
+
+/// What Prometheus calls a target that it scrapes at this URL: its host and port.
+fn instance(url: &Uri) -> String {
+    let authority = url.authority().map_or("", Authority::as_str);
+    match (url.port(), url.scheme_str()) {
+        (Some(_), _) => authority.to_owned(),
+        (None, Some("https")) => format!("{authority}:443"),
+        (None, _) => format!("{authority}:80"),
+    }
+}
+
+/// The address by which whoever asks has reached us.
+pub(super) fn asked_at(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let authority: Authority = host.parse().ok()?;
+    (!authority.host().is_empty() && !host.contains('@')).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn instances_are_what_prometheus_makes_of_an_address() {
+        for (url, expected) in [
+            ("http://kong:8100/metrics", "kong:8100"),
+            ("http://kong/metrics", "kong:80"),
+            ("https://kong/metrics", "kong:443"),
+            ("http://[::1]:8100/", "[::1]:8100"),
+        ] {
+            assert_eq!(instance(&url.parse().expect("a URL")), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        let asked_at = |host: &'static str| {
+            asked_at(&HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]))
+        };
+        assert_eq!(asked_at("crossfade:9542").as_deref(), Some("crossfade:9542"));
+        for host in ["", "a b", "u@crossfade", ":9542", "a/b"] {
+            assert_eq!(asked_at(host), None, "{host}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! What may be reached at the wish of a client: the allow-list.
+//!
+//! Targets in the settings are there because the operator wants them scraped. A proxy and a probe ask for what their
+//! client names, and without a limit everybody who reaches us could reach through us whatever we reach: other services'
+//! admin ports, a cloud's metadata. So nothing is allowed but what a rule names, and rules are checked against the very
+//! address that is then connected to: a name that resolves to something else a moment later gains nothing.
+//!
+//! Addresses that mean "this host" or "this link" are more than a rule for names or for a range around them intends.
+//! Only one that names them lets them through.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// One rule of the allow-list. All that it says must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name that is asked for.
+    pub host: Option<HostPattern>,
+    /// The address that is connected to.
+    pub range: Option<AddressRange>,
+    /// The port.
+    pub ports: Vec<u16>,
+}
+
+/// What may be reached at the wish of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    rules: Vec<Rule>,
+}
+
+/// Why a client does not get where it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No rule is for this host and port, or none for its address.
+    #[error("no rule of `allow` is for this host and port; add one if it is to be scraped")]
+    NotListed,
+    /// A rule is, but not for an address of this kind.
+    #[error(
+        "its address is a loopback or link-local one, or stands for no single host; only a rule of `allow` with that \
+         very address or range lets it through"
+    )]
+    Special,
+}
+
+impl Reach {
+    /// An allow-list. Without a rule it lets nothing through.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Reach {
+        Reach { rules }
+    }
+
+    /// Whether any address could be connected to. What fails here is not even looked up.
+    ///
+    /// # Errors
+    ///
+    /// No rule is for this host and port, whatever its address.
+    pub(super) fn check_name(&self, host: &str, port: u16) -> Result<(), Refusal> {
+        let possible = |rule: &Rule| rule.ports.contains(&port) && rule.names(host);
+        if self.rules.iter().any(possible) { Ok(()) } else { Err(Refusal::NotListed) }
+    }
+
+    /// Whether this address of this host may be connected to.
+    ///
+    /// # Errors
+    ///
+    /// It may not.
+    pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Refusal> {
+        // An IPv4 address in IPv6's clothes is connected to as what it is.
+        let address = address.to_canonical();
+        let special = SPECIAL.iter().find(|range| range.contains(&address));
+        let mut refusal = Refusal::NotListed;
+        for rule in self.rules.iter().filter(|rule| rule.ports.contains(&port)) {
+            if !rule.names(host) || !rule.range.is_none_or(|range| range.0.contains(&address)) {
+                continue;
+            }
+            if special.is_none_or(|special| rule.means(special)) {
+                return Ok(());
+            }
+            refusal = Refusal::Special;
+        }
+        Err(refusal)
+    }
+}
+
+impl Rule {
+    fn names(&self, host: &str) -> bool {
+        self.host.as_ref().is_none_or(|pattern| pattern.matches(host))
+    }
+
+    /// Whether the rule was written with such addresses in mind: its range holds no others, or it says `localhost`.
+    fn means(&self, special: &IpNet) -> bool {
+        if let Some(AddressRange(range)) = &self.range {
+            return special.contains(range);
+        }
+        let localhost = |pattern: &HostPattern| pattern.0 == ["localhost"];
+        LOOPBACK.contains(special) && self.host.as_ref().is_some_and(localhost)
+    }
+}
+
+const LOOPBACK: [IpNet; 2] = [v4([127, 0, 0, 0], 8), v6(0, 1, 128)];
+
+/// Addresses that are not one other host's.
+const SPECIAL: [IpNet; 9] = [
+    LOOPBACK[0],
+    LOOPBACK[1],
+    v4([169, 254, 0, 0], 16), // this link; in clouds, the instance's metadata
+    v6(0xfe80, 0, 10),
+    v4([0, 0, 0, 0], 8), // "this host": connecting to it reaches ourselves
+    v6(0, 0, 128),
+    v4([224, 0, 0, 0], 4), // many
+    v6(0xff00, 0, 8),
+    v4([240, 0, 0, 0], 4), // nobody, and at its end everybody
+];
+
+const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
+}
+
+const fn v6(first: u16, last: u16, prefix: u8) -> IpNet {
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, last), prefix))
+}
+
+/// A pattern for host names: dotted labels. `*` in a label stands for any text within it; `*` as the first label stands
+/// for one or more labels. What is fixed at the end is what makes a name trustworthy, so there is no open end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPattern(Vec<String>);
+
+impl HostPattern {
+    fn matches(&self, host: &str) -> bool {
+        // An address is no name: `*` is not for it, whatever its digits look like.
+        if host.parse::<IpAddr>().is_ok() {
+            return false;
+        }
+        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let labels: Vec<&str> = host.split('.').collect();
+        let HostPattern(pattern) = self;
+        let (any, pattern) = match pattern.split_first() {
+            Some((first, rest)) if first == "*" => (true, rest),
+            _ => (false, pattern.as_slice()),
+        };
+        let Some(extra) = labels.len().checked_sub(pattern.len()) else { return false };
+        if any != (extra > 0) || labels.iter().any(|label| label.is_empty()) {
+            return false;
+        }
+        labels[extra..].iter().zip(pattern).all(|(label, pattern)| label_matches(pattern, label))
+    }
+}
+
+/// `*` stands for any text.
+fn label_matches(pattern: &str, label: &str) -> bool {
+    let Some((before, behind)) = pattern.split_once('*') else {
+        return pattern == label;
+    };
+    label.strip_prefix(before).is_some_and(|rest| {
+        rest.char_indices()
+            .map(|(at, _)| at)
+            .chain([rest.len()])
+            .any(|at| rest.get(at..).is_some_and(|rest| label_matches(behind, rest)))
+    })
+}
+
+impl FromStr for HostPattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.parse::<IpAddr>().is_ok() {
+            return Err("this is an address; write it as cidr");
+        }
+        let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let labels: Vec<String> = text.split('.').map(str::to_owned).collect();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*".contains(&byte);
+        let is_label = |label: &String| {
+            // One star in a label is all that anybody needs, and keeps matching quick.
+            let stars = label.bytes().filter(|byte| *byte == b'*').count();
+            !label.is_empty() && label.bytes().all(plain) && stars <= 1
+        };
+        if labels.iter().all(is_label) {
+            Ok(HostPattern(labels))
+        } else {
+            Err("expected a host name such as kong-1, kong-*.internal or *.kong.svc")
+        }
+    }
+}
+
+impl std::fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join("."))
+    }
+}
+
+/// A range of addresses, or one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange(IpNet);
+
+impl FromStr for AddressRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(AddressRange(address.into()));
+        }
+        let range: IpNet = text.parse().map_err(|_| {
+            "expected a range of addresses such as 10.0.0.0/8 or fd00::/8, or an address".to_owned()
+        })?;
+        let whole = range.trunc();
+        if range == whole {
+            Ok(AddressRange(range))
+        } else {
+            Err(format!(
+                "the address goes on behind its prefix; write {whole}, or the address alone"
+            ))
+        }
+    }
+}
+
+impl std::fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(host: &str, range: &str, ports: &[u16]) -> Rule {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Rule {
+            host: some(host).map(|host| host.parse().expect("a pattern")),
+            range: some(range).map(|range| range.parse().expect("a range")),
+            ports: ports.to_vec(),
+        }
+    }
+
+    #[test]
+    fn host_patterns() {
+        let cases = [
+            ("kong", "kong", true),
+            ("kong", "KONG.", true),
+            ("kong", "kong.evil.example", false),
+            ("kong", "xkong", false),
+            ("*.kong.svc", "a.kong.svc", true),
+            ("*.kong.svc", "a.b.kong.svc", true),
+            ("*.kong.svc", "kong.svc", false),
+            ("*.kong.svc", ".kong.svc", false),
+            ("*.kong.svc", "a.kong.svc.evil.example", false),
+            ("*.kong.svc", "akong.svc", false),
+            ("kong-*", "kong-1", true),
+            ("kong-*", "kong-", true),
+            ("kong-*", "kong-1.evil.example", false), // a star ends at a dot
+            ("kong-*.a", "kong-x.a", true),
+            ("a.*.c", "a.b.c", true),
+            ("a.*.c", "a.b.b.c", false),
+            ("*", "anything.at.all", true),
+            ("*", "10.0.0.1", false), // an address is no name
+            ("*", "::1", false),
+            ("*", "", false),
+            ("*.1", "10.0.0.1", false),
+            ("*", "2130706433", true), // a name to us; its address decides
+        ];
+        for (pattern, host, expected) in cases {
+            let matches = pattern.parse::<HostPattern>().expect(pattern).matches(host);
+            assert_eq!(matches, expected, "{pattern} {host}");
+        }
+        for text in ["", "a..b", "a b", "10.0.0.1", "::1", "a/b", "**", "ü", "a:80"] {
+            assert!(text.parse::<HostPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn address_ranges() {
+        for text in ["10.0.0.0/8", "10.1.2.3", "fd00::/8", "::1", "127.0.0.0/8"] {
+            assert!(text.parse::<AddressRange>().is_ok(), "{text}");
+        }
+        for text in ["", "10.0.0.1/8", "10.0.0.0/33", "kong", "10.0.0", "fd00::1/8"] {
+            assert!(text.parse::<AddressRange>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_in_all_that_it_says() {
+        let reach = Reach::new(vec![
+            rule("*.kong.svc", "", &[8100]),
+            rule("", "10.0.0.0/8", &[8001, 8100]),
+            rule("both", "192.168.0.0/16", &[80]),
+        ]);
+        let listed = [
+            ("a.kong.svc", "172.16.0.1", 8100),
+            ("anything", "10.1.2.3", 8001),
+            ("10.1.2.3", "10.1.2.3", 8100),
+            ("a.kong.svc", "::ffff:172.16.0.1", 8100),
+            ("x", "::ffff:10.0.0.1", 8100),
+            ("both", "192.168.1.1", 80),
+        ];
+        for (host, address, port) in listed {
+            let address = address.parse().expect("an address");
+            assert_eq!(reach.check(host, address, port), Ok(()), "{host} {address} {port}");
+            assert_eq!(reach.check_name(host, port), Ok(()), "{host} {port}");
+        }
+        let unlisted = [
+            ("a.kong.svc", "172.16.0.1", 8001), // another rule's port
+            ("kong.svc", "172.16.0.1", 8100),
+            ("anything", "11.1.2.3", 8001),
+            ("anything", "10.1.2.3", 22),
+            ("both", "172.16.0.1", 80),
+            ("other", "192.168.1.1", 80),
+        ];
+        for (host, address, port) in unlisted {
+            let address = address.parse().expect("an address");
+            let refused = Err(Refusal::NotListed);
+            assert_eq!(reach.check(host, address, port), refused, "{host} {address} {port}");
+        }
+        assert_eq!(Reach::default().check_name("kong", 8100), Err(Refusal::NotListed));
+        assert_eq!(reach.check_name("other", 80), Err(Refusal::NotListed));
+    }
+
+    #[test]
+    fn what_is_here_or_on_this_link_must_be_named() {
+        let wide = Reach::new(vec![
+            rule("*", "", &[80]),
+            rule("", "0.0.0.0/0", &[80]),
+            rule("", "::/0", &[80]),
+        ]);
+        let special = [
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "::ffff:127.0.0.1",
+            "169.254.169.254",
+            "fe80::1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::",
+            "224.0.0.1",
+            "255.255.255.255",
+            "ff02::1",
+        ];
+        for address in special {
+            let address: IpAddr = address.parse().expect("an address");
+            for host in ["evil.example", "localhost", &address.to_string()] {
+                assert_eq!(
+                    wide.check(host, address, 80),
+                    Err(Refusal::Special),
+                    "{host} {address}"
+                );
+            }
+        }
+        for (host, range, address) in [
+            ("", "127.0.0.0/8", "127.0.0.1"),
+            ("", "127.0.0.1", "::ffff:127.0.0.1"),
+            ("", "::1", "::1"),
+            ("", "169.254.1.2", "169.254.1.2"),
+            ("", "fe80::/10", "fe80::1"),
+            ("localhost", "", "127.0.0.1"),
+            ("localhost", "", "::1"),
+        ] {
+            let reach = Reach::new(vec![rule(host, range, &[80])]);
+            let host = if host.is_empty() { "x" } else { host };
+            let address = address.parse().expect("an address");
+            assert_eq!(reach.check(host, address, 80), Ok(()), "{host} {address}");
+        }
+        // `localhost` is a word for loopback, not for a link.
+        let reach = Reach::new(vec![rule("localhost", "", &[80])]);
+        let link = "169.254.169.254".parse().expect("an address");
+        assert_eq!(reach.check("localhost", link, 80), Err(Refusal::Special));
+    }
+}

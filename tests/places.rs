@@ -1,0 +1,459 @@
+//! Every way to put the gateway in place, and that no client gets through it where it does not belong.
+
+#[path = "support/net/mod.rs"]
+mod net;
+
+use std::sync::Arc;
+
+use net::{Client, End, Gateway, Refusing, Reply, Upstream};
+use net::{chunked, get, ok, request, whole};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+
+const NEW: &str = "kong_bandwidth_bytes{direction=\"egress\"} 2\n";
+const OLD: &str = "kong_bandwidth{type=\"egress\"} 2\n";
+
+/// An upstream that tells the head of each request.
+async fn telling(answer: Vec<u8>) -> (Upstream, mpsc::UnboundedReceiver<String>) {
+    let (heads, seen) = mpsc::unbounded_channel();
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let (heads, answer) = (heads.clone(), answer.clone());
+        async move {
+            loop {
+                heads.send(exchange.head.clone()).expect("the test listens");
+                exchange.send(&answer).await;
+                if !exchange.next_request().await {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    (upstream, seen)
+}
+
+/// A gateway whose clients may name this upstream, which is on the loopback interface and so has to be named itself.
+async fn allowing(upstream: &Upstream, more: &str) -> Gateway {
+    let port = upstream.address.port();
+    Gateway::start(&format!("emit: old\nallow: [{{cidr: 127.0.0.1, ports: [{port}]}}]\n{more}"))
+        .await
+}
+
+/// Asks as Prometheus does with a `proxy_url`.
+async fn through_proxy(gateway: &Gateway, url: &str) -> Reply {
+    let (_, rest) = url.split_once("://").expect("a URL");
+    let host = rest.split('/').next().expect("a host");
+    let head =
+        format!("GET {url} HTTP/1.1\r\nHost: {host}\r\nProxy-Connection: keep-alive\r\n\r\n");
+    request(gateway.data, &head).await
+}
+
+#[track_caller]
+fn assert_old(reply: &Reply) {
+    assert_eq!((reply.status, reply.end), (200, End::Whole), "{}", reply.text());
+    assert!(reply.text().ends_with(OLD), "{}", reply.text());
+}
+
+// Proxy
+
+#[tokio::test]
+async fn a_proxy_rewrites_what_it_is_asked_for() {
+    let (upstream, mut seen) = telling(whole(NEW)).await;
+    let gateway = allowing(&upstream, "").await;
+    let url = format!("http://{}/metrics?a=b", upstream.address);
+    for _ in 0..2 {
+        assert_old(&through_proxy(&gateway, &url).await);
+        let head = seen.recv().await.expect("asked");
+        assert!(head.starts_with("GET /metrics?a=b HTTP/1.1\r\n"), "{head}");
+        assert!(
+            head.to_lowercase().contains(&format!("\r\nhost: {}\r\n", upstream.address)),
+            "{head}"
+        );
+        assert!(!head.to_lowercase().contains("proxy-connection"), "{head}");
+    }
+    assert_eq!(upstream.connections(), 1, "its connection is kept like any target's");
+    let success = "crossfade_scrapes_total{outcome=\"success\",target=\"(proxy)\"}";
+    assert_eq!(gateway.metric(success).await, Some(2));
+}
+
+#[tokio::test]
+async fn a_proxy_has_settings_of_its_own() {
+    let (upstream, mut seen) = telling(whole(NEW)).await;
+    let gateway = allowing(
+        &upstream,
+        "proxy: {emit: both, authorization: {credentials: t}}\nprobe: {emit: new}\n",
+    )
+    .await;
+    let reply = through_proxy(&gateway, &upstream.url()).await;
+    assert!(reply.text().contains(OLD) && reply.text().contains(NEW), "{}", reply.text());
+    let head = seen.recv().await.expect("asked").to_lowercase();
+    assert!(head.contains("authorization: bearer t\r\n"), "{head}");
+    let reply = get(gateway.data, &format!("/probe?target={}", upstream.address)).await;
+    assert_eq!(reply.text(), NEW);
+    let head = seen.recv().await.expect("asked").to_lowercase();
+    assert!(!head.contains("authorization"), "{head}");
+}
+
+#[tokio::test]
+async fn a_tunnel_is_refused_with_a_way_out() {
+    let (upstream, _seen) = telling(whole(NEW)).await;
+    let gateway = allowing(&upstream, "").await;
+    let mut client = Client::connect(gateway.data).await;
+    let to = upstream.address;
+    client.send(&format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n")).await;
+    // Go shows of the answer to CONNECT nothing but this line.
+    let line = client.read_until("\r\n").await;
+    assert!(line.starts_with("HTTP/1.1 501 TLS in a tunnel cannot be rewritten; put "), "{line}");
+    let reply = {
+        let head = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n");
+        request(gateway.data, &head).await
+    };
+    assert!(reply.text().contains(&format!("https://{to}/")), "{}", reply.text());
+    assert_eq!(upstream.connections(), 0);
+    assert_eq!(
+        gateway.metric("crossfade_refused_requests_total{reason=\"connect\"}").await,
+        Some(2)
+    );
+}
+
+#[tokio::test]
+async fn a_failure_behind_the_proxy_is_told_as_any() {
+    let nobody = Refusing::new();
+    let port = nobody.address.port();
+    let gateway =
+        Gateway::start(&format!("emit: old\nallow: [{{cidr: 127.0.0.0/8, ports: [{port}]}}]\n"))
+            .await;
+    let reply = through_proxy(&gateway, &nobody.url()).await;
+    assert_eq!(reply.status, 502);
+    let text = reply.text();
+    assert!(text.contains(&nobody.url()) && text.contains("Connection refused"), "{text}");
+}
+
+// Probe
+
+#[tokio::test]
+async fn a_probe_scrapes_what_its_query_names() {
+    let (upstream, mut seen) = telling(whole(NEW)).await;
+    let address = upstream.address;
+    let gateway = allowing(&upstream, "modules: {new: {emit: new}}\n").await;
+    let escaped = format!("http%3A%2F%2F{address}%2Fm%3Fx%3Dy");
+    for (query, asked_for, body) in [
+        (format!("target={address}"), "/metrics", OLD),
+        (format!("target={address}/status/metrics"), "/status/metrics", OLD),
+        (format!("target=http://{address}"), "/metrics", OLD),
+        (format!("a=b&target={escaped}&c"), "/m?x=y&a=b&c", OLD),
+        (format!("target={address}&module=new"), "/metrics", NEW),
+        (format!("target={address}&module="), "/metrics", OLD),
+    ] {
+        let reply = get(gateway.data, &format!("/probe?{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {}", reply.text());
+        assert!(reply.text().ends_with(body), "{query}: {}", reply.text());
+        let head = seen.recv().await.expect("asked");
+        assert!(head.starts_with(&format!("GET {asked_for} HTTP/1.1\r\n")), "{query}: {head}");
+    }
+    for query in [
+        "",
+        "?",
+        "?target=",
+        "?target=/metrics",
+        "?target=%ff",
+        "?target=u:p@kong:1",
+        "?module=new",
+    ] {
+        let reply = get(gateway.data, &format!("/probe{query}")).await;
+        assert_eq!(reply.status, 400, "{query}: {}", reply.text());
+        assert!(reply.text().contains("/probe?target=HOST:PORT"), "{query}: {}", reply.text());
+    }
+    let reply = get(gateway.data, &format!("/probe?target={address}&module=x")).await;
+    assert_eq!((reply.status, reply.text().contains("no such module")), (400, true));
+}
+
+// Nobody gets where they don't belong
+
+#[tokio::test]
+async fn without_an_allow_list_nothing_is_reached() {
+    let (upstream, _seen) = telling(whole(NEW)).await;
+    let gateway = Gateway::to(upstream.url()).await;
+    let refused = [
+        through_proxy(&gateway, &upstream.url()).await,
+        get(gateway.data, &format!("/probe?target={}", upstream.address)).await,
+        get(gateway.data, &format!("/probe?target={}&module=x", upstream.address)).await,
+    ];
+    for reply in refused {
+        assert_eq!(reply.status, 403, "{}", reply.text());
+        assert!(reply.text().contains("no rule of `allow`"), "{}", reply.text());
+    }
+    assert_eq!(upstream.connections(), 0);
+    let refused = "crossfade_refused_requests_total{reason=\"not_allowed\"}";
+    assert_eq!(gateway.metric(refused).await, Some(3));
+    assert_old(&get(gateway.data, "/metrics").await);
+}
+
+#[tokio::test]
+async fn a_wide_list_does_not_lead_back_to_this_host_or_link() {
+    let (upstream, _seen) = telling(whole(NEW)).await;
+    let port = upstream.address.port();
+    let gateway = Gateway::start(&format!(
+        "emit: old\nallow:\n- {{host: '*', ports: [{port}, 80]}}\n- {{cidr: 0.0.0.0/0, ports: [{port}, 80]}}\n\
+         - {{cidr: '::/0', ports: [{port}, 80]}}\n"
+    ))
+    .await;
+    let hosts = [
+        "127.0.0.1",
+        "127.1.2.3",
+        "127.1",
+        "2130706433",
+        "0x7f.0.0.1",
+        "0177.0.0.1",
+        "localhost",
+        "LOCALHOST.",
+        "0.0.0.0",
+        "0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::ffff:0:0]",
+    ];
+    for host in hosts {
+        for reply in [
+            through_proxy(&gateway, &format!("http://{host}:{port}/metrics")).await,
+            get(gateway.data, &format!("/probe?target={host}:{port}")).await,
+        ] {
+            // Some of these are names that a resolver may not know.
+            assert!(matches!(reply.status, 403 | 502), "{host}: {} {}", reply.status, reply.text());
+        }
+    }
+    for host in
+        ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "224.0.0.1", "255.255.255.255"]
+    {
+        let reply = through_proxy(&gateway, &format!("http://{host}/latest/meta-data/")).await;
+        assert_eq!(reply.status, 403, "{host}: {}", reply.text());
+        assert!(reply.text().contains("loopback or link-local"), "{host}: {}", reply.text());
+    }
+    assert_eq!(upstream.connections(), 0);
+}
+
+#[tokio::test]
+async fn only_the_address_that_was_checked_is_connected_to() {
+    // The name has two addresses, of which one is allowed. Whoever is on the other one is not asked.
+    let (upstream, _seen) = telling(whole(NEW)).await;
+    let port = upstream.address.port();
+    let other = tokio::net::TcpListener::bind(("::1", port)).await;
+    let gateway = allowing(&upstream, "").await;
+    assert_old(&through_proxy(&gateway, &format!("http://localhost:{port}/metrics")).await);
+    assert_eq!(upstream.connections(), 1);
+    if let Ok(other) = other {
+        let asked = tokio::time::timeout(std::time::Duration::ZERO, other.accept()).await;
+        assert!(asked.is_err(), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn ports_and_tricks_with_urls() {
+    let (upstream, _seen) = telling(whole(NEW)).await;
+    let (secret, _secret_seen) = telling(whole(NEW)).await;
+    let gateway = allowing(&upstream, "").await;
+    let (allowed, forbidden) = (upstream.address, secret.address);
+    for (url, status) in [
+        (format!("http://{forbidden}/metrics"), 403),
+        (format!("http://{allowed}@{forbidden}/metrics"), 400),
+        (format!("http://{forbidden}/metrics?x=http://{allowed}/"), 403),
+        (format!("ftp://{allowed}/metrics"), 400),
+    ] {
+        let reply = through_proxy(&gateway, &url).await;
+        assert_eq!(reply.status, status, "{url}: {}", reply.text());
+    }
+    // It is the URL that says where to go.
+    let head = format!("GET http://{forbidden}/metrics HTTP/1.1\r\nHost: {allowed}\r\n\r\n");
+    assert_eq!(request(gateway.data, &head).await.status, 403);
+    let head = format!("GET http://{allowed}/metrics HTTP/1.1\r\nHost: {forbidden}\r\n\r\n");
+    assert_old(&request(gateway.data, &head).await);
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        let head = format!(
+            "{method} http://{allowed}/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(request(gateway.data, &head).await.status, 405, "{method}");
+    }
+    assert_eq!((upstream.connections(), secret.connections()), (1, 0));
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let (secret, _seen) = telling(whole(NEW)).await;
+    let to =
+        format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", secret.url());
+    let (upstream, _seen) = telling(to.into_bytes()).await;
+    let own = "HTTP/1.1 301 x\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n";
+    let (looping, mut asked) = telling(own.into()).await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\nallow: [{{cidr: 127.0.0.1, ports: [{}, {}]}}]\n",
+        upstream.address.port(),
+        looping.address.port(),
+    ))
+    .await;
+    for upstream in [&upstream, &looping] {
+        let reply = through_proxy(&gateway, &upstream.url()).await;
+        assert_eq!(reply.status, 502);
+        assert!(reply.text().contains("redirects are not followed"), "{}", reply.text());
+    }
+    assert_eq!(secret.connections(), 0);
+    asked.recv().await.expect("once");
+    assert!(asked.try_recv().is_err(), "and not again");
+}
+
+#[tokio::test]
+async fn clients_cannot_make_up_label_values() {
+    let (upstream, mut seen) = telling(whole(NEW)).await;
+    let gateway = allowing(&upstream, "").await;
+    for n in 0..1_100 {
+        let url = format!("http://{}/metrics/{n}", upstream.address);
+        assert_eq!(through_proxy(&gateway, &url).await.status, 200);
+        seen.recv().await.expect("asked");
+    }
+    let metrics = get(gateway.admin, "/metrics").await;
+    let success = "crossfade_scrapes_total{outcome=\"success\",target=\"(proxy)\"} 1100\n";
+    assert!(metrics.text().contains(success), "{}", metrics.text());
+    assert!(!metrics.text().contains(&upstream.address.to_string()), "{}", metrics.text());
+    // Those that have made room are gone with their connections; the latest are kept.
+    assert_eq!(upstream.connections(), 1_100);
+    for n in [1_099, 0] {
+        let url = format!("http://{}/metrics/{n}", upstream.address);
+        assert_eq!(through_proxy(&gateway, &url).await.status, 200);
+    }
+    assert_eq!(upstream.connections(), 1_101);
+}
+
+// Service discovery
+
+#[tokio::test]
+async fn prometheus_is_told_of_every_target() {
+    let settings = concat!(
+        "emit: old\ntargets:\n",
+        "- {name: b, url: 'https://kong-b/metrics', labels: {instance: kong-b.example, cluster: eu}}\n",
+        "- {url: 'http://kong-a:8100/metrics'}\n",
+    );
+    let gateway = Gateway::start(settings).await;
+    let groups = async |gateway: &Gateway, head: &str| {
+        let reply = request(gateway.data, head).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
+        serde_json::from_str::<Value>(reply.text()).expect("JSON")
+    };
+    let expected = |address: &str| {
+        json!([
+            {
+                "targets": [address],
+                "labels": {
+                    "__metrics_path__": "/targets/b/metrics", "instance": "kong-b.example", "cluster": "eu"
+                },
+            },
+            {
+                "targets": [address],
+                "labels": {"__metrics_path__": "/targets/kong-a:8100/metrics", "instance": "kong-a:8100"},
+            },
+        ])
+    };
+    let head = "GET /sd HTTP/1.1\r\nHost: crossfade.example:9542\r\n\r\n";
+    assert_eq!(groups(&gateway, head).await, expected("crossfade.example:9542"));
+
+    let settings = format!("{settings}web: {{external_address: 'gateway:80'}}\n");
+    let fixed = Gateway::start(&settings).await;
+    assert_eq!(groups(&fixed, head).await, expected("gateway:80"));
+
+    let reply = request(gateway.data, "GET /sd HTTP/1.0\r\n\r\n").await;
+    assert_eq!(reply.status, 400);
+    assert!(reply.text().contains("web.external_address"), "{}", reply.text());
+
+    // Nothing to find is an empty list, not a fault.
+    let none = Gateway::start("emit: old\nallow: [{host: a, ports: [1]}]\n").await;
+    assert_eq!(groups(&none, head).await, json!([]));
+}
+
+// Sidecar
+
+#[tokio::test]
+async fn listed_paths_are_handed_through_as_they_are() {
+    let answer = concat!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 2\r\n",
+        "X-Kong-Node: n1\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n{}"
+    );
+    let (upstream, mut seen) = telling(answer.into()).await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\ntargets: [{{name: kong, url: '{}', passthrough: [/status, /status/ready]}}]\n",
+        upstream.url()
+    ))
+    .await;
+    let head = "GET /status/ready?full=1 HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nKong-Admin-Token: t\r\n\r\n";
+    let reply = request(gateway.data, head).await;
+    assert_eq!((reply.status, reply.text(), reply.end), (503, "{}", End::Whole));
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!((reply.header("x-kong-node"), reply.header("x-hop")), (Some("n1"), None));
+    let head = seen.recv().await.expect("asked").to_lowercase();
+    assert!(head.starts_with("get /status/ready?full=1 http/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\naccept: application/json\r\n"), "{head}");
+    assert!(head.contains("\r\nkong-admin-token: t\r\n"), "{head}");
+
+    let reply = request(gateway.data, "HEAD /status HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert_eq!((reply.status, reply.header("content-length")), (503, Some("2")));
+    assert!(seen.recv().await.expect("asked").starts_with("HEAD /status HTTP/1.1\r\n"));
+
+    for path in
+        ["/status/", "/status/other", "/Status", "//status", "/status/../services", "/%73tatus"]
+    {
+        assert_eq!(get(gateway.data, path).await.status, 404, "{path}");
+    }
+    let head = "POST /status HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(request(gateway.data, head).await.status, 405);
+    assert!(seen.try_recv().is_err(), "nothing else got through");
+    let answered = "crossfade_passthrough_requests_total{outcome=\"answered\",target=\"kong\"}";
+    assert_eq!(gateway.metric(answered).await, Some(2));
+}
+
+#[tokio::test]
+async fn what_is_handed_through_streams_and_breaks_off_as_it_does() {
+    let seen = Arc::new(Notify::new());
+    let told = Arc::clone(&seen);
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            exchange.send(chunked(&["{\"a\":"])).await;
+            told.notified().await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\ntargets: [{{name: kong, url: '{}', passthrough: [/status]}}]\n",
+        upstream.url()
+    ))
+    .await;
+    let mut client = Client::connect(gateway.data).await;
+    client.send("GET /status HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    client.read_until("{\"a\":").await;
+    seen.notify_one();
+    assert!(client.ends_cut().await);
+
+    let nobody = Refusing::new();
+    let gateway = Gateway::start(&format!(
+        "emit: old\ntargets: [{{name: kong, url: '{}', passthrough: [/status]}}]\n",
+        nobody.url()
+    ))
+    .await;
+    let reply = get(gateway.data, "/status").await;
+    assert_eq!(reply.status, 502);
+    assert!(reply.text().contains("cannot connect"), "{}", reply.text());
+    let failed = "crossfade_passthrough_requests_total{outcome=\"connect\",target=\"kong\"}";
+    assert_eq!(gateway.metric(failed).await, Some(1));
+
+    let endless = Upstream::scripted(|mut exchange| async move {
+        exchange.send(ok("", "{")).await;
+        exchange.closed().await;
+    })
+    .await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\nscrape: {{timeout: 100ms}}\ntargets: [{{name: kong, url: '{}', passthrough: [/status]}}]\n",
+        endless.url()
+    ))
+    .await;
+    let reply = get(gateway.data, "/status").await;
+    assert_eq!((reply.status, reply.end), (200, End::Cut));
+}
