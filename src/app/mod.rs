@@ -2,6 +2,7 @@
 
 mod build;
 mod reload;
+mod systemd;
 
 use std::fmt::{self, Debug};
 use std::future::{Future, pending};
@@ -231,12 +232,15 @@ impl App {
             // Nothing is ever sent: it is the drop that tells.
             let mut serving = pin!(data.serve(workers, answer, async { drop(stopped.await) }));
             status.set_ready(true);
+            systemd::ready();
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),
                 // Seldom polled, and large.
                 () = Box::pin(reloads.run()) => unreachable!("it reloads for as long as anybody asks"),
+                () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
                 () = shutdown => {}
             }
+            systemd::stopping();
             tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
             status.set_ready(false);
             drop((stop, stop_relay));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
-use super::{Current, Error, ReadSettings, described, relayed, web_config};
+use super::{Current, Error, ReadSettings, described, relayed, systemd, web_config};
 use crate::admin::{Admin, ReloadRequests};
 use crate::config::Settings;
 use crate::relay;
@@ -25,6 +25,7 @@ impl Reloads {
     pub(super) async fn run(mut self) {
         loop {
             let request = self.requests.next().await;
+            systemd::reloading();
             let read = self.read.as_ref();
             let outcome = match self
                 .current
@@ -43,6 +44,7 @@ impl Reloads {
                 }
             };
             self.metrics.reloads().ended(outcome.is_ok());
+            systemd::ready();
             request.done(&outcome);
         }
     }
