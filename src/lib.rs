@@ -1,4 +1,60 @@
 //! Crossfade: a metrics gateway that keeps dashboards continuous across a rename.
+//!
+//! This page is the map. What the gateway is for stands in the README; each module says what it promises.
+//!
+//! # The data flow
+//!
+//! ```text
+//!              packs (mappings/*.yaml)
+//!                     │ mapping: read, check, compile for what is emitted
+//!                     ▼
+//!                 Plan, StatsdPlan
+//!                     │
+//! Prometheus ─scrape──┼──────────────────────────────────────────┐
+//!   listen ▸ scrape ▸ upstream ═ chunks ═▸ rewrite ═ pieces ═▸ answer
+//!                     │                   (exposition)
+//! a StatsD client ────┼──────────────────────────────────────────┐
+//!   relay::listener ═ datagrams ═▸ rewrite::statsd ═ lines ═▸ relay::sink
+//!                                      (statsd)
+//! ```
+//!
+//! A scrape is pulled through: the answer's body reads from the target when its client takes more, and drives the engine
+//! in between. A `StatsD` line is pushed through: it is rewritten and packed by the thread that received it, and waits in the
+//! bounded queue of each sink.
+//!
+//! # The layers
+//!
+//! Imports point one way, from later lines to earlier ones; a test reads them.
+//!
+//! **The core** is synchronous, and knows no I/O, no clock, no log, and no gateway by name: bytes in, bytes out, and a report of
+//! what happened. It is the same type that serves scrapes, filters files, and is tested, fuzzed and measured.
+//!
+//! - [`exposition`], [`statsd`]: the two formats. Lines borrow the bytes they were read from.
+//! - [`mapping`]: packs, which say once what corresponds to what, and their compilation into a plan for one direction.
+//! - [`rewrite`]: the engine, for expositions and for lines.
+//!
+//! **The edges** move bytes, and count and log what the core reports.
+//!
+//! - [`packs`]: the packs that ship, and those on disk. [`telemetry`]: every metric about ourselves, and the log.
+//! - [`listen`]: an HTTP listener. [`scrape`]: what it answers to Prometheus. [`relay`]: `StatsD` in and out.
+//!
+//! **The shell** starts, replaces and stops things.
+//!
+//! - [`config`]: the settings file. [`admin`]: what the admin listener answers. [`app`]: the gateway as a whole.
+//! - [`demo`]: the same with stand-ins for what is around it.
+//! - [`cli`]: the commands.
+//!
+//! **The tools** prove things offline, with the core and nothing else.
+//!
+//! - [`cases`]: runs the test cases of packs. [`verify`]: do two generations agree?
+//!
+//! # Three promises that shape the code
+//!
+//! 1. What no rule touches leaves byte for byte as it came: values, spacing, comments, and lines that we do not understand.
+//! 2. Memory is bounded by our settings, not by the peer: lines, label sets, datagrams, queues and connections have a cap.
+//! 3. Nothing disappears silently: each thing dropped or refused has a counter with a reason.
+//!
+//! Choices that somebody will want to undo are in `docs/decisions`, one page each.
 
 pub mod exposition;
 pub mod mapping;
