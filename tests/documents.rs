@@ -1,16 +1,19 @@
 //! Documents that describe the code are held against it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossfade::config::{self, File, Sink, Source, Target, Value};
 use crossfade::mapping::{Emit, Generation};
-use crossfade::rewrite::Report;
+use crossfade::rewrite::{Missing, Report, Rewritten};
 use crossfade::scrape::Failure;
 use crossfade::telemetry::{Metrics, Outcome};
 
 const SETTINGS: &str = include_str!("../docs/settings.md");
 const METRICS: &str = include_str!("../METRICS.md");
+const DASHBOARD: &str = include_str!("../deploy/grafana-dashboard.json");
+const ALERTS: &str = include_str!("../deploy/alerts.yaml");
 
 /// The cells of every table row that begins with something in backticks.
 fn rows(document: &str) -> Vec<Vec<String>> {
@@ -133,6 +136,14 @@ fn metrics() -> String {
     report.dropped.insert("bad_value", 1);
     report.notes.insert("not_joinable", 1);
     report.generations.insert(Generation::Old);
+    report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
+    report.missing.push(Missing {
+        input: "c".into(),
+        generation: Generation::Old,
+        rules: Vec::new(),
+        hint: None,
+    });
+    report.complete = true;
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
     metrics.handed_through("kong", "answered");
@@ -187,6 +198,26 @@ fn every_metric_is_listed_with_type_labels_and_meaning() {
 }
 
 #[test]
+fn what_is_told_of_a_target_goes_with_it() {
+    let metrics = Arc::new(Metrics::new());
+    let mut report = Report::default();
+    report.dropped.insert("bad_value", 1);
+    report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
+    report.complete = true;
+    let [here, gone] = ["here", "gone"].map(|target| metrics.target(target));
+    for target in [&here, &gone] {
+        target.start().end(Outcome::Success, &report);
+    }
+    // A reload: the same target once more, before the first goes.
+    let again = metrics.target("here");
+    drop((here, gone));
+    let text = metrics.text();
+    assert!(!text.contains("gone") && text.contains("target=\"here\""), "{text}");
+    assert!(again.status().complete.is_some());
+    assert!(metrics.target("gone").status().last.is_none());
+}
+
+#[test]
 fn every_outcome_is_listed() {
     let listed = rows(METRICS).into_iter().filter(|row| row.len() == 3).map(|row| bare(&row[0]));
     let counted = Failure::REASONS.iter().copied().chain(["success", "client_gone"]);
@@ -215,4 +246,119 @@ fn promtool_finds_nothing_to_complain_about() {
     let output = promtool.wait_with_output().expect("promtool runs");
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success() && said.is_empty(), "{}", said.escape_ascii());
+}
+
+/// Every query of a dashboard, wherever it stands.
+fn queries(value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(keys) => {
+            let query = keys.get("expr").or_else(|| keys.get("definition"));
+            into.extend(query.and_then(serde_json::Value::as_str).map(str::to_owned));
+            keys.values().for_each(|value| queries(value, into));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|value| queries(value, into)),
+        _ => {}
+    }
+}
+
+/// Words that look like metrics of ours, of the process, or of the scrape.
+fn named_metrics(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    words.filter(|word| word.starts_with("crossfade_") || word.starts_with("process_")).collect()
+}
+
+/// The listed metrics as samples are called, each with its labels.
+fn samples_listed() -> BTreeMap<String, BTreeSet<String>> {
+    let mut samples = BTreeMap::new();
+    for row in rows(METRICS).into_iter().filter(|row| row.len() == 4) {
+        let name = bare(&row[0]);
+        let mut labels: BTreeSet<String> =
+            row[2].split(',').map(|label| bare(label.trim())).collect();
+        labels.extend(["job", "instance"].map(str::to_owned));
+        if row[1] == "histogram" {
+            for suffix in ["_sum", "_count"] {
+                samples.insert(format!("{name}{suffix}"), labels.clone());
+            }
+            labels.insert("le".to_owned());
+            samples.insert(format!("{name}_bucket"), labels);
+        } else {
+            samples.insert(name, labels);
+        }
+    }
+    samples
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_listed() {
+    let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    assert!(all.len() > 30, "{all:?}");
+    let listed = samples_listed();
+    for query in all.iter().map(String::as_str).chain(ALERTS.lines()) {
+        for metric in named_metrics(query) {
+            let family = |name: &String| name.starts_with(metric);
+            let told_of = query.contains('`') && listed.keys().any(family);
+            assert!(listed.contains_key(metric) || told_of, "{metric} is not listed: {query}");
+        }
+    }
+}
+
+/// The labels that a query of the dashboard asks of a metric, or groups by, are labels that it has.
+#[test]
+fn the_dashboard_asks_for_labels_that_are_there() {
+    let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    let listed = samples_listed();
+    for query in all.iter().filter(|query| !query.starts_with("label_values")) {
+        let metrics = named_metrics(query);
+        let Some(labels) = metrics.iter().find_map(|metric| listed.get(*metric)) else {
+            continue; // `up`
+        };
+        let within = |open: &str, close: char| -> Vec<String> {
+            let groups = query.split(open).skip(1).filter_map(|rest| rest.split(close).next());
+            groups.flat_map(|group| group.split(',')).map(|label| label.trim().to_owned()).collect()
+        };
+        let matched = within("{", '}')
+            .into_iter()
+            .filter_map(|matcher| Some(matcher.split_once(['=', '!'])?.0.to_owned()));
+        for label in matched.chain(within("by (", ')')) {
+            assert!(labels.contains(&label), "{label} is no label of {metrics:?}: {query}");
+        }
+    }
+}
+
+#[test]
+fn promtool_takes_the_alerts_and_the_queries_of_the_dashboard() {
+    use std::process::Command;
+
+    let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    let mut rules = "groups:\n  - name: dashboard\n    rules:\n".to_owned();
+    for (number, query) in all.iter().filter(|it| !it.starts_with("label_values")).enumerate() {
+        let query = query.replace("$__rate_interval", "5m");
+        let query = serde_json::to_string(&query).expect("a text");
+        writeln!(rules, "      - {{ record: 'query:{number}', expr: {query} }}")
+            .expect("a String takes everything");
+    }
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let of_dashboard = folder.join("dashboard-rules.yaml");
+    std::fs::write(&of_dashboard, rules).expect("the target folder is writable");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let promtool = |arguments: &[&std::ffi::OsStr]| {
+        let output = Command::new("promtool").args(arguments).output();
+        let output = output.expect("promtool is installed (package prometheus)");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8(said).expect("text"));
+    };
+    for file in [&root.join("deploy/alerts.yaml"), &of_dashboard] {
+        promtool(&["check".as_ref(), "rules".as_ref(), file.as_ref()]);
+    }
+    promtool(&[
+        "test".as_ref(),
+        "rules".as_ref(),
+        root.join("tests/deploy/alerts.test.yaml").as_ref(),
+    ]);
 }

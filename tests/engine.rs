@@ -45,6 +45,12 @@ prometheus:
   - old: plain
     new: plain_ms
 repeats: [build, sessions]
+hints:
+  - { when_missing: bytes, say: Switch bytes on. }
+  - { when_missing: hits_total, say: Hits are not counted. }
+  - { when_missing: 'hits_total{tenant=$t}', say: Tenants are not told apart. }
+  - { when_missing: 'time{type="b"}', say: There is no b. }
+  - { when_missing: health, say: Switch health on. }
 "#;
 
 struct Run {
@@ -512,4 +518,96 @@ fn limits_fail_the_scrape_and_say_which() {
         writeln!(wide, "b_ms_bucket{{le=\"{le}\"}} 1").unwrap();
     }
     assert_eq!(fails(default, &wide), "line 514: a histogram with more than 512 bucket boundaries");
+}
+
+/// What is missing of an exposition, with its hint.
+fn missing(emit: Emit, input: &str) -> Vec<(String, Option<String>)> {
+    let mut run = Run::new(emit);
+    run.rewrite(input);
+    run.report.missing.into_iter().map(|missing| (missing.input, missing.hint)).collect()
+}
+
+/// Everything that a source of each generation can print.
+const ALL_OLD: &str = r#"# TYPE plain histogram
+# TYPE time histogram
+bytes{type="in"} 1
+tenant_hits{tenant="t"} 1
+hits 1
+time_count{type="a"} 1
+time_count{type="b"} 1
+http_connections 1
+tcp_connections 1
+memory 1
+plain_count 1
+health 1
+"#;
+const ALL_NEW: &str = r#"# TYPE plain_ms histogram
+# TYPE a_ms histogram
+# TYPE b_ms histogram
+# TYPE session_ms histogram
+bytes_total{direction="in"} 1
+hits_total{tenant="t"} 1
+hits_total 1
+a_ms_count 1
+b_ms_count 1
+session_ms_count 1
+connections{kind="http"} 1
+connections{kind="tcp"} 1
+memory{node="n"} 1
+plain_ms_count 1
+health 1
+"#;
+
+#[test]
+fn nothing_is_missing_of_a_source_that_prints_everything() {
+    for emit in [Emit::Old, Emit::New, Emit::Both] {
+        for input in [ALL_OLD, ALL_NEW] {
+            assert_eq!(missing(emit, input), [], "{emit} {input}");
+        }
+    }
+}
+
+#[test]
+fn what_did_not_come_is_missing_and_the_pack_says_why() {
+    let hint = |text: &str| Some(text.to_owned());
+    let old = |gone: &str| ALL_OLD.replace(gone, "");
+    // A rule reads it, or it would have passed: it is missing all the same.
+    for emit in [Emit::New, Emit::Old, Emit::Both] {
+        let found = missing(emit, &old("bytes{type=\"in\"} 1\n"));
+        assert_eq!(found, [("bytes".into(), hint("Switch bytes on."))], "{emit}");
+        let found = missing(emit, &old("health 1\n"));
+        assert_eq!(found, [("health".into(), hint("Switch health on."))], "{emit}");
+    }
+    assert_eq!(missing(Emit::New, &old("hits 1\n")), [("hits".into(), None)], "not `tenant_hits`");
+    // Only the rule can tell that samples are missing of a family that is there.
+    let gone = "time_count{type=\"b\"} 1\n";
+    let expected = [("time{type=\"b\"}".into(), hint("There is no b."))];
+    assert_eq!(missing(Emit::New, &old(gone)), expected);
+    assert_eq!(missing(Emit::Old, &old(gone)), []);
+
+    let new = ALL_NEW.replace("hits_total{tenant=\"t\"} 1\n", "");
+    let expected = [("hits_total{tenant!=\"\"}".into(), hint("Tenants are not told apart."))];
+    assert_eq!(missing(Emit::Old, &new), expected);
+    let new = new.replace("hits_total 1\n", "");
+    assert_eq!(missing(Emit::Old, &new), [("hits_total".into(), hint("Hits are not counted."))]);
+}
+
+#[test]
+fn a_family_that_several_rules_read_is_missing_once() {
+    let mut run = Run::new(Emit::New);
+    run.rewrite("bytes 1\n");
+    let time = run.report.missing.iter().find(|missing| missing.input == "time").expect("missing");
+    assert_eq!(time.rules, ["time{type=\"a\"} -> a_ms{zone}", "time{type=\"b\"} -> b_ms{zone}"]);
+}
+
+#[test]
+fn nothing_is_missing_of_a_source_that_speaks_neither_generation_or_was_not_read_to_its_end() {
+    assert_eq!(missing(Emit::Old, "up 1\nmemory 1\n"), []);
+    // A header is no sample.
+    assert_eq!(missing(Emit::Old, "# TYPE bytes counter\nup 1\n"), []);
+    let pack = Pack::parse("example.yaml", PACK).expect("valid");
+    let plan = compile(&[pack], &Settings::new(Emit::Old)).expect("valid");
+    let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
+    rewriter.push(b"bytes 1\n", &mut Vec::new()).expect("within the limits");
+    assert!(!rewriter.report().complete && rewriter.report().missing.is_empty());
 }

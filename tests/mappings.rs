@@ -5,11 +5,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossfade::mapping::{
     BucketPolicy, Emit, Faults, Pack, Settings, StatsdSettings, compile, compile_statsd,
 };
 use crossfade::packs;
+use crossfade::rewrite::{History, Options, Progress, Rewriter};
 use crossfade::statsd::Dialect;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
@@ -210,4 +212,57 @@ fn no_monstrous_pack_does_harm() {
     ] {
         survives(&text);
     }
+}
+
+/// What a capture lacks, as the shipped packs see it when they write old shapes.
+fn missing(capture: &str) -> Vec<(String, String)> {
+    let file =
+        format!("{}/tests/captures/small/prometheus/{capture}.txt", env!("CARGO_MANIFEST_DIR"));
+    let plan = compile(&packs::builtin(), &Settings::new(Emit::Old)).unwrap();
+    let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
+    let mut out = Vec::new();
+    rewriter.push(&fs::read(file).unwrap(), &mut out).unwrap();
+    while rewriter.finish(&mut out).unwrap() == Progress::More {}
+    let missing = &rewriter.report().missing;
+    missing.iter().map(|it| (it.input.clone(), it.hint.clone().unwrap_or_default())).collect()
+}
+
+/// Which switch of the plugin the operator is told of for each family that a real capture lacks.
+#[test]
+fn the_shipped_pack_knows_why_families_are_missing() {
+    let switch = |capture: &str, input: &str| {
+        let missing = missing(capture);
+        let hint = missing.into_iter().find(|(its, _)| its == input).map(|(_, hint)| hint);
+        let hint = hint.unwrap_or_default();
+        hint.split('`').nth(1).map(str::to_owned)
+    };
+    let off = [
+        ("kong_http_requests_total", "status_code_metrics: true"),
+        ("kong_bandwidth_bytes", "bandwidth_metrics: true"),
+        ("kong_kong_latency_ms", "latency_metrics: true"),
+        ("kong_upstream_latency_ms", "latency_metrics: true"),
+        ("kong_request_latency_ms", "latency_metrics: true"),
+        ("kong_upstream_target_health", "upstream_health_metrics: true"),
+    ];
+    for version in ["3.0.2", "3.4.2", "3.9.1"] {
+        for (input, option) in off {
+            let capture = format!("kong-{version}.default_flags");
+            assert_eq!(switch(&capture, input).as_deref(), Some(option), "{capture} {input}");
+        }
+        let capture = format!("kong-{version}.all_on.no_consumer");
+        let input = "kong_http_requests_total{consumer!=\"\"}";
+        assert_eq!(switch(&capture, input).as_deref(), Some("per_consumer: true"), "{capture}");
+    }
+    let only = switch("kong-3.0.2.only_bandwidth_metrics", "kong_bandwidth_bytes");
+    assert_eq!(only, None, "it is there");
+    // Streams apart, which this Kong does not have, nothing is missing.
+    let rest = missing("kong-3.9.1.all_on.per_consumer");
+    let rest: Vec<&str> = rest.iter().map(|(input, _)| input.as_str()).collect();
+    let streams = [
+        "kong_stream_sessions_total",
+        "kong_session_duration_ms",
+        "kong_nginx_connections_total{subsystem=\"stream\"}",
+    ];
+    assert_eq!(rest, streams);
+    assert_eq!(missing("kong-3.9.1.http_stream"), []);
 }

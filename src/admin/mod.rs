@@ -1,46 +1,69 @@
-//! What the admin listener answers: our own metrics, whether we are well, and that settings be read again.
+//! What the admin listener answers: our own metrics, whether we are well, that settings be read again, and the status
+//! page with what it is made of.
+//!
+//! But for `/-/reload`, nothing here changes how the gateway works, whoever asks.
 
+mod api;
+mod page;
 mod reload;
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 
+use crate::config::Settings;
+use crate::mapping::Pack;
+use crate::scrape::Gateway;
 use crate::telemetry::{METRICS_CONTENT_TYPE, Metrics};
 pub use reload::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-const LANDING_PAGE: &str = concat!(
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Crossfade</title></head>\n",
-    "<body><h1>Crossfade ",
-    env!("CARGO_PKG_VERSION"),
-    "</h1>\n<ul>\n",
-    "<li><a href=\"/metrics\">/metrics</a>: about the gateway itself</li>\n",
-    "<li><a href=\"/-/healthy\">/-/healthy</a>: the process answers</li>\n",
-    "<li><a href=\"/-/ready\">/-/ready</a>: it takes scrapes</li>\n",
-    "</ul></body></html>\n",
-);
+/// All that a reload replaces, as it is at one moment.
+#[derive(Debug)]
+pub struct InForce {
+    /// What was said.
+    pub settings: Settings,
+    /// The targets.
+    pub gateway: Arc<Gateway>,
+    /// What mappings are compiled from.
+    pub packs: Box<[Pack]>,
+}
 
 /// What the admin listener knows.
 #[derive(Debug)]
 pub struct Admin {
     metrics: Arc<Metrics>,
+    current: Arc<ArcSwap<InForce>>,
     reloader: Reloader,
     ready: AtomicBool,
-    lifecycle: AtomicBool,
+    started: SystemTime,
+    /// Each of these costs a target a scrape, and us two bodies.
+    previews: Semaphore,
 }
 
 impl Admin {
-    /// Not ready yet, and told to reload by nobody.
+    /// Not ready yet.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, reloader: Reloader) -> Admin {
-        let (ready, lifecycle) = (AtomicBool::new(false), AtomicBool::new(false));
-        Admin { metrics, reloader, ready, lifecycle }
+    pub fn new(metrics: Arc<Metrics>, current: Arc<ArcSwap<InForce>>, reloader: Reloader) -> Admin {
+        Admin {
+            metrics,
+            current,
+            reloader,
+            ready: AtomicBool::new(false),
+            started: SystemTime::now(),
+            previews: Semaphore::new(1),
+        }
     }
 
     /// Says whether scrapes are taken.
@@ -48,35 +71,46 @@ impl Admin {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Says whether clients may make us read the settings again.
-    pub fn set_lifecycle(&self, enabled: bool) {
-        self.lifecycle.store(enabled, Ordering::Relaxed);
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
     }
 
     /// Answers one request.
-    pub async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if request.uri().path() == "/-/reload" {
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let path = request.uri().path();
+        if path == "/-/reload" {
             return self.reload(request.method()).await;
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return not_allowed("GET, HEAD", "Only GET and HEAD are answered here.\n");
-        }
-        match request.uri().path() {
-            "/" => respond(StatusCode::OK, "text/html; charset=utf-8", LANDING_PAGE),
+        let answered = match *request.method() {
+            Method::POST if path.starts_with("/api/") => self.work_out(request).await,
+            Method::GET | Method::HEAD => self.look_up(path),
+            _ => return not_allowed("GET, HEAD", "Only GET and HEAD are answered here.\n"),
+        };
+        answered.unwrap_or_else(|| {
+            respond(StatusCode::NOT_FOUND, TEXT, "Nothing is here; see / for what there is.\n")
+        })
+    }
+
+    fn look_up(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+        Some(match path {
             "/metrics" => respond(StatusCode::OK, METRICS_CONTENT_TYPE, self.metrics.text()),
             "/-/healthy" => respond(StatusCode::OK, TEXT, "Healthy.\n"),
-            "/-/ready" if self.ready.load(Ordering::Relaxed) => {
-                respond(StatusCode::OK, TEXT, "Ready.\n")
-            }
+            "/-/ready" if self.is_ready() => respond(StatusCode::OK, TEXT, "Ready.\n"),
             "/-/ready" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Starting or stopping.\n"),
-            _ => {
-                respond(StatusCode::NOT_FOUND, TEXT, "Nothing is here; see / for what there is.\n")
-            }
-        }
+            "/api/explain" | "/api/preview" => not_allowed("POST", "This takes a POST.\n"),
+            path => match path.strip_prefix("/api/") {
+                Some(path) => return self.picture(path),
+                None => return page::answer(path),
+            },
+        })
     }
 
     async fn reload(&self, method: &Method) -> Response<Full<Bytes>> {
-        if !self.lifecycle.load(Ordering::Relaxed) {
+        if !self.current.load().settings.enable_lifecycle {
             let text =
                 "Reloading by HTTP is off; start with --web.enable-lifecycle, or send SIGHUP.\n";
             return respond(StatusCode::FORBIDDEN, TEXT, text);

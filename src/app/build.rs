@@ -95,6 +95,11 @@ impl Compiled {
         Ok(mapping)
     }
 
+    /// All packs in force.
+    pub(super) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
     /// What clients may name. Without an allow-list, nothing.
     fn by_clients(
         &mut self,

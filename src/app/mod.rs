@@ -17,12 +17,12 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use crate::admin::{Admin, ReloadRequests, Reloader};
+use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
 use crate::listen::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{ClientFault, Gateway, TargetSettings};
+use crate::scrape::{ClientFault, TargetSettings};
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
@@ -75,7 +75,7 @@ pub struct App {
     data: Listener,
     admin: Listener,
     relay: Relay,
-    current: Arc<Current>,
+    current: Current,
     compiled: Compiled,
     metrics: Arc<Metrics>,
     status: Arc<Admin>,
@@ -85,12 +85,11 @@ pub struct App {
 }
 
 /// What a reload replaces. What has been begun goes on with what it was begun with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Current {
-    gateway: ArcSwap<Gateway>,
+    in_force: Arc<ArcSwap<InForce>>,
     data: Arc<Rules>,
     admin: Arc<Rules>,
-    settings: ArcSwap<Settings>,
 }
 
 impl Debug for App {
@@ -117,20 +116,20 @@ impl App {
         let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
         let relay = Relay::bind(relayed(&settings), plans, settings.worker_threads, &metrics)?;
         let (reloader, requests) = Reloader::new();
-        let status = Arc::new(Admin::new(Arc::clone(&metrics), reloader.clone()));
-        status.set_lifecycle(settings.enable_lifecycle);
+        let in_force = Arc::new(ArcSwap::from_pointee(InForce {
+            gateway: Arc::new(gateway),
+            packs: compiled.packs().into(),
+            settings,
+        }));
+        let status =
+            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&in_force), reloader.clone()));
         metrics.reloads().hold();
-        let current = Current {
-            gateway: ArcSwap::from_pointee(gateway),
-            data: data.rules(),
-            admin: admin.rules(),
-            settings: ArcSwap::from_pointee(settings),
-        };
+        let current = Current { in_force, data: data.rules(), admin: admin.rules() };
         Ok(App {
             data,
             admin,
             relay,
-            current: Arc::new(current),
+            current,
             compiled,
             metrics,
             status,
@@ -189,7 +188,7 @@ impl App {
         tracing::info!(
             data = %data.address(),
             admin = %admin.address(),
-            targets = described(&current.settings.load()),
+            targets = described(&current.in_force.load().settings),
             statsd = statsd.join(", "),
             "Crossfade is ready."
         );
@@ -198,33 +197,30 @@ impl App {
         let here = Workers::here();
         let answer = move |request: Request<Incoming>| {
             let status = Arc::clone(&admin_status);
-            let request = request.map(drop);
-            async move { status.answer(&request).await }
+            async move { status.answer(request).await }
         };
         let admin = admin.serve(&here, answer, pending());
 
         let reloads = reload::Reloads {
-            requests: self.requests,
             read: self.read,
-            current: Arc::clone(&current),
+            current: current.clone(),
             compiled: self.compiled,
             metrics: self.metrics,
-            status: Arc::clone(&status),
             relay: relay.control(),
         };
 
         let (stop_relay, relay_stopped) = oneshot::channel::<()>();
         let handles = workers.handles();
-        let deadline = || current.settings.load().shutdown_timeout;
+        let deadline = || current.in_force.load().settings.shutdown_timeout;
         let relaying = relay.run(&handles, async {
             drop(relay_stopped.await);
             deadline()
         });
         let data = async {
             let (stop, stopped) = oneshot::channel::<()>();
-            let scraped = Arc::clone(&current);
+            let scraped = Arc::clone(&current.in_force);
             let answer = move |request: Request<Incoming>| {
-                let gateway = scraped.gateway.load_full();
+                let gateway = Arc::clone(&scraped.load().gateway);
                 // A GET has no body worth waiting for.
                 let request = request.map(drop);
                 async move { gateway.answer(&request).await }
@@ -236,7 +232,7 @@ impl App {
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),
                 // Seldom polled, and large.
-                () = Box::pin(reloads.run()) => unreachable!("it reloads for as long as anybody asks"),
+                () = Box::pin(reloads.run(self.requests)) => unreachable!("it reloads for as long as anybody asks"),
                 () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
                 () = shutdown => {}
             }

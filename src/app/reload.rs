@@ -4,37 +4,30 @@ use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
 use super::{Current, Error, ReadSettings, described, relayed, systemd, web_config};
-use crate::admin::{Admin, ReloadRequests};
+use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
 use crate::relay;
 use crate::telemetry::{self, Metrics};
 
 /// Replaces what runs by what the settings say now, whenever somebody asks.
 pub(super) struct Reloads {
-    pub(super) requests: ReloadRequests,
     pub(super) read: Option<ReadSettings>,
-    pub(super) current: Arc<Current>,
+    pub(super) current: Current,
     pub(super) compiled: Compiled,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) status: Arc<Admin>,
     pub(super) relay: relay::Control,
 }
 
 impl Reloads {
     /// Never ends.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, mut requests: ReloadRequests) {
         loop {
-            let request = self.requests.next().await;
+            let request = requests.next().await;
             systemd::reloading();
-            let read = self.read.as_ref();
-            let outcome = match self
-                .current
-                .reload(read, &mut self.compiled, &self.metrics, &self.relay)
-                .await
-            {
-                Ok(settings) => {
-                    self.status.set_lifecycle(settings.enable_lifecycle);
-                    tracing::info!(targets = described(&settings), "Reloaded the settings.");
+            let outcome = match self.reload().await {
+                Ok(()) => {
+                    let targets = described(&self.current.in_force.load().settings);
+                    tracing::info!(targets, "Reloaded the settings.");
                     Ok(())
                 }
                 Err(error) => {
@@ -48,39 +41,33 @@ impl Reloads {
             request.done(&outcome);
         }
     }
-}
 
-impl Current {
     /// Everything that can fail comes first; then everything is replaced.
-    async fn reload(
-        &self,
-        read: Option<&ReadSettings>,
-        compiled: &mut Compiled,
-        metrics: &Arc<Metrics>,
-        relay: &relay::Control,
-    ) -> Result<Arc<Settings>, Error> {
-        let running = self.settings.load_full();
-        let settings = match read {
+    async fn reload(&mut self) -> Result<(), Error> {
+        let running = self.current.in_force.load_full();
+        let settings = match &self.read {
             Some(read) => read()?,
-            None => Settings::clone(&running),
+            None => running.settings.clone(),
         };
-        let fixed = fixed(&running, &settings);
+        let fixed = fixed(&running.settings, &settings);
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
-        let web = web_config(&settings, metrics)?;
-        let parts = Parts::build(&settings, metrics, Some(compiled))?;
-        relay.replace(relayed(&settings), parts.plans).await?;
+        let web = web_config(&settings, &self.metrics)?;
+        let parts = Parts::build(&settings, &self.metrics, Some(&self.compiled))?;
+        self.relay.replace(relayed(&settings), parts.plans).await?;
 
-        let settings = Arc::new(settings);
-        self.gateway.store(Arc::new(parts.gateway));
-        self.data.replace(settings.web.limits, web.clone());
-        self.admin.replace(settings.admin.limits, web);
-        self.settings.store(Arc::clone(&settings));
-        *compiled = parts.compiled;
-        compiled.retain(&settings);
+        self.compiled = parts.compiled;
+        self.compiled.retain(&settings);
+        self.current.data.replace(settings.web.limits, web.clone());
+        self.current.admin.replace(settings.admin.limits, web);
         telemetry::set_log_level(settings.log.level);
-        Ok(settings)
+        self.current.in_force.store(Arc::new(InForce {
+            gateway: Arc::new(parts.gateway),
+            packs: self.compiled.packs().into(),
+            settings,
+        }));
+        Ok(())
     }
 }
 

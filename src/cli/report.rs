@@ -60,6 +60,14 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         let bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
         writeln!(to, "  {family}: {}", bounds.join(" "))?;
     }
+
+    if !report.missing.is_empty() {
+        writeln!(to, "\nmissing from the input")?;
+    }
+    for missing in &report.missing {
+        let hint = missing.hint.as_deref().map_or_else(String::new, |hint| format!(": {hint}"));
+        writeln!(to, "  {}{hint}", missing.input)?;
+    }
     Ok(())
 }
 
@@ -69,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::mapping::Generation;
-    use crate::rewrite::Rewritten;
+    use crate::rewrite::{Missing, Rewritten};
 
     #[test]
     fn a_full_report() {
@@ -93,6 +101,13 @@ mod tests {
         report.malformed_passed = 1;
         report.estimated =
             BTreeMap::from([("b".into(), BTreeSet::from(["15".into(), "25".into()]))]);
+        let missing = |input: &str, hint: Option<&str>| Missing {
+            input: input.into(),
+            generation: Generation::New,
+            rules: Vec::new(),
+            hint: hint.map(str::to_owned),
+        };
+        report.missing = vec![missing("c", Some("Switch it on.")), missing("d{e=\"f\"}", None)];
         let expected = concat!(
             "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most; generations read: new\n",
             "\n",
@@ -111,6 +126,10 @@ mod tests {
             "\n",
             "estimated bucket boundaries\n",
             "  b: 15 25\n",
+            "\n",
+            "missing from the input\n",
+            "  c: Switch it on.\n",
+            "  d{e=\"f\"}\n",
         );
         assert_eq!(table(&report), expected);
     }

@@ -46,6 +46,8 @@ pub struct Settings {
     pub worker_threads: usize,
     /// How long scrapes in flight may take to finish when the process is told to stop.
     pub shutdown_timeout: Duration,
+    /// What all of this was said by, flags and defaults included.
+    pub file: File,
 }
 
 impl File {
@@ -55,6 +57,7 @@ impl File {
     ///
     /// Every fault that can be seen without opening anything, each with its place and a remedy.
     pub fn into_settings(self, path: Option<&Path>) -> Result<Settings, Faults> {
+        let file = self.clone();
         let mut faults = Vec::new();
         let mut fault = |message: String, location: Option<serde_saphyr::Location>| {
             let fault = Fault::new(message);
@@ -142,6 +145,7 @@ impl File {
                 .worker_threads
                 .map_or_else(default_worker_threads, |Value(threads)| threads.get()),
             shutdown_timeout: self.runtime.shutdown_timeout.0.0,
+            file,
         })
     }
 

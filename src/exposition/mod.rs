@@ -10,11 +10,14 @@ mod header;
 mod label;
 mod number;
 mod scanner;
+mod span;
+mod token;
 
 pub use header::{Header, HeaderKind};
 pub use label::{LabelHasher, write_escaped, write_value};
 pub use number::{parse_number, write_number};
-pub use scanner::{LabelSpan, Sample, Scan, Scanner, Span};
+pub use scanner::{Sample, Scan, Scanner};
+pub use span::{LabelSpan, Span};
 
 /// The type that a `# TYPE` line declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,56 +5,8 @@
 //! it reads only what lies behind the first label that differs. That is what makes checking every
 //! byte as Prometheus would about as cheap as copying it.
 
-use super::{Flaw, Header, header, is_name_byte, is_name_start, number};
-
-/// A part of a line: byte offsets from the line's first byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl Span {
-    #[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
-    pub(super) fn new(start: usize, end: usize) -> Self {
-        Span { start: start as u32, end: end as u32 }
-    }
-
-    /// The first byte's offset.
-    #[must_use]
-    pub fn start(self) -> usize {
-        self.start as usize
-    }
-
-    /// The offset behind the last byte.
-    #[must_use]
-    pub fn end(self) -> usize {
-        self.end as usize
-    }
-
-    /// The same part where what stood at offset `was` stands at `is`.
-    fn moved(self, was: usize, is: usize) -> Span {
-        Span::new(self.start() + is - was, self.end() + is - was)
-    }
-
-    /// The bytes of this part of `line`.
-    #[must_use]
-    pub fn of(self, line: &[u8]) -> &[u8] {
-        &line[self.start()..self.end()]
-    }
-}
-
-/// One label of a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LabelSpan {
-    /// The name; with its quotes where it is quoted.
-    pub name: Span,
-    /// What stands between the quotes of the value, escapes and all.
-    pub value: Span,
-    /// Whether the value has a raw newline, or a backslash that escapes nothing: we would write it
-    /// differently.
-    pub odd: bool,
-}
+use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
+use super::{Flaw, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
 /// What a [`Scanner`] found at the start of its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,19 +71,6 @@ pub struct Scanner {
 
 /// Integers of up to so many digits are exact in a double, and cannot overflow on the way.
 const MAX_DIGITS: usize = 15;
-
-/// Why reading a sample stopped early.
-enum Stop {
-    Incomplete,
-    Flaw(Flaw),
-    TooManyLabels,
-}
-
-impl From<Flaw> for Stop {
-    fn from(flaw: Flaw) -> Self {
-        Stop::Flaw(flaw)
-    }
-}
 
 impl Scanner {
     /// A scanner that refuses lines over `max_line` bytes and samples over `max_labels` labels.
@@ -239,13 +178,13 @@ impl Scanner {
         let window = &input[..input.len().min(self.max_line + 1)];
         match self.sample(window) {
             Ok(sample) => Scan::Sample(sample),
-            Err(stop) => self.other(window, input.len(), &stop),
+            Err(stop) => self.other(window, input.len(), stop),
         }
     }
 
     /// Everything that is not a sample.
     #[cold]
-    fn other(&mut self, window: &[u8], available: usize, stop: &Stop) -> Scan {
+    fn other(&mut self, window: &[u8], available: usize, stop: Stop) -> Scan {
         let newline = memchr::memchr(b'\n', window);
         let unfinished = if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
         let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -258,9 +197,7 @@ impl Scanner {
             (Some(b'\n'), _) => Scan::Comment { len: start + 1 },
             (_, newline) => {
                 let scan = match (stop, newline) {
-                    (Stop::Flaw(flaw), Some(newline)) => {
-                        Scan::Flawed { len: newline + 1, flaw: *flaw }
-                    }
+                    (Stop::Flaw(flaw), Some(newline)) => Scan::Flawed { len: newline + 1, flaw },
                     (Stop::TooManyLabels, _) => Scan::TooManyLabels,
                     _ => unfinished,
                 };
@@ -492,99 +429,6 @@ impl Scanner {
 enum After {
     Label(usize),
     Closed(usize),
-}
-
-/// `{labels} value [timestamp]` behind the `#` of an exemplar; returns the line's length.
-fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
-    let refuse = || Stop::Flaw(Flaw::BadTimestamp);
-    let mut at = skip_blanks(line, at);
-    if byte(line, at)? != b'{' {
-        return Err(refuse());
-    }
-    at += 1;
-    loop {
-        match byte(line, at)? {
-            b'}' => break,
-            b'\n' => return Err(refuse()),
-            b'"' => at = quoted(line, at + 1)?.2,
-            _ => at += 1,
-        }
-    }
-    at = skip_blanks(line, at + 1);
-    for required in [true, false] {
-        let start = at;
-        while !matches!(byte(line, at)?, b' ' | b'\t' | b'\n') {
-            at += 1;
-        }
-        let text = &line[start..at];
-        if (required || !text.is_empty()) && number::parse_number(text).is_none() {
-            return Err(refuse());
-        }
-        at = skip_blanks(line, at);
-    }
-    if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
-}
-
-#[inline]
-fn byte(line: &[u8], at: usize) -> Result<u8, Stop> {
-    line.get(at).copied().ok_or(Stop::Incomplete)
-}
-
-#[inline]
-fn skip_blanks(line: &[u8], mut at: usize) -> usize {
-    while matches!(line.get(at), Some(b' ' | b'\t')) {
-        at += 1;
-    }
-    at
-}
-
-/// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
-/// between them, whether it is [odd](LabelSpan::odd), and the offset behind the quote.
-#[inline]
-fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
-    let mut end = at;
-    let mut ascii = true;
-    let mut odd = false;
-    loop {
-        let byte = byte(line, end)?;
-        match byte {
-            b'"' => break,
-            b'\\' => {
-                // Prometheus' lexer takes any byte but a newline behind a backslash.
-                match self::byte(line, end + 1)? {
-                    b'\n' => return Err(Flaw::BadLabels.into()),
-                    b'"' | b'\\' | b'n' => end += 2,
-                    // It may open a character of several bytes: look at it in turn.
-                    _ => {
-                        odd = true;
-                        end += 1;
-                    }
-                }
-            }
-            _ => {
-                ascii &= byte < 0x80;
-                odd |= byte == b'\n';
-                end += 1;
-            }
-        }
-    }
-    if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
-        return Err(Flaw::BadUtf8.into());
-    }
-    Ok((Span::new(at, end), odd, end + 1))
-}
-
-/// How many bytes both begin with.
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    const WORD: usize = 8;
-    let mut same = 0;
-    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
-        if x != y {
-            break;
-        }
-        same += WORD;
-    }
-    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
 }
 
 #[cfg(test)]

@@ -81,6 +81,8 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     /// Every family that decides where others go (`only_with`).
     pub witnesses: Vec<Witness>,
+    /// What packs know that a source prints, whichever generation it speaks.
+    pub expected: Vec<Expected>,
 }
 
 /// What becomes of one arriving family.
@@ -242,6 +244,30 @@ pub struct Witness {
     pub on: Vec<Box<[u8]>>,
 }
 
+/// What a source prints in one generation or the other. Where one of the two came, nothing is missing.
+#[derive(Debug)]
+pub struct Expected {
+    /// What a source of the older generation prints.
+    pub old: Option<Input>,
+    /// What a source of the newer generation prints.
+    pub new: Option<Input>,
+}
+
+/// Samples that packs know a source to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// The family.
+    pub family: Box<[u8]>,
+    /// Which samples of it: `time{type="x"}`, as an entry says it without what it says of other labels.
+    pub selector: String,
+    /// Rules that read exactly these samples. Where there are none, the family is all that can be told of.
+    pub rules: Vec<RuleId>,
+    /// Why the family may not occur, and what to do.
+    pub without_family: Option<String>,
+    /// Why the family may occur without these samples.
+    pub without_samples: Option<String>,
+}
+
 /// A family that rules write.
 #[derive(Debug)]
 pub struct Output {
@@ -251,6 +277,17 @@ pub struct Output {
     pub help: Option<Box<str>>,
     /// Rules that write it, diverts included, in the order of the entries.
     pub rules: Vec<RuleId>,
+}
+
+impl Expected {
+    /// What a source of this generation prints.
+    #[must_use]
+    pub fn side(&self, generation: Generation) -> Option<&Input> {
+        match generation {
+            Generation::Old => self.old.as_ref(),
+            Generation::New => self.new.as_ref(),
+        }
+    }
 }
 
 impl Plan {

@@ -312,7 +312,7 @@ impl Body {
         if self.families.len() > known {
             self.budget.spend(name.len() + FAMILY_BYTES)?;
         }
-        let of = self.families.family(family);
+        let of = self.families.arrived(family);
         let now = &mut self.now;
         now.name.clear();
         if !scanner.has_quoted_name() {

@@ -28,6 +28,8 @@ pub(super) struct Family {
     type_written: bool,
     /// A sample has left under this name.
     started: bool,
+    /// A sample has come under this name.
+    came: bool,
 }
 
 /// What becomes of a header line.
@@ -53,6 +55,7 @@ impl Family {
             help_written: false,
             type_written: false,
             started: false,
+            came: false,
         }
     }
 
@@ -120,6 +123,18 @@ impl Families {
 
     pub(super) fn family_mut(&mut self, id: FamilyId) -> &mut Family {
         &mut self.list[id]
+    }
+
+    /// A sample of this family has come.
+    pub(super) fn arrived(&mut self, id: FamilyId) -> &Family {
+        let family = &mut self.list[id];
+        family.came = true;
+        family
+    }
+
+    /// Whether a sample of the family of this name has come.
+    pub(super) fn came(&self, name: &[u8]) -> bool {
+        self.by_name.get(name).is_some_and(|id| self.list[*id].came)
     }
 
     /// The family of this name, a new one where it is new.

@@ -34,9 +34,10 @@ use std::sync::Arc;
 
 pub use history::History;
 pub use options::{Error, Limits, Malformed, Options};
-pub use report::{Report, Rewritten};
+pub use report::{Missing, Report, Rewritten};
 
 use crate::mapping::Plan;
+use body::Body;
 use lines::Carry;
 use reader::Reader;
 use writer::Writer;
@@ -140,8 +141,8 @@ impl Rewriter {
         let progress = writer.piece(&mut self.reader.body, out);
         if progress == Progress::Done {
             out.extend_from_slice(self.reader.last_line());
-            let plan = Arc::clone(&self.reader.body.plan);
-            self.reader.body.report.complete(&plan);
+            let Body { plan, families, report, .. } = &mut self.reader.body;
+            report.complete(plan, |family| families.came(family));
             self.stage = Stage::Done(std::mem::take(&mut writer.next));
         }
         Ok(progress)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mapping::Generation;
-use crate::mapping::plan::{Plan, RuleId};
+use crate::mapping::plan::{Input, Plan, RuleId};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +34,10 @@ pub struct Report {
     pub generations: BTreeSet<Generation>,
     /// Family written → spelled boundaries that were estimated rather than read.
     pub estimated: BTreeMap<String, BTreeSet<String>>,
+    /// What a source of these generations prints and this one did not. Known at the end.
+    pub missing: Vec<Missing>,
+    /// The exposition was read and written to its end.
+    pub complete: bool,
     counts: Vec<Counts>,
 }
 
@@ -50,6 +54,19 @@ pub struct Rewritten {
     pub samples_in: u64,
     /// Samples written.
     pub samples_out: u64,
+}
+
+/// Samples that packs know a source of this generation to print, and that did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The family, where it did not occur at all; otherwise which of its samples did not.
+    pub input: String,
+    /// The generation of a source that prints them.
+    pub generation: Generation,
+    /// The rules that had nothing to read, as in `Rule::title`. None where the samples would have passed.
+    pub rules: Vec<String>,
+    /// Why they may be missing and what to do, where a pack says it.
+    pub hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,8 +110,10 @@ impl Report {
         }
     }
 
-    /// Everything is written: lists what the rules did.
-    pub(super) fn complete(&mut self, plan: &Plan) {
+    /// Everything is written: lists what the rules did, and what did not come. `came` says whether a family had samples.
+    pub(super) fn complete(&mut self, plan: &Plan, came: impl Fn(&[u8]) -> bool) {
+        self.complete = true;
+        self.find_missing(plan, came);
         let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
@@ -107,5 +126,38 @@ impl Report {
         self.rewritten = listed.chain(diverted).collect();
         self.samples_out =
             self.passed + self.kept + self.rewritten.iter().map(|r| r.samples_out).sum::<u64>();
+    }
+
+    fn find_missing(&mut self, plan: &Plan, came: impl Fn(&[u8]) -> bool) {
+        let read = |rule: &RuleId| self.counts[rule.0 as usize].read > 0;
+        // Where no rule reads the samples, nothing but the family can be told of.
+        let arrived = |input: &Input| {
+            input.rules.iter().any(read) || (input.rules.is_empty() && came(&input.family))
+        };
+        let mut missing: Vec<Missing> = Vec::new();
+        for expected in &plan.expected {
+            if [&expected.old, &expected.new].into_iter().flatten().any(arrived) {
+                continue;
+            }
+            for generation in &self.generations {
+                let Some(input) = expected.side(*generation) else { continue };
+                let (name, hint) = if came(&input.family) {
+                    (input.selector.clone(), &input.without_samples)
+                } else {
+                    (input.family.escape_ascii().to_string(), &input.without_family)
+                };
+                let rules = input.rules.iter().map(|id| plan.rule(*id).title.clone());
+                match missing.iter_mut().find(|known| known.input == name) {
+                    Some(known) => known.rules.extend(rules),
+                    None => missing.push(Missing {
+                        input: name,
+                        generation: *generation,
+                        rules: rules.collect(),
+                        hint: hint.clone(),
+                    }),
+                }
+            }
+        }
+        self.missing = missing;
     }
 }

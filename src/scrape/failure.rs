@@ -9,6 +9,7 @@ use hyper::StatusCode;
 
 use super::reach::Refusal;
 use crate::rewrite;
+use crate::telemetry::Outcome;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
 ///
@@ -113,6 +114,12 @@ impl Failure {
             }
             _ => StatusCode::BAD_GATEWAY,
         }
+    }
+
+    /// How the scrape ended, for our own metrics and pages.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::Failed { reason: self.reason(), error: self.to_string() }
     }
 
     /// The reason as a label value: one of a fixed set.

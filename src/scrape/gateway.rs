@@ -19,7 +19,7 @@ use super::travel::{self, Via};
 use super::upstream::Ask;
 use super::{Failure, Settings, Target, discovery};
 use crate::rewrite::Report;
-use crate::telemetry::{Metrics, Outcome};
+use crate::telemetry::Metrics;
 
 /// Everything that is scraped through us.
 #[derive(Debug)]
@@ -74,6 +74,26 @@ impl Gateway {
         };
         let passthrough = targets.values().flat_map(through).collect();
         Gateway { targets, passthrough, clients, settings, metrics, via: Via::new() }
+    }
+
+    /// All targets, by name.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values().map(Arc::as_ref)
+    }
+
+    /// The target of this name.
+    #[must_use]
+    pub fn target(&self, name: &str) -> Option<&Target> {
+        self.targets.get(name).map(Arc::as_ref)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The headers with which we ask for an exposition on nobody's behalf.
+    pub(super) fn own_headers(&self) -> HeaderMap {
+        travel::for_exposition(&HeaderMap::new(), &self.via)
     }
 
     /// Answers one request.
@@ -279,7 +299,7 @@ impl Gateway {
         let source = match opened.unwrap_or(Err(Failure::Timeout(timeout))) {
             Ok(source) => source,
             Err(failure) => {
-                scrape.end(Outcome::Failed(failure.reason()), &Report::default());
+                scrape.end(failure.outcome(), &Report::default());
                 let target = target.settings();
                 let url = target.shown_url();
                 tracing::warn!(target = %target.name, url, error = %failure, "A scrape failed.");

@@ -56,6 +56,16 @@ struct Running {
     wrote_any: bool,
 }
 
+impl Running {
+    /// Lets the engine do something, and counts the time it takes.
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Rewriter) -> T) -> T {
+        let started = std::time::Instant::now();
+        let done = work(&mut self.rewriter);
+        self.scrape.rewrote(started.elapsed());
+        done
+    }
+}
+
 impl Rewriting {
     pub(super) fn new(
         target: Arc<Target>,
@@ -113,16 +123,20 @@ impl Rewriting {
                         budget = budget.saturating_sub(chunk.len());
                         // What leaves is about as long, and begins with the rest of a line.
                         self.out.reserve(chunk.len() + SLACK_BYTES);
-                        if let Err(error) = running.rewriter.push(&chunk, &mut self.out) {
+                        let pushed = running.timed(|rewriter| rewriter.push(&chunk, &mut self.out));
+                        if let Err(error) = pushed {
                             return self.fail(error.into());
                         }
                     }
-                    Poll::Ready(Ok(None)) => self.reading = false,
+                    Poll::Ready(Ok(None)) => {
+                        self.reading = false;
+                        running.scrape.read();
+                    }
                     Poll::Ready(Err(failure)) => return self.fail(failure),
                     Poll::Pending => starved = true,
                 }
             } else {
-                match running.rewriter.finish(&mut self.out) {
+                match running.timed(|rewriter| rewriter.finish(&mut self.out)) {
                     Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
                     Ok(Progress::Done) => return self.finish(),
                     Err(error) => return self.fail(error.into()),
@@ -178,7 +192,7 @@ impl Rewriting {
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
         if let Some(Running { rewriter, scrape, wrote_any, .. }) = self.running.take() {
-            scrape.end(Outcome::Failed(failure.reason()), rewriter.report());
+            scrape.end(failure.outcome(), rewriter.report());
             let target = &self.target.settings().name;
             if wrote_any {
                 tracing::warn!(%target, error = %failure, "A scrape was broken off.");

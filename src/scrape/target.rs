@@ -10,7 +10,7 @@ use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
 use super::{Failure, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
-use crate::telemetry::TargetMetrics;
+use crate::telemetry::{TargetMetrics, TargetStatus};
 
 /// One target. All that its scrapes share is here.
 #[derive(Debug)]
@@ -82,6 +82,12 @@ impl Target {
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.treatment.plan
+    }
+
+    /// What its last scrapes have told.
+    #[must_use]
+    pub fn status(&self) -> TargetStatus {
+        self.metrics().status()
     }
 
     pub(super) fn metrics(&self) -> &TargetMetrics {

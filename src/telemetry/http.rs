@@ -1,6 +1,8 @@
 //! Metrics of our own HTTP listeners.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::define::Define;
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -11,27 +13,25 @@ pub(super) struct HttpMetrics {
 }
 
 impl HttpMetrics {
-    pub(super) fn register(registry: &Registry) -> prometheus::Result<HttpMetrics> {
-        let connections = IntGaugeVec::new(
-            Opts::new("crossfade_http_connections", "Open connections of clients."),
-            &["listener"],
-        )?;
-        let refusals = IntCounterVec::new(
-            Opts::new(
-                "crossfade_http_refusals_total",
-                "Requests turned away and connections cut before a request was looked at, by reason.",
-            ),
-            &["listener", "reason"],
-        )?;
-        let web_config = IntGauge::new(
+    pub(super) fn register(define: Define<'_>) -> prometheus::Result<HttpMetrics> {
+        let web_config = define.gauge(
             "crossfade_web_config_last_read_successful",
             "Whether the web configuration file and its certificates could be used when they last changed.",
         )?;
         web_config.set(1);
-        registry.register(Box::new(connections.clone()))?;
-        registry.register(Box::new(refusals.clone()))?;
-        registry.register(Box::new(web_config.clone()))?;
-        Ok(HttpMetrics { connections, refusals, web_config })
+        Ok(HttpMetrics {
+            connections: define.gauges(
+                "crossfade_http_connections",
+                "Open connections of clients.",
+                &["listener"],
+            )?,
+            refusals: define.counters(
+                "crossfade_http_refusals_total",
+                "Requests turned away and connections cut before a request was looked at, by reason.",
+                &["listener", "reason"],
+            )?,
+            web_config,
+        })
     }
 
     pub(super) fn listener(&self, listener: &'static str) -> HttpListenerMetrics {

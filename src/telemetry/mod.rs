@@ -1,16 +1,20 @@
 //! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
 
+mod define;
 mod http;
 mod kernel_drops;
 mod log;
 mod metrics;
 mod process;
 mod reloads;
+mod scrapes;
 mod series;
 mod statsd;
+mod target;
 
 pub use http::{HttpListenerMetrics, OpenHttpConnection, WebConfigMetrics};
 pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
-pub use metrics::{METRICS_CONTENT_TYPE, Metrics, Outcome, ScrapeInFlight, TargetMetrics};
+pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
 pub use reloads::ReloadMetrics;
-pub use statsd::{ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
+pub use statsd::{Count, ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
+pub use target::{LastScrape, Outcome, ScrapeInFlight, TargetMetrics, TargetStatus};

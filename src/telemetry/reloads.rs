@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounterVec, IntGauge};
+
+use super::define::Define;
 
 /// Which settings hold, and since when.
 #[derive(Debug)]
@@ -13,25 +15,23 @@ pub struct ReloadMetrics {
 }
 
 impl ReloadMetrics {
-    pub(super) fn register(registry: &Registry) -> prometheus::Result<ReloadMetrics> {
-        let reloads = IntCounterVec::new(
-            Opts::new("crossfade_config_reloads_total", "Reloads, by how they ended."),
+    pub(super) fn register(define: Define<'_>) -> prometheus::Result<ReloadMetrics> {
+        let reloads = define.counters(
+            "crossfade_config_reloads_total",
+            "Reloads, by how they ended.",
             &["outcome"],
         )?;
         for outcome in ["success", "refused"] {
             reloads.with_label_values(&[outcome]);
         }
-        let successful = IntGauge::new(
+        let successful = define.gauge(
             "crossfade_config_last_reload_successful",
             "Whether the settings that were read last hold: 0 after a reload that was refused.",
         )?;
-        let timestamp = IntGauge::new(
+        let timestamp = define.gauge(
             "crossfade_config_last_reload_success_timestamp_seconds",
             "When the settings that hold were read, Unix time.",
         )?;
-        registry.register(Box::new(reloads.clone()))?;
-        registry.register(Box::new(successful.clone()))?;
-        registry.register(Box::new(timestamp.clone()))?;
         Ok(ReloadMetrics { reloads, successful, timestamp })
     }
 

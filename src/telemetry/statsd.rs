@@ -3,8 +3,11 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::core::Collector;
+use prometheus::proto::Metric;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
+use super::define::Define;
 use super::kernel_drops::KernelDrops;
 use super::series::{Forget as _, Holders};
 use crate::mapping::Emit;
@@ -35,90 +38,81 @@ pub(super) struct StatsdMetrics {
 
 impl StatsdMetrics {
     pub(super) fn register(registry: &Registry) -> prometheus::Result<StatsdMetrics> {
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counters.clone()))?;
-            Ok::<_, prometheus::Error>(counters)
-        };
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(gauges.clone()))?;
-            Ok::<_, prometheus::Error>(gauges)
-        };
+        let define = Define(registry);
         let kernel_drops = KernelDrops::new()?;
         registry.register(Box::new(kernel_drops.clone()))?;
         Ok(StatsdMetrics {
-            received_datagrams: counters(
+            received_datagrams: define.counters(
                 "crossfade_statsd_received_datagrams_total",
                 "StatsD datagrams read, or pieces of streams.",
                 &["listener"],
             )?,
-            received_bytes: counters(
+            received_bytes: define.counters(
                 "crossfade_statsd_received_bytes_total",
                 "Bytes of StatsD lines read.",
                 &["listener"],
             )?,
-            received_lines: counters(
+            received_lines: define.counters(
                 "crossfade_statsd_received_lines_total",
                 "StatsD lines read, blank ones included.",
                 &["listener"],
             )?,
-            refused: counters(
+            refused: define.counters(
                 "crossfade_statsd_refused_lines_total",
                 "StatsD lines not taken from a peer, by reason.",
                 &["listener", "reason"],
             )?,
-            connections: gauges(
+            connections: define.gauges(
                 "crossfade_statsd_connections",
                 "Open connections of peers.",
                 &["listener"],
             )?,
-            untouched_lines: counters(
+            untouched_lines: define.counters(
                 "crossfade_statsd_untouched_lines_total",
                 "StatsD lines that left as they came.",
                 &["listener", "emit"],
             )?,
-            written_lines: counters(
+            written_lines: define.counters(
                 "crossfade_statsd_written_lines_total",
                 "StatsD lines handed to the sinks that get this generation, untouched ones included.",
                 &["listener", "emit"],
             )?,
-            unreadable_lines: counters(
+            unreadable_lines: define.counters(
                 "crossfade_statsd_unreadable_lines_total",
                 "StatsD lines without a name, a value or a type. They left as they came.",
                 &["listener", "emit"],
             )?,
-            left_out_lines: counters(
+            left_out_lines: define.counters(
                 "crossfade_statsd_left_out_lines_total",
                 "StatsD lines that the emitted generation does not have, by reason.",
                 &["listener", "emit", "reason"],
             )?,
-            sent_datagrams: counters(
+            sent_datagrams: define.counters(
                 "crossfade_statsd_sent_datagrams_total",
                 "StatsD datagrams that the kernel took for the sink; for streams, as they were packed.",
                 &["sink"],
             )?,
-            sent_lines: counters(
+            sent_lines: define.counters(
                 "crossfade_statsd_sent_lines_total",
                 "StatsD lines that the kernel took for the sink.",
                 &["sink"],
             )?,
-            sent_bytes: counters(
+            sent_bytes: define.counters(
                 "crossfade_statsd_sent_bytes_total",
                 "Bytes that the kernel took for the sink.",
                 &["sink"],
             )?,
-            dropped_lines: counters(
+            dropped_lines: define.counters(
                 "crossfade_statsd_dropped_lines_total",
                 "StatsD lines that the sink did not get, by reason.",
                 &["sink", "reason"],
             )?,
-            queued_bytes: gauges(
+            queued_bytes: define.gauges(
                 "crossfade_statsd_queued_bytes",
                 "Bytes that wait to be sent to the sink.",
                 &["sink"],
             )?,
-            failures: counters(
+            failures: define.counters(
                 "crossfade_statsd_sink_failures_total",
                 "Times that the sink could not be reached, by reason.",
                 &["sink", "reason"],
@@ -127,6 +121,36 @@ impl StatsdMetrics {
             listeners: Holders::default(),
             sinks: Holders::default(),
         })
+    }
+
+    /// What is counted of one listener.
+    pub(super) fn listener_counts(&self, listener: &str) -> Vec<Count> {
+        let families: [&dyn Collector; 10] = [
+            &self.received_datagrams,
+            &self.received_bytes,
+            &self.received_lines,
+            &self.refused,
+            &self.connections,
+            &self.untouched_lines,
+            &self.written_lines,
+            &self.unreadable_lines,
+            &self.left_out_lines,
+            &self.kernel_drops,
+        ];
+        families.into_iter().flat_map(|family| counts(family, "listener", listener)).collect()
+    }
+
+    /// What is counted of one sink.
+    pub(super) fn sink_counts(&self, sink: &str) -> Vec<Count> {
+        let families: [&dyn Collector; 6] = [
+            &self.sent_datagrams,
+            &self.sent_lines,
+            &self.sent_bytes,
+            &self.dropped_lines,
+            &self.queued_bytes,
+            &self.failures,
+        ];
+        families.into_iter().flat_map(|family| counts(family, "sink", sink)).collect()
     }
 
     pub(super) fn listener(self: &Arc<Self>, listener: &str) -> ListenerMetrics {
@@ -227,6 +251,36 @@ impl Drop for HeldSink {
         let HeldSink { sink, all } = self;
         all.sinks.release(sink, || all.forget_sink(sink));
     }
+}
+
+/// One value of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Count {
+    /// The metric's name.
+    pub name: String,
+    /// The values of its labels, but for the one that was asked for.
+    pub labels: Vec<String>,
+    /// The value.
+    pub value: f64,
+}
+
+/// The values of a family whose `label` is `wanted`.
+fn counts(family: &dyn Collector, label: &str, wanted: &str) -> Vec<Count> {
+    let count = |name: &str, metric: &Metric| {
+        let labels = metric.get_label();
+        let asked = labels.iter().any(|its| its.name() == label && its.value() == wanted);
+        let others = labels.iter().filter(|its| its.name() != label);
+        asked.then(|| Count {
+            name: name.to_owned(),
+            labels: others.map(|its| its.value().to_owned()).collect(),
+            value: metric.get_counter().get_value() + metric.get_gauge().get_value(),
+        })
+    };
+    let families = family.collect();
+    let all = families
+        .iter()
+        .flat_map(|family| family.get_metric().iter().map(|metric| (family.name(), metric)));
+    all.filter_map(|(name, metric)| count(name, metric)).collect()
 }
 
 /// The metrics of one listener. Clones count together.

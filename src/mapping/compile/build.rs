@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::Settings;
 use super::check::plain_entry;
 use super::edits;
+use super::expected;
 use super::force::InForce;
 use crate::mapping::Pack;
 use crate::mapping::plan::{
@@ -28,6 +29,7 @@ pub(super) fn plan(packs: &[Pack], entries: &[InForce<'_>], settings: &Settings)
     build.family_rules();
     build.stream();
     build.families(packs);
+    build.plan.expected = expected::expected(packs, entries, &build.ids);
     build.plan
 }
 

@@ -8,6 +8,7 @@
 mod build;
 mod check;
 mod edits;
+mod expected;
 mod force;
 mod notes;
 mod statsd;

@@ -155,7 +155,7 @@ impl Entry {
 }
 
 impl Check<'_> {
-    fn selector(&mut self, text: &Text) -> Option<Selector> {
+    pub(super) fn selector(&mut self, text: &Text) -> Option<Selector> {
         let selector = match parse_selector(&text.text) {
             Ok(selector) => selector,
             Err(error) => {

@@ -10,6 +10,7 @@ mod statsd;
 use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Source, Spot};
+use super::selector::Selector;
 use super::{file, names, yaml};
 
 pub use case::{Case, Cases, Expected, Given, Step, Trial};
@@ -29,13 +30,21 @@ pub struct Pack {
     source: Arc<Source>,
 }
 
-/// What to tell the operator when a family does not occur.
+/// What to tell the operator when a family, or some of its samples, do not occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
-    /// The family, of either generation.
+    /// The family, of either generation, or a selector of some of its samples.
     pub when_missing: String,
     /// Why it may be missing, and what to do.
     pub say: String,
+    selector: Selector,
+}
+
+impl Hint {
+    /// What it speaks of.
+    pub(super) fn selector(&self) -> &Selector {
+        &self.selector
+    }
 }
 
 /// Packs are equal when they say the same in the same words.
@@ -210,12 +219,10 @@ impl Check<'_> {
     }
 
     fn hints(&mut self, hints: Vec<file::HintFile>) -> Vec<Hint> {
-        hints
-            .into_iter()
-            .map(|hint| {
-                self.family(&hint.when_missing.text, hint.when_missing.spot);
-                Hint { when_missing: hint.when_missing.text, say: hint.say.text }
-            })
-            .collect()
+        let hint = |hint: file::HintFile| {
+            let selector = self.selector(&hint.when_missing)?;
+            Some(Hint { when_missing: hint.when_missing.text, say: hint.say.text, selector })
+        };
+        hints.into_iter().filter_map(hint).collect()
     }
 }

@@ -1,0 +1,248 @@
+//! `/api/explain`: what becomes of a text that somebody pastes; `/api/preview`: of what a target answers right now.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::{Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::report::{Lack, Report};
+use super::sides::Sides;
+use super::{Refusal, answer, body, refuse};
+use crate::admin::{Admin, InForce};
+use crate::mapping::{self, Emit, StatsdSettings};
+use crate::rewrite::{self, History, Progress, Rewriter, statsd};
+use crate::scrape::PreviewError;
+
+/// Longest body that is shown before and after.
+const PREVIEW_BYTES: usize = 16 << 20;
+
+/// A text to explain.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    text: String,
+    /// `exposition` or `statsd`; without it, what the text looks like.
+    #[serde(default)]
+    kind: Option<Kind>,
+    /// As this target would be rewritten.
+    #[serde(default)]
+    target: Option<String>,
+    /// Without a target: the generation that leaves.
+    #[serde(default)]
+    emit: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Exposition,
+    Statsd,
+}
+
+/// A target to scrape, and what to show of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Look {
+    target: String,
+    #[serde(default)]
+    filter: String,
+}
+
+/// What becomes of an exposition.
+#[derive(Debug, Serialize)]
+struct Rewritten<'a> {
+    kind: Kind,
+    #[serde(flatten)]
+    sides: Sides,
+    report: Report<'a>,
+    missing: Vec<Lack<'a>>,
+}
+
+/// What becomes of `StatsD` lines.
+#[derive(Debug, Serialize)]
+struct Relayed<'a> {
+    kind: Kind,
+    lines: Vec<Line<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    before: String,
+    /// What leaves, nothing included.
+    after: Vec<String>,
+    /// The rules that read it.
+    rules: Vec<&'a str>,
+    unreadable: bool,
+    /// Why nothing of it leaves.
+    dropped: Option<&'static str>,
+}
+
+impl Admin {
+    /// Answers a POST; `None` where there is nothing. `path` is what follows `/api/`.
+    pub(in crate::admin) async fn work_out<B>(
+        &self,
+        request: Request<B>,
+    ) -> Option<Response<Full<Bytes>>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let current = self.current.load_full();
+        let answered = match request.uri().path() {
+            "/api/explain" => explain(&current, request).await,
+            "/api/preview" => self.preview(&current, request).await,
+            _ => return None,
+        };
+        Some(answered.unwrap_or_else(refuse))
+    }
+
+    async fn preview<B>(
+        &self,
+        current: &InForce,
+        request: Request<B>,
+    ) -> Result<Response<Full<Bytes>>, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let look: Look = body::read(request).await?;
+        // Each costs the target a scrape, and us two bodies.
+        let Ok(_one) = self.previews.try_acquire() else {
+            let error = "another target is being looked at; try again in a moment".to_owned();
+            return Err((StatusCode::TOO_MANY_REQUESTS, error));
+        };
+        let preview =
+            current.gateway.preview(&look.target, PREVIEW_BYTES).await.map_err(|error| {
+                let status = match &error {
+                    PreviewError::NoTarget => StatusCode::NOT_FOUND,
+                    PreviewError::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                    PreviewError::Failed(failure) => failure.status(),
+                };
+                (status, error.to_string())
+            })?;
+        Ok(answer(&Rewritten {
+            kind: Kind::Exposition,
+            sides: Sides::new(&preview.before, &preview.after, &look.filter),
+            report: Report::new(&preview.report),
+            missing: Report::lacks(&preview.report),
+        }))
+    }
+}
+
+async fn explain<B>(
+    current: &InForce,
+    request: Request<B>,
+) -> Result<Response<Full<Bytes>>, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let question: Question = body::read(request).await?;
+    let bad = |error: String| (StatusCode::BAD_REQUEST, error);
+    let target = match &question.target {
+        Some(name) => Some(
+            current
+                .gateway
+                .target(name)
+                .ok_or_else(|| (StatusCode::NOT_FOUND, PreviewError::NoTarget.to_string()))?,
+        ),
+        None => None,
+    };
+    let emit = match (&question.emit, target) {
+        (Some(word), _) => word.parse::<Emit>().map_err(|error| bad(format!("emit: {error}")))?,
+        (None, Some(target)) => target.settings().mapping.emit,
+        (None, None) => return Err(bad("say which `target`, or what to `emit`".to_owned())),
+    };
+    let faults = |faults: mapping::Faults| bad(faults.to_string());
+    match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
+        Kind::Statsd => {
+            let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
+            let plan = mapping::compile_statsd(&current.packs, &settings).map_err(faults)?;
+            let plan = Arc::new(plan);
+            Ok(answer(&Relayed { kind: Kind::Statsd, lines: relayed(&plan, &question.text) }))
+        }
+        Kind::Exposition => {
+            let plan = match target {
+                Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
+                _ => {
+                    let settings = mapping::Settings::new(emit);
+                    Arc::new(mapping::compile(&current.packs, &settings).map_err(faults)?)
+                }
+            };
+            let mut rewriter = Rewriter::new(plan, current.settings.rewrite, History::default());
+            let after =
+                rewritten(&mut rewriter, &question.text).map_err(|error| bad(error.to_string()))?;
+            Ok(answer(&Rewritten {
+                kind: Kind::Exposition,
+                sides: Sides::new(question.text.as_bytes(), &after, ""),
+                report: Report::new(rewriter.report()),
+                missing: Vec::new(),
+            }))
+        }
+    }
+}
+
+/// In a `StatsD` line the type comes first; in an exposition there are labels or a space in front of any bar.
+fn looks_like(text: &str) -> Kind {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    match first.find(['|', '{', ' ', '"']).map(|at| first.as_bytes()[at]) {
+        Some(b'|') => Kind::Statsd,
+        _ => Kind::Exposition,
+    }
+}
+
+fn rewritten(rewriter: &mut Rewriter, text: &str) -> Result<Vec<u8>, rewrite::Error> {
+    let mut after = Vec::new();
+    rewriter.push(text.as_bytes(), &mut after)?;
+    if !text.ends_with('\n') {
+        rewriter.push(b"\n", &mut after)?;
+    }
+    while rewriter.finish(&mut after)? == Progress::More {}
+    Ok(after)
+}
+
+/// Line by line, all from one sender.
+fn relayed<'a>(plan: &'a Arc<mapping::StatsdPlan>, text: &str) -> Vec<Line<'a>> {
+    let mut rewriter = statsd::Rewriter::new(Arc::clone(plan));
+    let mut sender = statsd::Sender::default();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines
+        .map(|line| {
+            let mut out = Vec::new();
+            let outcome = rewriter.rewrite(line.as_bytes(), &mut sender, &mut out);
+            let report = rewriter.take_report();
+            if outcome == statsd::Outcome::Untouched {
+                out.extend_from_slice(line.as_bytes());
+            }
+            let read = plan.rules.iter().zip(&report.rules).filter(|(_, count)| count.read > 0);
+            let dropped = report.dropped().into_iter().find(|(_, lines)| *lines > 0);
+            let after = String::from_utf8(out).expect("names and values of a text make a text");
+            Line {
+                before: line.to_owned(),
+                rules: read.map(|(rule, _)| rule.title.as_str()).collect(),
+                unreadable: report.unreadable > 0,
+                dropped: dropped.filter(|_| after.is_empty()).map(|(reason, _)| reason),
+                after: after.lines().map(str::to_owned).collect(),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_apart() {
+        for text in ["a.b:1|c", "\n a:1|c", "a:1|c|#x:{y}"] {
+            assert!(matches!(looks_like(text), Kind::Statsd), "{text}");
+        }
+        for text in ["", "up 1", "up{a=\"x|y\"} 1", "# HELP a|b c", "{\"a|b\"} 1"] {
+            assert!(matches!(looks_like(text), Kind::Exposition), "{text}");
+        }
+    }
+}

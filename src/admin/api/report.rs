@@ -1,0 +1,94 @@
+//! What the engine says of one exposition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::rewrite::{self, Missing, Rewritten};
+
+/// A report.
+#[derive(Debug, Serialize)]
+pub(super) struct Report<'a> {
+    generations: Vec<&'static str>,
+    bytes_in: u64,
+    samples_in: u64,
+    samples_out: u64,
+    passed: u64,
+    kept: u64,
+    held_bytes: usize,
+    malformed_passed: u64,
+    rules: Vec<Rule<'a>>,
+    dropped: &'a BTreeMap<&'static str, u64>,
+    unrewritten: &'a BTreeMap<&'static str, u64>,
+    /// By family, ascending.
+    estimated: BTreeMap<&'a str, Vec<&'a str>>,
+}
+
+/// What one rule did.
+#[derive(Debug, Serialize)]
+struct Rule<'a> {
+    title: &'a str,
+    from: &'a str,
+    to: &'a str,
+    samples_in: u64,
+    samples_out: u64,
+}
+
+/// What did not come.
+#[derive(Debug, Serialize)]
+pub(super) struct Lack<'a> {
+    input: &'a str,
+    generation: &'static str,
+    rules: &'a [String],
+    hint: Option<&'a str>,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(report: &'a rewrite::Report) -> Report<'a> {
+        let rule = |rule: &'a Rewritten| Rule {
+            title: &rule.title,
+            from: &rule.from,
+            to: &rule.to,
+            samples_in: rule.samples_in,
+            samples_out: rule.samples_out,
+        };
+        Report {
+            generations: report.generations.iter().map(|generation| generation.word()).collect(),
+            bytes_in: report.bytes_in,
+            samples_in: report.samples_in,
+            samples_out: report.samples_out,
+            passed: report.passed,
+            kept: report.kept,
+            held_bytes: report.held_bytes,
+            malformed_passed: report.malformed_passed,
+            rules: report.rewritten.iter().map(rule).collect(),
+            dropped: &report.dropped,
+            unrewritten: &report.notes,
+            estimated: report
+                .estimated
+                .iter()
+                .map(|(family, bounds)| (family.as_str(), ascending(bounds)))
+                .collect(),
+        }
+    }
+
+    pub(super) fn lacks(report: &'a rewrite::Report) -> Vec<Lack<'a>> {
+        let lack = |missing: &'a Missing| Lack {
+            input: &missing.input,
+            generation: missing.generation.word(),
+            rules: &missing.rules,
+            hint: missing.hint.as_deref(),
+        };
+        report.missing.iter().map(lack).collect()
+    }
+}
+
+/// Boundaries as numbers go, not as their texts do.
+fn ascending(bounds: &BTreeSet<String>) -> Vec<&str> {
+    let mut bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
+    bounds.sort_by(|a, b| {
+        let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
+        number(a).total_cmp(&number(b))
+    });
+    bounds
+}

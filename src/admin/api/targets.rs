@@ -1,0 +1,81 @@
+//! `/api/targets`: what each target is, speaks, lacks, and what became of its last scrapes.
+
+use serde::Serialize;
+
+use super::report::{Lack, Report};
+use super::unix;
+use crate::admin::InForce;
+use crate::telemetry::{LastScrape, Outcome, TargetStatus};
+
+/// All targets, by name.
+pub(super) fn describe(current: &InForce) -> serde_json::Value {
+    let targets = current.gateway.targets().map(|target| {
+        let settings = target.settings();
+        let status = target.status();
+        let described = Target {
+            name: &settings.name,
+            url: settings.shown_url(),
+            path: format!("/targets/{}/metrics", settings.name),
+            emit: settings.mapping.emit.to_string(),
+            buckets: settings.mapping.buckets.to_string(),
+            last: status.last.as_ref().map(Scrape::new),
+            last_failed: status.failed.as_ref().map(Scrape::new),
+            last_complete: status.complete.as_ref().map(Scrape::new),
+            report: status.complete.as_ref().map(|complete| Report::new(&complete.report)),
+            missing: lacks(&status),
+        };
+        serde_json::to_value(described).expect("keys are texts")
+    });
+    serde_json::json!({ "targets": targets.collect::<Vec<_>>() })
+}
+
+fn lacks(status: &TargetStatus) -> Vec<Lack<'_>> {
+    status.complete.as_ref().map(|complete| Report::lacks(&complete.report)).unwrap_or_default()
+}
+
+#[derive(Debug, Serialize)]
+struct Target<'a> {
+    name: &'a str,
+    url: String,
+    /// On the data listener.
+    path: String,
+    emit: String,
+    buckets: String,
+    last: Option<Scrape<'a>>,
+    last_failed: Option<Scrape<'a>>,
+    last_complete: Option<Scrape<'a>>,
+    /// Of the last complete scrape.
+    report: Option<Report<'a>>,
+    missing: Vec<Lack<'a>>,
+}
+
+/// One scrape.
+#[derive(Debug, Serialize)]
+struct Scrape<'a> {
+    at: f64,
+    seconds: f64,
+    outcome: &'static str,
+    error: Option<&'a str>,
+    bytes_in: u64,
+    bytes_out: u64,
+    samples_in: u64,
+    samples_out: u64,
+}
+
+impl Scrape<'_> {
+    fn new(scrape: &LastScrape) -> Scrape<'_> {
+        Scrape {
+            at: unix(scrape.at),
+            seconds: scrape.took.as_secs_f64(),
+            outcome: scrape.outcome.word(),
+            error: match &scrape.outcome {
+                Outcome::Failed { error, .. } => Some(error),
+                Outcome::Success | Outcome::ClientGone => None,
+            },
+            bytes_in: scrape.report.bytes_in,
+            bytes_out: scrape.bytes_out,
+            samples_in: scrape.report.samples_in,
+            samples_out: scrape.report.samples_out,
+        }
+    }
+}

@@ -1,0 +1,490 @@
+// The status page. Asks /api/ and shows the answers; everything shown goes in as text, never as markup.
+
+const EVERY = 2000; // ms between two looks
+const VIEWS = ["targets", "statsd", "explain", "settings"];
+
+const $ = (id) => document.getElementById(id);
+
+/** An element with attributes and children; a child that is no element becomes text. */
+function h(name, attributes, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes ?? {})) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value != null) element.setAttribute(key, value);
+  }
+  element.append(...children.flat(3).filter((child) => child != null && child !== false));
+  return element;
+}
+
+const text = (name, kind, ...children) => h(name, { class: kind }, ...children);
+
+function table(heads, rows) {
+  const cell = (name, kind) => (child, at) => h(name, { class: heads[at].number ? "number" : null, ...kind }, child);
+  return h("table", null,
+    h("thead", null, h("tr", null, heads.map((head, at) => cell("th", { scope: "col" })(head.text, at)))),
+    h("tbody", null, rows.map((row) => h("tr", null, row.map(cell("td"))))));
+}
+
+// ── Numbers and times ───────────────────────────────────────────────────────────────────────────────
+
+const count = (n) => n.toLocaleString("en", { maximumFractionDigits: 0 }).replaceAll(",", "\u202f");
+
+function bytes(n) {
+  for (const unit of ["B", "KiB", "MiB", "GiB"]) {
+    if (n < 1024 || unit === "GiB") return `${n < 10 && unit !== "B" ? n.toFixed(1) : Math.round(n)}\u202f${unit}`;
+    n /= 1024;
+  }
+}
+
+function span(seconds) {
+  if (seconds < 0.001) return `${Math.round(seconds * 1e6)}\u202fµs`;
+  if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)}\u202fms`;
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}\u202fs`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}\u202fmin`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours}\u202fh ${minutes % 60}\u202fmin` : `${Math.floor(hours / 24)}\u202fdays`;
+}
+
+/** The gateway's clock less ours, in seconds. */
+let skew = 0;
+
+function ago(at) {
+  const seconds = Math.max(0, Date.now() / 1000 + skew - at);
+  return h("time", { title: new Date(at * 1000).toISOString() }, seconds < 1 ? "just now" : `${span(seconds)} ago`);
+}
+
+const perSecond = (n) => (n >= 10 || n === 0 ? count(n) : n.toFixed(1));
+
+// ── Asking ──────────────────────────────────────────────────────────────────────────────────────────
+
+async function ask(path, question) {
+  const options = question && {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(question),
+  };
+  const response = await fetch(path, options);
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error ?? `${response.status} ${response.statusText}`);
+  return answer;
+}
+
+/** Replaces what is in `place` when `data` is not what it was made of. */
+function show(place, data, make) {
+  const made = JSON.stringify(data);
+  if (place.made === made) return;
+  place.made = made;
+  place.replaceChildren(...[make(data)].flat());
+}
+
+// ── Two sides of an exposition ──────────────────────────────────────────────────────────────────────
+
+/** A sample as its name, its labels as written, and the rest. */
+function parts(line) {
+  const name = line.match(/^[^\s{]*/)[0];
+  let rest = line.slice(name.length);
+  const labels = [];
+  if (rest.startsWith("{")) {
+    const label = /[{,\s]*([^=,}\s]+="(?:[^"\\]|\\.)*"?)/y;
+    let end = 1;
+    for (let found; (label.lastIndex = end - (labels.length ? 0 : 1)), (found = label.exec(rest)); end = label.lastIndex) {
+      labels.push({ gap: found[0].slice(0, found[0].length - found[1].length), text: found[1] });
+    }
+    rest = rest.slice(end);
+  }
+  return { name, labels, rest };
+}
+
+/** The labels of one side: by name, and those of all lines that the other side lacks. */
+function vocabulary(side) {
+  const byName = new Map();
+  const changed = new Set();
+  for (const line of side.lines) {
+    if (line.text.startsWith("#")) continue;
+    const { name, labels } = parts(line.text);
+    if (!byName.has(name)) byName.set(name, new Set());
+    for (const label of labels) {
+      byName.get(name).add(label.text);
+      if (line.changed) changed.add(label.text);
+    }
+  }
+  return { byName, changed };
+}
+
+/** A line of one side; what of it `other` lacks is marked. */
+function lineElement({ text: line, changed }, kind, other) {
+  if (!changed) return text("div", line.startsWith("#") ? "comment" : null, line);
+  if (line.startsWith("#")) return text("div", `comment ${kind}`, line);
+  const { name, labels, rest } = parts(line);
+  const known = other.byName.get(name);
+  const marked = (is, word) => (is ? word : h("mark", null, word));
+  const named = [marked(known, name), ...labels.flatMap((label) => [label.gap, marked((known ?? other.changed).has(label.text), label.text)])];
+  if (named.some((part) => typeof part !== "string")) return text("div", kind, ...named, rest);
+  // Where it is not the name or the labels, it is the value.
+  const [, end, value] = rest.match(/^(\}?\s*)(.*)$/s);
+  return text("div", kind, ...named, end, h("mark", null, value));
+}
+
+function sides(before, after, filter) {
+  const side = (title, its, other, kind) => {
+    const known = vocabulary(other);
+    const shown = its.lines.filter((line) => line.text.includes(filter));
+    const changed = shown.filter((line) => line.changed).length;
+    const cut = its.matching > its.lines.length ? `, first ${count(its.lines.length)} of ${count(its.matching)}` : "";
+    return text("div", "side",
+      h("h3", null, title, text("span", "soft", `${count(shown.length)} lines${cut}, ${count(changed)} changed`)),
+      h("div", { class: "lines", tabindex: 0, role: "region", "aria-label": title },
+        shown.map((line) => lineElement(line, kind, known))));
+  };
+  return text("div", "sides", side("Before", before, after, "gone"), side("After", after, before, "added"));
+}
+
+// ── What the engine says ────────────────────────────────────────────────────────────────────────────
+
+const pill = (word, kind) => text("span", `pill ${kind ?? word}`, word);
+
+const arrow = () => text("span", "arrow", "→");
+
+/** A name that may be broken behind each underscore. */
+const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]).slice(0, -1);
+
+/** A selector: the family, and softly what it says of labels. */
+function selector(written) {
+  const at = written.indexOf("{");
+  const [family, labels] = at < 0 ? [written, ""] : [written.slice(0, at), written.slice(at)];
+  return h("code", null, breakable(family), labels && text("span", "soft", labels.replaceAll(",", ", ").replaceAll("  ", " ")));
+}
+
+function rules(report) {
+  const rows = report.rules.map((rule) => [...rule.title.split(" -> ").map(selector), count(rule.samples_in), count(rule.samples_out)]);
+  if (report.passed) rows.push([text("span", "soft", "no rule"), text("span", "soft", "as they came"), count(report.passed), count(report.passed)]);
+  if (report.kept) rows.push(["", text("span", "soft", "as they came, beside what rules made of them"), "", count(report.kept)]);
+  if (!rows.length) return text("p", "soft", "No samples.");
+  return table([{ text: "Family read" }, { text: "Family written" }, { text: "Samples in", number: true }, { text: "out", number: true }], rows);
+}
+
+function reasons(report) {
+  const all = [
+    ...Object.entries(report.dropped).map(([reason, n]) => [`left out: ${reason}`, count(n)]),
+    ...Object.entries(report.unrewritten).map(([reason, n]) => [`left as they came: ${reason}`, count(n)]),
+  ];
+  if (report.malformed_passed) all.push(["refused by Prometheus, handed on", count(report.malformed_passed)]);
+  return all.length > 0 && h("div", null, h("h3", null, "Lines and series"), table([{ text: "Reason" }, { text: "Count", number: true }], all));
+}
+
+function estimated(report) {
+  const families = Object.entries(report.estimated);
+  return families.length > 0 && h("div", null, h("h3", null, "Estimated bucket boundaries"),
+    text("div", "bounds", families.map(([family, bounds]) =>
+      h("div", null, h("code", null, family), text("span", "mono soft", bounds.join(" "))))));
+}
+
+/** What stands between backticks is code. */
+const prose = (said) => said.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
+
+function lacks(missing) {
+  const byHint = new Map();
+  for (const lack of missing) byHint.set(lack.hint, [...(byHint.get(lack.hint) ?? []), lack]);
+  return missing.length > 0 && h("div", null, h("h3", null, "Did not come"),
+    text("ul", "lacks", [...byHint].map(([hint, lacks]) => h("li", null,
+      lacks.map((lack) => h("div", { title: lack.rules.join("\n") }, selector(lack.input))),
+      text("p", null, prose(hint ?? "No pack says why."))))));
+}
+
+const findings = (report, missing) => text("div", "split",
+  h("div", null, h("div", null, h("h3", null, "Families in → out"), rules(report)), reasons(report)),
+  h("div", null, lacks(missing), estimated(report)));
+
+// ── Targets ─────────────────────────────────────────────────────────────────────────────────────────
+
+const shownTargets = new Map();
+
+function states(target) {
+  const all = [];
+  if (!target.last) all.push(pill("not scraped yet", "none"));
+  else if (target.last.error) all.push(pill(`failed: ${target.last.outcome}`, "bad"));
+  else all.push(pill(target.last.outcome === "success" ? "ok" : target.last.outcome, target.last.outcome === "success" ? "good" : "none"));
+  if (target.missing.length) all.push(pill(`${target.missing.length} missing`, "hint"));
+  return all;
+}
+
+function targetElement(name) {
+  const summary = h("summary");
+  const findings = h("div");
+  const preview = h("div", { "aria-live": "polite" });
+  const filter = h("input", { type: "search", placeholder: "Filter lines", "aria-label": `Filter lines of ${name}` });
+  const button = h("button", { type: "submit", class: "main" }, "Scrape and compare");
+  let last = null;
+  const draw = () => last && preview.replaceChildren(sides(last.before, last.after, filter.value));
+  const look = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      last = await ask("api/preview", { target: name, filter: filter.value });
+      draw();
+    } catch (error) {
+      last = null;
+      preview.replaceChildren(text("p", "error", error.message));
+    }
+    button.disabled = false;
+  };
+  filter.addEventListener("input", draw);
+  const form = h("form", { class: "actions", onsubmit: look }, button, filter,
+    text("span", "soft", "A fresh scrape of this target, shown before and after. Nothing is counted or kept."));
+  const detail = text("div", "detail", findings, h("div", null, form, preview));
+  const element = h("details", { class: "target" }, summary, detail);
+  return { element, summary, findings };
+}
+
+function fillSummary(target) {
+  const last = target.last_complete;
+  const spoken = target.report?.generations ?? [];
+  const flow = (from, to, unit) => [unit(from), arrow(), unit(to)];
+  return [
+    h("span", null, text("span", "name", target.name), text("span", "url", target.url)),
+    h("span", null, spoken.length ? pill(spoken.join(" + "), spoken.length > 1 ? "both" : spoken[0]) : pill("?", "none"), arrow(), pill(target.emit)),
+    h("span", null, target.last ? ago(target.last.at) : "never"),
+    text("span", "number", last ? span(last.seconds) : ""),
+    text("span", "number", ...(last ? flow(last.samples_in, last.samples_out, count) : [])),
+    text("span", "number", ...(last ? flow(last.bytes_in, last.bytes_out, bytes) : [])),
+    text("span", "states", ...states(target)),
+  ];
+}
+
+function fillFindings({ last, last_failed: failed, last_complete: complete, report, missing, path }) {
+  const parts = [];
+  if (last?.error) parts.push(text("p", "error", last.error));
+  else if (failed) parts.push(text("p", "soft", "Last failure ", ago(failed.at), `: ${failed.error}`));
+  if (report) {
+    parts.push(findings(report, missing));
+    parts.push(text("p", "soft", `Held ${bytes(report.held_bytes)} at most. Scraped at `, h("code", null, path), "; last complete ", ago(complete.at), "."));
+  } else {
+    parts.push(text("p", "soft", "No complete scrape yet. It is scraped at ", h("code", null, path), " of the data listener."));
+  }
+  return parts;
+}
+
+async function drawTargets() {
+  const { targets } = await ask("api/targets");
+  const list = $("targets");
+  for (const [name, { element }] of shownTargets) {
+    if (!targets.some((target) => target.name === name)) {
+      element.remove();
+      shownTargets.delete(name);
+    }
+  }
+  if (!targets.length) show(list, 0, () => text("p", "note", "No targets: this gateway only relays StatsD."));
+  for (const target of targets) {
+    let its = shownTargets.get(target.name);
+    if (!its) {
+      its = targetElement(target.name);
+      its.element.open = targets.length === 1;
+      shownTargets.set(target.name, its);
+      list.append(its.element);
+    }
+    its.summary.replaceChildren(...fillSummary(target));
+    // Rebuilt when there is something new, so that a text that somebody selects stays selected.
+    show(its.findings, target, (target) => text("div", "detail-parts", ...fillFindings(target)));
+  }
+  const names = targets.map((target) => target.name);
+  show($("as"), names, () => [
+    ...targets.map(({ name, emit }) => h("option", { value: `target:${name}` }, `${name}, emit: ${emit}`)),
+    ...["old", "new", "both"].map((emit) => h("option", { value: `emit:${emit}` }, `emit: ${emit}`)),
+  ]);
+}
+
+// ── StatsD ──────────────────────────────────────────────────────────────────────────────────────────
+
+let before = null;
+
+/** How fast a counter rises, since the last look. */
+function rate(group, address, name, now, at) {
+  const its = before?.[group].find((other) => other.address === address)?.counts[name];
+  return its == null || at <= before.at ? null : Math.max(0, (now - its) / (at - before.at));
+}
+
+const total = (counts) => (counts && typeof counts === "object" ? Object.values(counts).reduce((sum, n) => sum + total(n), 0) : (counts ?? 0));
+
+const byReason = (counts) => {
+  const some = Object.entries(counts ?? {}).filter(([, n]) => total(n) > 0);
+  return some.length ? some.map(([reason, n]) => h("div", null, `${reason} `, h("b", null, count(total(n))))) : text("span", "soft", "none");
+};
+
+function merged(byEmit) {
+  const all = {};
+  for (const reasons of Object.values(byEmit ?? {})) {
+    for (const [reason, n] of Object.entries(reasons)) all[reason] = (all[reason] ?? 0) + n;
+  }
+  return all;
+}
+
+async function drawStatsd() {
+  const now = await ask("api/statsd");
+  now.at = Date.now() / 1000;
+  const speed = (group, its, name) => {
+    const value = rate(group, its.address, name, its.counts[name] ?? 0, now.at);
+    return value == null ? "…" : perSecond(value);
+  };
+  const number = (text) => ({ text, number: true });
+  $("listeners").replaceChildren(!now.listeners.length
+    ? text("p", "note", "No listeners: ", h("code", null, "statsd:"), " is not in the settings.")
+    : text("div", "panel", table(
+      [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), number("Untouched"), number("Connections"), { text: "Refused" }, { text: "Left out" }, number("Kernel drops")],
+      now.listeners.map((its) => [
+        h("code", null, its.address), pill(its.emit), speed("listeners", its, "received_lines"), count(its.counts.received_lines ?? 0),
+        bytes(its.counts.received_bytes ?? 0), count(total(its.counts.untouched_lines)), count(its.counts.connections ?? 0),
+        byReason(its.counts.refused_lines), byReason(merged(its.counts.left_out_lines)),
+        its.counts.kernel_dropped_datagrams == null ? text("span", "soft", "–") : count(its.counts.kernel_dropped_datagrams),
+      ]))));
+  $("sinks").replaceChildren(!now.sinks.length
+    ? text("p", "note", "No sinks.")
+    : text("div", "panel", table(
+      [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), { text: "Queue" }, { text: "Dropped" }, { text: "Failures" }],
+      now.sinks.map((its) => [
+        h("code", null, its.address), its.emit ? pill(its.emit) : text("span", "soft", "as the listener"), speed("sinks", its, "sent_lines"),
+        count(its.counts.sent_lines ?? 0), bytes(its.counts.sent_bytes ?? 0),
+        h("span", null, h("meter", { min: 0, max: its.queue_limit, high: its.queue_limit * 0.8, value: its.counts.queued_bytes ?? 0, "aria-label": "Queue" }),
+          `${bytes(its.counts.queued_bytes ?? 0)} of ${bytes(its.queue_limit)}`),
+        byReason(its.counts.dropped_lines), byReason(its.counts.sink_failures),
+      ]))));
+  before = now;
+}
+
+// ── Explain ─────────────────────────────────────────────────────────────────────────────────────────
+
+const EXAMPLES = {
+  exposition: [
+    "# TYPE kong_http_requests_total counter",
+    'kong_http_requests_total{service="shop",route="cart",code="200",source="service",consumer="alice"} 12',
+    'kong_http_requests_total{service="shop",route="cart",code="200",source="service",consumer=""} 30',
+    "# TYPE kong_bandwidth_bytes counter",
+    'kong_bandwidth_bytes{service="shop",route="cart",direction="egress",consumer="alice"} 4096',
+    'kong_bandwidth_bytes{service="shop",route="cart",direction="egress",consumer=""} 65536',
+    "# TYPE kong_datastore_reachable gauge",
+    "kong_datastore_reachable 1",
+  ].join("\n"),
+  statsd: [
+    "kong.service.shop.request.count:1|c",
+    "kong.service.shop.status.200:1|c",
+    "kong.shop.request.status.200:1|c",
+    "kong.shop.request.status.total:1|c",
+    "kong.shop.upstream_latency:-1|ms",
+  ].join("\n"),
+};
+
+function relayed({ lines }) {
+  return text("ol", "relayed", lines.map((line) => h("li", null,
+    text("code", "line", line.before),
+    (line.rules.length > 0 || line.after.length !== 1) && line.after.map((after) => text("code", "after", after)),
+    line.after.length === 0 && text("span", "after soft", `nothing: ${line.dropped ?? "no line is written"}`),
+    line.rules.map((rule) => text("span", "soft", "by ", h("code", null, rule))),
+    line.rules.length === 0 && text("span", "soft", line.unreadable ? "no StatsD line; it leaves as it came" : "no rule reads it; it leaves as it came"))));
+}
+
+async function explain(event) {
+  event?.preventDefault();
+  const [by, name] = $("as").value.split(/:(.*)/s);
+  try {
+    const answer = await ask("api/explain", { text: $("text").value, [by]: name });
+    $("answer").replaceChildren(...(answer.kind === "statsd" ? [relayed(answer)] : [sides(answer.before, answer.after, ""), findings(answer.report, answer.missing)]));
+  } catch (error) {
+    $("answer").replaceChildren(text("p", "error", error.message));
+  }
+}
+
+// ── Settings ────────────────────────────────────────────────────────────────────────────────────────
+
+/** As a settings file would say it. */
+function yaml(value, indent, out) {
+  for (const [key, its] of Object.entries(value)) {
+    if (its === null) continue; // not set
+    const list = Array.isArray(value);
+    out.push(indent, list ? "- " : text("span", "key", key), list ? "" : ": ");
+    if (typeof its !== "object") {
+      const plain = String(its);
+      out.push(plain === "<secret>" ? text("span", "masked", plain) : plain, "\n");
+    } else if (Object.keys(its).length === 0) {
+      out.push(Array.isArray(its) ? "[]\n" : "{}\n");
+    } else if (list) {
+      const inner = [];
+      yaml(its, `${indent}  `, inner);
+      inner[0] = ""; // stands behind the dash
+      out.push(...inner);
+    } else {
+      out.push("\n");
+      yaml(its, `${indent}  `, out);
+    }
+  }
+}
+
+async function drawSettings() {
+  const { settings } = await ask("api/settings");
+  show($("settings"), settings, (settings) => {
+    const out = [];
+    yaml(settings, "", out);
+    return h("code", null, ...out);
+  });
+}
+
+// ── The whole ───────────────────────────────────────────────────────────────────────────────────────
+
+async function drawStatus() {
+  const status = await ask("api/status");
+  skew = status.now - Date.now() / 1000;
+  const reload = status.reload;
+  const refused = reload?.last?.error;
+  $("state").replaceChildren(
+    pill(status.ready ? "ready" : "starting or stopping", status.ready ? "good" : "bad"),
+    ...(refused ? [pill("new settings refused", "bad")] : []),
+    h("span", null, `${status.version}, up ${span(status.now - status.started)}`));
+  const fact = (name, ...value) => [h("dt", null, name), h("dd", null, ...value)];
+  $("process").replaceChildren(
+    ...fact("Version", status.version),
+    ...fact("Started", ago(status.started)),
+    ...fact("Takes scrapes", status.ready ? "yes" : "no"),
+    ...(reload ? fact("Reload over HTTP", reload.enabled ? "on" : "off (--web.enable-lifecycle); SIGHUP works") : []),
+    ...(reload ? fact("Last reload", ...(reload.last ? [ago(reload.last.at), refused ? `, refused: ${refused}` : ", successful"] : ["none since the start"])) : []));
+}
+
+const DRAW = { targets: drawTargets, statsd: drawStatsd, explain: drawTargets, settings: drawSettings };
+
+function view() {
+  const name = location.hash.slice(1);
+  return VIEWS.includes(name) ? name : VIEWS[0];
+}
+
+async function draw() {
+  try {
+    await Promise.all([drawStatus(), DRAW[view()]()]);
+  } catch {
+    $("state").replaceChildren(pill("no answer from the gateway", "bad"));
+  }
+}
+
+function turn() {
+  for (const name of VIEWS) {
+    $(`view-${name}`).hidden = name !== view();
+    const link = document.querySelector(`nav a[href="#${name}"]`);
+    if (name === view()) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  before = null;
+  draw();
+}
+
+$("question").addEventListener("submit", explain);
+$("text").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) explain(event);
+});
+for (const [name, example] of Object.entries(EXAMPLES)) {
+  $(`example-${name}`).addEventListener("click", () => {
+    $("text").value = example;
+    explain();
+  });
+}
+addEventListener("hashchange", turn);
+document.addEventListener("visibilitychange", () => !document.hidden && draw());
+setInterval(() => $("live").checked && !document.hidden && draw(), EVERY);
+turn();

@@ -1,0 +1,113 @@
+//! The pieces that lines are made of, each read from a place in a line.
+
+use super::{Flaw, Span, number};
+
+/// Why reading a sample stopped early.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stop {
+    Incomplete,
+    Flaw(Flaw),
+    TooManyLabels,
+}
+
+impl From<Flaw> for Stop {
+    fn from(flaw: Flaw) -> Self {
+        Stop::Flaw(flaw)
+    }
+}
+
+/// The byte at an offset.
+#[inline]
+pub(super) fn byte(line: &[u8], at: usize) -> Result<u8, Stop> {
+    line.get(at).copied().ok_or(Stop::Incomplete)
+}
+
+/// The offset behind blanks, if there are any.
+#[inline]
+pub(super) fn skip_blanks(line: &[u8], mut at: usize) -> usize {
+    while matches!(line.get(at), Some(b' ' | b'\t')) {
+        at += 1;
+    }
+    at
+}
+
+/// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
+/// between them, whether it is [odd](LabelSpan::odd), and the offset behind the quote.
+#[inline]
+pub(super) fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
+    let mut end = at;
+    let mut ascii = true;
+    let mut odd = false;
+    loop {
+        let byte = byte(line, end)?;
+        match byte {
+            b'"' => break,
+            b'\\' => {
+                // Prometheus' lexer takes any byte but a newline behind a backslash.
+                match self::byte(line, end + 1)? {
+                    b'\n' => return Err(Flaw::BadLabels.into()),
+                    b'"' | b'\\' | b'n' => end += 2,
+                    // It may open a character of several bytes: look at it in turn.
+                    _ => {
+                        odd = true;
+                        end += 1;
+                    }
+                }
+            }
+            _ => {
+                ascii &= byte < 0x80;
+                odd |= byte == b'\n';
+                end += 1;
+            }
+        }
+    }
+    if !ascii && std::str::from_utf8(&line[at..end]).is_err() {
+        return Err(Flaw::BadUtf8.into());
+    }
+    Ok((Span::new(at, end), odd, end + 1))
+}
+
+/// How many bytes both begin with.
+#[inline]
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    const WORD: usize = 8;
+    let mut same = 0;
+    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
+        if x != y {
+            break;
+        }
+        same += WORD;
+    }
+    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
+}
+
+/// `{labels} value [timestamp]` behind the `#` of an exemplar; returns the line's length.
+pub(super) fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
+    let refuse = || Stop::Flaw(Flaw::BadTimestamp);
+    let mut at = skip_blanks(line, at);
+    if byte(line, at)? != b'{' {
+        return Err(refuse());
+    }
+    at += 1;
+    loop {
+        match byte(line, at)? {
+            b'}' => break,
+            b'\n' => return Err(refuse()),
+            b'"' => at = quoted(line, at + 1)?.2,
+            _ => at += 1,
+        }
+    }
+    at = skip_blanks(line, at + 1);
+    for required in [true, false] {
+        let start = at;
+        while !matches!(byte(line, at)?, b' ' | b'\t' | b'\n') {
+            at += 1;
+        }
+        let text = &line[start..at];
+        if (required || !text.is_empty()) && number::parse_number(text).is_none() {
+            return Err(refuse());
+        }
+        at = skip_blanks(line, at);
+    }
+    if byte(line, at)? == b'\n' { Ok(at + 1) } else { Err(refuse()) }
+}

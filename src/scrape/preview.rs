@@ -1,0 +1,83 @@
+//! One exposition of a target before and after rewriting, for people to look at.
+
+use std::future::poll_fn;
+
+use hyper::Method;
+use tokio::time::Instant;
+
+use super::upstream::Ask;
+use super::{Failure, Gateway, Target};
+use crate::rewrite::{Progress, Report};
+
+/// Both sides of one scrape.
+#[derive(Debug)]
+pub struct Preview {
+    /// What the target answered, uncompressed.
+    pub before: Vec<u8>,
+    /// What leaves.
+    pub after: Vec<u8>,
+    /// What the engine says of it.
+    pub report: Report,
+}
+
+/// Why there is nothing to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// No target of this name is in the settings.
+    #[error("there is no target of this name")]
+    NoTarget,
+    /// The body is too long to be kept in two versions.
+    #[error("its body is longer than {limit} bytes; use `crossfade rewrite` to look at it")]
+    TooLong {
+        /// The most that is kept.
+        limit: usize,
+    },
+    /// The scrape failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Gateway {
+    /// Scrapes a target as a client would, and keeps up to `limit` bytes of its body.
+    ///
+    /// Only for people: nothing is counted, and the next scrape does not know of it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such target, its body is too long, or the scrape failed.
+    pub async fn preview(&self, target: &str, limit: usize) -> Result<Preview, PreviewError> {
+        let target = self.target(target).ok_or(PreviewError::NoTarget)?;
+        let timeout = self.settings().timeout;
+        let deadline = Instant::now() + timeout;
+        let ask = Ask {
+            method: Method::GET,
+            path: target.path().clone(),
+            headers: self.own_headers(),
+            timeout,
+            deadline,
+        };
+        let scraped = tokio::time::timeout_at(deadline, async {
+            let source = target.open(&ask).await?;
+            both_sides(target, source, limit).await
+        });
+        scraped.await.unwrap_or(Err(Failure::Timeout(timeout).into()))
+    }
+}
+
+async fn both_sides(
+    target: &Target,
+    mut source: super::source::Source,
+    limit: usize,
+) -> Result<Preview, PreviewError> {
+    let (mut rewriter, _) = target.rewriter(false);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    while let Some(chunk) = poll_fn(|cx| source.poll_chunk(cx)).await? {
+        if before.len() + chunk.len() > limit {
+            return Err(PreviewError::TooLong { limit });
+        }
+        before.extend_from_slice(&chunk);
+        rewriter.push(&chunk, &mut after).map_err(Failure::from)?;
+    }
+    while rewriter.finish(&mut after).map_err(Failure::from)? == Progress::More {}
+    Ok(Preview { before, after, report: rewriter.report().clone() })
+}

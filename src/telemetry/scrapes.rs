@@ -1,0 +1,186 @@
+//! Metrics of scrapes, most of them by target.
+
+use std::sync::Arc;
+
+use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use super::define::Define;
+use super::series::{Forget as _, Holders};
+use super::target::Targets;
+
+/// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
+const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Seconds. A megabyte takes a few milliseconds.
+const REWRITING_BUCKETS: [f64; 11] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0];
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct ScrapeMetrics {
+    holders: Holders,
+    pub(super) targets: Targets,
+    pub(super) scrapes: IntCounterVec,
+    pub(super) duration: HistogramVec,
+    pub(super) upstream: HistogramVec,
+    pub(super) rewriting: HistogramVec,
+    pub(super) in_flight: IntGauge,
+    pub(super) read_bytes: IntCounterVec,
+    pub(super) written_bytes: IntCounterVec,
+    pub(super) read_samples: IntCounterVec,
+    pub(super) written_samples: IntCounterVec,
+    pub(super) rule_read_samples: IntCounterVec,
+    pub(super) rule_written_samples: IntCounterVec,
+    pub(super) dropped_lines: IntCounterVec,
+    pub(super) passed_lines: IntCounterVec,
+    pub(super) unrewritten_series: IntCounterVec,
+    pub(super) passthrough_requests: IntCounterVec,
+    pub(super) held_bytes: IntGaugeVec,
+    pub(super) generation: IntGaugeVec,
+}
+
+impl ScrapeMetrics {
+    pub(super) fn register(registry: &Registry) -> prometheus::Result<ScrapeMetrics> {
+        let define = Define(registry);
+        let targets = Targets::new()?;
+        registry.register(Box::new(targets.clone()))?;
+        Ok(ScrapeMetrics {
+            holders: Holders::default(),
+            targets,
+            scrapes: define.counters(
+                "crossfade_scrapes_total",
+                "Scrapes, by how they ended.",
+                &["target", "outcome"],
+            )?,
+            duration: define.histograms(
+                "crossfade_scrape_duration_seconds",
+                "Time from a request to the last byte of its answer.",
+                &DURATION_BUCKETS,
+            )?,
+            upstream: define.histograms(
+                "crossfade_upstream_duration_seconds",
+                "Time from a request to the last byte that was read of the target's answer.",
+                &DURATION_BUCKETS,
+            )?,
+            rewriting: define.histograms(
+                "crossfade_rewriting_duration_seconds",
+                "Time that the engine spent on one exposition.",
+                &REWRITING_BUCKETS,
+            )?,
+            in_flight: define.gauge(
+                "crossfade_scrapes_in_flight",
+                "Scrapes that have not ended yet.",
+            )?,
+            read_bytes: define.counters(
+                "crossfade_scrape_read_bytes_total",
+                "Bytes of expositions read from the target, uncompressed.",
+                &["target"],
+            )?,
+            written_bytes: define.counters(
+                "crossfade_scrape_written_bytes_total",
+                "Bytes of expositions written to clients, before compression.",
+                &["target"],
+            )?,
+            read_samples: define.counters(
+                "crossfade_samples_read_total",
+                "Samples read from the target.",
+                &["target"],
+            )?,
+            written_samples: define.counters(
+                "crossfade_samples_written_total",
+                "Samples written to clients.",
+                &["target"],
+            )?,
+            rule_read_samples: define.counters(
+                "crossfade_rule_read_samples_total",
+                "Samples of complete scrapes that rules read, by the family read and the family written.",
+                &["target", "from", "to"],
+            )?,
+            rule_written_samples: define.counters(
+                "crossfade_rule_written_samples_total",
+                "Samples of complete scrapes that rules wrote, by the family read and the family written.",
+                &["target", "from", "to"],
+            )?,
+            dropped_lines: define.counters(
+                "crossfade_dropped_lines_total",
+                "Lines and samples left out of expositions, by reason.",
+                &["target", "reason"],
+            )?,
+            passed_lines: define.counters(
+                "crossfade_malformed_passed_lines_total",
+                "Lines that Prometheus would refuse, handed on because the settings say so.",
+                &["target"],
+            )?,
+            unrewritten_series: define.counters(
+                "crossfade_unrewritten_series_total",
+                "Label sets that a rule reads but that had to leave as they came, by reason.",
+                &["target", "reason"],
+            )?,
+            passthrough_requests: define.counters(
+                "crossfade_passthrough_requests_total",
+                "Requests handed through to the target as they came, by what became of them.",
+                &["target", "outcome"],
+            )?,
+            held_bytes: define.gauges(
+                "crossfade_scrape_held_bytes",
+                "Most bytes that the target's last complete scrape held at one time.",
+                &["target"],
+            )?,
+            generation: define.gauges(
+                "crossfade_target_generation",
+                "Whether the target's last complete scrape had families of this generation.",
+                &["target", "generation"],
+            )?,
+        })
+    }
+
+    /// Holds the series of a target, which `create` makes, for as long as what is returned lives.
+    pub(super) fn hold<T>(
+        self: &Arc<Self>,
+        target: &str,
+        create: impl FnOnce(Arc<HeldTarget>) -> T,
+    ) -> T {
+        let name = Arc::<str>::from(target);
+        let held = Arc::new(HeldTarget { name: Arc::clone(&name), all: Arc::clone(self) });
+        self.holders.hold(&name, || create(held))
+    }
+
+    fn forget(&self, target: &str) {
+        self.targets.forget(target);
+        for counters in [
+            &self.scrapes,
+            &self.read_bytes,
+            &self.written_bytes,
+            &self.read_samples,
+            &self.written_samples,
+            &self.rule_read_samples,
+            &self.rule_written_samples,
+            &self.dropped_lines,
+            &self.passed_lines,
+            &self.unrewritten_series,
+            &self.passthrough_requests,
+        ] {
+            counters.forget("target", target);
+        }
+        for gauges in [&self.held_bytes, &self.generation] {
+            gauges.forget("target", target);
+        }
+        for histograms in [&self.duration, &self.upstream, &self.rewriting] {
+            histograms.forget("target", target);
+        }
+    }
+}
+
+/// Keeps a target's series. Scrapes in flight have it too, so that nothing is counted of a target that is forgotten.
+#[derive(Debug)]
+pub(super) struct HeldTarget {
+    pub(super) name: Arc<str>,
+    pub(super) all: Arc<ScrapeMetrics>,
+}
+
+impl Drop for HeldTarget {
+    fn drop(&mut self) {
+        let HeldTarget { name, all } = self;
+        all.holders.release(name, || all.forget(name));
+    }
+}

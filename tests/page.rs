@@ -1,0 +1,317 @@
+//! The status page and the JSON behind it: what they tell, that they change nothing, and the page itself in a real browser.
+
+#[path = "support/browser.rs"]
+mod browser;
+#[path = "support/net/mod.rs"]
+mod net;
+
+use browser::Browser;
+use net::{Gateway, Reply, Upstream, get, request, whole};
+use serde_json::{Value, json};
+
+/// A name that would be markup, were it not shown as text.
+const HOSTILE: &str =
+    "<img src=x onerror='window.hostile=1'></script><script>window.hostile=1</script>";
+
+/// What a Kong 3 prints that has everything but status codes and latencies switched off, with a hostile service.
+fn new() -> String {
+    let service = HOSTILE.replace('"', "\\\"");
+    format!(
+        "# HELP kong_bandwidth_bytes Total bandwidth (ingress/egress) throughput in bytes\n\
+         # TYPE kong_bandwidth_bytes counter\n\
+         kong_bandwidth_bytes{{service=\"{service}\",route=\"r\",direction=\"egress\",consumer=\"\"}} 7\n\
+         kong_bandwidth_bytes{{service=\"shop\",route=\"r\",direction=\"egress\",consumer=\"alice\"}} 30\n\
+         # TYPE kong_kong_latency_ms histogram\n\
+         kong_kong_latency_ms_bucket{{service=\"shop\",route=\"r\",le=\"20\"}} 1\n\
+         kong_kong_latency_ms_bucket{{service=\"shop\",route=\"r\",le=\"+Inf\"}} 3\n\
+         kong_kong_latency_ms_count{{service=\"shop\",route=\"r\"}} 3\n\
+         kong_kong_latency_ms_sum{{service=\"shop\",route=\"r\"}} 80\n\
+         # TYPE kong_nginx_connections_total gauge\n\
+         kong_nginx_connections_total{{node_id=\"n\",subsystem=\"http\",state=\"active\"}} 3\n\
+         up 1\nbroken{{ 1\n"
+    )
+}
+
+fn settings(url: &str, more: &str) -> String {
+    format!("emit: old\ntargets: [{{name: kong, url: '{url}'}}]\n{more}")
+}
+
+fn json_of(reply: &Reply) -> Value {
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+async fn look(gateway: &Gateway, path: &str) -> Value {
+    let reply = get(gateway.admin, path).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    json_of(&reply)
+}
+
+async fn post(gateway: &Gateway, path: &str, content_type: &str, body: &str) -> Reply {
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    request(gateway.admin, &head).await
+}
+
+async fn question(gateway: &Gateway, path: &str, question: &Value) -> (u16, Value) {
+    let reply = post(gateway, path, "application/json", &question.to_string()).await;
+    (reply.status, json_of(&reply))
+}
+
+#[tokio::test]
+async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!((&target["name"], &target["emit"]), (&json!("kong"), &json!("old")));
+    assert_eq!((&target["last"], &target["report"]), (&Value::Null, &Value::Null));
+    assert_eq!(target["missing"], json!([]), "nothing is known yet");
+
+    let written = get(gateway.data, "/metrics").await;
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!(target["last"]["outcome"], "success");
+    assert_eq!(target["last"]["bytes_in"], new().len());
+    assert_eq!(target["last"]["bytes_out"], written.body.len());
+    let report = &target["report"];
+    assert_eq!(report["generations"], json!(["new"]));
+    assert_eq!((&report["samples_in"], &report["passed"]), (&json!(8), &json!(1)));
+    assert_eq!(report["dropped"], json!({ "bad_labels": 1 }));
+    let rules = report["rules"].as_array().expect("a list");
+    let bandwidth = rules.iter().find(|rule| rule["from"] == "kong_bandwidth_bytes");
+    let bandwidth = bandwidth.expect("it was read");
+    assert_eq!((&bandwidth["to"], &bandwidth["samples_in"]), (&json!("kong_bandwidth"), &json!(2)));
+    // As numbers go, not as texts do.
+    let estimated = report["estimated"]["kong_latency"].as_array().expect("some are");
+    let number = |bound: &Value| bound.as_str().and_then(|text| text.parse::<f64>().ok());
+    assert!(estimated.len() > 5 && estimated.is_sorted_by_key(number), "{estimated:?}");
+
+    let missing = target["missing"].as_array().expect("a list");
+    let requests = missing.iter().find(|lack| lack["input"] == "kong_http_requests_total");
+    let requests = requests.expect("it did not come");
+    assert!(requests["hint"].as_str().expect("a hint").contains("status_code_metrics"));
+    assert_eq!(requests["rules"].as_array().map(Vec::len), Some(2));
+    let series =
+        "crossfade_target_missing_input{input=\"kong_http_requests_total\",target=\"kong\"}";
+    assert_eq!(gateway.metric(series).await, Some(1));
+    assert!(missing.iter().all(|lack| lack["input"] != "kong_bandwidth_bytes"));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_beside_the_last_complete_scrape() {
+    let upstream = Upstream::scripted(|mut exchange| async move {
+        let answer = match exchange.number {
+            0 => whole(new()),
+            _ => b"HTTP/1.1 302 Found\r\nLocation: <script>\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        exchange.send(answer).await;
+    })
+    .await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    assert_eq!(get(gateway.data, "/metrics").await.status, 200);
+    assert_eq!(get(gateway.data, "/metrics").await.status, 502);
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!(target["last"]["outcome"], "redirect");
+    assert!(target["last"]["error"].as_str().expect("a reason").contains("\"<script>\""));
+    assert_eq!(target["last_failed"], target["last"]);
+    assert_eq!(target["last_complete"]["outcome"], "success");
+    assert_eq!(target["report"]["generations"], json!(["new"]));
+}
+
+#[tokio::test]
+async fn texts_are_explained_rule_by_rule() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let text = "kong_bandwidth_bytes{direction=\"egress\",service=\"s\"} 1";
+    let ask = json!({ "text": text, "target": "kong" });
+    let (status, answer) = question(&gateway, "/api/explain", &ask).await;
+    assert_eq!((status, &answer["kind"]), (200, &json!("exposition")));
+    assert_eq!(answer["before"]["lines"], json!([{ "changed": true, "text": text }]));
+    let after = "kong_bandwidth{type=\"egress\",service=\"s\"} 1";
+    let lines = answer["after"]["lines"].as_array().expect("a list");
+    assert!(lines.contains(&json!({ "changed": true, "text": after })), "{answer}");
+    let title =
+        "kong_bandwidth_bytes{direction=$d, consumer, workspace} -> kong_bandwidth{type=$d}";
+    assert_eq!(answer["report"]["rules"][0]["title"], title);
+
+    // The other way, without a target.
+    let (_, answer) =
+        question(&gateway, "/api/explain", &json!({ "text": after, "emit": "new" })).await;
+    assert_eq!(answer["report"]["rules"][0]["to"], "kong_bandwidth_bytes");
+
+    let lines = "kong.service.s.status.200:1|c\nkong.s.request.status.total:1|c\nload:1|g\nx";
+    let ask = json!({ "text": lines, "emit": "old" });
+    let (_, answer) = question(&gateway, "/api/explain", &ask).await;
+    assert_eq!(answer["kind"], "statsd");
+    let lines = answer["lines"].as_array().expect("a list");
+    let downgraded = json!(["kong.s.request.status.200:1|c", "kong.s.request.status.total:1|c"]);
+    assert_eq!(lines[0]["after"], downgraded);
+    assert_eq!(lines[0]["rules"].as_array().map(Vec::len), Some(1));
+    assert_eq!(lines[2]["after"], json!(["load:1|g"]));
+    assert_eq!((&lines[2]["rules"], &lines[3]["unreadable"]), (&json!([]), &json!(true)));
+    let ask = json!({ "text": "kong.s.request.status.total:1|c", "emit": "new" });
+    let (_, answer) = question(&gateway, "/api/explain", &ask).await;
+    assert_eq!(
+        (&answer["lines"][0]["after"], &answer["lines"][0]["dropped"]),
+        (&json!([]), &json!("implied"))
+    );
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    for (path, ask, expected) in [
+        ("/api/explain", json!({ "text": "up 1" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "emit": "older" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "emit": "old", "colour": "red" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "target": "nobody" }), 404),
+        ("/api/explain", json!({ "text": "x".repeat(256 * 1024), "emit": "old" }), 413),
+        ("/api/preview", json!({ "target": "nobody" }), 404),
+        ("/api/preview", json!({ "target": "http://127.0.0.1:1/metrics" }), 404),
+    ] {
+        let (status, answer) = question(&gateway, path, &ask).await;
+        assert_eq!(status, expected, "{path} {answer}");
+        assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
+    }
+    // What a form on somebody else's page could send without asking.
+    let reply =
+        post(&gateway, "/api/explain", "text/plain", "{\"text\":\"\",\"emit\":\"old\"}").await;
+    assert_eq!(reply.status, 415);
+    assert_eq!(get(gateway.admin, "/api/explain").await.status, 405);
+    assert_eq!(get(gateway.admin, "/api/nothing").await.status, 404);
+    assert_eq!(post(&gateway, "/api/settings", "application/json", "{}").await.status, 404);
+    assert_eq!(upstream.connections(), 0, "nobody was scraped");
+}
+
+#[tokio::test]
+async fn looking_at_a_target_leaves_no_trace() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let ask = json!({ "target": "kong", "filter": "bandwidth" });
+    let (status, answer) = question(&gateway, "/api/preview", &ask).await;
+    assert_eq!(status, 200, "{answer}");
+    let texts = |side: &str| -> Vec<String> {
+        let lines = answer[side]["lines"].as_array().expect("a list");
+        lines.iter().map(|line| line["text"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(texts("before").len(), 4);
+    let written = "kong_bandwidth{service=\"shop\",route=\"r\",type=\"egress\"} 30".to_owned();
+    assert!(texts("after").contains(&written), "{answer}");
+    assert!(texts("after").iter().all(|line| line.contains("bandwidth")));
+    assert_eq!(upstream.connections(), 1);
+    assert_eq!(gateway.scrapes("success").await, 0);
+    assert_eq!(look(&gateway, "/api/targets").await["targets"][0]["last"], Value::Null);
+}
+
+#[tokio::test]
+async fn settings_are_shown_with_defaults_and_without_secrets() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let url = format!("{}?api_token=hunter2&x=y", upstream.url());
+    let more = "web: {gzip_level: 3}\n";
+    let gateway = Gateway::start(&settings(&url, more)).await;
+    let answer = look(&gateway, "/api/settings").await;
+    let shown = &answer["settings"];
+    assert_eq!(shown["emit"], "old");
+    assert_eq!(shown["web"]["gzip_level"], "3");
+    assert_eq!(shown["scrape"]["timeout"], "10s", "a default");
+    let shown_url = shown["targets"][0]["url"].as_str().expect("a URL");
+    assert!(shown_url.ends_with("?api_token=<secret>&x=y"), "{shown_url}");
+    for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd"] {
+        assert!(!look(&gateway, path).await.to_string().contains("hunter2"), "{path}");
+    }
+    let status = look(&gateway, "/api/status").await;
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["reload"], json!({ "enabled": false, "last": null }));
+}
+
+#[tokio::test]
+async fn the_page_is_whole_and_lets_nobody_in() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+    ] {
+        let reply = get(gateway.admin, path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some(content_type)));
+        let policy = reply.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        let text = reply.text();
+        // Nothing from anywhere else, and no way for a text to become markup.
+        assert!(!text.replace("http://www.w3.org/2000/svg", "").contains("://"), "{path}");
+        for banned in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!text.contains(banned), "{path}: {banned}");
+        }
+    }
+}
+
+/// Debian's packages `chromium` and `chromium-driver`; the test command installs them.
+#[tokio::test]
+async fn the_page_in_a_browser() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let statsd = "statsd: {listen: [{address: 'udp://127.0.0.1:0'}], forward: [{address: 'udp://127.0.0.1:9'}]}\n";
+    let gateway = Gateway::start(&settings(&upstream.url(), statsd)).await;
+    assert_eq!(get(gateway.data, "/metrics").await.status, 200);
+    let page = format!("http://{}/", gateway.admin);
+    let looked = tokio::task::spawn_blocking(move || in_a_browser(&page));
+    looked.await.expect("the browser finds everything in order");
+    assert_eq!(gateway.scrapes("success").await, 1, "the page only looked");
+}
+
+fn in_a_browser(page: &str) {
+    let browser = Browser::start();
+    browser.open(page);
+
+    // A live target: what it speaks, what became of its families, what it lacks.
+    browser.wait_for("document.querySelector('.target .pill.new')");
+    let text = browser.run("return document.getElementById('view-targets').innerText");
+    let text = text.as_str().expect("a text");
+    for part in
+        ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad_labels"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+
+    // Before and after, with a hostile service.
+    browser.run("document.querySelector('.target form button').click()");
+    browser.wait_for("document.querySelectorAll('.side .lines > div').length > 10");
+    let shown = browser.run("return document.querySelector('.side .lines').textContent");
+    assert!(shown.as_str().expect("a text").contains(HOSTILE), "{shown}");
+    let marks = browser
+        .run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
+    assert!(marks.to_string().contains("kong_bandwidth"), "{marks}");
+    let count = "document.querySelectorAll('.side .lines > div').length";
+    browser.run("const it = document.querySelector('.target input[type=search]'); it.value = 'alice'; it.dispatchEvent(new Event('input'))");
+    browser.wait_for(&format!("{count} === 1"));
+
+    // The box, by keyboard alone.
+    browser.open(&format!("{page}#explain"));
+    browser.wait_for("document.querySelector('#as option[value=\"emit:old\"]')");
+    browser.run("document.getElementById('text').focus()");
+    browser.press("kong.service.a.status.200:1|c\u{e004}\u{e004}\u{e007}");
+    browser.wait_for("document.querySelector('.relayed')");
+    let answer = browser.run("return document.getElementById('answer').textContent");
+    let answer = answer.as_str().expect("a text");
+    assert!(answer.contains("kong.a.request.status.200:1|c"), "{answer}");
+    assert!(answer.contains("by ") && answer.contains(" -> "), "{answer}");
+    let paste = json!(format!(
+        "# TYPE kong_bandwidth_bytes counter\nkong_bandwidth_bytes{{service=\"{HOSTILE}\",direction=\"ingress\"}} 1"
+    ));
+    browser.run(&format!("document.getElementById('text').value = {paste}; document.getElementById('question').requestSubmit()"));
+    browser.wait_for("document.querySelector('#answer .added')");
+    let answer = browser.run("return document.getElementById('answer').textContent");
+    assert!(answer.as_str().expect("a text").contains(HOSTILE), "{answer}");
+
+    browser.open(&format!("{page}#statsd"));
+    browser.wait_for("document.querySelectorAll('#sinks td').length > 0");
+    browser.open(&format!("{page}#settings"));
+    browser.wait_for("document.getElementById('settings').innerText.includes('gzip_level: 1')");
+
+    assert_eq!(browser.run("return window.hostile ?? 'inert'"), "inert");
+    assert_eq!(browser.run("return document.querySelectorAll('img, script').length"), 1, "its own");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
