@@ -25,12 +25,27 @@ pub(super) struct Layout {
     pub(super) max_connections: usize,
 }
 
+/// A listener of the settings: its address, and how many have the same in front of it. Only those with any port do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Which(ListenAddress, usize);
+
+impl Which {
+    /// Each listener, with what tells it from the others.
+    pub(super) fn of(
+        listeners: &[ListenerSettings],
+    ) -> impl Iterator<Item = (Which, &ListenerSettings)> {
+        listeners.iter().enumerate().map(|(at, its)| {
+            let same = listeners[..at].iter().filter(|it| it.address == its.address).count();
+            (Which(its.address.clone(), same), its)
+        })
+    }
+}
+
 /// What a listener makes pipelines of.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
     layout: watch::Receiver<Arc<Layout>>,
-    /// As it is written in the settings.
-    listener: ListenAddress,
+    listener: Which,
     metrics: ListenerMetrics,
 }
 
@@ -65,10 +80,10 @@ struct Sharded {
 impl Feed {
     pub(super) fn new(
         layout: watch::Receiver<Arc<Layout>>,
-        listener: &ListenAddress,
+        listener: Which,
         metrics: ListenerMetrics,
     ) -> Feed {
-        Feed { layout, listener: listener.clone(), metrics }
+        Feed { layout, listener, metrics }
     }
 
     /// The pipeline of one of the workers. `None` once the listener is gone from the settings.
@@ -93,7 +108,8 @@ impl Feed {
 
     fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
         let layout = Arc::clone(&self.layout.borrow_and_update());
-        let its = layout.listeners.iter().find(|it| it.address == self.listener)?;
+        let Which(address, same) = &self.listener;
+        let its = layout.listeners.iter().filter(|it| it.address == *address).nth(*same)?;
         let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(its.emit);
         let mut emits: Vec<Emit> = Vec::new();
         for (sink, _) in &layout.sinks {

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::lane::{Inlet, Lane};
 use super::listener::Listener;
-use super::pipeline::{Feed, Layout};
+use super::pipeline::{Feed, Layout, Which};
 use super::sink::Sink;
-use super::{BindError, ListenAddress, ListenerSettings, Mode, Plans, Settings};
+use super::{BindError, ListenerSettings, Mode, Plans, Settings};
 use crate::telemetry::Metrics;
 
 /// A relay that runs.
@@ -24,8 +24,8 @@ pub(super) struct Running<'a> {
     /// as soon as the last pipeline has noticed.
     layout: watch::Sender<Arc<Layout>>,
     resolve_interval: watch::Sender<Duration>,
-    /// With the address in the settings, and what tells it to stop when it is dropped.
-    listeners: Vec<(ListenAddress, watch::Sender<bool>)>,
+    /// Each with what tells it to stop when it is dropped.
+    listeners: Vec<(Which, watch::Sender<bool>)>,
     sinks: Vec<Sink>,
     /// Lanes of sinks that are gone, until they are empty.
     leaving: Vec<Arc<Lane>>,
@@ -51,15 +51,16 @@ impl<'a> Running<'a> {
 
     /// Takes the addresses that are not there yet. Nothing else changes.
     pub(super) fn bind(&self, settings: &Settings) -> Result<Vec<Listener>, BindError> {
-        self.missing(settings)
-            .map(|it| super::bind(it, settings, self.workers.len(), &self.metrics))
-            .collect()
+        let bind = |(_, its)| super::bind(its, settings, self.workers.len(), &self.metrics);
+        self.missing(settings).map(bind).collect()
     }
 
-    fn missing<'s>(&self, settings: &'s Settings) -> impl Iterator<Item = &'s ListenerSettings> {
-        let is_there =
-            |its: &&ListenerSettings| self.listeners.iter().all(|(it, _)| *it != its.address);
-        settings.listeners.iter().filter(is_there)
+    fn missing<'s>(
+        &self,
+        settings: &'s Settings,
+    ) -> impl Iterator<Item = (Which, &'s ListenerSettings)> {
+        Which::of(&settings.listeners)
+            .filter(|(which, _)| self.listeners.iter().all(|(it, _)| it != which))
     }
 
     /// Goes on with these settings. `bound` are the listeners that are not there yet.
@@ -85,14 +86,15 @@ impl<'a> Running<'a> {
         self.layout.send_replace(Arc::new(layout));
 
         // Those that go are told by dropping what would tell them.
-        self.listeners
-            .retain(|(address, _)| settings.listeners.iter().any(|it| it.address == *address));
-        let missing: Vec<_> = self.missing(settings).cloned().collect();
-        for (listener, its) in bound.into_iter().zip(missing) {
+        let stays = |which: &Which| Which::of(&settings.listeners).any(|(it, _)| it == *which);
+        self.listeners.retain(|(which, _)| stays(which));
+        let missing: Vec<Which> = self.missing(settings).map(|(which, _)| which).collect();
+        for (listener, which) in bound.into_iter().zip(missing) {
             let (tell, stop) = watch::channel(false);
-            let feed = Feed::new(self.layout.subscribe(), &its.address, listener.metrics().clone());
+            let feed =
+                Feed::new(self.layout.subscribe(), which.clone(), listener.metrics().clone());
             listener.listen(self.workers, feed, &stop, &mut self.listening);
-            self.listeners.push((its.address, tell));
+            self.listeners.push((which, tell));
         }
     }
 
