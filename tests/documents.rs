@@ -136,6 +136,8 @@ fn metrics() -> String {
     report.dropped.insert("bad_value", 1);
     report.notes.insert("not_joinable", 1);
     report.generations.insert(Generation::Old);
+    target.joined();
+    target.left("timeout");
     report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
     report.missing.push(Missing {
         input: "c".into(),

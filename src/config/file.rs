@@ -157,6 +157,8 @@ pub struct Scrape {
     pub timeout: Value<Span>,
     /// How much earlier than its client a scrape gives up, so that the client still hears why.
     pub timeout_margin: Value<Span>,
+    /// How long a target may be silent in the middle of its answer.
+    pub idle_timeout: Value<Span>,
 }
 
 impl Default for Scrape {
@@ -164,6 +166,7 @@ impl Default for Scrape {
         Scrape {
             timeout: Value(Span(Duration::from_secs(10))),
             timeout_margin: Value(Span(Duration::from_millis(500))),
+            idle_timeout: Value(Span(Duration::from_secs(10))),
         }
     }
 }
@@ -182,6 +185,10 @@ pub struct Limits {
     pub held_bytes: Value<Size>,
     /// Most labels of one sample.
     pub labels: Value<NonZeroUsize>,
+    /// Most scrapes at a time.
+    pub scrapes: Value<NonZeroUsize>,
+    /// Most bytes that all of them may hold.
+    pub all_held_bytes: Value<Size>,
 }
 
 impl Default for Limits {
@@ -193,6 +200,8 @@ impl Default for Limits {
             held_bytes: Value(Size(limits.held_bytes as u64)),
             held_series: positive(limits.held_series),
             labels: positive(limits.labels),
+            scrapes: positive(256),
+            all_held_bytes: Value(Size(1 << 30)),
         }
     }
 }

@@ -89,9 +89,10 @@ impl File {
                 Err(message) => fault(message, location),
             }
         }
-        if self.scrape.timeout.0.0.is_zero() {
+        let spans = [("timeout", self.scrape.timeout), ("idle_timeout", self.scrape.idle_timeout)];
+        for (key, _) in spans.into_iter().filter(|(_, span)| span.0.0.is_zero()) {
             fault(
-                "scrape.timeout is 0s, so nothing could ever be scraped; give it a time".into(),
+                format!("scrape.{key} is 0s, so nothing could ever be scraped; give it a time"),
                 None,
             );
         }
@@ -124,6 +125,9 @@ impl File {
             scrape: scrape::Settings {
                 timeout: self.scrape.timeout.0.0,
                 timeout_margin: self.scrape.timeout_margin.0.0,
+                idle_timeout: self.scrape.idle_timeout.0.0,
+                max_scrapes: self.limits.scrapes.0.get(),
+                max_held_bytes: bytes(self.limits.all_held_bytes),
                 gzip_level: self.web.gzip_level.0.0,
                 external_address: self.web.external_address.map(|Value(HostPort(address))| address),
             },

@@ -37,6 +37,18 @@ pub enum Failure {
     /// The scrape took too long.
     #[error("gave up after {}s; raise Prometheus' scrape_timeout, or find out why the target is slow", .0.as_secs_f64())]
     Timeout(Duration),
+    /// The target fell silent within its answer.
+    #[error("it said nothing for {}s in the middle of its answer (scrape.idle_timeout)", .0.as_secs_f64())]
+    Idle(Duration),
+    /// The client kept others of the same scrape waiting.
+    #[error("the client took too long, and others waited for the same scrape")]
+    TooSlow,
+    /// All scrapes together hold too much.
+    #[error("all scrapes together would hold more than {limit} bytes (limits.all_held_bytes)")]
+    TooMuchHeld {
+        /// The limit.
+        limit: usize,
+    },
     /// The target answered something other than 200.
     #[error("it answered {0}; check the path in the URL, and the target's own log")]
     Status(StatusCode),
@@ -83,6 +95,9 @@ impl Failure {
         "tls",
         "exchange",
         "timeout",
+        "idle",
+        "too_slow",
+        "held_bytes",
         "status",
         "redirect",
         "content_type",
@@ -107,7 +122,8 @@ impl Failure {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Failure::Timeout(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::Timeout(_) | Failure::Idle(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::TooMuchHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Failure::NotAllowed(_) => StatusCode::FORBIDDEN,
             Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
                 StatusCode::GATEWAY_TIMEOUT
@@ -133,6 +149,9 @@ impl Failure {
             Failure::Tls(_) => "tls",
             Failure::Exchange(_) => "exchange",
             Failure::Timeout(_) => "timeout",
+            Failure::Idle(_) => "idle",
+            Failure::TooSlow => "too_slow",
+            Failure::TooMuchHeld { .. } => "held_bytes",
             Failure::Status(_) => "status",
             Failure::Redirect(_) => "redirect",
             Failure::ContentType(_) => "content_type",
@@ -183,6 +202,9 @@ mod tests {
             Failure::Tls(String::new()),
             Failure::Exchange(String::new()),
             Failure::Timeout(Duration::ZERO),
+            Failure::Idle(Duration::ZERO),
+            Failure::TooSlow,
+            Failure::TooMuchHeld { limit: 1 },
             Failure::Status(StatusCode::NOT_FOUND),
             Failure::Redirect(text()),
             Failure::ContentType(text()),

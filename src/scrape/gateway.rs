@@ -9,16 +9,17 @@ use tokio::time::Instant;
 
 use super::answer::{self, Body, EXPOSITION, HTML, TEXT, append, empty, respond, whole};
 use super::gzip::{self, Gzipped};
+use super::load::Load;
 use super::on_demand::{OnDemand, Unavailable, is_target_url, probe_url};
 use super::passthrough::Relayed;
 use super::reach::Refusal;
 use super::reader::reads_le_by_type;
 use super::rewriting::Rewriting;
+use super::sharing::Client;
 use super::timeout::scrape_timeout;
 use super::travel::{self, Via};
 use super::upstream::Ask;
 use super::{Failure, Settings, Target, discovery};
-use crate::rewrite::Report;
 use crate::telemetry::Metrics;
 
 /// Everything that is scraped through us.
@@ -31,6 +32,7 @@ pub struct Gateway {
     settings: Settings,
     metrics: Arc<Metrics>,
     via: Via,
+    load: Arc<Load>,
 }
 
 /// Targets that clients name. Without an allow-list there are none.
@@ -73,7 +75,8 @@ impl Gateway {
             paths.into_iter().map(move |path| (path, Arc::clone(&target)))
         };
         let passthrough = targets.values().flat_map(through).collect();
-        Gateway { targets, passthrough, clients, settings, metrics, via: Via::new() }
+        let load = Arc::new(Load::new(settings.max_scrapes, settings.max_held_bytes));
+        Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), load }
     }
 
     /// All targets, by name.
@@ -285,7 +288,6 @@ impl Gateway {
         path: hyper::http::uri::PathAndQuery,
         request: &Request<B>,
     ) -> Response<Body> {
-        let scrape = target.metrics().start();
         let timeout = scrape_timeout(request.headers(), &self.settings);
         let deadline = Instant::now() + timeout;
         let ask = Ask {
@@ -295,20 +297,13 @@ impl Gateway {
             timeout,
             deadline,
         };
-        let opened = tokio::time::timeout_at(deadline, target.open(&ask)).await;
-        let source = match opened.unwrap_or(Err(Failure::Timeout(timeout))) {
-            Ok(source) => source,
-            Err(failure) => {
-                scrape.end(failure.outcome(), &Report::default());
-                let target = target.settings();
-                let url = target.shown_url();
-                tracing::warn!(target = %target.name, url, error = %failure, "A scrape failed.");
-                return failed(target, &failure);
-            }
+        let repeated_types = reads_le_by_type(request.headers());
+        let Some(mut body) = self.join(target, ask, repeated_types) else {
+            self.metrics.refused("busy");
+            let text =
+                "As many scrapes as may be are under way (limits.scrapes); come back later.\n";
+            return whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, text.to_owned());
         };
-        let engine = target.rewriter(reads_le_by_type(request.headers()));
-        let mut body =
-            Rewriting::new(Arc::clone(target), engine, source, scrape, timeout, deadline);
         if let Err(failure) = body.start().await {
             return failed(target.settings(), &failure);
         }
@@ -320,7 +315,21 @@ impl Gateway {
         self.exposition(body, request.headers())
     }
 
-    fn exposition(&self, body: Rewriting, headers: &HeaderMap) -> Response<Body> {
+    /// The client's part in a scrape: one that is under way, or a new one unless there are too many.
+    fn join(&self, target: &Arc<Target>, ask: Ask, repeated_types: bool) -> Option<Client> {
+        let start = |ask: &Ask| {
+            let share = self.load.begin()?;
+            let opening = {
+                let (target, ask) = (Arc::clone(target), ask.clone());
+                Box::pin(async move { target.open(&ask).await })
+            };
+            let idle = self.settings.idle_timeout;
+            Some(Rewriting::new(Arc::clone(target), opening, repeated_types, share, idle))
+        };
+        target.under_way().join(target, ask, repeated_types, start)
+    }
+
+    fn exposition(&self, body: Client, headers: &HeaderMap) -> Response<Body> {
         let level = self.settings.gzip_level;
         if level == 0 || !gzip::accepted(headers) {
             return respond(StatusCode::OK, EXPOSITION, answer::boxed(body));

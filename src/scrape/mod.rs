@@ -3,13 +3,16 @@
 //! ```text
 //! client ── Gateway::answer ── Target::open ── Upstream ── target
 //!    │                             │
-//!    └──── Rewriting (a body) ◄── Source
+//!    └── Client (a body) ◄── Rewriting ◄── Source
 //! ```
 //!
-//! [`Gateway`] routes a request to its [`Target`]. `upstream` speaks HTTP to the target, `source` decides whether what it
-//! answers is an exposition and yields its uncompressed bytes, `rewriting` drives the engine with them and *is* the body
-//! of our answer: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
-//! queues up in between. A client that goes away takes the upstream's connection with it.
+//! [`Gateway`] routes a request to its [`Target`]: one that the settings list, or one that the client names (`on_demand`)
+//! where the allow-list (`reach`) lets it. `travel` says what of the request goes along. `upstream` speaks HTTP to the
+//! target, `source` decides whether what it answers is an exposition and yields its uncompressed bytes, `rewriting`
+//! drives the engine with them. `sharing` hands what comes out to everybody who came at the same moment, and is the body of
+//! our answers: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
+//! queues up in between. The last client that goes away takes the upstream's connection with it. `load` bounds what all of
+//! them cost together.
 //!
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
@@ -19,6 +22,7 @@ mod discovery;
 mod failure;
 mod gateway;
 mod gzip;
+mod load;
 mod on_demand;
 mod passthrough;
 mod past;
@@ -28,6 +32,7 @@ mod reach;
 mod reader;
 mod rewriting;
 mod secret;
+mod sharing;
 mod source;
 mod target;
 mod timeout;
@@ -62,6 +67,12 @@ pub struct Settings {
     pub timeout: Duration,
     /// How much earlier than its client a scrape gives up.
     pub timeout_margin: Duration,
+    /// How long a target may be silent in the middle of its answer.
+    pub idle_timeout: Duration,
+    /// Most scrapes at a time.
+    pub max_scrapes: usize,
+    /// Most bytes that all of them may hold.
+    pub max_held_bytes: usize,
     /// How hard answers are compressed for clients that ask for gzip; 0 not at all.
     pub gzip_level: u32,
     /// By which address Prometheus reaches us. Without it, by that with which it asks for the targets.

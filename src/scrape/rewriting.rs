@@ -1,21 +1,21 @@
-//! One exposition on its way through the engine, as the body of an answer.
+//! One exposition on its way through the engine, piece by piece.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::Failure;
+use super::load::Share;
 use super::past::Seen;
 use super::pool::Pool;
 use super::source::Source;
 use super::target::Target;
-use crate::rewrite::{Progress, Rewriter};
+use crate::rewrite::{Progress, Report, Rewriter};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
 /// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
@@ -30,85 +30,110 @@ const SLACK_BYTES: usize = 4 * 1024;
 /// Most bytes that wait for the first sample. Real expositions have two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 
-/// An exposition that is read, rewritten and handed on at the pace of whoever reads this body.
+/// A source that is being opened.
+pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Source, Failure>> + Send>>;
+
+/// An exposition that is asked for, read and rewritten at the pace of whoever polls it.
 ///
 /// Dropping it before its end closes the connection to the target, and counts as a client that went away.
-#[derive(Debug)]
 pub(super) struct Rewriting {
     target: Arc<Target>,
-    source: Source,
+    stage: Stage,
+    /// Whoever reads this needs the second `# TYPE` of a histogram that opens twice.
+    repeated_types: bool,
     /// `None` once the scrape has ended, one way or the other.
     running: Option<Running>,
-    reading: bool,
     out: Vec<u8>,
     pool: Pool,
-    /// The first piece, found by [`start`](Self::start).
-    first: Option<Bytes>,
-    timeout: Duration,
-    deadline: Pin<Box<Sleep>>,
+    quiet: Quiet,
+}
+
+/// How far the target has got.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most scrapes are reading, and one is boxed as a whole"
+)]
+enum Stage {
+    /// The head of its answer is not there yet.
+    Opening(Opening),
+    Reading(Source),
+    /// Everything is read. Families that were held are still to be written.
+    Read,
 }
 
 #[derive(Debug)]
 struct Running {
-    rewriter: Rewriter,
-    seen: Seen,
     scrape: ScrapeInFlight,
+    share: Share,
+    /// `None` until there is something to rewrite.
+    engine: Option<(Rewriter, Seen)>,
     wrote_any: bool,
 }
 
+/// Lets the engine do something, and counts the time it takes.
+fn timed<T>(scrape: &mut ScrapeInFlight, work: impl FnOnce() -> T) -> T {
+    let started = std::time::Instant::now();
+    let done = work();
+    scrape.rewrote(started.elapsed());
+    done
+}
+
 impl Running {
-    /// Lets the engine do something, and counts the time it takes.
-    fn timed<T>(&mut self, work: impl FnOnce(&mut Rewriter) -> T) -> T {
-        let started = std::time::Instant::now();
-        let done = work(&mut self.rewriter);
-        self.scrape.rewrote(started.elapsed());
-        done
+    fn end(self, outcome: Outcome) {
+        match &self.engine {
+            Some((rewriter, _)) => self.scrape.end(outcome, rewriter.report()),
+            None => self.scrape.end(outcome, &Report::default()),
+        }
     }
 }
 
 impl Rewriting {
+    /// A scrape that begins now. It may be silent for up to `idle` once it has begun to answer.
     pub(super) fn new(
         target: Arc<Target>,
-        (rewriter, seen): (Rewriter, Seen),
-        source: Source,
-        scrape: ScrapeInFlight,
-        timeout: Duration,
-        deadline: Instant,
+        opening: Opening,
+        repeated_types: bool,
+        share: Share,
+        idle: Duration,
     ) -> Rewriting {
+        let scrape = target.metrics().start();
         Rewriting {
             target,
-            source,
-            running: Some(Running { rewriter, seen, scrape, wrote_any: false }),
-            reading: true,
+            stage: Stage::Opening(opening),
+            repeated_types,
+            running: Some(Running { scrape, share, engine: None, wrote_any: false }),
             out: Vec::new(),
             pool: Pool::default(),
-            first: None,
-            timeout,
-            deadline: Box::pin(tokio::time::sleep_until(deadline)),
+            quiet: Quiet { limit: idle, since: Instant::now(), timer: None },
         }
     }
 
-    /// Waits for the first piece. Until then a failure can still be told in words.
-    pub(super) async fn start(&mut self) -> Result<(), Failure> {
-        let first = poll_fn(|cx| self.poll_piece(cx)).await;
-        self.first = first.transpose()?;
-        Ok(())
-    }
-
-    /// Enough was seen: the connection closes when this is dropped, and nobody is to blame.
+    /// Enough was seen: the connection closes, and nobody is to blame.
     pub(super) fn stop(mut self) {
-        if let Some(Running { rewriter, scrape, .. }) = self.running.take() {
-            scrape.end(Outcome::Success, rewriter.report());
+        if let Some(running) = self.running.take() {
+            running.end(Outcome::Success);
         }
+    }
+
+    /// Nobody waits for the rest, because of this.
+    pub(super) fn abandon(mut self, failure: &Failure) {
+        self.end(failure);
     }
 
     /// The next piece to hand on; `None` at the end. After an error there is nothing more.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
-        let Some(running) = &mut self.running else {
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        if self.running.is_none() {
             return Poll::Ready(None);
-        };
-        if self.deadline.as_mut().poll(cx).is_ready() {
-            return self.fail(Failure::Timeout(self.timeout));
+        }
+        if let Stage::Opening(opening) = &mut self.stage {
+            match opening.as_mut().poll(cx) {
+                Poll::Ready(Ok(source)) => self.opened(source),
+                Poll::Ready(Err(failure)) => return self.fail(failure),
+                Poll::Pending => return Poll::Pending,
+            }
         }
         if self.out.capacity() == 0 {
             // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
@@ -116,34 +141,43 @@ impl Rewriting {
         }
         let mut budget = BYTES_PER_POLL;
         loop {
+            let Some(Running { engine: Some((rewriter, _)), share, scrape, .. }) =
+                &mut self.running
+            else {
+                return Poll::Ready(None);
+            };
             let mut starved = false;
-            if self.reading {
-                match self.source.poll_chunk(cx) {
+            if let Stage::Reading(source) = &mut self.stage {
+                match source.poll_chunk(cx) {
                     Poll::Ready(Ok(Some(chunk))) => {
+                        self.quiet.ends();
                         budget = budget.saturating_sub(chunk.len());
                         // What leaves is about as long, and begins with the rest of a line.
                         self.out.reserve(chunk.len() + SLACK_BYTES);
-                        let pushed = running.timed(|rewriter| rewriter.push(&chunk, &mut self.out));
+                        let pushed = timed(scrape, || rewriter.push(&chunk, &mut self.out));
                         if let Err(error) = pushed {
                             return self.fail(error.into());
                         }
+                        if let Err(failure) = share.holds(rewriter.report().held_bytes) {
+                            return self.fail(failure);
+                        }
                     }
                     Poll::Ready(Ok(None)) => {
-                        self.reading = false;
-                        running.scrape.read();
+                        scrape.read();
+                        self.stage = Stage::Read;
                     }
                     Poll::Ready(Err(failure)) => return self.fail(failure),
                     Poll::Pending => starved = true,
                 }
             } else {
-                match running.timed(|rewriter| rewriter.finish(&mut self.out)) {
+                match timed(scrape, || rewriter.finish(&mut self.out)) {
                     Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
                     Ok(Progress::Done) => return self.finish(),
                     Err(error) => return self.fail(error.into()),
                 }
             }
 
-            if running.rewriter.report().samples_in == 0 {
+            if rewriter.report().samples_in == 0 {
                 if self.out.len() > MAX_BYTES_BEFORE_SAMPLE {
                     return self.fail(Failure::NoSample);
                 }
@@ -153,12 +187,24 @@ impl Rewriting {
                 return Poll::Ready(Some(Ok(self.take_piece())));
             }
             if starved {
+                if self.quiet.is_too_long(cx) {
+                    return self.fail(Failure::Idle(self.quiet.limit));
+                }
                 return Poll::Pending;
             }
             if budget == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// The target has begun to answer.
+    fn opened(&mut self, source: Source) {
+        self.stage = Stage::Reading(source);
+        self.quiet.ends();
+        if let Some(running) = &mut self.running {
+            running.engine = Some(self.target.rewriter(self.repeated_types));
         }
     }
 
@@ -173,17 +219,17 @@ impl Rewriting {
 
     /// Everything is rewritten: what is left over is the last piece.
     fn finish(&mut self) -> Poll<Option<Result<Bytes, Failure>>> {
-        let Some(running) = &self.running else {
+        let Some(Running { engine: Some((rewriter, _)), wrote_any, .. }) = &self.running else {
             return Poll::Ready(None);
         };
-        if running.rewriter.report().samples_in == 0 {
+        if rewriter.report().samples_in == 0 {
             return self.fail(Failure::NoSample);
         }
-        if self.out.is_empty() && !running.wrote_any {
+        if self.out.is_empty() && !wrote_any {
             return self.fail(Failure::NothingLeft);
         }
         let last = self.take_piece();
-        if let Some(Running { rewriter, seen, scrape, .. }) = self.running.take() {
+        if let Some(Running { engine: Some((rewriter, seen)), scrape, .. }) = self.running.take() {
             scrape.end(Outcome::Success, rewriter.report());
             self.target.complete(rewriter, seen);
         }
@@ -191,32 +237,53 @@ impl Rewriting {
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
-        if let Some(Running { rewriter, scrape, wrote_any, .. }) = self.running.take() {
-            scrape.end(failure.outcome(), rewriter.report());
-            let target = &self.target.settings().name;
-            if wrote_any {
-                tracing::warn!(%target, error = %failure, "A scrape was broken off.");
-            } else {
-                tracing::warn!(%target, error = %failure, "A scrape failed.");
-            }
-        }
+        self.end(&failure);
         Poll::Ready(Some(Err(failure)))
+    }
+
+    fn end(&mut self, failure: &Failure) {
+        let Some(running) = self.running.take() else { return };
+        let target = self.target.settings();
+        let (target, url) = (&target.name, target.shown_url());
+        if running.wrote_any {
+            tracing::warn!(%target, url, error = %failure, "A scrape was broken off.");
+        } else {
+            tracing::warn!(%target, url, error = %failure, "A scrape failed.");
+        }
+        running.end(failure.outcome());
     }
 }
 
-impl Body for Rewriting {
-    type Data = Bytes;
-    type Error = Failure;
+impl std::fmt::Debug for Rewriting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rewriting").field("running", &self.running).finish_non_exhaustive()
+    }
+}
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let this = self.get_mut();
-        let piece = match this.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(first))),
-            None => this.poll_piece(cx),
-        };
-        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+/// How long a target has said nothing.
+///
+/// The timer is set anew at most once per limit, not with each piece, so it costs nothing while bytes flow.
+struct Quiet {
+    limit: Duration,
+    since: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Quiet {
+    fn ends(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.since + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                return true;
+            }
+            // It was set for an earlier silence, which has ended.
+            timer.as_mut().reset(due);
+        }
+        false
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::http::uri::{PathAndQuery, Scheme};
 
 use super::past::{Pasts, Seen};
+use super::sharing::UnderWay;
 use super::source::Source;
 use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
 use super::{Failure, TargetSettings};
@@ -20,6 +21,7 @@ pub struct Target {
     treatment: Treatment,
     upstream: Arc<Upstream>,
     pasts: Arc<Pasts>,
+    under_way: UnderWay,
 }
 
 /// How expositions are rewritten, and where that is counted.
@@ -69,7 +71,14 @@ impl Target {
     ) -> Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Target { settings, path, treatment, upstream: Arc::new(upstream), pasts }
+        Target {
+            settings,
+            path,
+            treatment,
+            upstream: Arc::new(upstream),
+            pasts,
+            under_way: UnderWay::default(),
+        }
     }
 
     /// Where it is and what it emits.
@@ -102,6 +111,11 @@ impl Target {
     /// Scrapes it, up to the head of its answer.
     pub(super) async fn open(&self, ask: &Ask) -> Result<Source, Failure> {
         Source::new(self.ask(ask).await?)
+    }
+
+    /// Its scrapes that can still be joined.
+    pub(super) fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// Where its exposition is, on its host.

@@ -43,6 +43,9 @@ mod tests {
         let settings = Settings {
             timeout: Duration::from_secs(10),
             timeout_margin: Duration::from_millis(500),
+            idle_timeout: Duration::from_secs(10),
+            max_scrapes: 1,
+            max_held_bytes: 1,
             gzip_level: 1,
             external_address: None,
         };

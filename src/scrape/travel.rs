@@ -42,6 +42,14 @@ const OURS: [HeaderName; 8] = [
     IF_UNMODIFIED_SINCE,
 ];
 
+/// What says who asks rather than for what. Requests that differ in nothing else want the same.
+const ABOUT_THE_CLIENT: [HeaderName; 4] = [
+    USER_AGENT,
+    VIA,
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
+
 /// Names us in `Via`, so that a request that comes back to where it has been is told from others.
 #[derive(Debug)]
 pub(super) struct Via(String);
@@ -101,6 +109,18 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
         kept.remove(name);
     }
     kept
+}
+
+/// Whether two requests, as they are sent to one target, ask for the same.
+pub(super) fn ask_alike(one: &HeaderMap, other: &HeaderMap) -> bool {
+    let about_what = |headers: &HeaderMap| {
+        let all = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let mut left: Vec<_> = all.filter(|(name, _)| !ABOUT_THE_CLIENT.contains(name)).collect();
+        // By name only: the order of values under one name may matter.
+        left.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
+        left
+    };
+    about_what(one) == about_what(other)
 }
 
 /// A target's own path and query, and behind it the query of whoever asks.
@@ -182,6 +202,16 @@ mod tests {
         assert_eq!(sent[ACCEPT_ENCODING], "gzip");
         assert_eq!(sent[IF_NONE_MATCH], "x");
         assert!(!sent.contains_key(TIMEOUT_HEADER) && !sent.contains_key(HOST));
+    }
+
+    #[test]
+    fn who_asks_does_not_matter() {
+        let via = Via::new();
+        let of = |lines: &[(&'static str, &'static str)]| for_exposition(&headers(lines), &via);
+        let one = of(&[("user-agent", "a"), ("traceparent", "1"), ("x", "y"), ("z", "1")]);
+        assert!(ask_alike(&one, &of(&[("z", "1"), ("user-agent", "b"), ("x", "y")])));
+        assert!(!ask_alike(&one, &of(&[("z", "1")])));
+        assert!(!ask_alike(&one, &of(&[("z", "1"), ("x", "other")])));
     }
 
     #[test]

@@ -35,11 +35,14 @@ pub(super) struct ScrapeMetrics {
     pub(super) passed_lines: IntCounterVec,
     pub(super) unrewritten_series: IntCounterVec,
     pub(super) passthrough_requests: IntCounterVec,
+    pub(super) shared: IntCounterVec,
+    pub(super) left: IntCounterVec,
     pub(super) held_bytes: IntGaugeVec,
     pub(super) generation: IntGaugeVec,
 }
 
 impl ScrapeMetrics {
+    #[allow(clippy::too_many_lines, reason = "one family after the other")]
     pub(super) fn register(registry: &Registry) -> prometheus::Result<ScrapeMetrics> {
         let define = Define(registry);
         let targets = Targets::new()?;
@@ -116,6 +119,16 @@ impl ScrapeMetrics {
                 "Label sets that a rule reads but that had to leave as they came, by reason.",
                 &["target", "reason"],
             )?,
+            shared: define.counters(
+                "crossfade_shared_scrapes_total",
+                "Clients that were given a scrape that was under way for another.",
+                &["target"],
+            )?,
+            left: define.counters(
+                "crossfade_shared_scrapes_left_total",
+                "Clients that left a scrape before its end, while it went on for others, by reason.",
+                &["target", "reason"],
+            )?,
             passthrough_requests: define.counters(
                 "crossfade_passthrough_requests_total",
                 "Requests handed through to the target as they came, by what became of them.",
@@ -159,6 +172,8 @@ impl ScrapeMetrics {
             &self.passed_lines,
             &self.unrewritten_series,
             &self.passthrough_requests,
+            &self.shared,
+            &self.left,
         ] {
             counters.forget("target", target);
         }

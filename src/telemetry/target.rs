@@ -179,6 +179,18 @@ impl TargetMetrics {
         })
     }
 
+    /// A client is given a scrape that is under way for another.
+    pub fn joined(&self) {
+        let HeldTarget { name, all } = &*self.hold;
+        all.shared.with_label_values(&[&**name]).inc();
+    }
+
+    /// A client leaves a scrape that goes on for others.
+    pub fn left(&self, reason: &'static str) {
+        let HeldTarget { name, all } = &*self.hold;
+        all.left.with_label_values(&[&**name, reason]).inc();
+    }
+
     /// A scrape begins.
     #[must_use]
     pub fn start(&self) -> ScrapeInFlight {
