@@ -47,6 +47,7 @@
 //! **The tools** prove things offline, with the core and nothing else.
 //!
 //! - [`cases`]: runs the test cases of packs. [`verify`]: do two generations agree?
+//! - [`audit`]: do dashboards and rules survive, and what are they in the other generation?
 //!
 //! # Three promises that shape the code
 //!
@@ -68,6 +69,7 @@ pub mod listen;
 pub mod relay;
 pub mod scrape;
 
+pub mod audit;
 pub mod cases;
 pub mod verify;
 

@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry", "verify"],
+    &["packs", "telemetry", "audit", "verify"],
     &["listen", "cases"],
     &["scrape", "relay"],
     &["config"],

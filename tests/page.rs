@@ -120,6 +120,34 @@ async fn a_failure_is_told_beside_the_last_complete_scrape() {
 }
 
 #[tokio::test]
+async fn targets_that_clients_name_are_told_apart() {
+    let [first, second] =
+        [Upstream::answering(whole(new())).await, Upstream::answering(whole("up 1\n")).await];
+    let ports = [&first, &second].map(|upstream| upstream.address.port());
+    let settings = format!("emit: old\nallow: [{{cidr: 127.0.0.1, ports: {ports:?}}}]\n");
+    let gateway = Gateway::start(&settings).await;
+    for upstream in [&first, &second] {
+        let reply = get(gateway.data, &format!("/probe?target={}", upstream.address)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let answer = look(&gateway, "/api/targets").await;
+    let targets = answer["targets"].as_array().expect("a list");
+    let told: Vec<_> =
+        targets.iter().map(|it| (&it["url"], &it["report"]["generations"])).collect();
+    let (second, first) = (second.url(), first.url());
+    assert_eq!(told, [(&json!(second), &json!([])), (&json!(first), &json!(["new"]))]);
+    for target in targets {
+        assert_eq!((&target["name"], &target["on_demand"]), (&json!("(probe)"), &json!(true)));
+    }
+    // The page does not go where only clients may send us.
+    let ask = json!({ "target": "(probe)" });
+    assert_eq!(question(&gateway, "/api/preview", &ask).await.0, 404);
+    assert!(
+        !get(gateway.admin, "/metrics").await.text().contains("crossfade_target_missing_input{")
+    );
+}
+
+#[tokio::test]
 async fn texts_are_explained_rule_by_rule() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;

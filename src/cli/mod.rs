@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
 
+mod audit;
 mod check;
 mod demo;
 mod diagnostic;
@@ -42,6 +43,8 @@ enum Command {
     Test(test::Arguments),
     /// Say, family by family, whether an old and a new Kong agree.
     Verify(verify::Arguments),
+    /// Say which queries of dashboards and rules survive the upgrade, and move them.
+    Audit(audit::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
     Health(health::Arguments),
 }
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
+        Command::Audit(arguments) => return audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments).map(success),
     };
     match done {

@@ -109,7 +109,7 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     writeln!(out)?;
 
     writeln!(out, "{bold}Scrape it, or open it:{plain}\n")?;
-    let about = (&places.admin, "the gateway itself: its metrics, its health");
+    let about = (&places.admin, "the gateway itself: its status page");
     let targets = places.targets.iter().map(|(url, what)| (url, *what));
     let urls: Vec<_> = targets.chain([about]).collect();
     let width = urls.iter().map(|(url, _)| url.len()).max().unwrap_or(0);

@@ -8,6 +8,7 @@
 //! two; whatever is wrong is a [`Fault`] with file, line, column and remedy.
 
 mod compile;
+mod correspondence;
 mod fault;
 mod file;
 mod names;
@@ -20,6 +21,7 @@ mod syntax;
 mod yaml;
 
 pub use compile::{Settings, StatsdSettings, check, compile, compile_statsd, notes};
+pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
 pub use fault::{Excerpt, Fault, Faults, Note, Place, closest};
 pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};
 pub use plan::{BucketPolicy, Emit, Generation, Plan};

@@ -90,6 +90,14 @@ impl Gateway {
         self.targets.get(name).map(Arc::as_ref)
     }
 
+    /// Targets that clients have named, of each kind up to so many.
+    #[must_use]
+    pub fn named_by_clients(&self, most: usize) -> Vec<Arc<Target>> {
+        let ByClients { proxy, probe, modules } = &self.clients;
+        let kinds = proxy.iter().chain(probe.iter()).chain(modules.values());
+        kinds.flat_map(|kind| kind.latest(most)).collect()
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
     }

@@ -109,7 +109,17 @@ impl OnDemand {
             passthrough: Vec::new(),
             labels: BTreeMap::new(),
         };
-        Ok(Arc::new(Target::on_demand(settings, self.treatment.clone(), upstream)))
+        let metrics = self.treatment.metrics.apart(settings.shown_url());
+        let treatment = Treatment { metrics, ..self.treatment.clone() };
+        Ok(Arc::new(Target::on_demand(settings, treatment, upstream)))
+    }
+
+    /// Up to so many targets, those first that were asked for last.
+    pub(super) fn latest(&self, most: usize) -> Vec<Arc<Target>> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<&Made> = made.values().collect();
+        all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
+        all.into_iter().take(most).map(|made| Arc::clone(&made.target)).collect()
     }
 
     /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.

@@ -72,6 +72,8 @@ pub struct LastScrape {
 /// What is remembered of one target.
 #[derive(Debug, Default)]
 struct State {
+    /// Where it is, where its name does not say which it is.
+    url: Option<String>,
     status: TargetStatus,
     told: Told,
     told_at: Option<Instant>,
@@ -204,6 +206,14 @@ impl TargetMetrics {
         }
     }
 
+    /// The same metrics for one of several targets of this name, of which something of its own is remembered. What it
+    /// lacks is not in the metrics, which would have to tell it from the others.
+    #[must_use]
+    pub fn apart(&self, url: String) -> TargetMetrics {
+        let state = State { url: Some(url), ..State::default() };
+        TargetMetrics { state: Arc::new(Mutex::new(state)), ..self.clone() }
+    }
+
     /// What the last scrapes have told.
     #[must_use]
     pub fn status(&self) -> TargetStatus {
@@ -222,9 +232,11 @@ impl TargetMetrics {
             all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);
             all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);
         }
-        let tell = lock(&self.state).tell(report);
-        if let Some(before) = tell {
-            log(name, &before, report);
+        let mut state = lock(&self.state);
+        if let Some(before) = state.tell(report) {
+            let url = state.url.clone();
+            drop(state);
+            log(name, url.as_deref(), &before, report);
         }
     }
 }
@@ -251,15 +263,16 @@ impl State {
 }
 
 /// Says what a target speaks, what it lacks and why, and what it lacks no more.
-fn log(target: &str, before: &Told, report: &Report) {
+fn log(target: &str, url: Option<&str>, before: &Told, report: &Report) {
     let generations: Vec<&str> = report.generations.iter().map(|it| it.word()).collect();
     if report.generations.is_empty() {
         tracing::warn!(
             target,
+            url,
             "A target speaks neither generation: its exposition has no family that a pack names."
         );
     } else if before.generations != report.generations {
-        tracing::info!(target, generation = generations.join(","), "A target speaks.");
+        tracing::info!(target, url, generation = generations.join(","), "A target speaks.");
     }
     // What has one reason is said in one line.
     let mut by_hint: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
@@ -273,13 +286,18 @@ fn log(target: &str, before: &Told, report: &Report) {
     }
     for (hint, inputs) in by_hint {
         let missing = inputs.join(", ");
-        tracing::info!(target, missing, hint, "A target does not print what a pack reads.");
+        tracing::info!(target, url, missing, hint, "A target does not print what a pack reads.");
     }
     let is_missing = |input: &String| report.missing.iter().any(|it| it.input == *input);
     let came: Vec<&str> =
         before.missing.iter().filter(|input| !is_missing(input)).map(String::as_str).collect();
     if !came.is_empty() {
-        tracing::info!(target, came = came.join(", "), "A target prints what it did not before.");
+        tracing::info!(
+            target,
+            url,
+            came = came.join(", "),
+            "A target prints what it did not before."
+        );
     }
 }
 

@@ -274,18 +274,36 @@ fn unknown_labels(
 
 /// What the packs say of a family that a generation lacks, or of those that it would be made from.
 fn hints(packs: &[Pack], plans: [&Plan; 2], family: &str, lacks: Generation) -> Vec<String> {
-    let mut names = vec![family.to_owned()];
+    // Families, with the labels that tell which of their samples are meant.
+    let mut meant: Vec<(String, Vec<String>)> = vec![(family.to_owned(), Vec::new())];
     for plan in plans {
         for output in plan.outputs.iter().filter(|output| *output.name == *family.as_bytes()) {
-            names.extend(output.rules.iter().map(|id| text(&plan.rule(*id).from)));
+            meant.extend(output.rules.iter().map(|id| {
+                let rule = plan.rule(*id);
+                let fixed = rule.when.equal.iter();
+                let fixed =
+                    fixed.map(|(label, value)| format!("{}={:?}", text(label), text(value)));
+                (text(&rule.from), fixed.collect())
+            }));
         }
     }
     // What the other generation's families lack is not the question.
-    names.retain(|name| {
+    meant.retain(|(name, _)| {
         let family = plans[0].families.get(name.as_bytes());
         family.and_then(|family| family.generation) != Some(lacks.other())
     });
-    let said = |hint: &&Hint| names.contains(&hint.when_missing);
+    let said = |hint: &&Hint| {
+        let (name, labels) = hint.when_missing.split_once('{').unwrap_or((&hint.when_missing, ""));
+        let labels = labels.trim_end_matches('}').split(',').map(str::trim);
+        let labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
+        let speaks = |(its, fixed): &(String, Vec<String>)| {
+            // Whatever a variable is called.
+            let same =
+                |it: &str, label: &str| it == label || (it.ends_with('$') && label.starts_with(it));
+            its == name.trim() && labels.iter().all(|label| fixed.iter().any(|it| same(it, label)))
+        };
+        meant.iter().any(speaks)
+    };
     let mut hints: Vec<String> = Vec::new();
     for hint in packs.iter().flat_map(Pack::hints).filter(said) {
         if !hints.contains(&hint.say) {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -42,6 +42,11 @@ impl Prometheus {
     ///
     /// With the command that installs it, where there is no Prometheus.
     pub(crate) fn start(name: &str, config: &str) -> Self {
+        Self::start_with(name, config, |_| {})
+    }
+
+    /// Likewise, with data that `fill` puts into its folder first.
+    pub(crate) fn start_with(name: &str, config: &str, fill: impl FnOnce(&Path)) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}"));
         match std::fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -52,6 +57,7 @@ impl Prometheus {
         std::fs::create_dir_all(&folder).expect("the target folder is writable");
         let file = folder.join("prometheus.yml");
         std::fs::write(&file, config).expect("the target folder is writable");
+        fill(&folder.join("data"));
         let started = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
@@ -76,6 +82,11 @@ impl Prometheus {
     /// The result of an instant query: label sets with `value` or `values`.
     pub(crate) fn query(&self, query: &str) -> Vec<Value> {
         self.api(&format!("/api/v1/query?query={}", percent_encoded(query)))
+    }
+
+    /// The same at a time, in seconds.
+    pub(crate) fn query_at(&self, query: &str, time: u64) -> Vec<Value> {
+        self.api(&format!("/api/v1/query?query={}&time={time}", percent_encoded(query)))
     }
 
     /// The one number that an instant query gives; `None` where it gives nothing.

@@ -5,28 +5,38 @@ use serde::Serialize;
 use super::report::{Lack, Report};
 use super::unix;
 use crate::admin::InForce;
+use crate::scrape;
 use crate::telemetry::{LastScrape, Outcome, TargetStatus};
 
-/// All targets, by name.
+/// Most targets of a kind that are shown of those that clients have named.
+const MOST_ON_DEMAND: usize = 100;
+
+/// All targets, by name; behind them those that clients have named, the latest first.
 pub(super) fn describe(current: &InForce) -> serde_json::Value {
-    let targets = current.gateway.targets().map(|target| {
-        let settings = target.settings();
-        let status = target.status();
-        let described = Target {
-            name: &settings.name,
-            url: settings.shown_url(),
-            path: format!("/targets/{}/metrics", settings.name),
-            emit: settings.mapping.emit.to_string(),
-            buckets: settings.mapping.buckets.to_string(),
-            last: status.last.as_ref().map(Scrape::new),
-            last_failed: status.failed.as_ref().map(Scrape::new),
-            last_complete: status.complete.as_ref().map(Scrape::new),
-            report: status.complete.as_ref().map(|complete| Report::new(&complete.report)),
-            missing: lacks(&status),
-        };
-        serde_json::to_value(described).expect("keys are texts")
-    });
-    serde_json::json!({ "targets": targets.collect::<Vec<_>>() })
+    let on_demand = current.gateway.named_by_clients(MOST_ON_DEMAND);
+    let configured = current.gateway.targets().map(|target| (target, false));
+    let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
+    let targets: Vec<_> = all.map(|(target, on_demand)| described(target, on_demand)).collect();
+    serde_json::json!({ "targets": targets })
+}
+
+fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {
+    let settings = target.settings();
+    let status = target.status();
+    let described = Target {
+        name: &settings.name,
+        url: settings.shown_url(),
+        on_demand,
+        path: (!on_demand).then(|| format!("/targets/{}/metrics", settings.name)),
+        emit: settings.mapping.emit.to_string(),
+        buckets: settings.mapping.buckets.to_string(),
+        last: status.last.as_ref().map(Scrape::new),
+        last_failed: status.failed.as_ref().map(Scrape::new),
+        last_complete: status.complete.as_ref().map(Scrape::new),
+        report: status.complete.as_ref().map(|complete| Report::new(&complete.report)),
+        missing: lacks(&status),
+    };
+    serde_json::to_value(described).expect("keys are texts")
 }
 
 fn lacks(status: &TargetStatus) -> Vec<Lack<'_>> {
@@ -37,8 +47,10 @@ fn lacks(status: &TargetStatus) -> Vec<Lack<'_>> {
 struct Target<'a> {
     name: &'a str,
     url: String,
-    /// On the data listener.
-    path: String,
+    /// A client has named it; several may have one name.
+    on_demand: bool,
+    /// On the data listener, where it has one of its own.
+    path: Option<String>,
     emit: String,
     buckets: String,
     last: Option<Scrape<'a>>,

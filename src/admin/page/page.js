@@ -40,7 +40,7 @@ function bytes(n) {
 function span(seconds) {
   if (seconds < 0.001) return `${Math.round(seconds * 1e6)}\u202fµs`;
   if (seconds < 1) return `${(seconds * 1000).toFixed(seconds < 0.1 ? 1 : 0)}\u202fms`;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)}\u202fs`;
+  if (seconds < 60) return `${seconds < 10 && seconds % 1 ? seconds.toFixed(1) : Math.round(seconds)}\u202fs`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}\u202fmin`;
   const hours = Math.floor(minutes / 60);
@@ -50,10 +50,12 @@ function span(seconds) {
 /** The gateway's clock less ours, in seconds. */
 let skew = 0;
 
-function ago(at) {
+function sinceThen(at) {
   const seconds = Math.max(0, Date.now() / 1000 + skew - at);
-  return h("time", { title: new Date(at * 1000).toISOString() }, seconds < 1 ? "just now" : `${span(seconds)} ago`);
+  return seconds < 1 ? "just now" : `${span(Math.floor(seconds))} ago`;
 }
+
+const ago = (at) => h("time", { title: new Date(at * 1000).toISOString(), "data-at": at }, sinceThen(at));
 
 const perSecond = (n) => (n >= 10 || n === 0 ? count(n) : n.toFixed(1));
 
@@ -210,9 +212,10 @@ function states(target) {
   return all;
 }
 
-function targetElement(name) {
+function targetElement({ name, on_demand: onDemand }) {
   const summary = h("summary");
   const findings = h("div");
+  if (onDemand) return { element: h("details", { class: "target" }, summary, text("div", "detail", findings)), summary, findings };
   const preview = h("div", { "aria-live": "polite" });
   const filter = h("input", { type: "search", placeholder: "Filter lines", "aria-label": `Filter lines of ${name}` });
   const button = h("button", { type: "submit", class: "main" }, "Scrape and compare");
@@ -253,15 +256,17 @@ function fillSummary(target) {
   ];
 }
 
+const place = (path) => (path ? ["Scraped at ", h("code", null, path), "."] : ["Named by a client, of the proxy or the probe."]);
+
 function fillFindings({ last, last_failed: failed, last_complete: complete, report, missing, path }) {
   const parts = [];
   if (last?.error) parts.push(text("p", "error", last.error));
   else if (failed) parts.push(text("p", "soft", "Last failure ", ago(failed.at), `: ${failed.error}`));
   if (report) {
     parts.push(findings(report, missing));
-    parts.push(text("p", "soft", `Held ${bytes(report.held_bytes)} at most. Scraped at `, h("code", null, path), "; last complete ", ago(complete.at), "."));
+    parts.push(text("p", "soft", `Held ${bytes(report.held_bytes)} at most. `, ...place(path), " Last complete scrape ", ago(complete.at), "."));
   } else {
-    parts.push(text("p", "soft", "No complete scrape yet. It is scraped at ", h("code", null, path), " of the data listener."));
+    parts.push(text("p", "soft", "No complete scrape yet. ", ...place(path)));
   }
   return parts;
 }
@@ -269,28 +274,29 @@ function fillFindings({ last, last_failed: failed, last_complete: complete, repo
 async function drawTargets() {
   const { targets } = await ask("api/targets");
   const list = $("targets");
-  for (const [name, { element }] of shownTargets) {
-    if (!targets.some((target) => target.name === name)) {
+  const key = ({ name, url }) => `${name} ${url}`;
+  for (const [its, { element }] of shownTargets) {
+    if (!targets.some((target) => key(target) === its)) {
       element.remove();
-      shownTargets.delete(name);
+      shownTargets.delete(its);
     }
   }
-  if (!targets.length) show(list, 0, () => text("p", "note", "No targets: this gateway only relays StatsD."));
+  if (!targets.length) show(list, 0, () => text("p", "note", "No targets yet."));
   for (const target of targets) {
-    let its = shownTargets.get(target.name);
+    let its = shownTargets.get(key(target));
     if (!its) {
-      its = targetElement(target.name);
+      its = targetElement(target);
       its.element.open = targets.length === 1;
-      shownTargets.set(target.name, its);
+      shownTargets.set(key(target), its);
       list.append(its.element);
     }
     its.summary.replaceChildren(...fillSummary(target));
     // Rebuilt when there is something new, so that a text that somebody selects stays selected.
     show(its.findings, target, (target) => text("div", "detail-parts", ...fillFindings(target)));
   }
-  const names = targets.map((target) => target.name);
-  show($("as"), names, () => [
-    ...targets.map(({ name, emit }) => h("option", { value: `target:${name}` }, `${name}, emit: ${emit}`)),
+  const named = targets.filter((target) => !target.on_demand);
+  show($("as"), named.map(({ name, emit }) => [name, emit]), () => [
+    ...named.map(({ name, emit }) => h("option", { value: `target:${name}` }, `${name}, emit: ${emit}`)),
     ...["old", "new", "both"].map((emit) => h("option", { value: `emit:${emit}` }, `emit: ${emit}`)),
   ]);
 }
@@ -458,6 +464,7 @@ function view() {
 async function draw() {
   try {
     await Promise.all([drawStatus(), DRAW[view()]()]);
+    for (const time of document.querySelectorAll("time")) time.textContent = sinceThen(Number(time.dataset.at));
   } catch {
     $("state").replaceChildren(pill("no answer from the gateway", "bad"));
   }

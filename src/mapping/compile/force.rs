@@ -7,8 +7,8 @@ use crate::mapping::plan::Generation;
 
 /// An entry in force and the pack it comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InForce<'a> {
-    pub(super) entry: &'a Entry,
+pub(in crate::mapping) struct InForce<'a> {
+    pub(in crate::mapping) entry: &'a Entry,
     pub(super) pack: &'a Pack,
 }
 
@@ -18,14 +18,14 @@ impl InForce<'_> {
     }
 
     /// `pack:line`, for people.
-    pub(super) fn source(self) -> String {
+    pub(in crate::mapping) fn source(self) -> String {
         format!("{}:{}", self.pack.name(), self.entry.spot(Generation::Old).line)
     }
 }
 
 /// The entries of all packs, in order. An entry of a later pack stands where the one stood whose place it
 /// takes.
-pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
+pub(in crate::mapping) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
     let mut entries: Vec<InForce<'_>> = Vec::new();
     for pack in packs {
         let (earlier, mut added) = (entries.len(), Vec::new());

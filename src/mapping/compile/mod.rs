@@ -15,6 +15,7 @@ mod statsd;
 #[cfg(test)]
 mod tests;
 
+pub(super) use force::{InForce, in_force};
 pub use statsd::{StatsdSettings, compile_statsd};
 
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ impl Settings {
 /// Everything that is wrong with the packs as a whole, whatever the settings ask for: a pack that
 /// compiles for one generation compiles for the others.
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
-    let entries = force::in_force(packs);
+    let entries = in_force(packs);
     let faults = check::faults(&entries, settings);
     if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
 }
