@@ -208,7 +208,8 @@ fn metrics() -> String {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     listener.watch_kernel_drops(&[socket]);
     drop(listener.rewrite(Emit::Old));
-    metrics.statsd_sink("udp://statsd:8125").failed("resolve");
+    let sink = metrics.statsd_sink("udp://statsd:8125");
+    sink.failed("resolve");
     metrics.text()
 }
 
