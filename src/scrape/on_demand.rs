@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::Uri;
-use hyper::http::uri::{Parts, PathAndQuery, Scheme};
+use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use tokio::time::Instant;
 
 use super::reach::{Reach, Refusal};
@@ -152,12 +152,17 @@ pub(super) fn probe_url(target: &str) -> Option<Uri> {
     text.parse().ok().filter(is_target_url)
 }
 
-/// Whether there is something to scrape at a URL: http or https, a host, and no user name, which would be shown in logs.
+/// Whether there is something to scrape at a URL: http or https, a host, a port that is a number if there is one, and no
+/// user name, which would be shown in logs.
 pub(super) fn is_target_url(url: &Uri) -> bool {
     let schemes = [&Scheme::HTTP, &Scheme::HTTPS];
+    // The parser of URLs takes any text for a port.
+    let is_port = |authority: &Authority| {
+        authority.as_str() == authority.host() || authority.port_u16().is_some()
+    };
     url.scheme().is_some_and(|scheme| schemes.contains(&scheme))
         && url.host().is_some_and(|host| !host.is_empty())
-        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && url.authority().is_some_and(|its| !its.as_str().contains('@') && is_port(its))
 }
 
 #[cfg(test)]
