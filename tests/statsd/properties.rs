@@ -103,7 +103,7 @@ fn joined(lines: impl Strategy<Value = Vec<String>>) -> impl Strategy<Value = Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What the fuzz target asserts, on what the fuzzer would have to find out first.
     #[test]
