@@ -241,7 +241,11 @@ impl Serving {
             "--web.listen-address=127.0.0.1:0",
             "--admin.listen-address=127.0.0.1:0",
         ];
-        let mut child = command(&[&flags, more].concat()).spawn().expect("it starts");
+        Serving::of(command(&[&flags, more].concat()))
+    }
+
+    fn of(mut command: Command) -> Serving {
+        let mut child = command.spawn().expect("it starts");
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
         log.read_line(&mut line).expect("it logs where it listens");
@@ -304,6 +308,101 @@ fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
     let mut buffer = [0; 1024];
     let len = sink.recv(&mut buffer).expect("in one datagram");
     assert_eq!(buffer[..len], *["kong.shop.request.count:1|c"; 3].join("\n").as_bytes());
+}
+
+#[test]
+fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
+    let upstream = "http://127.0.0.1:9/metrics";
+    let settings =
+        TempFile::new("reload.yaml", &format!("targets: [{{name: a, url: '{upstream}'}}]\n"));
+    let path = std::env::temp_dir().join(format!("crossfade-{}-notify", std::process::id()));
+    let systemd = std::os::unix::net::UnixDatagram::bind(&path).expect("a new path");
+    systemd.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket");
+    let mut said = vec![0; 4096];
+    let mut hears = |expected: &str| loop {
+        let len = systemd.recv(&mut said).expect("it says something");
+        let said = std::str::from_utf8(&said[..len]).expect("text");
+        if said != "WATCHDOG=1\n" || expected == said {
+            assert!(said.starts_with(expected), "{said}");
+            return;
+        }
+    };
+
+    let flags = [
+        "serve",
+        "--emit=old",
+        "--config.file",
+        settings.path(),
+        "--web.listen-address=127.0.0.1:0",
+        "--admin.listen-address=127.0.0.1:0",
+    ];
+    let mut command = command(&flags);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000000");
+    let mut serving = Serving::of(command);
+    hears("READY=1\n");
+    hears("WATCHDOG=1\n");
+    let signal = |name: &str, pid: u32| {
+        let sent = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill");
+        assert!(sent.success());
+    };
+    let logs = |serving: &mut Serving, parts: [&str; 2]| {
+        let mut line = String::new();
+        while !parts.iter().all(|part| line.contains(part)) {
+            line.clear();
+            assert_ne!(serving.log.read_line(&mut line).expect("text"), 0, "{parts:?}");
+        }
+    };
+
+    std::fs::write(&settings.0, format!("targets: [{{name: b, url: '{upstream}'}}]\n"))
+        .expect("writable");
+    signal("-HUP", serving.child.id());
+    hears("RELOADING=1\nMONOTONIC_USEC=");
+    hears("READY=1\n");
+    // What a flag said still wins over the file.
+    logs(&mut serving, ["Reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
+
+    std::fs::write(&settings.0, "tragets: []\n").expect("writable");
+    signal("-HUP", serving.child.id());
+    hears("RELOADING=1\nMONOTONIC_USEC=");
+    hears("READY=1\n");
+    logs(&mut serving, ["level=error", "unknown field `tragets`"]);
+
+    signal("-TERM", serving.child.id());
+    hears("STOPPING=1\n");
+    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
+    std::fs::remove_file(path).expect("it is ours");
+}
+
+#[test]
+fn health_knows_the_gateways_certificate() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["gateway.example".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let indent = |pem: String| pem.replace('\n', "\n    ");
+    // The password is that of a vector that comes with the C library's bcrypt.
+    let web = format!(
+        "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n\
+         basic_auth_users: {{probe: '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'}}\n",
+        indent(certificate.pem()),
+        indent(key.serialize_pem()),
+    );
+    let web = TempFile::new("web.yaml", &web);
+    let password = TempFile::new("password", "U*U\n");
+    let serving = Serving::start(&["--web.config.file", web.path()]);
+    let url = format!("https://{}/-/healthy", serving.admin);
+    let health = |more: &[&str]| run(&[&["health", "--url", &url], more].concat(), "");
+
+    let known = ["--web.config.file", web.path()];
+    let user = ["--basic-auth.username=probe", "--basic-auth.password-file", password.path()];
+    let output = health(&[&known[..], &user].concat());
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+
+    let output = health(&known);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("answered 401"), "{}", stderr(&output));
+    let output = health(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--web.config.file"), "{}", stderr(&output));
 }
 
 #[test]

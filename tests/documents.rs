@@ -15,6 +15,58 @@ const METRICS: &str = include_str!("../METRICS.md");
 const DASHBOARD: &str = include_str!("../deploy/grafana-dashboard.json");
 const ALERTS: &str = include_str!("../deploy/alerts.yaml");
 
+/// Documents with settings and configurations to copy.
+const DOCUMENTS: &[(&str, &str)] = &[
+    ("README.md", include_str!("../README.md")),
+    ("docs/deployment.md", include_str!("../docs/deployment.md")),
+    ("docs/security.md", include_str!("../docs/security.md")),
+];
+
+/// The YAML in a document that begins by naming this file.
+fn snippets<'a>(document: &'a str, file: &str) -> Vec<&'a str> {
+    let blocks = document.split("```yaml\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().expect("a first part"));
+    blocks.filter(|block| block.starts_with(&format!("# {file}\n"))).collect()
+}
+
+#[test]
+fn prometheus_takes_every_configuration_that_is_shown() {
+    let mut found = 0;
+    for (name, document) in DOCUMENTS {
+        for (number, snippet) in snippets(document, "prometheus.yml").into_iter().enumerate() {
+            let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+            let path = path.join(format!("{}-{number}.yml", name.replace('/', "-")));
+            std::fs::write(&path, snippet).expect("the target folder is writable");
+            // Files that they name are the reader's.
+            let promtool = std::process::Command::new("promtool")
+                .args(["check", "config", "--syntax-only"])
+                .arg(&path)
+                .output()
+                .expect("promtool is installed (package prometheus)");
+            std::fs::remove_file(&path).expect("it was written above");
+            let said = [promtool.stdout, promtool.stderr].concat();
+            assert!(promtool.status.success(), "{name}: {}\n{snippet}", said.escape_ascii());
+            found += 1;
+        }
+    }
+    assert!(found >= 9, "{found}");
+}
+
+#[test]
+fn we_take_every_settings_file_that_is_shown() {
+    let mut found = 0;
+    for (name, document) in DOCUMENTS {
+        for snippet in snippets(document, "crossfade.yaml") {
+            let file = config::parse(snippet);
+            let file = file.unwrap_or_else(|fault| panic!("{name}: {fault}\n{snippet}"));
+            let settings = file.into_settings(None);
+            settings.unwrap_or_else(|faults| panic!("{name}: {faults}\n{snippet}"));
+            found += 1;
+        }
+    }
+    assert!(found >= 6, "{found}");
+}
+
 /// The cells of every table row that begins with something in backticks.
 fn rows(document: &str) -> Vec<Vec<String>> {
     let row = |line: &str| {
@@ -156,7 +208,8 @@ fn metrics() -> String {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     listener.watch_kernel_drops(&[socket]);
     drop(listener.rewrite(Emit::Old));
-    metrics.statsd_sink("udp://statsd:8125").failed("resolve");
+    let sink = metrics.statsd_sink("udp://statsd:8125");
+    sink.failed("resolve");
     metrics.text()
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossfade::exposition::{Scan, Scanner};
 use crossfade::mapping::{Emit, Plan};
-use crossfade::rewrite::{History, Options};
+use crossfade::rewrite::{Explanation, Fate, History, Options, Then, explain};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -282,6 +282,31 @@ fn whole_lines(body: &[u8]) -> Vec<Vec<u8>> {
     naive::parse(body).lines.into_iter().map(|(_, raw)| raw).collect()
 }
 
+/// Every line that came and every sample that left is accounted for.
+#[track_caller]
+fn is_complete(told: &Explanation, outcome: &support::engine::Outcome) {
+    let report = &outcome.report;
+    let fates = |wanted: fn(&Fate) -> bool| {
+        let lines = told.lines.iter().filter(|line| wanted(&line.fate));
+        u64::try_from(lines.count()).expect("few")
+    };
+    // Headers are no samples; a bucket without a boundary may leave as it came all the same (`emit: both`).
+    let counted = |reason: &str| !["repeated_header", "bad_le"].contains(&reason);
+    let lost =
+        report.dropped.iter().filter(|(reason, _)| counted(reason)).map(|(_, n)| n).sum::<u64>();
+    let never_left = told.series.iter().filter(|series| series.absent == Some("already_present"));
+    let never_left = u64::try_from(never_left.count()).expect("few");
+    let told_lost = fates(|fate| matches!(fate, Fate::Dropped(reason) if *reason != "bad_le"));
+    assert_eq!(told_lost + never_left, lost, "{told:#?}");
+    assert_eq!(fates(|fate| *fate == Fate::Passed), report.passed, "{told:#?}");
+    assert_eq!(fates(|fate| *fate == Fate::Kept), report.kept, "{told:#?}");
+    let at_once = told.lines.iter().flat_map(|line| &line.read_by);
+    let at_once = at_once.filter(|reading| matches!(reading.then, Then::Line { .. })).count();
+    let at_end: usize = told.series.iter().map(|series| series.text.len()).sum();
+    let written: u64 = report.rewritten.iter().map(|rule| rule.samples_out).sum();
+    assert_eq!(u64::try_from(at_once + at_end).expect("few"), written, "{told:#?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         // What was found once is a test of its own in this file.
@@ -359,6 +384,19 @@ proptest! {
             let cut = cut.expect("no limit is passed");
             prop_assert_eq!(whole.body.escape_ascii().to_string(), cut.body.escape_ascii().to_string());
             prop_assert_eq!(shown(&whole.report), shown(&cut.report));
+        }
+    }
+
+    #[test]
+    fn what_is_explained_is_what_happens(
+        body in prop_oneof![valid_body().prop_map(Bytes::from), kong_body().prop_map(Bytes::from), soup()],
+    ) {
+        for emit in EMITS {
+            let outcome = rewrite(&plan(emit), &body.0);
+            let told = explain(&plan(emit), Options::default(), History::default(), &body.0, None);
+            let told = told.expect("no limit is passed");
+            prop_assert_eq!(outcome.body.escape_ascii().to_string(), told.output.escape_ascii().to_string());
+            is_complete(&told, &outcome);
         }
     }
 
@@ -526,4 +564,13 @@ fn the_generator_makes_bodies_of_both_generations() {
     ] {
         assert!(items.contains(name), "{items:?}");
     }
+}
+
+/// Found by `no_series_is_written_twice_and_headers_stand_once`.
+#[test]
+fn a_histogram_that_nobody_declared_leaves_once() {
+    let body = "kong_kong_latency_ms_bucket{le=\"1\"} 0\nkong_latency_count{type=\"kong\"} 7\n";
+    let outcome = rewrite(&plan(Emit::Old), body.as_bytes());
+    assert_eq!(outcome.body, b"kong_latency_count{type=\"kong\"} 7\n");
+    assert_eq!(outcome.dropped("already_present"), 1);
 }

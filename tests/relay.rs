@@ -627,20 +627,25 @@ async fn plans_are_replaced_while_lines_come() {
         vec![(Emit::New, Arc::new(plan))]
     };
     let metrics = Arc::new(Metrics::new());
-    let relay = Relay::bind(settings.relay.expect("a relay"), plans("b"), 1, &metrics);
+    let settings = settings.relay.expect("a relay");
+    let relay = Relay::bind(settings.clone(), plans("b"), 1, &metrics);
     let relay = relay.expect("free ports");
-    let (replaceable, addresses) = (relay.plans(), relay.addresses());
+    let (control, addresses) = (relay.control(), relay.addresses());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let workers = [tokio::runtime::Handle::current()];
     let running = tokio::spawn(async move {
-        relay.run(&workers, async { drop(stopped.await) }, Duration::from_secs(20)).await;
+        let stop = async {
+            drop(stopped.await);
+            Duration::from_secs(20)
+        };
+        relay.run(&workers, stop).await;
     });
 
     let client = udp().await;
     let address = addresses[0].to_string().replace("udp://", "");
     client.connect(address).await.expect("an address");
     for new in ["b", "c", "d"] {
-        replaceable.replace(plans(new));
+        control.replace(settings.clone(), plans(new)).await.expect("nothing to bind");
         client.send(b"a.q:1|c").await.expect("sent");
         assert_eq!(text(&sink).await, format!("{new}.x.q:1|c"));
     }

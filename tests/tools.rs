@@ -231,3 +231,67 @@ fn ci_gets_a_junit_report() {
     let closed = report.matches("</testcase>").count() + report.matches("/>").count();
     assert_eq!(opened, closed, "{report}");
 }
+
+/// Requests of 3.x, with a line that is none.
+const SCRAPE: &str = concat!(
+    "# TYPE kong_http_requests_total counter\n",
+    "kong_http_requests_total{service=\"s\",code=\"200\",source=\"service\",consumer=\"ann\"} 3\n",
+    "kong_http_requests_total{service=\"s\",code=\"200\",source=\"kong\",consumer=\"\"} 5\n",
+    "up 1\n",
+    "broken{ 3\n",
+);
+
+#[test]
+fn explain_says_which_entry_did_what() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explained.txt");
+    std::fs::write(&file, SCRAPE).expect("writable");
+    let path = file.to_str().expect("text");
+    let output = run_in(".", &["explain", "--emit=old", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = stdout(&output);
+    for part in [
+        "\n4: up 1\n    passes: no entry reads `up`\n",
+        "\n5: broken{ 3\n    left out: bad_labels, ",
+        "kong_http_requests_total{consumer, source, workspace, type} -> kong_http_status\n",
+        "        without `source`\n",
+        "        gathered into kong_http_status{service=\"s\",code=\"200\"}\n",
+        "\nkong_http_status{service=\"s\",code=\"200\"} 8\n    sum of lines 2-3\n    kong:",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+
+    let output = run_in(".", &["explain", "--emit=old", "--family=up", path]);
+    assert_eq!(stdout(&output), "4: up 1\n    passes: no entry reads `up`\n");
+}
+
+#[test]
+fn explain_takes_lines_and_speaks_json() {
+    let line = "kong_bandwidth{type=\"egress\"} 7";
+    let output = run_in(".", &["explain", "--emit=new", "--format=json", "--line", line]);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let reading = &said["lines"][0]["read_by"][0];
+    assert_eq!(said["lines"][0]["fate"]["is"], "rewritten");
+    assert_eq!(reading["labels"][0]["did"], "renamed");
+    assert_eq!(reading["then"]["text"], "kong_bandwidth_bytes{direction=\"egress\"} 7");
+    assert!(
+        said["output"].as_str().is_some_and(|text| text.ends_with("{direction=\"egress\"} 7\n"))
+    );
+
+    let lines = ["--line", "kong.s.upstream_latency:-1|ms", "--line", "kong.s.latency:2|ms"];
+    let output = run_in(".", &[&["explain", "--emit=new", "--statsd"][..], &lines].concat());
+    for part in
+        ["left out: its value stands for none\n", "        -> kong.service.s.latency:2|ms\n"]
+    {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn explain_says_what_it_cannot_read() {
+    let output = run_in(".", &["explain", "--emit=new", "/no/such/file"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("crossfade: cannot read /no/such/file"));
+    for wrong in [&["explain", "x"][..], &["explain", "--emit=new", "--line=up 1", "file"]] {
+        assert_eq!(run_in(".", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}

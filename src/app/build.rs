@@ -138,11 +138,6 @@ impl Compiled {
         let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
         self.mappings.iter().for_each(|mapping| mapping.pasts.retain(is_target));
     }
-
-    /// Whether both were made of the same packs.
-    pub(super) fn has_packs_of(&self, other: &Compiled) -> bool {
-        self.packs == other.packs
-    }
 }
 
 fn plans(

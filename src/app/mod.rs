@@ -2,6 +2,7 @@
 
 mod build;
 mod reload;
+mod systemd;
 
 use std::fmt::{self, Debug};
 use std::future::{Future, pending};
@@ -67,13 +68,13 @@ pub enum Error {
 }
 
 /// Where new settings come from.
-type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send>;
+type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send + Sync>;
 
 /// A gateway whose addresses are taken. Clients can connect; they are answered once it [runs](App::run).
 pub struct App {
     data: Listener,
     admin: Listener,
-    relay: Option<Relay>,
+    relay: Relay,
     current: Current,
     compiled: Compiled,
     metrics: Arc<Metrics>,
@@ -113,12 +114,7 @@ impl App {
         };
         let data = bind(settings.web, "data", "web.listen_address").await?;
         let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
-        let relay = match &settings.relay {
-            Some(relay) => {
-                Some(Relay::bind(relay.clone(), plans, settings.worker_threads, &metrics)?)
-            }
-            None => None,
-        };
+        let relay = Relay::bind(relayed(&settings), plans, settings.worker_threads, &metrics)?;
         let (reloader, requests) = Reloader::new();
         let in_force = Arc::new(ArcSwap::from_pointee(InForce {
             gateway: Arc::new(gateway),
@@ -147,7 +143,7 @@ impl App {
     #[must_use]
     pub fn reading_again(
         mut self,
-        read: impl Fn() -> Result<Settings, config::Faults> + Send + 'static,
+        read: impl Fn() -> Result<Settings, config::Faults> + Send + Sync + 'static,
     ) -> App {
         self.read = Some(Box::new(read));
         self
@@ -174,7 +170,7 @@ impl App {
     /// Where `StatsD` lines are taken, in the order of the settings.
     #[must_use]
     pub fn statsd_addresses(&self) -> Vec<ListenAddress> {
-        self.relay.as_ref().map(Relay::addresses).unwrap_or_default()
+        self.relay.addresses()
     }
 
     /// Runs until `shutdown` resolves; then takes no more scrapes and lines, finishes the scrapes in flight and sends
@@ -210,17 +206,16 @@ impl App {
             current: current.clone(),
             compiled: self.compiled,
             metrics: self.metrics,
+            relay: relay.control(),
         };
 
         let (stop_relay, relay_stopped) = oneshot::channel::<()>();
         let handles = workers.handles();
         let deadline = || current.in_force.load().settings.shutdown_timeout;
-        let relaying = async {
-            if let Some(relay) = relay {
-                let timeout = deadline();
-                relay.run(&handles, async { drop(relay_stopped.await) }, timeout).await;
-            }
-        };
+        let relaying = relay.run(&handles, async {
+            drop(relay_stopped.await);
+            deadline()
+        });
         let data = async {
             let (stop, stopped) = oneshot::channel::<()>();
             let scraped = Arc::clone(&current.in_force);
@@ -233,11 +228,15 @@ impl App {
             // Nothing is ever sent: it is the drop that tells.
             let mut serving = pin!(data.serve(workers, answer, async { drop(stopped.await) }));
             status.set_ready(true);
+            systemd::ready();
             tokio::select! {
                 () = &mut serving => unreachable!("it serves until it is told to stop"),
-                () = reloads.run(self.requests) => unreachable!("it reloads for as long as anybody asks"),
+                // Seldom polled, and large.
+                () = Box::pin(reloads.run(self.requests)) => unreachable!("it reloads for as long as anybody asks"),
+                () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
                 () = shutdown => {}
             }
+            systemd::stopping();
             tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
             status.set_ready(false);
             drop((stop, stop_relay));
@@ -252,6 +251,11 @@ impl App {
             () = admin => {}
         }
     }
+}
+
+/// What is relayed, which may be nothing.
+fn relayed(settings: &Settings) -> relay::Settings {
+    settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
 }
 
 /// The targets, for the log.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
-use super::{Current, Error, ReadSettings, described, web_config};
+use super::{Current, Error, ReadSettings, described, relayed, systemd, web_config};
 use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
+use crate::relay;
 use crate::telemetry::{self, Metrics};
 
 /// Replaces what runs by what the settings say now, whenever somebody asks.
@@ -14,6 +15,7 @@ pub(super) struct Reloads {
     pub(super) current: Current,
     pub(super) compiled: Compiled,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) relay: relay::Control,
 }
 
 impl Reloads {
@@ -21,7 +23,8 @@ impl Reloads {
     pub(super) async fn run(mut self, mut requests: ReloadRequests) {
         loop {
             let request = requests.next().await;
-            let outcome = match self.reload() {
+            systemd::reloading();
+            let outcome = match self.reload().await {
                 Ok(()) => {
                     let targets = described(&self.current.in_force.load().settings);
                     tracing::info!(targets, "Reloaded the settings.");
@@ -34,13 +37,14 @@ impl Reloads {
                 }
             };
             self.metrics.reloads().ended(outcome.is_ok());
+            systemd::ready();
             request.done(&outcome);
         }
     }
 
     /// Everything that can fail comes first; then everything is replaced.
-    fn reload(&mut self) -> Result<(), Error> {
-        let running = self.current.in_force.load();
+    async fn reload(&mut self) -> Result<(), Error> {
+        let running = self.current.in_force.load_full();
         let settings = match &self.read {
             Some(read) => read()?,
             None => running.settings.clone(),
@@ -51,9 +55,7 @@ impl Reloads {
         }
         let web = web_config(&settings, &self.metrics)?;
         let parts = Parts::build(&settings, &self.metrics, Some(&self.compiled))?;
-        if settings.relay.is_some() && !parts.compiled.has_packs_of(&self.compiled) {
-            return Err(Error::Restart(vec!["packs that rewrite StatsD"]));
-        }
+        self.relay.replace(relayed(&settings), parts.plans).await?;
 
         self.compiled = parts.compiled;
         self.compiled.retain(&settings);
@@ -71,10 +73,16 @@ impl Reloads {
 
 /// The settings that differ although they cannot be changed while the gateway runs.
 fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
+    // Sockets that stay, stay as they are.
+    let kept = |of: fn(&relay::Settings) -> Option<usize>| match (&running.relay, &new.relay) {
+        (Some(running), Some(new)) => of(running) != of(new),
+        _ => false,
+    };
     let differ = [
         ("web.listen_address", running.web.address != new.web.address),
         ("admin.listen_address", running.admin.address != new.admin.address),
-        ("statsd", running.relay != new.relay || running.statsd != new.statsd),
+        ("statsd.sockets", kept(|its| its.sockets)),
+        ("statsd.receive_buffer", kept(|its| its.receive_buffer)),
         ("log.format", running.log.format != new.log.format),
         ("runtime.worker_threads", running.worker_threads != new.worker_threads),
     ];

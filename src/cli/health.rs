@@ -1,42 +1,124 @@
 //! `crossfade health`: for container probes in images that have no curl.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
+    SignatureScheme, StreamOwned,
+};
 
 use crate::config::TargetUrl;
+use crate::listen;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What to ask.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9543/-/healthy")]
-    url: TargetUrl,
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "What to ask [default: http://127.0.0.1:9543/-/healthy, or https where the web configuration \
+                file has TLS]"
+    )]
+    url: Option<TargetUrl>,
+
+    /// The web configuration file that the gateway runs with: its certificate, and no other, is trusted.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
+
+    /// The user to sign in as, where there are users.
+    #[arg(long = "basic-auth.username", value_name = "NAME", requires = "password_file")]
+    username: Option<String>,
+
+    /// The file with the user's password.
+    #[arg(
+        id = "password_file",
+        long = "basic-auth.password-file",
+        value_name = "FILE",
+        requires = "username"
+    )]
+    password_file: Option<PathBuf>,
+
+    /// The certificate to show, where clients have to show one.
+    #[arg(long = "tls.cert-file", value_name = "FILE", requires = "key_file")]
+    cert_file: Option<PathBuf>,
+
+    /// Its key.
+    #[arg(id = "key_file", long = "tls.key-file", value_name = "FILE", requires = "cert_file")]
+    key_file: Option<PathBuf>,
 }
 
 /// Orchestrators give a probe a second or so unless told otherwise; longer than this nobody waits.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What is asked over.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 /// Asks, and fails unless the answer is 200. No runtime is started for it: a probe runs every few seconds.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let TargetUrl(url) = &arguments.url;
+    let certificate = match &arguments.web_config_file {
+        Some(path) => listen::certificate(path)?,
+        None => None,
+    };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let usual = || format!("{scheme}://127.0.0.1:9543/-/healthy").parse().expect("a URL");
+    let TargetUrl(url) = arguments.url.clone().unwrap_or_else(usual);
+    let encrypted = url.scheme_str() == Some("https");
     let authority = url.authority().context("the URL has no host")?;
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    let addresses = (host, authority.port_u16().unwrap_or(80)).to_socket_addrs()?;
+    let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+    let addresses = (host, port).to_socket_addrs()?;
     let address = addresses.into_iter().next().with_context(|| format!("{host} has no address"))?;
+    let credentials = arguments.credentials()?;
+    let tls = match (encrypted, certificate) {
+        (false, _) => None,
+        (true, Some(certificate)) => Some(arguments.tls(certificate)?),
+        (true, None) => bail!(
+            "{url} is encrypted; give the --web.config.file that the gateway runs with, so that its certificate is known"
+        ),
+    };
 
-    let ask = || -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
+    let ask = || -> io::Result<Vec<u8>> {
+        let tcp = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        tcp.set_read_timeout(Some(TIMEOUT))?;
+        tcp.set_write_timeout(Some(TIMEOUT))?;
+        let mut stream: Box<dyn Stream> = match tls {
+            Some(config) => {
+                // The certificate is known, whatever name it has.
+                let name = ServerName::from(address.ip());
+                let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
+                Box::new(StreamOwned::new(tls, tcp))
+            }
+            None => Box::new(tcp),
+        };
         let path = url.path();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {authority}\r\n{credentials}Connection: close\r\n\r\n"
+        )?;
         // The status line is all that matters, and fits.
         let mut answer = Vec::new();
-        stream.take(512).read_to_end(&mut answer)?;
-        Ok(answer)
+        match stream.take(512).read_to_end(&mut answer) {
+            // A peer that does not say goodbye has still answered.
+            Err(error) if answer.is_empty() => Err(error),
+            _ => Ok(answer),
+        }
     };
     let answer = ask().with_context(|| format!("no answer from {url}"))?;
     let status = answer.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
@@ -44,4 +126,88 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         bail!("{url} answered {}", status.escape_ascii());
     }
     Ok(())
+}
+
+impl Arguments {
+    /// The header that signs us in, if it takes one.
+    fn credentials(&self) -> anyhow::Result<String> {
+        let (Some(name), Some(file)) = (&self.username, &self.password_file) else {
+            return Ok(String::new());
+        };
+        let password = read(file)?;
+        let password = password.trim_end_matches(['\r', '\n']);
+        let encoded = BASE64_STANDARD.encode(format!("{name}:{password}"));
+        Ok(format!("Authorization: Basic {encoded}\r\n"))
+    }
+
+    fn tls(&self, certificate: CertificateDer<'static>) -> anyhow::Result<Arc<ClientConfig>> {
+        let provider = Arc::new(ring::default_provider());
+        let known = Known { certificate, provider: Arc::clone(&provider) };
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(known));
+        let (Some(cert), Some(key)) = (&self.cert_file, &self.key_file) else {
+            return Ok(Arc::new(config.with_no_client_auth()));
+        };
+        let chain: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(read(cert)?.as_bytes()).collect();
+        let chain = chain.with_context(|| format!("{} has no certificate", cert.display()))?;
+        let key_pem = read(key)?;
+        let key_der = PrivateKeyDer::from_pem_slice(key_pem.as_bytes());
+        let key_der = key_der.with_context(|| format!("{} has no private key", key.display()))?;
+        Ok(Arc::new(config.with_client_auth_cert(chain, key_der)?))
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Trusts one certificate, whose owner has to prove that it is theirs.
+#[derive(Debug)]
+struct Known {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Known {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if *end_entity == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, cert, dss, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, cert, dss, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod demo;
 mod diagnostic;
+mod explain;
 mod fetch;
 mod flags;
 mod health;
@@ -39,6 +40,8 @@ enum Command {
     Rewrite(rewrite::Arguments),
     /// Find everything that is wrong with a settings file or a pack, without running anything.
     Check(check::Arguments),
+    /// Say what happens to a line, a family or a scrape, entry by entry.
+    Explain(explain::Arguments),
     /// Run test cases of packs.
     Test(test::Arguments),
     /// Say, family by family, whether an old and a new Kong agree.
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments).map(success),
         Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
         Command::Audit(arguments) => return audit::run(&arguments),

@@ -64,7 +64,10 @@ where
     let mut stop = terms.stop.clone();
     let stream = tokio::select! {
         stream = open(tcp, &terms) => stream,
-        () = activity.asked_to_leave() => None,
+        () = activity.asked_to_leave() => {
+            terms.metrics.refused("made_room");
+            None
+        }
         () = told(&mut stop) => None,
     };
     let Some(stream) = stream else { return };
@@ -73,21 +76,28 @@ where
 
 /// Shakes hands, where there are hands to shake. `None`: it came to nothing, and was counted.
 async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
-    let tls = terms.rules.web().and_then(|web| web.tls.clone());
+    let tls = terms.rules.web().and_then(|web| Some(web.tls.as_ref()?.0.clone()));
     let Some(tls) = tls else {
         return Some(Stream::Plain(tcp));
     };
     let shake = async {
-        let mut first = [0];
-        if tcp.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
-            let text = "This port takes TLS only: use https.\n";
-            drop(tcp.try_write(last_word(StatusCode::BAD_REQUEST, text).as_bytes()));
-            return Err(io::Error::other("it does not speak TLS"));
+        let mut first = [0; 1024];
+        match tcp.peek(&mut first).await? {
+            // Somebody only looks whether the port is open.
+            0 => return Ok(None),
+            _ if first[0] == HANDSHAKE => {}
+            _ => {
+                // Closing with something unread would be a reset, and take the answer with it.
+                drop(tcp.try_read(&mut first));
+                let text = "This port takes TLS only: use https.\n";
+                drop(tcp.try_write(last_word(StatusCode::BAD_REQUEST, text).as_bytes()));
+                return Err(io::Error::other("it does not speak TLS"));
+            }
         }
-        TlsAcceptor::from(tls).accept(tcp).await
+        TlsAcceptor::from(tls).accept(tcp).await.map(Some)
     };
     match timeout(terms.limits.header_timeout, shake).await {
-        Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "A TLS handshake failed.");
             terms.metrics.refused("tls");

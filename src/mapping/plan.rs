@@ -97,6 +97,8 @@ pub struct FamilyPlan {
     pub witness: Option<WitnessId>,
     /// Some rule writes a family of this name: a written series must not repeat an arrived one.
     pub written: bool,
+    /// A pack says that it is a histogram, whether or not a `# TYPE` does.
+    pub histogram: bool,
     /// The generation that the family's name alone betrays.
     pub generation: Option<Generation>,
 }
@@ -231,6 +233,8 @@ pub struct PartOf {
 pub struct Divert {
     /// The entry for people, as in [`Rule::title`].
     pub title: String,
+    /// Where the entry stands, as in [`Rule::source`].
+    pub source: String,
     /// Who knows.
     pub witness: WitnessId,
     /// Where those label sets go. Their labels and ladders are those of the rule.

@@ -25,6 +25,7 @@ pub(super) struct Lane {
 struct State {
     packer: Packer,
     queue: Queue,
+    flush_interval: Duration,
     closed: bool,
 }
 
@@ -34,33 +35,71 @@ pub(super) struct Shape {
     pub(super) pack_bytes: usize,
     pub(super) queue_bytes: usize,
     pub(super) overflow: Overflow,
-    pub(super) newline: bool,
+    /// How long a datagram may wait to be filled.
+    pub(super) flush_interval: Duration,
+}
+
+/// What puts lines into a lane. The lane closes when the last of its inlets goes: nobody can be about to add a line
+/// then.
+#[derive(Debug)]
+pub(super) struct Inlet(Arc<Lane>);
+
+impl Inlet {
+    pub(super) fn new(lane: &Arc<Lane>) -> Inlet {
+        Inlet(Arc::clone(lane))
+    }
+
+    /// Adds a datagram as it came.
+    pub(super) fn push(&self, datagram: &[u8]) {
+        self.0.push(datagram);
+    }
+
+    /// Adds lines that stand in for a datagram.
+    pub(super) fn push_lines(&self, lines: &[u8]) {
+        self.0.push_lines(lines);
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Lane {
-    pub(super) fn new(shape: Shape, metrics: SinkMetrics) -> Lane {
+    pub(super) fn new(shape: Shape, newline: bool, metrics: SinkMetrics) -> Lane {
         let state = State {
             packer: Packer::new(shape.pack_bytes),
             queue: Queue::new(shape.queue_bytes, shape.overflow),
+            flush_interval: shape.flush_interval,
             closed: false,
         };
         Lane {
             state: Mutex::new(state),
             wake: Notify::new(),
             closing: Notify::new(),
-            newline: shape.newline,
+            newline,
             metrics,
         }
     }
 
-    /// Adds a datagram as it came.
     pub(super) fn push(&self, datagram: &[u8]) {
         self.fill(|packer| packer.push(datagram));
     }
 
-    /// Adds lines that stand in for a datagram.
-    pub(super) fn push_lines(&self, lines: &[u8]) {
+    fn push_lines(&self, lines: &[u8]) {
         self.fill(|packer| packer.push_lines(lines));
+    }
+
+    /// Packs and holds from now on like this. What is there already stays, in order.
+    pub(super) fn reshape(&self, shape: Shape) {
+        self.complete();
+        let mut state = self.state();
+        state.packer = Packer::new(shape.pack_bytes);
+        state.queue.reshape(shape.queue_bytes, shape.overflow);
+        state.flush_interval = shape.flush_interval;
+        drop(state);
+        self.wake.notify_one();
     }
 
     fn fill(&self, fill: impl FnOnce(&mut Packer)) {
@@ -147,22 +186,22 @@ impl Lane {
 #[derive(Debug)]
 pub(super) struct Outlet {
     pub(super) lane: Arc<Lane>,
-    flush_interval: Duration,
     /// When the datagram that is being filled has waited long enough.
     flush_at: Option<Instant>,
 }
 
 impl Outlet {
-    pub(super) fn new(lane: Arc<Lane>, flush_interval: Duration) -> Outlet {
-        Outlet { lane, flush_interval, flush_at: None }
+    pub(super) fn new(lane: Arc<Lane>) -> Outlet {
+        Outlet { lane, flush_at: None }
     }
 
     /// Resolves to true once something waits to be sent, and to false once nothing ever will. Cancel safe.
     pub(super) async fn ready(&mut self) -> bool {
         loop {
-            let (ready, closed, waiting) = {
+            let (ready, closed, waiting, interval) = {
                 let state = self.lane.state();
-                (!state.queue.is_empty(), state.closed, state.packer.waiting() > 0)
+                let waiting = state.packer.waiting() > 0;
+                (!state.queue.is_empty(), state.closed, waiting, state.flush_interval)
             };
             if ready {
                 return true;
@@ -176,8 +215,7 @@ impl Outlet {
                 woken.await;
                 continue;
             }
-            let flush_at =
-                *self.flush_at.get_or_insert_with(|| Instant::now() + self.flush_interval);
+            let flush_at = *self.flush_at.get_or_insert_with(|| Instant::now() + interval);
             tokio::select! {
                 () = woken => {}
                 () = sleep_until(flush_at) => {

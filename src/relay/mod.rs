@@ -23,30 +23,29 @@ mod listener;
 mod pipeline;
 mod queue;
 mod resolve;
+mod running;
 mod senders;
 mod shard;
 mod sink;
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 pub use address::{HostPort, ListenAddress, SinkAddress};
-pub use pipeline::Plans;
 pub use queue::Overflow;
 
 use crate::mapping::{Emit, StatsdPlan};
+use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
 use crate::telemetry::Metrics;
-use lane::Lane;
 use listener::Listener;
-use pipeline::Pipeline;
-use sink::Sink;
+use running::Running;
 
 /// How lines are shared out among sinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +103,24 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Nothing to listen on and nowhere to send: until there are other settings, nothing happens.
+    #[must_use]
+    pub fn nothing() -> Settings {
+        Settings {
+            listeners: Vec::new(),
+            sinks: Vec::new(),
+            mode: Mode::Mirror,
+            pack_bytes: DEFAULT_DATAGRAM_BYTES,
+            flush_interval: Duration::ZERO,
+            queue_bytes: MAX_DATAGRAM_BYTES,
+            overflow: Overflow::Newest,
+            sockets: None,
+            receive_buffer: None,
+            max_connections: 0,
+            resolve_interval: Duration::MAX,
+        }
+    }
+
     /// The generations that leave, each once: there must be a plan for each.
     #[must_use]
     pub fn emits(&self) -> Vec<Emit> {
@@ -137,6 +154,41 @@ pub struct Relay {
     listeners: Vec<Listener>,
     plans: Plans,
     metrics: Arc<Metrics>,
+    control: Control,
+    changes: mpsc::Receiver<Change>,
+}
+
+/// A plan for each generation that leaves.
+pub type Plans = Vec<(Emit, Arc<StatsdPlan>)>;
+
+/// Changes a relay that runs.
+#[derive(Clone, Debug)]
+pub struct Control(mpsc::Sender<Change>);
+
+#[derive(Debug)]
+struct Change {
+    settings: Settings,
+    plans: Plans,
+    done: oneshot::Sender<Result<(), BindError>>,
+}
+
+impl Control {
+    /// Replaces everything: listeners, sinks, and what lines are rewritten by. Listeners and sinks whose addresses stay
+    /// are not interrupted; what waits for a sink that is gone is sent first. No line is lost on the way. Where the relay
+    /// does not run any more, nothing happens.
+    ///
+    /// How many sockets a listener has, and the size of their buffers, stays as it was bound.
+    ///
+    /// # Errors
+    ///
+    /// An address cannot be listened on. Then nothing has changed.
+    pub async fn replace(&self, settings: Settings, plans: Plans) -> Result<(), BindError> {
+        let (done, told) = oneshot::channel();
+        if self.0.send(Change { settings, plans, done }).await.is_err() {
+            return Ok(());
+        }
+        told.await.unwrap_or(Ok(()))
+    }
 }
 
 impl Relay {
@@ -147,25 +199,15 @@ impl Relay {
     /// An address is taken, is not ours, or needs rights that the process does not have.
     pub fn bind(
         settings: Settings,
-        plans: Vec<(Emit, Arc<StatsdPlan>)>,
+        plans: Plans,
         workers: usize,
         metrics: &Arc<Metrics>,
     ) -> Result<Relay, BindError> {
-        let mut listeners = Vec::with_capacity(settings.listeners.len());
-        for listener in &settings.listeners {
-            let bound = Listener::bind(listener, &settings, workers, metrics);
-            listeners.push(
-                bound.map_err(|error| BindError { address: listener.address.clone(), error })?,
-            );
-        }
-        let plans = Plans::new(plans);
-        Ok(Relay { settings, listeners, plans, metrics: Arc::clone(metrics) })
-    }
-
-    /// What lines are rewritten by, to be replaced when packs or settings have changed.
-    #[must_use]
-    pub fn plans(&self) -> Plans {
-        self.plans.clone()
+        let bind = |listener| bind(listener, &settings, workers, metrics);
+        let listeners = settings.listeners.iter().map(bind).collect::<Result<_, _>>()?;
+        let (control, changes) = mpsc::channel(1);
+        let metrics = Arc::clone(metrics);
+        Ok(Relay { settings, listeners, plans, metrics, control: Control(control), changes })
     }
 
     /// The addresses that were taken, with the ports that were chosen where the settings left them open.
@@ -174,67 +216,51 @@ impl Relay {
         self.listeners.iter().map(|listener| listener.address().clone()).collect()
     }
 
-    /// Relays on `workers` until `stop` resolves. Then reads what has arrived already, sends what was read within
-    /// `deadline`, counts what is left, and returns.
+    /// Changes it while it runs.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Relays on `workers` until `stop` resolves, to a time within which it has to end. Then reads what has arrived
+    /// already, sends what was read, counts what is left, and returns.
     ///
     /// Cancelling drops what has not been sent.
     ///
     /// # Panics
     ///
     /// There is no worker, or no plan for one of [`Settings::emits`].
-    pub async fn run(self, workers: &[Handle], stop: impl Future<Output = ()>, deadline: Duration) {
-        let Relay { settings, listeners, plans, metrics } = self;
-        let sinks: Vec<Sink> = settings
-            .sinks
-            .iter()
-            .map(|sink| Sink::new(sink, &settings, metrics.statsd_sink(&sink.address.to_string())))
-            .collect();
-        let mut resolving = JoinSet::new();
-        let mut sending = JoinSet::new();
-        // A lane for each worker and sink.
-        let mut lanes: Vec<Vec<Arc<Lane>>> = Vec::with_capacity(workers.len());
-        let addresses: Vec<_> = sinks
-            .iter()
-            .map(|sink| sink.resolve(settings.resolve_interval, &mut resolving))
-            .collect();
-        for worker in workers {
-            let mut of_worker = Vec::with_capacity(sinks.len());
-            for (sink, addresses) in sinks.iter().zip(&addresses) {
-                let lane = Arc::new(sink.lane(workers.len()));
-                sending.spawn_on(sink.send(Arc::clone(&lane), addresses.clone()), worker);
-                of_worker.push(lane);
+    pub async fn run(self, workers: &[Handle], stop: impl Future<Output = Duration>) {
+        let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
+        drop(control);
+        let mut running = Running::new(workers, metrics);
+        running.replace(&settings, listeners, plans);
+        let mut stop = pin!(stop);
+        let deadline = loop {
+            tokio::select! {
+                deadline = &mut stop => break Instant::now() + deadline,
+                Some(change) = changes.recv() => {
+                    let outcome = running.bind(&change.settings);
+                    let outcome = outcome.map(|listeners| {
+                        running.replace(&change.settings, listeners, change.plans);
+                    });
+                    // Whoever asked may have gone.
+                    drop(change.done.send(outcome));
+                }
+                Some(_) = running.listening.join_next() => {}
+                Some(_) = running.sending.join_next() => running.forget_sent(),
             }
-            lanes.push(of_worker);
-        }
-
-        let (stopping, stopped) = watch::channel(false);
-        let mut listening = JoinSet::new();
-        for (listener, of) in listeners.into_iter().zip(&settings.listeners) {
-            let pipelines: Vec<Pipeline> = lanes
-                .iter()
-                .map(|lanes| {
-                    Pipeline::new(of.emit, &settings, lanes, &plans, listener.metrics().clone())
-                })
-                .collect();
-            listener.listen(workers, &pipelines, &stopped, &mut listening);
-        }
-
-        stop.await;
-        let deadline = Instant::now() + deadline;
-        stopping.send_replace(true);
-        let read = async { while listening.join_next().await.is_some() {} };
-        if timeout_at(deadline, read).await.is_err() {
-            tracing::warn!("StatsD listeners were still reading and are cut off.");
-        }
-        drop(listening);
-        lanes.iter().flatten().for_each(|lane| lane.close());
-        let sent = async { while sending.join_next().await.is_some() {} };
-        if timeout_at(deadline, sent).await.is_err() {
-            sending.shutdown().await;
-        }
-        let lost: u64 = lanes.iter().flatten().map(|lane| lane.abandon()).sum();
-        if lost > 0 {
-            tracing::warn!(lines = lost, "StatsD lines could not be sent before the end.");
-        }
+        };
+        running.stop(deadline).await;
     }
+}
+
+fn bind(
+    listener: &ListenerSettings,
+    settings: &Settings,
+    workers: usize,
+    metrics: &Metrics,
+) -> Result<Listener, BindError> {
+    let bound = Listener::bind(listener, settings, workers, metrics);
+    bound.map_err(|error| BindError { address: listener.address.clone(), error })
 }

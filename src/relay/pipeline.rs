@@ -4,40 +4,57 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::lane::Lane;
+use super::lane::Inlet;
 use super::shard::Shards;
-use super::{Mode, Settings};
+use super::{ListenAddress, ListenerSettings, Mode, SinkSettings};
 use crate::mapping::{Emit, StatsdPlan};
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
 use crate::telemetry::{ListenerMetrics, RewriteMetrics};
 
-/// A plan for each emitted generation.
-type PlanFor = Arc<[(Emit, Arc<StatsdPlan>)]>;
+/// Where lines go, and as what. Replaced as a whole.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) listeners: Vec<ListenerSettings>,
+    pub(super) mode: Mode,
+    /// Each with an inlet for each worker.
+    pub(super) sinks: Vec<(SinkSettings, Vec<Arc<Inlet>>)>,
+    /// One for each generation that leaves.
+    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    /// Most open connections of each stream listener.
+    pub(super) max_connections: usize,
+}
 
-/// What lines are rewritten by: a plan for each emitted generation. Can be replaced while the relay runs.
-#[derive(Clone, Debug)]
-pub struct Plans(watch::Sender<PlanFor>);
+/// A listener of the settings: its address, and how many have the same in front of it. Only those with any port do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Which(ListenAddress, usize);
 
-impl Plans {
-    pub(super) fn new(plans: Vec<(Emit, Arc<StatsdPlan>)>) -> Plans {
-        Plans(watch::Sender::new(plans.into()))
-    }
-
-    /// Rewrites from now on by these: batches that are being read go by the former ones to their end.
-    ///
-    /// A generation that has no plan among them keeps the one it has.
-    pub fn replace(&self, plans: Vec<(Emit, Arc<StatsdPlan>)>) {
-        self.0.send_replace(plans.into());
+impl Which {
+    /// Each listener, with what tells it from the others.
+    pub(super) fn of(
+        listeners: &[ListenerSettings],
+    ) -> impl Iterator<Item = (Which, &ListenerSettings)> {
+        listeners.iter().enumerate().map(|(at, its)| {
+            let same = listeners[..at].iter().filter(|it| it.address == its.address).count();
+            (Which(its.address.clone(), same), its)
+        })
     }
 }
 
-/// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
+/// What a listener makes pipelines of.
 #[derive(Clone, Debug)]
-pub(super) struct Pipeline {
-    groups: Vec<Group>,
-    plans: watch::Receiver<PlanFor>,
+pub(super) struct Feed {
+    layout: watch::Receiver<Arc<Layout>>,
+    listener: Which,
     metrics: ListenerMetrics,
+}
+
+/// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    feed: Feed,
+    worker: usize,
+    groups: Vec<Group>,
     datagrams: u64,
     bytes: u64,
 }
@@ -45,12 +62,10 @@ pub(super) struct Pipeline {
 /// The sinks that get one generation.
 #[derive(Debug)]
 struct Group {
-    emit: Emit,
-    plan: Arc<StatsdPlan>,
     rewriter: Rewriter,
     /// What the lines of the datagram at hand have become.
     written: Vec<u8>,
-    lanes: Vec<Arc<Lane>>,
+    inlets: Vec<Arc<Inlet>>,
     shards: Option<Sharded>,
     metrics: RewriteMetrics,
 }
@@ -62,49 +77,79 @@ struct Sharded {
     shares: Vec<Vec<u8>>,
 }
 
-impl Pipeline {
-    /// `lanes` are those of one worker, in the order of the settings' sinks.
+impl Feed {
     pub(super) fn new(
-        emit: Emit,
-        settings: &Settings,
-        lanes: &[Arc<Lane>],
-        Plans(plans): &Plans,
+        layout: watch::Receiver<Arc<Layout>>,
+        listener: Which,
         metrics: ListenerMetrics,
-    ) -> Pipeline {
-        let plans = plans.subscribe();
+    ) -> Feed {
+        Feed { layout, listener, metrics }
+    }
+
+    /// The pipeline of one of the workers. `None` once the listener is gone from the settings.
+    pub(super) fn pipeline(&self, worker: usize) -> Option<Pipeline> {
+        let mut feed = self.clone();
+        let groups = feed.groups(worker)?;
+        Some(Pipeline { feed, worker, groups, datagrams: 0, bytes: 0 })
+    }
+
+    /// Most open connections.
+    pub(super) fn max_connections(&self) -> usize {
+        self.layout.borrow().max_connections
+    }
+
+    /// Resolves when the layout was replaced. Cancel safe.
+    pub(super) async fn replaced(&mut self) {
+        if self.layout.changed().await.is_err() {
+            // Nobody is left to replace it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
+        let layout = Arc::clone(&self.layout.borrow_and_update());
+        let Which(address, same) = &self.listener;
+        let its = layout.listeners.iter().filter(|it| it.address == *address).nth(*same)?;
+        let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(its.emit);
         let mut emits: Vec<Emit> = Vec::new();
-        let emit_of = |sink: &super::SinkSettings| sink.emit.unwrap_or(emit);
-        for sink in &settings.sinks {
+        for (sink, _) in &layout.sinks {
             if !emits.contains(&emit_of(sink)) {
                 emits.push(emit_of(sink));
             }
         }
         let group = |emit| {
-            let of_group = || settings.sinks.iter().zip(lanes).filter(|it| emit_of(it.0) == emit);
+            let of_group = || layout.sinks.iter().filter(|(sink, _)| emit_of(sink) == emit);
             let names: Vec<String> = of_group().map(|(sink, _)| sink.address.to_string()).collect();
-            let shards = (settings.mode == Mode::Shard && names.len() > 1)
+            let shards = (layout.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));
-            let lanes = of_group().map(|(_, lane)| Arc::clone(lane)).collect();
-            let plan = plan_for(emit, &plans.borrow()).expect("there is a plan for each emit");
-            Group::new(emit, plan, lanes, shards, metrics.rewrite(emit))
+            let inlets = of_group().map(|(_, inlets)| Arc::clone(&inlets[worker])).collect();
+            let plan = layout.plans.iter().find(|(its, _)| *its == emit);
+            let (_, plan) = plan.expect("there is a plan for each emit");
+            Group::new(plan, inlets, shards, self.metrics.rewrite(emit))
         };
-        let groups = emits.into_iter().map(group).collect();
-        Pipeline { groups, plans, metrics, datagrams: 0, bytes: 0 }
+        Some(emits.into_iter().map(group).collect())
+    }
+}
+
+impl Pipeline {
+    /// Resolves when lines have to go another way, and from then on they do. Cancel safe.
+    pub(super) async fn replaced(&mut self) {
+        self.feed.replaced().await;
+        self.take_on();
     }
 
-    /// Takes on plans that were replaced. Once for a batch, before the first datagram.
+    /// The same for a batch at hand, before its first datagram: what came after a change goes by it.
     pub(super) fn refresh(&mut self) {
-        // Nobody left to replace them is no news.
-        if !self.plans.has_changed().unwrap_or(false) {
-            return;
+        // Nobody left to replace it is no news.
+        if self.feed.layout.has_changed().unwrap_or(false) {
+            self.take_on();
         }
-        let plans = Arc::clone(&self.plans.borrow_and_update());
-        for group in &mut self.groups {
-            if let Some(plan) = plan_for(group.emit, &plans) {
-                group.rewriter = Rewriter::new(Arc::clone(&plan));
-                group.metrics = group.metrics.fresh();
-                group.plan = plan;
-            }
+    }
+
+    fn take_on(&mut self) {
+        // A listener that is gone reads its last lines as it read the others. The sinks that they go to wait for it.
+        if let Some(groups) = self.feed.groups(self.worker) {
+            self.groups = groups;
         }
     }
 
@@ -121,7 +166,7 @@ impl Pipeline {
     }
 
     pub(super) fn metrics(&self) -> &ListenerMetrics {
-        &self.metrics
+        &self.feed.metrics
     }
 
     /// Publishes what was counted since it was last called: once for a batch, not for each line.
@@ -132,30 +177,22 @@ impl Pipeline {
             lines = group.metrics.publish(group.rewriter.report());
         }
         let datagrams = std::mem::take(&mut self.datagrams);
-        self.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
+        self.feed.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
     }
-}
-
-fn plan_for(emit: Emit, plans: &[(Emit, Arc<StatsdPlan>)]) -> Option<Arc<StatsdPlan>> {
-    let plan = plans.iter().find(|(its, _)| *its == emit);
-    plan.map(|(_, plan)| Arc::clone(plan))
 }
 
 impl Group {
     fn new(
-        emit: Emit,
-        plan: Arc<StatsdPlan>,
-        lanes: Vec<Arc<Lane>>,
+        plan: &Arc<StatsdPlan>,
+        inlets: Vec<Arc<Inlet>>,
         shards: Option<Shards>,
         metrics: RewriteMetrics,
     ) -> Group {
-        let shares = vec![Vec::new(); lanes.len()];
+        let shares = vec![Vec::new(); inlets.len()];
         Group {
-            emit,
-            rewriter: Rewriter::new(Arc::clone(&plan)),
-            plan,
+            rewriter: Rewriter::new(Arc::clone(plan)),
             written: Vec::new(),
-            lanes,
+            inlets,
             shards: shards.map(|shards| Sharded { shards, shares }),
             metrics,
         }
@@ -165,40 +202,31 @@ impl Group {
         self.written.clear();
         let outcome = self.rewriter.rewrite(datagram, sender, &mut self.written);
         match (&mut self.shards, outcome) {
-            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.lanes),
-            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.lanes),
-            (None, Outcome::Untouched) => self.lanes.iter().for_each(|lane| lane.push(datagram)),
+            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.inlets),
+            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.inlets),
+            (None, Outcome::Untouched) => self.inlets.iter().for_each(|inlet| inlet.push(datagram)),
             (None, Outcome::Rewritten) => {
-                self.lanes.iter().for_each(|lane| lane.push_lines(&self.written));
+                self.inlets.iter().for_each(|inlet| inlet.push_lines(&self.written));
             }
         }
     }
 }
 
-impl Clone for Group {
-    /// The same sinks, with a rewriter of its own that has counted nothing yet.
-    fn clone(&self) -> Group {
-        let shards = self.shards.as_ref().map(|sharded| sharded.shards.clone());
-        let (plan, lanes) = (Arc::clone(&self.plan), self.lanes.clone());
-        Group::new(self.emit, plan, lanes, shards, self.metrics.fresh())
-    }
-}
-
 impl Sharded {
-    fn share_out(&mut self, datagram: &[u8], lanes: &[Arc<Lane>]) {
+    fn share_out(&mut self, datagram: &[u8], inlets: &[Arc<Inlet>]) {
         for line in lines(datagram) {
             let share = &mut self.shares[self.shards.of_line(line)];
             share.extend_from_slice(line);
             share.push(b'\n');
         }
-        for (share, lane) in self.shares.iter_mut().zip(lanes) {
+        for (share, inlet) in self.shares.iter_mut().zip(inlets) {
             if share.is_empty() {
                 continue;
             }
             // The last line needs no newline, but a blank one is nothing without it.
             let lines =
                 share.strip_suffix(b"\n").filter(|it| !it.is_empty() && !it.ends_with(b"\n"));
-            lane.push_lines(lines.unwrap_or(share));
+            inlet.push_lines(lines.unwrap_or(share));
             share.clear();
         }
     }

@@ -55,6 +55,12 @@ impl Queue {
         Queue { bytes: Vec::new(), head: 0, datagrams: VecDeque::new(), limit, overflow }
     }
 
+    /// From now on as [`new`](Self::new) would have it. What waits already goes on waiting.
+    pub(super) fn reshape(&mut self, limit: usize, overflow: Overflow) {
+        self.limit = limit;
+        self.overflow = overflow;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.datagrams.is_empty()
     }

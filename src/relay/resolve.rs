@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use super::address::HostPort;
 use crate::telemetry::SinkMetrics;
@@ -16,20 +16,19 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The addresses of one sink, as they were last resolved. None so far: empty.
 pub(super) type Addresses = watch::Receiver<Arc<[SocketAddr]>>;
 
-/// Keeps the addresses up to date for as long as `tasks` lives. An IP address is there at once and stays.
+/// Keeps the addresses up to date for as long as the task lives. An IP address is there at once and stays.
 pub(super) fn resolve(
     HostPort(host_port): &HostPort,
-    interval: Duration,
+    mut interval: watch::Receiver<Duration>,
     metrics: SinkMetrics,
-    tasks: &mut JoinSet<()>,
-) -> Addresses {
+) -> (Addresses, Option<AbortOnDrop>) {
     if let Ok(address) = host_port.parse::<SocketAddr>() {
-        return watch::channel(Arc::from([address])).1;
+        return (watch::channel(Arc::from([address])).1, None);
     }
     let (publish, addresses) = watch::channel(Arc::from([]));
     let name = host_port.clone();
-    tasks.spawn(async move {
-        let mut retry = FIRST_RETRY.min(interval);
+    let resolve = async move {
+        let mut retry = FIRST_RETRY;
         loop {
             let found = tokio::net::lookup_host(&name).await.map(Iterator::collect::<Vec<_>>);
             match found {
@@ -45,19 +44,35 @@ pub(super) fn resolve(
                         }
                         news
                     });
-                    retry = FIRST_RETRY.min(interval);
-                    tokio::time::sleep(interval).await;
+                    retry = FIRST_RETRY;
+                    let wait = *interval.borrow_and_update();
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        // Another interval. That there will be none is no news.
+                        Ok(()) = interval.changed() => {}
+                    }
                 }
                 failed => {
                     // What was known goes on to be used.
                     metrics.failed("resolve");
                     let error = failed.err().map(|error| error.to_string());
                     tracing::warn!(sink = name, error, "Cannot resolve a StatsD sink.");
-                    tokio::time::sleep(retry).await;
-                    retry = (retry * 2).min(interval);
+                    let longest = *interval.borrow();
+                    tokio::time::sleep(retry.min(longest)).await;
+                    retry = (retry * 2).min(longest);
                 }
             }
         }
-    });
-    addresses
+    };
+    (addresses, Some(AbortOnDrop(tokio::spawn(resolve))))
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub(super) struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

@@ -1,6 +1,7 @@
 //! What becomes of each sample, and everything that is remembered of the body until it is complete.
 
 use std::collections::HashSet;
+use std::mem::{replace, take};
 use std::sync::Arc;
 
 use super::Limits;
@@ -12,6 +13,7 @@ use super::ladder::{MAX_BUCKETS, NoCell};
 use super::output::Output;
 use super::report::Report;
 use super::seen::{Keys, Seen};
+use super::trace::{SampleTrace, Trace, Used};
 use crate::exposition::{Header, LabelHasher, MetricType, Sample, Scanner, Span, parse_number};
 use crate::mapping::plan::{BucketPolicy, Kind, Plan, Rule, RuleId};
 
@@ -40,6 +42,8 @@ pub(super) struct Body {
     hashes: LabelHashes,
     text: LabelText,
     pub(super) report: Report,
+    /// Where somebody wants to know: what was done with each sample. It never decides anything.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// The family and label set at hand: decided once, good for all samples that share them.
@@ -61,6 +65,8 @@ struct Now {
     keep: bool,
     /// The sample leaves in no shape at all, for this reason.
     dropped: Option<&'static str>,
+    /// Rules that read the sample and could not be carried out, and why.
+    refused: Vec<(RuleId, &'static str)>,
     uses: Vec<Use>,
     /// What the next sample may do without a decision of its own.
     next: Next,
@@ -138,6 +144,7 @@ impl Body {
             hashes: LabelHashes::new(hasher.clone()),
             text: LabelText::default(),
             report: Report::new(&plan),
+            trace: None,
             hasher,
             plan,
         }
@@ -251,7 +258,7 @@ impl Body {
         if self.now.plain {
             self.families.family_mut(self.now.family).pass(out);
             self.report.passed += 1;
-            self.now.next = Next::Passes(1);
+            self.now.next = if self.trace.is_none() { Next::Passes(1) } else { Next::Unknown };
             return Ok(true);
         }
         self.hashes.changed(changed);
@@ -260,6 +267,7 @@ impl Body {
             self.report.drop("repeated_series");
             // The label set at hand was not decided on.
             self.now.labels = usize::MAX;
+            self.now.dropped = Some("repeated_series");
             return Ok(false);
         }
         if changed < self.now.labels || labels.spans.len() != self.now.names.len() {
@@ -292,7 +300,7 @@ impl Body {
     /// Prepares for samples that differ in their `le` alone: see [`alike`](Self::alike).
     fn expect_alike(&mut self) {
         let now = &mut self.now;
-        if now.once || now.labels == usize::MAX {
+        if now.once || now.labels == usize::MAX || self.trace.is_some() {
             return;
         }
         now.next = match now.uses[..] {
@@ -364,6 +372,7 @@ impl Body {
         self.now.labels = if le_is_last { labels.spans.len() - 1 } else { usize::MAX };
         self.now.keep = true;
         self.now.dropped = None;
+        self.now.refused.clear();
         self.now.uses.clear();
         let family = &self.families.family(self.now.family).plan;
         let (written, witness, rules) = (family.written, family.witness, family.rules.len());
@@ -398,6 +407,13 @@ impl Body {
         Ok(())
     }
 
+    /// A rule that reads the label set at hand cannot be carried out: it leaves as it came.
+    fn refuse(&mut self, rule: RuleId, reason: &'static str) -> bool {
+        self.report.note(reason);
+        self.now.refused.push((rule, reason));
+        false
+    }
+
     /// The label set at hand would be written a second time.
     fn drop_repeated(&mut self) {
         self.now.keep = false;
@@ -415,8 +431,7 @@ impl Body {
         if rule.stream {
             let index = self.rendering(id, rule, Role::Line, labels);
             if self.render(index, labels) == Err(Conflict) {
-                self.report.note("label_conflict");
-                return Ok(false);
+                return Ok(self.refuse(id, "label_conflict"));
             }
             self.now.keep = false;
             let output = &plan.output(rule.to).name;
@@ -437,15 +452,11 @@ impl Body {
         } else {
             let declared = self.families.family(self.now.family).metric_type;
             let Some(shape) = Shape::of(&rule.kind, self.now.part, declared) else {
-                self.report.note("not_joinable");
-                return Ok(false);
+                return Ok(self.refuse(id, "not_joinable"));
             };
             let (hold, slot) = match self.place(plan, id, rule, Role::Set, shape, labels)? {
                 Ok(place) => place,
-                Err(reason) => {
-                    self.report.note(reason);
-                    return Ok(false);
-                }
+                Err(reason) => return Ok(self.refuse(id, reason)),
             };
             if let Cells::Ladders(ladders) = &mut self.holds[hold].cells {
                 if self.now.part == Some(Part::Bucket) {
@@ -663,6 +674,9 @@ impl Body {
             }
             out.extend_from_slice(&line[scanner.labels_end()..]);
         }
+        if let Some(trace) = &mut self.trace {
+            trace.streamed = out[start..].into();
+        }
         self.now.head.clear();
         if let Some(last) = labels.spans.last()
             && last.value.end() + 2 == scanner.labels_end()
@@ -672,6 +686,40 @@ impl Body {
             let tail = line.len() - last.value.start();
             self.now.head.extend_from_slice(&out[start..out.len() - tail]);
         }
+    }
+
+    /// Writes down what was done with the sample at hand.
+    #[cold]
+    pub(super) fn record(&mut self, number: u64, line: &[u8]) {
+        let Some(trace) = &mut self.trace else { return };
+        let now = &self.now;
+        let lost = self.report.dropped.get("bad_le").copied().unwrap_or(0);
+        let bad_le = replace(&mut trace.bad_le, lost) < lost;
+        let mut sample = SampleTrace::new(number, line, self.families.family(now.family));
+        if now.plain {
+            sample.keep = true;
+        } else if let Some(reason) = now.dropped {
+            sample.dropped = Some(reason);
+        } else {
+            sample.keep = now.keep;
+            sample.used = !now.uses.is_empty();
+            sample.dropped = (bad_le && !now.keep).then_some("bad_le");
+            sample.refused.clone_from(&now.refused);
+            for used in &now.uses {
+                sample.uses.push(match *used {
+                    Use::Stream(rule, ..) => Used::Streamed(rule, take(&mut trace.streamed)),
+                    Use::Ladder(rule, ..) if bad_le => {
+                        sample.refused.push((rule, "bad_le"));
+                        continue;
+                    }
+                    Use::Value(rule, hold, slot) | Use::Ladder(rule, hold, slot) => {
+                        Used::Held(rule, hold, slot)
+                    }
+                    Use::Part(hold, slot) => Used::Part(hold, slot),
+                });
+            }
+        }
+        trace.samples.push(sample);
     }
 
     /// No more will come.

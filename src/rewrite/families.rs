@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::hold::Part;
 use super::output::Output;
 use crate::exposition::{HeaderKind, MetricType, write_value};
-use crate::mapping::plan::{FamilyPlan, Kind, Plan};
+use crate::mapping::plan::{FamilyPlan, Plan};
 
 /// Index of a family in [`Families`].
 pub(super) type FamilyId = usize;
@@ -170,10 +170,7 @@ impl Families {
             let is_part = match declared {
                 Some(MetricType::Histogram) => true,
                 Some(MetricType::Summary) => part != Part::Bucket,
-                _ => plan.families.get(base).is_some_and(|family| {
-                    let histogram = |id| matches!(plan.rule(id).kind, Kind::Histogram(_));
-                    family.rules.iter().copied().any(histogram)
-                }),
+                _ => plan.families.get(base).is_some_and(|family| family.histogram),
             };
             if is_part {
                 return (self.named(base, plan), Some(part));

@@ -15,6 +15,7 @@
 
 mod body;
 mod budget;
+mod explain;
 mod families;
 mod history;
 mod hold;
@@ -28,10 +29,12 @@ mod report;
 mod seen;
 mod sources;
 pub mod statsd;
+mod trace;
 mod writer;
 
 use std::sync::Arc;
 
+pub use explain::{Explanation, Fate, GatheredSeries, LabelStep, Line, Reading, Then, explain};
 pub use history::History;
 pub use options::{Error, Limits, Malformed, Options};
 pub use report::{Missing, Report, Rewritten};

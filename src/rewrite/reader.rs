@@ -122,11 +122,11 @@ impl Reader {
                 }
                 (len, !self.eof)
             }
-            Scan::Flawed { len, flaw } => (len, self.flawed(flaw)?),
+            Scan::Flawed { len, flaw } => (len, self.flawed(flaw, &input[..len])?),
             Scan::Incomplete => {
                 let newline = memchr::memchr(b'\n', input);
                 let len = newline.map_or(input.len(), |end| end + 1);
-                (len, self.flawed(Flaw::Unterminated)?)
+                (len, self.flawed(Flaw::Unterminated, &input[..len])?)
             }
             Scan::TooLong => {
                 let limit = self.options.limits.line_bytes;
@@ -147,6 +147,9 @@ impl Reader {
         out: &mut Output<'_>,
     ) -> Result<bool, Error> {
         let decided = self.body.sample(plan, &self.scanner, line, sample, out);
+        if self.body.trace.is_some() {
+            self.body.record(self.line, line);
+        }
         decided.map_err(|over| over.at(self.line))
     }
 
@@ -167,7 +170,10 @@ impl Reader {
         })
     }
 
-    fn flawed(&mut self, flaw: Flaw) -> Result<bool, Error> {
+    fn flawed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
+        if let Some(trace) = &mut self.body.trace {
+            trace.flawed.push((self.line, line.into(), flaw.reason()));
+        }
         match self.options.malformed {
             Malformed::Drop => {
                 self.body.report.drop(flaw.reason());

@@ -12,6 +12,7 @@ use super::labels::hash_text;
 use super::ladder::{ABSENT, Conversion, Ladder, add, is_absent};
 use super::report::Rewritten;
 use super::sources::{Source, divert_of, sources};
+use super::trace::Written;
 use crate::exposition::{LabelHasher, MetricType, write_number};
 use crate::mapping::plan::{Kind, OutputId, Plan, Rule, RuleId};
 
@@ -32,6 +33,8 @@ pub(super) struct Writer {
     ladder: Ladder,
     other_ladder: Ladder,
     prefix: Vec<u8>,
+    /// Those joined to the label set at hand, where somebody wants to know.
+    traced: Option<Vec<(usize, Slot)>>,
 }
 
 /// The family that is being written.
@@ -56,6 +59,7 @@ impl Writer {
             ladder: Ladder::default(),
             other_ladder: Ladder::default(),
             prefix: Vec::new(),
+            traced: body.trace.is_some().then(Vec::new),
         };
         if writer.sees_reset(body) {
             writer.before = History::default();
@@ -136,7 +140,11 @@ impl Writer {
                 if out.len() >= full {
                     return false;
                 }
+                let start = out.len();
                 let samples = self.series(plan, body, open, out);
+                if self.traced.is_some() {
+                    self.record(plan, body, open, &out[start..]);
+                }
                 let source = &mut open.sources[open.source];
                 source.series += u64::from(samples > 0);
                 source.samples += samples;
@@ -266,7 +274,48 @@ impl Writer {
         let slot = body.holds[other.hold].find(hash, labels)?;
         let rule = body.plan.rule(other.rule);
         let same = divert_of(body, rule, labels) == other.divert;
-        (same && self.joined.insert((other.hold, slot))).then_some(slot)
+        let joined = same && self.joined.insert((other.hold, slot));
+        if let Some(traced) = self.traced.as_mut().filter(|_| joined) {
+            traced.push((other.hold, slot));
+        }
+        joined.then_some(slot)
+    }
+
+    /// Writes down what became of the label set at hand.
+    #[cold]
+    fn record(&mut self, plan: &Plan, body: &mut Body, open: &Open, text: &[u8]) {
+        let (source, slot) = (&open.sources[open.source], open.slot);
+        let rule = plan.rule(source.rule);
+        let hold = &body.holds[source.hold];
+        let labels = hold.labels(slot);
+        let joined = self.joined.contains(&(source.hold, slot));
+        if joined || divert_of(body, rule, labels) != source.divert {
+            return; // told elsewhere
+        }
+        let key = series_key(&body.hasher, &plan.output(open.id).name, hold.hash(slot));
+        let (total, parts) = match &hold.cells {
+            Cells::Values(values) if rule.remainder => (values.value(slot), values.parts(slot)),
+            _ => (None, None),
+        };
+        let estimated = source.conversion.iter().flat_map(Conversion::estimated);
+        let written = Written {
+            output: open.id,
+            rule: source.rule,
+            divert: source.divert,
+            held: std::iter::once((source.hold, slot))
+                .chain(self.traced.iter_mut().flat_map(std::mem::take))
+                .collect(),
+            labels: labels.into(),
+            text: text.into(),
+            estimated: estimated.map(str::to_owned).collect(),
+            is_ladder: matches!(hold.cells, Cells::Ladders(_)),
+            total,
+            parts,
+            already_present: body.natives.contains(key),
+        };
+        if let Some(trace) = &mut body.trace {
+            trace.written.push(written);
+        }
     }
 
     /// Writes the ladder at hand; returns the number of lines.

@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::series::Forget as _;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounterVec, Opts};
@@ -52,6 +53,13 @@ impl KernelDrops {
                 watched.insert(link.ino(), Socket { listener: Arc::clone(listener), drops: 0 });
             }
         }
+    }
+
+    /// Forgets a listener and its sockets.
+    pub(super) fn forget(&self, listener: &str) {
+        let mut watched = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.retain(|_, socket| *socket.listener != *listener);
+        self.counters.forget("listener", listener);
     }
 
     fn read(&self) {

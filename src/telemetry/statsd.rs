@@ -9,6 +9,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::define::Define;
 use super::kernel_drops::KernelDrops;
+use super::series::{Forget as _, Holders};
 use crate::mapping::Emit;
 use crate::rewrite::statsd::Report;
 
@@ -31,6 +32,8 @@ pub(super) struct StatsdMetrics {
     queued_bytes: IntGaugeVec,
     failures: IntCounterVec,
     kernel_drops: KernelDrops,
+    listeners: Holders,
+    sinks: Holders,
 }
 
 impl StatsdMetrics {
@@ -115,6 +118,8 @@ impl StatsdMetrics {
                 &["sink", "reason"],
             )?,
             kernel_drops,
+            listeners: Holders::default(),
+            sinks: Holders::default(),
         })
     }
 
@@ -149,25 +154,65 @@ impl StatsdMetrics {
     }
 
     pub(super) fn listener(self: &Arc<Self>, listener: &str) -> ListenerMetrics {
+        let hold = HeldListener { listener: listener.into(), all: Arc::clone(self) };
+        let name = Arc::clone(&hold.listener);
+        self.listeners.hold(&name, || self.held_listener(listener, hold))
+    }
+
+    fn held_listener(&self, listener: &str, hold: HeldListener) -> ListenerMetrics {
         let of = |counters: &IntCounterVec| counters.with_label_values(&[listener]);
         let refused = |reason| self.refused.with_label_values(&[listener, reason]);
         ListenerMetrics {
-            listener: listener.into(),
             datagrams: of(&self.received_datagrams),
             bytes: of(&self.received_bytes),
             lines: of(&self.received_lines),
             oversized: refused("oversized"),
             cut: refused("cut"),
             connections: self.connections.with_label_values(&[listener]),
-            all: Arc::clone(self),
+            hold: Arc::new(hold),
         }
     }
 
-    pub(super) fn sink(&self, sink: &str) -> SinkMetrics {
+    fn forget_listener(&self, listener: &str) {
+        for counters in [
+            &self.received_datagrams,
+            &self.received_bytes,
+            &self.received_lines,
+            &self.refused,
+            &self.untouched_lines,
+            &self.written_lines,
+            &self.unreadable_lines,
+            &self.left_out_lines,
+        ] {
+            counters.forget("listener", listener);
+        }
+        self.connections.forget("listener", listener);
+        self.kernel_drops.forget(listener);
+    }
+
+    pub(super) fn sink(self: &Arc<Self>, sink: &str) -> SinkMetrics {
+        let hold = HeldSink { sink: sink.into(), all: Arc::clone(self) };
+        let name = Arc::clone(&hold.sink);
+        self.sinks.hold(&name, || self.held_sink(sink, hold))
+    }
+
+    fn forget_sink(&self, sink: &str) {
+        for counters in [
+            &self.sent_datagrams,
+            &self.sent_lines,
+            &self.sent_bytes,
+            &self.dropped_lines,
+            &self.failures,
+        ] {
+            counters.forget("sink", sink);
+        }
+        self.queued_bytes.forget("sink", sink);
+    }
+
+    fn held_sink(&self, sink: &str, hold: HeldSink) -> SinkMetrics {
         let of = |counters: &IntCounterVec| counters.with_label_values(&[sink]);
         let dropped = |reason| self.dropped_lines.with_label_values(&[sink, reason]);
         SinkMetrics {
-            sink: sink.into(),
             datagrams: of(&self.sent_datagrams),
             lines: of(&self.sent_lines),
             bytes: of(&self.sent_bytes),
@@ -175,8 +220,36 @@ impl StatsdMetrics {
             too_long: dropped("too_long"),
             shutdown: dropped("shutdown"),
             queued: self.queued_bytes.with_label_values(&[sink]),
-            failures: self.failures.clone(),
+            hold: Arc::new(hold),
         }
+    }
+}
+
+/// Keeps a listener's series.
+#[derive(Debug)]
+struct HeldListener {
+    listener: Arc<str>,
+    all: Arc<StatsdMetrics>,
+}
+
+impl Drop for HeldListener {
+    fn drop(&mut self) {
+        let HeldListener { listener, all } = self;
+        all.listeners.release(listener, || all.forget_listener(listener));
+    }
+}
+
+/// Keeps a sink's series.
+#[derive(Debug)]
+struct HeldSink {
+    sink: Arc<str>,
+    all: Arc<StatsdMetrics>,
+}
+
+impl Drop for HeldSink {
+    fn drop(&mut self) {
+        let HeldSink { sink, all } = self;
+        all.sinks.release(sink, || all.forget_sink(sink));
     }
 }
 
@@ -213,14 +286,13 @@ fn counts(family: &dyn Collector, label: &str, wanted: &str) -> Vec<Count> {
 /// The metrics of one listener. Clones count together.
 #[derive(Clone, Debug)]
 pub struct ListenerMetrics {
-    listener: Arc<str>,
     datagrams: IntCounter,
     bytes: IntCounter,
     lines: IntCounter,
     oversized: IntCounter,
     cut: IntCounter,
     connections: IntGauge,
-    all: Arc<StatsdMetrics>,
+    hold: Arc<HeldListener>,
 }
 
 impl ListenerMetrics {
@@ -250,7 +322,7 @@ impl ListenerMetrics {
 
     /// Reads from now on what the kernel drops because these sockets are not read fast enough.
     pub fn watch_kernel_drops(&self, sockets: &[UdpSocket]) {
-        self.all.kernel_drops.watch(&self.listener, sockets);
+        self.hold.all.kernel_drops.watch(&self.hold.listener, sockets);
     }
 
     /// The metrics of what becomes of the listener's lines.
@@ -261,13 +333,13 @@ impl ListenerMetrics {
             Emit::New => "new",
             Emit::Both => "both",
         };
-        let labels = [&*self.listener, emit];
-        let left_out =
-            |reason| self.all.left_out_lines.with_label_values(&[&*self.listener, emit, reason]);
+        let HeldListener { listener, all } = &*self.hold;
+        let labels = [&**listener, emit];
+        let left_out = |reason| all.left_out_lines.with_label_values(&[&**listener, emit, reason]);
         RewriteMetrics {
-            untouched: self.all.untouched_lines.with_label_values(&labels),
-            written: self.all.written_lines.with_label_values(&labels),
-            unreadable: self.all.unreadable_lines.with_label_values(&labels),
+            untouched: all.untouched_lines.with_label_values(&labels),
+            written: all.written_lines.with_label_values(&labels),
+            unreadable: all.unreadable_lines.with_label_values(&labels),
             left_out: Report::default().dropped().map(|(reason, _)| left_out(reason)),
             published: Published::default(),
         }
@@ -340,7 +412,6 @@ impl RewriteMetrics {
 /// The metrics of one sink. Clones count together.
 #[derive(Clone, Debug)]
 pub struct SinkMetrics {
-    sink: Arc<str>,
     datagrams: IntCounter,
     lines: IntCounter,
     bytes: IntCounter,
@@ -348,7 +419,7 @@ pub struct SinkMetrics {
     too_long: IntCounter,
     shutdown: IntCounter,
     queued: IntGauge,
-    failures: IntCounterVec,
+    hold: Arc<HeldSink>,
 }
 
 impl SinkMetrics {
@@ -384,6 +455,7 @@ impl SinkMetrics {
 
     /// The sink could not be reached.
     pub fn failed(&self, reason: &'static str) {
-        self.failures.with_label_values(&[&*self.sink, reason]).inc();
+        let HeldSink { sink, all } = &*self.hold;
+        all.failures.with_label_values(&[&**sink, reason]).inc();
     }
 }

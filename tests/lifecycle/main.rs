@@ -4,6 +4,7 @@
 mod net;
 
 mod clients;
+mod relay;
 mod reload;
 mod web;
 

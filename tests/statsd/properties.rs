@@ -1,6 +1,7 @@
 //! Properties that hold for every datagram, tried on datagrams that proptest makes up.
 
 use crossfade::mapping::Emit;
+use crossfade::rewrite::statsd::{Rewriter, Sender};
 use crossfade::statsd::{Packer, lines};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -102,6 +103,10 @@ fn joined(lines: impl Strategy<Value = Vec<String>>) -> impl Strategy<Value = Ve
     })
 }
 
+fn text(line: &[u8]) -> String {
+    std::str::from_utf8(line).map_or_else(|_| line.escape_ascii().to_string(), str::to_owned)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -122,6 +127,21 @@ proptest! {
             let (left, report) = rewrite(&plan(emit), &[&datagram]);
             prop_assert_eq!(left.concat(), &datagram[..], "{:?}", emit);
             prop_assert_eq!(report.untouched, report.lines_in);
+        }
+    }
+
+    #[test]
+    fn what_is_explained_is_what_happens(
+        datagram in joined(prop::collection::vec(prop_oneof![3 => kongs(), 1 => foreign()], 0..6)),
+    ) {
+        for emit in EMITS {
+            let (left, _) = rewrite(&plan(emit), &[&datagram]);
+            let mut rewriter = Rewriter::new(plan(emit));
+            let told = rewriter.explain(&datagram, &mut Sender::default());
+            let told: Vec<String> = told.into_iter().flat_map(|line| line.output).collect();
+            let left = left.concat();
+            let left = lines(&left).filter(|line| !line.is_empty());
+            prop_assert_eq!(told, left.map(text).collect::<Vec<_>>());
         }
     }
 

@@ -20,6 +20,7 @@ use arc_swap::ArcSwap;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_saphyr::MessageFormatter as _;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use crate::telemetry::WebConfigMetrics;
 use file::File;
@@ -48,8 +49,8 @@ pub struct WebConfig {
 
 /// What the file says, ready for use.
 pub(super) struct Web {
-    /// Where connections are encrypted.
-    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// Where connections are encrypted: how, and our certificate.
+    pub(super) tls: Option<(Arc<ServerConfig>, CertificateDer<'static>)>,
     /// Where somebody has to say who they are.
     pub(super) users: Option<Users>,
     /// Added to every answer.
@@ -131,6 +132,15 @@ impl WebConfig {
             }
         }
     }
+}
+
+/// The certificate that a web configuration file names, if it has TLS.
+///
+/// # Errors
+///
+/// What is wrong with the file.
+pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, WebFaults> {
+    Web::read(path).map(|web| web.tls.map(|(_, certificate)| certificate))
 }
 
 impl Web {

@@ -74,7 +74,7 @@ pub(super) fn build(
     folder: &Path,
     files: &mut Vec<PathBuf>,
     faults: &mut Vec<String>,
-) -> Option<Arc<ServerConfig>> {
+) -> Option<(Arc<ServerConfig>, CertificateDer<'static>)> {
     let before = faults.len();
     let mut build = Build { folder, files, faults };
     let provider = Arc::new(build.provider(&tls));
@@ -94,6 +94,7 @@ pub(super) fn build(
         build.fault("no certificate; give cert_file and key_file, or leave tls_server_config out");
         return None;
     };
+    let certificate = chain.first()?.clone();
     let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions);
     let config = config.and_then(|builder| {
         let builder = match verifier {
@@ -106,7 +107,7 @@ pub(super) fn build(
         Ok(mut config) => {
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
-            Some(Arc::new(config))
+            Some((Arc::new(config), certificate))
         }
         Err(error) => {
             build.fault(&format!("{error}; check that certificate and key belong together"));

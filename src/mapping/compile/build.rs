@@ -183,7 +183,7 @@ impl<'a> Build<'a> {
         let id = self.ids[&(plain, written)];
         let to = self.output(from, written);
         let witness = self.witness(&condition.family, &condition.on);
-        let divert = Divert { title: title(from, written), witness, to };
+        let divert = Divert { title: title(from, written), source: from.source(), witness, to };
         self.plan.rules[id.0 as usize].diverts.push(divert);
         self.writes(to, id);
     }
@@ -256,6 +256,10 @@ impl<'a> Build<'a> {
         for generation in [Generation::Old, Generation::New] {
             for entry in self.entries {
                 let family = &entry.entry.side(generation).family;
+                if entry.entry.buckets.is_some() {
+                    let family = self.plan.families.entry(family.as_bytes().into()).or_default();
+                    family.histogram = true;
+                }
                 let elsewhere =
                     |its: &InForce<'_>| its.entry.side(generation.other()).family == *family;
                 if !self.entries.iter().any(elsewhere) {

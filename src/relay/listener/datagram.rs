@@ -72,6 +72,7 @@ async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, mut stop: 
     loop {
         let readable = tokio::select! {
             readable = socket.readable() => readable,
+            () = pipeline.replaced() => continue,
             () = stopped(&mut stop) => break,
         };
         let read = match readable {

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::pipeline::Pipeline;
+use super::pipeline::Feed;
 use super::{ListenAddress, ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
 
@@ -34,7 +34,6 @@ pub(super) struct Listener {
     address: ListenAddress,
     sockets: Sockets,
     metrics: ListenerMetrics,
-    max_connections: usize,
 }
 
 #[derive(Debug)]
@@ -91,7 +90,7 @@ impl Listener {
         };
         // By the address in the settings: a port that was chosen would make a label of its own each time.
         let metrics = metrics.statsd_listener(&listener.address.to_string());
-        Ok(Listener { address, sockets, metrics, max_connections: settings.max_connections })
+        Ok(Listener { address, sockets, metrics })
     }
 
     pub(super) fn address(&self) -> &ListenAddress {
@@ -106,19 +105,16 @@ impl Listener {
     pub(super) fn listen(
         self,
         workers: &[Handle],
-        pipelines: &[Pipeline],
+        feed: Feed,
         stop: &Stop,
         tasks: &mut JoinSet<()>,
     ) {
-        let Listener { sockets, metrics, max_connections, .. } = self;
+        let Listener { sockets, metrics, .. } = self;
         let at = |index: usize| {
-            (&workers[index % workers.len()], pipelines[index % pipelines.len()].clone())
-        };
-        let pool = stream::Pool {
-            workers: workers.to_vec(),
-            pipelines: pipelines.to_vec(),
-            max_connections,
-            stop: stop.clone(),
+            let worker = index % workers.len();
+            let pipeline =
+                feed.pipeline(worker).expect("the layout has the listener before it listens");
+            (&workers[worker], pipeline)
         };
         match sockets {
             Sockets::Udp(sockets) => {
@@ -138,9 +134,11 @@ impl Listener {
                 tasks.spawn_on(read, worker);
             }
             Sockets::Tcp(socket) => {
+                let pool = pool(workers, feed, stop);
                 tasks.spawn(pool.tcp(socket));
             }
             Sockets::UnixStream(socket, file) => {
+                let pool = pool(workers, feed, stop);
                 let accept = async move {
                     pool.unix(socket).await;
                     drop(file);
@@ -149,6 +147,10 @@ impl Listener {
             }
         }
     }
+}
+
+fn pool(workers: &[Handle], feed: Feed, stop: &Stop) -> stream::Pool {
+    stream::Pool { workers: workers.to_vec(), feed, stop: stop.clone() }
 }
 
 /// Several sockets on one address. The kernel deals out what arrives, by peer.

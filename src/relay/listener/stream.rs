@@ -2,16 +2,14 @@
 
 use std::io;
 use std::os::unix::net as unix;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::super::pipeline::Pipeline;
+use super::super::pipeline::{Feed, Pipeline};
 use super::{Stop, stopped};
 use crate::rewrite::statsd::Sender;
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
@@ -29,9 +27,7 @@ const LAST_READ: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) workers: Vec<Handle>,
-    /// One for each worker.
-    pub(super) pipelines: Vec<Pipeline>,
-    pub(super) max_connections: usize,
+    pub(super) feed: Feed,
     pub(super) stop: Stop,
 }
 
@@ -75,32 +71,29 @@ impl Pool {
                 return;
             }
         };
-        let places = Arc::new(Semaphore::new(self.max_connections));
         let mut connections = JoinSet::new();
         let mut turn = 0;
         loop {
+            // Beyond the most, clients wait in the kernel's queue.
+            let has_room = connections.len() < self.feed.max_connections();
             let accepted = tokio::select! {
-                accepted = async {
-                    // Beyond the most, clients wait in the kernel's queue.
-                    let place = Arc::clone(&places).acquire_owned().await;
-                    let place = place.expect("the semaphore is never closed");
-                    acceptor.accept().await.map(|connection| (connection, place))
-                } => accepted,
+                accepted = acceptor.accept(), if has_room => accepted,
                 Some(_) = connections.join_next() => continue,
+                () = self.feed.replaced() => continue,
                 () = stopped(&mut self.stop) => break,
             };
             match accepted {
-                Ok((connection, place)) => {
-                    let pipeline = self.pipelines[turn % self.pipelines.len()].clone();
-                    let worker = &self.workers[turn % self.workers.len()];
+                Ok(connection) => {
+                    let worker = turn % self.workers.len();
+                    // Somebody came when we were about to go.
+                    let Some(pipeline) = self.feed.pipeline(worker) else { continue };
                     let stop = self.stop.clone();
                     let serve = async move {
                         if let Err(error) = take_on(connection, pipeline, stop).await {
                             tracing::warn!(%error, "Cannot take on a StatsD connection.");
                         }
-                        drop(place);
                     };
-                    connections.spawn_on(serve, worker);
+                    connections.spawn_on(serve, &self.workers[worker]);
                     turn += 1;
                 }
                 Err(error) => {
@@ -131,6 +124,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, mut st
     loop {
         let count = tokio::select! {
             biased;
+            () = pipeline.replaced() => continue,
             count = stream.read(&mut buffer) => count,
             // What the kernel has accepted already is read; then it is enough.
             () = stopped(&mut stop) => {

@@ -6,92 +6,106 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::lane::{Lane, Outlet, Shape};
-use super::resolve::{Addresses, resolve};
-use super::{Settings, SinkAddress, SinkSettings};
+use super::resolve::{AbortOnDrop, Addresses, resolve};
+use super::{Settings, SinkAddress};
 use crate::telemetry::SinkMetrics;
 use backoff::Backoff;
 
-/// One sink.
+/// One sink, with a lane and a task on each worker.
 #[derive(Debug)]
 pub(super) struct Sink {
-    address: SinkAddress,
-    name: Arc<str>,
-    /// How the lanes would be if there were one worker.
-    shape: Shape,
-    flush_interval: Duration,
-    metrics: SinkMetrics,
+    pub(super) address: SinkAddress,
+    pub(super) lanes: Vec<Arc<Lane>>,
+    _resolving: Option<AbortOnDrop>,
 }
 
 /// Where a task sends to.
 #[derive(Clone, Debug)]
-pub(super) enum Destination {
+enum Destination {
     Udp(Addresses),
     Tcp(Addresses),
     Unix(PathBuf),
 }
 
+/// How the lanes of each of so many workers are.
+fn shape(settings: &Settings, workers: usize) -> Shape {
+    let queue_bytes = settings.queue_bytes / workers.max(1);
+    Shape {
+        pack_bytes: settings.pack_bytes,
+        queue_bytes: queue_bytes.max(settings.pack_bytes + 1),
+        overflow: settings.overflow,
+        flush_interval: settings.flush_interval,
+    }
+}
+
 impl Sink {
-    pub(super) fn new(sink: &SinkSettings, settings: &Settings, metrics: SinkMetrics) -> Sink {
-        let shape = Shape {
-            pack_bytes: settings.pack_bytes,
-            queue_bytes: settings.queue_bytes,
-            overflow: settings.overflow,
-            newline: matches!(sink.address, SinkAddress::Tcp(_)),
-        };
-        Sink {
-            name: sink.address.to_string().into(),
-            address: sink.address.clone(),
-            shape,
-            flush_interval: settings.flush_interval,
-            metrics,
-        }
-    }
-
-    /// Begins to resolve the sink's name.
-    pub(super) fn resolve(&self, interval: Duration, tasks: &mut JoinSet<()>) -> Destination {
-        let mut resolve = |name| resolve(name, interval, self.metrics.clone(), tasks);
-        match &self.address {
-            SinkAddress::Udp(name) => Destination::Udp(resolve(name)),
-            SinkAddress::Tcp(name) => Destination::Tcp(resolve(name)),
-            SinkAddress::UnixDatagram(path) => Destination::Unix(path.clone()),
-        }
-    }
-
-    /// The lane of one of `workers`.
-    pub(super) fn lane(&self, workers: usize) -> Lane {
-        let queue_bytes = (self.shape.queue_bytes / workers.max(1)).max(self.shape.pack_bytes + 1);
-        Lane::new(Shape { queue_bytes, ..self.shape }, self.metrics.clone())
-    }
-
-    /// Sends what the lane holds, until it is closed and empty.
-    pub(super) fn send(
-        &self,
-        lane: Arc<Lane>,
-        destination: Destination,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let way = Way {
-            name: Arc::clone(&self.name),
-            outlet: Outlet::new(lane, self.flush_interval),
-            backoff: Backoff::default(),
-        };
-        async move {
-            match destination {
-                Destination::Udp(addresses) => datagram::udp(way, addresses).await,
-                Destination::Unix(path) => datagram::unix(way, path).await,
-                Destination::Tcp(addresses) => stream::tcp(way, addresses).await,
+    /// Begins to resolve the sink's name, and to send what its lanes get until they are closed and empty.
+    pub(super) fn start(
+        address: &SinkAddress,
+        settings: &Settings,
+        workers: &[Handle],
+        interval: watch::Receiver<Duration>,
+        metrics: &SinkMetrics,
+        tasks: &mut JoinSet<()>,
+    ) -> Sink {
+        let resolve = |name| resolve(name, interval, metrics.clone());
+        let (destination, resolving) = match address {
+            SinkAddress::Udp(name) => {
+                let (addresses, task) = resolve(name);
+                (Destination::Udp(addresses), task)
             }
-        }
+            SinkAddress::Tcp(name) => {
+                let (addresses, task) = resolve(name);
+                (Destination::Tcp(addresses), task)
+            }
+            SinkAddress::UnixDatagram(path) => (Destination::Unix(path.clone()), None),
+        };
+        let newline = matches!(address, SinkAddress::Tcp(_));
+        let shape = shape(settings, workers.len());
+        let name: Arc<str> = address.to_string().into();
+        let lane = |worker: &Handle| {
+            let lane = Arc::new(Lane::new(shape, newline, metrics.clone()));
+            let send = send(Arc::clone(&name), Arc::clone(&lane), destination.clone());
+            tasks.spawn_on(send, worker);
+            lane
+        };
+        let lanes = workers.iter().map(lane).collect();
+        Sink { address: address.clone(), lanes, _resolving: resolving }
+    }
+
+    /// Packs and holds from now on as these settings say.
+    pub(super) fn reshape(&self, settings: &Settings) {
+        let shape = shape(settings, self.lanes.len());
+        self.lanes.iter().for_each(|lane| lane.reshape(shape));
+    }
+}
+
+/// Sends what the lane holds, until it is closed and empty, or cannot be emptied.
+async fn send(name: Arc<str>, lane: Arc<Lane>, destination: Destination) {
+    let way = Way {
+        name: Arc::clone(&name),
+        outlet: Outlet::new(Arc::clone(&lane)),
+        backoff: Backoff::default(),
+    };
+    match destination {
+        Destination::Udp(addresses) => datagram::udp(way, addresses).await,
+        Destination::Unix(path) => datagram::unix(way, path).await,
+        Destination::Tcp(addresses) => stream::tcp(way, addresses).await,
+    }
+    let lines = lane.abandon();
+    if lines > 0 {
+        tracing::warn!(sink = %name, lines, "StatsD lines could not be sent before the end.");
     }
 }
 

@@ -27,19 +27,15 @@ struct Sending {
 
 fn start(addresses: &[SocketAddr], destination: impl FnOnce(Addresses) -> Destination) -> Sending {
     let metrics = Arc::new(Metrics::new());
-    let address: SinkAddress = "tcp://name:1".parse().expect("an address");
-    let shape =
-        Shape { pack_bytes: 0, queue_bytes: 64 << 20, overflow: Overflow::Newest, newline: true };
-    let sink = Sink {
-        name: "sink".into(),
-        address,
-        shape,
+    let shape = Shape {
+        pack_bytes: 0,
+        queue_bytes: 64 << 20,
+        overflow: Overflow::Newest,
         flush_interval: Duration::ZERO,
-        metrics: metrics.statsd_sink("sink"),
     };
     let (names, resolved) = watch::channel(Arc::from(addresses));
-    let lane = Arc::new(sink.lane(1));
-    let task = tokio::spawn(sink.send(Arc::clone(&lane), destination(resolved)));
+    let lane = Arc::new(Lane::new(shape, true, metrics.statsd_sink("sink")));
+    let task = tokio::spawn(send("sink".into(), Arc::clone(&lane), destination(resolved)));
     Sending { lane, names, metrics, task }
 }
 
@@ -177,10 +173,9 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
 #[tokio::test]
 async fn names_are_looked_up() {
     let metrics = Metrics::new().statsd_sink("sink");
-    let mut tasks = JoinSet::new();
     let name = HostPort("localhost:8125".to_owned());
-    let interval = Duration::from_secs(3600);
-    let mut addresses = resolve(&name, interval, metrics, &mut tasks);
+    let interval = watch::Sender::new(Duration::from_secs(3600));
+    let (mut addresses, _task) = resolve(&name, interval.subscribe(), metrics);
     let found = soon(addresses.wait_for(|found| !found.is_empty())).await.expect("it resolves");
     assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 8125));
 }

@@ -12,6 +12,7 @@
 //! - Nothing is allocated per line, whatever it becomes.
 //! - No two lines are joined, no line is moved: gauges depend on their order.
 
+mod explain;
 mod find;
 mod report;
 mod tagged;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+pub use explain::{ExplainedLine, LineFate, LineReading};
 pub use report::{Report, RuleCount};
 
 use crate::mapping::Generation;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossfade::admin::{Outcome, Reloader};
 use crossfade::app::App;
 use crossfade::config::{self, Settings};
+use crossfade::listen::Workers;
 use crossfade::relay::ListenAddress;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -30,6 +31,11 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts a gateway with settings as in a file. Its addresses are added to them.
     pub(crate) async fn start(settings: &str) -> Gateway {
+        Gateway::start_on(settings, Workers::here()).await
+    }
+
+    /// As [`start`](Self::start), on threads of its own.
+    pub(crate) async fn start_on(settings: &str, workers: Workers) -> Gateway {
         let file = Arc::new(Mutex::new(settings.to_owned()));
         let app = App::bind(read(settings).expect("valid settings")).await;
         let reads = Arc::clone(&file);
@@ -39,7 +45,8 @@ impl Gateway {
         let statsd = app.statsd_addresses();
         let reloader = app.reloader();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(app.run(async { drop(stopped.await) }));
+        let run = async move { app.run_on(&workers, async { drop(stopped.await) }).await };
+        let task = tokio::spawn(run);
         Gateway { data, admin, statsd, file, reloader, stop: Some(stop), task }
     }
 
@@ -73,12 +80,20 @@ impl Gateway {
         value.parse().ok()
     }
 
-    /// Where it takes `StatsD` lines over IP.
+    /// Where it takes `StatsD` lines over IP: the first listener, whatever it is.
     pub(crate) fn statsd_addr(&self) -> SocketAddr {
         match self.statsd.first() {
             Some(ListenAddress::Udp(address) | ListenAddress::Tcp(address)) => *address,
             other => panic!("no IP address: {other:?}"),
         }
+    }
+
+    /// Where it takes `StatsD` lines over `udp` or `tcp`.
+    pub(crate) fn statsd_over(&self, scheme: &str) -> SocketAddr {
+        let prefix = format!("{scheme}://");
+        let mut over = self.statsd.iter().map(ToString::to_string);
+        let address = over.find_map(|it| it.strip_prefix(&prefix).map(str::to_owned));
+        address.expect("it listens there").parse().expect("an IP address")
     }
 
     /// Resolves once one of its own metrics has a value.

@@ -1,0 +1,361 @@
+//! `crossfade explain`: what happens to one line, one family or a whole scrape, entry by entry.
+
+use std::fmt::{self, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::check::Format;
+use super::diagnostic::{BLUE, BOLD, GREEN, RED};
+use super::fetch;
+use super::flags::{EmitFlag, Lines, Rewriting};
+use crate::mapping;
+use crate::packs;
+use crate::rewrite::statsd::{self, ExplainedLine, LineFate, Sender};
+use crate::rewrite::{
+    self, Explanation, Fate, GatheredSeries, History, LabelStep, Limits, Line, Options, Reading,
+    Then,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to explain: a file, an http:// URL, or - for stdin.
+    #[arg(value_name = "FILE|URL", default_value = "-", conflicts_with = "lines")]
+    place: String,
+
+    /// A line to explain, in place of a file. May be repeated.
+    #[arg(long = "line", value_name = "TEXT")]
+    lines: Vec<String>,
+
+    /// Only what has to do with this family, of either generation.
+    #[arg(long, value_name = "NAME", conflicts_with = "statsd")]
+    family: Option<String>,
+
+    #[arg(long, help = "StatsD lines, all of one sender, in place of an exposition")]
+    statsd: bool,
+
+    #[command(flatten)]
+    emit: EmitFlag,
+
+    #[command(flatten)]
+    rewriting: Rewriting,
+
+    #[command(flatten)]
+    of_lines: Lines,
+
+    /// How to say it.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let text = if arguments.lines.is_empty() {
+        fetch::read(&arguments.place)?
+    } else {
+        (arguments.lines.join("\n") + "\n").into_bytes()
+    };
+    let packs = packs::load(&arguments.rewriting.packs)?;
+    let emit = arguments.emit.emit;
+    if arguments.statsd {
+        let plan = mapping::compile_statsd(&packs, &arguments.of_lines.settings(emit))?;
+        let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
+        let lines = rewriter.explain(&text, &mut Sender::default());
+        return say(arguments.format, &lines, |to| write_lines(&lines, to));
+    }
+    let fill = arguments.rewriting.fill.iter();
+    let settings = mapping::Settings {
+        emit,
+        buckets: arguments.rewriting.buckets.unwrap_or_default(),
+        fill: fill.map(|(label, value)| (label.0.clone(), value.clone())).collect(),
+    };
+    let plan = Arc::new(mapping::compile(&packs, &settings)?);
+    let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
+    let malformed = arguments.rewriting.malformed.unwrap_or_default();
+    let options = Options { malformed, limits, ..Options::default() };
+    let family = arguments.family.as_deref();
+    let explanation = rewrite::explain(&plan, options, History::default(), &text, family)?;
+    say(arguments.format, &explanation, |to| write(&explanation, to))
+}
+
+fn say(
+    format: Format,
+    value: &impl Serialize,
+    text: impl Fn(&mut String) -> fmt::Result,
+) -> anyhow::Result<ExitCode> {
+    match format {
+        Format::Json => anstream::println!("{}", serde_json::to_string_pretty(value)?),
+        Format::Text => {
+            let mut said = String::new();
+            text(&mut said)?;
+            anstream::print!("{said}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What came, line by line, then what leaves at the end.
+fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
+    let mut rest = explanation.lines.as_slice();
+    while let Some((first, behind)) = rest.split_first() {
+        // The buckets of a ladder, or what no entry names: the same is to be said of many lines in a row.
+        let alike = behind.iter().take_while(|line| is_alike(first, line)).count();
+        write_line(first, behind.get(alike.wrapping_sub(1)), &explanation.series, to)?;
+        rest = &behind[alike..];
+    }
+    if !explanation.series.is_empty() {
+        writeln!(to, "\n{BOLD}gathered, and leaving at the end{BOLD:#}")?;
+    }
+    explanation.series.iter().try_for_each(|series| write_series(series, to))?;
+    if explanation
+        .series
+        .iter()
+        .any(|series| !series.estimated.is_empty() && series.absent.is_none())
+    {
+        writeln!(to, "\n~ estimated: what came has no such boundary")?;
+    }
+    Ok(())
+}
+
+fn is_alike(first: &Line, line: &Line) -> bool {
+    let told = |line: &Line| {
+        let by =
+            line.read_by.iter().map(|it| (&it.source, &it.labels, place(it))).collect::<Vec<_>>();
+        format!("{:?} {:?} {by:?}", line.fate, line.not_read_by)
+    };
+    let at_once = first.read_by.iter().any(|it| matches!(it.then, Then::Line { .. }));
+    let named = !first.read_by.is_empty() || !first.not_read_by.is_empty();
+    let dropped = matches!(first.fate, Fate::Dropped(_) | Fate::Refused(_));
+    !at_once && !dropped && (!named || first.family == line.family) && told(first) == told(line)
+}
+
+/// Where a sample goes, but for its value.
+fn place(reading: &Reading) -> Option<usize> {
+    match reading.then {
+        Then::Gathered { series, .. } => series,
+        _ => None,
+    }
+}
+
+fn write_line(
+    line: &Line,
+    last: Option<&Line>,
+    series: &[GatheredSeries],
+    to: &mut String,
+) -> fmt::Result {
+    let more = last.map_or_else(String::new, |last| format!("-{}", last.number));
+    writeln!(to, "{BOLD}{}{more}:{BOLD:#} {}", line.number, line.text)?;
+    if let Some(last) = last.filter(|last| last.number > line.number + 1) {
+        writeln!(to, "    … {} more like it", last.number - line.number)?;
+    }
+    match line.fate {
+        Fate::Passed if line.not_read_by.is_empty() && line.read_by.is_empty() => {
+            writeln!(to, "    {GREEN}passes{GREEN:#}: no entry reads `{}`", line.family)?;
+        }
+        Fate::Passed => writeln!(to, "    {GREEN}passes{GREEN:#} as it came")?,
+        Fate::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}, and beside that")?,
+        Fate::Rewritten => {}
+        Fate::Dropped(reason) => {
+            writeln!(to, "    {RED}left out{RED:#}: {reason}, {}", meaning(reason))?;
+        }
+        Fate::Refused(reason) => {
+            writeln!(to, "    {RED}handed on all the same{RED:#}: {reason}, {}", meaning(reason))?;
+        }
+    }
+    for title in &line.not_read_by {
+        writeln!(to, "    not read by {title}")?;
+    }
+    line.read_by.iter().try_for_each(|reading| write_reading(reading, series, to))
+}
+
+fn write_reading(reading: &Reading, series: &[GatheredSeries], to: &mut String) -> fmt::Result {
+    writeln!(to, "    {BLUE}{}{BLUE:#} {}", reading.source, reading.title)?;
+    for step in &reading.labels {
+        match step {
+            LabelStep::Dropped { label } => writeln!(to, "        without `{label}`")?,
+            LabelStep::Renamed { label, to: name } => {
+                writeln!(to, "        `{label}` becomes `{name}`")?;
+            }
+            LabelStep::Added { label, value } => writeln!(to, "        with {label}={value:?}")?,
+            LabelStep::Filled { label, value } => {
+                writeln!(to, "        with {label}={value:?}, as `fill` says")?;
+            }
+        }
+    }
+    let named = |place: usize| {
+        let GatheredSeries { family, labels, .. } = &series[place];
+        if labels.is_empty() { family.clone() } else { format!("{family}{{{labels}}}") }
+    };
+    match &reading.then {
+        Then::Line { text } => writeln!(to, "        -> {text}"),
+        Then::Gathered { series, part_of } => {
+            match series {
+                Some(place) => writeln!(to, "        gathered into {}", named(*place))?,
+                None => writeln!(to, "        gathered, and nothing is left to write")?,
+            }
+            if let Some(place) = part_of {
+                writeln!(to, "        and taken from {}", named(*place))?;
+            }
+            Ok(())
+        }
+        Then::Nothing { reason } => {
+            writeln!(to, "        {RED}not carried out{RED:#}: {reason}, {}", meaning(reason))
+        }
+    }
+}
+
+fn write_series(series: &GatheredSeries, to: &mut String) -> fmt::Result {
+    let from = numbers(&series.from);
+    match (series.text.as_slice(), series.joined) {
+        ([], _) => writeln!(to, "{BOLD}{}{{{}}}{BOLD:#}", series.family, series.labels)?,
+        (lines, "buckets") => write_ladder(series, lines, to)?,
+        (lines, _) => lines.iter().try_for_each(|line| writeln!(to, "{BOLD}{line}{BOLD:#}"))?,
+    }
+    let how = match (series.joined, series.from.len()) {
+        ("buckets", _) => format!("buckets, sum and count of {from}"),
+        ("difference", _) => difference(series, &from),
+        (_, 1) => format!("from {from}"),
+        (joined, _) => format!("{joined} of {from}"),
+    };
+    writeln!(to, "    {how}")?;
+    writeln!(to, "    {BLUE}{}{BLUE:#} {}", series.source, series.title)?;
+    if let Some(family) = &series.diverted_by {
+        writeln!(to, "    because `{family}` has the same label set")?;
+    }
+    match series.absent {
+        Some(reason) => {
+            writeln!(to, "    {RED}does not leave{RED:#}: {reason}, {}", meaning(reason))
+        }
+        None => Ok(()),
+    }
+}
+
+fn difference(series: &GatheredSeries, from: &str) -> String {
+    let total = series.total.as_deref().unwrap_or("none");
+    match &series.parts {
+        Some(parts) => {
+            let less = numbers(&series.less);
+            format!(
+                "{total} of {from}, less {parts} of {less}; it never goes down between two scrapes"
+            )
+        }
+        None => format!("{total} of {from}, nothing is to be taken from it"),
+    }
+}
+
+/// A ladder in one line; `~` marks what is estimated.
+fn write_ladder(series: &GatheredSeries, lines: &[String], to: &mut String) -> fmt::Result {
+    let labels = &series.labels;
+    let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
+    writeln!(to, "{BOLD}{}{braces}{BOLD:#}", series.family)?;
+    write!(to, "   ")?;
+    for line in lines {
+        let (start, value) = line.rsplit_once(' ').unwrap_or((line, ""));
+        let bound = start.rsplit_once("le=\"").map(|(_, bound)| bound.trim_end_matches("\"}"));
+        match bound.filter(|_| start.starts_with(&format!("{}_bucket", series.family))) {
+            Some(bound) => {
+                let mark = if series.estimated.iter().any(|it| it == bound) { "~" } else { "" };
+                write!(to, " {bound}:{mark}{value}")?;
+            }
+            None if start.starts_with(&format!("{}_sum", series.family)) => {
+                write!(to, " sum:{value}")?;
+            }
+            None => write!(to, " count:{value}")?,
+        }
+    }
+    writeln!(to)
+}
+
+/// `line 3`, `lines 3-9 and 12`.
+fn numbers(lines: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for &line in lines {
+        match runs.last_mut() {
+            Some((_, end)) if line <= *end + 1 => *end = line,
+            _ => runs.push((line, line)),
+        }
+    }
+    let run = |&(start, end): &(u64, u64)| {
+        if start == end { start.to_string() } else { format!("{start}-{end}") }
+    };
+    let texts: Vec<String> = runs.iter().map(run).collect();
+    match texts.split_last() {
+        None => "no line".to_owned(),
+        Some((only, [])) => {
+            let plural = if lines.len() == 1 { "" } else { "s" };
+            format!("line{plural} {only}")
+        }
+        Some((last, rest)) => format!("lines {} and {last}", rest.join(", ")),
+    }
+}
+
+/// What a reason means, for people.
+fn meaning(reason: &str) -> &'static str {
+    match reason {
+        "repeated_series" => {
+            "the pack says that the source prints this family more than once, and it came before"
+        }
+        "already_present" => "the series came in the emitted shape too",
+        "nothing_left" => "the parts make the whole, and there was never more",
+        "label_conflict" => "the sample has a label already that the entry would add",
+        "not_joinable" => "nobody said how such gauges or summaries are joined",
+        "bad_le" => "its `le` is not a number",
+        _ => "Prometheus would refuse the line, and with it the whole scrape",
+    }
+}
+
+fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
+    for line in lines {
+        writeln!(to, "{BOLD}{}{BOLD:#}", line.text)?;
+        match line.fate {
+            LineFate::Passed => writeln!(to, "    {GREEN}passes{GREEN:#}: no entry reads it")?,
+            LineFate::Unreadable => {
+                writeln!(to, "    {GREEN}passes{GREEN:#}: it lacks a name, a value or a type")?;
+            }
+            LineFate::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}")?,
+            LineFate::Rewritten => {}
+            LineFate::Skipped => {
+                writeln!(to, "    {RED}left out{RED:#}: its value stands for none")?;
+            }
+            LineFate::Implied => {
+                writeln!(to, "    {RED}left out{RED:#}: other lines say the same")?;
+            }
+        }
+        for by in &line.read_by {
+            writeln!(
+                to,
+                "    {BLUE}{}{BLUE:#} {} (a line of the {} generation)",
+                by.source, by.title, by.reads
+            )?;
+            if by.ambiguous {
+                writeln!(
+                    to,
+                    "        some such lines may be of either generation; what the sender sent before decides"
+                )?;
+            }
+        }
+        if matches!(line.fate, LineFate::Rewritten) {
+            line.output.iter().try_for_each(|line| writeln!(to, "        -> {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_numbers_are_told_in_runs() {
+        for (lines, told) in [
+            (&[][..], "no line"),
+            (&[3], "line 3"),
+            (&[3, 4, 5], "lines 3-5"),
+            (&[3, 3], "lines 3"),
+            (&[1, 3, 4, 9], "lines 1, 3-4 and 9"),
+        ] {
+            assert_eq!(numbers(lines), told);
+        }
+    }
+}
