@@ -162,6 +162,12 @@ async fn texts_are_explained_rule_by_rule() {
     let title =
         "kong_bandwidth_bytes{direction=$d, consumer, workspace} -> kong_bandwidth{type=$d}";
     assert_eq!(answer["report"]["rules"][0]["title"], title);
+    let reading = &answer["explained"]["lines"][0]["read_by"][0];
+    assert_eq!(reading["title"], title);
+    let renamed = json!({ "did": "renamed", "label": "direction", "to": "type" });
+    let steps = reading["labels"].as_array().expect("a list");
+    assert!(steps.contains(&renamed), "{reading}");
+    assert_eq!(answer["explained"]["series"][0]["text"], json!([after]));
 
     // The other way, without a target.
     let (_, answer) =
@@ -174,16 +180,14 @@ async fn texts_are_explained_rule_by_rule() {
     assert_eq!(answer["kind"], "statsd");
     let lines = answer["lines"].as_array().expect("a list");
     let downgraded = json!(["kong.s.request.status.200:1|c", "kong.s.request.status.total:1|c"]);
-    assert_eq!(lines[0]["after"], downgraded);
-    assert_eq!(lines[0]["rules"].as_array().map(Vec::len), Some(1));
-    assert_eq!(lines[2]["after"], json!(["load:1|g"]));
-    assert_eq!((&lines[2]["rules"], &lines[3]["unreadable"]), (&json!([]), &json!(true)));
+    assert_eq!(lines[0]["output"], downgraded);
+    assert_eq!(lines[0]["read_by"].as_array().map(Vec::len), Some(1));
+    assert_eq!(lines[2]["output"], json!(["load:1|g"]));
+    assert_eq!((&lines[2]["fate"], &lines[3]["fate"]), (&json!("passed"), &json!("unreadable")));
     let ask = json!({ "text": "kong.s.request.status.total:1|c", "emit": "new" });
     let (_, answer) = question(&gateway, "/api/explain", &ask).await;
-    assert_eq!(
-        (&answer["lines"][0]["after"], &answer["lines"][0]["dropped"]),
-        (&json!([]), &json!("implied"))
-    );
+    let line = &answer["lines"][0];
+    assert_eq!((&line["output"], &line["fate"]), (&json!([]), &json!("implied")));
 }
 
 #[tokio::test]
@@ -325,7 +329,7 @@ fn in_a_browser(page: &str) {
     let answer = browser.run("return document.getElementById('answer').textContent");
     let answer = answer.as_str().expect("a text");
     assert!(answer.contains("kong.a.request.status.200:1|c"), "{answer}");
-    assert!(answer.contains("by ") && answer.contains(" -> "), "{answer}");
+    assert!(answer.contains("by ") && answer.contains("→"), "{answer}");
     let paste = json!(format!(
         "# TYPE kong_bandwidth_bytes counter\nkong_bandwidth_bytes{{service=\"{HOSTILE}\",direction=\"ingress\"}} 1"
     ));

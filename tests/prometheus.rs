@@ -99,8 +99,10 @@ struct Gateway {
 
 impl Gateway {
     fn start(settings: &str) -> Gateway {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::SeqCst);
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("gateway-{}.yaml", std::process::id()));
+            .join(format!("gateway-{}-{number}.yaml", std::process::id()));
         std::fs::write(&file, settings).expect("the target folder is writable");
         let mut child = Command::new(env!("CARGO_BIN_EXE_crossfade"))
             .arg("serve")
@@ -242,4 +244,73 @@ fn no_sample_was_refused(prometheus: &Prometheus) {
     for (series, value) in counters {
         assert_eq!(*value, 0.0, "{series}");
     }
+}
+
+/// Jobs, each another way to put the gateway in place.
+const PLACEMENTS: &[&str] = &["substitution", "discovery", "proxy", "probe"];
+
+#[test]
+fn every_placement_keeps_the_instance_that_dashboards_know() {
+    let kong = StandIn::start(|path| (path == "/metrics").then(|| new_kong(1).into_bytes()));
+    let instance = kong.address();
+    let port = instance.rsplit(':').next().expect("an address has a port");
+    let gateway = Gateway::start(&format!(
+        "emit: old\ntargets: [{{url: 'http://{instance}/metrics'}}]\n\
+         allow: [{{cidr: 127.0.0.1, ports: [{port}]}}]\n"
+    ));
+    let at = &gateway.address;
+    let prometheus = Prometheus::start(
+        "placements",
+        &format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+- job_name: substitution
+  static_configs: [{{targets: ['{instance}']}}]
+  relabel_configs:
+  - {{source_labels: [__address__], target_label: instance}}
+  - {{source_labels: [__address__], target_label: __metrics_path__, replacement: '/targets/$1/metrics'}}
+  - {{target_label: __address__, replacement: '{at}'}}
+- job_name: discovery
+  http_sd_configs: [{{url: 'http://{at}/sd'}}]
+- job_name: proxy
+  proxy_url: http://{at}
+  static_configs: [{{targets: ['{instance}']}}]
+- job_name: probe
+  metrics_path: /probe
+  static_configs: [{{targets: ['{instance}']}}]
+  relabel_configs:
+  - {{source_labels: [__address__], target_label: __param_target}}
+  - {{source_labels: [__param_target], target_label: instance}}
+  - {{target_label: __address__, replacement: '{at}'}}
+- job_name: tunnel
+  scheme: https
+  proxy_url: http://{at}
+  static_configs: [{{targets: ['{instance}']}}]
+"
+        ),
+    );
+    for job in PLACEMENTS {
+        let labels = format!("job=\"{job}\",instance=\"{instance}\"");
+        wait_for(job, || {
+            (prometheus.number(&format!("up{{{labels}}}")) == Some(1.0)).then_some(())
+        });
+        for (series, value) in [
+            ("kong_http_status{service=\"web\",code=\"200\",", 10.0),
+            ("kong_bandwidth{type=\"egress\",", 1000.0),
+            ("kong_latency_count{type=\"request\",", 10.0),
+        ] {
+            let series = format!("{series}{labels}}}");
+            assert_eq!(prometheus.number(&series), Some(value), "{series}");
+        }
+    }
+    wait_for("the tunnel to be refused", || {
+        (prometheus.number("up{job=\"tunnel\"}") == Some(0.0)).then_some(())
+    });
+    let (_, targets) =
+        support::prometheus::http_get(prometheus.address(), "/api/v1/targets").expect("answers");
+    let targets = String::from_utf8(targets).expect("JSON");
+    let told =
+        "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
+    assert!(targets.contains(told), "{targets}");
+    no_sample_was_refused(&prometheus);
 }

@@ -299,6 +299,56 @@ async fn only_so_much_is_held_in_all() {
 }
 
 #[tokio::test]
+async fn a_line_without_end_costs_no_more_than_its_limit() {
+    let (gone, mut closed) = mpsc::unbounded_channel();
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let gone = gone.clone();
+        async move {
+            if exchange.number > 0 {
+                return exchange.send(whole("up 1\n")).await;
+            }
+            exchange.send(ok("", "up{a=\"")).await;
+            let part = "x".repeat(1 << 20);
+            let mut sent = 0;
+            // A gigabyte, if anybody takes it.
+            while sent < 1 << 10 && exchange.sends(&part).await {
+                sent += 1;
+            }
+            gone.send(sent).expect("the test listens");
+        }
+    })
+    .await;
+    let gateway = Gateway::to(upstream.url()).await;
+    let reply = get(gateway.data, "/metrics").await;
+    assert_eq!(reply.status, 502);
+    assert!(reply.text().contains("limits.line_bytes"), "{}", reply.text());
+    let sent = closed.recv().await.expect("its connection is closed");
+    assert!(sent < 32, "{sent} MiB were taken");
+    assert_eq!(get(gateway.data, "/metrics").await.text(), "up 1\n");
+    assert_eq!((gateway.scrapes("rewrite").await, gateway.scrapes("success").await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_target_that_trickles_ends_with_its_time() {
+    let upstream = Upstream::scripted(|mut exchange| async move {
+        exchange.send(ok("", "")).await;
+        while exchange.sends("#").await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\nscrape: {{timeout: 300ms, idle_timeout: 100ms}}\ntargets: [{{name: kong, url: '{}'}}]\n",
+        upstream.url()
+    ))
+    .await;
+    let reply = get(gateway.data, "/metrics").await;
+    assert_eq!(reply.status, 504);
+    assert!(reply.text().contains("gave up after 0.3s"), "{}", reply.text());
+    assert_eq!(gateway.scrapes("timeout").await, 1);
+}
+
+#[tokio::test]
 async fn a_target_that_falls_silent_is_given_up() {
     let silent = Upstream::scripted(|mut exchange| async move {
         exchange.send(ok("", "# TYPE up gauge\n")).await;

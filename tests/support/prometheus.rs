@@ -79,6 +79,11 @@ impl Prometheus {
         prometheus
     }
 
+    /// Where it answers: `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// The result of an instant query: label sets with `value` or `values`.
     pub(crate) fn query(&self, query: &str) -> Vec<Value> {
         self.api(&format!("/api/v1/query?query={}", percent_encoded(query)))

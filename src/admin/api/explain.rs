@@ -60,25 +60,23 @@ struct Rewritten<'a> {
     sides: Sides,
     report: Report<'a>,
     missing: Vec<Lack<'a>>,
+    /// Line by line, of a text that was pasted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explained: Option<Explained<'a>>,
 }
 
-/// What becomes of `StatsD` lines.
+/// What the engine did with each line.
 #[derive(Debug, Serialize)]
-struct Relayed<'a> {
+struct Explained<'a> {
+    lines: &'a [rewrite::Line],
+    series: &'a [rewrite::GatheredSeries],
+}
+
+/// What becomes of `StatsD` lines, all from one sender.
+#[derive(Debug, Serialize)]
+struct Relayed {
     kind: Kind,
-    lines: Vec<Line<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Line<'a> {
-    before: String,
-    /// What leaves, nothing included.
-    after: Vec<String>,
-    /// The rules that read it.
-    rules: Vec<&'a str>,
-    unreadable: bool,
-    /// Why nothing of it leaves.
-    dropped: Option<&'static str>,
+    lines: Vec<statsd::ExplainedLine>,
 }
 
 impl Admin {
@@ -129,6 +127,7 @@ impl Admin {
             sides: Sides::new(&preview.before, &preview.after, &look.filter),
             report: Report::new(&preview.report),
             missing: Report::lacks(&preview.report),
+            explained: None,
         }))
     }
 }
@@ -162,8 +161,10 @@ where
         Kind::Statsd => {
             let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
             let plan = mapping::compile_statsd(&current.packs, &settings).map_err(faults)?;
-            let plan = Arc::new(plan);
-            Ok(answer(&Relayed { kind: Kind::Statsd, lines: relayed(&plan, &question.text) }))
+            let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
+            let text = question.text.as_bytes();
+            let lines = rewriter.explain(text, &mut statsd::Sender::default());
+            Ok(answer(&Relayed { kind: Kind::Statsd, lines }))
         }
         Kind::Exposition => {
             let plan = match target {
@@ -173,14 +174,21 @@ where
                     Arc::new(mapping::compile(&current.packs, &settings).map_err(faults)?)
                 }
             };
-            let mut rewriter = Rewriter::new(plan, current.settings.rewrite, History::default());
-            let after =
-                rewritten(&mut rewriter, &question.text).map_err(|error| bad(error.to_string()))?;
+            let options = current.settings.rewrite;
+            // A last line without its newline is whole: somebody has pasted it.
+            let mut text = question.text.into_bytes();
+            text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
+            let failed = |error: rewrite::Error| bad(error.to_string());
+            let rewriter = Rewriter::new(Arc::clone(&plan), options, History::default());
+            let report = report(rewriter, &text).map_err(failed)?;
+            let explained = rewrite::explain(&plan, options, History::default(), &text, None);
+            let explained = explained.map_err(failed)?;
             Ok(answer(&Rewritten {
                 kind: Kind::Exposition,
-                sides: Sides::new(question.text.as_bytes(), &after, ""),
-                report: Report::new(rewriter.report()),
+                sides: Sides::new(&text, &explained.output, ""),
+                report: Report::new(&report),
                 missing: Vec::new(),
+                explained: Some(Explained { lines: &explained.lines, series: &explained.series }),
             }))
         }
     }
@@ -195,41 +203,13 @@ fn looks_like(text: &str) -> Kind {
     }
 }
 
-fn rewritten(rewriter: &mut Rewriter, text: &str) -> Result<Vec<u8>, rewrite::Error> {
+fn report(mut rewriter: Rewriter, text: &[u8]) -> Result<rewrite::Report, rewrite::Error> {
     let mut after = Vec::new();
-    rewriter.push(text.as_bytes(), &mut after)?;
-    if !text.ends_with('\n') {
-        rewriter.push(b"\n", &mut after)?;
+    rewriter.push(text, &mut after)?;
+    while rewriter.finish(&mut after)? == Progress::More {
+        after.clear();
     }
-    while rewriter.finish(&mut after)? == Progress::More {}
-    Ok(after)
-}
-
-/// Line by line, all from one sender.
-fn relayed<'a>(plan: &'a Arc<mapping::StatsdPlan>, text: &str) -> Vec<Line<'a>> {
-    let mut rewriter = statsd::Rewriter::new(Arc::clone(plan));
-    let mut sender = statsd::Sender::default();
-    let lines = text.lines().filter(|line| !line.is_empty());
-    lines
-        .map(|line| {
-            let mut out = Vec::new();
-            let outcome = rewriter.rewrite(line.as_bytes(), &mut sender, &mut out);
-            let report = rewriter.take_report();
-            if outcome == statsd::Outcome::Untouched {
-                out.extend_from_slice(line.as_bytes());
-            }
-            let read = plan.rules.iter().zip(&report.rules).filter(|(_, count)| count.read > 0);
-            let dropped = report.dropped().into_iter().find(|(_, lines)| *lines > 0);
-            let after = String::from_utf8(out).expect("names and values of a text make a text");
-            Line {
-                before: line.to_owned(),
-                rules: read.map(|(rule, _)| rule.title.as_str()).collect(),
-                unreadable: report.unreadable > 0,
-                dropped: dropped.filter(|_| after.is_empty()).map(|(reason, _)| reason),
-                after: after.lines().map(str::to_owned).collect(),
-            }
-        })
-        .collect()
+    Ok(rewriter.report().clone())
 }
 
 #[cfg(test)]

@@ -380,13 +380,80 @@ const EXAMPLES = {
   ].join("\n"),
 };
 
+const by = ({ title, source }) => {
+  const [read, written] = title.split(" -> ");
+  return ["by ", selector(read), arrow(), written === undefined ? "" : selector(written), text("span", "soft", `  ${source}`)];
+};
+
+const FATES = {
+  passed: "no entry reads it; it leaves as it came",
+  unreadable: "no StatsD line; it leaves as it came",
+  kept: "it leaves as it came",
+  skipped: "nothing leaves: its value stands for none",
+  implied: "nothing leaves: other lines say the same",
+  dropped: "nothing leaves",
+  refused: "Prometheus would refuse it; it leaves as it came",
+};
+
+/** What became of a line, for people; nothing where what leaves says it. */
+function fate({ is, reason }) {
+  const said = FATES[is];
+  return said && text("span", "soft", reason ? `${said}: ${reason}` : said);
+}
+
 function relayed({ lines }) {
   return text("ol", "relayed", lines.map((line) => h("li", null,
-    text("code", "line", line.before),
-    (line.rules.length > 0 || line.after.length !== 1) && line.after.map((after) => text("code", "after", after)),
-    line.after.length === 0 && text("span", "after soft", `nothing: ${line.dropped ?? "no line is written"}`),
-    line.rules.map((rule) => text("span", "soft", "by ", h("code", null, rule))),
-    line.rules.length === 0 && text("span", "soft", line.unreadable ? "no StatsD line; it leaves as it came" : "no rule reads it; it leaves as it came"))));
+    text("code", "line", line.text),
+    line.fate === "rewritten" && line.output.map((output) => text("code", "after", output)),
+    fate({ is: line.fate }),
+    line.read_by.map((entry) => h("span", null, by(entry), entry.ambiguous && text("span", "soft", "; the other generation has such lines, too"))))));
+}
+
+const STEPS = {
+  dropped: ({ label }) => `without ${label}`,
+  renamed: ({ label, to }) => `${label} as ${to}`,
+  added: ({ label, value }) => `with ${label}="${value}"`,
+  filled: ({ label, value }) => `with ${label}="${value}" of fill`,
+};
+
+const series = (its) => text("code", null, its.family + (its.labels ? `{${its.labels}}` : ""));
+
+function then(step, all) {
+  if (step.became === "line") return text("code", "after", step.text);
+  if (step.became === "nothing") return text("span", "soft", `not carried out: ${step.reason}`);
+  const into = all[step.series];
+  const total = all[step.part_of];
+  return [
+    into && text("span", "after", series(into)),
+    total && text("span", "soft", "taken from ", series(total)),
+  ];
+}
+
+function gathered(its, lines) {
+  const numbers = (list) => list.map((number) => `${number}`).join(", ");
+  const joined = its.from.length > 1 || its.less.length > 0 || its.joined === "buckets";
+  return h("li", null,
+    its.text.map((line) => text("code", "line", line)),
+    its.absent && [series(its), text("span", "soft", `nothing leaves: ${its.absent}`)],
+    joined && text("span", "soft", `${its.joined} of line${its.from.length > 1 ? "s" : ""} ${numbers(its.from)}`,
+      its.less.length > 0 && ` less ${numbers(its.less)}: ${its.total} − ${its.parts}`),
+    its.diverted_by && text("span", "soft", `because of ${its.diverted_by}`),
+    its.estimated.length > 0 && text("span", "soft", `estimated: ${its.estimated.join(" ")}`),
+    h("span", null, by(its)));
+}
+
+function lineByLine({ lines, series: all }) {
+  return text("div", "split even",
+    h("div", null, h("h3", null, "Line by line"), text("ol", "relayed", lines.slice(0, 500).map((line) => h("li", null,
+      text("div", "numbered", text("span", "soft", `${line.number}`), text("code", "line", line.text)),
+      fate(line.fate),
+      line.read_by.map((reading) => [
+        then(reading.then, all),
+        h("span", null, by(reading)),
+        reading.labels.length > 0 && text("span", "soft", reading.labels.map((step) => STEPS[step.did](step)).join(", ")),
+      ]),
+      line.not_read_by.length > 0 && text("span", "soft", "of its family, other samples are read: ", line.not_read_by.join("; ")))))),
+    all.length > 0 && h("div", null, h("h3", null, "What was gathered"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
 }
 
 async function explain(event) {
@@ -394,7 +461,7 @@ async function explain(event) {
   const [by, name] = $("as").value.split(/:(.*)/s);
   try {
     const answer = await ask("api/explain", { text: $("text").value, [by]: name });
-    $("answer").replaceChildren(...(answer.kind === "statsd" ? [relayed(answer)] : [sides(answer.before, answer.after, ""), findings(answer.report, answer.missing)]));
+    $("answer").replaceChildren(...(answer.kind === "statsd" ? [relayed(answer)] : [sides(answer.before, answer.after, ""), lineByLine(answer.explained), findings(answer.report, answer.missing)]));
   } catch (error) {
     $("answer").replaceChildren(text("p", "error", error.message));
   }

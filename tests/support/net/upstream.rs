@@ -146,6 +146,11 @@ impl Exchange {
         drop(self.stream.flush().await);
     }
 
+    /// Sends, and tells whether the peer is still there.
+    pub(crate) async fn sends(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).await.is_ok()
+    }
+
     /// Says that nothing more comes, as TLS wants it said.
     pub(crate) async fn end(&mut self) {
         drop(self.stream.shutdown().await);
