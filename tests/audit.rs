@@ -125,6 +125,18 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
         ("panel", "kong_http_status{consumer=\"x\"}", Generation::New, "selects by `consumer`"),
         ("panel", "kong_http_$x", Generation::New, "name with a variable"),
         ("record", "absent(kong_bandwidth{type=\"egress\"})", Generation::New, "`absent` answers"),
+        (
+            "panel",
+            "sum(rate(kong_latency_bucket{type=\"kong\"}[5m]))",
+            Generation::New,
+            "of all boundaries",
+        ),
+        (
+            "panel",
+            "sum(kong_latency_bucket{type=\"kong\",le!=\"+Inf\"})",
+            Generation::New,
+            "no boundary",
+        ),
         ("panel", "timestamp(kong_bandwidth)", Generation::New, "`timestamp`"),
         ("panel", "{__name__=~\"kong_.*_status\"}", Generation::New, "pattern"),
         (
@@ -503,6 +515,9 @@ fn files_are_moved_to_a_folder_or_in_place() {
     assert_eq!(read("out/deep/d.json"), moved);
     assert_eq!(read("in/deep/d.json"), fixture(OLD[0]).1, "the original stays");
     assert!(!at.join("out/fine.json").exists(), "nothing to move");
+    let twice = command(&["in/deep", "in/deep/d.json", "--rewrite", "--output=twice"], at);
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(text(&twice.stderr).contains("two files would become"), "{}", text(&twice.stderr));
     command(&["in/deep/d.json", "--rewrite", "--in-place"], at);
     assert_eq!(read("in/deep/d.json"), moved);
 }

@@ -397,6 +397,23 @@ fn health_knows_the_gateways_certificate() {
     let output = health(&[&known[..], &user].concat());
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
 
+    // A mistake in the file does not make a gateway ill that goes on with what was there before.
+    let text = std::fs::read_to_string(&web.0).expect("text");
+    std::fs::write(&web.0, format!("{text}rate_limit: {{interval: 1s}}\n")).expect("writable");
+    let output = health(&[&known[..], &user].concat());
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    let settings = TempFile::new(
+        "with-web.yaml",
+        &format!(
+            "emit: old\ntargets: [{{url: 'http://a/'}}]\nweb: {{config_file: {}}}\n",
+            web.path()
+        ),
+    );
+    let output = run(&["check", "config", settings.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(said.contains("rate_limit.burst is 0"), "{said}");
+
     let output = health(&known);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("answered 401"), "{}", stderr(&output));

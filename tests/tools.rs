@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crossfade::cases::Suite;
+use crossfade::mapping::{Cases, Faults};
 use serde_json::Value;
 
 fn root(relative: &str) -> PathBuf {
@@ -293,5 +294,78 @@ fn explain_says_what_it_cannot_read() {
     assert!(text(&output.stderr).starts_with("crossfade: cannot read /no/such/file"));
     for wrong in [&["explain", "x"][..], &["explain", "--emit=new", "--line=up 1", "file"]] {
         assert_eq!(run_in(".", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+const PACKS: &str = include_str!("../docs/packs.md");
+
+/// The YAML blocks of the document on packs, by the name of the file that each would be.
+fn documented() -> Vec<(String, &'static str)> {
+    let blocks = PACKS.split("```yaml\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").expect("it ends").0);
+    let named = |block: &'static str| {
+        let name = block.lines().next().and_then(|line| line.strip_prefix("name: "));
+        (format!("{}.yaml", name.unwrap_or("cases")), block)
+    };
+    blocks.map(named).collect()
+}
+
+#[test]
+fn the_packs_and_cases_in_the_document_hold() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let documented = documented();
+    assert_eq!(documented.len(), 4);
+    for (name, text) in &documented {
+        std::fs::write(folder.join(name), text).expect("writable");
+    }
+    for (name, text) in &documented {
+        let path = folder.join(name);
+        let path = path.to_str().expect("text");
+        if name != "cases.yaml" {
+            let output = run_in(".", &["check", "mapping", path]);
+            assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        }
+        if text.contains("\ntests:") {
+            let output = run_in(".", &["test", path]);
+            assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        }
+    }
+}
+
+/// The keys that the code knows, as it tells whoever gives one that it does not.
+fn known_keys(text: &str) -> Vec<String> {
+    let Err(Faults(faults)) = Cases::parse("a.yaml", text) else { panic!("{text} is right") };
+    let remedies = faults.iter().map(|fault| fault.remedy.as_str());
+    let remedy = remedies.into_iter().find(|remedy| remedy.contains("has the keys"));
+    let remedy = remedy.unwrap_or_else(|| panic!("{faults:?}"));
+    let mut keys: Vec<String> = remedy.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+/// The keys in the first column of the table below a heading.
+fn documented_keys(heading: &str) -> Vec<String> {
+    let (_, below) = PACKS.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let below = below.split("\n## ").next().expect("something");
+    let (_, table) =
+        below.split_once("| key | value | meaning |\n|---|---|---|\n").expect("a table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).expect("a cell"));
+    let mut keys: Vec<String> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn every_key_of_a_pack_is_described() {
+    for (heading, text) in [
+        ("The file", "name: a\nqqqqqqqqqqqq: x"),
+        ("Families", "name: a\nprometheus: [{ qqqqqqqqqqqq: x }]"),
+        ("Lines", "name: a\nstatsd: [{ qqqqqqqqqqqq: x }]"),
+        ("Test cases", "tests: [{ qqqqqqqqqqqq: x }]"),
+    ] {
+        assert_eq!(documented_keys(heading), known_keys(text), "{heading}");
     }
 }

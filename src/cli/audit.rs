@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 when every query survives, 1 when one does not or cannot be read, 2 when there is nothing to audit.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -91,6 +92,7 @@ fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
         bail!("--absent={family}: no pack knows such a family");
     }
     let mut files = Vec::new();
+    let mut written = BTreeSet::new();
     for path in &arguments.paths {
         let found = found(path)?;
         let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
@@ -106,7 +108,7 @@ fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
                 audited.unreadable = None;
             }
             if arguments.rewrite {
-                write(arguments, base, &audited)?;
+                write(arguments, base, &audited, &mut written)?;
             }
             files.push(audited);
         }
@@ -170,7 +172,12 @@ fn found(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn write(arguments: &Arguments, base: &Path, audited: &FileAudit) -> anyhow::Result<()> {
+fn write(
+    arguments: &Arguments,
+    base: &Path,
+    audited: &FileAudit,
+    written: &mut BTreeSet<PathBuf>,
+) -> anyhow::Result<()> {
     let Some(text) = &audited.moved else {
         return Ok(());
     };
@@ -186,6 +193,9 @@ fn write(arguments: &Arguments, base: &Path, audited: &FileAudit) -> anyhow::Res
     } else {
         return Ok(());
     };
+    if !written.insert(path.clone()) {
+        bail!("two files would become {}; audit their folders one by one", path.display());
+    }
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 

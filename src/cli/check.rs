@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::diagnostic::{self, Diagnostic, GREEN, RED, counted};
 use crate::config::{self, Settings};
+use crate::listen::{self, WebFaults};
 use crate::mapping::{self, Emit, Fault, Faults, Pack, Place, StatsdSettings};
 use crate::packs;
 
@@ -94,6 +95,12 @@ fn config(file: &Path) -> Vec<Diagnostic> {
     let config::Checked { faults, packs: named, settings } = config::check(file);
     let of_settings = |fault| Diagnostic::of_settings(fault, &text);
     let mut diagnostics: Vec<Diagnostic> = faults.into_iter().map(of_settings).collect();
+    let web = settings.as_ref().and_then(|settings| settings.web_config.as_deref());
+    if let Some(Err(WebFaults(faults))) = web.map(listen::check) {
+        // Each says where it is.
+        let fault = |message| config::Fault { path: None, line: 0, column: 0, message };
+        diagnostics.extend(faults.into_iter().map(|it| Diagnostic::of_settings(fault(it), "")));
+    }
     match packs::check(&named) {
         Err(Faults(faults)) => diagnostics.extend(faults.into_iter().map(Diagnostic::from)),
         Ok(packs) => {

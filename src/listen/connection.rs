@@ -76,7 +76,7 @@ where
 
 /// Shakes hands, where there are hands to shake. `None`: it came to nothing, and was counted.
 async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
-    let tls = terms.rules.web().and_then(|web| Some(web.tls.as_ref()?.0.clone()));
+    let tls = terms.rules.web().and_then(|web| web.tls.clone());
     let Some(tls) = tls else {
         return Some(Stream::Plain(tcp));
     };

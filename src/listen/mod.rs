@@ -36,7 +36,7 @@ use tokio::time::Instant;
 use crate::telemetry::HttpListenerMetrics;
 use activity::Activity;
 use connection::Terms;
-pub use web::{WebConfig, WebFaults, certificate};
+pub use web::{WebConfig, WebFaults, certificate, check};
 pub use workers::Workers;
 
 /// Most bytes of an answer that wait for a client to take them, and of a request's head.

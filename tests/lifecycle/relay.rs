@@ -251,7 +251,11 @@ async fn a_storm_of_reloads_under_load_costs_nothing() {
     assert!(sent.is_ok(), "{missing} lines are missing");
     println!("{scrapes} + {others} scrapes, {} reloads and {} refused", reloads.0, reloads.1);
     assert!(scrapes > 10 && others > 10 && reloads.0 > 10 && reloads.1 > 3);
-    assert_eq!(gateway.scrapes("success").await, scrapes + others);
+    // Scrapers that come at the same time share a scrape; none of them ended in another way.
+    let metrics = crate::net::get(gateway.admin, "/metrics").await;
+    let ended = metrics.text().lines().filter(|line| line.starts_with("crossfade_scrapes_total{"));
+    let other: Vec<&str> = ended.filter(|line| !line.contains("outcome=\"success\"")).collect();
+    assert!(other.is_empty(), "{other:?}");
     readers.iter().for_each(tokio::task::JoinHandle::abort);
 }
 

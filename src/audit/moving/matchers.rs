@@ -121,6 +121,7 @@ impl Mover<'_> {
                 None => kept.push((label.to_owned(), rest)),
             }
         }
+        self.ladder(part, entry)?;
         Ok(kept)
     }
 
@@ -149,6 +150,22 @@ impl Mover<'_> {
     fn asks_for_in_words(&self, place: &Use<'_>, label: &str) -> bool {
         let matchers = self.matchers(place, label);
         all_take(&matchers, "", self.request.templated) == Takes::No
+    }
+
+    /// Buckets that are added up over all boundaries mean nothing where there are others.
+    fn ladder(&self, part: &Part<'_>, entry: &Correspondence) -> Result<(), String> {
+        let from = self.request.from;
+        let bounds = |generation| {
+            let bounds = entry.boundaries(generation).unwrap_or_default();
+            bounds.iter().map(|it| it.bound).collect::<Vec<f64>>()
+        };
+        let all = part.named.suffix == "_bucket"
+            && self.matchers(&part.place, "le").is_empty()
+            && !part.place.keep.has("le");
+        if all && bounds(from) != bounds(from.other()) {
+            return Err("it adds up buckets of all boundaries, which are others there".to_owned());
+        }
+        Ok(())
     }
 
     /// A matcher of `le` means the same in both generations if it takes the same boundaries of both.
@@ -180,7 +197,8 @@ impl Mover<'_> {
         if here.is_empty() {
             return Err(format!("{} has no boundary {}", part.named.family, matcher.value));
         }
-        if here == there || (all && infinite(&here) == infinite(&there)) {
+        let told_apart = part.place.keep.has("le");
+        if here == there || (all && told_apart && infinite(&here) == infinite(&there)) {
             return Ok(());
         }
         let common: Vec<&str> = these

@@ -33,7 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What is wrong with a web configuration file, one line each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
-pub struct WebFaults(Vec<String>);
+pub struct WebFaults(pub Vec<String>);
 
 /// A web configuration file, as it is now.
 pub struct WebConfig {
@@ -49,8 +49,8 @@ pub struct WebConfig {
 
 /// What the file says, ready for use.
 pub(super) struct Web {
-    /// Where connections are encrypted: how, and our certificate.
-    pub(super) tls: Option<(Arc<ServerConfig>, CertificateDer<'static>)>,
+    /// How connections are encrypted, where they are.
+    pub(super) tls: Option<Arc<ServerConfig>>,
     /// Where somebody has to say who they are.
     pub(super) users: Option<Users>,
     /// Added to every answer.
@@ -134,29 +134,46 @@ impl WebConfig {
     }
 }
 
-/// The certificate that a web configuration file names, if it has TLS.
+/// Reads a web configuration file, and all that it names, for what is wrong with it.
 ///
 /// # Errors
 ///
-/// What is wrong with the file.
+/// All of that.
+pub fn check(path: &Path) -> Result<(), WebFaults> {
+    Web::read(path).map(drop)
+}
+
+/// The certificate that a web configuration file names, if it has TLS. Whatever else is wrong with the file makes no
+/// difference: a gateway that runs goes on with what was there before.
+///
+/// # Errors
+///
+/// The file cannot be read at all, or its certificate cannot.
 pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, WebFaults> {
-    Web::read(path).map(|web| web.tls.map(|(_, certificate)| certificate))
+    let Some(tls) = parse(path)?.tls_server_config else { return Ok(None) };
+    let mut faults = Vec::new();
+    let certificate = tls::certificate(tls, path.parent().unwrap_or(Path::new("")), &mut faults);
+    certificate.map(Some).ok_or(WebFaults(faults))
+}
+
+fn parse(path: &Path) -> Result<File, WebFaults> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        WebFaults(vec![format!("cannot read the web configuration file {shown}: {error}")])
+    })?;
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
+        let message = serde_saphyr::UserMessageFormatter.format_message(&error).into_owned();
+        WebFaults(vec![match error.location() {
+            Some(at) => format!("{shown}:{}:{}: {message}", at.line(), at.column()),
+            None => format!("{shown}: {message}"),
+        }])
+    })
 }
 
 impl Web {
     fn read(path: &Path) -> Result<Web, WebFaults> {
-        let shown = path.display();
-        let text = fs::read_to_string(path).map_err(|error| {
-            WebFaults(vec![format!("cannot read the web configuration file {shown}: {error}")])
-        })?;
-        let options = serde_saphyr::options! { with_snippet: false };
-        let file: File = serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
-            let message = serde_saphyr::UserMessageFormatter.format_message(&error).into_owned();
-            WebFaults(vec![match error.location() {
-                Some(at) => format!("{shown}:{}:{}: {message}", at.line(), at.column()),
-                None => format!("{shown}: {message}"),
-            }])
-        })?;
+        let file = parse(path)?;
         let mut faults = Vec::new();
         let mut files = Vec::new();
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -169,6 +186,7 @@ impl Web {
         if faults.is_empty() {
             Ok(Web { tls, users, headers, rate, files })
         } else {
+            let shown = path.display();
             Err(WebFaults(faults.iter().map(|fault| format!("{shown}: {fault}")).collect()))
         }
     }

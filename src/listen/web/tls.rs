@@ -74,7 +74,7 @@ pub(super) fn build(
     folder: &Path,
     files: &mut Vec<PathBuf>,
     faults: &mut Vec<String>,
-) -> Option<(Arc<ServerConfig>, CertificateDer<'static>)> {
+) -> Option<Arc<ServerConfig>> {
     let before = faults.len();
     let mut build = Build { folder, files, faults };
     let provider = Arc::new(build.provider(&tls));
@@ -94,7 +94,6 @@ pub(super) fn build(
         build.fault("no certificate; give cert_file and key_file, or leave tls_server_config out");
         return None;
     };
-    let certificate = chain.first()?.clone();
     let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions);
     let config = config.and_then(|builder| {
         let builder = match verifier {
@@ -107,13 +106,27 @@ pub(super) fn build(
         Ok(mut config) => {
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
             config.ignore_client_order = tls.prefer_server_cipher_suites.unwrap_or(true);
-            Some((Arc::new(config), certificate))
+            Some(Arc::new(config))
         }
         Err(error) => {
             build.fault(&format!("{error}; check that certificate and key belong together"));
             None
         }
     }
+}
+
+/// The certificate alone.
+pub(super) fn certificate(
+    tls: file::Tls,
+    folder: &Path,
+    faults: &mut Vec<String>,
+) -> Option<CertificateDer<'static>> {
+    let mut build = Build { folder, files: &mut Vec::new(), faults };
+    let Some(pem) = build.pem("cert", tls.cert, tls.cert_file) else {
+        build.fault("no certificate; give cert_file");
+        return None;
+    };
+    build.certificates("cert", &pem)?.into_iter().next()
 }
 
 struct Build<'a> {
