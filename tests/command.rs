@@ -1,8 +1,10 @@
 //! The commands, as a shell sees them.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const NEW: &str = concat!(
     "# TYPE kong_http_requests_total counter\n",
@@ -227,6 +229,7 @@ struct Serving {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     admin: String,
+    statsd: Option<String>,
 }
 
 impl Serving {
@@ -246,11 +249,24 @@ impl Serving {
         let mut log = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();
         log.read_line(&mut line).expect("it logs where it listens");
-        let (_, admin) = line.split_once("admin").expect("with the admin address");
-        let address = |char: char| char.is_ascii_digit() || ".:".contains(char);
-        let admin = admin.trim_start_matches(|char: char| !char.is_ascii_digit());
-        let admin = admin.split(|char| !address(char)).next().expect("an address").to_owned();
-        Serving { child, log, admin }
+        // The first address behind a word.
+        let address = |word: &str| {
+            let (_, behind) = line.split_once(word)?;
+            let behind = behind.trim_start_matches(|char: char| !char.is_ascii_digit());
+            let end = behind.find(|char: char| !char.is_ascii_digit() && !".:".contains(char));
+            Some(behind.get(..end?)?.to_owned())
+        };
+        let admin = address("admin").expect("with the admin address");
+        let statsd = address("udp://");
+        Serving { child, log, admin, statsd }
+    }
+
+    /// Sends SIGTERM, and waits for the end.
+    fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        assert!(killed.success());
+        self.child.wait().expect("it ends").code()
     }
 }
 
@@ -269,15 +285,29 @@ fn serve_says_where_it_is_and_stops_when_told() {
         let output = run(&["health", "--url", &url], "");
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{format}");
 
-        let pid = serving.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        assert!(killed.success());
-        let ended = serving.child.wait().expect("it ends");
-        assert_eq!(ended.code(), Some(0), "{format}");
+        assert_eq!(serving.terminate(), Some(0), "{format}");
         let mut rest = String::new();
         serving.log.read_to_string(&mut rest).expect("text");
         assert!(rest.contains("Stopping"), "{rest}");
     }
+}
+
+#[test]
+fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    sink.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+    let settings = TempFile::new("relay.yaml", "statsd: { flush_interval: 1h }\n");
+    let forward = format!("--statsd.forward=udp://{}", sink.local_addr().expect("bound"));
+    let flags = ["--config.file", settings.path(), "--statsd.listen=udp://127.0.0.1:0", &forward];
+    let mut serving = Serving::start(&flags);
+    let to = serving.statsd.clone().expect("with the address for StatsD");
+    for _ in 0..3 {
+        sink.send_to(b"kong.service.shop.request.count:1|c", &to).expect("sent");
+    }
+    assert_eq!(serving.terminate(), Some(0));
+    let mut buffer = [0; 1024];
+    let len = sink.recv(&mut buffer).expect("in one datagram");
+    assert_eq!(buffer[..len], *["kong.shop.request.count:1|c"; 3].join("\n").as_bytes());
 }
 
 #[test]

@@ -109,20 +109,19 @@ impl<'a> Line<'a> {
         let rest = line.get(from..).unwrap_or_default();
         let colon = from + memchr(b':', rest).ok_or(NotMetric::Unreadable)?;
         let (name, behind) = line.split_at(colon);
-        let read = Line::sample(name, behind).ok_or(NotMetric::Unreadable)?;
-        Ok(if is_type(read.metric_type()) { read } else { read.as_set() })
-    }
-
-    /// Reads one sample, from the `:` in front of it on; `None` without a type.
-    #[inline]
-    fn sample(name: &'a [u8], behind: &'a [u8]) -> Option<Line<'a>> {
-        let (value, colons) = value(behind)?;
+        let (value, colons) = value(behind).ok_or(NotMetric::Unreadable)?;
         let last = behind.len();
         // Most lines end with a type of one or two letters.
         if last - value <= 3 && is_type(&behind[value + 1..]) {
             let (metric_type, fields) = (last, last);
-            return Some(Line { name, behind, value, metric_type, fields, colons, pieced: false });
+            return Ok(Line { name, behind, value, metric_type, fields, colons, pieced: false });
         }
+        let read = Line::sample(name, behind, value, colons);
+        Ok(if is_type(read.metric_type()) { read } else { read.as_set() })
+    }
+
+    /// Reads one sample, from the `:` in front of it on, whose value ends there.
+    fn sample(name: &'a [u8], behind: &'a [u8], value: usize, colons: bool) -> Line<'a> {
         let end = |from: usize| {
             // A call of memchr costs more than the few bytes of a type or a rate.
             let ends = behind[from..].iter().position(|byte| matches!(byte, b'|' | b':'));
@@ -140,7 +139,7 @@ impl<'a> Line<'a> {
             }
             _ => {}
         }
-        Some(Line { name, behind, value, metric_type, fields, colons, pieced: false })
+        Line { name, behind, value, metric_type, fields, colons, pieced: false }
     }
 
     /// The same line, if it can be a set: only the text of a set can have a `|` in it, and a set has no rate behind
@@ -248,7 +247,8 @@ impl<'a> Line<'a> {
 
     fn next_sample(&self) -> Option<Line<'a>> {
         let more = &self.behind[self.fields..];
-        if more.is_empty() { None } else { Line::sample(self.name, more) }
+        let (value, colons) = value(more)?;
+        Some(Line::sample(self.name, more, value, colons))
     }
 
     /// The fields behind the type one by one, each with its `|`. Tags are one field, whatever stands in
@@ -282,9 +282,9 @@ const NEAR: usize = 16;
 #[inline]
 fn value(behind: &[u8]) -> Option<(usize, bool)> {
     let mut colons = false;
-    for (at, byte) in behind.iter().enumerate().take(NEAR).skip(1) {
+    for (at, byte) in behind.get(1..)?.iter().take(NEAR - 1).enumerate() {
         match byte {
-            b'|' => return Some((at, colons)),
+            b'|' => return Some((at + 1, colons)),
             b':' => colons = true,
             _ => {}
         }

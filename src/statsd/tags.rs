@@ -134,11 +134,15 @@ pub(super) fn field_len(fields: &[u8]) -> usize {
 
 /// True where a rate, a timestamp, a container, external data or a cardinality begins.
 fn begins_field(text: &[u8]) -> bool {
-    match text {
-        [b'@', first, ..] => first.is_ascii_digit() || *first == b'.',
-        [b'T', first, ..] => first.is_ascii_digit(),
+    let field = &text[..memchr(b'|', text).unwrap_or(text.len())];
+    let only = |text: &[u8], bytes: &[u8]| {
+        !text.is_empty() && text.iter().all(|byte| byte.is_ascii_digit() || bytes.contains(byte))
+    };
+    match field {
+        [b'@', rate @ ..] => only(rate, b".eE+-"),
+        [b'T', seconds @ ..] => only(seconds, b""),
         [b'c' | b'e', b':', ..] => true,
-        _ => text.starts_with(b"card:"),
+        _ => field.starts_with(b"card:"),
     }
 }
 
@@ -208,6 +212,10 @@ mod tests {
             ("|#a:b|card:low", "|#a:b"),
             ("|#user:auth0|1234,b:c", "|#user:auth0|1234,b:c"),
             ("|#user:x|@y#z", "|#user:x|@y#z"),
+            ("|#user:x|@1:y", "|#user:x|@1:y"),
+            ("|#user:x|T1000", "|#user:x"),
+            ("|#user:x|T1000x,b:c", "|#user:x|T1000x,b:c"),
+            ("|#user:x|@,b:c|@1e-3", "|#user:x|@,b:c"),
             ("||", "|"),
         ] {
             let fields = fields.as_bytes();

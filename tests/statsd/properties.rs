@@ -108,7 +108,7 @@ fn text(line: &[u8]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What the fuzz target asserts, on what the fuzzer would have to find out first.
     #[test]

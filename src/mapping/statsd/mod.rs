@@ -58,6 +58,8 @@ pub struct LineRule {
 pub struct LineTemplate {
     /// The name behind the prefix.
     pub name: Vec<Part>,
+    /// The same, where the line read ends as this one does.
+    pub ending: Option<Ending>,
     /// The value, where it is not that of the line read.
     pub value: Option<Capture>,
     /// The type, where it is not that of the line read.
@@ -66,6 +68,15 @@ pub struct LineTemplate {
     pub needs: u32,
     /// Tags to write.
     pub tags: Option<TagsTemplate>,
+}
+
+/// From some part on, the name is as it was read. With what stands behind it, that is copied in one piece.
+#[derive(Debug)]
+pub struct Ending {
+    /// The name in front of it.
+    pub front: Vec<Part>,
+    /// The part.
+    pub from: Capture,
 }
 
 /// How to write tags.

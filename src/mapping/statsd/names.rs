@@ -63,7 +63,20 @@ impl Cuts {
     #[inline]
     #[must_use]
     pub fn part<'a>(&self, name: &'a [u8], capture: Capture) -> &'a [u8] {
-        let (start, end) = match capture {
+        let (start, end) = self.range(capture);
+        &name[start..end]
+    }
+
+    /// Where a part of the name begins.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, capture: Capture) -> usize {
+        self.range(capture).0
+    }
+
+    #[inline]
+    fn range(&self, capture: Capture) -> (usize, usize) {
+        match capture {
             Capture::Head(place) => {
                 let place = self.prefix + usize::from(place);
                 (self.heads[place], self.heads[place + 1] - 1)
@@ -71,8 +84,7 @@ impl Cuts {
             Capture::Many => self.many,
             Capture::Tail(place) => self.tails[usize::from(place)],
             Capture::Value | Capture::Tag(_) => (0, 0),
-        };
-        &name[start..end]
+        }
     }
 }
 

@@ -98,9 +98,9 @@ impl Rewriter {
             let line = &rest[..end];
             self.report.lines_in += 1;
             match self.finder.line(&self.plan, line, sender) {
-                Fate::Change(line, found) => {
+                Fate::Change(read, found) => {
                     out.extend_from_slice(&datagram[written..start]);
-                    self.change(&line, &found, out);
+                    self.change(Some(line), &read, &found, out);
                     written = datagram.len().min(start + end + 1);
                     outcome = Outcome::Rewritten;
                 }

@@ -6,15 +6,22 @@ use crate::mapping::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate
 use crate::statsd::{Dialect, Line};
 
 impl Rewriter {
-    /// Writes what becomes of a line, each line with a newline.
+    /// Writes what becomes of a line, each line with a newline. `text` is the line as it stands; of one of several
+    /// samples there is none.
     #[inline]
-    pub(super) fn change(&mut self, line: &Line<'_>, found: &Match<'_>, out: &mut Vec<u8>) {
+    pub(super) fn change(
+        &mut self,
+        text: Option<&[u8]>,
+        line: &Line<'_>,
+        found: &Match<'_>,
+        out: &mut Vec<u8>,
+    ) {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
             keep(line, out);
         }
-        let written = Pen { finder: &self.finder, line, found }.values(rule, out);
+        let written = Pen { finder: &self.finder, text, line, found }.values(rule, out);
         let report = &mut self.report;
         report.lines_out += kept + written;
         if kept + written == 0 {
@@ -33,7 +40,7 @@ impl Rewriter {
     ) {
         for sample in line.samples() {
             if let Found::Changed(found) = self.finder.sample(&self.plan, &sample, sender) {
-                self.change(&sample, &found, out);
+                self.change(None, &sample, &found, out);
             } else {
                 keep(&sample, out);
                 self.report.lines_out += 1;
@@ -52,6 +59,7 @@ fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
 /// Writes lines in place of one.
 struct Pen<'a> {
     finder: &'a Finder,
+    text: Option<&'a [u8]>,
     line: &'a Line<'a>,
     found: &'a Match<'a>,
 }
@@ -89,8 +97,29 @@ impl Pen<'_> {
 
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.finder.cuts.prefix(self.found.name));
-        for part in &template.name {
+        let cuts = &self.finder.cuts;
+        out.extend_from_slice(cuts.prefix(self.found.name));
+        let as_it_came = self.keeps_behind_name(template, value);
+        match (&template.ending, self.text) {
+            (Some(ending), Some(text)) if as_it_came => {
+                self.parts(&ending.front, out);
+                out.extend_from_slice(&text[cuts.start(ending.from)..]);
+            }
+            _ => {
+                self.parts(&template.name, out);
+                if as_it_came {
+                    out.extend_from_slice(self.line.behind_name());
+                } else {
+                    self.behind_name(template, value, out);
+                }
+            }
+        }
+        out.push(b'\n');
+    }
+
+    #[inline]
+    fn parts(&self, parts: &[Part], out: &mut Vec<u8>) {
+        for part in parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
                 Part::Copy(capture) => out.extend_from_slice(self.part(*capture)),
@@ -100,12 +129,6 @@ impl Pen<'_> {
                 }
             }
         }
-        if self.keeps_behind_name(template, value) {
-            out.extend_from_slice(self.line.behind_name());
-        } else {
-            self.behind_name(template, value, out);
-        }
-        out.push(b'\n');
     }
 
     /// True when nothing behind the name changes.

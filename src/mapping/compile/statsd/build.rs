@@ -10,7 +10,7 @@ use crate::mapping::pack::LineEntry;
 use crate::mapping::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
 use crate::mapping::plan::{Emit, Generation};
 use crate::mapping::statsd::{
-    Capture, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
+    Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
 };
 
 /// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
@@ -94,8 +94,13 @@ impl Build<'_> {
             } else if written == reads {
                 rule.keep = true;
             } else {
-                rule.writes
-                    .extend(templates(entry, written, &|placeholder| origin(read, placeholder)));
+                let origin = |placeholder: &str| origin(read, placeholder);
+                let mut writes = templates(entry, written, &origin);
+                // What is written besides (`also`) does not end as what is read.
+                if let Some(first) = writes.first_mut() {
+                    first.ending = ending(&entry.side(written).pattern, read, &origin);
+                }
+                rule.writes.extend(writes);
             }
         }
         // Only what is new can be skipped: the old generation is used to these values.
@@ -270,6 +275,15 @@ fn template(
     value: Option<Capture>,
     origin: &dyn Fn(&str) -> Option<Capture>,
 ) -> LineTemplate {
+    // A value that is the line's own is copied with the rest.
+    let value = value.filter(|value| *value != Capture::Value);
+    let metric_type = types.first().map(|word| word.as_bytes().into());
+    let name = parts(segments, origin);
+    LineTemplate { name, ending: None, value, metric_type, needs: 0, tags: None }
+}
+
+/// How to write a name.
+fn parts(segments: &[Segment], origin: &dyn Fn(&str) -> Option<Capture>) -> Vec<Part> {
     let mut name = Vec::new();
     let mut text = String::new();
     for (index, segment) in segments.iter().enumerate() {
@@ -298,10 +312,32 @@ fn template(
     if !text.is_empty() {
         name.push(Part::Text(text.into_bytes().into()));
     }
-    // A value that is the line's own is copied with the rest.
-    let value = value.filter(|value| *value != Capture::Value);
-    let metric_type = types.first().map(|word| word.as_bytes().into());
-    LineTemplate { name, value, metric_type, needs: 0, tags: None }
+    name
+}
+
+/// From where on the name written is the end of the name read.
+fn ending(
+    written: &Pattern,
+    read: &Pattern,
+    origin: &dyn Fn(&str) -> Option<Capture>,
+) -> Option<Ending> {
+    let same = |(a, b): &(&Segment, &Segment)| match (a, b) {
+        (Segment::Text(a), Segment::Text(b)) => a == b,
+        (Segment::One(a, _), Segment::One(b, _)) | (Segment::Many(a), Segment::Many(b)) => {
+            a.name == b.name
+        }
+        _ => false,
+    };
+    let (w, r) = (&written.segments, &read.segments);
+    let length = w.iter().rev().zip(r.iter().rev()).take_while(same).count();
+    let from = place(read, r.len().checked_sub(length).filter(|place| *place < r.len())?);
+    let mut front = parts(&w[..w.len() - length], origin);
+    match front.last_mut() {
+        None => {}
+        Some(Part::Text(text)) => *text = [&**text, b"."].concat().into(),
+        Some(_) => front.push(Part::Text((*b".").into())),
+    }
+    Some(Ending { front, from })
 }
 
 /// Where a placeholder's text lies in lines that a pattern reads.
@@ -310,13 +346,17 @@ fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
         return Some(Capture::Value);
     }
     let stands = |segment: &Segment| segment.placeholder().is_some_and(|it| it.name == placeholder);
-    let place = read.segments.iter().position(stands)?;
+    Some(place(read, read.segments.iter().position(stands)?))
+}
+
+/// A segment of what was read.
+fn place(read: &Pattern, place: usize) -> Capture {
     let many = read.segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
-    Some(match many {
+    match many {
         Some(many) if place == many => Capture::Many,
         Some(many) if place > many => Capture::Tail(number(read.segments.len() - 1 - place)),
         _ => Capture::Head(number(place)),
-    })
+    }
 }
 
 fn number(place: usize) -> u8 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mapping::plan::Generation;
-use crate::mapping::statsd::{Cuts, LineRule};
+use crate::mapping::statsd::{Capture, Cuts, LineRule};
 
 /// Compiles packs that are called p1, p2 and so on.
 fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Faults> {
@@ -196,6 +196,34 @@ statsd:
         let plan = plan(&[pack], emit);
         let lines = ["a.code.200:c", "a.code.total:c", "n.s.a.200:c", "size:ms", "size:c"];
         assert_eq!(lines.map(|line| shape(&plan, line)), expected.map(Some), "{emit:?}");
+    }
+}
+
+#[test]
+fn what_ends_as_it_was_read_is_copied_in_one_piece() {
+    let pack = r#"
+statsd:
+  - { old: "{s}.code.{c}", also_old: "{s}.code.total", new: "n.s.{s}.{c}" }
+  - { old: "{s}.of.{u*}.hits", new: "n.m.{s}.of.{u*}.hits" }
+  - { old: "a.{u*}.x.seen", new: "n.b.{u*}.y.seen" }
+  - { old: "size:ms", new: "sizes:c" }
+"#;
+    let ending = |emit, line: &str| {
+        let plan = plan(&[pack], emit);
+        let writes = &rule(&plan, line, None).expect("it is read").writes;
+        assert!(writes.iter().skip(1).all(|template| template.ending.is_none()));
+        let ending = writes[0].ending.as_ref()?;
+        Some((ending.front.len(), ending.from))
+    };
+    for (emit, line, expected) in [
+        (Emit::New, "a.code.200:c", Some((3, Capture::Head(2)))),
+        (Emit::Old, "n.s.a.200:c", Some((2, Capture::Head(3)))),
+        (Emit::New, "a.of.b.c.hits:c", Some((1, Capture::Head(0)))),
+        (Emit::Old, "n.m.a.of.b.c.hits:c", Some((0, Capture::Head(2)))),
+        (Emit::New, "a.b.c.x.seen:c", Some((3, Capture::Tail(0)))),
+        (Emit::New, "size:ms", None),
+    ] {
+        assert_eq!(ending(emit, line), expected, "{emit:?} {line}");
     }
 }
 
