@@ -241,8 +241,14 @@ async fn looking_at_a_target_leaves_no_trace() {
 async fn settings_are_shown_with_defaults_and_without_secrets() {
     let upstream = Upstream::answering(whole(new())).await;
     let url = format!("{}?api_token=hunter2&x=y", upstream.url());
-    let more = "web: {gzip_level: 3}\n";
-    let gateway = Gateway::start(&settings(&url, more)).await;
+    let settings = format!(
+        "emit: old\nweb: {{gzip_level: 3}}\ntargets:\n  - {{name: kong, url: '{url}'}}\n  \
+         - {{name: a, url: '{0}', basic_auth: {{username: us, password: hunter2}}}}\n  \
+         - {{name: b, url: '{0}', authorization: {{credentials: hunter2}}, \
+         http_headers: {{X-Key: {{secrets: [hunter2], values: [seen]}}}}}}\n",
+        upstream.url(),
+    );
+    let gateway = Gateway::start(&settings).await;
     let answer = look(&gateway, "/api/settings").await;
     let shown = &answer["settings"];
     assert_eq!(shown["emit"], "old");
@@ -250,8 +256,12 @@ async fn settings_are_shown_with_defaults_and_without_secrets() {
     assert_eq!(shown["scrape"]["timeout"], "10s", "a default");
     let shown_url = shown["targets"][0]["url"].as_str().expect("a URL");
     assert!(shown_url.ends_with("?api_token=<secret>&x=y"), "{shown_url}");
-    for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd"] {
-        assert!(!look(&gateway, path).await.to_string().contains("hunter2"), "{path}");
+    let user = &shown["targets"][1]["basic_auth"];
+    assert_eq!((&user["username"], &user["password"]), (&json!("us"), &json!("<secret>")));
+    let headers = &shown["targets"][2]["http_headers"]["X-Key"];
+    assert_eq!((&headers["values"], &headers["secrets"]), (&json!(["seen"]), &json!(["<secret>"])));
+    for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd", "/metrics"] {
+        assert!(!get(gateway.admin, path).await.text().contains("hunter2"), "{path}");
     }
     let status = look(&gateway, "/api/status").await;
     assert_eq!(status["ready"], true);

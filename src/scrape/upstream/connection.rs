@@ -21,7 +21,7 @@ use super::{Upstream, tls};
 
 /// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
 /// reads come back full; its buffer ends up at up to twice this.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 512 * 1024;
 
 /// A connection that has carried a longer body is not kept. It would keep its buffer as well, one for each target, to
 /// save a fraction of a millisecond in a scrape that takes many.
