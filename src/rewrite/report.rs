@@ -1,6 +1,6 @@
 //! What happened to one exposition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::mapping::Generation;
 use crate::mapping::plan::{Input, Plan, RuleId};
@@ -135,6 +135,7 @@ impl Report {
             input.rules.iter().any(read) || (input.rules.is_empty() && came(&input.family))
         };
         let mut missing: Vec<Missing> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
         for expected in &plan.expected {
             if [&expected.old, &expected.new].into_iter().flatten().any(arrived) {
                 continue;
@@ -147,15 +148,17 @@ impl Report {
                     (input.family.escape_ascii().to_string(), &input.without_family)
                 };
                 let rules = input.rules.iter().map(|id| plan.rule(*id).title.clone());
-                match missing.iter_mut().find(|known| known.input == name) {
-                    Some(known) => known.rules.extend(rules),
-                    None => missing.push(Missing {
-                        input: name,
-                        generation: *generation,
-                        rules: rules.collect(),
-                        hint: hint.clone(),
-                    }),
+                if let Some(at) = known.get(&name) {
+                    missing[*at].rules.extend(rules);
+                    continue;
                 }
+                known.insert(name.clone(), missing.len());
+                missing.push(Missing {
+                    input: name,
+                    generation: *generation,
+                    rules: rules.collect(),
+                    hint: hint.clone(),
+                });
             }
         }
         self.missing = missing;
