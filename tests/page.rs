@@ -245,7 +245,7 @@ async fn settings_are_shown_with_defaults_and_without_secrets() {
         "emit: old\nweb: {{gzip_level: 3}}\ntargets:\n  - {{name: kong, url: '{url}'}}\n  \
          - {{name: a, url: '{0}', basic_auth: {{username: us, password: hunter2}}}}\n  \
          - {{name: b, url: '{0}', authorization: {{credentials: hunter2}}, \
-         http_headers: {{X-Key: {{secrets: [hunter2], values: [seen]}}}}}}\n",
+         http_headers: {{X-Team: {{secrets: [hunter2], values: [seen]}}}}}}\n",
         upstream.url(),
     );
     let gateway = Gateway::start(&settings).await;
@@ -258,7 +258,7 @@ async fn settings_are_shown_with_defaults_and_without_secrets() {
     assert!(shown_url.ends_with("?api_token=<secret>&x=y"), "{shown_url}");
     let user = &shown["targets"][1]["basic_auth"];
     assert_eq!((&user["username"], &user["password"]), (&json!("us"), &json!("<secret>")));
-    let headers = &shown["targets"][2]["http_headers"]["X-Key"];
+    let headers = &shown["targets"][2]["http_headers"]["x-team"];
     assert_eq!((&headers["values"], &headers["secrets"]), (&json!(["seen"]), &json!(["<secret>"])));
     for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd", "/metrics"] {
         assert!(!get(gateway.admin, path).await.text().contains("hunter2"), "{path}");
