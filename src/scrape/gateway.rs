@@ -19,7 +19,7 @@ use super::sharing::Client;
 use super::timeout::scrape_timeout;
 use super::travel::{self, Via};
 use super::upstream::Ask;
-use super::{Failure, Settings, Target, discovery};
+use super::{Failure, Lasting, Settings, Target, discovery};
 use crate::telemetry::Metrics;
 
 /// Everything that is scraped through us.
@@ -65,7 +65,7 @@ impl Gateway {
         targets: Vec<Target>,
         clients: ByClients,
         settings: Settings,
-        metrics: Arc<Metrics>,
+        lasting: &Lasting,
     ) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
         let targets: BTreeMap<_, _> = targets.into_iter().map(named).collect();
@@ -75,7 +75,7 @@ impl Gateway {
             paths.into_iter().map(move |path| (path, Arc::clone(&target)))
         };
         let passthrough = targets.values().flat_map(through).collect();
-        let load = Arc::new(Load::new(settings.max_scrapes, settings.max_held_bytes));
+        let (metrics, load) = (Arc::clone(lasting.metrics()), Arc::clone(lasting.load()));
         Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), load }
     }
 
@@ -326,7 +326,7 @@ impl Gateway {
     /// The client's part in a scrape: one that is under way, or a new one unless there are too many.
     fn join(&self, target: &Arc<Target>, ask: Ask, repeated_types: bool) -> Option<Client> {
         let start = |ask: &Ask| {
-            let share = self.load.begin()?;
+            let share = self.load.begin(&self.settings)?;
             let opening = {
                 let (target, ask) = (Arc::clone(target), ask.clone());
                 Box::pin(async move { target.open(&ask).await })
