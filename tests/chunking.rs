@@ -1,4 +1,5 @@
-//! However a body is cut on its way, the same leaves: bytes and report.
+//! However a body is cut on its way, the same leaves: bytes and report. Those that are cut here are also handed on without
+//! copying what leaves as it came.
 
 mod support;
 
@@ -6,8 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crossfade::mapping::{Emit, Plan};
-use crossfade::rewrite::{History, Options};
-use support::engine::{EMITS, Outcome, plan, rewrite, shown, try_rewrite};
+use support::engine::{EMITS, Outcome, plan, rewrite, shown, try_rewrite_sparing};
 use support::{Seeded, capture, captures, is_old};
 
 /// Rewrites a body cut at the given offsets.
@@ -18,7 +18,7 @@ fn cut(plan: &Arc<Plan>, body: &[u8], cuts: &[usize]) -> Outcome {
         chunks.push(&body[from..to]);
         from = to;
     }
-    let outcome = try_rewrite(plan, Options::default(), History::default(), chunks);
+    let outcome = try_rewrite_sparing(plan, chunks);
     outcome.unwrap_or_else(|error| panic!("cut at {cuts:?}: {error}"))
 }
 

@@ -18,36 +18,43 @@ impl Carry {
         self.torn.len()
     }
 
-    /// Takes a chunk. `read` is given bytes that begin with a line, and says how many of them it
-    /// took: whole lines only.
+    /// Takes of a chunk what ends the line that waits, and returns what is behind it: the beginning of a line, to be
+    /// read where it is. What is not read of that [waits](Self::keep).
+    ///
+    /// `read` is given what has waited, with its end. It says how many of the bytes it took: whole lines only.
     ///
     /// # Errors
     ///
     /// Those of `read`.
-    pub(super) fn feed<E>(
+    pub(super) fn mend<'a, E>(
         &mut self,
-        mut chunk: &[u8],
+        mut chunk: &'a [u8],
         mut read: impl FnMut(&[u8]) -> Result<usize, E>,
-    ) -> Result<(), E> {
+    ) -> Result<&'a [u8], E> {
         while !self.torn.is_empty() {
             let wanted = (self.failed_at + self.failed_at / 2).saturating_sub(self.torn.len());
             if chunk.len() <= wanted {
                 self.torn.extend_from_slice(chunk);
-                return Ok(());
+                return Ok(&[]);
             }
             let newline = memchr::memchr(b'\n', &chunk[wanted..]);
             let taken = newline.map_or(chunk.len(), |at| wanted + at + 1);
             self.torn.extend_from_slice(&chunk[..taken]);
             chunk = &chunk[taken..];
             if newline.is_none() {
-                return Ok(());
+                return Ok(&[]);
             }
             self.retry(&mut read)?;
         }
-        let read = read(chunk)?;
-        self.torn.extend_from_slice(&chunk[read..]);
-        self.failed_at = if self.torn.contains(&b'\n') { self.torn.len() } else { 0 };
-        Ok(())
+        Ok(chunk)
+    }
+
+    /// The last of a chunk waits for the next one; nothing else does.
+    pub(super) fn keep(&mut self, torn: &[u8]) {
+        self.torn.extend_from_slice(torn);
+        if !torn.is_empty() {
+            self.failed_at = if torn.contains(&b'\n') { torn.len() } else { 0 };
+        }
     }
 
     /// Reads what waits once more, whatever its length: lines may be complete in it.
@@ -100,7 +107,9 @@ mod tests {
             Ok::<_, ()>(start)
         };
         for piece in input.chunks(chunk) {
-            carry.feed(piece, &mut read).unwrap();
+            let rest = carry.mend(piece, &mut read).unwrap();
+            let taken = read(rest).unwrap();
+            carry.keep(&rest[taken..]);
         }
         let last = carry.take_last();
         assert_eq!(read(&last), Ok(last.len()));

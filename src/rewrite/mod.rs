@@ -37,11 +37,13 @@ use std::sync::Arc;
 pub use explain::{Explanation, Fate, GatheredSeries, LabelStep, Line, Reading, Then, explain};
 pub use history::History;
 pub use options::{Error, Limits, Malformed, Options};
+pub use output::Run;
 pub use report::{Missing, Report, Rewritten};
 
 use crate::mapping::Plan;
 use body::Body;
 use lines::Carry;
+use output::Output;
 use reader::Reader;
 use writer::Writer;
 
@@ -109,20 +111,39 @@ impl Rewriter {
     ///
     /// A limit was passed, or a line was refused under [`Malformed::Fail`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        self.push_sparing(chunk, usize::MAX, out).map(|_| ())
+    }
+
+    /// As [`push`](Self::push), but where most of the chunk leaves as it came, in one run of more than `longer_than`
+    /// bytes, that is not copied. Whoever owns the chunk hands it on in its place.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`push`](Self::push).
+    pub fn push_sparing(
+        &mut self,
+        chunk: &[u8],
+        longer_than: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Run>, Error> {
         self.reader.body.report.bytes_in += chunk.len() as u64;
         if self.reader.body.report.bytes_in > self.limits.body_bytes {
             return Err(Error::BodyTooLong { limit: self.limits.body_bytes });
         }
         let reader = &mut self.reader;
-        let mut read = |bytes: &[u8]| reader.read(bytes, false, out);
-        self.carry.feed(chunk, &mut read)?;
+        let rest = self.carry.mend(chunk, |bytes| reader.read_short(bytes, false, out))?;
+        let mut rest_out = Output::new(rest, out).sparing(longer_than);
+        reader.read(&mut rest_out, false)?;
+        let (read, spared) = rest_out.finish();
+        self.carry.keep(&rest[read..]);
         if self.carry.len() > self.limits.line_bytes {
-            self.carry.retry(&mut read)?;
+            self.carry.retry(|bytes| reader.read_short(bytes, false, out))?;
         }
         if self.carry.len() > self.limits.line_bytes {
             return Err(self.reader.too_long());
         }
-        Ok(())
+        let before = chunk.len() - rest.len();
+        Ok(spared.map(|run| run.behind(before)))
     }
 
     /// The input is complete: appends the next piece (about 64 KiB) of what was held.
@@ -134,7 +155,7 @@ impl Rewriter {
         if let Stage::Reading(history) = &mut self.stage {
             let history = std::mem::take(history);
             let last = self.carry.take_last();
-            self.reader.read(&last, true, out)?;
+            self.reader.read_short(&last, true, out)?;
             self.reader.body.complete();
             self.stage = Stage::Writing(Box::new(Writer::new(history, &self.reader.body)));
         }

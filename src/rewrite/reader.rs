@@ -42,43 +42,39 @@ impl Reader {
         }
     }
 
-    /// Reads the whole lines that `input` begins with, appends what leaves now, and returns how many
-    /// bytes were read.
+    /// Reads the whole lines that the input begins with, and writes what leaves now.
     ///
     /// With `complete`, no more will come: an unfinished line is a flawed one.
-    pub(super) fn read(
-        &mut self,
-        input: &[u8],
-        complete: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, Error> {
+    pub(super) fn read(&mut self, out: &mut Output<'_>, complete: bool) -> Result<(), Error> {
         let plan = Arc::clone(&self.body.plan);
-        let mut start = 0;
         if !self.begun {
+            let input = out.rest();
             if BOM.starts_with(input) {
                 // All or part of a mark, or nothing at all: wait for the line behind it.
-                return Ok(0);
+                return Ok(());
             }
             self.begun = true;
             if input.starts_with(BOM) {
-                start = BOM.len();
+                out.skip(BOM.len());
             }
         }
-        let mut out = Output::new(input, start, out);
-        while out.at() < input.len() {
-            let rest = &input[out.at()..];
+        loop {
+            let rest = out.rest();
+            if rest.is_empty() {
+                return Ok(());
+            }
             let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
                 let line = &rest[..sample.len];
                 self.line += 1;
-                match self.body.alike(&self.scanner, line, sample, &mut out) {
+                match self.body.alike(&self.scanner, line, sample, out) {
                     Some(keep) => (sample.len, keep),
-                    None => (sample.len, self.sample(&plan, line, sample, &mut out)?),
+                    None => (sample.len, self.sample(&plan, line, sample, out)?),
                 }
             } else {
                 let scan = self.scanner.scan(rest);
-                match self.line(&plan, rest, scan, complete, &mut out)? {
+                match self.line(&plan, rest, scan, complete, out)? {
                     Some(line) => line,
-                    None => break,
+                    None => return Ok(()),
                 }
             };
             if keep {
@@ -87,8 +83,18 @@ impl Reader {
                 out.skip(len);
             }
         }
-        out.flush();
-        Ok(out.at())
+    }
+
+    /// As [`read`](Self::read), with everything copied. Returns how many bytes were read.
+    pub(super) fn read_short(
+        &mut self,
+        input: &[u8],
+        complete: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Error> {
+        let mut out = Output::new(input, out);
+        self.read(&mut out, complete)?;
+        Ok(out.finish().0)
     }
 
     /// Decides on the line that `input` begins with: its length, and whether it leaves as it came.

@@ -15,7 +15,7 @@ use super::past::Seen;
 use super::pool::Pool;
 use super::source::Source;
 use super::target::Target;
-use crate::rewrite::{Progress, Report, Rewriter};
+use crate::rewrite::{Progress, Report, Rewriter, Run};
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
 /// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
@@ -23,9 +23,6 @@ const PIECE_BYTES: usize = 32 * 1024;
 
 /// Most bytes that one poll takes from the target. Others on this thread want to go on, too.
 const BYTES_PER_POLL: usize = 256 * 1024;
-
-/// More than most lines have.
-const SLACK_BYTES: usize = 4 * 1024;
 
 /// Most bytes that wait for the first sample. Real expositions have two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
@@ -43,6 +40,8 @@ pub(super) struct Rewriting {
     repeated_types: bool,
     /// `None` once the scrape has ended, one way or the other.
     running: Option<Running>,
+    /// A part of what the target sent, handed on as it is. It leaves before what is in `out`.
+    spared: Option<Bytes>,
     out: Vec<u8>,
     pool: Pool,
     quiet: Quiet,
@@ -102,6 +101,7 @@ impl Rewriting {
             stage: Stage::Opening(opening),
             repeated_types,
             running: Some(Running { scrape, share, engine: None, wrote_any: false }),
+            spared: None,
             out: Vec::new(),
             pool: Pool::default(),
             quiet: Quiet { limit: idle, since: Instant::now(), timer: None },
@@ -135,6 +135,9 @@ impl Rewriting {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        if let Some(spared) = self.spared.take() {
+            return Poll::Ready(Some(Ok(self.leaves(spared))));
+        }
         if self.out.capacity() == 0 {
             // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
             self.out = self.pool.buffer();
@@ -152,14 +155,21 @@ impl Rewriting {
                     Poll::Ready(Ok(Some(chunk))) => {
                         self.quiet.ends();
                         budget = budget.saturating_sub(chunk.len());
-                        // What leaves is about as long, and begins with the rest of a line.
-                        self.out.reserve(chunk.len() + SLACK_BYTES);
-                        let pushed = timed(scrape, || rewriter.push(&chunk, &mut self.out));
-                        if let Err(error) = pushed {
-                            return self.fail(error.into());
-                        }
+                        // Before the first sample everything waits.
+                        let has_sample = rewriter.report().samples_in > 0;
+                        let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
+                        let pushed = timed(scrape, || {
+                            rewriter.push_sparing(&chunk, longer_than, &mut self.out)
+                        });
+                        let run = match pushed {
+                            Ok(run) => run,
+                            Err(error) => return self.fail(error.into()),
+                        };
                         if let Err(failure) = share.holds(rewriter.report().held_bytes) {
                             return self.fail(failure);
+                        }
+                        if let Some(run) = run {
+                            return Poll::Ready(Some(Ok(self.spare(&run, &chunk))));
                         }
                     }
                     Poll::Ready(Ok(None)) => {
@@ -208,8 +218,24 @@ impl Rewriting {
         }
     }
 
+    /// A run of a chunk leaves, and before it what was written.
+    fn spare(&mut self, run: &Run, chunk: &Bytes) -> Bytes {
+        let spared = chunk.slice(run.range.clone());
+        if run.at == 0 {
+            return self.leaves(spared);
+        }
+        let behind = self.out.split_off(run.at);
+        let before = self.take_piece();
+        (self.spared, self.out) = (Some(spared), behind);
+        before
+    }
+
     fn take_piece(&mut self) -> Bytes {
         let piece = self.pool.lend(std::mem::take(&mut self.out));
+        self.leaves(piece)
+    }
+
+    fn leaves(&mut self, piece: Bytes) -> Bytes {
         if let Some(running) = &mut self.running {
             running.wrote_any = true;
             running.scrape.wrote(piece.len());

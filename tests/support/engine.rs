@@ -110,6 +110,25 @@ pub(crate) fn try_rewrite<'a>(
     for chunk in chunks {
         rewriter.push(chunk, &mut body)?;
     }
+    complete(rewriter, body)
+}
+
+/// As [`try_rewrite`], by somebody who hands on himself what leaves of a chunk as it came.
+pub(crate) fn try_rewrite_sparing<'a>(
+    plan: &Arc<Plan>,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Outcome, Error> {
+    let mut rewriter = Rewriter::new(Arc::clone(plan), Options::default(), History::default());
+    let mut body = Vec::new();
+    for chunk in chunks {
+        if let Some(run) = rewriter.push_sparing(chunk, 0, &mut body)? {
+            body.splice(run.at..run.at, chunk[run.range].iter().copied());
+        }
+    }
+    complete(rewriter, body)
+}
+
+fn complete(mut rewriter: Rewriter, mut body: Vec<u8>) -> Result<Outcome, Error> {
     while rewriter.finish(&mut body)? == Progress::More {}
     let report = rewriter.report().clone();
     Ok(Outcome { body, report, history: rewriter.into_history() })
