@@ -20,6 +20,7 @@ use super::timeout::scrape_timeout;
 use super::travel::{self, Via};
 use super::upstream::Ask;
 use super::{Failure, Lasting, Settings, Target, discovery};
+use crate::listen::Encrypted;
 use crate::telemetry::Metrics;
 
 /// Everything that is scraped through us.
@@ -135,7 +136,7 @@ impl Gateway {
                 self.scrape(target, path, request).await
             }
             Route::Probe => self.probe(request).await,
-            Route::Discovery => self.discovery(request.headers()),
+            Route::Discovery => self.discovery(request),
             Route::Through(target) => self.hand_through(target, request).await,
             Route::Ambiguous => {
                 self.metrics.refused("ambiguous_path");
@@ -247,15 +248,16 @@ impl Gateway {
         whole(StatusCode::BAD_REQUEST, TEXT, text.to_owned())
     }
 
-    fn discovery(&self, headers: &HeaderMap) -> Response<Body> {
+    fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {
         let address = self.settings.external_address.clone();
-        let Some(address) = address.or_else(|| discovery::asked_at(headers)) else {
+        let Some(address) = address.or_else(|| discovery::asked_at(request.headers())) else {
             return self.bad_request(
                 "The Host header does not say where we are; send one, or set web.external_address.\n",
             );
         };
         let targets = self.targets.values().map(|target| target.settings());
-        let groups = discovery::groups(targets, &address);
+        let is_encrypted = request.extensions().get::<Encrypted>().is_some();
+        let groups = discovery::groups(targets, &address, is_encrypted);
         let json = serde_json::to_string(&groups).expect("text can be written as JSON");
         whole(StatusCode::OK, "application/json", json)
     }
