@@ -3,17 +3,22 @@
 #![allow(clippy::float_cmp, reason = "counters move by whole steps")]
 
 mod support;
+#[path = "support/net/tls.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod tls;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use support::naive;
 use support::oracle::{NEW_OTHER, OLD};
 use support::prometheus::{PATIENCE, Prometheus, StandIn, wait_for};
+use tls::{Authority, Folder};
 
 /// Scrapes of each target that an old Kong answers; a new one answers those behind.
 const OLD_SCRAPES: u32 = 6;
@@ -247,7 +252,11 @@ fn no_sample_was_refused(prometheus: &Prometheus) {
 }
 
 /// Jobs, each another way to put the gateway in place.
-const PLACEMENTS: &[&str] = &["substitution", "discovery", "proxy", "probe"];
+const PLACEMENTS: &[&str] = &["substitution", "discovery", "encrypted", "proxy", "probe"];
+
+/// A password, and its hash by bcrypt.
+const PASSWORD: (&str, &str) =
+    ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
 
 #[test]
 fn every_placement_keeps_the_instance_that_dashboards_know() {
@@ -259,6 +268,32 @@ fn every_placement_keeps_the_instance_that_dashboards_know() {
          allow: [{{cidr: 127.0.0.1, ports: [{port}]}}]\n"
     ));
     let at = &gateway.address;
+
+    let (authority, folder) = (Authority::new("CA"), Folder::new("encrypted"));
+    let issued = authority.issue("127.0.0.1");
+    let ca = folder.write("ca.crt", &authority.certificate());
+    folder.write("server.crt", &issued.certificate);
+    folder.write("server.key", &issued.key);
+    let (password, hash) = PASSWORD;
+    let web = folder.write(
+        "web.yaml",
+        &format!(
+            "tls_server_config: {{cert_file: server.crt, key_file: server.key}}\n\
+             basic_auth_users: {{prometheus: '{hash}'}}\n"
+        ),
+    );
+    let secured = Gateway::start(&format!(
+        "emit: old\ntargets: [{{url: 'http://{instance}/metrics'}}]\nweb: {{config_file: '{web}'}}\n"
+    ));
+    // As docs/deployment.md has it.
+    let with = format!(
+        "{{tls_config: {{ca_file: '{ca}'}}, basic_auth: {{username: prometheus, password: '{password}'}}"
+    );
+    let encrypted = format!(
+        "- {with}, job_name: encrypted, http_sd_configs: [{with}, url: 'https://{}/sd'}}]}}",
+        secured.address
+    );
+
     let prometheus = Prometheus::start(
         "placements",
         &format!(
@@ -272,6 +307,7 @@ scrape_configs:
   - {{target_label: __address__, replacement: '{at}'}}
 - job_name: discovery
   http_sd_configs: [{{url: 'http://{at}/sd'}}]
+{encrypted}
 - job_name: proxy
   proxy_url: http://{at}
   static_configs: [{{targets: ['{instance}']}}]
@@ -313,4 +349,76 @@ scrape_configs:
         "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
     assert!(targets.contains(told), "{targets}");
     no_sample_was_refused(&prometheus);
+}
+
+/// Asks as Kubernetes does for a probe. Status, head and body.
+fn kubelet(address: &str, path: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+    let head = "User-Agent: kube-probe/1.30\r\nAccept: */*\r\nConnection: close";
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n{head}\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers with text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head has an end");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+#[test]
+fn beside_kong_it_answers_on_the_status_port_and_probes_see_kong_itself() {
+    const NOT_READY: &str =
+        r#"{"message":"no configuration available (empty configuration present)"}"#;
+    const READY: &str = r#"{"message":"ready"}"#;
+    const STATUS: &str = r#"{"server":{"connections_active":1},"memory":{}}"#;
+    let is_ready = Arc::new(AtomicBool::new(false));
+    let ready = Arc::clone(&is_ready);
+    let json = "application/json; charset=utf-8";
+    let kong = StandIn::answering(move |path| match path {
+        "/metrics" => ("200 OK", "text/plain; charset=UTF-8", new_kong(1).into_bytes()),
+        "/status" => ("200 OK", json, STATUS.into()),
+        "/status/ready" if ready.load(Ordering::SeqCst) => ("200 OK", json, READY.into()),
+        "/status/ready" => ("503 Service Unavailable", json, NOT_READY.into()),
+        _ => ("404 Not Found", json, r#"{"message":"Not found"}"#.into()),
+    });
+    let gateway = Gateway::start(&format!(
+        "emit: old\ntargets: [{{name: kong, url: 'http://{}/metrics', passthrough: [/status, /status/ready]}}]\n",
+        kong.address()
+    ));
+    // Nothing of Prometheus' configuration knows that it is not Kong's port.
+    let port = &gateway.address;
+    let prometheus = Prometheus::start(
+        "sidecar",
+        &format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+             scrape_configs: [{{job_name: kong, static_configs: [{{targets: ['{port}']}}]}}]\n"
+        ),
+    );
+
+    let (status, head, body) = kubelet(port, "/status/ready");
+    assert_eq!((status, body.as_str()), (503, NOT_READY), "{head}");
+    assert!(head.contains(&format!("content-type: {json}")), "{head}");
+    is_ready.store(true, Ordering::SeqCst);
+    let (status, _, body) = kubelet(port, "/status/ready");
+    assert_eq!((status, body.as_str()), (200, READY), "it is asked each time");
+    let (status, _, body) = kubelet(port, "/status");
+    assert_eq!((status, body.as_str()), (200, STATUS));
+    assert_eq!(kubelet(port, "/services").0, 404);
+
+    let labels = format!("job=\"kong\",instance=\"{port}\"");
+    wait_for("a scrape", || {
+        (prometheus.number(&format!("up{{{labels}}}")) == Some(1.0)).then_some(())
+    });
+    for (series, value) in [
+        ("kong_http_status{service=\"web\",code=\"200\",", 10.0),
+        ("kong_latency_count{type=\"request\",", 10.0),
+    ] {
+        let series = format!("{series}{labels}}}");
+        assert_eq!(prometheus.number(&series), Some(value), "{series}");
+    }
+    no_sample_was_refused(&prometheus);
+
+    // A Kong that is gone is not ready, whoever answers on its port.
+    drop(kong);
+    let (status, _, body) = kubelet(port, "/status/ready");
+    assert_eq!(status, 502, "{body}");
 }

@@ -7,8 +7,9 @@ use crate::config::Settings;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
-use crate::scrape::{ByClients, Gateway, OnDemand, OnDemandSettings, Pasts, Target, Treatment};
-use crate::telemetry::Metrics;
+use crate::scrape::{
+    ByClients, Gateway, Lasting, OnDemand, OnDemandSettings, Pasts, Target, Treatment,
+};
 
 /// Everything that can be built without taking an address.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Parts {
     /// Packs that cannot be used, or files that targets need.
     pub(super) fn build(
         settings: &Settings,
-        metrics: &Arc<Metrics>,
+        lasting: &Lasting,
         before: Option<&Compiled>,
     ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
@@ -55,14 +56,14 @@ impl Parts {
         let mut targets = Vec::with_capacity(settings.targets.len());
         for target in &settings.targets {
             let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
-            let metrics = metrics.target(&target.name);
+            let metrics = lasting.metrics().target(&target.name);
             let treatment = Treatment { plan, options: settings.rewrite, metrics };
-            let built = Target::new(target.clone(), treatment, pasts);
+            let built = Target::new(target.clone(), treatment, pasts, lasting);
             targets
                 .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
         }
-        let clients = compiled.by_clients(settings, metrics, known)?;
-        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), Arc::clone(metrics));
+        let clients = compiled.by_clients(settings, lasting, known)?;
+        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), lasting);
         let plans = match &settings.relay {
             Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
             None => Vec::new(),
@@ -104,7 +105,7 @@ impl Compiled {
     fn by_clients(
         &mut self,
         settings: &Settings,
-        metrics: &Arc<Metrics>,
+        lasting: &Lasting,
         known: Option<&Compiled>,
     ) -> Result<ByClients, Error> {
         let Some(named) = &settings.by_clients else {
@@ -113,13 +114,13 @@ impl Compiled {
         let reach = Arc::new(named.reach.clone());
         let mut on_demand = |its: &OnDemandSettings| {
             let Mapping { plan, .. } = self.mapping(&its.mapping, known)?;
-            let metrics = metrics.target(&its.name);
+            let metrics = lasting.metrics().target(&its.name);
             let treatment = Treatment { plan, options: settings.rewrite, metrics };
             let mut known = known.iter().flat_map(|known| &known.on_demand);
             let built = if let Some(known) = known.find(|it| it.is(its, &treatment, &reach)) {
                 Arc::clone(known)
             } else {
-                let built = OnDemand::new(its.clone(), treatment, Arc::clone(&reach));
+                let built = OnDemand::new(its.clone(), treatment, Arc::clone(&reach), lasting);
                 let name = its.name.clone();
                 Arc::new(built.map_err(|fault| Error::Target { name, fault })?)
             };

@@ -22,7 +22,7 @@ use crate::config::{self, Settings};
 use crate::listen::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{ClientFault, TargetSettings};
+use crate::scrape::{ClientFault, Lasting, Resolve, SystemResolver, TargetSettings};
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
@@ -77,7 +77,7 @@ pub struct App {
     relay: Relay,
     current: Current,
     compiled: Compiled,
-    metrics: Arc<Metrics>,
+    lasting: Lasting,
     status: Arc<Admin>,
     reloader: Reloader,
     requests: ReloadRequests,
@@ -105,8 +105,18 @@ impl App {
     ///
     /// A pack that cannot be used, or an address that cannot be listened on.
     pub async fn bind(settings: Settings) -> Result<App, Error> {
+        App::bind_with(settings, Arc::new(SystemResolver)).await
+    }
+
+    /// As [`bind`](Self::bind), with somebody else than the system to ask where targets are.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](Self::bind).
+    pub async fn bind_with(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
-        let Parts { gateway, plans, compiled } = Parts::build(&settings, &metrics, None)?;
+        let lasting = Lasting::new(Arc::clone(&metrics), resolver);
+        let Parts { gateway, plans, compiled } = Parts::build(&settings, &lasting, None)?;
         let web = web_config(&settings, &metrics)?;
         let bind = async |its: listen::Settings, name, setting| {
             let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
@@ -131,7 +141,7 @@ impl App {
             relay,
             current,
             compiled,
-            metrics,
+            lasting,
             status,
             reloader,
             requests,
@@ -205,7 +215,7 @@ impl App {
             read: self.read,
             current: current.clone(),
             compiled: self.compiled,
-            metrics: self.metrics,
+            lasting: self.lasting,
             relay: relay.control(),
         };
 

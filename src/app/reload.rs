@@ -7,14 +7,15 @@ use super::{Current, Error, ReadSettings, described, relayed, systemd, web_confi
 use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
 use crate::relay;
-use crate::telemetry::{self, Metrics};
+use crate::scrape::Lasting;
+use crate::telemetry;
 
 /// Replaces what runs by what the settings say now, whenever somebody asks.
 pub(super) struct Reloads {
     pub(super) read: Option<ReadSettings>,
     pub(super) current: Current,
     pub(super) compiled: Compiled,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) lasting: Lasting,
     pub(super) relay: relay::Control,
 }
 
@@ -36,7 +37,7 @@ impl Reloads {
                     Err(error.into())
                 }
             };
-            self.metrics.reloads().ended(outcome.is_ok());
+            self.lasting.metrics().reloads().ended(outcome.is_ok());
             systemd::ready();
             request.done(&outcome);
         }
@@ -53,8 +54,8 @@ impl Reloads {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
-        let web = web_config(&settings, &self.metrics)?;
-        let parts = Parts::build(&settings, &self.metrics, Some(&self.compiled))?;
+        let web = web_config(&settings, self.lasting.metrics())?;
+        let parts = Parts::build(&settings, &self.lasting, Some(&self.compiled))?;
         self.relay.replace(relayed(&settings), parts.plans).await?;
 
         self.compiled = parts.compiled;

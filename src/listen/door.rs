@@ -21,6 +21,10 @@ use super::connection::Terms;
 use super::web::{SignIn, Web};
 use crate::telemetry::HttpListenerMetrics;
 
+/// Among a request's extensions: it came through TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
+
 /// One for each connection.
 pub(super) struct Door {
     rules: Arc<Rules>,
@@ -56,6 +60,9 @@ impl Door {
         S: Fn(Request<Incoming>) -> F,
         F: Future<Output = Response<B>>,
     {
+        if self.is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         let web = self.rules.web();
         let response = match self.refusal(web.as_deref(), &mut request).await {
             Some(refusal) => {

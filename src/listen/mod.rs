@@ -36,6 +36,7 @@ use tokio::time::Instant;
 use crate::telemetry::HttpListenerMetrics;
 use activity::Activity;
 use connection::Terms;
+pub use door::Encrypted;
 pub use web::{WebConfig, WebFaults, certificate, check};
 pub use workers::Workers;
 

@@ -17,14 +17,21 @@ pub(super) struct Group<'a> {
 }
 
 /// The targets, each where `address` is scraped for it and with the `instance` that it had when it was scraped itself.
+///
+/// Whoever asks through TLS is told to scrape through it as well. Nothing is said otherwise: then the job's `scheme` holds, as
+/// it must where TLS ends before us.
 pub(super) fn groups<'a>(
     targets: impl Iterator<Item = &'a TargetSettings>,
     address: &'a str,
+    is_encrypted: bool,
 ) -> Vec<Group<'a>> {
     let group = |target: &'a TargetSettings| {
         let path = format!("/targets/{}/metrics", target.name);
         let mut labels =
             BTreeMap::from([("__metrics_path__", path), ("instance", instance(&target.url))]);
+        if is_encrypted {
+            labels.insert("__scheme__", "https".to_owned());
+        }
         labels.extend(target.labels.iter().map(|(name, value)| (name.as_str(), value.clone())));
         Group { targets: [address], labels }
     };

@@ -19,7 +19,8 @@ use super::sharing::Client;
 use super::timeout::scrape_timeout;
 use super::travel::{self, Via};
 use super::upstream::Ask;
-use super::{Failure, Settings, Target, discovery};
+use super::{Failure, Lasting, Settings, Target, discovery};
+use crate::listen::Encrypted;
 use crate::telemetry::Metrics;
 
 /// Everything that is scraped through us.
@@ -65,7 +66,7 @@ impl Gateway {
         targets: Vec<Target>,
         clients: ByClients,
         settings: Settings,
-        metrics: Arc<Metrics>,
+        lasting: &Lasting,
     ) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
         let targets: BTreeMap<_, _> = targets.into_iter().map(named).collect();
@@ -75,7 +76,7 @@ impl Gateway {
             paths.into_iter().map(move |path| (path, Arc::clone(&target)))
         };
         let passthrough = targets.values().flat_map(through).collect();
-        let load = Arc::new(Load::new(settings.max_scrapes, settings.max_held_bytes));
+        let (metrics, load) = (Arc::clone(lasting.metrics()), Arc::clone(lasting.load()));
         Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), load }
     }
 
@@ -135,7 +136,7 @@ impl Gateway {
                 self.scrape(target, path, request).await
             }
             Route::Probe => self.probe(request).await,
-            Route::Discovery => self.discovery(request.headers()),
+            Route::Discovery => self.discovery(request),
             Route::Through(target) => self.hand_through(target, request).await,
             Route::Ambiguous => {
                 self.metrics.refused("ambiguous_path");
@@ -247,15 +248,16 @@ impl Gateway {
         whole(StatusCode::BAD_REQUEST, TEXT, text.to_owned())
     }
 
-    fn discovery(&self, headers: &HeaderMap) -> Response<Body> {
+    fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {
         let address = self.settings.external_address.clone();
-        let Some(address) = address.or_else(|| discovery::asked_at(headers)) else {
+        let Some(address) = address.or_else(|| discovery::asked_at(request.headers())) else {
             return self.bad_request(
                 "The Host header does not say where we are; send one, or set web.external_address.\n",
             );
         };
         let targets = self.targets.values().map(|target| target.settings());
-        let groups = discovery::groups(targets, &address);
+        let is_encrypted = request.extensions().get::<Encrypted>().is_some();
+        let groups = discovery::groups(targets, &address, is_encrypted);
         let json = serde_json::to_string(&groups).expect("text can be written as JSON");
         whole(StatusCode::OK, "application/json", json)
     }
@@ -326,7 +328,7 @@ impl Gateway {
     /// The client's part in a scrape: one that is under way, or a new one unless there are too many.
     fn join(&self, target: &Arc<Target>, ask: Ask, repeated_types: bool) -> Option<Client> {
         let start = |ask: &Ask| {
-            let share = self.load.begin()?;
+            let share = self.load.begin(&self.settings)?;
             let opening = {
                 let (target, ask) = (Arc::clone(target), ask.clone());
                 Box::pin(async move { target.open(&ask).await })

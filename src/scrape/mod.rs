@@ -12,7 +12,7 @@
 //! drives the engine with them. `sharing` hands what comes out to everybody who came at the same moment, and is the body of
 //! our answers: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
 //! queues up in between. The last client that goes away takes the upstream's connection with it. `load` bounds what all of
-//! them cost together.
+//! them cost together; it and whatever else is older than the settings in force are in [`Lasting`].
 //!
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
@@ -22,6 +22,7 @@ mod discovery;
 mod failure;
 mod gateway;
 mod gzip;
+mod lasting;
 mod load;
 mod on_demand;
 mod passthrough;
@@ -49,6 +50,7 @@ use crate::mapping;
 pub use answer::Body;
 pub use failure::Failure;
 pub use gateway::{ByClients, Gateway};
+pub use lasting::Lasting;
 pub use on_demand::{OnDemand, OnDemandSettings};
 pub use past::Pasts;
 pub use preview::{Preview, PreviewError};
@@ -57,7 +59,8 @@ pub use secret::{Secret, SecretSource};
 pub use target::{Target, Treatment};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
-    Authorization, Client, ClientFault, HttpSettings, Identity, TlsFault, TlsSettings, TlsVersion,
+    Authorization, Client, ClientFault, HttpSettings, Identity, Lookup, Resolve, SystemResolver,
+    TlsFault, TlsSettings, TlsVersion,
 };
 
 /// How targets are scraped.

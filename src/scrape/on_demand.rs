@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::reach::{Reach, Refusal};
 use super::target::Treatment;
 use super::upstream::{Client, ClientFault, HttpSettings, Upstream};
-use super::{Failure, Target, TargetSettings};
+use super::{Failure, Lasting, Target, TargetSettings};
 use crate::mapping;
 
 /// Most targets of one kind at a time. More Kongs than stand behind one gateway.
@@ -67,8 +67,9 @@ impl OnDemand {
         settings: OnDemandSettings,
         treatment: Treatment,
         reach: Arc<Reach>,
+        lasting: &Lasting,
     ) -> Result<OnDemand, ClientFault> {
-        let client = Arc::new(Client::new(settings.http.clone()));
+        let client = Arc::new(Client::new(settings.http.clone(), lasting.resolver()));
         // Whether TLS will be spoken is not known; what was written for it should hold in any case.
         client.check(settings.http.tls != super::TlsSettings::default())?;
         Ok(OnDemand { settings, client, treatment, reach, made: Mutex::default() })

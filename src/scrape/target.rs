@@ -8,7 +8,7 @@ use super::past::{Pasts, Seen};
 use super::sharing::UnderWay;
 use super::source::Source;
 use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
-use super::{Failure, TargetSettings};
+use super::{Failure, Lasting, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
 use crate::telemetry::{TargetMetrics, TargetStatus};
@@ -45,8 +45,9 @@ impl Target {
         settings: TargetSettings,
         treatment: Treatment,
         pasts: Arc<Pasts>,
+        lasting: &Lasting,
     ) -> Result<Target, ClientFault> {
-        let client = Client::new(settings.http.clone());
+        let client = Client::new(settings.http.clone(), lasting.resolver());
         client.check(settings.url.scheme() == Some(&Scheme::HTTPS))?;
         // The operator has named it, so no allow-list has to.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;

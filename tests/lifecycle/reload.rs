@@ -54,6 +54,52 @@ async fn limits_are_replaced() {
     assert_eq!(reply.status, 502, "{}", reply.text());
 }
 
+/// A line that is held: requests of all consumers are summed.
+fn gathered(n: u32) -> String {
+    let labels =
+        format!("service=\"s{n}\",route=\"r\",code=\"200\",source=\"service\",consumer=\"c\"");
+    format!("kong_http_requests_total{{{labels}}} 1\n")
+}
+
+#[tokio::test]
+async fn what_is_under_way_counts_for_new_limits() {
+    let go_on = Arc::new(Notify::new());
+    let told = Arc::clone(&go_on);
+    // Two families become one, so its lines are held until the end. What goes through behind them says that they were read.
+    let slow = Upstream::scripted(move |mut exchange| {
+        let told = Arc::clone(&told);
+        async move {
+            let held: String = (0..1_000).map(gathered).collect();
+            exchange.send(format!("HTTP/1.1 200 OK\r\n\r\n{held}up 1\n")).await;
+            told.notified().await;
+        }
+    })
+    .await;
+    let other = Upstream::answering(whole(gathered(1))).await;
+    let targets = [("slow", &slow), ("other", &other)];
+    let gateway = Gateway::start(&settings(&targets, "")).await;
+    let mut client = Client::connect(gateway.data).await;
+    client.send("GET /targets/slow/metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    client.read_until("up 1\n").await;
+
+    gateway.reload(&settings(&targets, "limits: {scrapes: 1}\n")).await.expect("valid");
+    let reply = get(gateway.data, "/targets/other/metrics").await;
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    assert!(reply.text().contains("limits.scrapes"), "{}", reply.text());
+
+    gateway.reload(&settings(&targets, "limits: {all_held_bytes: 16KiB}\n")).await.expect("valid");
+    let reply = get(gateway.data, "/targets/other/metrics").await;
+    assert_eq!(reply.status, 503, "{}", reply.text());
+    assert!(reply.text().contains("limits.all_held_bytes"), "{}", reply.text());
+
+    go_on.notify_one();
+    client.read_until("0\r\n\r\n").await;
+    for more in ["limits: {scrapes: 1}\n", "limits: {all_held_bytes: 16KiB}\n"] {
+        gateway.reload(&settings(&targets, more)).await.expect("valid");
+        assert_eq!(get(gateway.data, "/targets/other/metrics").await.status, 200, "{more}");
+    }
+}
+
 #[tokio::test]
 async fn a_pack_on_disk_is_read_again() {
     let folder = Folder::new("packs");

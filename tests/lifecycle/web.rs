@@ -131,6 +131,38 @@ async fn scrapes_are_encrypted_and_plain_http_is_told_so() {
 }
 
 #[tokio::test]
+async fn targets_are_found_where_they_can_be_scraped() {
+    let (ca, folder) = (Ca::new(), Folder::new("tls-sd"));
+    let (certificate, key) = ca.issue(&["gateway.example"]);
+    folder.write("server.crt", certificate);
+    folder.write("server.key", key);
+    let tls = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n";
+    let web = folder.write("web.yaml", tls);
+    let upstream = Upstream::answering(whole(PLAIN)).await;
+    let scheme = |reply: &Reply| {
+        let groups: serde_json::Value = serde_json::from_str(reply.text()).expect("JSON");
+        groups[0]["labels"].get("__scheme__").map(ToString::to_string)
+    };
+    let sd = GET.replace("/metrics", "/sd");
+
+    let encrypted = gateway(&upstream, &web, "").await;
+    let reply = ask(&connector(&ca, None), encrypted.data, &sd).await.expect("a handshake");
+    assert_eq!(scheme(&reply), Some("\"https\"".to_owned()), "{}", reply.text());
+    // Whatever a proxy in between says: it is the connection that counts.
+    let plain = Gateway::to(upstream.url()).await;
+    for more in ["", "X-Forwarded-Proto: https\r\n"] {
+        let head = sd.replace("Host: x\r\n", &format!("Host: x\r\n{more}"));
+        assert_eq!(scheme(&request(plain.data, &head).await), None);
+    }
+    // The operator has the last word.
+    let labelled = settings(&upstream, &web, "")
+        .replace("{name: kong,", "{name: kong, labels: {__scheme__: http},");
+    encrypted.reload(&labelled).await.expect("valid");
+    let reply = ask(&connector(&ca, None), encrypted.data, &sd).await.expect("a handshake");
+    assert_eq!(scheme(&reply), Some("\"http\"".to_owned()), "{}", reply.text());
+}
+
+#[tokio::test]
 async fn a_cut_body_is_cut_under_tls_too() {
     let (ca, folder) = (Ca::new(), Folder::new("tls-cut"));
     let (certificate, key) = ca.issue(&["gateway.example"]);

@@ -178,6 +178,9 @@ pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, Vec<u8>)> {
     Some((status, answer[end + 4..].to_vec()))
 }
 
+/// Status, content type and body.
+pub(crate) type Answer = (&'static str, &'static str, Vec<u8>);
+
 /// Answers every request with what `answer` says for its path, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct StandIn {
@@ -189,6 +192,14 @@ pub(crate) struct StandIn {
 impl StandIn {
     /// Starts on a free port. `answer` gets the path and returns a body, or nothing for a 404.
     pub(crate) fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        StandIn::answering(move |path| match answer(path) {
+            Some(body) => ("200 OK", "text/plain; charset=UTF-8", body),
+            None => ("404 Not Found", "text/plain; charset=UTF-8", Vec::new()),
+        })
+    }
+
+    /// Likewise. `answer` says status, content type and body.
+    pub(crate) fn answering(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it is bound");
         let stopped = Arc::new(AtomicBool::new(false));
@@ -225,7 +236,7 @@ impl Drop for StandIn {
     }
 }
 
-fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Option<Vec<u8>>) -> std::io::Result<()> {
+fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Answer) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
     reader.read_line(&mut request)?;
@@ -234,13 +245,10 @@ fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Option<Vec<u8>>) -> s
         header.clear();
     }
     let path = request.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = match answer(path) {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
+    let (status, content_type, body) = answer(path);
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=UTF-8\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     )?;

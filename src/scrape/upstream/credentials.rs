@@ -1,5 +1,6 @@
 //! Who we are to a target: what requests carry, and what TLS is spoken with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -11,6 +12,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::super::Failure;
 use super::super::secret::{SecretSource, Unreadable};
+use super::resolve::Resolve;
 use super::tls::{Tls, TlsFault, TlsSettings};
 
 /// How requests to a target are made, beyond its URL.
@@ -66,14 +68,15 @@ pub struct Client {
     authorization: Option<Authorization>,
     headers: Vec<(HeaderName, SecretSource)>,
     tls: Tls,
+    resolver: Arc<dyn Resolve>,
 }
 
 impl Client {
     /// A client that has read nothing yet.
     #[must_use]
-    pub fn new(settings: HttpSettings) -> Client {
+    pub fn new(settings: HttpSettings, resolver: Arc<dyn Resolve>) -> Client {
         let HttpSettings { authorization, headers, tls } = settings;
-        Client { authorization, headers, tls: Tls::new(tls) }
+        Client { authorization, headers, tls: Tls::new(tls), resolver }
     }
 
     /// Reads everything that requests will need, so that a wrong path is found before the first scrape.
@@ -117,6 +120,15 @@ impl Client {
         Ok(())
     }
 
+    /// Where a host is now.
+    pub(super) async fn addresses(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Failure> {
+        self.resolver.lookup(host, port).await.map_err(Failure::resolve)
+    }
+
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, Failure> {
         self.tls.config().map_err(|fault| Failure::Credentials(fault.to_string()))
     }
@@ -137,7 +149,12 @@ fn sensitive(name: &HeaderName, text: &str) -> Result<HeaderValue, ClientFault> 
 #[cfg(test)]
 mod tests {
     use super::super::super::secret::Secret;
+    use super::super::resolve::SystemResolver;
     use super::*;
+
+    fn client(settings: HttpSettings) -> Client {
+        Client::new(settings, Arc::new(SystemResolver))
+    }
 
     fn given(text: &str) -> SecretSource {
         SecretSource::Given(Secret::new(text.to_owned()))
@@ -148,7 +165,7 @@ mod tests {
         for (name, value) in before {
             headers.append(*name, HeaderValue::from_str(value).expect("printable"));
         }
-        Client::new(settings).append(&mut headers).expect("sendable");
+        client(settings).append(&mut headers).expect("sendable");
         let text = |value: &HeaderValue| value.to_str().expect("printable").to_owned();
         let mut all: Vec<_> =
             headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -187,7 +204,7 @@ mod tests {
         let name = HeaderName::from_static("x-token");
         let settings =
             HttpSettings { headers: vec![(name, given("sec\nret"))], ..HttpSettings::default() };
-        let fault = Client::new(settings).check(false).expect_err("a line break").to_string();
+        let fault = client(settings).check(false).expect_err("a line break").to_string();
         assert!(fault.contains("x-token") && !fault.contains("sec"), "{fault}");
     }
 }

@@ -10,6 +10,7 @@
 mod connection;
 mod credentials;
 mod io;
+mod resolve;
 mod tls;
 
 use std::io::{Error as IoError, ErrorKind};
@@ -34,6 +35,7 @@ use super::timeout::{TIMEOUT_HEADER, header_value};
 
 pub(super) use self::connection::AnswerBody;
 pub use self::credentials::{Authorization, Client, ClientFault, HttpSettings};
+pub use self::resolve::{Lookup, Resolve, SystemResolver};
 pub use self::tls::{Identity, TlsFault, TlsSettings, TlsVersion};
 
 /// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
@@ -161,8 +163,8 @@ impl Upstream {
     /// Tries the target's addresses in turn. Each gets its share of the time that is left, so that one that swallows
     /// packets does not use it all up.
     async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Failure> {
-        let addresses = tokio::net::lookup_host((self.host.as_str(), self.port));
-        let addresses = self.allowed(addresses.await.map_err(Failure::resolve)?)?;
+        let addresses = self.client.addresses(&self.host, self.port).await?;
+        let addresses = self.allowed(addresses)?;
         let mut failure = IoError::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -180,12 +182,9 @@ impl Upstream {
     }
 
     /// Those of the target's addresses that may be connected to. Nothing else is ever connected to.
-    fn allowed(
-        &self,
-        addresses: impl Iterator<Item = SocketAddr>,
-    ) -> Result<Vec<SocketAddr>, Failure> {
+    fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
         let Some(reach) = &self.reach else {
-            return Ok(addresses.collect());
+            return Ok(addresses);
         };
         let mut allowed = Vec::new();
         let mut refused = None;

@@ -9,10 +9,12 @@ use crossfade::app::App;
 use crossfade::config::{self, Settings};
 use crossfade::listen::Workers;
 use crossfade::relay::ListenAddress;
+use crossfade::scrape::{Resolve, SystemResolver};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::client::get;
+use super::names::Names;
 
 /// A running gateway on ports of its own, for as long as it lives.
 #[derive(Debug)]
@@ -36,8 +38,17 @@ impl Gateway {
 
     /// As [`start`](Self::start), on threads of its own.
     pub(crate) async fn start_on(settings: &str, workers: Workers) -> Gateway {
+        Gateway::start_with(settings, workers, Arc::new(SystemResolver)).await
+    }
+
+    /// As [`start`](Self::start), with names of its own.
+    pub(crate) async fn start_among(settings: &str, names: &Names) -> Gateway {
+        Gateway::start_with(settings, Workers::here(), Arc::new(names.clone())).await
+    }
+
+    async fn start_with(settings: &str, workers: Workers, resolver: Arc<dyn Resolve>) -> Gateway {
         let file = Arc::new(Mutex::new(settings.to_owned()));
-        let app = App::bind(read(settings).expect("valid settings")).await;
+        let app = App::bind_with(read(settings).expect("valid settings"), resolver).await;
         let reads = Arc::clone(&file);
         let again = move || read(&reads.lock().expect("nobody panics"));
         let app = app.expect("the gateway starts").reading_again(again);

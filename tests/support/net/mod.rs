@@ -4,12 +4,16 @@
 //! no code with what is tested.
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
+mod bystander;
 mod client;
 mod gateway;
+mod names;
 mod tls;
 mod upstream;
 
+pub(crate) use bystander::Bystander;
 pub(crate) use client::{Client, End, Reply, get, request};
 pub(crate) use gateway::Gateway;
+pub(crate) use names::Names;
 pub(crate) use tls::{Authority, Folder, Issued};
 pub(crate) use upstream::{Refusing, Upstream, chunked, ok, whole};

@@ -1,7 +1,10 @@
 //! Every way to put the gateway in place, and that no client gets through it where it does not belong.
 
-#[path = "support/net/mod.rs"]
+#[path = "../support/net/mod.rs"]
 mod net;
+
+mod names;
+mod reach;
 
 use std::sync::Arc;
 
@@ -166,162 +169,6 @@ async fn a_probe_scrapes_what_its_query_names() {
     }
     let reply = get(gateway.data, &format!("/probe?target={address}&module=x")).await;
     assert_eq!((reply.status, reply.text().contains("no such module")), (400, true));
-}
-
-// Nobody gets where they don't belong
-
-#[tokio::test]
-async fn without_an_allow_list_nothing_is_reached() {
-    let (upstream, _seen) = telling(whole(NEW)).await;
-    let gateway = Gateway::to(upstream.url()).await;
-    let refused = [
-        through_proxy(&gateway, &upstream.url()).await,
-        get(gateway.data, &format!("/probe?target={}", upstream.address)).await,
-        get(gateway.data, &format!("/probe?target={}&module=x", upstream.address)).await,
-    ];
-    for reply in refused {
-        assert_eq!(reply.status, 403, "{}", reply.text());
-        assert!(reply.text().contains("no rule of `allow`"), "{}", reply.text());
-    }
-    assert_eq!(upstream.connections(), 0);
-    let refused = "crossfade_refused_requests_total{reason=\"not_allowed\"}";
-    assert_eq!(gateway.metric(refused).await, Some(3));
-    assert_old(&get(gateway.data, "/metrics").await);
-}
-
-#[tokio::test]
-async fn a_wide_list_does_not_lead_back_to_this_host_or_link() {
-    let (upstream, _seen) = telling(whole(NEW)).await;
-    let port = upstream.address.port();
-    let gateway = Gateway::start(&format!(
-        "emit: old\nallow:\n- {{host: '*', ports: [{port}, 80]}}\n- {{cidr: 0.0.0.0/0, ports: [{port}, 80]}}\n\
-         - {{cidr: '::/0', ports: [{port}, 80]}}\n"
-    ))
-    .await;
-    let hosts = [
-        "127.0.0.1",
-        "127.1.2.3",
-        "127.1",
-        "2130706433",
-        "0x7f.0.0.1",
-        "0177.0.0.1",
-        "localhost",
-        "LOCALHOST.",
-        "0.0.0.0",
-        "0",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[::ffff:0:0]",
-    ];
-    for host in hosts {
-        for reply in [
-            through_proxy(&gateway, &format!("http://{host}:{port}/metrics")).await,
-            get(gateway.data, &format!("/probe?target={host}:{port}")).await,
-        ] {
-            // Some of these are names that a resolver may not know.
-            assert!(matches!(reply.status, 403 | 502), "{host}: {} {}", reply.status, reply.text());
-        }
-    }
-    for host in
-        ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "224.0.0.1", "255.255.255.255"]
-    {
-        let reply = through_proxy(&gateway, &format!("http://{host}/latest/meta-data/")).await;
-        assert_eq!(reply.status, 403, "{host}: {}", reply.text());
-        assert!(reply.text().contains("loopback or link-local"), "{host}: {}", reply.text());
-    }
-    assert_eq!(upstream.connections(), 0);
-}
-
-#[tokio::test]
-async fn only_the_address_that_was_checked_is_connected_to() {
-    // The name has two addresses, of which one is allowed. Whoever is on the other one is not asked.
-    let (upstream, _seen) = telling(whole(NEW)).await;
-    let port = upstream.address.port();
-    let other = tokio::net::TcpListener::bind(("::1", port)).await;
-    let gateway = allowing(&upstream, "").await;
-    assert_old(&through_proxy(&gateway, &format!("http://localhost:{port}/metrics")).await);
-    assert_eq!(upstream.connections(), 1);
-    if let Ok(other) = other {
-        let asked = tokio::time::timeout(std::time::Duration::ZERO, other.accept()).await;
-        assert!(asked.is_err(), "{asked:?}");
-    }
-}
-
-#[tokio::test]
-async fn ports_and_tricks_with_urls() {
-    let (upstream, _seen) = telling(whole(NEW)).await;
-    let (secret, _secret_seen) = telling(whole(NEW)).await;
-    let gateway = allowing(&upstream, "").await;
-    let (allowed, forbidden) = (upstream.address, secret.address);
-    for (url, status) in [
-        (format!("http://{forbidden}/metrics"), 403),
-        (format!("http://{allowed}@{forbidden}/metrics"), 400),
-        (format!("http://{forbidden}/metrics?x=http://{allowed}/"), 403),
-        (format!("ftp://{allowed}/metrics"), 400),
-    ] {
-        let reply = through_proxy(&gateway, &url).await;
-        assert_eq!(reply.status, status, "{url}: {}", reply.text());
-    }
-    // It is the URL that says where to go.
-    let head = format!("GET http://{forbidden}/metrics HTTP/1.1\r\nHost: {allowed}\r\n\r\n");
-    assert_eq!(request(gateway.data, &head).await.status, 403);
-    let head = format!("GET http://{allowed}/metrics HTTP/1.1\r\nHost: {forbidden}\r\n\r\n");
-    assert_old(&request(gateway.data, &head).await);
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        let head = format!(
-            "{method} http://{allowed}/metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-        );
-        assert_eq!(request(gateway.data, &head).await.status, 405, "{method}");
-    }
-    assert_eq!((upstream.connections(), secret.connections()), (1, 0));
-}
-
-#[tokio::test]
-async fn redirects_are_not_followed() {
-    let (secret, _seen) = telling(whole(NEW)).await;
-    let to =
-        format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", secret.url());
-    let (upstream, _seen) = telling(to.into_bytes()).await;
-    let own = "HTTP/1.1 301 x\r\nLocation: /metrics\r\nContent-Length: 0\r\n\r\n";
-    let (looping, mut asked) = telling(own.into()).await;
-    let gateway = Gateway::start(&format!(
-        "emit: old\nallow: [{{cidr: 127.0.0.1, ports: [{}, {}]}}]\n",
-        upstream.address.port(),
-        looping.address.port(),
-    ))
-    .await;
-    for upstream in [&upstream, &looping] {
-        let reply = through_proxy(&gateway, &upstream.url()).await;
-        assert_eq!(reply.status, 502);
-        assert!(reply.text().contains("redirects are not followed"), "{}", reply.text());
-    }
-    assert_eq!(secret.connections(), 0);
-    asked.recv().await.expect("once");
-    assert!(asked.try_recv().is_err(), "and not again");
-}
-
-#[tokio::test]
-async fn clients_cannot_make_up_label_values() {
-    let (upstream, mut seen) = telling(whole(NEW)).await;
-    let gateway = allowing(&upstream, "").await;
-    for n in 0..1_100 {
-        let url = format!("http://{}/metrics/{n}", upstream.address);
-        assert_eq!(through_proxy(&gateway, &url).await.status, 200);
-        seen.recv().await.expect("asked");
-    }
-    let metrics = get(gateway.admin, "/metrics").await;
-    let success = "crossfade_scrapes_total{outcome=\"success\",target=\"(proxy)\"} 1100\n";
-    assert!(metrics.text().contains(success), "{}", metrics.text());
-    assert!(!metrics.text().contains(&upstream.address.to_string()), "{}", metrics.text());
-    // Those that have made room are gone with their connections; the latest are kept.
-    assert_eq!(upstream.connections(), 1_100);
-    for n in [1_099, 0] {
-        let url = format!("http://{}/metrics/{n}", upstream.address);
-        assert_eq!(through_proxy(&gateway, &url).await.status, 200);
-    }
-    assert_eq!(upstream.connections(), 1_101);
 }
 
 // Service discovery
