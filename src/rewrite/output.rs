@@ -74,7 +74,14 @@ impl<'a> Output<'a> {
         self.out
     }
 
+    #[inline]
     fn flush(&mut self) {
+        if self.run < self.at {
+            self.copy_or_spare();
+        }
+    }
+
+    fn copy_or_spare(&mut self) {
         let run = self.run..self.at;
         if run.len() > self.longer_than {
             self.spared = Some(Run { at: self.out.len(), range: run });
