@@ -14,6 +14,7 @@
 
 mod explain;
 mod find;
+mod recent;
 mod report;
 mod tagged;
 mod write;

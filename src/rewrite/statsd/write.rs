@@ -97,7 +97,7 @@ impl Pen<'_> {
 
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        let cuts = &self.finder.cuts;
+        let cuts = self.finder.cuts(self.found);
         out.extend_from_slice(cuts.prefix(self.found.name));
         let as_it_came = self.keeps_behind_name(template, value);
         match (&template.ending, self.text) {
@@ -204,7 +204,7 @@ impl Pen<'_> {
         match capture {
             Capture::Value => self.line.values(),
             Capture::Tag(tag) => self.finder.tags.value(self.found.tags.unwrap_or_default(), tag),
-            part => self.finder.cuts.part(self.found.name, part),
+            part => self.finder.cuts(self.found).part(self.found.name, part),
         }
     }
 }
