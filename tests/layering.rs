@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry", "audit", "verify"],
+    &["packs", "telemetry", "tls", "audit", "verify"],
     &["listen", "cases"],
     &["scrape", "relay"],
     &["config"],

@@ -10,21 +10,14 @@ use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
-};
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error,
-    SignatureScheme, StreamOwned,
-};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::config::TargetUrl;
 use crate::listen;
+use crate::tls::{self, Lenient};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -142,7 +135,7 @@ impl Arguments {
 
     fn tls(&self, certificate: CertificateDer<'static>) -> anyhow::Result<Arc<ClientConfig>> {
         let provider = Arc::new(ring::default_provider());
-        let known = Known { certificate, provider: Arc::clone(&provider) };
+        let known = Lenient::only(certificate, Arc::clone(&provider));
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -150,8 +143,7 @@ impl Arguments {
         let (Some(cert), Some(key)) = (&self.cert_file, &self.key_file) else {
             return Ok(Arc::new(config.with_no_client_auth()));
         };
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(read(cert)?.as_bytes()).collect();
+        let chain = tls::certificates(read(cert)?.as_bytes());
         let chain = chain.with_context(|| format!("{} has no certificate", cert.display()))?;
         let key_pem = read(key)?;
         let key_der = PrivateKeyDer::from_pem_slice(key_pem.as_bytes());
@@ -162,52 +154,4 @@ impl Arguments {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Trusts one certificate, whose owner has to prove that it is theirs.
-#[derive(Debug)]
-struct Known {
-    certificate: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Known {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if *end_entity == self.certificate {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }

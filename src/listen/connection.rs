@@ -24,9 +24,9 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Phase};
 use super::door::Door;
 use super::guard::{Broken, Guard};
-use super::stream::Stream;
 use super::{BUFFER_BYTES, Limits, Rules};
 use crate::telemetry::HttpListenerMetrics;
+use crate::tls::Stream;
 
 /// How long a client has to take a last word that fits into one packet.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
         TlsAcceptor::from(tls).accept(tcp).await.map(Some)
     };
     match timeout(terms.limits.header_timeout, shake).await {
-        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream))),
+        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "A TLS handshake failed.");
             terms.metrics.refused("tls");

@@ -12,7 +12,6 @@ mod activity;
 mod connection;
 mod door;
 mod guard;
-mod stream;
 mod web;
 mod workers;
 

@@ -22,6 +22,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::file;
+use crate::tls;
 
 /// The suites by the names that Go gives them, which are the IANA's.
 const SUITES: &[(&str, tokio_rustls::rustls::SupportedCipherSuite)] = &[
@@ -163,15 +164,9 @@ impl Build<'_> {
     }
 
     fn certificates(&mut self, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        match read {
-            Ok(certificates) if !certificates.is_empty() => Some(certificates),
-            _ => {
-                self.faults
-                    .push(format!("tls_server_config.{key}: no certificate in it; expected PEM"));
-                None
-            }
-        }
+        let read = tls::certificates(pem);
+        let fault = |_| format!("tls_server_config.{key}: no certificate in it; expected PEM");
+        read.map_err(|error| self.faults.push(fault(error))).ok()
     }
 
     fn provider(&mut self, tls: &file::Tls) -> CryptoProvider {

@@ -16,8 +16,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::super::Failure;
-use super::io::Io;
 use super::{Upstream, tls};
+use crate::tls::Stream;
 
 /// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
 /// reads come back full; its buffer ends up at up to twice this.
@@ -40,7 +40,7 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 enum Driver {
-    Runs(Box<http1::Connection<TokioIo<Io>, NoBody>>),
+    Runs(Box<http1::Connection<TokioIo<Stream>, NoBody>>),
     /// The target has closed the connection, or one of the two broke off; then with the reason.
     Ended(Option<hyper::Error>),
 }
@@ -58,9 +58,9 @@ impl Driver {
 
 impl Connection {
     /// HTTP on a fresh connection.
-    pub(super) async fn new(io: Io) -> hyper::Result<Connection> {
+    pub(super) async fn new(stream: Stream) -> hyper::Result<Connection> {
         let (requests, driver) =
-            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(io)).await?;
+            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(stream)).await?;
         let driver = Driver::Runs(Box::new(driver));
         Ok(Connection { requests, driver, thread: thread::current().id() })
     }

@@ -9,7 +9,6 @@
 
 mod connection;
 mod credentials;
-mod io;
 mod resolve;
 mod tls;
 
@@ -28,10 +27,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use self::connection::{Connection, NoBody, exchange_failure};
-use self::io::Io;
 use super::Failure;
 use super::reach::{Reach, Refusal};
 use super::timeout::{TIMEOUT_HEADER, header_value};
+use crate::tls::Stream;
 
 pub(super) use self::connection::AnswerBody;
 pub use self::credentials::{Authorization, Client, ClientFault, HttpSettings};
@@ -120,8 +119,8 @@ impl Upstream {
         {
             return Ok(answer);
         }
-        let io = self.connect(ask.deadline).await?;
-        let connection = Connection::new(io).await.map_err(|error| exchange_failure(&error))?;
+        let stream = self.connect(ask.deadline).await?;
+        let connection = Connection::new(stream).await.map_err(|error| exchange_failure(&error))?;
         self.exchange(connection, request).await.map_err(|error| exchange_failure(&error))
     }
 
@@ -148,14 +147,14 @@ impl Upstream {
         Ok(request)
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Io, Failure> {
+    async fn connect(&self, deadline: Instant) -> Result<Stream, Failure> {
         let stream = self.connect_plain(deadline).await?;
         let Some(name) = &self.tls_name else {
-            return Ok(Io::Plain(stream));
+            return Ok(Stream::Plain(stream));
         };
         let config = self.client.tls()?;
         match TlsConnector::from(config).connect(name.clone(), stream).await {
-            Ok(stream) => Ok(Io::Tls(Box::new(stream))),
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()))),
             Err(error) => Err(Failure::Tls(tls::reason(&error).unwrap_or(error.to_string()))),
         }
     }

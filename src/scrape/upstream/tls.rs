@@ -5,20 +5,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
-use tokio_rustls::rustls::crypto::{
-    CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature,
-};
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::super::secret::Unreadable;
+use crate::tls::{self, Lenient};
 
 /// How TLS to a target is spoken. The names are those of Prometheus' `tls_config`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +158,7 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsFault> {
         .with_protocol_versions(versions)
         .expect("the provider has suites for both versions");
     let builder = if settings.insecure_skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient::any(provider)))
     } else {
         builder.with_root_certificates(roots(settings.ca_file.as_deref())?)
     };
@@ -209,14 +203,9 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsFault> {
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(certificates) if certificates.is_empty() => {
-            Err(fault(key, path, "certificate", pem::Error::NoItemsFound))
-        }
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(fault(key, path, "certificate", error)),
-    }
+    let text = std::fs::read(path).map_err(pem::Error::Io);
+    let read = text.and_then(|text| tls::certificates(&text));
+    read.map_err(|error| fault(key, path, "certificate", error))
 }
 
 fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsFault {
@@ -236,45 +225,4 @@ fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) 
 pub(super) fn reason(error: &io::Error) -> Option<String> {
     let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     Some(inner.to_string())
-}
-
-/// `insecure_skip_verify`: any certificate will do, as long as the peer has its key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -1,0 +1,21 @@
+//! What connections to us and from us have in common where they are encrypted: the stream, certificates in files, and
+//! trust without a CA.
+
+mod lenient;
+mod stream;
+
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+
+pub(crate) use lenient::Lenient;
+pub(crate) use stream::Stream;
+
+/// The certificates in a text in PEM format.
+///
+/// # Errors
+///
+/// It is none, or has no certificate.
+pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    let all: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>()?;
+    if all.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(all) }
+}
