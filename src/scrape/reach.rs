@@ -144,8 +144,9 @@ const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
 }
 
-const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> IpNet {
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix))
+const fn v6(p: [u16; 8], prefix: u8) -> IpNet {
+    let address = Ipv6Addr::new(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]);
+    IpNet::V6(Ipv6Net::new_assert(address, prefix))
 }
 
 /// A pattern for host names: dotted labels. `*` in a label stands for any text within it; `*` as the first label stands
