@@ -311,6 +311,21 @@ fn names_with_separators_in_them() {
     );
 }
 
+/// Whoever reads what would be written could not tell where the name ends.
+#[test]
+fn tags_that_would_end_a_name_too_early() {
+    let left = "kong.latency:4|ms|#service:latency:45|s|#service:sv";
+    check(
+        &plan(Emit::Old),
+        &[
+            (left, &[left]),
+            ("kong.latency:4|ms|#service:a:b", &["kong.a:b.latency:4|ms"]),
+            ("kong.latency:4|ms|#service:a|b", &["kong.a|b.latency:4|ms"]),
+            ("kong.latency:4|ms|#service:a:b|c", &["kong.a:b|c.latency:4|ms"]),
+        ],
+    );
+}
+
 /// The lines in backticks of a table's cell.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()

@@ -8,7 +8,7 @@ use crate::statsd::{Dialect, Line, NotMetric, Standing, TaggedName, tagged_name}
 
 /// How many colons of a line are tried as the end of its name. Names have one or two of their own (an `IPv6` address
 /// has up to seven); a line of nothing but colons must not cost its length squared.
-const MAX_READINGS: usize = 16;
+pub(super) const MAX_READINGS: usize = 16;
 
 /// What is to become of a line.
 pub(super) enum Fate<'a> {
