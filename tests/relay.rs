@@ -634,11 +634,7 @@ async fn plans_are_replaced_while_lines_come() {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let workers = [tokio::runtime::Handle::current()];
     let running = tokio::spawn(async move {
-        let stop = async {
-            drop(stopped.await);
-            Duration::from_secs(20)
-        };
-        relay.run(&workers, stop).await;
+        relay.run(&workers, async { drop(stopped.await) }, std::future::pending()).await;
     });
 
     let client = udp().await;

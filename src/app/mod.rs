@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
@@ -186,13 +186,19 @@ impl App {
     /// Runs until `shutdown` resolves; then takes no more scrapes and lines, finishes the scrapes in flight and sends
     /// the lines within the settings' `runtime.shutdown_timeout`, and returns.
     ///
-    /// Everything happens on the caller's runtime. Cancelling cuts everything at once.
+    /// Everything happens on the caller's runtime. Cancelling closes everything at once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        self.run_on(&Workers::here(), shutdown).await;
+        self.run_on(&Workers::here(), shutdown, pending()).await;
     }
 
-    /// As [`run`](Self::run), with scrapes and lines on `workers`.
-    pub async fn run_on(self, workers: &Workers, shutdown: impl Future<Output = ()>) {
+    /// As [`run`](Self::run), with scrapes and lines on `workers`. When `hurry` resolves after `shutdown`, nothing more
+    /// is waited for: scrapes are broken off, and lines that wait are counted as lost, as they are when time is up.
+    pub async fn run_on(
+        self,
+        workers: &Workers,
+        shutdown: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()>,
+    ) {
         let statsd = self.statsd_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
         let App { data, admin, relay, current, status, .. } = self;
         tracing::info!(
@@ -209,7 +215,7 @@ impl App {
             let status = Arc::clone(&admin_status);
             async move { status.answer(request).await }
         };
-        let admin = admin.serve(&here, answer, pending());
+        let mut admin = pin!(admin.serve(&here, answer, pending(), pending()));
 
         let reloads = reload::Reloads {
             read: self.read,
@@ -219,47 +225,60 @@ impl App {
             relay: relay.control(),
         };
 
-        let (stop_relay, relay_stopped) = oneshot::channel::<()>();
+        let (stop, cut) = (watch::Sender::new(false), watch::Sender::new(false));
         let handles = workers.handles();
-        let deadline = || current.in_force.load().settings.shutdown_timeout;
-        let relaying = relay.run(&handles, async {
-            drop(relay_stopped.await);
-            deadline()
-        });
-        let data = async {
-            let (stop, stopped) = oneshot::channel::<()>();
-            let scraped = Arc::clone(&current.in_force);
-            let answer = move |request: Request<Incoming>| {
-                let gateway = Arc::clone(&scraped.load().gateway);
-                // A GET has no body worth waiting for.
-                let request = request.map(drop);
-                async move { gateway.answer(&request).await }
-            };
-            // Nothing is ever sent: it is the drop that tells.
-            let mut serving = pin!(data.serve(workers, answer, async { drop(stopped.await) }));
-            status.set_ready(true);
-            systemd::ready();
-            tokio::select! {
-                () = &mut serving => unreachable!("it serves until it is told to stop"),
-                // Seldom polled, and large.
-                () = Box::pin(reloads.run(self.requests)) => unreachable!("it reloads for as long as anybody asks"),
-                () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
-                () = shutdown => {}
-            }
-            systemd::stopping();
-            tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
-            status.set_ready(false);
-            drop((stop, stop_relay));
-            if tokio::time::timeout(deadline(), serving).await.is_err() {
-                tracing::warn!("Scrapes were still in flight and are cut off.");
-            }
+        let relaying = relay.run(&handles, given(&stop), given(&cut));
+        let scraped = Arc::clone(&current.in_force);
+        let answer = move |request: Request<Incoming>| {
+            let gateway = Arc::clone(&scraped.load().gateway);
+            // A GET has no body worth waiting for.
+            let request = request.map(drop);
+            async move { gateway.answer(&request).await }
         };
+        let serving = data.serve(workers, answer, given(&stop), given(&cut));
+        let mut both = Box::pin(async { tokio::join!(serving, relaying) });
 
-        // The admin listener answers to the very end, so that probes see what is going on.
+        status.set_ready(true);
+        systemd::ready();
         tokio::select! {
-            ((), ()) = async { tokio::join!(data, relaying) } => {}
-            () = admin => {}
+            _ = &mut both => unreachable!("they go on until they are told to stop"),
+            () = &mut admin => unreachable!("it is never told to stop"),
+            // Seldom polled, and large.
+            () = Box::pin(reloads.run(self.requests)) => unreachable!("it reloads for as long as anybody asks"),
+            () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
+            () = shutdown => {}
         }
+        systemd::stopping();
+        tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
+        status.set_ready(false);
+        stop.send_replace(true);
+        let time = current.in_force.load().settings.shutdown_timeout;
+        let out_of_time = async {
+            tokio::select! {
+                () = tokio::time::sleep(time) => tracing::warn!(
+                    seconds = time.as_secs_f64(),
+                    "Time is up (runtime.shutdown_timeout): what is not finished is cut off."
+                ),
+                () = hurry => tracing::warn!("Told to stop again: what is not finished is cut off."),
+            }
+            cut.send_replace(true);
+            pending::<()>().await;
+        };
+        tokio::select! {
+            _ = both => {}
+            // It answers to the very end, so that probes see what is going on.
+            () = admin => unreachable!("it is never told to stop"),
+            () = out_of_time => unreachable!("it waits for the others"),
+        }
+    }
+}
+
+/// Resolves once `signal` has been given.
+fn given(signal: &watch::Sender<bool>) -> impl Future<Output = ()> + use<> {
+    let mut signal = signal.subscribe();
+    async move {
+        // Nobody left to tell is as good.
+        drop(signal.wait_for(|given| *given).await);
     }
 }
 

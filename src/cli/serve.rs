@@ -1,11 +1,13 @@
 //! `crossfade serve`: the gateway.
 
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_saphyr::{Location, Spanned};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::flags::{Lines, Rewriting, choice};
 use crate::app::App;
@@ -165,7 +167,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut terminated = signal(SignalKind::terminate())?;
+        let mut stops = Stops::new()?;
         let mut hung_up = signal(SignalKind::hangup())?;
         let app = App::bind(settings).await?.reading_again(move || arguments.settings());
         let reloader = app.reloader();
@@ -175,18 +177,47 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
                 drop(reloader.reload().await);
             }
         };
-        let run = app.run_on(&workers, async {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
+        let told = watch::Sender::new(0);
+        let count = async {
+            loop {
+                stops.next().await;
+                told.send_modify(|times| *times += 1);
             }
-        });
+        };
+        let (mut once, mut twice) = (told.subscribe(), told.subscribe());
+        let run = app.run_on(
+            &workers,
+            async move { drop(once.wait_for(|times| *times >= 1).await) },
+            async move { drop(twice.wait_for(|times| *times >= 2).await) },
+        );
         tokio::select! {
             () = run => {}
             () = reload => unreachable!("signals never end"),
+            () = count => unreachable!("signals never end"),
         }
         Ok(())
     })
+}
+
+/// What tells us to stop: SIGTERM, and SIGINT from a terminal's Ctrl-C.
+struct Stops {
+    terminated: Signal,
+    interrupted: Signal,
+}
+
+impl Stops {
+    fn new() -> io::Result<Stops> {
+        let terminated = signal(SignalKind::terminate())?;
+        Ok(Stops { terminated, interrupted: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next time that we are told.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminated.recv() => {}
+            _ = self.interrupted.recv() => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Phase};
 use super::door::Door;
 use super::guard::{Broken, Guard};
-use super::{BUFFER_BYTES, Limits, Rules};
+use super::{BUFFER_BYTES, Limits, Rules, Stage};
 use crate::telemetry::HttpListenerMetrics;
 use crate::tls::Stream;
 
@@ -45,8 +45,7 @@ pub(super) struct Terms {
     /// What holds when a request comes.
     pub(super) rules: Arc<Rules>,
     pub(super) metrics: HttpListenerMetrics,
-    /// Told once, that it is time to stop.
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) stage: watch::Receiver<Stage>,
 }
 
 /// Serves one connection to its end.
@@ -61,14 +60,14 @@ where
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "Cannot turn off Nagle's algorithm.");
     }
-    let mut stop = terms.stop.clone();
+    let mut stage = terms.stage.clone();
     let stream = tokio::select! {
         stream = open(tcp, &terms) => stream,
         () = activity.asked_to_leave() => {
             terms.metrics.refused("made_room");
             None
         }
-        () = told(&mut stop) => None,
+        () = Stage::Stopping.reached(&mut stage) => None,
     };
     let Some(stream) = stream else { return };
     exchange(stream, answer, &terms, &activity).await;
@@ -131,37 +130,48 @@ where
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(guard), service);
 
-    let mut stop = terms.stop.clone();
-    let ended = loop {
-        let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
-        tokio::select! {
-            ended = ended => break Some(ended),
-            () = activity.asked_to_leave() => {
-                // A request may have come in the meantime.
-                if activity.waits_since().is_some() {
-                    terms.metrics.refused("made_room");
-                    break None;
+    let (mut stage, mut last_stage) = (terms.stage.clone(), terms.stage.clone());
+    let to_its_end = async {
+        loop {
+            let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
+            tokio::select! {
+                ended = ended => break Some(ended),
+                () = activity.asked_to_leave() => {
+                    // A request may have come in the meantime.
+                    if activity.waits_since().is_some() {
+                        terms.metrics.refused("made_room");
+                        break None;
+                    }
                 }
-            }
-            () = told(&mut stop) => {
-                Pin::new(&mut connection).graceful_shutdown();
-                let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
-                break last_request(ended, activity).await;
+                () = Stage::Stopping.reached(&mut stage) => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
+                    break last_request(ended, activity).await;
+                }
             }
         }
     };
+    let ended = tokio::select! {
+        ended = to_its_end => ended,
+        () = Stage::Over.reached(&mut last_stage) => None,
+    };
 
+    // Whoever is told to leave while nothing is being answered has lost nothing.
+    let is_cut = ended.is_none() && matches!(activity.phase(), Phase::Answer | Phase::Rest);
     let (mut stream, broken) = connection.into_parts().io.into_inner().into_parts();
-    let Some(ended) = ended else { return };
+    let Some(ended) = ended else {
+        if is_cut {
+            reset(&stream);
+        }
+        return;
+    };
     if let Err(error) = ended {
         if let Some(reason) = reason(&error, broken) {
             terms.metrics.refused(reason);
         }
-        // Our own body failed, or what we say is not taken: nobody shall take the part for the whole.
+        // Our own body failed, or what we say is not taken.
         if error.is_user() || matches!(broken, Some(Broken::Write | Broken::Answer)) {
-            if let Err(error) = stream.tcp().set_zero_linger() {
-                tracing::debug!(%error, "A client's connection was gone before it was closed.");
-            }
+            reset(&stream);
             return;
         }
         tracing::debug!(%error, "A client's connection ended.");
@@ -179,10 +189,11 @@ where
     }
 }
 
-/// Resolves when it is time to stop. Cancel safe.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    // Nobody left to tell is as good.
-    drop(stop.wait_for(|stop| *stop).await);
+/// Makes the end of a connection a reset: nobody shall take the part for the whole.
+fn reset(stream: &Stream) {
+    if let Err(error) = stream.tcp().set_zero_linger() {
+        tracing::debug!(%error, "A client's connection was gone before it was closed.");
+    }
 }
 
 /// Waits for the end of a connection that may begin nothing more.

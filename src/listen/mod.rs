@@ -101,6 +101,25 @@ impl Rules {
     }
 }
 
+/// What connections are told, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Go on.
+    Serving,
+    /// Finish the answer that was begun, and begin no other.
+    Stopping,
+    /// Time is up.
+    Over,
+}
+
+impl Stage {
+    /// Resolves when it is this or a later one. Cancel safe.
+    async fn reached(self, told: &mut watch::Receiver<Stage>) {
+        // Nobody left to tell is as good.
+        drop(told.wait_for(|stage| *stage >= self).await);
+    }
+}
+
 /// Connections that are open.
 struct Open {
     tasks: JoinSet<()>,
@@ -138,17 +157,23 @@ impl Listener {
         Arc::clone(&self.rules)
     }
 
-    /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns.
+    /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns. Those that are not
+    /// finished when `cut` resolves are broken off, so that their clients see it.
     ///
-    /// Cancelling (dropping the future) cuts the connections that are still open.
-    pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, stop: impl Future<Output = ()>)
-    where
+    /// Cancelling (dropping the future) closes the connections that are still open, whatever they are at.
+    pub async fn serve<S, F, B>(
+        self,
+        workers: &Workers,
+        answer: S,
+        stop: impl Future<Output = ()>,
+        cut: impl Future<Output = ()>,
+    ) where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let (stopping, told) = watch::channel(false);
+        let (stage, told) = watch::channel(Stage::Serving);
         let mut open = Open::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -167,7 +192,7 @@ impl Listener {
                         limits: self.rules.limits(),
                         rules: Arc::clone(&self.rules),
                         metrics: self.metrics.clone(),
-                        stop: told.clone(),
+                        stage: told.clone(),
                     };
                     let its = Arc::clone(&activity);
                     let serve = async move {
@@ -188,7 +213,13 @@ impl Listener {
             }
         }
         drop(self.tcp);
-        stopping.send_replace(true);
+        stage.send_replace(Stage::Stopping);
+        let finished = async { while open.tasks.join_next().await.is_some() {} };
+        tokio::select! {
+            () = finished => return,
+            () = cut => {}
+        }
+        stage.send_replace(Stage::Over);
         while open.tasks.join_next().await.is_some() {}
     }
 

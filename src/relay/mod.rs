@@ -36,7 +36,6 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 pub use address::{HostPort, ListenAddress, SinkAddress};
 pub use queue::Overflow;
@@ -222,23 +221,28 @@ impl Relay {
         self.control.clone()
     }
 
-    /// Relays on `workers` until `stop` resolves, to a time within which it has to end. Then reads what has arrived
-    /// already, sends what was read, counts what is left, and returns.
+    /// Relays on `workers` until `stop` resolves. Then reads what has arrived already, sends what was read, counts what is
+    /// left when `cut` resolves, and returns.
     ///
     /// Cancelling drops what has not been sent.
     ///
     /// # Panics
     ///
     /// There is no worker, or no plan for one of [`Settings::emits`].
-    pub async fn run(self, workers: &[Handle], stop: impl Future<Output = Duration>) {
+    pub async fn run(
+        self,
+        workers: &[Handle],
+        stop: impl Future<Output = ()>,
+        cut: impl Future<Output = ()>,
+    ) {
         let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
         drop(control);
         let mut running = Running::new(workers, metrics);
         running.replace(&settings, listeners, plans);
         let mut stop = pin!(stop);
-        let deadline = loop {
+        loop {
             tokio::select! {
-                deadline = &mut stop => break Instant::now() + deadline,
+                () = &mut stop => break,
                 Some(change) = changes.recv() => {
                     let outcome = running.bind(&change.settings);
                     let outcome = outcome.map(|listeners| {
@@ -250,8 +254,8 @@ impl Relay {
                 Some(_) = running.listening.join_next() => {}
                 Some(_) = running.sending.join_next() => running.forget_sent(),
             }
-        };
-        running.stop(deadline).await;
+        }
+        running.stop(cut).await;
     }
 }
 

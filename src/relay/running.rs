@@ -1,12 +1,13 @@
 //! A relay that runs, and how it is changed meanwhile.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
 
 use super::lane::{Inlet, Lane};
 use super::listener::Listener;
@@ -127,12 +128,18 @@ impl<'a> Running<'a> {
         self.leaving.retain(|lane| Arc::strong_count(lane) > 1);
     }
 
-    /// Reads what has arrived already, sends what was read before the deadline, and counts what is left.
-    pub(super) async fn stop(mut self, deadline: Instant) {
+    /// Reads what has arrived already, sends what was read, and counts what is left when `cut` resolves.
+    pub(super) async fn stop(mut self, cut: impl Future<Output = ()>) {
+        let mut cut = pin!(cut);
+        let mut is_cut = false;
         self.listeners.clear();
         let read = async { while self.listening.join_next().await.is_some() {} };
-        if timeout_at(deadline, read).await.is_err() {
-            tracing::warn!("StatsD listeners were still reading and are cut off.");
+        tokio::select! {
+            () = read => {}
+            () = &mut cut => {
+                is_cut = true;
+                tracing::warn!("StatsD listeners were still reading and are cut off.");
+            }
         }
         self.listening.abort_all();
         let lanes: Vec<Arc<Lane>> = self
@@ -144,8 +151,14 @@ impl<'a> Running<'a> {
         for lane in &lanes {
             lane.close();
         }
-        let sent = async { while self.sending.join_next().await.is_some() {} };
-        if timeout_at(deadline, sent).await.is_err() {
+        if !is_cut {
+            let sent = async { while self.sending.join_next().await.is_some() {} };
+            tokio::select! {
+                () = sent => {}
+                () = cut => is_cut = true,
+            }
+        }
+        if is_cut {
             self.sending.shutdown().await;
         }
         let lost: u64 = lanes.iter().map(|lane| lane.abandon()).sum();

@@ -56,7 +56,8 @@ impl Gateway {
         let statsd = app.statsd_addresses();
         let reloader = app.reloader();
         let (stop, stopped) = oneshot::channel();
-        let run = async move { app.run_on(&workers, async { drop(stopped.await) }).await };
+        let stopped = async { drop(stopped.await) };
+        let run = async move { app.run_on(&workers, stopped, std::future::pending()).await };
         let task = tokio::spawn(run);
         Gateway { data, admin, statsd, file, reloader, stop: Some(stop), task }
     }
