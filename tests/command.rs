@@ -1,10 +1,18 @@
 //! The commands, as a shell sees them.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+#[path = "support/process.rs"]
+mod process;
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use process::Process;
+
+/// How long anything may take.
+const SOON: Duration = Duration::from_secs(20);
 
 const NEW: &str = concat!(
     "# TYPE kong_http_requests_total counter\n",
@@ -224,71 +232,23 @@ fn serve_refuses_settings_that_do_not_hold() {
     assert!(stderr(&output).contains("/no/such/file: cannot read"), "{}", stderr(&output));
 }
 
-/// A gateway in a process of its own.
-struct Serving {
-    child: Child,
-    log: BufReader<std::process::ChildStderr>,
-    admin: String,
-    statsd: Option<String>,
-}
-
-impl Serving {
-    fn start(more: &[&str]) -> Serving {
-        let flags = [
-            "serve",
-            "--emit=old",
-            "--target=http://127.0.0.1:9/metrics",
-            "--web.listen-address=127.0.0.1:0",
-            "--admin.listen-address=127.0.0.1:0",
-        ];
-        Serving::of(command(&[&flags, more].concat()))
-    }
-
-    fn of(mut command: Command) -> Serving {
-        let mut child = command.spawn().expect("it starts");
-        let mut log = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        log.read_line(&mut line).expect("it logs where it listens");
-        // The first address behind a word.
-        let address = |word: &str| {
-            let (_, behind) = line.split_once(word)?;
-            let behind = behind.trim_start_matches(|char: char| !char.is_ascii_digit());
-            let end = behind.find(|char: char| !char.is_ascii_digit() && !".:".contains(char));
-            Some(behind.get(..end?)?.to_owned())
-        };
-        let admin = address("admin").expect("with the admin address");
-        let statsd = address("udp://");
-        Serving { child, log, admin, statsd }
-    }
-
-    /// Sends SIGTERM, and waits for the end.
-    fn terminate(&mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
-        assert!(killed.success());
-        self.child.wait().expect("it ends").code()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// A gateway in a process of its own, whose target nobody listens at.
+fn serve(more: &[&str]) -> Process {
+    Process::serve(&[&["--emit=old", "--target=http://127.0.0.1:9/metrics"], more].concat())
 }
 
 #[test]
 fn serve_says_where_it_is_and_stops_when_told() {
     for format in ["--log.format=logfmt", "--log.format=json"] {
-        let mut serving = Serving::start(&[format]);
+        let mut serving = serve(&[format]);
         let url = format!("http://{}/-/ready", serving.admin);
         let output = run(&["health", "--url", &url], "");
         assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{format}");
 
-        assert_eq!(serving.terminate(), Some(0), "{format}");
-        let mut rest = String::new();
-        serving.log.read_to_string(&mut rest).expect("text");
-        assert!(rest.contains("Stopping"), "{rest}");
+        serving.signal("TERM");
+        let (code, log) = serving.ends_within(SOON);
+        assert_eq!(code, Some(0), "{format}");
+        assert!(log.contains("Stopping"), "{log}");
     }
 }
 
@@ -299,12 +259,13 @@ fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
     let settings = TempFile::new("relay.yaml", "statsd: { flush_interval: 1h }\n");
     let forward = format!("--statsd.forward=udp://{}", sink.local_addr().expect("bound"));
     let flags = ["--config.file", settings.path(), "--statsd.listen=udp://127.0.0.1:0", &forward];
-    let mut serving = Serving::start(&flags);
-    let to = serving.statsd.clone().expect("with the address for StatsD");
+    let mut serving = serve(&flags);
     for _ in 0..3 {
-        sink.send_to(b"kong.service.shop.request.count:1|c", &to).expect("sent");
+        let line = b"kong.service.shop.request.count:1|c";
+        sink.send_to(line, serving.statsd("udp")).expect("sent");
     }
-    assert_eq!(serving.terminate(), Some(0));
+    serving.signal("TERM");
+    assert_eq!(serving.ends_within(SOON).0, Some(0));
     let mut buffer = [0; 1024];
     let len = sink.recv(&mut buffer).expect("in one datagram");
     assert_eq!(buffer[..len], *["kong.shop.request.count:1|c"; 3].join("\n").as_bytes());
@@ -338,38 +299,26 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
     ];
     let mut command = command(&flags);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000000");
-    let mut serving = Serving::of(command);
+    let mut serving = Process::of(command);
     hears("READY=1\n");
     hears("WATCHDOG=1\n");
-    let signal = |name: &str, pid: u32| {
-        let sent = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill");
-        assert!(sent.success());
-    };
-    let logs = |serving: &mut Serving, parts: [&str; 2]| {
-        let mut line = String::new();
-        while !parts.iter().all(|part| line.contains(part)) {
-            line.clear();
-            assert_ne!(serving.log.read_line(&mut line).expect("text"), 0, "{parts:?}");
-        }
-    };
-
     std::fs::write(&settings.0, format!("targets: [{{name: b, url: '{upstream}'}}]\n"))
         .expect("writable");
-    signal("-HUP", serving.child.id());
+    serving.signal("HUP");
     hears("RELOADING=1\nMONOTONIC_USEC=");
     hears("READY=1\n");
     // What a flag said still wins over the file.
-    logs(&mut serving, ["Reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
+    serving.logs(&["Reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
 
     std::fs::write(&settings.0, "tragets: []\n").expect("writable");
-    signal("-HUP", serving.child.id());
+    serving.signal("HUP");
     hears("RELOADING=1\nMONOTONIC_USEC=");
     hears("READY=1\n");
-    logs(&mut serving, ["level=error", "unknown field `tragets`"]);
+    serving.logs(&["level=error", "unknown field `tragets`"]);
 
-    signal("-TERM", serving.child.id());
+    serving.signal("TERM");
     hears("STOPPING=1\n");
-    assert_eq!(serving.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(serving.ends_within(SOON).0, Some(0));
     std::fs::remove_file(path).expect("it is ours");
 }
 
@@ -388,7 +337,7 @@ fn health_knows_the_gateways_certificate() {
     );
     let web = TempFile::new("web.yaml", &web);
     let password = TempFile::new("password", "U*U\n");
-    let serving = Serving::start(&["--web.config.file", web.path()]);
+    let serving = serve(&["--web.config.file", web.path()]);
     let url = format!("https://{}/-/healthy", serving.admin);
     let health = |more: &[&str]| run(&[&["health", "--url", &url], more].concat(), "");
 
@@ -431,7 +380,7 @@ fn health_knows_the_gateways_certificate() {
 
 #[test]
 fn health_fails_where_nobody_is_well() {
-    let serving = Serving::start(&[]);
+    let serving = serve(&[]);
     let missing = format!("http://{}/no/such/path", serving.admin);
     let output = run(&["health", "--url", &missing], "");
     assert_eq!(output.status.code(), Some(1));

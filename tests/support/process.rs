@@ -1,0 +1,106 @@
+//! A gateway in a process of its own.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// A gateway in a process of its own, on ports of its own, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    /// Where Prometheus scrapes it.
+    pub(crate) data: SocketAddr,
+    /// Where its own metrics are.
+    pub(crate) admin: SocketAddr,
+    /// What it logged first, which says where it listens.
+    ready: String,
+    log: mpsc::Receiver<String>,
+}
+
+impl Process {
+    /// `crossfade serve` on any free ports, with more flags.
+    pub(crate) fn serve(flags: &[&str]) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+        command
+            .args(["serve", "--web.listen-address=127.0.0.1:0"])
+            .arg("--admin.listen-address=127.0.0.1:0")
+            .args(flags)
+            // As deploy/crossfade.service has it, so that what is free goes back.
+            .env("MALLOC_TRIM_THRESHOLD_", "131072");
+        Process::of(command)
+    }
+
+    /// A command that serves.
+    pub(crate) fn of(mut command: Command) -> Process {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (tell, log) = mpsc::channel();
+        // A pipe that nobody reads would stop it.
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
+        let ready = log.recv().expect("it logs where it listens");
+        let (data, admin) = (address(&ready, "data"), address(&ready, "admin"));
+        Process { child, data, admin, ready, log }
+    }
+
+    /// Where it takes `StatsD` lines over `udp` or `tcp`.
+    pub(crate) fn statsd(&self, scheme: &str) -> SocketAddr {
+        address(&self.ready, &format!("{scheme}://"))
+    }
+
+    /// The next line of its log that has all of these in it.
+    pub(crate) fn logs(&self, parts: &[&str]) -> String {
+        let mut lines = self.log.iter();
+        let line = lines.find(|line| parts.iter().all(|part| line.contains(part)));
+        line.unwrap_or_else(|| panic!("it ended without a word of {parts:?}"))
+    }
+
+    /// Sends a signal, by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
+        assert!(sent.success(), "{name}");
+    }
+
+    /// Waits for its end, but not for ever, and gives its exit code and the rest of its log.
+    #[track_caller]
+    pub(crate) fn ends_within(&mut self, limit: Duration) -> (Option<i32>, String) {
+        let begun = Instant::now();
+        let status: ExitStatus = loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                break status;
+            }
+            assert!(begun.elapsed() < limit, "it did not end within {limit:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        (status.code(), self.log.iter().collect::<Vec<_>>().join("\n"))
+    }
+
+    /// A file or folder of it under `/proc`.
+    pub(crate) fn proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    }
+}
+
+/// The first address behind a word.
+#[track_caller]
+fn address(line: &str, word: &str) -> SocketAddr {
+    let found = line.split_once(word).and_then(|(_, behind)| {
+        let behind = behind.trim_start_matches(|char: char| !char.is_ascii_digit());
+        let end = behind.find(|char: char| !char.is_ascii_digit() && !".:".contains(char));
+        behind.get(..end.unwrap_or(behind.len()))?.parse().ok()
+    });
+    found.unwrap_or_else(|| panic!("no address behind {word:?}: {line}"))
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
