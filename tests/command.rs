@@ -420,6 +420,13 @@ fn health_knows_the_gateways_certificate() {
     let output = health(&[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--web.config.file"), "{}", stderr(&output));
+
+    // A file without a certificate is named.
+    let own = ["--tls.cert-file", password.path(), "--tls.key-file", password.path()];
+    let output = health(&[&known[..], &own].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let fault = format!("{} has no certificate", password.path());
+    assert!(stderr(&output).contains(&fault), "{}", stderr(&output));
 }
 
 #[test]

@@ -132,8 +132,10 @@ impl Gateway {
         match self.route(request.uri().path()) {
             Route::Landing => whole(StatusCode::OK, HTML, self.landing_page()),
             Route::Target(target) => {
-                let path = travel::with_query(target.path(), request.uri().query());
-                self.scrape(target, path, request).await
+                match travel::with_query(target.path(), request.uri().query()) {
+                    Some(path) => self.scrape(target, path, request).await,
+                    None => self.query_too_long(),
+                }
             }
             Route::Probe => self.probe(request).await,
             Route::Discovery => self.discovery(request),
@@ -211,7 +213,9 @@ impl Gateway {
             );
         };
         let own = url.path_and_query().expect("a whole URL has a path");
-        let path = travel::with_query(own, Some(rest.join("&").as_str()));
+        let Some(path) = travel::with_query(own, Some(rest.join("&").as_str())) else {
+            return self.query_too_long();
+        };
         self.scrape_named(among, &url, path, request).await
     }
 
@@ -246,6 +250,12 @@ impl Gateway {
     fn bad_request(&self, text: &str) -> Response<Body> {
         self.metrics.refused("bad_request");
         whole(StatusCode::BAD_REQUEST, TEXT, text.to_owned())
+    }
+
+    fn query_too_long(&self) -> Response<Body> {
+        self.metrics.refused("bad_request");
+        let text = "The query is too long to stand behind the target's own.\n";
+        whole(StatusCode::URI_TOO_LONG, TEXT, text.to_owned())
     }
 
     fn discovery<B>(&self, request: &Request<B>) -> Response<Body> {

@@ -175,9 +175,10 @@ pub(super) fn probe_url(target: &str) -> Option<Uri> {
 /// user name, which would be shown in logs.
 pub(super) fn is_target_url(url: &Uri) -> bool {
     let schemes = [&Scheme::HTTP, &Scheme::HTTPS];
-    // The parser of URLs takes any text for a port.
-    let is_port = |authority: &Authority| {
-        authority.as_str() == authority.host() || authority.port_u16().is_some()
+    // The parser of URLs takes any text for a port, and that of numbers a sign.
+    let is_port = |authority: &Authority| match authority.port() {
+        Some(port) => port.as_str().bytes().all(|byte| byte.is_ascii_digit()),
+        None => authority.as_str() == authority.host(),
     };
     url.scheme().is_some_and(|scheme| schemes.contains(&scheme))
         && url.host().is_some_and(|host| !host.is_empty())
@@ -207,6 +208,8 @@ mod tests {
             "/metrics",
             "u:p@kong:8100",
             "kong:port",
+            "kong:+8100",
+            "kong:",
             "ftp://kong/",
             "http://",
             "a b",

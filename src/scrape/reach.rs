@@ -38,8 +38,8 @@ pub enum Refusal {
     NotListed,
     /// A rule is, but not for an address of this kind.
     #[error(
-        "its address is a loopback or link-local one, or stands for no single host; only a rule of `allow` with that \
-         very address or range lets it through"
+        "its address is a loopback or link-local one, a cloud's own, or stands for no single host; only a rule of \
+         `allow` with that very address or range lets it through"
     )]
     Special,
 }
@@ -69,13 +69,13 @@ impl Reach {
     pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Refusal> {
         // An IPv4 address in IPv6's clothes is connected to as what it is.
         let address = address.to_canonical();
-        let special = SPECIAL.iter().find(|range| range.contains(&address));
+        let special = special(address);
         let mut refusal = Refusal::NotListed;
         for rule in self.rules.iter().filter(|rule| rule.ports.contains(&port)) {
             if !rule.names(host) || !rule.range.is_none_or(|range| range.0.contains(&address)) {
                 continue;
             }
-            if special.is_none_or(|special| rule.means(special)) {
+            if special.as_ref().is_none_or(|special| rule.means(special)) {
                 return Ok(());
             }
             refusal = Refusal::Special;
@@ -99,27 +99,54 @@ impl Rule {
     }
 }
 
-const LOOPBACK: [IpNet; 2] = [v4([127, 0, 0, 0], 8), v6(0, 1, 128)];
+const LOOPBACK: [IpNet; 2] = [v4([127, 0, 0, 0], 8), v6([0, 0, 0, 0, 0, 0, 0, 1], 128)];
 
 /// Addresses that are not one other host's.
-const SPECIAL: [IpNet; 9] = [
+const SPECIAL: [IpNet; 13] = [
     LOOPBACK[0],
     LOOPBACK[1],
     v4([169, 254, 0, 0], 16), // this link; in clouds, the instance's metadata
-    v6(0xfe80, 0, 10),
+    v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
+    v4([100, 100, 100, 200], 32), // metadata again, where clouds have it elsewhere
+    v4([168, 63, 129, 16], 32),
+    v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32),
+    v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0], 32),
     v4([0, 0, 0, 0], 8), // "this host": connecting to it reaches ourselves
-    v6(0, 0, 128),
+    v6([0; 8], 128),
     v4([224, 0, 0, 0], 4), // many
-    v6(0xff00, 0, 8),
+    v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
     v4([240, 0, 0, 0], 4), // nobody, and at its end everybody
 ];
+
+/// IPv6 addresses that something on the way may turn into the IPv4 address within, and behind how many bits that is.
+const TRANSLATED: [(IpNet, u8); 5] = [
+    (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), 96), // NAT64
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), 96), // NAT64 of one's own
+    (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), 16),    // 6to4
+    (v6([0; 8], 96), 96),                           // "IPv4-compatible"
+    (v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), 96),    // "IPv4-translated"
+];
+
+/// The special addresses that an address is among, if it is one.
+fn special(address: IpAddr) -> Option<IpNet> {
+    let among = |address: IpAddr| SPECIAL.into_iter().find(|range| range.contains(&address));
+    let IpAddr::V6(v6) = address else { return among(address) };
+    among(address).or_else(|| {
+        TRANSLATED.into_iter().filter(|(range, _)| range.contains(&address)).find_map(|(_, at)| {
+            let within = u32::try_from(v6.to_bits() << at >> 96).expect("32 bits are left");
+            let range = among(Ipv4Addr::from(within).into())?;
+            Some(Ipv6Net::new(v6, at + range.prefix_len()).ok()?.trunc().into())
+        })
+    })
+}
 
 const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> IpNet {
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix))
 }
 
-const fn v6(first: u16, last: u16, prefix: u8) -> IpNet {
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, last), prefix))
+const fn v6(p: [u16; 8], prefix: u8) -> IpNet {
+    let address = Ipv6Addr::new(p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]);
+    IpNet::V6(Ipv6Net::new_assert(address, prefix))
 }
 
 /// A pattern for host names: dotted labels. `*` in a label stands for any text within it; `*` as the first label stands
@@ -336,6 +363,20 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "ff02::1",
+            "100.100.100.200",
+            "168.63.129.16",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            // What becomes of them when they are translated is the same.
+            "64:ff9b::127.0.0.1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::169.254.169.254",
+            "64:ff9b:1:2:3:4:7f00:1",
+            "2002:7f00:1::",
+            "2002:a9fe:a9fe::1",
+            "::127.0.0.1",
+            "::2",
+            "::ffff:0:127.0.0.1",
         ];
         for address in special {
             let address: IpAddr = address.parse().expect("an address");
@@ -353,6 +394,9 @@ mod tests {
             ("", "::1", "::1"),
             ("", "169.254.1.2", "169.254.1.2"),
             ("", "fe80::/10", "fe80::1"),
+            ("", "fd00:ec2::254", "fd00:ec2::254"),
+            ("", "64:ff9b::7f00:0/104", "64:ff9b::7f00:1"),
+            ("", "2002:7f00:1::/48", "2002:7f00:1::1"),
             ("localhost", "", "127.0.0.1"),
             ("localhost", "", "::1"),
         ] {
@@ -361,8 +405,17 @@ mod tests {
             let address = address.parse().expect("an address");
             assert_eq!(reach.check(host, address, 80), Ok(()), "{host} {address}");
         }
-        // `localhost` is a word for loopback, not for a link.
+        // The same, but of hosts that are others.
+        for address in
+            ["64:ff9b::8.8.8.8", "64:ff9b:1::10.0.0.1", "2002:a00:1::1", "::8.8.8.8", "fd00:ec3::1"]
+        {
+            let address = address.parse().expect("an address");
+            assert_eq!(wide.check("x", address, 80), Ok(()), "{address}");
+        }
+        // `localhost` is a word for loopback, not for a link, nor for what is translated.
         let reach = Reach::new(vec![rule("localhost", "", &[80])]);
+        let translated = "64:ff9b::7f00:1".parse().expect("an address");
+        assert_eq!(reach.check("localhost", translated, 80), Err(Refusal::Special));
         let link = "169.254.169.254".parse().expect("an address");
         assert_eq!(reach.check("localhost", link, 80), Err(Refusal::Special));
     }

@@ -123,14 +123,15 @@ pub(super) fn ask_alike(one: &HeaderMap, other: &HeaderMap) -> bool {
     about_what(one) == about_what(other)
 }
 
-/// A target's own path and query, and behind it the query of whoever asks.
-pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> PathAndQuery {
+/// A target's own path and query, and behind it the query of whoever asks. `None` where both together are longer than a
+/// URL can be.
+pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> Option<PathAndQuery> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
-        return path.clone();
+        return Some(path.clone());
     };
     let joint = if path.query().is_some() { '&' } else { '?' };
     let joined = format!("{path}{joint}{query}");
-    joined.try_into().expect("both were parts of URLs")
+    joined.try_into().ok()
 }
 
 /// A value of a query as it was meant. `None` where that is not text.
@@ -238,7 +239,8 @@ mod tests {
             ("/metrics?x=y", Some("a=b&c"), "/metrics?x=y&a=b&c"),
         ] {
             let path = PathAndQuery::from_static(path);
-            assert_eq!(with_query(&path, query).as_str(), expected);
+            let joined = with_query(&path, query).expect("it is short enough");
+            assert_eq!(joined.as_str(), expected);
         }
     }
 }
