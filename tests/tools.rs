@@ -67,6 +67,13 @@ fn good_settings_pass() {
 }
 
 #[test]
+fn files_that_are_elsewhere_can_be_left_alone() {
+    let arguments = ["check", "config", "--syntax-only", "files.bad.yaml"];
+    let output = run_in("tests/settings", &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
 fn check_mapping_tells_good_packs_from_bad_ones() {
     for (ending, code) in [(".good.yaml", 0), (".bad.yaml", 1)] {
         for file in files("tests/mappings", ending) {

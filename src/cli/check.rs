@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::diagnostic::{self, Diagnostic, GREEN, RED, counted};
-use crate::config::{self, Settings};
+use crate::config::{self, ByClients, Settings};
 use crate::listen::{self, WebFaults};
 use crate::mapping::{self, Emit, Fault, Faults, Pack, Place, StatsdSettings};
 use crate::packs;
@@ -21,11 +21,14 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A settings file, and the packs that it names.
+    /// A settings file, and what it names: packs, and the files of TLS and credentials.
     Config {
         /// The settings file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Leaves the files of TLS and credentials alone, which may be on another machine.
+        #[arg(long)]
+        syntax_only: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -64,7 +67,7 @@ struct Said<'a> {
 /// Checks, and succeeds when nothing is wrong. Notes are not faults.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (mut diagnostics, files, output) = match &arguments.what {
-        What::Config { file, output } => (config(file), 1, output),
+        What::Config { file, syntax_only, output } => (config(file, *syntax_only), 1, output),
         What::Mapping { files, output } => (mapping(files), files.len(), output),
     };
     diagnostic::sort(&mut diagnostics);
@@ -90,16 +93,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn config(file: &Path) -> Vec<Diagnostic> {
+fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let config::Checked { faults, packs: named, settings } = config::check(file);
     let of_settings = |fault| Diagnostic::of_settings(fault, &text);
     let mut diagnostics: Vec<Diagnostic> = faults.into_iter().map(of_settings).collect();
-    let web = settings.as_ref().and_then(|settings| settings.web_config.as_deref());
-    if let Some(Err(WebFaults(faults))) = web.map(listen::check) {
+    if let Some(settings) = settings.as_ref().filter(|_| !syntax_only) {
         // Each says where it is.
         let fault = |message| config::Fault { path: None, line: 0, column: 0, message };
-        diagnostics.extend(faults.into_iter().map(|it| Diagnostic::of_settings(fault(it), "")));
+        let faults = unusable(settings).into_iter().map(fault);
+        diagnostics.extend(faults.map(|it| Diagnostic::of_settings(it, "")));
     }
     match packs::check(&named) {
         Err(Faults(faults)) => diagnostics.extend(faults.into_iter().map(Diagnostic::from)),
@@ -113,6 +116,23 @@ fn config(file: &Path) -> Vec<Diagnostic> {
         }
     }
     diagnostics
+}
+
+/// What is wrong with the files of TLS and credentials.
+fn unusable(settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(Err(WebFaults(web))) = settings.web_config.as_deref().map(listen::check) {
+        faults.extend(web);
+    }
+    let targets = settings.targets.iter().map(|target| (&target.name, target.check()));
+    let by_clients = settings.by_clients.iter().flat_map(ByClients::all);
+    let by_clients = by_clients.map(|its| (&its.name, its.check()));
+    for (name, checked) in targets.chain(by_clients) {
+        if let Err(fault) = checked {
+            faults.push(format!("target {name}: {fault}"));
+        }
+    }
+    faults
 }
 
 /// What is wrong with the settings that packs are compiled with, where nothing is wrong with the packs.

@@ -60,6 +60,13 @@ pub struct ByClients {
     pub modules: BTreeMap<String, OnDemandSettings>,
 }
 
+impl ByClients {
+    /// All kinds of targets that clients may name.
+    pub fn all(&self) -> impl Iterator<Item = &OnDemandSettings> {
+        [&self.proxy, &self.probe].into_iter().chain(self.modules.values())
+    }
+}
+
 impl Named {
     fn settings(&self, name: &str, key: &str, file: &File) -> Result<OnDemandSettings, String> {
         let Some(Value(emit)) = self.emit.or(file.emit) else {

@@ -14,7 +14,9 @@ use tokio::time::Instant;
 
 use super::reach::{Reach, Refusal};
 use super::target::Treatment;
-use super::upstream::{Client, ClientFault, HttpSettings, Upstream};
+use super::upstream::{
+    Client, ClientFault, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
+};
 use super::{Failure, Lasting, Target, TargetSettings};
 use crate::mapping;
 
@@ -57,6 +59,24 @@ pub(super) enum Unavailable {
     Failed(Failure),
 }
 
+impl OnDemandSettings {
+    /// Reads the files that scraping such a target needs.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be used.
+    pub fn check(&self) -> Result<(), ClientFault> {
+        self.client(Arc::new(SystemResolver)).map(drop)
+    }
+
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientFault> {
+        let client = Client::new(self.http.clone(), resolver);
+        // Whether TLS will be spoken is not known; what was written for it should hold in any case.
+        client.check(self.http.tls != TlsSettings::default())?;
+        Ok(client)
+    }
+}
+
 impl OnDemand {
     /// No target yet.
     ///
@@ -69,9 +89,7 @@ impl OnDemand {
         reach: Arc<Reach>,
         lasting: &Lasting,
     ) -> Result<OnDemand, ClientFault> {
-        let client = Arc::new(Client::new(settings.http.clone(), lasting.resolver()));
-        // Whether TLS will be spoken is not known; what was written for it should hold in any case.
-        client.check(settings.http.tls != super::TlsSettings::default())?;
+        let client = Arc::new(settings.client(lasting.resolver())?);
         Ok(OnDemand { settings, client, treatment, reach, made: Mutex::default() })
     }
 

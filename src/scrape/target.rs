@@ -7,7 +7,7 @@ use hyper::http::uri::{PathAndQuery, Scheme};
 use super::past::{Pasts, Seen};
 use super::sharing::UnderWay;
 use super::source::Source;
-use super::upstream::{Answer, Ask, Client, ClientFault, Upstream};
+use super::upstream::{Answer, Ask, Client, ClientFault, Resolve, SystemResolver, Upstream};
 use super::{Failure, Lasting, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::{Options, Rewriter};
@@ -35,6 +35,23 @@ pub struct Treatment {
     pub metrics: TargetMetrics,
 }
 
+impl TargetSettings {
+    /// Reads the files that scraping the target needs.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be used.
+    pub fn check(&self) -> Result<(), ClientFault> {
+        self.client(Arc::new(SystemResolver)).map(drop)
+    }
+
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientFault> {
+        let client = Client::new(self.http.clone(), resolver);
+        client.check(self.url.scheme() == Some(&Scheme::HTTPS))?;
+        Ok(client)
+    }
+}
+
 impl Target {
     /// A target that has not been scraped yet, or goes on where `pasts` know it to be.
     ///
@@ -47,8 +64,7 @@ impl Target {
         pasts: Arc<Pasts>,
         lasting: &Lasting,
     ) -> Result<Target, ClientFault> {
-        let client = Client::new(settings.http.clone(), lasting.resolver());
-        client.check(settings.url.scheme() == Some(&Scheme::HTTPS))?;
+        let client = settings.client(lasting.resolver())?;
         // The operator has named it, so no allow-list has to.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
         Ok(Target::with(settings, treatment, upstream, pasts))
