@@ -62,9 +62,14 @@ pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
 /// A plain or (since Prometheus 3) quoted metric name, and where it ends.
 fn name(line: &[u8], at: usize) -> Option<(Span, usize)> {
     if line.get(at) == Some(&b'"') {
-        let length = memchr::memchr(b'"', &line[at + 1..])?;
-        let end = at + 1 + length;
-        return Some((Span::new(at + 1, end), end + 1));
+        let mut end = at + 1;
+        loop {
+            match line.get(end)? {
+                b'"' => return Some((Span::new(at + 1, end), end + 1)),
+                b'\\' => end += 2,
+                _ => end += 1,
+            }
+        }
     }
     if !line.get(at).is_some_and(|&b| is_name_start(b)) {
         return None;
@@ -96,6 +101,9 @@ mod tests {
         assert_eq!(read("# TYPE a gauge"), Ok(Some((gauge, "a", "gauge"))));
         assert_eq!(read(" # TYPE\ta\tgauge"), Ok(Some((gauge, "a", "gauge"))));
         assert_eq!(read("# TYPE \"my.metric\" gauge"), Ok(Some((gauge, "my.metric", "gauge"))));
+        assert_eq!(read(r#"# HELP "a\"b" c"#), Ok(Some((help, r#"a\"b"#, "c"))));
+        assert_eq!(read(r#"# HELP "a\\" c"#), Ok(Some((help, r"a\\", "c"))));
+        assert_eq!(read(r#"# HELP "a\" c"#), Err(Flaw::BadHeader)); // nothing closes the name
         assert_eq!(read("#TYPE a gauge"), Ok(None)); // no blank: a comment
         assert_eq!(read("# TYPE"), Ok(None)); // no blank behind it: a comment
         assert_eq!(read("# TYPEa gauge"), Ok(None));

@@ -305,6 +305,10 @@ fn names_with_separators_in_them() {
             ),
             ("kong.s.user.uniques:org:7|s", &["kong.service.s.user.uniques:org:7|s"]),
             ("kong.s.user.uniques:x|y@z|s", &["kong.service.s.user.uniques:x|y@z|s"]),
+            // A latency may have any type, even be a set of such a text; this is more likely meant.
+            ("kong.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
+            ("kong.service.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
+            ("kong.s.latency:x:y|s", &["kong.service.s.latency:x:y|s"]),
             // This may be a set of one text or a counter's line. Nobody can tell, so it is left alone.
             ("kong.s.user.uniques:a:1|c|s", &["kong.s.user.uniques:a:1|c|s"]),
         ],

@@ -39,6 +39,8 @@ pub struct LineRule {
     pub source: String,
     /// The generation of the lines read.
     pub reads: Generation,
+    /// Lines of any type are read.
+    pub any_type: bool,
     /// Only lines with tags are read, and only as far as they have the tags that are needed.
     pub tagged: bool,
     /// A rule of the other generation may read the line too where all parts of one of these have these texts. What the

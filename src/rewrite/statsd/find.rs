@@ -81,12 +81,20 @@ impl Finder {
             Ok(line) => line,
             Err(reason) => return Fate::of(reason),
         };
+        let mut poor = None;
         for _ in 0..MAX_READINGS {
             let standing = line.standing();
             if standing != Standing::Wrong {
                 let fate = self.reading(plan, line, sender);
-                if standing == Standing::Sure || !matches!(fate, Fate::Unread) {
-                    return fate;
+                match &fate {
+                    Fate::Unread if standing == Standing::Sure => break,
+                    Fate::Unread => {}
+                    _ if standing == Standing::Sure => return fate,
+                    // A rule that names the set's type may be for a longer name.
+                    Fate::Change(_, found) if plan.rule(found.rule).any_type => {
+                        poor.get_or_insert(line);
+                    }
+                    _ => return fate,
                 }
             }
             match Line::parse_from(text, line.name().len() + 1) {
@@ -94,7 +102,7 @@ impl Finder {
                 Err(_) => break,
             }
         }
-        Fate::Unread
+        poor.map_or(Fate::Unread, |line| self.reading(plan, line, sender))
     }
 
     #[inline]

@@ -188,7 +188,8 @@ impl Build<'_> {
     fn names(&mut self, readers: &[Reader<'_>]) {
         for reader in readers {
             let id = self.ids[&(reader.entry, reader.role)];
-            let rule = &self.plan.rules[id.0 as usize];
+            let rule = &mut self.plan.rules[id.0 as usize];
+            rule.any_type = reader.types.is_empty();
             // Several entries may say what becomes of one tagged line: the first stands for all. Where
             // nothing becomes of it, it need not be known either.
             let first =
@@ -237,6 +238,7 @@ fn rule(title: String, from: InForce<'_>, reads: Generation) -> LineRule {
         title,
         source: from.source(),
         reads,
+        any_type: false,
         tagged: false,
         rivals: Vec::new(),
         skip: Vec::new(),
