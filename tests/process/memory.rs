@@ -74,7 +74,8 @@ async fn after_each_fault_everything_is_as_before() {
     let settings = folder.write("crossfade.yaml", &targets.settings());
     let process = Process::serve(&["--config.file", &settings]);
     let idle = settled(&process, |_| true).await.expect("it is quiet");
-    let is_idle = |has: Has| (has.files, has.threads) == (idle.files, idle.threads);
+    // The connection on which it was just asked about itself may be closed a moment earlier or later.
+    let is_idle = |has: Has| has.files.abs_diff(idle.files) <= 1 && has.threads == idle.threads;
     for fault in targets.faults() {
         fault.happen(&process).await;
     }
