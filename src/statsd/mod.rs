@@ -13,14 +13,12 @@
 //! fields behind the type; `prometheus/statsd_exporter:pkg/line/line.go` for the tags within names.
 
 mod datagram;
-mod eight;
 mod framer;
 mod line;
 mod packer;
 mod tags;
 
 pub use datagram::lines;
-pub(crate) use eight::first_eight;
 pub use framer::Framer;
 pub use line::{Line, NotMetric, Standing};
 pub use packer::Packer;

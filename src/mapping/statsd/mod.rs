@@ -10,7 +10,7 @@ pub(super) use names::Names;
 use crate::mapping::Generation;
 use crate::statsd::Dialect;
 
-pub use names::{Capture, Cuts, type_number};
+pub use names::{Capture, Cuts};
 
 /// Index into [`StatsdPlan::rules`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,7 +12,6 @@ use super::LineRuleId;
 use crate::mapping::Generation;
 use crate::mapping::pack::{MAX_SEGMENTS, MAX_TYPE_BYTES};
 use crate::mapping::pattern::Segment;
-use crate::statsd::first_eight;
 
 /// A part of a name that was read, or what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +28,26 @@ pub enum Capture {
     Tag(u8),
 }
 
-/// Where the parts of a name lie. Small, so that those of many names can be remembered.
+/// Where the parts of a name lie. Kept from line to line, so that nothing has to be cleared or allocated.
 #[derive(Clone, Debug)]
 pub struct Cuts {
     /// Where segments begin, up to one behind the last that was looked at. A segment ends one byte in front of the
     /// next one's beginning.
-    heads: [u32; MAX_SEGMENTS + 1],
-    many: (u32, u32),
-    /// Where segments begin, the last of the name first.
-    tails: [u32; MAX_SEGMENTS],
+    heads: [usize; MAX_SEGMENTS + 1],
+    many: (usize, usize),
+    tails: [(usize, usize); MAX_SEGMENTS],
     /// Segments of the prefix.
-    prefix: u32,
+    prefix: usize,
 }
 
 impl Default for Cuts {
     fn default() -> Self {
-        Cuts { heads: [0; MAX_SEGMENTS + 1], many: (0, 0), tails: [0; MAX_SEGMENTS], prefix: 0 }
+        Cuts {
+            heads: [0; MAX_SEGMENTS + 1],
+            many: (0, 0),
+            tails: [(0, 0); MAX_SEGMENTS],
+            prefix: 0,
+        }
     }
 }
 
@@ -53,21 +56,14 @@ impl Cuts {
     #[inline]
     #[must_use]
     pub fn prefix<'a>(&self, name: &'a [u8]) -> &'a [u8] {
-        &name[..self.heads[self.prefix as usize] as usize]
+        &name[..self.heads[self.prefix]]
     }
 
     /// A part of the name that these cuts were made for; empty for what is no part of a name.
     #[inline]
     #[must_use]
     pub fn part<'a>(&self, name: &'a [u8], capture: Capture) -> &'a [u8] {
-        let start = self.start(capture);
-        let end = match capture {
-            Capture::Head(place) => self.heads[self.head(place) + 1] as usize - 1,
-            Capture::Many => self.many.1 as usize,
-            Capture::Tail(0) => name.len(),
-            Capture::Tail(place) => self.tails[usize::from(place) - 1] as usize - 1,
-            Capture::Value | Capture::Tag(_) => start,
-        };
+        let (start, end) = self.range(capture);
         &name[start..end]
     }
 
@@ -75,26 +71,21 @@ impl Cuts {
     #[inline]
     #[must_use]
     pub fn start(&self, capture: Capture) -> usize {
-        let start = match capture {
-            Capture::Head(place) => self.heads[self.head(place)],
-            Capture::Many => self.many.0,
-            Capture::Tail(place) => self.tails[usize::from(place)],
-            Capture::Value | Capture::Tag(_) => 0,
-        };
-        start as usize
+        self.range(capture).0
     }
 
     #[inline]
-    fn head(&self, place: u8) -> usize {
-        self.prefix as usize + usize::from(place)
+    fn range(&self, capture: Capture) -> (usize, usize) {
+        match capture {
+            Capture::Head(place) => {
+                let place = self.prefix + usize::from(place);
+                (self.heads[place], self.heads[place + 1] - 1)
+            }
+            Capture::Many => self.many,
+            Capture::Tail(place) => self.tails[usize::from(place)],
+            Capture::Value | Capture::Tag(_) => (0, 0),
+        }
     }
-}
-
-/// A place in a name.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
-fn place(at: usize) -> u32 {
-    at as u32
 }
 
 /// The tree. Node 0 is the root; a node behind a `{x*}` is read from the right.
@@ -163,6 +154,26 @@ impl Text {
     }
 }
 
+/// The first eight bytes as a number, with zeros for those that are not there.
+#[inline]
+fn first_eight(bytes: &[u8]) -> u64 {
+    if let Some(eight) = bytes.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    // What two pieces have in common they say alike.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let shift = 8 * (bytes.len() - 4);
+        return u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << shift;
+    }
+    match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        _ => 0,
+    }
+}
+
 impl Texts {
     const FEW: usize = 12;
 
@@ -202,11 +213,10 @@ impl Texts {
     }
 }
 
-/// A type as a number: what is the same number is the same to every pattern. Types are letters, so that none ends in
-/// the zeros that fill it up; one that is longer is no pattern's.
+/// A type as a number. Types are letters, so that none ends in the zeros that fill it up; one that is longer is no
+/// pattern's.
 #[inline]
-#[must_use]
-pub fn type_number(metric_type: &[u8]) -> u64 {
+fn type_number(metric_type: &[u8]) -> u64 {
     if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
 }
 
@@ -312,7 +322,7 @@ impl Names {
         let root = self.nodes.first()?;
         let metric_type = type_number(metric_type);
         let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, cuts })?;
-        cuts.prefix = place(end.prefix);
+        cuts.prefix = end.prefix;
         Some(end.rule)
     }
 
@@ -325,7 +335,7 @@ impl Names {
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
         loop {
-            wanted.cuts.heads[depth] = place(at);
+            wanted.cuts.heads[depth] = at;
             let Some(rest) = wanted.name.get(at..) else {
                 return node.end(wanted);
             };
@@ -361,13 +371,13 @@ impl Names {
         }
     }
 
-    /// Goes on with the last segment of what remains, `taken` of which have been taken off the end. The first must
+    /// Goes on with the last segment of what remains, `place` of which have been taken off the end. The first must
     /// remain: it is what the `{x*}` stands for.
     fn tail<'n>(
         &'n self,
         node: &'n Node,
         (start, end): (usize, usize),
-        taken: usize,
+        place: usize,
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
         if let Some(dot) = memrchr(b'.', &wanted.name[start..end]) {
@@ -377,14 +387,14 @@ impl Names {
             let ones = node.ones.iter();
             let ones = ones.filter(|one| !one.except.iter().any(|text| **text == *segment));
             for child in text.chain(ones.map(|one| one.node)) {
-                if let Some(found) = self.tail(self.at(child), (start, dot), taken + 1, wanted) {
-                    wanted.cuts.tails[taken] = place(dot + 1);
+                if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
+                    wanted.cuts.tails[place] = (dot + 1, end);
                     return Some(found);
                 }
             }
         }
         let found = node.end(wanted)?;
-        wanted.cuts.many = (place(start), place(end));
+        wanted.cuts.many = (start, end);
         Some(found)
     }
 
@@ -407,6 +417,16 @@ impl Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bytes_or_fewer() {
+        let text = b"abcdefghij";
+        for length in 0..=text.len() {
+            let bytes = (0..length.min(8)).map(|at| u64::from(text[at]) << (8 * at));
+            let expected: u64 = bytes.sum();
+            assert_eq!(first_eight(&text[..length]), expected, "of {length}");
+        }
+    }
 
     #[test]
     fn segments_end_at_the_first_dot() {

@@ -1,7 +1,6 @@
 //! Finds the rule that a line is for.
 
 use super::Sender;
-use super::recent::{Place, Recent};
 use super::tagged::TagValues;
 use crate::mapping::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
 use crate::statsd::{Dialect, Line, NotMetric, Standing, TaggedName, tagged_name};
@@ -48,8 +47,6 @@ pub(super) enum Found<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Match<'a> {
     pub(super) rule: LineRuleId,
-    /// Where the cuts of the name are.
-    place: Place,
     /// The name without tags.
     pub(super) name: &'a [u8],
     /// The tags of a line that is read for its tags.
@@ -59,7 +56,7 @@ pub(super) struct Match<'a> {
 /// Finds rules, and keeps where the parts of the last line lie.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    recent: Recent,
+    pub(super) cuts: Cuts,
     /// Of the other reading of a line that both generations may mean.
     rival_cuts: Cuts,
     pub(super) tags: TagValues,
@@ -139,9 +136,9 @@ impl Finder {
         sender: &mut Sender,
     ) -> Found<'a> {
         let name = line.name();
-        let mut found = match self.find(plan, name, line) {
-            Some(found) if !plan.rule(found.rule).tagged => found,
-            Some(found) => match self.tags_behind(plan, found, line) {
+        let mut found = match plan.find(name, line.metric_type(), None, &mut self.cuts) {
+            Some(rule) if !plan.rule(rule).tagged => Match { rule, name, tags: None },
+            Some(rule) => match self.tags_behind(plan, rule, line) {
                 Some(found) => found,
                 None => return Found::Nothing,
             },
@@ -154,33 +151,13 @@ impl Finder {
         match self.rival(plan, rule, &found, line) {
             None => sender.generation = Some(rule.reads),
             Some(rival) if sender.generation == Some(rule.reads.other()) => {
-                (found.rule, found.place) = (rival, Place::Rival);
+                found.rule = rival;
                 rule = plan.rule(rival);
+                std::mem::swap(&mut self.cuts, &mut self.rival_cuts);
             }
             Some(_) => {}
         }
         if rule.keep && rule.writes.is_empty() { Found::Kept } else { Found::Changed(found) }
-    }
-
-    /// The cuts of the name.
-    #[inline]
-    pub(super) fn cuts(&self, found: &Match<'_>) -> &Cuts {
-        match found.place {
-            Place::Rival => &self.rival_cuts,
-            place => self.recent.cuts(place),
-        }
-    }
-
-    /// Finds the rule for a name and the type of a line.
-    #[inline]
-    fn find<'a>(
-        &mut self,
-        plan: &StatsdPlan,
-        name: &'a [u8],
-        line: &Line<'_>,
-    ) -> Option<Match<'a>> {
-        let (rule, place) = self.recent.find(plan, name, line.metric_type())?;
-        Some(Match { rule, place, name, tags: None })
     }
 
     /// The rule of the other generation that reads the line too.
@@ -192,9 +169,8 @@ impl Finder {
         found: &Match<'_>,
         line: &Line<'_>,
     ) -> Option<LineRuleId> {
-        let has = |(part, text): &(Capture, Box<[u8]>)| {
-            self.cuts(found).part(found.name, *part) == &**text
-        };
+        let has =
+            |(part, text): &(Capture, Box<[u8]>)| self.cuts.part(found.name, *part) == &**text;
         if !rule.rivals.iter().any(|parts| parts.iter().all(has)) {
             return None;
         }
@@ -206,10 +182,10 @@ impl Finder {
     fn tags_behind<'a>(
         &mut self,
         plan: &StatsdPlan,
-        found: Match<'a>,
+        rule: LineRuleId,
         line: &Line<'a>,
     ) -> Option<Match<'a>> {
-        self.tagged(plan, found, line.tags()?, Dialect::DogStatsd)
+        self.tagged(plan, rule, line.name(), line.tags()?, Dialect::DogStatsd)
     }
 
     /// Finds the rule for a line that has tags in its name.
@@ -218,22 +194,23 @@ impl Finder {
             return None;
         }
         let TaggedName { dialect, name, tags, behind } = tagged_name(line.name())?;
-        let found = self.find(plan, name, line)?;
-        if !plan.rule(found.rule).tagged || !behind.is_empty() {
+        let rule = plan.find(name, line.metric_type(), None, &mut self.cuts)?;
+        if !plan.rule(rule).tagged || !behind.is_empty() {
             return None;
         }
-        self.tagged(plan, found, tags, dialect)
+        self.tagged(plan, rule, name, tags, dialect)
     }
 
     /// A line that is read for its tags, if they are the source's and enough for one line at least.
     fn tagged<'a>(
         &mut self,
         plan: &StatsdPlan,
-        found: Match<'a>,
+        rule: LineRuleId,
+        name: &'a [u8],
         tags: &'a [u8],
         dialect: Dialect,
     ) -> Option<Match<'a>> {
-        let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(found.rule));
-        known.then_some(Match { tags: Some(tags), ..found })
+        let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
+        known.then_some(Match { rule, name, tags: Some(tags) })
     }
 }

@@ -14,7 +14,6 @@
 
 mod explain;
 mod find;
-mod recent;
 mod report;
 mod tagged;
 mod write;
@@ -100,15 +99,10 @@ impl Rewriter {
             self.report.lines_in += 1;
             match self.finder.line(&self.plan, line, sender) {
                 Fate::Change(read, found) => {
+                    out.extend_from_slice(&datagram[written..start]);
+                    self.change(Some(line), &read, &found, out);
+                    written = datagram.len().min(start + end + 1);
                     outcome = Outcome::Rewritten;
-                    let pending = &datagram[written..];
-                    if let Some(done) = self.rename(pending, start - written, &read, &found, out) {
-                        written += done;
-                    } else {
-                        out.extend_from_slice(&datagram[written..start]);
-                        self.change(&read, &found, out);
-                        written = datagram.len().min(start + end + 1);
-                    }
                 }
                 Fate::Samples(line) => {
                     out.extend_from_slice(&datagram[written..start]);

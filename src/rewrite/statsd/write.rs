@@ -6,47 +6,22 @@ use crate::mapping::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate
 use crate::statsd::{Dialect, Line};
 
 impl Rewriter {
-    /// Writes what becomes of a line that only gets another name, up to where it goes on as it came. What is to be
-    /// written in front of it is copied with its prefix. Gives back how much of `pending` that makes, or nothing for
-    /// another line.
-    ///
-    /// Of most lines this writes nothing but a word that is new: two copies for a line.
+    /// Writes what becomes of a line, each line with a newline. `text` is the line as it stands; of one of several
+    /// samples there is none.
     #[inline]
-    pub(super) fn rename(
+    pub(super) fn change(
         &mut self,
-        pending: &[u8],
-        start: usize,
+        text: Option<&[u8]>,
         line: &Line<'_>,
         found: &Match<'_>,
         out: &mut Vec<u8>,
-    ) -> Option<usize> {
-        let rule = self.plan.rule(found.rule);
-        let [template] = &rule.writes[..] else { return None };
-        let ending = template.ending.as_ref()?;
-        let pen = Pen { finder: &self.finder, line, found };
-        let skips = |skip: &[u8]| line.is_packed() || same(skip, line.values());
-        if rule.keep
-            || !pen.keeps_behind_name(template, None)
-            || rule.skip.iter().any(|skip| skips(skip))
-        {
-            return None;
-        }
-        let cuts = self.finder.cuts(found);
-        out.extend_from_slice(&pending[..start + cuts.prefix(found.name).len()]);
-        pen.parts(&ending.front, out);
-        self.report.lines_out += 1;
-        self.report.count(found.rule, 1);
-        Some(start + cuts.start(ending.from))
-    }
-
-    /// Writes what becomes of a line, each line with a newline.
-    pub(super) fn change(&mut self, line: &Line<'_>, found: &Match<'_>, out: &mut Vec<u8>) {
+    ) {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
             keep(line, out);
         }
-        let written = Pen { finder: &self.finder, line, found }.values(rule, out);
+        let written = Pen { finder: &self.finder, text, line, found }.values(rule, out);
         let report = &mut self.report;
         report.lines_out += kept + written;
         if kept + written == 0 {
@@ -65,7 +40,7 @@ impl Rewriter {
     ) {
         for sample in line.samples() {
             if let Found::Changed(found) = self.finder.sample(&self.plan, &sample, sender) {
-                self.change(&sample, &found, out);
+                self.change(None, &sample, &found, out);
             } else {
                 keep(&sample, out);
                 self.report.lines_out += 1;
@@ -81,15 +56,10 @@ fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Compares texts of a few bytes, for less than a call costs.
-#[inline]
-fn same(one: &[u8], other: &[u8]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one == other)
-}
-
 /// Writes lines in place of one.
 struct Pen<'a> {
     finder: &'a Finder,
+    text: Option<&'a [u8]>,
     line: &'a Line<'a>,
     found: &'a Match<'a>,
 }
@@ -101,7 +71,7 @@ impl Pen<'_> {
         if rule.skip.is_empty() {
             return self.all(rule, None, out);
         }
-        let skips = |value: &[u8]| rule.skip.iter().any(|skip| same(skip, value));
+        let skips = |value: &[u8]| rule.skip.iter().any(|skip| **skip == *value);
         if !self.line.is_packed() {
             return if skips(self.line.values()) { 0 } else { self.all(rule, None, out) };
         }
@@ -127,13 +97,22 @@ impl Pen<'_> {
 
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        let cuts = self.finder.cuts(self.found);
+        let cuts = &self.finder.cuts;
         out.extend_from_slice(cuts.prefix(self.found.name));
-        self.parts(&template.name, out);
-        if self.keeps_behind_name(template, value) {
-            out.extend_from_slice(self.line.behind_name());
-        } else {
-            self.behind_name(template, value, out);
+        let as_it_came = self.keeps_behind_name(template, value);
+        match (&template.ending, self.text) {
+            (Some(ending), Some(text)) if as_it_came => {
+                self.parts(&ending.front, out);
+                out.extend_from_slice(&text[cuts.start(ending.from)..]);
+            }
+            _ => {
+                self.parts(&template.name, out);
+                if as_it_came {
+                    out.extend_from_slice(self.line.behind_name());
+                } else {
+                    self.behind_name(template, value, out);
+                }
+            }
         }
         out.push(b'\n');
     }
@@ -156,7 +135,7 @@ impl Pen<'_> {
     #[inline]
     fn keeps_behind_name(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
         let same_type =
-            template.metric_type.as_ref().is_none_or(|its| same(its, self.line.metric_type()));
+            template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
         let own_value = value.is_none() && template.value.is_none();
         let dogstatsd = self.found.tags.is_some() && !self.line.fields().is_empty();
         same_type && own_value && template.tags.is_none() && !dogstatsd
@@ -225,7 +204,7 @@ impl Pen<'_> {
         match capture {
             Capture::Value => self.line.values(),
             Capture::Tag(tag) => self.finder.tags.value(self.found.tags.unwrap_or_default(), tag),
-            part => self.finder.cuts(self.found).part(self.found.name, part),
+            part => self.finder.cuts.part(self.found.name, part),
         }
     }
 }
