@@ -326,6 +326,11 @@ fn tags_that_would_end_a_name_too_early() {
             ("kong.latency:4|ms|#service:a:b", &["kong.a:b.latency:4|ms"]),
             ("kong.latency:4|ms|#service:a|b", &["kong.a|b.latency:4|ms"]),
             ("kong.latency:4|ms|#service:a:b|c", &["kong.a:b|c.latency:4|ms"]),
+            // The same of what would be the text of a set, with a field behind it.
+            (
+                "kong.request.count#service=s,consumer=a|b:1|c|T170",
+                &["kong.request.count#service=s,consumer=a|b:1|c|T170"],
+            ),
         ],
     );
 }

@@ -1,5 +1,7 @@
 //! Finds the rule that a line is for.
 
+use memchr::memchr;
+
 use super::Sender;
 use super::tagged::TagValues;
 use crate::mapping::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
@@ -185,7 +187,7 @@ impl Finder {
         rule: LineRuleId,
         line: &Line<'a>,
     ) -> Option<Match<'a>> {
-        self.tagged(plan, rule, line.name(), line.tags()?, Dialect::DogStatsd)
+        self.tagged(plan, rule, line, line.name(), (line.tags()?, Dialect::DogStatsd))
     }
 
     /// Finds the rule for a line that has tags in its name.
@@ -198,7 +200,7 @@ impl Finder {
         if !plan.rule(rule).tagged || !behind.is_empty() {
             return None;
         }
-        self.tagged(plan, rule, name, tags, dialect)
+        self.tagged(plan, rule, line, name, (tags, dialect))
     }
 
     /// A line that is read for its tags, if they are the source's and enough for one line at least.
@@ -206,11 +208,16 @@ impl Finder {
         &mut self,
         plan: &StatsdPlan,
         rule: LineRuleId,
+        line: &Line<'_>,
         name: &'a [u8],
-        tags: &'a [u8],
-        dialect: Dialect,
+        (tags, dialect): (&'a [u8], Dialect),
     ) -> Option<Match<'a>> {
         let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
+        // As the text of a set, a value with a `|` in it could not be told from a field behind.
+        let is_further = |field: &[u8]| !field.starts_with(b"|#") && !field.starts_with(b"|@");
+        if memchr(b'|', tags).is_some() && line.each_field().any(is_further) {
+            return None;
+        }
         known.then_some(Match { rule, name, tags: Some(tags) })
     }
 }
