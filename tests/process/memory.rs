@@ -1,6 +1,6 @@
 //! After each fault the process is what it was before: memory, files, threads, connections, what scrapes hold.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::SOON;
 use crate::faults::{PLAIN, Targets};
@@ -63,7 +63,6 @@ async fn settled(process: &Process, is_as_it_was: impl Fn(Has) -> bool) -> Resul
         if begun.elapsed() > SOON {
             return Err(has);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

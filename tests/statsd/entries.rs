@@ -326,6 +326,15 @@ fn tags_that_would_end_a_name_too_early() {
             ("kong.latency:4|ms|#service:a:b", &["kong.a:b.latency:4|ms"]),
             ("kong.latency:4|ms|#service:a|b", &["kong.a|b.latency:4|ms"]),
             ("kong.latency:4|ms|#service:a:b|c", &["kong.a:b|c.latency:4|ms"]),
+            // Three samples of a name with a bar in it, or a set of a shorter one: then it is that, however often it is read.
+            (
+                "kong.request.count,service=s:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
+                &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
+            ),
+            (
+                "kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
+                &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
+            ),
             // The same of what would be the text of a set, with a field behind it.
             (
                 "kong.request.count#service=s,consumer=a|b:1|c|T170",

@@ -9,7 +9,7 @@ use crate::statsd::{Dialect, Line, NotMetric, Standing, TaggedName, tagged_name}
 
 /// How many colons of a line are tried as the end of its name. Names have one or two of their own (an `IPv6` address
 /// has up to seven); a line of nothing but colons must not cost its length squared.
-pub(super) const MAX_READINGS: usize = 16;
+const MAX_READINGS: usize = 16;
 
 /// What is to become of a line.
 pub(super) enum Fate<'a> {
@@ -118,6 +118,10 @@ impl Finder {
 
     #[cold]
     fn samples<'a>(&mut self, plan: &StatsdPlan, line: Line<'a>, sender: &mut Sender) -> Fate<'a> {
+        if memchr(b'|', line.name()).is_some() {
+            // It may be samples of a shorter name as well, and the lines that they would become others again.
+            return Fate::Unread;
+        }
         let mut fate = Fate::Unread;
         for sample in line.samples() {
             match self.sample(plan, &sample, sender) {
@@ -213,11 +217,30 @@ impl Finder {
         (tags, dialect): (&'a [u8], Dialect),
     ) -> Option<Match<'a>> {
         let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
-        // As the text of a set, a value with a `|` in it could not be told from a field behind.
-        let is_further = |field: &[u8]| !field.starts_with(b"|#") && !field.starts_with(b"|@");
-        if memchr(b'|', tags).is_some() && line.each_field().any(is_further) {
-            return None;
-        }
-        known.then_some(Match { rule, name, tags: Some(tags) })
+        let misleads = known && memchr(b'|', tags).is_some() && self.misleads(tags, line);
+        (known && !misleads).then_some(Match { rule, name, tags: Some(tags) })
     }
+
+    /// True where nobody could read the lines that these tags would make. There are no escapes, so the line is better left
+    /// as it came.
+    #[cold]
+    fn misleads(&self, tags: &[u8], line: &Line<'_>) -> bool {
+        // As the text of a set, a value with a `|` in it runs into the field behind.
+        let is_further = |field: &[u8]| !field.starts_with(b"|#") && !field.starts_with(b"|@");
+        line.each_field().any(is_further) || self.tags.values(tags).any(ends_names)
+    }
+}
+
+/// True for a text that reads as a whole line with more behind it. As a part of a name it ends that name.
+fn ends_names(text: &[u8]) -> bool {
+    let mut from = 0;
+    for _ in 0..MAX_READINGS {
+        let Ok(line) = Line::parse_from(text, from) else { return false };
+        let goes_on = line.has_more() || !line.fields().is_empty();
+        if goes_on && line.standing() != Standing::Wrong {
+            return true;
+        }
+        from = line.name().len() + 1;
+    }
+    true
 }

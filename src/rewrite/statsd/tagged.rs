@@ -1,10 +1,7 @@
 //! The values of a line's tags, by tag.
 
-use memchr::memchr;
-
-use super::find::MAX_READINGS;
 use crate::mapping::statsd::{LineRule, StatsdPlan};
-use crate::statsd::{Dialect, Line, Standing, pieces};
+use crate::statsd::{Dialect, pieces};
 
 /// Where the values of the tags lie that a plan knows, in the tags of one line.
 ///
@@ -18,8 +15,7 @@ pub(super) struct TagValues {
 }
 
 impl TagValues {
-    /// Reads tags. False when they begin with one that no pack knows: then they are not the source's. False as well where
-    /// nobody could tell where a name ends that has one of the values in it.
+    /// Reads tags. False when they begin with one that no pack knows: then they are not the source's.
     pub(super) fn read(&mut self, tags: &[u8], dialect: Dialect, plan: &StatsdPlan) -> bool {
         self.present = 0;
         let mut last = None;
@@ -40,25 +36,14 @@ impl TagValues {
         }
         let last = last.expect("there is at least one piece, and it was known");
         self.values[last].1 = tags.len();
-        memchr(b'|', tags).is_none() || !self.has_line(tags)
+        true
     }
 
-    /// True where a value reads as a whole line with more behind it. As a part of a name it would end that name.
-    #[cold]
-    fn has_line(&self, tags: &[u8]) -> bool {
-        let present = (0..32).filter(|tag| self.has(1 << tag));
-        present.map(|tag| self.value(tags, tag)).any(|value| {
-            let mut from = 0;
-            for _ in 0..MAX_READINGS {
-                let Ok(line) = Line::parse_from(value, from) else { return false };
-                let goes_on = line.has_more() || !line.fields().is_empty();
-                if goes_on && line.standing() != Standing::Wrong {
-                    return true;
-                }
-                from = line.name().len() + 1;
-            }
-            true
-        })
+    /// The values of the tags that are there.
+    pub(super) fn values<'a>(&self, tags: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let values = self.values.iter().enumerate();
+        let present = values.filter(|(tag, _)| self.has(1 << tag));
+        present.map(|(_, (start, end))| &tags[*start..*end])
     }
 
     /// True when there are tags enough for one line at least that a rule can write.

@@ -189,7 +189,6 @@ impl Build<'_> {
         for reader in readers {
             let id = self.ids[&(reader.entry, reader.role)];
             let rule = &mut self.plan.rules[id.0 as usize];
-            rule.any_type = reader.types.is_empty();
             // Several entries may say what becomes of one tagged line: the first stands for all. Where
             // nothing becomes of it, it need not be known either.
             let first =
@@ -197,6 +196,7 @@ impl Build<'_> {
             if !first || rule.tagged && rule.writes.is_empty() {
                 continue;
             }
+            rule.any_type = reader.types.is_empty();
             self.plan.tagged |= rule.tagged;
             let (segments, prefix) = (&reader.segments, reader.prefix);
             self.plan.names.insert(segments, prefix, reader.types, rule.reads, id);
