@@ -3,6 +3,15 @@
 use crate::net::{Gateway, get, request, whole};
 use crate::{NEW, allowing, assert_old, telling, through_proxy};
 
+/// A gateway whose list has every host and every address, with one port and 80.
+async fn allowing_all(port: u16) -> Gateway {
+    Gateway::start(&format!(
+        "emit: old\nallow:\n- {{host: '*', ports: [{port}, 80]}}\n- {{cidr: 0.0.0.0/0, ports: [{port}, 80]}}\n\
+         - {{cidr: '::/0', ports: [{port}, 80]}}\n"
+    ))
+    .await
+}
+
 #[tokio::test]
 async fn without_an_allow_list_nothing_is_reached() {
     let (upstream, _seen) = telling(whole(NEW)).await;
@@ -26,11 +35,7 @@ async fn without_an_allow_list_nothing_is_reached() {
 async fn a_wide_list_does_not_lead_back_to_this_host_or_link() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let port = upstream.address.port();
-    let gateway = Gateway::start(&format!(
-        "emit: old\nallow:\n- {{host: '*', ports: [{port}, 80]}}\n- {{cidr: 0.0.0.0/0, ports: [{port}, 80]}}\n\
-         - {{cidr: '::/0', ports: [{port}, 80]}}\n"
-    ))
-    .await;
+    let gateway = allowing_all(port).await;
     let hosts = [
         "127.0.0.1",
         "127.1.2.3",
@@ -101,11 +106,7 @@ async fn ports_and_tricks_with_urls() {
 async fn hosts_in_disguise() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let port = upstream.address.port();
-    let gateway = Gateway::start(&format!(
-        "emit: old\nallow:\n- {{host: '*', ports: [{port}, 80]}}\n- {{cidr: 0.0.0.0/0, ports: [{port}, 80]}}\n\
-         - {{cidr: '::/0', ports: [{port}, 80]}}\n"
-    ))
-    .await;
+    let gateway = allowing_all(port).await;
     for host in [
         "127.0.0.1.",
         "127.0.1",
