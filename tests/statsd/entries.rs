@@ -309,6 +309,10 @@ fn names_with_separators_in_them() {
             ("kong.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
             ("kong.service.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
             ("kong.s.latency:x:y|s", &["kong.service.s.latency:x:y|s"]),
+            (
+                "kong.service.latency:3|m:x,y.request.size:2|s",
+                &["kong.service.latency:3|m:x,y.request.size:2|s"],
+            ),
             // This may be a set of one text or a counter's line. Nobody can tell, so it is left alone.
             ("kong.s.user.uniques:a:1|c|s", &["kong.s.user.uniques:a:1|c|s"]),
         ],

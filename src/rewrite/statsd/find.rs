@@ -90,7 +90,8 @@ impl Finder {
                     Fate::Unread => {}
                     _ if standing == Standing::Sure => return fate,
                     // A rule that names the set's type may be for a longer name.
-                    Fate::Change(_, found) if plan.rule(found.rule).any_type => {
+                    Fate::Change(_, found) if !plan.rule(found.rule).any_type => return fate,
+                    Fate::Change(..) | Fate::Samples(_) => {
                         poor.get_or_insert(line);
                     }
                     _ => return fate,
