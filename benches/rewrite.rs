@@ -11,7 +11,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use crossfade::mapping::{self, Emit, Pack, Plan};
 use crossfade::packs;
-use crossfade::rewrite::{History, Options, Progress, Rewriter};
+use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 
 use support::bodies::{self, Input};
 use support::{CHUNK, renames};

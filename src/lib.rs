@@ -11,7 +11,7 @@
 //!                 Plan, StatsdPlan
 //!                     │
 //! Prometheus ─scrape──┼──────────────────────────────────────────┐
-//!   listen ▸ scrape ▸ upstream ═ chunks ═▸ rewrite ═ pieces ═▸ answer
+//!   http_server ▸ scrape ▸ upstream ═ chunks ═▸ rewrite::exposition ═ pieces ═▸ answer
 //!                     │                   (exposition)
 //! a StatsD client ────┼──────────────────────────────────────────┐
 //!   relay::listener ═ datagrams ═▸ rewrite::statsd ═ lines ═▸ relay::sink
@@ -37,7 +37,7 @@
 //!
 //! - [`packs`]: the packs that ship, and those on disk. [`telemetry`]: every metric about ourselves, and the log.
 //!   `tls`: what encrypted connections have in common, whoever opens them.
-//! - [`listen`]: an HTTP listener. [`scrape`]: what it answers to Prometheus. [`relay`]: `StatsD` in and out.
+//! - [`http_server`]: an HTTP listener. [`scrape`]: what it answers to Prometheus. [`relay`]: `StatsD` in and out.
 //!
 //! **The shell** starts, replaces and stops things.
 //!
@@ -47,8 +47,8 @@
 //!
 //! **The tools** prove things offline, with the core and nothing else.
 //!
-//! - [`cases`]: runs the test cases of packs. [`verify`]: do two generations agree?
-//! - [`audit`]: do dashboards and rules survive, and what are they in the other generation?
+//! - [`tools::pack_tests`]: runs the test cases of packs. [`tools::verify`]: do two generations agree?
+//! - [`tools::audit`]: do dashboards and rules survive, and what are they in the other generation?
 //!
 //! # Three promises that shape the code
 //!
@@ -67,13 +67,11 @@ pub mod statsd;
 pub mod telemetry;
 mod tls;
 
-pub mod listen;
+pub mod http_server;
 pub mod relay;
 pub mod scrape;
 
-pub mod audit;
-pub mod cases;
-pub mod verify;
+pub mod tools;
 
 pub mod admin;
 pub mod app;

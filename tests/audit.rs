@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crossfade::audit::{Auditor, Fate, FileAudit, Finding, table};
 use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
+use crossfade::tools::audit::{Auditor, Fate, FileAudit, Finding, table};
 use serde_json::Value;
 use support::naive::{self, Series};
 use support::prometheus::Prometheus;

@@ -5,7 +5,7 @@
 mod support;
 
 use crossfade::mapping::Emit;
-use crossfade::rewrite::{Error, History, Limits, Malformed, Options};
+use crossfade::rewrite::exposition::{Error, History, Limits, Malformed, Options};
 use support::engine::{EMITS, Outcome, empty_plan, plan, rewrite, try_rewrite};
 use support::lines::{ENDS, LINES};
 use support::naive::{self, Item, Series};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossfade::config::{self, File, Sink, Source, Target, Value};
 use crossfade::mapping::{Emit, Generation};
-use crossfade::rewrite::{Missing, Report, Rewritten};
+use crossfade::rewrite::exposition::{Missing, Report, Rewritten};
 use crossfade::scrape::Failure;
 use crossfade::telemetry::{Metrics, Outcome};
 

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
-use crossfade::rewrite::{Error, History, Limits, Malformed, Options, Progress, Report, Rewriter};
+use crossfade::rewrite::exposition::{
+    Error, History, Limits, Malformed, Options, Progress, Report, Rewriter,
+};
 
 const PACK: &str = r#"
 name: example

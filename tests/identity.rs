@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use crossfade::mapping::Emit;
-use crossfade::rewrite::{History, Options};
+use crossfade::rewrite::exposition::{History, Options};
 use support::engine::{empty_plan, plan, rewrite, try_rewrite};
 use support::naive::{self, Item};
 use support::{assert_same_series, capture, captures, is_old};

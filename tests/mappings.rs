@@ -11,7 +11,7 @@ use crossfade::mapping::{
     BucketPolicy, Emit, Faults, Pack, Settings, StatsdSettings, compile, compile_statsd,
 };
 use crossfade::packs;
-use crossfade::rewrite::{History, Options, Progress, Rewriter};
+use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crossfade::statsd::Dialect;
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];

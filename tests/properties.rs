@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crossfade::exposition::{Scan, Scanner};
 use crossfade::mapping::{Emit, Plan};
-use crossfade::rewrite::{Explanation, Fate, History, Options, Then, explain};
+use crossfade::rewrite::exposition::{Explanation, Fate, History, Options, Then, explain};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;

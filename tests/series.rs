@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use crossfade::mapping::Emit;
-use crossfade::rewrite::History;
+use crossfade::rewrite::exposition::History;
 use support::engine::{leaving, plan, rewrite_next};
 use support::naive::{self, Series};
 use support::{assert_same_series, capture, oracle};

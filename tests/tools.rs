@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crossfade::cases::Suite;
 use crossfade::mapping::{Cases, Faults};
+use crossfade::tools::pack_tests::Suite;
 use serde_json::Value;
 
 fn root(relative: &str) -> PathBuf {

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crossfade::mapping::{self, Emit, Generation};
 use crossfade::packs;
-use crossfade::verify::{self, Family, Options, Outcome, Traffic, Verdict};
+use crossfade::tools::verify::{self, Family, Options, Outcome, Traffic, Verdict};
 use support::prometheus::StandIn;
 use support::{capture, root};
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock};
 
 use crossfade::mapping::{Emit, Plan, Settings, compile};
 use crossfade::packs;
-use crossfade::rewrite::{History, Limits, Malformed, Options, Progress, Report, Rewriter};
+use crossfade::rewrite::exposition::{
+    History, Limits, Malformed, Options, Progress, Report, Rewriter,
+};
 
 use super::naive;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
 use crossfade::packs;
-use crossfade::rewrite::{History, Options, Progress, Rewriter};
+use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 
 const BODY: &[u8] =
     include_bytes!("../../tests/captures/tiny/prometheus/kong-2.8.5.http_stream.txt");

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
-use crate::listen::{self, Listener, Rules, WebConfig, Workers};
+use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
 use crate::scrape::{ClientFault, Lasting, Resolve, SystemResolver, TargetSettings};
@@ -37,7 +37,7 @@ pub enum Error {
     Packs(#[from] mapping::Faults),
     /// The web configuration file cannot be used.
     #[error(transparent)]
-    Web(#[from] listen::WebFaults),
+    Web(#[from] http_server::WebFaults),
     /// A target cannot be asked as the settings want it.
     #[error("target {name}: {fault}")]
     Target {
@@ -118,7 +118,7 @@ impl App {
         let lasting = Lasting::new(Arc::clone(&metrics), resolver);
         let Parts { gateway, plans, compiled } = Parts::build(&settings, &lasting, None)?;
         let web = web_config(&settings, &metrics)?;
-        let bind = async |its: listen::Settings, name, setting| {
+        let bind = async |its: http_server::Settings, name, setting| {
             let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
             bound.map_err(|error| Error::Bind { address: its.address, setting, error })
         };
@@ -299,7 +299,7 @@ fn described(settings: &Settings) -> String {
 fn web_config(
     settings: &Settings,
     metrics: &Metrics,
-) -> Result<Option<Arc<WebConfig>>, listen::WebFaults> {
+) -> Result<Option<Arc<WebConfig>>, http_server::WebFaults> {
     let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
     settings.web_config.as_ref().map(load).transpose()
 }

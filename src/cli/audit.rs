@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::flags::choice;
 use super::verify::Format;
-use crate::audit::{self, Auditor, Fate, FileAudit};
 use crate::mapping::{Emit, Generation};
 use crate::packs;
+use crate::tools::audit::{self, Auditor, Fate, FileAudit};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

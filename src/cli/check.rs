@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::diagnostic::{self, Diagnostic, GREEN, RED, counted};
 use crate::config::{self, ByClients, Settings};
-use crate::listen::{self, WebFaults};
+use crate::http_server::{self, WebFaults};
 use crate::mapping::{self, Emit, Fault, Faults, Pack, Place, StatsdSettings};
 use crate::packs;
 
@@ -121,7 +121,7 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
 /// What is wrong with the files of TLS and credentials.
 fn unusable(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
-    if let Some(Err(WebFaults(web))) = settings.web_config.as_deref().map(listen::check) {
+    if let Some(Err(WebFaults(web))) = settings.web_config.as_deref().map(http_server::check) {
         faults.extend(web);
     }
     let targets = settings.targets.iter().map(|target| (&target.name, target.check()));

@@ -9,15 +9,15 @@ use serde::Serialize;
 
 use super::check::Format;
 use super::diagnostic::{BLUE, BOLD, GREEN, RED};
-use super::fetch;
 use super::flags::{EmitFlag, Lines, Rewriting};
+use crate::cli::http_get;
 use crate::mapping;
 use crate::packs;
-use crate::rewrite::statsd::{self, ExplainedLine, LineFate, Sender};
-use crate::rewrite::{
-    self, Explanation, Fate, GatheredSeries, History, LabelStep, Limits, Line, Options, Reading,
-    Then,
+use crate::rewrite;
+use crate::rewrite::exposition::{
+    Explanation, Fate, GatheredSeries, History, LabelStep, Limits, Line, Options, Reading, Then,
 };
+use crate::rewrite::statsd::{self, ExplainedLine, LineFate, Sender};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let text = if arguments.lines.is_empty() {
-        fetch::read(&arguments.place)?
+        http_get::read(&arguments.place)?
     } else {
         (arguments.lines.join("\n") + "\n").into_bytes()
     };
@@ -75,7 +75,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let malformed = arguments.rewriting.malformed.unwrap_or_default();
     let options = Options { malformed, limits, ..Options::default() };
     let family = arguments.family.as_deref();
-    let explanation = rewrite::explain(&plan, options, History::default(), &text, family)?;
+    let explanation =
+        rewrite::exposition::explain(&plan, options, History::default(), &text, family)?;
     say(arguments.format, &explanation, |to| write(&explanation, to))
 }
 

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::{Choice, Fill, LabelName, StatsdPrefix, Value};
 use crate::mapping::{BucketPolicy, Emit, StatsdSettings};
-use crate::rewrite::Malformed;
+use crate::rewrite::exposition::Malformed;
 use crate::statsd::Dialect;
 
 /// A parser that knows and lists the words of a choice.

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::config::TargetUrl;
-use crate::listen;
+use crate::http_server;
 use crate::tls::{self, Lenient};
 
 #[derive(Debug, Args)]
@@ -66,7 +66,7 @@ impl<T: Read + Write> Stream for T {}
 /// Asks, and fails unless the answer is 200. No runtime is started for it: a probe runs every few seconds.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let certificate = match &arguments.web_config_file {
-        Some(path) => listen::certificate(path)?,
+        Some(path) => http_server::certificate(path)?,
         None => None,
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::rewrite::Report;
+use crate::rewrite::exposition::Report;
 
 /// What became of what: one line for each rule that read anything, and a section for whatever else there is to know.
 pub(super) fn table(report: &Report) -> String {
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::mapping::Generation;
-    use crate::rewrite::{Missing, Rewritten};
+    use crate::rewrite::exposition::{Missing, Rewritten};
 
     #[test]
     fn a_full_report() {

@@ -15,7 +15,7 @@ use crate::config::{
     self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
     Value,
 };
-use crate::listen::Workers;
+use crate::http_server::Workers;
 use crate::mapping::Emit;
 use crate::relay::{ListenAddress, SinkAddress};
 use crate::telemetry::{self, LogFormat, LogLevel};

@@ -9,8 +9,8 @@ use clap::Args;
 
 use super::diagnostic::{self, BOLD, Diagnostic, GREEN, RED, counted};
 use super::junit;
-use crate::cases::{Failure, Outcome, Suite};
 use crate::mapping::Faults;
+use crate::tools::pack_tests::{Failure, Outcome, Suite};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

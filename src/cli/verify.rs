@@ -8,11 +8,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::fetch;
 use super::flags::Rewriting;
+use crate::cli::http_get;
 use crate::mapping::{self, Emit, Generation};
 use crate::packs;
-use crate::verify::{self, Options, Outcome, Traffic};
+use crate::tools::verify::{self, Options, Outcome, Traffic};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -119,7 +119,7 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
             ..mapping::Settings::new(Emit::Old)
         },
     };
-    let (old, new) = (fetch::read(&arguments.old)?, fetch::read(&arguments.new)?);
+    let (old, new) = (http_get::read(&arguments.old)?, http_get::read(&arguments.new)?);
     let (old, new) = ((arguments.old.as_str(), &old[..]), (arguments.new.as_str(), &new[..]));
     Ok(verify::verify(old, new, &packs, &options)?)
 }

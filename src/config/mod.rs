@@ -3,25 +3,22 @@
 //! [`File`] is what is written, [`Settings`] what holds. [`read`] and [`File::into_settings`] are the only way
 //! from one to the other, so what runs has been checked. Every key is described in `docs/settings.md`.
 
-mod by_clients;
-mod choice;
 mod fault;
-mod file;
-mod http;
-mod settings;
-mod statsd;
+mod keywords;
+mod meaning;
+mod shape;
 mod tolerant;
 mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use by_clients::{Allow, ByClients, Named};
-pub use choice::Choice;
 pub use fault::{Fault, Faults};
-pub use file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
-pub use http::{Authorization, BasicAuth, Header, HeaderValues, Headers, Hidden, Tls};
-pub use settings::Settings;
-pub use statsd::{Sink, Source, Statsd};
+pub use keywords::Choice;
+pub use meaning::settings::Settings;
+pub use shape::dynamic_targets::{Allow, ByClients, Named};
+pub use shape::file::{Admin, File, Fill, Limits, Log, Runtime, Scrape, Target, Web};
+pub use shape::http::{Authorization, BasicAuth, Header, HeaderValues, Headers, Hidden, Tls};
+pub use shape::statsd::{Sink, Source, Statsd};
 pub use value::{
     FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Size, Span, StatsdPrefix,
     TargetName, TargetUrl, Value,

@@ -5,8 +5,8 @@
 
 use super::node::{Connections, LuaVmBytes, Node, SHARED_DICTS, Timers};
 use super::render;
-use super::tally::Source::{Kong, Service};
-use super::tally::{Bytes, Place, Request, Session, Source, Tally};
+use crate::demo::counters::Source::{Kong, Service};
+use crate::demo::counters::{Bytes, Place, Request, Session, Source, Tally};
 
 const ALICE: &str = "alice";
 const NOBODY: &str = "";

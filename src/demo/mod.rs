@@ -10,17 +10,17 @@
 //! between the two is the generation's doing. The gateway is the one that `serve` runs, with settings
 //! that an operator could have written.
 
-mod dice;
+mod counters;
 mod fetch;
 #[cfg(test)]
 mod genuine;
 mod node;
 mod page;
 mod render;
+mod rng;
 mod screen;
 mod stand_in;
 mod statsd;
-mod tally;
 mod traffic;
 
 use std::fmt::Write as _;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::tally::Histogram;
+use crate::demo::counters::Histogram;
 
 /// Series of one family, by the text of their labels.
 pub(super) type Series<T> = BTreeMap<String, T>;

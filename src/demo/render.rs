@@ -10,7 +10,7 @@ use crate::mapping::Generation;
 
 use super::node::{Connections, Node, SharedDict};
 use super::page::{Page, Series};
-use super::tally::{Histogram, Outcome, Place, Source, Tally, Volume};
+use crate::demo::counters::{Histogram, Outcome, Place, Source, Tally, Volume};
 
 /// The version that the new generation prints of itself.
 pub(super) const NEW_VERSION: &str = "3.9.1";

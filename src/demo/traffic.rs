@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use super::dice::Dice;
 use super::node::{Connections, LuaVmBytes, Node, SHARED_DICTS, Timers, UpstreamTarget};
 use super::render;
-use super::tally::{Bytes, Place, Request, Session, Source, Tally};
+use crate::demo::counters::{Bytes, Place, Request, Session, Source, Tally};
+use crate::demo::rng::Dice;
 
 /// Requests per second when it is quiet; at the height of a wave there are twice as many.
 const QUIET: u64 = 20;

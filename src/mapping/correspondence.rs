@@ -1,9 +1,10 @@
 //! What packs say of families, to be read by tools that rewrite something other than samples.
 
-use super::compile::in_force;
+use super::compile::exposition::active::in_force;
 use super::pack::{Entry, Pack};
-use super::plan::{Boundary, Generation, Merge};
-use super::selector::{Selector, Term};
+use crate::mapping::generation::{Generation, Merge};
+use crate::mapping::pack::exposition::selector::{Selector, Term};
+use crate::mapping::plan::exposition::Boundary;
 
 /// One entry in force: two shapes that mean the same samples.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl Shape {
 /// The entries in force when packs extend each other, as [`compile`](super::compile()) takes them.
 #[must_use]
 pub fn correspondences(packs: &[Pack]) -> Vec<Correspondence> {
-    let of = |its: super::compile::InForce<'_>| {
+    let of = |its: super::compile::exposition::active::InForce<'_>| {
         let entry = its.entry;
         Correspondence {
             source: its.source(),

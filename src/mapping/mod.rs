@@ -10,19 +10,16 @@
 mod compile;
 mod correspondence;
 mod fault;
-mod file;
-mod names;
+mod generation;
 mod pack;
-mod pattern;
 pub mod plan;
-mod selector;
-pub mod statsd;
-mod syntax;
+mod settings;
 mod yaml;
 
-pub use compile::{Settings, StatsdSettings, check, compile, compile_statsd, notes};
+pub use compile::{check, compile, compile_statsd, notes};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
 pub use fault::{Excerpt, Fault, Faults, Note, Place, closest};
+pub use generation::{BucketPolicy, Emit, Generation, Merge};
 pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};
-pub use plan::{BucketPolicy, Emit, Generation, Plan};
-pub use statsd::StatsdPlan;
+pub use plan::{Plan, StatsdPlan};
+pub use settings::{Settings, StatsdSettings};

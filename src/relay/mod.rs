@@ -17,16 +17,16 @@
 //! - On the way from one system call to the next nothing is allocated per line.
 
 mod address;
-mod batch;
-mod lane;
+mod datagram_queue;
 mod listener;
+mod mmsg;
+mod peers;
 mod pipeline;
-mod queue;
 mod resolve;
-mod running;
-mod senders;
 mod shard;
 mod sink;
+mod sink_queue;
+mod supervisor;
 
 use std::future::Future;
 use std::io;
@@ -38,13 +38,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 pub use address::{HostPort, ListenAddress, SinkAddress};
-pub use queue::Overflow;
+pub use datagram_queue::Overflow;
 
 use crate::mapping::{Emit, StatsdPlan};
 use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
 use crate::telemetry::Metrics;
 use listener::Listener;
-use running::Running;
+use supervisor::Running;
 
 /// How lines are shared out among sinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::lane::Inlet;
 use super::shard::Shards;
 use super::{ListenAddress, ListenerSettings, Mode, SinkSettings};
 use crate::mapping::{Emit, StatsdPlan};
+use crate::relay::sink_queue::Inlet;
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
 use crate::telemetry::{ListenerMetrics, RewriteMetrics};

@@ -17,28 +17,27 @@
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
 //! breaks the answer off. See [`Failure`].
 
-mod answer;
+mod allow_list;
+mod buffer_pool;
+mod coalesce;
 mod discovery;
-mod failure;
-mod gateway;
+mod dynamic_targets;
+mod error;
 mod gzip;
-mod lasting;
-mod load;
-mod on_demand;
+mod histories;
+mod limiter;
 mod passthrough;
-mod past;
-mod pool;
 mod preview;
-mod reach;
-mod reader;
-mod rewriting;
+mod proxy_headers;
+mod response;
+mod rewriting_body;
+mod router;
 mod secret;
-mod sharing;
-mod source;
+mod shared_state;
 mod target;
 mod timeout;
-mod travel;
 mod upstream;
+mod user_agent;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,15 +46,15 @@ use hyper::Uri;
 
 use crate::mapping;
 
-pub use answer::Body;
-pub use failure::Failure;
-pub use gateway::{ByClients, Gateway};
-pub use lasting::Lasting;
-pub use on_demand::{OnDemand, OnDemandSettings};
-pub use past::Pasts;
+pub use allow_list::{AddressRange, HostPattern, Reach, Refusal, Rule};
+pub use dynamic_targets::{OnDemand, OnDemandSettings};
+pub use error::Failure;
+pub use histories::Pasts;
 pub use preview::{Preview, PreviewError};
-pub use reach::{AddressRange, HostPattern, Reach, Refusal, Rule};
+pub use response::Body;
+pub use router::{ByClients, Gateway};
 pub use secret::{Secret, SecretSource};
+pub use shared_state::Lasting;
 pub use target::{Target, Treatment};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::upstream::Ask;
 use super::{Failure, Gateway, Target};
-use crate::rewrite::{Progress, Report};
+use crate::rewrite::exposition::{Progress, Report};
 
 /// Both sides of one scrape.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Gateway {
 
 async fn both_sides(
     target: &Target,
-    mut source: super::source::Source,
+    mut source: crate::scrape::upstream::exposition::Source,
     limit: usize,
 ) -> Result<Preview, PreviewError> {
     let (mut rewriter, _) = target.rewriter(false);

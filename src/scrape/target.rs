@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use hyper::http::uri::{PathAndQuery, Scheme};
 
-use super::past::{Pasts, Seen};
-use super::sharing::UnderWay;
-use super::source::Source;
 use super::upstream::{Answer, Ask, Client, ClientFault, Resolve, SystemResolver, Upstream};
 use super::{Failure, Lasting, TargetSettings};
 use crate::mapping::Plan;
-use crate::rewrite::{Options, Rewriter};
+use crate::rewrite::exposition::{Options, Rewriter};
+use crate::scrape::coalesce::UnderWay;
+use crate::scrape::histories::{Pasts, Seen};
+use crate::scrape::upstream::exposition::Source;
 use crate::telemetry::{TargetMetrics, TargetStatus};
 
 /// One target. All that its scrapes share is here.

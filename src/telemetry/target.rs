@@ -10,7 +10,7 @@ use prometheus::{Histogram, IntCounter, IntGauge, IntGaugeVec, Opts};
 
 use super::scrapes::{HeldTarget, ScrapeMetrics};
 use crate::mapping::Generation;
-use crate::rewrite::{Missing, Report};
+use crate::rewrite::exposition::{Missing, Report};
 
 /// What a target speaks and lacks is said again no sooner than this: behind one address there may be several.
 const TELL_INTERVAL: Duration = Duration::from_secs(60);

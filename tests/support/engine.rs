@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crossfade::mapping::{self, BucketPolicy, Emit, Pack, Plan};
 use crossfade::packs;
-use crossfade::rewrite::{Error, History, Options, Progress, Report, Rewriter};
+use crossfade::rewrite::exposition::{Error, History, Options, Progress, Report, Rewriter};
 
 use super::naive::{self, Exposition};
 use super::oracle::Leaving;

@@ -10,11 +10,12 @@ use hyper::{Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::report::{Lack, Report};
-use super::sides::Sides;
 use super::{Refusal, answer, body, refuse};
+use crate::admin::api::diff::Sides;
 use crate::admin::{Admin, InForce};
 use crate::mapping::{self, Emit, StatsdSettings};
-use crate::rewrite::{self, History, Progress, Rewriter, statsd};
+use crate::rewrite::exposition::{History, Progress, Rewriter};
+use crate::rewrite::{self, statsd};
 use crate::scrape::PreviewError;
 
 /// Longest body that is shown before and after.
@@ -68,8 +69,8 @@ struct Rewritten<'a> {
 /// What the engine did with each line.
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
-    lines: &'a [rewrite::Line],
-    series: &'a [rewrite::GatheredSeries],
+    lines: &'a [rewrite::exposition::Line],
+    series: &'a [rewrite::exposition::GatheredSeries],
 }
 
 /// What becomes of `StatsD` lines, all from one sender.
@@ -178,10 +179,11 @@ where
             // A last line without its newline is whole: somebody has pasted it.
             let mut text = question.text.into_bytes();
             text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
-            let failed = |error: rewrite::Error| bad(error.to_string());
+            let failed = |error: rewrite::exposition::Error| bad(error.to_string());
             let rewriter = Rewriter::new(Arc::clone(&plan), options, History::default());
             let report = report(rewriter, &text).map_err(failed)?;
-            let explained = rewrite::explain(&plan, options, History::default(), &text, None);
+            let explained =
+                rewrite::exposition::explain(&plan, options, History::default(), &text, None);
             let explained = explained.map_err(failed)?;
             Ok(answer(&Rewritten {
                 kind: Kind::Exposition,
@@ -203,7 +205,10 @@ fn looks_like(text: &str) -> Kind {
     }
 }
 
-fn report(mut rewriter: Rewriter, text: &[u8]) -> Result<rewrite::Report, rewrite::Error> {
+fn report(
+    mut rewriter: Rewriter,
+    text: &[u8],
+) -> Result<rewrite::exposition::Report, rewrite::exposition::Error> {
     let mut after = Vec::new();
     rewriter.push(text, &mut after)?;
     while rewriter.finish(&mut after)? == Progress::More {

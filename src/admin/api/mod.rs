@@ -3,10 +3,10 @@
 //! Each answer is a picture of the moment. Counters are as they stand: whoever wants rates asks twice.
 
 mod body;
+mod diff;
 mod explain;
 mod report;
 mod settings;
-mod sides;
 mod statsd;
 mod status;
 mod targets;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::rewrite::{self, Missing, Rewritten};
+use crate::rewrite;
+use crate::rewrite::exposition::{Missing, Rewritten};
 
 /// A report.
 #[derive(Debug, Serialize)]
@@ -44,7 +45,7 @@ pub(super) struct Lack<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(report: &'a rewrite::Report) -> Report<'a> {
+    pub(super) fn new(report: &'a rewrite::exposition::Report) -> Report<'a> {
         let rule = |rule: &'a Rewritten| Rule {
             title: &rule.title,
             from: &rule.from,
@@ -72,7 +73,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn lacks(report: &'a rewrite::Report) -> Vec<Lack<'a>> {
+    pub(super) fn lacks(report: &'a rewrite::exposition::Report) -> Vec<Lack<'a>> {
         let lack = |missing: &'a Missing| Lack {
             input: &missing.input,
             generation: missing.generation.word(),

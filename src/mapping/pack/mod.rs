@@ -3,19 +3,22 @@
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
-mod case;
-mod entry;
-mod statsd;
+pub(super) mod exposition;
+pub(super) mod file;
+mod grammar;
+mod names;
+pub(super) mod statsd;
+mod test_case;
 
 use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Source, Spot};
-use super::selector::Selector;
-use super::{file, names, yaml};
+use super::yaml;
+use crate::mapping::pack::exposition::selector::Selector;
 
-pub use case::{Case, Cases, Expected, Given, Step, Trial};
-pub(super) use entry::{Entry, OnlyWith};
-pub(super) use statsd::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
+pub(super) use exposition::entry::{Entry, OnlyWith};
+pub(super) use statsd::entry::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
+pub use test_case::{Case, Cases, Expected, Given, Step, Trial};
 
 /// A mapping between two generations of metrics, valid in itself.
 #[derive(Clone, Debug)]

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
 
-use super::super::batch::{BATCH, Peers, Receiver};
 use super::super::pipeline::Pipeline;
-use super::super::senders::Senders;
 use super::{Stop, stopped};
+use crate::relay::mmsg::{BATCH, Peers, Receiver};
+use crate::relay::peers::Senders;
 
 /// How long to wait after an error of the socket. None is known that would need it; trying again at once could burn a
 /// CPU.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
 
-use super::super::batch::{BATCH, SendFault, send};
-use super::super::lane::Lane;
 use super::super::resolve::Addresses;
 use super::{Way, address, moved};
+use crate::relay::mmsg::{BATCH, SendFault, send};
+use crate::relay::sink_queue::Lane;
 
 /// A connected socket.
 enum Socket {

@@ -16,9 +16,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::lane::{Lane, Outlet, Shape};
 use super::resolve::{AbortOnDrop, Addresses, resolve};
 use super::{Settings, SinkAddress};
+use crate::relay::sink_queue::{Lane, Outlet, Shape};
 use crate::telemetry::SinkMetrics;
 use backoff::Backoff;
 

@@ -7,9 +7,9 @@ use memchr::memrchr;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::super::queue::count_lines;
 use super::super::resolve::Addresses;
 use super::{Way, address, moved};
+use crate::relay::datagram_queue::count_lines;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::super::HostPort;
-use super::super::queue::Overflow;
 use super::stream::STALL_TIMEOUT;
 use super::*;
+use crate::relay::datagram_queue::Overflow;
 use crate::telemetry::Metrics;
 
 type Names = watch::Sender<Arc<[SocketAddr]>>;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Outcome, Rewriter, Sender};
-use crate::mapping::statsd::Cuts;
+use crate::mapping::plan::statsd::Cuts;
+use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::{Line, lines};
 
 /// What happened to one line. Text that is not UTF-8 is shown escaped.

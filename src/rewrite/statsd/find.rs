@@ -2,9 +2,9 @@
 
 use memchr::memchr;
 
-use super::Sender;
-use super::tagged::TagValues;
-use crate::mapping::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
+use crate::mapping::plan::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
+use crate::rewrite::statsd::Sender;
+use crate::rewrite::statsd::tags::TagValues;
 use crate::statsd::{Dialect, Line, NotMetric, Standing, TaggedName, tagged_name};
 
 /// How many colons of a line are tried as the end of its name. Names have one or two of their own (an `IPv6` address

@@ -15,7 +15,7 @@
 mod explain;
 mod find;
 mod report;
-mod tagged;
+mod tags;
 mod write;
 
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub use explain::{ExplainedLine, LineFate, LineReading};
 pub use report::{Report, RuleCount};
 
 use crate::mapping::Generation;
-use crate::mapping::statsd::StatsdPlan;
+use crate::mapping::plan::statsd::StatsdPlan;
 use find::{Fate, Finder};
 
 /// What has become of a datagram.

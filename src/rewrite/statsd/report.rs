@@ -1,6 +1,6 @@
 //! What happened to lines.
 
-use crate::mapping::statsd::{LineRuleId, StatsdPlan};
+use crate::mapping::plan::statsd::{LineRuleId, StatsdPlan};
 
 /// What happened to lines. The engine counts nothing anywhere else.
 ///

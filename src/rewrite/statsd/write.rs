@@ -1,8 +1,8 @@
 //! Writes what becomes of a line.
 
-use super::find::{Finder, Found, Match};
-use super::{Rewriter, Sender};
-use crate::mapping::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
+use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
+use crate::rewrite::statsd::find::{Finder, Found, Match};
+use crate::rewrite::statsd::{Rewriter, Sender};
 use crate::statsd::{Dialect, Line};
 
 impl Rewriter {

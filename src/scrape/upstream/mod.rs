@@ -9,6 +9,7 @@
 
 mod connection;
 mod credentials;
+pub(super) mod exposition;
 mod resolve;
 mod tls;
 
@@ -28,8 +29,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use self::connection::{Connection, NoBody, exchange_failure};
 use super::Failure;
-use super::reach::{Reach, Refusal};
 use super::timeout::{TIMEOUT_HEADER, header_value};
+use crate::scrape::allow_list::{Reach, Refusal};
 use crate::tls::Stream;
 
 pub(super) use self::connection::AnswerBody;

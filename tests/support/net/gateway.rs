@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossfade::admin::{Outcome, Reloader};
 use crossfade::app::App;
 use crossfade::config::{self, Settings};
-use crossfade::listen::Workers;
+use crossfade::http_server::Workers;
 use crossfade::relay::ListenAddress;
 use crossfade::scrape::{Resolve, SystemResolver};
 use tokio::sync::oneshot;

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use super::StatsdSettings;
 use super::check::Rivals;
-use super::readers::{InForce, Reader, Role};
 use crate::mapping::Pack;
+use crate::mapping::compile::statsd::active::{InForce, Reader, Role};
+use crate::mapping::generation::{Emit, Generation};
 use crate::mapping::pack::LineEntry;
-use crate::mapping::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
-use crate::mapping::plan::{Emit, Generation};
-use crate::mapping::statsd::{
+use crate::mapping::pack::statsd::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
+use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
 };
 

@@ -7,10 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::overlap::{contains, example, order, shared};
-use super::readers::{InForce, Reader, Role, fronts};
 use crate::mapping::Pack;
+use crate::mapping::compile::statsd::active::{InForce, Reader, Role, fronts};
 use crate::mapping::fault::{Fault, Faults};
-use crate::mapping::pattern::{Dotted, Segment};
+use crate::mapping::pack::statsd::pattern::{Dotted, Segment};
 
 /// The patterns that share lines with the other generation, by place of the entry and role: the texts that placeholders
 /// have in such lines, by the place of the segment.

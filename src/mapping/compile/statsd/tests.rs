@@ -1,8 +1,10 @@
 //! What compiling decides, read off the plan.
 
 use super::*;
-use crate::mapping::plan::Generation;
-use crate::mapping::statsd::{Capture, Cuts, LineRule};
+use crate::mapping::generation::Emit;
+use crate::mapping::generation::Generation;
+use crate::mapping::plan::statsd::{Capture, Cuts, LineRule};
+use crate::statsd::Dialect;
 
 /// Compiles packs that are called p1, p2 and so on.
 fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Faults> {

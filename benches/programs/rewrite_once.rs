@@ -1,0 +1,64 @@
+//! Rewrites a generated body once: a small program for callgrind and perf.
+//!
+//! ```text
+//! cargo run --release --example rewrite_once -- old new 3     # Kong 2.8 shape, emit new, 3 MB
+//! ```
+
+#[path = "../support/body.rs"]
+mod body;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crossfade::mapping::{self, Emit};
+use crossfade::packs;
+use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (body, emit) = match args[..] {
+        ["old", emit, size] => (size.parse().map(|size: usize| body::old(size * 1_000_000)), emit),
+        ["new", emit, size] => (size.parse().map(|size: usize| body::new(size * 1_000_000)), emit),
+        _ => return usage(),
+    };
+    let emit = match emit {
+        "old" => Emit::Old,
+        "new" => Emit::New,
+        "both" => Emit::Both,
+        _ => return usage(),
+    };
+    let Ok(body) = body else { return usage() };
+    let plan = mapping::compile(&packs::builtin(), &mapping::Settings::new(emit))
+        .expect("the shipped pack is in order");
+    let (bytes_out, samples_out) = rewrite(plan, &body);
+    println!("{} bytes in, {bytes_out} bytes and {samples_out} samples out", body.len());
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES");
+    ExitCode::from(2)
+}
+
+/// Kept apart, so that a profile can be limited to it.
+#[inline(never)]
+fn rewrite(plan: mapping::Plan, body: &[u8]) -> (usize, u64) {
+    let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
+    let mut out = Vec::new();
+    let mut written = 0;
+    for chunk in body.chunks(64 * 1024) {
+        out.clear();
+        rewriter.push(chunk, &mut out).expect("a generated body passes no limit");
+        written += black_box(&out).len();
+    }
+    loop {
+        out.clear();
+        let progress = rewriter.finish(&mut out).expect("a generated body passes no limit");
+        written += black_box(&out).len();
+        if progress == Progress::Done {
+            return (written, rewriter.report().samples_out);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Settings that are one of a few words, with the words in one place for the file, the flags and the documentation.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use crate::mapping::{BucketPolicy, Emit};
+use crate::relay::{Mode, Overflow};
+use crate::rewrite::exposition::Malformed;
+use crate::scrape::TlsVersion;
+use crate::statsd::Dialect;
+use crate::telemetry::{LogFormat, LogLevel};
+
+/// A setting that is one of a few words.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// Every word, and what it stands for.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word for this choice.
+    fn word(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, choice)| *choice == self);
+        found.expect("WORDS lists every choice").0
+    }
+}
+
+macro_rules! choices {
+    ($($type:ident { $($word:literal => $variant:ident),+ $(,)? })+) => {$(
+        impl Choice for $type {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $type::$variant)),+];
+        }
+
+        impl FromStr for $type {
+            type Err = &'static str;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let found = Self::WORDS.iter().find(|(word, _)| *word == text);
+                found.map(|(_, choice)| *choice).ok_or(concat!("expected one of" $(, " ", $word)+))
+            }
+        }
+
+        impl Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+    )+};
+}
+
+choices! {
+    Emit { "old" => Old, "new" => New, "both" => Both }
+    BucketPolicy { "target" => Target, "common" => Common, "native" => Native }
+    Malformed { "drop" => Drop, "pass" => Pass, "fail" => Fail }
+    Mode { "mirror" => Mirror, "shard" => Shard }
+    Overflow { "newest" => Newest, "oldest" => Oldest }
+    Dialect {
+        "dogstatsd" => DogStatsd, "influxdb" => Influx, "librato" => Librato, "signalfx" => SignalFx,
+    }
+    TlsVersion { "TLS12" => Tls12, "TLS13" => Tls13 }
+    LogLevel { "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug }
+    LogFormat { "logfmt" => Logfmt, "json" => Json }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back() {
+        fn check<T: Choice + FromStr + Display>() {
+            for (word, choice) in T::WORDS {
+                assert!(word.parse::<T>().is_ok_and(|parsed| parsed == *choice), "{word}");
+                assert_eq!(choice.to_string(), *word);
+            }
+        }
+        check::<Emit>();
+        check::<BucketPolicy>();
+        check::<Malformed>();
+        check::<Mode>();
+        check::<Overflow>();
+        check::<Dialect>();
+        check::<TlsVersion>();
+        check::<LogLevel>();
+        check::<LogFormat>();
+    }
+
+    #[test]
+    fn a_wrong_word_names_the_right_ones() {
+        assert_eq!("older".parse::<Emit>(), Err("expected one of old new both"));
+    }
+}

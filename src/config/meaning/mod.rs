@@ -1,0 +1,3 @@
+//! What the settings file asks for.
+
+pub(super) mod settings;

@@ -1,0 +1,228 @@
+//! What stands between a request and its answer: how long its head may be, how many may come, and who may come in.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use hyper::{Request, Response, StatusCode};
+
+use super::Rules;
+use super::connection::Terms;
+use crate::http_server::connection_state::{Activity, Phase};
+use crate::http_server::web_config::{SignIn, Web};
+use crate::telemetry::HttpListenerMetrics;
+
+/// Among a request's extensions: it came through TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted;
+
+/// One for each connection.
+pub(super) struct Door {
+    rules: Arc<Rules>,
+    metrics: HttpListenerMetrics,
+    activity: Arc<Activity>,
+    is_encrypted: bool,
+}
+
+/// A body that says when it has ended, one way or the other.
+pub(super) struct Watched<B> {
+    body: Pin<Box<Either<B, Full<Bytes>>>>,
+    activity: Arc<Activity>,
+}
+
+impl Door {
+    pub(super) fn new(terms: &Terms, activity: Arc<Activity>, is_encrypted: bool) -> Door {
+        let Terms { rules, metrics, .. } = terms.clone();
+        Door { rules, metrics, activity, is_encrypted }
+    }
+
+    /// A request has come.
+    pub(super) fn opens(&self) {
+        self.activity.enter(Phase::Answer);
+    }
+
+    /// Answers a request, or turns it away.
+    pub(super) async fn answer<S, F, B>(
+        &self,
+        mut request: Request<Incoming>,
+        answer: S,
+    ) -> Response<Watched<B>>
+    where
+        S: Fn(Request<Incoming>) -> F,
+        F: Future<Output = Response<B>>,
+    {
+        if self.is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
+        let web = self.rules.web();
+        let response = match self.refusal(web.as_deref(), &mut request).await {
+            Some(refusal) => {
+                self.metrics.refused(refusal.reason());
+                refusal.response().map(Either::Right)
+            }
+            None => answer(request).await.map(Either::Left),
+        };
+        let watched = |body| Watched { body: Box::pin(body), activity: Arc::clone(&self.activity) };
+        let mut response = response.map(watched);
+        for (name, value) in web.iter().flat_map(|web| &web.headers) {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        if self.is_encrypted != web.is_some_and(|web| web.tls.is_some()) {
+            // What was agreed on when it came does not hold any more.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn refusal<B>(&self, web: Option<&Web>, request: &mut Request<B>) -> Option<Refusal> {
+        let longest = self.rules.limits().header_bytes;
+        if head_bytes(request) > longest {
+            return Some(Refusal::TooLong(longest));
+        }
+        let web = web?;
+        if web.rate.as_ref().is_some_and(|rate| !rate.admits()) {
+            return Some(Refusal::Rate);
+        }
+        let users = web.users.as_ref()?;
+        let way = Way::of(request);
+        // They are ours, and nobody else's business.
+        let credentials = request.headers_mut().remove(way.credentials());
+        match users.sign_in(credentials.as_ref()).await {
+            SignIn::Accepted => None,
+            SignIn::Refused => Some(Refusal::Unauthorized(way)),
+            SignIn::Busy => Some(Refusal::Busy),
+        }
+    }
+}
+
+/// About what the head had on the wire.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len()
+    };
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len());
+    target + request.headers().iter().map(line).sum::<usize>()
+}
+
+/// As what we are asked: it decides where credentials for us are.
+#[derive(Clone, Copy)]
+enum Way {
+    Server,
+    /// The request names another host in its first line.
+    Proxy,
+}
+
+impl Way {
+    fn of<B>(request: &Request<B>) -> Way {
+        if request.uri().authority().is_some() { Way::Proxy } else { Way::Server }
+    }
+
+    fn credentials(self) -> HeaderName {
+        match self {
+            Way::Server => AUTHORIZATION,
+            Way::Proxy => PROXY_AUTHORIZATION,
+        }
+    }
+}
+
+/// Why a request is turned away.
+enum Refusal {
+    TooLong(usize),
+    Rate,
+    Unauthorized(Way),
+    Busy,
+}
+
+impl Refusal {
+    fn reason(&self) -> &'static str {
+        match self {
+            Refusal::TooLong(_) => "header_bytes",
+            Refusal::Rate => "rate",
+            Refusal::Unauthorized(_) => "unauthorized",
+            Refusal::Busy => "sign_in",
+        }
+    }
+
+    fn response(self) -> Response<Full<Bytes>> {
+        const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"crossfade\"");
+        let text = |status: StatusCode, text: String| {
+            let mut response = Response::new(Full::new(Bytes::from(text)));
+            *response.status_mut() = status;
+            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, plain);
+            response
+        };
+        match self {
+            Refusal::TooLong(limit) => text(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!(
+                    "The head of the request is longer than {limit} bytes (web.header_bytes).\n"
+                ),
+            ),
+            Refusal::Rate => {
+                let refusal = "Too many requests (rate_limit of the web configuration file).\n";
+                later(text(StatusCode::TOO_MANY_REQUESTS, refusal.into()))
+            }
+            Refusal::Busy => {
+                let refusal = "Too many passwords wait to be checked.\n";
+                later(text(StatusCode::TOO_MANY_REQUESTS, refusal.into()))
+            }
+            Refusal::Unauthorized(way) => {
+                let (status, challenge) = match way {
+                    Way::Server => (StatusCode::UNAUTHORIZED, WWW_AUTHENTICATE),
+                    Way::Proxy => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, PROXY_AUTHENTICATE),
+                };
+                let refusal = "A user's name and password are required (basic_auth_users).\n";
+                let mut response = text(status, refusal.into());
+                response.headers_mut().insert(challenge, REALM);
+                response
+            }
+        }
+    }
+}
+
+fn later(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+impl<B> Body for Watched<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn StdError + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.body.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Watched<B> {
+    fn drop(&mut self) {
+        self.activity.rest();
+    }
+}

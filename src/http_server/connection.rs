@@ -1,0 +1,228 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::{BUFFER_BYTES, Limits, Rules, Stage};
+use crate::http_server::access::Door;
+use crate::http_server::connection_state::{Activity, Phase};
+use crate::http_server::timeouts::{Broken, Guard};
+use crate::telemetry::HttpListenerMetrics;
+use crate::tls::Stream;
+
+/// How long a client has to take a last word that fits into one packet.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How long a connection may take to say what it was about to when it was time to stop.
+const LAST_REQUEST: Duration = Duration::from_millis(250);
+
+/// The first byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// What a connection has to keep to.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// What held when the connection came.
+    pub(super) limits: Limits,
+    /// What holds when a request comes.
+    pub(super) rules: Arc<Rules>,
+    pub(super) metrics: HttpListenerMetrics,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve<S, F, B>(tcp: TcpStream, answer: S, terms: Terms, activity: Arc<Activity>)
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let _open = terms.metrics.connection();
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%error, "Cannot turn off Nagle's algorithm.");
+    }
+    let mut stage = terms.stage.clone();
+    let stream = tokio::select! {
+        stream = open(tcp, &terms) => stream,
+        () = activity.asked_to_leave() => {
+            terms.metrics.refused("made_room");
+            None
+        }
+        () = Stage::Stopping.reached(&mut stage) => None,
+    };
+    let Some(stream) = stream else { return };
+    exchange(stream, answer, &terms, &activity).await;
+}
+
+/// Shakes hands, where there are hands to shake. `None`: it came to nothing, and was counted.
+async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
+    let tls = terms.rules.web().and_then(|web| web.tls.clone());
+    let Some(tls) = tls else {
+        return Some(Stream::Plain(tcp));
+    };
+    let shake = async {
+        let mut first = [0; 1024];
+        match tcp.peek(&mut first).await? {
+            // Somebody only looks whether the port is open.
+            0 => return Ok(None),
+            _ if first[0] == HANDSHAKE => {}
+            _ => {
+                // Closing with something unread would be a reset, and take the answer with it.
+                drop(tcp.try_read(&mut first));
+                let text = "This port takes TLS only: use https.\n";
+                drop(tcp.try_write(last_word(StatusCode::BAD_REQUEST, text).as_bytes()));
+                return Err(io::Error::other("it does not speak TLS"));
+            }
+        }
+        TlsAcceptor::from(tls).accept(tcp).await.map(Some)
+    };
+    match timeout(terms.limits.header_timeout, shake).await {
+        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "A TLS handshake failed.");
+            terms.metrics.refused("tls");
+            None
+        }
+        Err(_) => {
+            terms.metrics.refused("header_timeout");
+            None
+        }
+    }
+}
+
+async fn exchange<S, F, B>(stream: Stream, answer: S, terms: &Terms, activity: &Arc<Activity>)
+where
+    S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    let is_encrypted = matches!(stream, Stream::Tls(_));
+    let door = Arc::new(Door::new(terms, Arc::clone(activity), is_encrypted));
+    let service = service_fn(|request| {
+        door.opens();
+        let (door, answer) = (Arc::clone(&door), answer.clone());
+        Box::pin(async move { Ok::<_, Infallible>(door.answer(request, answer).await) })
+    });
+    let guard = Guard::new(stream, terms.limits, Arc::clone(activity));
+    let mut connection = http1::Builder::new()
+        // The guard has its eye on that.
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(guard), service);
+
+    let (mut stage, mut last_stage) = (terms.stage.clone(), terms.stage.clone());
+    let to_its_end = async {
+        loop {
+            let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
+            tokio::select! {
+                ended = ended => break Some(ended),
+                () = activity.asked_to_leave() => {
+                    // A request may have come in the meantime.
+                    if activity.waits_since().is_some() {
+                        terms.metrics.refused("made_room");
+                        break None;
+                    }
+                }
+                () = Stage::Stopping.reached(&mut stage) => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
+                    break last_request(ended, activity).await;
+                }
+            }
+        }
+    };
+    let ended = tokio::select! {
+        ended = to_its_end => ended,
+        () = Stage::Over.reached(&mut last_stage) => None,
+    };
+
+    // Whoever is told to leave while nothing is being answered has lost nothing.
+    let is_cut = ended.is_none() && matches!(activity.phase(), Phase::Answer | Phase::Rest);
+    let (mut stream, broken) = connection.into_parts().io.into_inner().into_parts();
+    let Some(ended) = ended else {
+        if is_cut {
+            reset(&stream);
+        }
+        return;
+    };
+    if let Err(error) = ended {
+        if let Some(reason) = reason(&error, broken) {
+            terms.metrics.refused(reason);
+        }
+        // Our own body failed, or what we say is not taken.
+        if error.is_user() || matches!(broken, Some(Broken::Write | Broken::Answer)) {
+            reset(&stream);
+            return;
+        }
+        tracing::debug!(%error, "A client's connection ended.");
+        if broken == Some(Broken::Head) {
+            let limit = terms.limits.header_timeout.as_secs_f64();
+            let text = format!("No whole request came within {limit} seconds.\n");
+            let word = last_word(StatusCode::REQUEST_TIMEOUT, &text);
+            // It is a courtesy.
+            drop(timeout(LAST_WORD, stream.write_all(word.as_bytes())).await);
+        }
+    }
+    // Whoever does not read on shall not keep us.
+    if !matches!(timeout(LAST_WORD, stream.shutdown()).await, Ok(Ok(()))) {
+        tracing::debug!("A client's connection was gone before it was closed.");
+    }
+}
+
+/// Makes the end of a connection a reset: nobody shall take the part for the whole.
+fn reset(stream: &Stream) {
+    if let Err(error) = stream.tcp().set_zero_linger() {
+        tracing::debug!(%error, "A client's connection was gone before it was closed.");
+    }
+}
+
+/// Waits for the end of a connection that may begin nothing more.
+async fn last_request<T>(ended: impl Future<Output = T>, activity: &Activity) -> Option<T> {
+    let mut ended = pin!(ended);
+    loop {
+        if let Ok(ended) = timeout(LAST_REQUEST, &mut ended).await {
+            return Some(ended);
+        }
+        if activity.phase() == Phase::Quiet {
+            return None;
+        }
+    }
+}
+
+/// Why a connection ended, as far as it was the client's doing and not its good right.
+fn reason(error: &hyper::Error, broken: Option<Broken>) -> Option<&'static str> {
+    match broken {
+        Some(Broken::Head) => Some("header_timeout"),
+        Some(Broken::Write) => Some("write_timeout"),
+        Some(Broken::Answer) => Some("answer_timeout"),
+        None if error.is_parse_too_large() => Some("header_bytes"),
+        None if error.is_parse() => Some("malformed"),
+        Some(Broken::Idle) | None => None,
+    }
+}
+
+/// An answer to what was never a request.
+pub(super) fn last_word(status: StatusCode, text: &str) -> String {
+    let head = "Content-Type: text/plain; charset=utf-8\r\nConnection: close";
+    format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+}

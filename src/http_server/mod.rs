@@ -1,0 +1,269 @@
+//! One HTTP/1.1 listener: accepts, encrypts, serves, drains.
+//!
+//! What is answered is the caller's business; who is answered and what a connection may cost is decided here. A request's
+//! head has a length and a time, an answer has a time to be taken, and there is a cap on connections. Beyond it the one that
+//! has waited longest for a request makes room; where all are busy, clients are turned away. With a
+//! [web configuration file](WebConfig) there are TLS and users too.
+//!
+//! An answer that breaks off ends in a reset, not in an orderly close: a client that speaks HTTP/1.0, whose bodies end
+//! where the connection ends, could otherwise take the part for the whole.
+
+mod access;
+mod connection;
+mod connection_state;
+mod timeouts;
+mod web_config;
+mod workers;
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::{Request, Response, StatusCode};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+
+use crate::telemetry::HttpListenerMetrics;
+pub use access::Encrypted;
+use connection::Terms;
+use connection_state::Activity;
+pub use web_config::{WebConfig, WebFaults, certificate, check};
+pub use workers::Workers;
+
+/// Most bytes of an answer that wait for a client to take them, and of a request's head.
+pub const BUFFER_BYTES: usize = 128 * 1024;
+
+/// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most connections at a time.
+    pub max_connections: usize,
+    /// Longest head of a request. Beyond [`BUFFER_BYTES`] nothing is read.
+    pub header_bytes: usize,
+    /// How long the head of a request may take from its first byte, and a TLS handshake.
+    pub header_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// How long a client may refuse to take more of an answer.
+    pub write_timeout: Duration,
+    /// How long a client may take for the whole of an answer, from its request on.
+    pub answer_timeout: Duration,
+}
+
+/// What a listener may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Where to listen. Port 0 takes any free port.
+    pub address: SocketAddr,
+    /// What connections may cost.
+    pub limits: Limits,
+}
+
+/// A bound listener that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    tcp: TcpListener,
+    address: SocketAddr,
+    rules: Arc<Rules>,
+    metrics: HttpListenerMetrics,
+}
+
+/// What can be changed while a listener serves. How long things may take is settled when a connection comes, everything
+/// else with each request.
+#[derive(Debug)]
+pub struct Rules(ArcSwap<(Limits, Option<Arc<WebConfig>>)>);
+
+impl Rules {
+    /// From now on these hold.
+    pub fn replace(&self, limits: Limits, web: Option<Arc<WebConfig>>) {
+        self.0.store(Arc::new((limits, web)));
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.load().0
+    }
+
+    /// What the web configuration file says now, where there is one.
+    fn web(&self) -> Option<Arc<web_config::Web>> {
+        self.0.load().1.as_ref().map(|web| web.current())
+    }
+}
+
+/// What connections are told, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// Go on.
+    Serving,
+    /// Finish the answer that was begun, and begin no other.
+    Stopping,
+    /// Time is up.
+    Over,
+}
+
+impl Stage {
+    /// Resolves when it is this or a later one. Cancel safe.
+    async fn reached(self, told: &mut watch::Receiver<Stage>) {
+        // Nobody left to tell is as good.
+        drop(told.wait_for(|stage| *stage >= self).await);
+    }
+}
+
+/// Connections that are open.
+struct Open {
+    tasks: JoinSet<()>,
+    activities: HashMap<Id, Arc<Activity>>,
+    /// Before any of them.
+    epoch: Instant,
+}
+
+impl Listener {
+    /// Takes the address. From here on clients can connect; they wait until [`serve`](Self::serve) accepts them.
+    ///
+    /// # Errors
+    ///
+    /// The address is taken, is not ours, or needs rights that the process does not have.
+    pub async fn bind(
+        settings: Settings,
+        web: Option<Arc<WebConfig>>,
+        metrics: HttpListenerMetrics,
+    ) -> io::Result<Listener> {
+        let tcp = TcpListener::bind(settings.address).await?;
+        let address = tcp.local_addr()?;
+        let rules = Arc::new(Rules(ArcSwap::from_pointee((settings.limits, web))));
+        Ok(Listener { tcp, address, rules, metrics })
+    }
+
+    /// The address that was taken, with the port that was chosen where the settings left it open.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What can be changed while it serves.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
+    /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns. Those that are not
+    /// finished when `cut` resolves are broken off, so that their clients see it.
+    ///
+    /// Cancelling (dropping the future) closes the connections that are still open, whatever they are at.
+    pub async fn serve<S, F, B>(
+        self,
+        workers: &Workers,
+        answer: S,
+        stop: impl Future<Output = ()>,
+        cut: impl Future<Output = ()>,
+    ) where
+        S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let (stage, told) = watch::channel(Stage::Serving);
+        let mut open = Open::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.tcp.accept() => accepted,
+                () = open.one_ends() => continue,
+                () = &mut stop => break,
+            };
+            match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
+                Ok(Some(stream)) => {
+                    let worker = workers.place();
+                    let runtime = worker.runtime.clone();
+                    let answer = answer.clone();
+                    let activity = Arc::new(Activity::new(open.epoch));
+                    let terms = Terms {
+                        limits: self.rules.limits(),
+                        rules: Arc::clone(&self.rules),
+                        metrics: self.metrics.clone(),
+                        stage: told.clone(),
+                    };
+                    let its = Arc::clone(&activity);
+                    let serve = async move {
+                        match TcpStream::from_std(stream) {
+                            Ok(stream) => connection::serve(stream, answer, terms, its).await,
+                            Err(error) => tracing::warn!(%error, "Cannot take on a connection."),
+                        }
+                        drop(worker);
+                    };
+                    let id = open.tasks.spawn_on(serve, &runtime).id();
+                    open.activities.insert(id, activity);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, address = %self.address, "Cannot accept a connection.");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.tcp);
+        stage.send_replace(Stage::Stopping);
+        let finished = async { while open.tasks.join_next().await.is_some() {} };
+        tokio::select! {
+            () = finished => return,
+            () = cut => {}
+        }
+        stage.send_replace(Stage::Over);
+        while open.tasks.join_next().await.is_some() {}
+    }
+
+    /// Finds a place for a connection, at the cost of another that waits if need be. `None`: it was turned away.
+    fn admit(&self, stream: TcpStream, open: &mut Open) -> io::Result<Option<std::net::TcpStream>> {
+        let most = self.rules.limits().max_connections;
+        if open.activities.len() >= most && !open.make_room() {
+            self.metrics.refused("connections");
+            if self.rules.web().is_none_or(|web| web.tls.is_none()) {
+                let text = "Too many connections (web.max_connections), and none of them waits.\n";
+                // It fits into the socket's buffer, or the client does without.
+                let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
+                drop(stream.try_write(word.as_bytes()));
+            }
+            return Ok(None);
+        }
+        // It leaves this thread's event loop for that of its worker.
+        stream.into_std().map(Some)
+    }
+}
+
+impl Open {
+    fn new() -> Open {
+        Open { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
+    }
+
+    /// Resolves when a connection has ended; never while there is none. Cancel safe.
+    async fn one_ends(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => return std::future::pending().await,
+        };
+        self.activities.remove(&id);
+    }
+
+    /// Asks the connection that has waited longest for a request to leave. False when none waits.
+    fn make_room(&mut self) -> bool {
+        let waiting = self.activities.iter().filter_map(|(id, it)| Some((it.waits_since()?, *id)));
+        let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else { return false };
+        // It counts no more, and is not asked again.
+        if let Some(activity) = self.activities.remove(&id) {
+            activity.ask_to_leave();
+        }
+        true
+    }
+}

@@ -1,0 +1,184 @@
+//! Users and their passwords.
+//!
+//! bcrypt is slow on purpose: tens of milliseconds of a CPU. A password that was accepted is remembered, as a keyed hash
+//! and one per user, so that only the first scrape pays. What was refused is not remembered; one at a time is hashed,
+//! and few may wait, so that guessing costs us one CPU at most.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bcrypt::HashParts;
+use hyper::header::HeaderValue;
+use ring::hmac::{self, Key, Tag};
+use ring::rand::SystemRandom;
+use tokio::sync::Semaphore;
+
+/// The most that bcrypt may cost: some seconds for each guess. A typing error there must not take a CPU for an hour.
+const MAX_COST: u32 = 16;
+
+/// Most passwords that wait to be hashed.
+const MAX_WAITING: usize = 16;
+
+/// Who may come in.
+pub(in crate::http_server) struct Users {
+    by_name: BTreeMap<String, User>,
+    /// For what is remembered. Made anew with each process, so that it is of no use outside.
+    key: Key,
+    hashing: Semaphore,
+    waiting: Semaphore,
+}
+
+struct User {
+    hash: Arc<str>,
+    /// What was accepted last. There is only one password to remember.
+    accepted: Mutex<Option<Tag>>,
+}
+
+/// Whether somebody may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http_server) enum SignIn {
+    /// They may.
+    Accepted,
+    /// They have not said who they are, or it is not true.
+    Refused,
+    /// Too many passwords wait to be hashed.
+    Busy,
+}
+
+impl Users {
+    pub(super) fn new(written: BTreeMap<String, String>, faults: &mut Vec<String>) -> Users {
+        let mut users = BTreeMap::new();
+        for (name, hash) in written {
+            if name.is_empty() {
+                faults.push("basic_auth_users: a user has no name".into());
+            } else if name.contains(':') {
+                faults.push(format!(
+                    "basic_auth_users: `{name}` has a colon, which ends a name; leave it out"
+                ));
+            }
+            // What stands there may be a password: it is not shown.
+            match hash.parse::<HashParts>() {
+                Ok(parts) if parts.get_cost() > MAX_COST => faults.push(format!(
+                    "basic_auth_users.{name}: cost {} would take minutes for each password; use 10 to {MAX_COST}",
+                    parts.get_cost()
+                )),
+                Ok(_) => {}
+                Err(_) => faults.push(format!(
+                    "basic_auth_users.{name}: the password is no bcrypt hash; make one with `htpasswd -nBC 10 {name}`"
+                )),
+            }
+            users.insert(name, User { hash: hash.into(), accepted: Mutex::new(None) });
+        }
+        let key = Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
+        Users {
+            by_name: users,
+            key: key.expect("the operating system has random numbers"),
+            hashing: Semaphore::new(1),
+            waiting: Semaphore::new(MAX_WAITING),
+        }
+    }
+
+    /// Whether the value of an `Authorization` header lets somebody in.
+    pub(in crate::http_server) async fn sign_in(&self, header: Option<&HeaderValue>) -> SignIn {
+        let Some((name, password)) = header.and_then(credentials) else {
+            return SignIn::Refused;
+        };
+        let user = self.by_name.get(&name);
+        if user.is_some_and(|user| self.remembers(user, &password)) {
+            return SignIn::Accepted;
+        }
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return SignIn::Busy;
+        };
+        let _turn = self.hashing.acquire().await.expect("it is never closed");
+        // Others of this user may have waited in front.
+        if user.is_some_and(|user| self.remembers(user, &password)) {
+            return SignIn::Accepted;
+        }
+        // A name that is not there takes as long as one that is.
+        let Some(against) = user.or_else(|| self.by_name.values().next()) else {
+            return SignIn::Refused;
+        };
+        let hash = Arc::clone(&against.hash);
+        let tag = hmac::sign(&self.key, &password);
+        let hashed = tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash)).await;
+        match (user, hashed) {
+            (Some(user), Ok(Ok(true))) => {
+                *user.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(tag);
+                SignIn::Accepted
+            }
+            _ => SignIn::Refused,
+        }
+    }
+
+    /// In constant time.
+    fn remembers(&self, user: &User, password: &[u8]) -> bool {
+        let accepted = *user.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        accepted.is_some_and(|tag| hmac::verify(&self.key, password, tag.as_ref()).is_ok())
+    }
+}
+
+/// The name and the password of a `Basic` header.
+fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let colon = memchr::memchr(b':', &decoded)?;
+    let (name, password) = decoded.split_at(colon);
+    Some((String::from_utf8(name.to_vec()).ok()?, password.strip_prefix(b":")?.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn users() -> Users {
+        let hash = bcrypt::hash("pass:word", 4).expect("a hash");
+        let mut faults = Vec::new();
+        let users = Users::new(BTreeMap::from([("alice".into(), hash)]), &mut faults);
+        assert_eq!(faults, Vec::<String>::new());
+        users
+    }
+
+    fn basic(credentials: &str) -> HeaderValue {
+        let encoded = BASE64_STANDARD.encode(credentials);
+        HeaderValue::try_from(format!("Basic {encoded}")).expect("base64 is text")
+    }
+
+    #[tokio::test]
+    async fn who_comes_in() {
+        let users = users();
+        for (header, expected) in [
+            (None, SignIn::Refused),
+            (Some(basic("alice:pass:word")), SignIn::Accepted),
+            (Some(basic("alice:pass:word")), SignIn::Accepted),
+            (Some(basic("alice:pass")), SignIn::Refused),
+            (Some(basic("alice:")), SignIn::Refused),
+            (Some(basic("alice")), SignIn::Refused),
+            (Some(basic("bob:pass:word")), SignIn::Refused),
+            (Some(basic(":")), SignIn::Refused),
+            (Some(HeaderValue::from_static("Basic ?")), SignIn::Refused),
+            (Some(HeaderValue::from_static("Bearer x")), SignIn::Refused),
+            (Some(HeaderValue::from_static("Basic")), SignIn::Refused),
+        ] {
+            assert_eq!(users.sign_in(header.as_ref()).await, expected, "{header:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_first_time_is_hashed() {
+        let users = users();
+        let right = basic("alice:pass:word");
+        assert_eq!(users.sign_in(Some(&right)).await, SignIn::Accepted);
+        // Nobody gets a turn any more, and yet:
+        let _turn = users.hashing.acquire().await.expect("open");
+        assert_eq!(users.sign_in(Some(&right)).await, SignIn::Accepted);
+        let _waiting = users.waiting.acquire_many(16).await.expect("open");
+        assert_eq!(users.sign_in(Some(&basic("alice:wrong"))).await, SignIn::Busy);
+        assert_eq!(users.sign_in(Some(&right)).await, SignIn::Accepted);
+    }
+}

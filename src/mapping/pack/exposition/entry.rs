@@ -1,0 +1,426 @@
+//! One entry of a pack: two selectors and what is said about their samples.
+
+use crate::exposition::MetricType;
+use crate::mapping::fault::{Spot, closest};
+use crate::mapping::generation::{Generation, Merge};
+use crate::mapping::pack::Check;
+use crate::mapping::pack::exposition::selector::{
+    Item, Selector, Term, parse_condition, parse_selector,
+};
+use crate::mapping::pack::file::{EntryFile, Sides, Text, listed};
+use crate::mapping::pack::grammar::SyntaxError;
+use crate::mapping::plan::exposition::Boundary;
+
+/// Most labels of a selector. Samples have far fewer; checks compare each with each.
+const MAX_LABELS: usize = 64;
+
+/// Two selectors that mean the same samples, one in each generation.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct Entry {
+    pub(in crate::mapping) old: Selector,
+    pub(in crate::mapping) new: Selector,
+    old_spot: Spot,
+    new_spot: Spot,
+    old_help: Option<String>,
+    new_help: Option<String>,
+    /// Boundaries of the old and of the new side.
+    pub(in crate::mapping) buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
+    pub(in crate::mapping) merge: Option<Merge>,
+    /// What the pack says that the samples are. The engine goes by `# TYPE`; checks have only this.
+    pub(in crate::mapping) metric_type: Option<MetricType>,
+    /// The family whose counts are already inside this entry's old side.
+    pub(in crate::mapping) includes: Option<(String, Spot)>,
+    pub(in crate::mapping) only_with: Option<OnlyWith>,
+    /// The generation that this entry only adds to.
+    pub(in crate::mapping) derive: Option<Generation>,
+}
+
+/// The old side means only label sets that another family has too.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct OnlyWith {
+    pub(in crate::mapping) family: String,
+    pub(in crate::mapping) on: Vec<String>,
+    pub(in crate::mapping) spot: Spot,
+}
+
+impl Entry {
+    pub(in crate::mapping) fn side(&self, generation: Generation) -> &Selector {
+        match generation {
+            Generation::Old => &self.old,
+            Generation::New => &self.new,
+        }
+    }
+
+    /// Where one side stands.
+    pub(in crate::mapping) fn spot(&self, generation: Generation) -> Spot {
+        match generation {
+            Generation::Old => self.old_spot,
+            Generation::New => self.new_spot,
+        }
+    }
+
+    pub(in crate::mapping) fn help(&self, generation: Generation) -> Option<&str> {
+        match generation {
+            Generation::Old => self.old_help.as_deref(),
+            Generation::New => self.new_help.as_deref(),
+        }
+    }
+
+    /// Boundaries of one side; `None` where the entry says nothing of buckets.
+    pub(in crate::mapping) fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
+        let (old, new) = self.buckets.as_ref()?;
+        Some(match generation {
+            Generation::Old => old,
+            Generation::New => new,
+        })
+    }
+
+    /// True when both generations use one name.
+    pub(in crate::mapping) fn keeps_name(&self) -> bool {
+        self.old.family == self.new.family
+    }
+
+    /// Checks what an entry can tell about itself. `None` when a selector could not be read.
+    pub(in crate::mapping) fn from_file(file: EntryFile, check: &mut Check<'_>) -> Option<Entry> {
+        let old = check.selector(&file.old);
+        let new = check.selector(&file.new);
+        let merge = file.merge.as_ref().and_then(|word| check.merge(word));
+        let metric_type = file.metric_type.as_ref().and_then(|word| check.metric_type(word));
+        let derive = file.derive.as_ref().and_then(|word| check.derive(word));
+        let buckets = file.buckets.map(|lists| check.buckets(lists));
+        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
+        let includes = file.includes.map(|family| {
+            check.family(&family.text, family.spot);
+            (family.text, family.spot)
+        });
+        let (old, new) = (old?, new?);
+        check.variables(&old, &file.old, &new);
+        check.variables(&new, &file.new, &old);
+        check.bare_on_both(&old, &new, &file.new);
+        if buckets.is_some() {
+            check.no_series(&old, &file.old);
+            check.no_series(&new, &file.new);
+        }
+        let same_buckets = buckets.as_ref().is_none_or(|(old, new)| old == new);
+        if old.to_string() == new.to_string() && same_buckets {
+            check.fault(
+                file.new.spot,
+                "both sides are the same",
+                "remove the entry: what no entry names passes as it is",
+            );
+        }
+        if let (Some(_), Some(word)) = (&buckets, &file.merge) {
+            check.fault(
+                word.spot,
+                "`merge` is for gauges, and `buckets` makes this a histogram",
+                "remove `merge`: histograms are summed",
+            );
+        }
+        if let (Some(metric_type), Some(word)) = (metric_type, &file.metric_type) {
+            let means = match (&buckets, &file.merge) {
+                (Some(_), _) => Some(("buckets", MetricType::Histogram)),
+                (None, Some(_)) => Some(("merge", MetricType::Gauge)),
+                (None, None) => None,
+            };
+            if let Some((key, other)) = means.filter(|(_, other)| *other != metric_type) {
+                check.fault(
+                    word.spot,
+                    format!(
+                        "`{key}` is for {}s, and this is a {}",
+                        other.as_str(),
+                        metric_type.as_str()
+                    ),
+                    format!("remove `{key}`, or correct `type`"),
+                );
+            }
+            check.joinable(metric_type, merge.is_some(), (&old, &file.old), (&new, &file.new));
+        }
+        check.at_most_one(&[
+            ("includes", includes.as_ref().map(|(_, spot)| *spot)),
+            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
+            ("derive", file.derive.as_ref().map(|word| word.spot)),
+        ]);
+        Some(Entry {
+            old,
+            new,
+            old_spot: file.old.spot,
+            new_spot: file.new.spot,
+            old_help: file.help.old.map(|help| help.text),
+            new_help: file.help.new.map(|help| help.text),
+            buckets,
+            merge,
+            metric_type,
+            includes,
+            only_with,
+            derive,
+        })
+    }
+}
+
+impl Check<'_> {
+    pub(in crate::mapping) fn selector(&mut self, text: &Text) -> Option<Selector> {
+        let selector = match parse_selector(&text.text) {
+            Ok(selector) => selector,
+            Err(error) => {
+                self.syntax(
+                    text,
+                    error,
+                    "a selector looks like `family{label=\"text\", label=$x, label}`",
+                );
+                return None;
+            }
+        };
+        self.family(&selector.family, self.within(text, 0, selector.family.len()));
+        if selector.items.len() > MAX_LABELS {
+            self.fault(
+                text.spot,
+                format!("more than {MAX_LABELS} labels in one selector"),
+                "name only labels that differ between the generations",
+            );
+            return None;
+        }
+        for (index, item) in selector.items.iter().enumerate() {
+            let spot = self.item(text, item);
+            self.label(&item.label, spot);
+            if item.label == "le" {
+                self.fault(
+                    spot,
+                    "`le` is not a label that selectors can name",
+                    "say under `buckets` which boundaries each generation has",
+                );
+            }
+            if selector.items.iter().take(index).any(|before| before.label == item.label) {
+                self.fault(
+                    spot,
+                    format!("`{}` is named twice", item.label),
+                    "name each label once",
+                );
+            }
+        }
+        Some(selector)
+    }
+
+    /// Each variable of this side is used once and occurs on the other.
+    fn variables(&mut self, this: &Selector, text: &Text, other: &Selector) {
+        for (index, item) in this.items.iter().enumerate() {
+            let Term::Variable(name) = &item.term else {
+                continue;
+            };
+            if this.items.iter().take(index).any(|before| before.term == item.term) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`${name}` is used twice in one selector"),
+                    "give each label its own variable",
+                );
+            } else if !other.variables().any(|(_, its)| its == name) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`${name}` does not occur on the other side"),
+                    format!(
+                        "say there which label takes the value, or write `{}` alone if the label \
+                         exists on this side only",
+                        item.label
+                    ),
+                );
+            }
+        }
+    }
+
+    fn bare_on_both(&mut self, old: &Selector, new: &Selector, text: &Text) {
+        for item in new.items.iter().filter(|item| item.term == Term::Bare) {
+            if old.bare().any(|label| label == item.label) {
+                self.fault(
+                    self.item(text, item),
+                    format!("`{}` is named on both sides without a value", item.label),
+                    "leave it out of both: labels that are not named pass through",
+                );
+            }
+        }
+    }
+
+    fn no_series(&mut self, selector: &Selector, text: &Text) {
+        if let Some(family) = selector.family.strip_suffix("_bucket") {
+            self.fault(
+                self.within(text, 0, selector.family.len()),
+                format!("`{}` are series of a histogram, not the histogram", selector.family),
+                format!("name the family: `{family}`"),
+            );
+        }
+    }
+
+    fn buckets(&mut self, lists: Sides<Vec<Text>>) -> (Vec<Boundary>, Vec<Boundary>) {
+        (self.boundaries(lists.old), self.boundaries(lists.new))
+    }
+
+    fn boundaries(&mut self, list: Vec<Text>) -> Vec<Boundary> {
+        let mut boundaries: Vec<Boundary> = Vec::with_capacity(list.len());
+        for Text { spot, text } in list {
+            let Some(bound) = text.parse().ok().filter(|bound: &f64| bound.is_finite()) else {
+                self.fault(
+                    spot,
+                    format!("`{text}` is not a bucket boundary"),
+                    "write a number; `+Inf` is always there and is left out",
+                );
+                continue;
+            };
+            if let Some(before) = boundaries.last().filter(|before| before.bound >= bound) {
+                let message = if before.bound.total_cmp(&bound).is_eq() {
+                    format!("the boundary {text} stands twice")
+                } else {
+                    format!("the boundary {text} stands behind {}", before.text)
+                };
+                self.fault(spot, message, "list boundaries in ascending order, each once");
+                continue;
+            }
+            boundaries.push(Boundary { bound, text: text.into() });
+        }
+        boundaries
+    }
+
+    fn merge(&mut self, word: &Text) -> Option<Merge> {
+        let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
+        self.one_of(word, "a way to merge gauges", &words)
+    }
+
+    fn metric_type(&mut self, word: &Text) -> Option<MetricType> {
+        let words = [
+            MetricType::Counter,
+            MetricType::Gauge,
+            MetricType::Histogram,
+            MetricType::Summary,
+            MetricType::Untyped,
+        ];
+        let words = words.map(|metric_type| (metric_type.as_str(), metric_type));
+        self.one_of(word, "a metric type", &words)
+    }
+
+    /// Series that lose a label can become equal. Counters and histograms are then added up; of gauges somebody
+    /// must say which value leaves, and of summaries nobody can.
+    fn joinable(
+        &mut self,
+        metric_type: MetricType,
+        merged: bool,
+        old: (&Selector, &Text),
+        new: (&Selector, &Text),
+    ) {
+        let lost = [old, new].into_iter().find_map(|(selector, text)| {
+            let item = selector.items.iter().find(|item| item.term == Term::Bare)?;
+            Some((item, text))
+        });
+        let Some((item, text)) = lost.filter(|_| !merged) else { return };
+        let label = &item.label;
+        let spot = self.item(text, item);
+        match metric_type {
+            MetricType::Gauge => self.fault(
+                spot,
+                format!("gauges that lose `{label}` may become equal, and nothing says which value leaves"),
+                "add `merge: max`, `merge: min` or `merge: sum`",
+            ),
+            MetricType::Summary => self.fault(
+                spot,
+                format!("summaries that lose `{label}` may become equal, and quantiles cannot be added up"),
+                format!("do not name `{label}`, so that it passes through"),
+            ),
+            MetricType::Counter | MetricType::Histogram | MetricType::Untyped => {}
+        }
+    }
+
+    fn derive(&mut self, word: &Text) -> Option<Generation> {
+        let words = [("old", Generation::Old), ("new", Generation::New)];
+        self.one_of(word, "a generation", &words)
+    }
+
+    pub(in crate::mapping) fn one_of<T: Copy>(
+        &mut self,
+        word: &Text,
+        noun: &str,
+        known: &[(&str, T)],
+    ) -> Option<T> {
+        let found = known.iter().find(|(name, _)| *name == word.text);
+        if found.is_none() {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            let remedy = match closest(&word.text, names.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are {}", listed(&names)),
+            };
+            self.fault(word.spot, format!("`{}` is not {noun}", word.text), remedy);
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    fn only_with(&mut self, text: &Text) -> Option<OnlyWith> {
+        let condition = match parse_condition(&text.text) {
+            Ok(condition) => condition,
+            Err(error) => {
+                self.syntax(text, error, "a condition looks like `family by (label, label)`");
+                return None;
+            }
+        };
+        self.family(&condition.family, text.spot);
+        if condition.on.is_empty() || condition.on.len() > MAX_LABELS {
+            self.fault(
+                text.spot,
+                format!("{} labels are compared", condition.on.len()),
+                format!("name the labels by which the two families belong together, at most {MAX_LABELS}"),
+            );
+            return None;
+        }
+        for (index, label) in condition.on.iter().enumerate() {
+            self.label(label, text.spot);
+            if condition.on.iter().take(index).any(|before| before == label) {
+                self.fault(text.spot, format!("`{label}` is named twice"), "name each label once");
+            }
+        }
+        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
+    }
+
+    fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
+        let mut given = keys.iter().filter_map(|(key, spot)| Some((*key, (*spot)?)));
+        let first = given.next();
+        if let (Some((first, _)), Some((second, spot))) = (first, given.next()) {
+            self.fault(
+                spot,
+                format!("`{first}` and `{second}` exclude each other"),
+                "keep one of them, and say the other in an entry of its own",
+            );
+        }
+    }
+
+    pub(in crate::mapping) fn syntax(&mut self, text: &Text, error: SyntaxError, remedy: &str) {
+        let spot = self.within(text, error.offset, 1);
+        self.fault(spot, format!("expected {}", error.expected), remedy);
+    }
+
+    fn item(&self, text: &Text, item: &Item) -> Spot {
+        self.within(text, item.range.start, item.range.len())
+    }
+
+    /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
+    /// in; of a scalar over several lines, it is the whole scalar.
+    pub(in crate::mapping) fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
+        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
+        let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
+        let mut written = self.source.from(text.spot).peekable();
+        let quote = written.next_if(|c| matches!(c, '"' | '\''));
+        let mut passed: Vec<char> = quote.into_iter().collect();
+        for meant in before.chars() {
+            // In front of what is meant stands at most one character that says how to take it.
+            let escape = match quote {
+                Some('\'') if meant == '\'' => written.next(),
+                Some('"') => written.next_if_eq(&'\\'),
+                _ => None,
+            };
+            let next = written.next();
+            if next.is_none_or(|next| next != meant && escape.is_none()) {
+                return text.spot;
+            }
+            passed.extend(escape.into_iter().chain(next));
+        }
+        Spot {
+            column: text.spot.column + passed.len(),
+            byte: text.spot.byte + passed.iter().map(|c| c.len_utf8()).sum::<usize>(),
+            width: shown,
+            ..text.spot
+        }
+    }
+}

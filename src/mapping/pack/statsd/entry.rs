@@ -1,0 +1,390 @@
+//! What a pack says of `StatsD` lines, checked as far as one entry can tell.
+
+use crate::mapping::fault::Spot;
+use crate::mapping::generation::Generation;
+use crate::mapping::pack::Check;
+use crate::mapping::pack::file::{LineFile, Text, listed};
+use crate::mapping::pack::grammar::SyntaxError;
+use crate::mapping::pack::statsd::pattern::{
+    Pattern, Placeholder, Segment, TaggedPattern, parse_name, parse_pattern, parse_tagged,
+};
+
+/// Most segments of a pattern; real names have less than ten.
+const MAX_NAME_SEGMENTS: usize = 16;
+
+/// Most segments of a prefix, and of what stands behind it.
+const MAX_PREFIX_SEGMENTS: usize = 8;
+
+/// Most segments of a whole name that a rule can tell apart. Matching keeps one place for each.
+pub(in crate::mapping) const MAX_SEGMENTS: usize = 2 * MAX_PREFIX_SEGMENTS + MAX_NAME_SEGMENTS;
+
+/// Longest type. Types are compared as numbers; real ones have one or two letters.
+pub(in crate::mapping) const MAX_TYPE_BYTES: usize = 8;
+
+/// Most tags of a source. Matching keeps one bit for each; real sources have less than ten.
+const MAX_TAGS: usize = 32;
+
+/// What a pack says of lines: the entries, and what they have in common.
+#[derive(Clone, Debug, Default)]
+pub(in crate::mapping) struct Lines {
+    pub(in crate::mapping) entries: Vec<LineEntry>,
+    /// In front of every name, unless settings say otherwise.
+    pub(in crate::mapping) prefix: Option<Vec<Segment>>,
+    /// What may stand between prefix and name.
+    pub(in crate::mapping) between: Vec<Vec<Segment>>,
+    /// The keys of all tags that the source writes.
+    pub(in crate::mapping) tags: Vec<String>,
+    /// Names that both generations may mean.
+    pub(in crate::mapping) either: Vec<Vec<Segment>>,
+}
+
+/// Lines that mean the same in both generations.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct LineEntry {
+    pub(in crate::mapping) old: Side,
+    pub(in crate::mapping) new: Side,
+    /// Says nothing that `old` does not: written beside it, left out when read.
+    pub(in crate::mapping) also_old: Option<Side>,
+    /// The same for `new`.
+    pub(in crate::mapping) also_new: Option<Side>,
+    pub(in crate::mapping) tagged: Option<(TaggedPattern, Spot)>,
+    /// Values that only the old generation sends, for want of a real one.
+    pub(in crate::mapping) skip: Vec<String>,
+}
+
+/// A pattern and its place.
+#[derive(Clone, Debug)]
+pub(in crate::mapping) struct Side {
+    pub(in crate::mapping) pattern: Pattern,
+    pub(in crate::mapping) spot: Spot,
+}
+
+impl LineEntry {
+    pub(in crate::mapping) fn side(&self, generation: Generation) -> &Side {
+        match generation {
+            Generation::Old => &self.old,
+            Generation::New => &self.new,
+        }
+    }
+
+    pub(in crate::mapping) fn also(&self, generation: Generation) -> Option<&Side> {
+        match generation {
+            Generation::Old => self.also_old.as_ref(),
+            Generation::New => self.also_new.as_ref(),
+        }
+    }
+
+    fn from_file(file: &LineFile, tags: &[String], check: &mut Check<'_>) -> Option<LineEntry> {
+        let old = check.side(&file.old);
+        let new = check.side(&file.new);
+        // Each is read before any is given up: each may hide a fault.
+        let also_old = file.also_old.as_ref().map(|text| check.side(text));
+        let also_new = file.also_new.as_ref().map(|text| check.side(text));
+        let tagged = file.tagged.as_ref().map(|text| check.tagged(text, tags));
+        let skip = check.skip(&file.skip);
+        let entry = LineEntry {
+            old: old?,
+            new: new?,
+            also_old: also_old.map_or(Some(None), |side| side.map(Some))?,
+            also_new: also_new.map_or(Some(None), |side| side.map(Some))?,
+            tagged: tagged.map_or(Some(None), |tagged| tagged.map(Some))?,
+            skip,
+        };
+        check.bound(&entry.old.pattern, &file.old, &entry.new.pattern);
+        check.bound(&entry.new.pattern, &file.new, &entry.old.pattern);
+        for (also, text) in [(&entry.also_old, &file.also_old), (&entry.also_new, &file.also_new)] {
+            if let (Some(also), Some(text)) = (also, text) {
+                check.bound(&also.pattern, text, &entry.old.pattern);
+            }
+        }
+        if let (Some((tagged, _)), Some(text)) = (&entry.tagged, &file.tagged) {
+            check.tags_bound(tagged, text, &entry.old.pattern, &file.old);
+        }
+        if entry.old.pattern.to_string() == entry.new.pattern.to_string() {
+            check.fault(
+                file.new.spot,
+                "both sides are the same",
+                "remove the entry: what no entry names passes as it is",
+            );
+        }
+        Some(entry)
+    }
+}
+
+/// A prefix that the settings give in place of the packs'.
+///
+/// # Errors
+///
+/// What is wrong with it, and what to do.
+pub(in crate::mapping) fn parse_prefix(text: &str) -> Result<Vec<Segment>, (String, String)> {
+    let looks_like =
+        || "a prefix looks like `text.text`, with `{x}` for a segment that varies".to_owned();
+    let name = parse_name(text).map_err(|error| {
+        (format!("expected {} behind {} bytes", error.expected, error.offset), looks_like())
+    })?;
+    if name.iter().any(|segment| matches!(segment, Segment::Many(_))) {
+        return Err(("`{x*}` in a prefix".to_owned(), looks_like()));
+    }
+    if name.len() > MAX_PREFIX_SEGMENTS {
+        let message = format!("more than {MAX_PREFIX_SEGMENTS} segments");
+        return Err((message, "shorten the prefix".to_owned()));
+    }
+    Ok(name)
+}
+
+type Common = (Option<Text>, Vec<Text>, Vec<Text>, Vec<Text>);
+
+impl Lines {
+    pub(in crate::mapping) fn from_file(
+        entries: &[LineFile],
+        (prefix, between, tags, either): Common,
+        check: &mut Check<'_>,
+    ) -> Lines {
+        let tags = check.tags(tags);
+        let read = entries.iter().filter_map(|entry| LineEntry::from_file(entry, &tags, check));
+        let entries = read.collect();
+        Lines {
+            entries,
+            prefix: prefix.and_then(|text| check.fixed_name(&text, "the prefix")),
+            between: between
+                .iter()
+                .filter_map(|text| check.fixed_name(text, "what stands behind the prefix"))
+                .collect(),
+            tags,
+            either: either.iter().filter_map(|text| check.name(text)).collect(),
+        }
+    }
+}
+
+impl Check<'_> {
+    fn side(&mut self, text: &Text) -> Option<Side> {
+        let pattern = self.parsed(text, parse_pattern(&text.text), LOOKS_LIKE)?;
+        self.segments(&pattern.segments, text);
+        self.types(&pattern.types, text);
+        let placeholders: Vec<&Placeholder> = pattern.placeholders().collect();
+        self.once(&placeholders, text);
+        Some(Side { pattern, spot: text.spot })
+    }
+
+    fn tagged(&mut self, text: &Text, known: &[String]) -> Option<(TaggedPattern, Spot)> {
+        let looks_like = "a tagged line looks like `text.text:type|#key:{x},key:{y}`";
+        let tagged = self.parsed(text, parse_tagged(&text.text), looks_like)?;
+        self.segments(&tagged.segments, text);
+        self.types(&tagged.types, text);
+        if let Some(placeholder) = tagged.segments.iter().find_map(Segment::placeholder) {
+            self.fault(
+                self.placeholder(text, placeholder),
+                "a placeholder in the name of a tagged line",
+                "write the name out: what varies stands in the tags",
+            );
+        }
+        let placeholders: Vec<&Placeholder> = tagged.tags.iter().map(|(_, it)| it).collect();
+        self.once(&placeholders, text);
+        for (index, (key, placeholder)) in tagged.tags.iter().enumerate() {
+            let spot = self.placeholder(text, placeholder);
+            if tagged.tags.iter().take(index).any(|(before, _)| before == key) {
+                self.fault(spot, format!("the tag `{key}` is named twice"), "name each tag once");
+            } else if !known.contains(key) {
+                let words: Vec<&str> = known.iter().map(String::as_str).collect();
+                let remedy = match words.as_slice() {
+                    [] => {
+                        "list all tags that the source writes under `tags` of the pack".to_owned()
+                    }
+                    words => format!("the pack's `tags` are {}", listed(words)),
+                };
+                self.fault(spot, format!("the source has no tag `{key}`"), remedy);
+            }
+        }
+        Some((tagged, text.spot))
+    }
+
+    /// A name that may have placeholders, but of one segment each.
+    fn fixed_name(&mut self, text: &Text, noun: &str) -> Option<Vec<Segment>> {
+        let name = self.name(text)?;
+        if name.len() > MAX_PREFIX_SEGMENTS {
+            let message = format!("{noun} has more than {MAX_PREFIX_SEGMENTS} segments");
+            self.fault(text.spot, message, "shorten it");
+        }
+        if let Some(Segment::Many(placeholder)) =
+            name.iter().find(|segment| matches!(segment, Segment::Many(_)))
+        {
+            self.fault(
+                self.placeholder(text, placeholder),
+                format!("{noun} has as many segments as it has"),
+                format!("write `{{{}}}` for each of them", placeholder.name),
+            );
+        }
+        Some(name)
+    }
+
+    fn name(&mut self, text: &Text) -> Option<Vec<Segment>> {
+        let looks_like = "a name looks like `text.{x}.{x*}`";
+        let name = self.parsed(text, parse_name(&text.text), looks_like)?;
+        self.segments(&name, text);
+        Some(name)
+    }
+
+    fn parsed<T>(
+        &mut self,
+        text: &Text,
+        parsed: Result<T, SyntaxError>,
+        looks_like: &str,
+    ) -> Option<T> {
+        parsed.map_err(|error| self.syntax(text, error, looks_like)).ok()
+    }
+
+    fn segments(&mut self, segments: &[Segment], text: &Text) {
+        if segments.len() > MAX_NAME_SEGMENTS {
+            self.fault(
+                text.spot,
+                format!("more than {MAX_NAME_SEGMENTS} segments in one name"),
+                "take what varies together as `{x*}`",
+            );
+        }
+        let many = segments.iter().filter_map(|segment| match segment {
+            Segment::Many(placeholder) => Some(placeholder),
+            Segment::Text(_) | Segment::One(..) => None,
+        });
+        if let Some(second) = many.clone().nth(1) {
+            self.fault(
+                self.placeholder(text, second),
+                "a second `{x*}` in one name",
+                format!("write `{{{}}}`: where the first ends could not be told", second.name),
+            );
+        }
+    }
+
+    fn types(&mut self, types: &[String], text: &Text) {
+        for (index, word) in types.iter().enumerate() {
+            let letters = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+            if !letters || word.len() > MAX_TYPE_BYTES {
+                self.fault(
+                    text.spot,
+                    format!("`{word}` cannot be a type"),
+                    format!(
+                        "types are up to {MAX_TYPE_BYTES} letters: `c`, `g`, `ms`, `s`, `h`, `d`"
+                    ),
+                );
+            } else if types.iter().take(index).any(|before| before == word) {
+                self.fault(
+                    text.spot,
+                    format!("the type `{word}` is named twice"),
+                    "name each type once",
+                );
+            }
+        }
+    }
+
+    fn once(&mut self, placeholders: &[&Placeholder], text: &Text) {
+        for (index, placeholder) in placeholders.iter().enumerate() {
+            if placeholders.iter().take(index).any(|before| before.name == placeholder.name) {
+                self.fault(
+                    self.placeholder(text, placeholder),
+                    format!("`{{{}}}` is used twice in one pattern", placeholder.name),
+                    "give each its own name",
+                );
+            }
+        }
+    }
+
+    /// Each placeholder of `this` occurs in `other`, and stands for as much there.
+    fn bound(&mut self, this: &Pattern, text: &Text, other: &Pattern) {
+        for placeholder in this.placeholders() {
+            let spot = self.placeholder(text, placeholder);
+            let name = &placeholder.name;
+            match (shown(this, name), shown(other, name)) {
+                (Some(mine), Some(its)) if mine != its => self.fault(
+                    spot,
+                    format!("`{mine}` here and `{its}` on the other side"),
+                    "let it stand for as much on both sides",
+                ),
+                (_, None) => self.fault(
+                    spot,
+                    format!("`{{{name}}}` does not occur on the other side"),
+                    "say there where its text goes: nothing may be lost or made up",
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    /// The tags give exactly what the dotted name needs.
+    fn tags_bound(&mut self, tagged: &TaggedPattern, text: &Text, old: &Pattern, old_text: &Text) {
+        for (_, placeholder) in &tagged.tags {
+            if shown(old, &placeholder.name).is_none() {
+                self.fault(
+                    self.placeholder(text, placeholder),
+                    format!("`{{{}}}` does not occur in `old`", placeholder.name),
+                    "leave the tag out: tags that an entry does not name may be there or not",
+                );
+            }
+        }
+        for placeholder in old.placeholders() {
+            if !tagged.tags.iter().any(|(_, its)| its.name == placeholder.name) {
+                self.fault(
+                    self.placeholder(old_text, placeholder),
+                    format!("no tag gives `{{{}}}`", placeholder.name),
+                    "say under `tagged` which tag has its text",
+                );
+            }
+        }
+    }
+
+    fn tags(&mut self, tags: Vec<Text>) -> Vec<String> {
+        let mut known: Vec<String> = Vec::new();
+        for Text { spot, text } in tags {
+            if text.is_empty()
+                || text.contains(|c: char| c.is_whitespace() || ",:=|#[]".contains(c))
+            {
+                self.fault(
+                    spot,
+                    format!("`{text}` cannot be the key of a tag"),
+                    "leave out space and `,:=|#[]`",
+                );
+            } else if known.contains(&text) {
+                self.fault(spot, format!("the tag `{text}` is named twice"), "name each tag once");
+            } else if known.len() == MAX_TAGS {
+                self.fault(
+                    spot,
+                    format!("more than {MAX_TAGS} tags"),
+                    "leave out tags that no entry names",
+                );
+            }
+            known.push(text);
+        }
+        known
+    }
+
+    fn skip(&mut self, values: &[Text]) -> Vec<String> {
+        for Text { spot, text } in values {
+            if text.is_empty() || text.contains(['|', ':', '\n']) {
+                self.fault(
+                    *spot,
+                    format!("`{text}` cannot be a value"),
+                    "write what stands between `:` and `|`",
+                );
+            }
+        }
+        values.iter().map(|value| value.text.clone()).collect()
+    }
+
+    fn placeholder(&self, text: &Text, placeholder: &Placeholder) -> Spot {
+        self.within(text, placeholder.range.start, placeholder.range.len())
+    }
+}
+
+const LOOKS_LIKE: &str = "a pattern looks like `text.{x}.{x*}:type`";
+
+/// A placeholder as it stands in a pattern, what it may not be left out.
+fn shown(pattern: &Pattern, name: &str) -> Option<String> {
+    let in_name = pattern.segments.iter().find_map(|segment| match segment {
+        Segment::One(it, _) if it.name == name => Some(format!("{{{name}}}")),
+        Segment::Many(it) if it.name == name => Some(format!("{{{name}*}}")),
+        _ => None,
+    });
+    let in_value = || {
+        let value = pattern.value.as_ref().filter(|value| value.name == name);
+        value.map(|_| format!(":{{{name}}}|"))
+    };
+    in_name.or_else(in_value)
+}

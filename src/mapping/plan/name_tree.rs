@@ -1,0 +1,442 @@
+//! Which rule reads a name: a tree of segments.
+//!
+//! In front of a `{x*}` names are read from the left, behind it from the right, so that nothing has to be tried for
+//! its length. A node is left again only where a text led nowhere and a placeholder stands beside it; no node is
+//! entered twice for one name.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use memchr::memrchr;
+
+use crate::mapping::Generation;
+use crate::mapping::pack::statsd::pattern::Segment;
+use crate::mapping::pack::{MAX_SEGMENTS, MAX_TYPE_BYTES};
+use crate::mapping::plan::statsd::LineRuleId;
+
+/// A part of a name that was read, or what stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// A segment behind the prefix, counted from 0, in front of a `{x*}`.
+    Head(u8),
+    /// The segments of the `{x*}`.
+    Many,
+    /// A segment behind the `{x*}`, counted from the end of the name.
+    Tail(u8),
+    /// The value.
+    Value,
+    /// The value of a tag, by its number.
+    Tag(u8),
+}
+
+/// Where the parts of a name lie. Kept from line to line, so that nothing has to be cleared or allocated.
+#[derive(Clone, Debug)]
+pub struct Cuts {
+    /// Where segments begin, up to one behind the last that was looked at. A segment ends one byte in front of the
+    /// next one's beginning.
+    heads: [usize; MAX_SEGMENTS + 1],
+    many: (usize, usize),
+    tails: [(usize, usize); MAX_SEGMENTS],
+    /// Segments of the prefix.
+    prefix: usize,
+}
+
+impl Default for Cuts {
+    fn default() -> Self {
+        Cuts {
+            heads: [0; MAX_SEGMENTS + 1],
+            many: (0, 0),
+            tails: [(0, 0); MAX_SEGMENTS],
+            prefix: 0,
+        }
+    }
+}
+
+impl Cuts {
+    /// The prefix, with the dot behind it.
+    #[inline]
+    #[must_use]
+    pub fn prefix<'a>(&self, name: &'a [u8]) -> &'a [u8] {
+        &name[..self.heads[self.prefix]]
+    }
+
+    /// A part of the name that these cuts were made for; empty for what is no part of a name.
+    #[inline]
+    #[must_use]
+    pub fn part<'a>(&self, name: &'a [u8], capture: Capture) -> &'a [u8] {
+        let (start, end) = self.range(capture);
+        &name[start..end]
+    }
+
+    /// Where a part of the name begins.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, capture: Capture) -> usize {
+        self.range(capture).0
+    }
+
+    #[inline]
+    fn range(&self, capture: Capture) -> (usize, usize) {
+        match capture {
+            Capture::Head(place) => {
+                let place = self.prefix + usize::from(place);
+                (self.heads[place], self.heads[place + 1] - 1)
+            }
+            Capture::Many => self.many,
+            Capture::Tail(place) => self.tails[usize::from(place)],
+            Capture::Value | Capture::Tag(_) => (0, 0),
+        }
+    }
+}
+
+/// The tree. Node 0 is the root; a node behind a `{x*}` is read from the right.
+#[derive(Debug, Default)]
+pub(in crate::mapping) struct Names {
+    nodes: Vec<Node>,
+}
+
+type NodeId = u32;
+
+#[derive(Debug, Default)]
+struct Node {
+    texts: Texts,
+    /// Those that exclude more come first.
+    ones: Vec<One>,
+    many: Option<NodeId>,
+    /// Those that name their type come first.
+    ends: Vec<End>,
+}
+
+/// A placeholder of one segment.
+#[derive(Debug)]
+struct One {
+    except: Vec<Box<[u8]>>,
+    node: NodeId,
+}
+
+/// The end of a pattern.
+#[derive(Debug)]
+struct End {
+    /// As a number, see [`MAX_TYPE_BYTES`].
+    metric_type: Option<u64>,
+    reads: Generation,
+    rule: LineRuleId,
+    prefix: usize,
+}
+
+/// Children by text. A few are compared, many are looked up.
+#[derive(Debug, Default)]
+struct Texts {
+    few: Vec<Text>,
+    many: HashMap<Box<[u8]>, NodeId, RandomState>,
+}
+
+/// A text of a few, with its first eight bytes as a number: that is compared without a call.
+#[derive(Debug)]
+struct Text {
+    bytes: Box<[u8]>,
+    head: u64,
+    mask: u64,
+    node: NodeId,
+}
+
+impl Text {
+    fn new(text: &[u8], node: NodeId) -> Text {
+        let compared = text.len().min(8);
+        let mask = if compared == 8 { u64::MAX } else { (1 << (8 * compared)) - 1 };
+        Text { bytes: text.into(), head: first_eight(text), mask, node }
+    }
+
+    #[inline]
+    fn begins(&self, bytes: &[u8], head: u64) -> bool {
+        head & self.mask == self.head
+            && bytes.len() >= self.bytes.len()
+            && (self.bytes.len() <= 8 || bytes[8..self.bytes.len()] == self.bytes[8..])
+    }
+}
+
+/// The first eight bytes as a number, with zeros for those that are not there.
+#[inline]
+fn first_eight(bytes: &[u8]) -> u64 {
+    if let Some(eight) = bytes.first_chunk() {
+        return u64::from_le_bytes(*eight);
+    }
+    // What two pieces have in common they say alike.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let shift = 8 * (bytes.len() - 4);
+        return u64::from(u32::from_le_bytes(*first))
+            | u64::from(u32::from_le_bytes(*last)) << shift;
+    }
+    match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        _ => 0,
+    }
+}
+
+impl Texts {
+    const FEW: usize = 12;
+
+    /// The child whose text is the first segment, and the length of that.
+    #[inline]
+    fn first(&self, rest: &[u8]) -> Option<(NodeId, usize)> {
+        if !self.many.is_empty() {
+            let segment = first_segment(rest);
+            return self.many.get(segment).map(|node| (*node, segment.len()));
+        }
+        if self.few.is_empty() {
+            return None;
+        }
+        let head = first_eight(rest);
+        let ends = |length: usize| rest.get(length).is_none_or(|byte| *byte == b'.');
+        let is = |its: &&Text| its.begins(rest, head) && ends(its.bytes.len());
+        self.few.iter().find(is).map(|its| (its.node, its.bytes.len()))
+    }
+
+    /// The child whose text is the segment.
+    #[inline]
+    fn get(&self, segment: &[u8]) -> Option<NodeId> {
+        if self.many.is_empty() {
+            self.few.iter().find(|its| *its.bytes == *segment).map(|its| its.node)
+        } else {
+            self.many.get(segment).copied()
+        }
+    }
+
+    fn insert(&mut self, text: &[u8], node: NodeId) {
+        if self.many.is_empty() && self.few.len() < Self::FEW {
+            self.few.push(Text::new(text, node));
+        } else {
+            self.many.extend(self.few.drain(..).map(|its| (its.bytes, its.node)));
+            self.many.insert(text.into(), node);
+        }
+    }
+}
+
+/// A type as a number. Types are letters, so that none ends in the zeros that fill it up; one that is longer is no
+/// pattern's.
+#[inline]
+fn type_number(metric_type: &[u8]) -> u64 {
+    if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
+}
+
+/// Segments are short: a call of memchr costs more than looking at eight bytes at once.
+#[inline]
+fn first_segment(rest: &[u8]) -> &[u8] {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = ONES << 7;
+    const DOTS: u64 = u64::from_le_bytes([b'.'; 8]);
+    let mut at = 0;
+    while at < rest.len() {
+        // Zero where a dot is; the lowest zero is found exactly.
+        let bytes = first_eight(&rest[at..]) ^ DOTS;
+        let zeros = bytes.wrapping_sub(ONES) & !bytes & HIGHEST;
+        if zeros != 0 {
+            return &rest[..at + zeros.trailing_zeros() as usize / 8];
+        }
+        at += 8;
+    }
+    rest
+}
+
+/// A name that is looked for.
+struct Wanted<'a> {
+    name: &'a [u8],
+    metric_type: u64,
+    only: Option<Generation>,
+    cuts: &'a mut Cuts,
+}
+
+impl Names {
+    /// Adds what reads names of these segments, `prefix` of which belong to the prefix, and of these types (none:
+    /// any).
+    pub(in crate::mapping) fn insert(
+        &mut self,
+        segments: &[Segment],
+        prefix: usize,
+        types: &[String],
+        reads: Generation,
+        rule: LineRuleId,
+    ) {
+        if self.nodes.is_empty() {
+            self.node();
+        }
+        let many = segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
+        let (heads, tails) = match many {
+            None => (segments, &segments[..0]),
+            Some(many) => (&segments[..many], &segments[many + 1..]),
+        };
+        let mut node = heads.iter().fold(0, |node, segment| self.child(node, segment));
+        if many.is_some() {
+            let tail = self.nodes[node as usize].many.unwrap_or_else(|| self.node());
+            self.nodes[node as usize].many = Some(tail);
+            node = tail;
+            node = tails.iter().rev().fold(node, |node, segment| self.child(node, segment));
+        }
+        let end = |metric_type| End { metric_type, reads, rule, prefix };
+        let ends = &mut self.nodes[node as usize].ends;
+        ends.extend(types.iter().map(|word| end(Some(type_number(word.as_bytes())))));
+        ends.extend(types.is_empty().then(|| end(None)));
+        ends.sort_by_key(|end| end.metric_type.is_none());
+    }
+
+    fn node(&mut self) -> NodeId {
+        self.nodes.push(Node::default());
+        NodeId::try_from(self.nodes.len() - 1).expect("a tree that large does not fit in memory")
+    }
+
+    fn child(&mut self, of: NodeId, segment: &Segment) -> NodeId {
+        let next = NodeId::try_from(self.nodes.len()).expect("checked when it was added");
+        let node = &mut self.nodes[of as usize];
+        match segment {
+            Segment::Text(text) => {
+                if let Some(child) = node.texts.get(text.as_bytes()) {
+                    return child;
+                }
+                node.texts.insert(text.as_bytes(), next);
+            }
+            Segment::One(_, except) => {
+                let except: Vec<Box<[u8]>> =
+                    except.iter().map(|text| text.as_bytes().into()).collect();
+                if let Some(one) = node.ones.iter().find(|one| one.except == except) {
+                    return one.node;
+                }
+                node.ones.push(One { except, node: next });
+                node.ones.sort_by_key(|one| std::cmp::Reverse(one.except.len()));
+            }
+            Segment::Many(_) => {
+                unreachable!("a pattern has one `{{x*}}`, which is taken out before")
+            }
+        }
+        self.node()
+    }
+
+    #[inline]
+    pub(in crate::mapping) fn find(
+        &self,
+        name: &[u8],
+        metric_type: &[u8],
+        only: Option<Generation>,
+        cuts: &mut Cuts,
+    ) -> Option<LineRuleId> {
+        let root = self.nodes.first()?;
+        let metric_type = type_number(metric_type);
+        let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, cuts })?;
+        cuts.prefix = end.prefix;
+        Some(end.rule)
+    }
+
+    /// Goes on with the segment that begins at `at`, which is the `depth`th.
+    fn head<'n>(
+        &'n self,
+        mut node: &'n Node,
+        mut at: usize,
+        mut depth: usize,
+        wanted: &mut Wanted<'_>,
+    ) -> Option<&'n End> {
+        loop {
+            wanted.cuts.heads[depth] = at;
+            let Some(rest) = wanted.name.get(at..) else {
+                return node.end(wanted);
+            };
+            if let Some((child, length)) = node.texts.first(rest) {
+                let (child, next) = (self.at(child), at + length + 1);
+                if node.ones.is_empty() && node.many.is_none() {
+                    (node, at, depth) = (child, next, depth + 1);
+                    continue;
+                }
+                let found = self.head(child, next, depth + 1, wanted);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            let segment = first_segment(rest);
+            let next = at + segment.len() + 1;
+            let excluded = |one: &One| one.except.iter().any(|text| **text == *segment);
+            let mut ones = node.ones.iter().filter(|one| !excluded(one));
+            if node.many.is_none() && node.ones.len() == 1 {
+                let one = ones.next()?;
+                (node, at, depth) = (self.at(one.node), next, depth + 1);
+                continue;
+            }
+            for one in ones {
+                let found = self.head(self.at(one.node), next, depth + 1, wanted);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            // What children have overwritten behind this one's place nobody reads.
+            let tail = self.at(node.many?);
+            return self.tail(tail, (at, wanted.name.len()), 0, wanted);
+        }
+    }
+
+    /// Goes on with the last segment of what remains, `place` of which have been taken off the end. The first must
+    /// remain: it is what the `{x*}` stands for.
+    fn tail<'n>(
+        &'n self,
+        node: &'n Node,
+        (start, end): (usize, usize),
+        place: usize,
+        wanted: &mut Wanted<'_>,
+    ) -> Option<&'n End> {
+        if let Some(dot) = memrchr(b'.', &wanted.name[start..end]) {
+            let dot = start + dot;
+            let segment = &wanted.name[dot + 1..end];
+            let text = node.texts.get(segment).into_iter();
+            let ones = node.ones.iter();
+            let ones = ones.filter(|one| !one.except.iter().any(|text| **text == *segment));
+            for child in text.chain(ones.map(|one| one.node)) {
+                if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
+                    wanted.cuts.tails[place] = (dot + 1, end);
+                    return Some(found);
+                }
+            }
+        }
+        let found = node.end(wanted)?;
+        wanted.cuts.many = (start, end);
+        Some(found)
+    }
+
+    #[inline]
+    fn at(&self, node: NodeId) -> &Node {
+        &self.nodes[node as usize]
+    }
+}
+
+impl Node {
+    #[inline]
+    fn end(&self, wanted: &Wanted<'_>) -> Option<&End> {
+        self.ends.iter().find(|end| {
+            end.metric_type.is_none_or(|its| its == wanted.metric_type)
+                && wanted.only.is_none_or(|only| end.reads == only)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bytes_or_fewer() {
+        let text = b"abcdefghij";
+        for length in 0..=text.len() {
+            let bytes = (0..length.min(8)).map(|at| u64::from(text[at]) << (8 * at));
+            let expected: u64 = bytes.sum();
+            assert_eq!(first_eight(&text[..length]), expected, "of {length}");
+        }
+    }
+
+    #[test]
+    fn segments_end_at_the_first_dot() {
+        // Bytes beside the dot, and those that differ from it in the highest bit alone.
+        let text: Vec<u8> = [b'-', b'/', 0xae, 0xaf, 0, 0xff].repeat(5);
+        for length in 0..text.len() {
+            assert_eq!(first_segment(&text[..length]), &text[..length]);
+            let dotted = [&text[..length], b".", &text, b"."].concat();
+            assert_eq!(first_segment(&dotted), &text[..length]);
+        }
+        assert_eq!(first_segment(b"..."), b"");
+    }
+}

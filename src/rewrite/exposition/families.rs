@@ -1,0 +1,238 @@
+//! The families of one body: their headers, and what of them has been written.
+
+use std::collections::HashMap;
+
+use super::output::Output;
+use crate::exposition::{HeaderKind, MetricType, write_value};
+use crate::mapping::plan::exposition::{FamilyPlan, Plan};
+use crate::rewrite::exposition::gathered::series::Part;
+
+/// Index of a family in [`Families`].
+pub(super) type FamilyId = usize;
+
+/// One family of the body, arrived or written.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one header")]
+pub(super) struct Family {
+    pub(super) name: Box<[u8]>,
+    /// What becomes of it; nothing, where no pack names it.
+    pub(super) plan: FamilyPlan,
+    /// `# TYPE` or `# HELP` has come.
+    declared: bool,
+    pub(super) metric_type: Option<MetricType>,
+    /// The help text as it came, escapes and all, of a family that rules read.
+    help: Option<Box<[u8]>>,
+    /// Header lines that wait for the first sample to leave under this name.
+    waiting: Vec<u8>,
+    help_written: bool,
+    type_written: bool,
+    /// A sample has left under this name.
+    started: bool,
+    /// A sample has come under this name.
+    came: bool,
+}
+
+/// What becomes of a header line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeaderFate {
+    /// It leaves as it came.
+    Pass,
+    /// It waits: whether it leaves at all depends on the samples.
+    Wait,
+    /// The family was opened before; a second header is what strict parsers refuse.
+    Repeated,
+}
+
+impl Family {
+    fn new(name: &[u8], plan: &Plan) -> Self {
+        Family {
+            name: name.into(),
+            plan: plan.families.get(name).cloned().unwrap_or_default(),
+            declared: false,
+            metric_type: None,
+            help: None,
+            waiting: Vec::new(),
+            help_written: false,
+            type_written: false,
+            started: false,
+            came: false,
+        }
+    }
+
+    /// No pack has anything to say about this family.
+    pub(super) fn is_plain(&self) -> bool {
+        let plan = &self.plan;
+        plan.rules.is_empty() && !plan.once && !plan.written && plan.witness.is_none()
+    }
+
+    /// Takes a header line.
+    pub(super) fn header(&mut self, kind: HeaderKind, text: &[u8], line: &[u8]) -> HeaderFate {
+        self.declared = true;
+        let written = match kind {
+            HeaderKind::Help => {
+                if self.help.is_none() && !self.plan.rules.is_empty() {
+                    self.help = Some(text.into());
+                }
+                self.help_written
+            }
+            // A type behind the first sample is refused like a second one.
+            HeaderKind::Type(metric_type) => {
+                self.metric_type.get_or_insert(metric_type);
+                self.type_written || self.started
+            }
+        };
+        if written {
+            return HeaderFate::Repeated;
+        }
+        match kind {
+            HeaderKind::Help => self.help_written = true,
+            HeaderKind::Type(_) => self.type_written = true,
+        }
+        if self.plan.rules.is_empty() {
+            return HeaderFate::Pass;
+        }
+        self.waiting.extend_from_slice(line);
+        HeaderFate::Wait
+    }
+
+    /// A sample leaves as it came: appends the header lines that go before it.
+    #[inline]
+    pub(super) fn pass(&mut self, out: &mut Output<'_>) {
+        self.started = true;
+        if !self.waiting.is_empty() {
+            out.instead().append(&mut self.waiting);
+        }
+    }
+}
+
+/// The families of one body by name.
+#[derive(Debug, Default)]
+pub(super) struct Families {
+    list: Vec<Family>,
+    by_name: HashMap<Box<[u8]>, FamilyId, foldhash::fast::RandomState>,
+}
+
+impl Families {
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn family(&self, id: FamilyId) -> &Family {
+        &self.list[id]
+    }
+
+    pub(super) fn family_mut(&mut self, id: FamilyId) -> &mut Family {
+        &mut self.list[id]
+    }
+
+    /// A sample of this family has come.
+    pub(super) fn arrived(&mut self, id: FamilyId) -> &Family {
+        let family = &mut self.list[id];
+        family.came = true;
+        family
+    }
+
+    /// Whether a sample of the family of this name has come.
+    pub(super) fn came(&self, name: &[u8]) -> bool {
+        self.by_name.get(name).is_some_and(|id| self.list[*id].came)
+    }
+
+    /// The family of this name, a new one where it is new.
+    pub(super) fn named(&mut self, name: &[u8], plan: &Plan) -> FamilyId {
+        if let Some(&id) = self.by_name.get(name) {
+            return id;
+        }
+        let id = self.list.len();
+        self.list.push(Family::new(name, plan));
+        self.by_name.insert(name.into(), id);
+        id
+    }
+
+    /// The family that a sample of this name belongs to, and which part of a histogram it is.
+    ///
+    /// The suffix decides nothing by itself: `requests_count` may be a counter of that very name. It
+    /// is a part only where a histogram (for `_sum` and `_count` also a summary) of the shorter name
+    /// was declared, or a pack says that it is one.
+    pub(super) fn of_sample(&mut self, name: &[u8], plan: &Plan) -> (FamilyId, Option<Part>) {
+        if let Some(&id) = self.by_name.get(name)
+            && self.list[id].declared
+        {
+            return (id, None);
+        }
+        for (suffix, part) in
+            [(&b"_bucket"[..], Part::Bucket), (b"_sum", Part::Sum), (b"_count", Part::Count)]
+        {
+            let Some(base) = name.strip_suffix(suffix) else {
+                continue;
+            };
+            let known = self.by_name.get(base).copied();
+            let declared = known.and_then(|id| self.list[id].metric_type);
+            let is_part = match declared {
+                Some(MetricType::Histogram) => true,
+                Some(MetricType::Summary) => part != Part::Bucket,
+                _ => plan.families.get(base).is_some_and(|family| family.histogram),
+            };
+            if is_part {
+                return (self.named(base, plan), Some(part));
+            }
+        }
+        (self.named(name, plan), None)
+    }
+
+    /// A sample leaves under a name that a rule gave it: appends its headers, where they are still
+    /// to be written.
+    ///
+    /// `help` is the pack's text; where it has none, the text of the family read is taken.
+    pub(super) fn open_written(
+        &mut self,
+        id: FamilyId,
+        help: Option<&str>,
+        source: FamilyId,
+        metric_type: Option<MetricType>,
+        out: &mut Vec<u8>,
+    ) {
+        if self.list[id].started {
+            return;
+        }
+        let source_help = self.list[source].help.clone();
+        let family = &mut self.list[id];
+        family.started = true;
+        if !family.waiting.is_empty() {
+            // One name in both generations: its own header gives way to the emitted one's.
+            family.waiting = Vec::new();
+            (family.help_written, family.type_written) = (false, false);
+        }
+        if !family.help_written && (help.is_some() || source_help.is_some()) {
+            out.extend_from_slice(b"# HELP ");
+            out.extend_from_slice(&family.name);
+            out.push(b' ');
+            match help {
+                Some(text) => write_help(text.as_bytes(), out),
+                None => write_value(&source_help.unwrap_or_default(), out),
+            }
+            out.push(b'\n');
+            family.help_written = true;
+        }
+        if !family.type_written
+            && let Some(metric_type) = metric_type
+        {
+            out.extend_from_slice(b"# TYPE ");
+            out.extend_from_slice(&family.name);
+            out.push(b' ');
+            out.extend_from_slice(metric_type.as_str().as_bytes());
+            out.push(b'\n');
+            family.type_written = true;
+        }
+    }
+}
+
+/// Appends a help text with the two escapes that help texts know.
+fn write_help(text: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            _ => out.push(byte),
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Label sets: whether a rule applies to one, and how it leaves.
+
+use crate::exposition::{LabelHasher, LabelSpan, write_escaped, write_value};
+use crate::mapping::plan::exposition::{LabelEdits, Match};
+
+/// The label whose value is a bucket's upper bound.
+pub(super) const LE: &[u8] = b"le";
+
+/// A sample's labels and the line they lie in.
+#[derive(Clone, Copy)]
+pub(super) struct Labels<'a> {
+    pub(super) line: &'a [u8],
+    pub(super) spans: &'a [LabelSpan],
+}
+
+impl<'a> Labels<'a> {
+    fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.spans.iter().map(move |span| (span.name.of(self.line), span.value.of(self.line)))
+    }
+
+    /// The value of a label; empty where there is none, which in Prometheus is the same.
+    pub(super) fn value(self, name: &[u8]) -> &'a [u8] {
+        self.iter().find(|(n, _)| *n == name).map_or(b"", |(_, value)| value)
+    }
+
+    /// Whether a rule applies to these labels.
+    pub(super) fn satisfy(self, when: &Match) -> bool {
+        when.equal.iter().all(|(name, value)| self.value(name) == &**value)
+            && when.present.iter().all(|name| !self.value(name).is_empty())
+            && (when.any_of.is_empty()
+                || when.any_of.iter().any(|name| !self.value(name).is_empty()))
+            && when.none_of.iter().all(|name| self.value(name).is_empty())
+    }
+
+    /// Whether the label stands as we would write it, `name="value`, and can be copied in one run.
+    fn is_tight(self, index: usize) -> bool {
+        let span = &self.spans[index];
+        !span.odd && span.value.start() == span.name.end() + 2
+    }
+}
+
+/// Each label's share in the hash of its set: the same however it was escaped and spaced.
+///
+/// Neighbouring samples differ in their last labels only; the shares of the others are kept.
+#[derive(Debug)]
+pub(super) struct LabelHashes {
+    hasher: LabelHasher,
+    shares: Vec<u64>,
+    /// The first label that may have changed since the shares were computed.
+    stale_from: usize,
+    scratch: Vec<u8>,
+}
+
+impl LabelHashes {
+    pub(super) fn new(hasher: LabelHasher) -> Self {
+        LabelHashes { hasher, shares: Vec::new(), stale_from: 0, scratch: Vec::new() }
+    }
+
+    /// A sample came that differs from the one before from this label on.
+    #[inline]
+    pub(super) fn changed(&mut self, from: usize) {
+        self.stale_from = self.stale_from.min(from);
+    }
+
+    /// Brings the shares up to date with a sample's labels.
+    pub(super) fn update(&mut self, labels: Labels<'_>) -> &[u64] {
+        let fresh = self.stale_from.min(self.shares.len()).min(labels.spans.len());
+        self.shares.truncate(fresh);
+        for index in fresh..labels.spans.len() {
+            let span = &labels.spans[index];
+            let share = if labels.is_tight(index) {
+                self.hasher.label(&labels.line[span.name.start()..span.value.end()])
+            } else {
+                self.scratch.clear();
+                self.scratch.extend_from_slice(span.name.of(labels.line));
+                self.scratch.extend_from_slice(b"=\"");
+                write_value(span.value.of(labels.line), &mut self.scratch);
+                self.hasher.label(&self.scratch)
+            };
+            self.shares.push(share);
+        }
+        self.stale_from = usize::MAX;
+        &self.shares
+    }
+
+    /// The hash of a whole label set, less one label.
+    pub(super) fn of_set(&mut self, labels: Labels<'_>, without: Option<&[u8]>) -> u64 {
+        self.of(labels, |name| Some(name) != without)
+    }
+
+    /// The hash of those labels alone that are named.
+    pub(super) fn of_named(&mut self, labels: Labels<'_>, names: &[Box<[u8]>]) -> u64 {
+        self.of(labels, |name| named(names, name))
+    }
+
+    /// One label's share.
+    pub(super) fn of_label(&mut self, labels: Labels<'_>, name: &[u8]) -> u64 {
+        self.of(labels, |its| its == name)
+    }
+
+    fn of(&mut self, labels: Labels<'_>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
+        let shares = self.update(labels).iter().zip(labels.spans);
+        shares
+            .filter(|(_, span)| wanted(span.name.of(labels.line)))
+            .fold(0, |sum, (share, _)| sum.wrapping_add(*share))
+    }
+}
+
+/// A label that a rule adds is there already with a value of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Conflict;
+
+/// A label set as it leaves: `a="b",c="d"`, values escaped.
+#[derive(Debug, Default)]
+pub(super) struct LabelText {
+    text: Vec<u8>,
+    hash: u64,
+}
+
+impl LabelText {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    pub(super) fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+/// A rule's edits, worked out for one sequence of label names. All samples of a family have the same
+/// names in the same order; only values change from line to line.
+#[derive(Debug)]
+pub(super) struct LabelProgram {
+    steps: Vec<Step>,
+    /// Labels that the rule adds: `type="x",other="y"`.
+    added: Vec<u8>,
+    added_hash: u64,
+    /// Labels that would leave under a name which the rule writes: they must be empty.
+    clashes: Vec<usize>,
+    /// How many labels, from the first, the result depends on.
+    pub(super) depends_on: usize,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// These labels leave as they are.
+    Keep(usize, usize),
+    /// This label leaves under another name: `name="`.
+    Rename(usize, Box<[u8]>),
+}
+
+impl LabelProgram {
+    /// Works out `edits` for the names of `labels`, less those named in `without` and, for the label
+    /// set of a ladder, less `le`.
+    pub(super) fn new(
+        hasher: &LabelHasher,
+        labels: Labels<'_>,
+        edits: &LabelEdits,
+        without: &[Box<[u8]>],
+        of_ladder: bool,
+    ) -> Self {
+        let mut program = LabelProgram {
+            depends_on: 0,
+            steps: Vec::new(),
+            added: Vec::new(),
+            added_hash: 0,
+            clashes: Vec::new(),
+        };
+        let present = |wanted: &[u8]| labels.iter().any(|(name, _)| name == wanted);
+        for (index, (name, _)) in labels.iter().enumerate() {
+            if named(&edits.drop, name) || named(without, name) || (of_ladder && name == LE) {
+                continue;
+            }
+            program.depends_on = index + 1;
+            if let Some((_, to)) = edits.rename.iter().find(|(from, _)| **from == *name) {
+                program.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
+                continue;
+            }
+            let written = edits.append.iter().any(|(added, _)| **added == *name)
+                || edits.rename.iter().any(|(from, to)| **to == *name && present(from));
+            match program.steps.last_mut() {
+                _ if written => program.clashes.push(index),
+                Some(Step::Keep(_, to)) if *to == index => *to = index + 1,
+                _ => program.steps.push(Step::Keep(index, index + 1)),
+            }
+        }
+        // What the source says is better than what the operator configured.
+        let filled = edits.fill.iter().filter(|(name, _)| !present(name));
+        for (name, value) in edits.append.iter().chain(filled) {
+            if !program.added.is_empty() {
+                program.added.push(b',');
+            }
+            let start = program.added.len();
+            program.added.extend_from_slice(name);
+            program.added.extend_from_slice(b"=\"");
+            write_escaped(value, &mut program.added);
+            let share = hasher.label(&program.added[start..]);
+            program.added_hash = program.added_hash.wrapping_add(share);
+            program.added.push(b'"');
+        }
+        program
+    }
+
+    /// Whether labels leave as they came, apart from values that have to be escaped.
+    pub(super) fn keeps_all(&self, labels: Labels<'_>) -> bool {
+        self.added.is_empty()
+            && match self.steps[..] {
+                [] => labels.spans.is_empty(),
+                [Step::Keep(0, to)] => to == labels.spans.len(),
+                _ => false,
+            }
+    }
+
+    /// Whether what leaves ends with the label of this index, under its own name.
+    pub(super) fn ends_with(&self, index: usize) -> bool {
+        self.added.is_empty()
+            && matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
+    }
+
+    /// Renders a label set whose names are those that the program was made for.
+    ///
+    /// # Errors
+    ///
+    /// [`Conflict`] where the rule would give the sample a second label of one name.
+    pub(super) fn render(
+        &self,
+        labels: Labels<'_>,
+        hashes: &mut LabelHashes,
+        out: &mut LabelText,
+    ) -> Result<(), Conflict> {
+        let Labels { line, spans } = labels;
+        if self.clashes.iter().any(|&index| !spans[index].value.of(line).is_empty()) {
+            return Err(Conflict);
+        }
+        hashes.update(labels);
+        let LabelHashes { hasher, shares, .. } = hashes;
+        let mut hash = self.added_hash;
+        out.text.clear();
+        for step in &self.steps {
+            match *step {
+                Step::Keep(from, to) => {
+                    for share in &shares[from..to] {
+                        hash = hash.wrapping_add(*share);
+                    }
+                    keep(labels, from, to, &mut out.text);
+                }
+                Step::Rename(index, ref name) => {
+                    separate(&mut out.text);
+                    let start = out.text.len();
+                    out.text.extend_from_slice(name);
+                    push_value(labels, index, &mut out.text);
+                    hash = hash.wrapping_add(hasher.label(&out.text[start..]));
+                    out.text.push(b'"');
+                }
+            }
+        }
+        if !self.added.is_empty() {
+            separate(&mut out.text);
+            out.text.extend_from_slice(&self.added);
+        }
+        out.hash = hash;
+        Ok(())
+    }
+}
+
+/// Copies labels that leave as they are: in one run, where they stand as we would write them.
+fn keep(labels: Labels<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
+    let Labels { line, spans } = labels;
+    separate(out);
+    let joined = |index: usize| spans[index].name.start() == spans[index - 1].value.end() + 2;
+    if (from..to).all(|index| labels.is_tight(index) && (index == from || joined(index))) {
+        out.extend_from_slice(&line[spans[from].name.start()..=spans[to - 1].value.end()]);
+        return;
+    }
+    for (index, span) in spans.iter().enumerate().take(to).skip(from) {
+        if index > from {
+            out.push(b',');
+        }
+        out.extend_from_slice(span.name.of(line));
+        out.extend_from_slice(b"=\"");
+        push_value(labels, index, out);
+        out.push(b'"');
+    }
+}
+
+fn push_value(labels: Labels<'_>, index: usize, out: &mut Vec<u8>) {
+    let span = &labels.spans[index];
+    if span.odd {
+        write_value(span.value.of(labels.line), out);
+    } else {
+        out.extend_from_slice(span.value.of(labels.line));
+    }
+}
+
+fn separate(out: &mut Vec<u8>) {
+    if !out.is_empty() {
+        out.push(b',');
+    }
+}
+
+fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
+    names.iter().any(|n| **n == *name)
+}
+
+/// The labels of a text written by [`LabelText`]: each one's name, and its `name="value` in one run.
+pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let open = memchr::memchr(b'"', rest)?;
+        let mut close = open + 1;
+        while *rest.get(close)? != b'"' {
+            close += if rest[close] == b'\\' { 2 } else { 1 };
+        }
+        let (name, label) = (&rest[..open.saturating_sub(1)], &rest[..close]);
+        rest = rest.get(close + 2..).unwrap_or_default();
+        Some((name, label))
+    })
+}
+
+pub(super) fn hash_text(hasher: &LabelHasher, text: &[u8]) -> u64 {
+    split(text).fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
+}
+
+/// The hash of those labels alone that are named; [`Labels::hash_of`] of a text.
+pub(super) fn hash_text_of(hasher: &LabelHasher, text: &[u8], names: &[Box<[u8]>]) -> u64 {
+    split(text)
+        .filter(|(name, _)| named(names, name))
+        .fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
+}
+
+/// Whether two texts are the same label set, in whatever order.
+pub(super) fn same_set(a: &[u8], b: &[u8]) -> bool {
+    if a == b {
+        return true;
+    }
+    let sorted = |text| {
+        let mut labels: Vec<_> =
+            split(text).map(|(_, label)| label).filter(|label| !label.ends_with(b"=\"")).collect();
+        labels.sort_unstable();
+        labels
+    };
+    sorted(a) == sorted(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exposition::{Scan, Scanner};
+
+    fn bytes(text: &str) -> Box<[u8]> {
+        text.as_bytes().into()
+    }
+
+    fn rendered(line: &str, edits: &LabelEdits) -> Result<String, Conflict> {
+        let mut scanner = Scanner::new(1000, 20, true);
+        assert!(matches!(scanner.scan(line.as_bytes()), Scan::Sample(_)), "{line}");
+        let labels = Labels { line: line.as_bytes(), spans: scanner.labels() };
+        let hasher = LabelHasher::numbered(0);
+        let mut hashes = LabelHashes::new(hasher.clone());
+        let mut text = LabelText::default();
+        let program = LabelProgram::new(&hasher, labels, edits, &[], true);
+        program.render(labels, &mut hashes, &mut text)?;
+        // Whichever way a hash is found, it is the same one.
+        assert_eq!(text.hash(), hash_text(&hasher, text.bytes()));
+        if edits.is_identity() {
+            assert_eq!(text.hash(), hashes.of_set(labels, Some(LE)));
+        }
+        Ok(String::from_utf8(text.bytes().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn labels_leave_as_a_rule_says() {
+        let edits = LabelEdits {
+            drop: vec![bytes("c")],
+            rename: vec![(bytes("t"), bytes("direction"))],
+            append: vec![(bytes("type"), bytes("k\"1\""))],
+            fill: vec![(bytes("a"), bytes("filled")), (bytes("w"), bytes("filled"))],
+        };
+        assert_eq!(
+            rendered("x{a=\"1\",c=\"2\",t=\"in\",le=\"5\"} 1\n", &edits).as_deref(),
+            Ok(r#"a="1",direction="in",type="k\"1\"",w="filled""#)
+        );
+        let clash = "x{t=\"in\",type=\"other\"} 1\n";
+        assert_eq!(rendered(clash, &edits), Err(Conflict));
+        let clash = "x{t=\"in\",direction=\"other\"} 1\n";
+        assert_eq!(rendered(clash, &edits), Err(Conflict));
+    }
+
+    #[test]
+    fn spacing_and_escapes_do_not_make_another_series() {
+        let edits = LabelEdits::default();
+        assert_eq!(
+            rendered("x{ a = \"two\nlines\" , le=\"5\", b=\"odd\\q\",} 1\n", &edits).as_deref(),
+            Ok(r#"a="two\nlines",b="odd\\q""#)
+        );
+    }
+
+    #[test]
+    fn texts_are_split_where_labels_end() {
+        let set = br#"a="1",b="q\"=\"",c="",d="\\""#;
+        let names: Vec<_> = split(set).map(|(name, _)| name.escape_ascii().to_string()).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert!(same_set(set, br#"d="\\",b="q\"=\"",a="1""#));
+        assert!(!same_set(set, br#"d="\\",b="q\"=\"",a="2""#));
+        assert_eq!(split(b"a=\"unfinished").count(), 0);
+    }
+}

@@ -1,0 +1,228 @@
+//! Targets that a client names: what a proxy and a probe are asked for.
+//!
+//! They come into being when they are first asked for, and from then on are targets like any other: connections are kept,
+//! one scrape tells the next, simultaneous clients share. How many there are is bounded, whoever asks for whatever: the
+//! one that was not asked for longest makes room. In our own metrics all of one kind are one target, `(proxy)` or
+//! `(probe)`, so that clients cannot make up label values; parentheses cannot be in a target's name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::Uri;
+use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use tokio::time::Instant;
+
+use super::target::Treatment;
+use super::upstream::{
+    Client, ClientFault, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
+};
+use super::{Failure, Lasting, Target, TargetSettings};
+use crate::mapping;
+use crate::scrape::allow_list::{Reach, Refusal};
+
+/// Most targets of one kind at a time. More Kongs than stand behind one gateway.
+const MAX_TARGETS: usize = 1024;
+
+/// How targets that clients name are treated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnDemandSettings {
+    /// What they are called in our own metrics: `(proxy)`, `(probe)` or `(probe:MODULE)`.
+    pub name: String,
+    /// What packs are compiled with for them.
+    pub mapping: mapping::Settings,
+    /// How requests to them are made.
+    pub http: HttpSettings,
+}
+
+/// Whatever clients name, as far as the allow-list lets them.
+#[derive(Debug)]
+pub struct OnDemand {
+    settings: OnDemandSettings,
+    client: Arc<Client>,
+    treatment: Treatment,
+    reach: Arc<Reach>,
+    made: Mutex<HashMap<Uri, Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    target: Arc<Target>,
+    asked_for: Instant,
+}
+
+/// Why there is no target for a client.
+#[derive(Debug)]
+pub(super) enum Unavailable {
+    /// The client may not go there.
+    Refused(Refusal),
+    /// The settings do not fit the target.
+    Failed(Failure),
+}
+
+impl OnDemandSettings {
+    /// Reads the files that scraping such a target needs.
+    ///
+    /// # Errors
+    ///
+    /// The first that cannot be used.
+    pub fn check(&self) -> Result<(), ClientFault> {
+        self.client(Arc::new(SystemResolver)).map(drop)
+    }
+
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientFault> {
+        let client = Client::new(self.http.clone(), resolver);
+        // Whether TLS will be spoken is not known; what was written for it should hold in any case.
+        client.check(self.http.tls != TlsSettings::default())?;
+        Ok(client)
+    }
+}
+
+impl OnDemand {
+    /// No target yet.
+    ///
+    /// # Errors
+    ///
+    /// A file that the settings name cannot be used.
+    pub fn new(
+        settings: OnDemandSettings,
+        treatment: Treatment,
+        reach: Arc<Reach>,
+        lasting: &Lasting,
+    ) -> Result<OnDemand, ClientFault> {
+        let client = Arc::new(settings.client(lasting.resolver())?);
+        Ok(OnDemand { settings, client, treatment, reach, made: Mutex::default() })
+    }
+
+    /// The target at a URL. What stands behind `?` is not part of it.
+    pub(super) fn target(&self, url: &Uri) -> Result<Arc<Target>, Unavailable> {
+        let url = without_query(url);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some(known) = made.get_mut(&url) {
+            known.asked_for = now;
+            return Ok(Arc::clone(&known.target));
+        }
+        let target = self.make(&url)?;
+        if made.len() >= MAX_TARGETS {
+            let idlest = made.iter().min_by_key(|(_, made)| made.asked_for);
+            if let Some(idlest) = idlest.map(|(url, _)| url.clone()) {
+                made.remove(&idlest);
+            }
+        }
+        made.insert(url, Made { target: Arc::clone(&target), asked_for: now });
+        Ok(target)
+    }
+
+    fn make(&self, url: &Uri) -> Result<Arc<Target>, Unavailable> {
+        let reach = Some(Arc::clone(&self.reach));
+        let upstream = Upstream::new(url, Arc::clone(&self.client), reach);
+        let upstream = upstream
+            .map_err(|fault| Unavailable::Failed(Failure::Credentials(fault.to_string())))?;
+        // Before it takes a place: names off the list shall not push out those on it.
+        upstream.check_name().map_err(Unavailable::Refused)?;
+        let settings = TargetSettings {
+            name: self.settings.name.clone(),
+            url: url.clone(),
+            mapping: self.settings.mapping.clone(),
+            http: self.settings.http.clone(),
+            passthrough: Vec::new(),
+            labels: BTreeMap::new(),
+        };
+        let metrics = self.treatment.metrics.apart(settings.shown_url());
+        let treatment = Treatment { metrics, ..self.treatment.clone() };
+        Ok(Arc::new(Target::on_demand(settings, treatment, upstream)))
+    }
+
+    /// Up to so many targets, those first that were asked for last.
+    pub(super) fn latest(&self, most: usize) -> Vec<Arc<Target>> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<&Made> = made.values().collect();
+        all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
+        all.into_iter().take(most).map(|made| Arc::clone(&made.target)).collect()
+    }
+
+    /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.
+    #[must_use]
+    pub fn is(&self, settings: &OnDemandSettings, treatment: &Treatment, reach: &Reach) -> bool {
+        self.settings == *settings
+            && Arc::ptr_eq(&self.treatment.plan, &treatment.plan)
+            && self.treatment.options == treatment.options
+            && *self.reach == *reach
+    }
+}
+
+fn without_query(url: &Uri) -> Uri {
+    let mut parts = Parts::default();
+    parts.scheme = Some(url.scheme().cloned().unwrap_or(Scheme::HTTP));
+    parts.authority = url.authority().cloned();
+    let path = if url.path().is_empty() { "/" } else { url.path() };
+    parts.path_and_query = Some(PathAndQuery::try_from(path).expect("the path of a URL is one"));
+    Uri::from_parts(parts).expect("all three parts are there")
+}
+
+/// The URL that a client of the probe means: a whole one, or `host:port` with or without a path.
+pub(super) fn probe_url(target: &str) -> Option<Uri> {
+    let scheme_is_there = target.starts_with("http://") || target.starts_with("https://");
+    let mut text = if scheme_is_there { target.to_owned() } else { format!("http://{target}") };
+    let (_, behind_scheme) = text.split_once("://")?;
+    if !behind_scheme.contains(['/', '?']) {
+        text.push_str("/metrics");
+    }
+    text.parse().ok().filter(is_target_url)
+}
+
+/// Whether there is something to scrape at a URL: http or https, a host, a port that is a number if there is one, and no
+/// user name, which would be shown in logs.
+pub(super) fn is_target_url(url: &Uri) -> bool {
+    let schemes = [&Scheme::HTTP, &Scheme::HTTPS];
+    // The parser of URLs takes any text for a port, and that of numbers a sign.
+    let is_port = |authority: &Authority| match authority.port() {
+        Some(port) => port.as_str().bytes().all(|byte| byte.is_ascii_digit()),
+        None => authority.as_str() == authority.host(),
+    };
+    url.scheme().is_some_and(|scheme| schemes.contains(&scheme))
+        && url.host().is_some_and(|host| !host.is_empty())
+        && url.authority().is_some_and(|its| !its.as_str().contains('@') && is_port(its))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_probe_means() {
+        for (target, expected) in [
+            ("kong:8100", "http://kong:8100/metrics"),
+            ("kong", "http://kong/metrics"),
+            ("kong:8100/", "http://kong:8100/"),
+            ("kong:8100/x?y=z", "http://kong:8100/x?y=z"),
+            ("http://kong:8100", "http://kong:8100/metrics"),
+            ("https://kong:8444/metrics", "https://kong:8444/metrics"),
+            ("[::1]:8100", "http://[::1]:8100/metrics"),
+        ] {
+            let url = probe_url(target).expect(target);
+            assert_eq!(url.to_string(), expected);
+        }
+        for target in [
+            "",
+            "/metrics",
+            "u:p@kong:8100",
+            "kong:port",
+            "kong:+8100",
+            "kong:",
+            "ftp://kong/",
+            "http://",
+            "a b",
+            "http:///x",
+        ] {
+            assert!(probe_url(target).is_none(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_one_whatever_its_query() {
+        let url = |text: &str| without_query(&text.parse().expect("a URL"));
+        assert_eq!(url("http://kong:8100/metrics?a=b"), url("http://KONG:8100/metrics"));
+        assert_eq!(url("http://kong:8100/metrics?a=b").to_string(), "http://kong:8100/metrics");
+    }
+}

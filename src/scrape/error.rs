@@ -1,0 +1,239 @@
+//! Why a scrape failed.
+
+use std::fmt::{self, Display};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::rewrite;
+use crate::scrape::allow_list::Refusal;
+use crate::telemetry::Outcome;
+
+/// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
+///
+/// Clones tell several clients of one scrape the same.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The target's host name could not be resolved.
+    #[error("cannot resolve its host name: {0}; check the URL and the name service")]
+    Resolve(#[source] Arc<io::Error>),
+    /// No connection to the target.
+    #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
+    Connect(#[source] Arc<io::Error>),
+    /// A client may not have this target scraped.
+    #[error("it must not be scraped through this gateway: {0}")]
+    NotAllowed(#[from] Refusal),
+    /// A secret or a certificate of ours cannot be used.
+    #[error("cannot ask it: {0}")]
+    Credentials(String),
+    /// The target does not speak TLS, is not who it should be, or does not take us for who we are.
+    #[error("no TLS connection: {0}; check tls_config, and that the URL names an https port")]
+    Tls(String),
+    /// The connection broke, or carried something other than HTTP, before the head of an answer was there.
+    #[error("no HTTP answer: {0}; check that the URL names an http port")]
+    Exchange(String),
+    /// The scrape took too long.
+    #[error("gave up after {}s; raise Prometheus' scrape_timeout, or find out why the target is slow", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// The target fell silent within its answer.
+    #[error("it said nothing for {}s in the middle of its answer (scrape.idle_timeout)", .0.as_secs_f64())]
+    Idle(Duration),
+    /// The client kept others of the same scrape waiting.
+    #[error("the client took too long, and others waited for the same scrape")]
+    TooSlow,
+    /// All scrapes together hold too much.
+    #[error("all scrapes together would hold more than {limit} bytes (limits.all_held_bytes)")]
+    TooMuchHeld {
+        /// The limit.
+        limit: usize,
+    },
+    /// The target answered something other than 200.
+    #[error("it answered {0}; check the path in the URL, and the target's own log")]
+    Status(StatusCode),
+    /// The target sent us elsewhere.
+    #[error(
+        "it redirects to {0}; redirects are not followed, so set the URL to where the metrics are"
+    )]
+    Redirect(Text),
+    /// The target answered something that is no exposition.
+    #[error("its Content-Type is {0}, which is no exposition; check the path in the URL")]
+    ContentType(Text),
+    /// The body is encoded in a way that we did not ask for and cannot read.
+    #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
+    ContentEncoding(Text),
+    /// The body broke off.
+    #[error("its body broke off: {0}")]
+    Cut(String),
+    /// The body goes on where it should have ended.
+    #[error("its body is longer than its Content-Length")]
+    Overlong,
+    /// The body is not the gzip that its head promised.
+    #[error("its gzip body is damaged")]
+    Gzip,
+    /// The engine gave up.
+    #[error(transparent)]
+    Rewrite(#[from] rewrite::exposition::Error),
+    /// The body has no sample.
+    #[error("its body has no sample, so it is no exposition; check the path in the URL")]
+    NoSample,
+    /// Nothing of the body could be handed on.
+    #[error(
+        "not one of its samples could be handed on; our own metrics count what was dropped, by reason"
+    )]
+    NothingLeft,
+}
+
+impl Failure {
+    /// Every [`reason`](Self::reason).
+    pub const REASONS: &[&str] = &[
+        "resolve",
+        "connect",
+        "not_allowed",
+        "credentials",
+        "tls",
+        "exchange",
+        "timeout",
+        "idle",
+        "too_slow",
+        "held_bytes",
+        "status",
+        "redirect",
+        "content_type",
+        "content_encoding",
+        "cut",
+        "overlong",
+        "gzip",
+        "rewrite",
+        "no_sample",
+        "nothing_left",
+    ];
+
+    pub(super) fn resolve(error: io::Error) -> Failure {
+        Failure::Resolve(Arc::new(error))
+    }
+
+    pub(super) fn connect(error: io::Error) -> Failure {
+        Failure::Connect(Arc::new(error))
+    }
+
+    /// What an answer that has not begun says instead.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Failure::Timeout(_) | Failure::Idle(_) => StatusCode::GATEWAY_TIMEOUT,
+            Failure::TooMuchHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Failure::NotAllowed(_) => StatusCode::FORBIDDEN,
+            Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// How the scrape ended, for our own metrics and pages.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::Failed { reason: self.reason(), error: self.to_string() }
+    }
+
+    /// The reason as a label value: one of a fixed set.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Failure::Resolve(_) => "resolve",
+            Failure::Connect(_) => "connect",
+            Failure::NotAllowed(_) => "not_allowed",
+            Failure::Credentials(_) => "credentials",
+            Failure::Tls(_) => "tls",
+            Failure::Exchange(_) => "exchange",
+            Failure::Timeout(_) => "timeout",
+            Failure::Idle(_) => "idle",
+            Failure::TooSlow => "too_slow",
+            Failure::TooMuchHeld { .. } => "held_bytes",
+            Failure::Status(_) => "status",
+            Failure::Redirect(_) => "redirect",
+            Failure::ContentType(_) => "content_type",
+            Failure::ContentEncoding(_) => "content_encoding",
+            Failure::Cut(_) => "cut",
+            Failure::Overlong => "overlong",
+            Failure::Gzip => "gzip",
+            Failure::Rewrite(_) => "rewrite",
+            Failure::NoSample => "no_sample",
+            Failure::NothingLeft => "nothing_left",
+        }
+    }
+}
+
+/// Somebody else's header value, fit to be shown: quoted, on one line, and not too long.
+#[derive(Clone, Debug)]
+pub struct Text(String);
+
+impl Text {
+    pub(super) fn new(value: &hyper::header::HeaderValue) -> Text {
+        const LONGEST: usize = 200;
+        let bytes = value.as_bytes();
+        Text(bytes[..bytes.len().min(LONGEST)].escape_ascii().to_string())
+    }
+}
+
+impl Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed() {
+        let text = || Text::new(&HeaderValue::from_static("x"));
+        let error = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let each = [
+            Failure::resolve(error()),
+            Failure::connect(error()),
+            Failure::NotAllowed(Refusal::NotListed),
+            Failure::Credentials(String::new()),
+            Failure::Tls(String::new()),
+            Failure::Exchange(String::new()),
+            Failure::Timeout(Duration::ZERO),
+            Failure::Idle(Duration::ZERO),
+            Failure::TooSlow,
+            Failure::TooMuchHeld { limit: 1 },
+            Failure::Status(StatusCode::NOT_FOUND),
+            Failure::Redirect(text()),
+            Failure::ContentType(text()),
+            Failure::ContentEncoding(text()),
+            Failure::Cut(String::new()),
+            Failure::Overlong,
+            Failure::Gzip,
+            Failure::Rewrite(rewrite::exposition::Error::BodyTooLong { limit: 1 }),
+            Failure::NoSample,
+            Failure::NothingLeft,
+        ];
+        assert_eq!(each.map(|failure| failure.reason()), Failure::REASONS);
+    }
+
+    #[test]
+    fn slow_is_told_from_broken() {
+        let connect = |kind: io::ErrorKind| Failure::connect(kind.into()).status();
+        assert_eq!(connect(io::ErrorKind::TimedOut), StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(connect(io::ErrorKind::ConnectionRefused), StatusCode::BAD_GATEWAY);
+        assert_eq!(Failure::Timeout(Duration::ZERO).status(), StatusCode::GATEWAY_TIMEOUT);
+    }
+
+    #[test]
+    fn header_values_are_shown_safely() {
+        let shown = |bytes: &[u8]| {
+            Text::new(&HeaderValue::from_bytes(bytes).expect("a header value")).to_string()
+        };
+        assert_eq!(shown(b"text/html"), "\"text/html\"");
+        assert_eq!(shown(b"a\"\xff\tb"), "\"a\\\"\\xff\\tb\"");
+        assert_eq!(shown(&[b'x'; 10_000]).len(), 202);
+    }
+}

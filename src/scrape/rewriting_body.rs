@@ -1,0 +1,315 @@
+//! One exposition on its way through the engine, piece by piece.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
+
+use super::Failure;
+use super::target::Target;
+use crate::rewrite::exposition::{Progress, Report, Rewriter, Run};
+use crate::scrape::buffer_pool::Pool;
+use crate::scrape::histories::Seen;
+use crate::scrape::limiter::Share;
+use crate::scrape::upstream::exposition::Source;
+use crate::telemetry::{Outcome, ScrapeInFlight};
+
+/// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
+const PIECE_BYTES: usize = 32 * 1024;
+
+/// Most bytes that one poll takes from the target. Others on this thread want to go on, too.
+const BYTES_PER_POLL: usize = 256 * 1024;
+
+/// Most bytes that wait for the first sample. Real expositions have two lines before it.
+const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
+
+/// A source that is being opened.
+pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Source, Failure>> + Send>>;
+
+/// An exposition that is asked for, read and rewritten at the pace of whoever polls it.
+///
+/// Dropping it before its end closes the connection to the target, and counts as a client that went away.
+pub(super) struct Rewriting {
+    target: Arc<Target>,
+    stage: Stage,
+    /// Whoever reads this needs the second `# TYPE` of a histogram that opens twice.
+    repeated_types: bool,
+    /// `None` once the scrape has ended, one way or the other.
+    running: Option<Running>,
+    /// A part of what the target sent, handed on as it is. It leaves before what is in `out`.
+    spared: Option<Bytes>,
+    out: Vec<u8>,
+    pool: Pool,
+    quiet: Quiet,
+}
+
+/// How far the target has got.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most scrapes are reading, and one is boxed as a whole"
+)]
+enum Stage {
+    /// The head of its answer is not there yet.
+    Opening(Opening),
+    Reading(Source),
+    /// Everything is read. Families that were held are still to be written.
+    Read,
+}
+
+#[derive(Debug)]
+struct Running {
+    scrape: ScrapeInFlight,
+    share: Share,
+    /// `None` until there is something to rewrite.
+    engine: Option<(Rewriter, Seen)>,
+    wrote_any: bool,
+}
+
+/// Lets the engine do something, and counts the time it takes.
+fn timed<T>(scrape: &mut ScrapeInFlight, work: impl FnOnce() -> T) -> T {
+    let started = std::time::Instant::now();
+    let done = work();
+    scrape.rewrote(started.elapsed());
+    done
+}
+
+impl Running {
+    fn end(self, outcome: Outcome) {
+        match &self.engine {
+            Some((rewriter, _)) => self.scrape.end(outcome, rewriter.report()),
+            None => self.scrape.end(outcome, &Report::default()),
+        }
+    }
+}
+
+impl Rewriting {
+    /// A scrape that begins now. It may be silent for up to `idle` once it has begun to answer.
+    pub(super) fn new(
+        target: Arc<Target>,
+        opening: Opening,
+        repeated_types: bool,
+        share: Share,
+        idle: Duration,
+    ) -> Rewriting {
+        let scrape = target.metrics().start();
+        Rewriting {
+            target,
+            stage: Stage::Opening(opening),
+            repeated_types,
+            running: Some(Running { scrape, share, engine: None, wrote_any: false }),
+            spared: None,
+            out: Vec::new(),
+            pool: Pool::default(),
+            quiet: Quiet { limit: idle, since: Instant::now(), timer: None },
+        }
+    }
+
+    /// Enough was seen: the connection closes, and nobody is to blame.
+    pub(super) fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            running.end(Outcome::Success);
+        }
+    }
+
+    /// Nobody waits for the rest, because of this.
+    pub(super) fn abandon(mut self, failure: &Failure) {
+        self.end(failure);
+    }
+
+    /// The next piece to hand on; `None` at the end. After an error there is nothing more.
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Failure>>> {
+        if self.running.is_none() {
+            return Poll::Ready(None);
+        }
+        if let Stage::Opening(opening) = &mut self.stage {
+            match opening.as_mut().poll(cx) {
+                Poll::Ready(Ok(source)) => self.opened(source),
+                Poll::Ready(Err(failure)) => return self.fail(failure),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if let Some(spared) = self.spared.take() {
+            return Poll::Ready(Some(Ok(self.leaves(spared))));
+        }
+        if self.out.capacity() == 0 {
+            // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
+            self.out = self.pool.buffer();
+        }
+        let mut budget = BYTES_PER_POLL;
+        loop {
+            let Some(Running { engine: Some((rewriter, _)), share, scrape, .. }) =
+                &mut self.running
+            else {
+                return Poll::Ready(None);
+            };
+            let mut starved = false;
+            if let Stage::Reading(source) = &mut self.stage {
+                match source.poll_chunk(cx) {
+                    Poll::Ready(Ok(Some(chunk))) => {
+                        self.quiet.ends();
+                        budget = budget.saturating_sub(chunk.len());
+                        // Before the first sample everything waits.
+                        let has_sample = rewriter.report().samples_in > 0;
+                        let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
+                        let pushed = timed(scrape, || {
+                            rewriter.push_sparing(&chunk, longer_than, &mut self.out)
+                        });
+                        let run = match pushed {
+                            Ok(run) => run,
+                            Err(error) => return self.fail(error.into()),
+                        };
+                        if let Err(failure) = share.holds(rewriter.report().held_bytes) {
+                            return self.fail(failure);
+                        }
+                        if let Some(run) = run {
+                            return Poll::Ready(Some(Ok(self.spare(&run, &chunk))));
+                        }
+                    }
+                    Poll::Ready(Ok(None)) => {
+                        scrape.read();
+                        self.stage = Stage::Read;
+                    }
+                    Poll::Ready(Err(failure)) => return self.fail(failure),
+                    Poll::Pending => starved = true,
+                }
+            } else {
+                match timed(scrape, || rewriter.finish(&mut self.out)) {
+                    Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
+                    Ok(Progress::Done) => return self.finish(),
+                    Err(error) => return self.fail(error.into()),
+                }
+            }
+
+            if rewriter.report().samples_in == 0 {
+                if self.out.len() > MAX_BYTES_BEFORE_SAMPLE {
+                    return self.fail(Failure::NoSample);
+                }
+            } else if self.out.len() >= PIECE_BYTES
+                || (!self.out.is_empty() && (starved || budget == 0))
+            {
+                return Poll::Ready(Some(Ok(self.take_piece())));
+            }
+            if starved {
+                if self.quiet.is_too_long(cx) {
+                    return self.fail(Failure::Idle(self.quiet.limit));
+                }
+                return Poll::Pending;
+            }
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The target has begun to answer.
+    fn opened(&mut self, source: Source) {
+        self.stage = Stage::Reading(source);
+        self.quiet.ends();
+        if let Some(running) = &mut self.running {
+            running.engine = Some(self.target.rewriter(self.repeated_types));
+        }
+    }
+
+    /// A run of a chunk leaves, and before it what was written.
+    fn spare(&mut self, run: &Run, chunk: &Bytes) -> Bytes {
+        let spared = chunk.slice(run.range.clone());
+        if run.at == 0 {
+            return self.leaves(spared);
+        }
+        let behind = self.out.split_off(run.at);
+        let before = self.take_piece();
+        (self.spared, self.out) = (Some(spared), behind);
+        before
+    }
+
+    fn take_piece(&mut self) -> Bytes {
+        let piece = self.pool.lend(std::mem::take(&mut self.out));
+        self.leaves(piece)
+    }
+
+    fn leaves(&mut self, piece: Bytes) -> Bytes {
+        if let Some(running) = &mut self.running {
+            running.wrote_any = true;
+            running.scrape.wrote(piece.len());
+        }
+        piece
+    }
+
+    /// Everything is rewritten: what is left over is the last piece.
+    fn finish(&mut self) -> Poll<Option<Result<Bytes, Failure>>> {
+        let Some(Running { engine: Some((rewriter, _)), wrote_any, .. }) = &self.running else {
+            return Poll::Ready(None);
+        };
+        if rewriter.report().samples_in == 0 {
+            return self.fail(Failure::NoSample);
+        }
+        if self.out.is_empty() && !wrote_any {
+            return self.fail(Failure::NothingLeft);
+        }
+        let last = self.take_piece();
+        if let Some(Running { engine: Some((rewriter, seen)), scrape, .. }) = self.running.take() {
+            scrape.end(Outcome::Success, rewriter.report());
+            self.target.complete(rewriter, seen);
+        }
+        Poll::Ready((!last.is_empty()).then_some(Ok(last)))
+    }
+
+    fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
+        self.end(&failure);
+        Poll::Ready(Some(Err(failure)))
+    }
+
+    fn end(&mut self, failure: &Failure) {
+        let Some(running) = self.running.take() else { return };
+        let target = self.target.settings();
+        let (target, url) = (&target.name, target.shown_url());
+        if running.wrote_any {
+            tracing::warn!(%target, url, error = %failure, "A scrape was broken off.");
+        } else {
+            tracing::warn!(%target, url, error = %failure, "A scrape failed.");
+        }
+        running.end(failure.outcome());
+    }
+}
+
+impl std::fmt::Debug for Rewriting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rewriting").field("running", &self.running).finish_non_exhaustive()
+    }
+}
+
+/// How long a target has said nothing.
+///
+/// The timer is set anew at most once per limit, not with each piece, so it costs nothing while bytes flow.
+struct Quiet {
+    limit: Duration,
+    since: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Quiet {
+    fn ends(&mut self) {
+        self.since = Instant::now();
+    }
+
+    fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.since + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                return true;
+            }
+            // It was set for an earlier silence, which has ended.
+            timer.as_mut().reset(due);
+        }
+        false
+    }
+}

@@ -1,0 +1,121 @@
+//! What the target answered, as an exposition: its head is checked, its body is uncompressed.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFER_ENCODING};
+
+use crate::scrape::Failure;
+use crate::scrape::error::Text;
+use crate::scrape::gzip::{Damaged, Gunzip};
+use crate::scrape::upstream::{Answer, AnswerBody};
+
+/// The bytes of an exposition.
+#[derive(Debug)]
+pub(in crate::scrape) struct Source {
+    body: AnswerBody,
+    encoding: Encoding,
+    /// The body's end is the connection's end, so nothing but its last byte tells a whole body from a cut one.
+    ends_with_connection: bool,
+    last_byte: Option<u8>,
+}
+
+#[derive(Debug)]
+enum Encoding {
+    Identity,
+    /// With compressed bytes that wait for their turn.
+    Gzip {
+        gunzip: Gunzip,
+        waiting: Bytes,
+    },
+}
+
+impl Source {
+    /// Takes an answer that can be an exposition.
+    ///
+    /// # Errors
+    ///
+    /// It cannot: its status, its type or its encoding says so.
+    pub(in crate::scrape) fn new(answer: Answer) -> Result<Source, Failure> {
+        let Answer { status, headers, body } = answer;
+        check_status(status, &headers)?;
+        check_type(&headers)?;
+        let ends_with_connection = !body.has_length() && !headers.contains_key(TRANSFER_ENCODING);
+        Ok(Source { body, encoding: encoding(&headers)?, ends_with_connection, last_byte: None })
+    }
+
+    /// The next bytes of the exposition, uncompressed; `None` at its end.
+    pub(in crate::scrape) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Failure>> {
+        let chunk = ready!(self.poll_plain(cx))?;
+        match &chunk {
+            Some(chunk) => self.last_byte = chunk.last().copied().or(self.last_byte),
+            None if self.ends_with_connection
+                && self.last_byte.is_some_and(|byte| byte != b'\n') =>
+            {
+                let reason = "the connection ended within a line";
+                return Poll::Ready(Err(Failure::Cut(reason.to_owned())));
+            }
+            None => {}
+        }
+        Poll::Ready(Ok(chunk))
+    }
+
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        let Encoding::Gzip { gunzip, waiting } = &mut self.encoding else {
+            return self.body.poll_chunk(cx);
+        };
+        let damaged = |_: Damaged| Failure::Gzip;
+        loop {
+            let piece = gunzip.next(waiting).map_err(damaged)?;
+            if !piece.is_empty() {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            match ready!(self.body.poll_chunk(cx))? {
+                Some(chunk) => *waiting = chunk,
+                None => return Poll::Ready(gunzip.end().map(|()| None).map_err(damaged)),
+            }
+        }
+    }
+}
+
+fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+    match headers.get(LOCATION) {
+        _ if status == StatusCode::OK => Ok(()),
+        Some(location) if status.is_redirection() => Err(Failure::Redirect(Text::new(location))),
+        _ => Err(Failure::Status(status)),
+    }
+}
+
+/// Refuses what says of itself that it is something else. Prometheus 3 refuses the same, but for a missing type: small
+/// exporters leave it out, and there is no telling what it would be if not this.
+fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let media_type = media_type.trim_ascii();
+    let known: [&[u8]; 2] = [b"text/plain", b"application/openmetrics-text"];
+    if known.iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
+        Ok(())
+    } else {
+        Err(Failure::ContentType(Text::new(value)))
+    }
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Failure> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else {
+        return Ok(Encoding::Identity);
+    };
+    let coding = value.as_bytes().trim_ascii();
+    if coding.eq_ignore_ascii_case(b"identity") || coding.is_empty() {
+        Ok(Encoding::Identity)
+    } else if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
+        Ok(Encoding::Gzip { gunzip: Gunzip::new(), waiting: Bytes::new() })
+    } else {
+        Err(Failure::ContentEncoding(Text::new(value)))
+    }
+}

@@ -1,0 +1,233 @@
+//! An exposition as families of series with numbers, read by our own scanner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::exposition::{HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
+use crate::rewrite::exposition::Limits;
+
+/// A name with labels. As in Prometheus, an empty value is no label; `le` is spelled as one number is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Series {
+    pub(super) name: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+/// What stands under one `# TYPE`, or under no type and one name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FamilyRead {
+    pub(super) metric_type: Option<MetricType>,
+    pub(super) series: BTreeMap<Series, f64>,
+}
+
+/// A body, read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exposition {
+    pub(super) families: BTreeMap<String, FamilyRead>,
+    /// Lines that Prometheus would refuse, by reason.
+    pub(super) malformed: BTreeMap<&'static str, u64>,
+}
+
+impl Series {
+    /// The same series with one label more or less.
+    pub(super) fn without(&self, label: &str) -> Series {
+        let mut series = self.clone();
+        series.labels.remove(label);
+        series
+    }
+}
+
+impl fmt::Display for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (index, (label, value)) in self.labels.iter().enumerate() {
+            write!(f, "{}{label}={value:?}", if index == 0 { "{" } else { "," })?;
+        }
+        f.write_str(if self.labels.is_empty() { "" } else { "}" })
+    }
+}
+
+impl Exposition {
+    /// Reads all lines that Prometheus would read. Of two equal series the first counts, as it does there.
+    pub(super) fn read(body: &[u8]) -> Exposition {
+        let mut read = Exposition::default();
+        let types = read.types(body);
+        let limits = Limits::default();
+        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, true);
+        for_each_line(body, &mut scanner, |scanner, line, scan| {
+            if let Scan::Sample(_) = scan {
+                let series = series(scanner, line);
+                let value = parse_number(scanner.value().of(line)).unwrap_or(f64::NAN);
+                let family = family(&series.name, &types);
+                let metric_type = types.get(family).copied();
+                let known = read.families.entry(family.to_owned()).or_default();
+                known.metric_type = metric_type;
+                known.series.entry(series).or_insert(value);
+            }
+        });
+        read
+    }
+
+    /// The types that are declared anywhere, and the count of lines that cannot be read.
+    fn types(&mut self, body: &[u8]) -> BTreeMap<String, MetricType> {
+        let mut types = BTreeMap::new();
+        let limits = Limits::default();
+        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, true);
+        for_each_line(body, &mut scanner, |_, line, scan| match scan {
+            Scan::Header { header, .. } => {
+                if let HeaderKind::Type(metric_type) = header.kind {
+                    types.insert(header.name.of(line).escape_ascii().to_string(), metric_type);
+                }
+            }
+            Scan::Flawed { flaw, .. } => *self.malformed.entry(flaw.reason()).or_default() += 1,
+            Scan::Incomplete => *self.malformed.entry("unterminated").or_default() += 1,
+            Scan::TooLong => *self.malformed.entry("too_long").or_default() += 1,
+            _ => {}
+        });
+        types
+    }
+
+    pub(super) fn series(&self) -> usize {
+        self.families.values().map(|family| family.series.len()).sum()
+    }
+
+    /// Whether some series of a family has a label.
+    pub(super) fn has_label(&self, family: &str, label: &str) -> bool {
+        let family = self.families.get(family);
+        family.is_some_and(|family| family.series.keys().any(|it| it.labels.contains_key(label)))
+    }
+
+    /// Sums series that become equal without these labels. Gauges have nothing to sum: the largest stays.
+    pub(super) fn sum_away(&mut self, labels: &BTreeMap<String, BTreeSet<String>>) {
+        for (family, labels) in labels {
+            let Some(read) = self.families.get_mut(family) else { continue };
+            let mut summed: BTreeMap<Series, f64> = BTreeMap::new();
+            for (mut series, value) in std::mem::take(&mut read.series) {
+                series.labels.retain(|label, _| !labels.contains(label));
+                let gauge = read.metric_type == Some(MetricType::Gauge);
+                let join = |sum: &mut f64| *sum = if gauge { sum.max(value) } else { *sum + value };
+                summed.entry(series).and_modify(join).or_insert(value);
+            }
+            read.series = summed;
+        }
+    }
+}
+
+/// Walks all lines; a body that ends within one is read as if its newline were there.
+fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scanner, &[u8], &Scan)) {
+    let whole;
+    let mut rest = body;
+    if !body.ends_with(b"\n") {
+        whole = [body, b"\n"].concat();
+        rest = &whole;
+    }
+    while !rest.is_empty() {
+        let scan = scanner.scan(rest);
+        let len = match &scan {
+            Scan::Sample(sample) => sample.len,
+            Scan::Header { len, .. } | Scan::Comment { len } | Scan::Flawed { len, .. } => *len,
+            // An open quote without an end, or a line beyond all measure: up to the next newline it is lost.
+            Scan::Incomplete | Scan::TooLong | Scan::TooManyLabels => {
+                let newline = memchr::memchr(b'\n', rest);
+                newline.map_or(rest.len(), |at| at + 1)
+            }
+        };
+        each(scanner, rest, &scan);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+}
+
+fn series(scanner: &Scanner, line: &[u8]) -> Series {
+    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    };
+    let name = text(scanner.name().of(line));
+    let mut labels = BTreeMap::new();
+    for label in scanner.labels() {
+        let label_name = text(label.name.of(line));
+        let value = unescaped(&text(label.value.of(line)));
+        let value = if label_name == "le" { canonical(&value) } else { value };
+        if !value.is_empty() {
+            labels.insert(label_name, value);
+        }
+    }
+    Series { name, labels }
+}
+
+/// One spelling for each number: `00025.0` and `25` are the same boundary.
+pub(super) fn canonical(le: &str) -> String {
+    parse_number(le.as_bytes()).map_or_else(|| le.to_owned(), spelled)
+}
+
+/// A number as text.
+pub(super) fn spelled(number: f64) -> String {
+    let mut text = Vec::new();
+    write_number(number, &mut text);
+    String::from_utf8(text).expect("numbers are ASCII")
+}
+
+fn unescaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        match (c, rest.clone().next()) {
+            ('\\', Some(escaped @ ('\\' | '"'))) => text.push(escaped),
+            ('\\', Some('n')) => text.push('\n'),
+            _ => {
+                text.push(c);
+                continue;
+            }
+        }
+        rest.next();
+    }
+    text
+}
+
+/// The family that a sample belongs to: that of its name, or the histogram or summary that it is a part of.
+fn family<'a>(name: &'a str, types: &BTreeMap<String, MetricType>) -> &'a str {
+    if types.contains_key(name) {
+        return name;
+    }
+    let parts = ["_bucket", "_sum", "_count"].iter();
+    let mut whole = parts.filter_map(|suffix| name.strip_suffix(suffix));
+    let grouped = |whole: &&str| {
+        matches!(types.get(*whole), Some(MetricType::Histogram | MetricType::Summary))
+    };
+    whole.find(grouped).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_series_and_spellings() {
+        let body = concat!(
+            "# TYPE h histogram\n",
+            "h_bucket{a=\"q\\\"\\\\\\n\",le=\"00025.0\",empty=\"\"} 3\nh_count 4\n",
+            "lone_count 1\nh_count 9\nbroken{ 1\nopen{a=\"x 1\nlast 2",
+        );
+        let read = Exposition::read(body.as_bytes());
+        let names: Vec<&str> = read.families.keys().map(String::as_str).collect();
+        assert_eq!(names, ["h", "last", "lone_count"]);
+        let series: Vec<String> = read.families["h"]
+            .series
+            .iter()
+            .map(|(series, value)| format!("{series} {value}"))
+            .collect();
+        assert_eq!(series, ["h_bucket{a=\"q\\\"\\\\\\n\",le=\"25\"} 3", "h_count 4"]);
+        assert_eq!(read.malformed, BTreeMap::from([("bad_labels", 1), ("unterminated", 1)]));
+    }
+
+    #[test]
+    fn labels_are_summed_away() {
+        let body = "# TYPE g gauge\ng{n=\"1\"} 3\ng{n=\"2\"} 2\nc{n=\"1\"} 3\nc{n=\"2\"} 2\n";
+        let mut read = Exposition::read(body.as_bytes());
+        let n = BTreeSet::from(["n".to_owned()]);
+        read.sum_away(&BTreeMap::from([("g".to_owned(), n.clone()), ("c".to_owned(), n)]));
+        let values: Vec<f64> =
+            read.families.values().flat_map(|family| family.series.values().copied()).collect();
+        assert_eq!(values, [5.0, 3.0]);
+    }
+}
