@@ -28,7 +28,7 @@ fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]], longer_than: usize) -> Option<(Ve
     let mut rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
     let mut body = Vec::new();
     for chunk in chunks {
-        if let Some(run) = rewriter.push_sparing(chunk, longer_than, &mut body).ok()? {
+        if let Some(run) = rewriter.push_uncopied(chunk, longer_than, &mut body).ok()? {
             body.splice(run.at..run.at, chunk[run.range].iter().copied());
         }
     }

@@ -15,7 +15,7 @@ use crate::mapping;
 use crate::packs;
 use crate::rewrite;
 use crate::rewrite::exposition::{
-    Explanation, Fate, GatheredSeries, History, LabelStep, Limits, Line, Options, Reading, Then,
+    ExplainedSeries, Explanation, Fate, History, LabelStep, Limits, Line, Options, Reading, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineFate, Sender};
 
@@ -142,7 +142,7 @@ fn place(reading: &Reading) -> Option<usize> {
 fn write_line(
     line: &Line,
     last: Option<&Line>,
-    series: &[GatheredSeries],
+    series: &[ExplainedSeries],
     to: &mut String,
 ) -> fmt::Result {
     let more = last.map_or_else(String::new, |last| format!("-{}", last.number));
@@ -170,7 +170,7 @@ fn write_line(
     line.read_by.iter().try_for_each(|reading| write_reading(reading, series, to))
 }
 
-fn write_reading(reading: &Reading, series: &[GatheredSeries], to: &mut String) -> fmt::Result {
+fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String) -> fmt::Result {
     writeln!(to, "    {BLUE}{}{BLUE:#} {}", reading.source, reading.title)?;
     for step in &reading.labels {
         match step {
@@ -185,7 +185,7 @@ fn write_reading(reading: &Reading, series: &[GatheredSeries], to: &mut String) 
         }
     }
     let named = |place: usize| {
-        let GatheredSeries { family, labels, .. } = &series[place];
+        let ExplainedSeries { family, labels, .. } = &series[place];
         if labels.is_empty() { family.clone() } else { format!("{family}{{{labels}}}") }
     };
     match &reading.then {
@@ -206,7 +206,7 @@ fn write_reading(reading: &Reading, series: &[GatheredSeries], to: &mut String) 
     }
 }
 
-fn write_series(series: &GatheredSeries, to: &mut String) -> fmt::Result {
+fn write_series(series: &ExplainedSeries, to: &mut String) -> fmt::Result {
     let from = numbers(&series.from);
     match (series.text.as_slice(), series.joined) {
         ([], _) => writeln!(to, "{BOLD}{}{{{}}}{BOLD:#}", series.family, series.labels)?,
@@ -232,7 +232,7 @@ fn write_series(series: &GatheredSeries, to: &mut String) -> fmt::Result {
     }
 }
 
-fn difference(series: &GatheredSeries, from: &str) -> String {
+fn difference(series: &ExplainedSeries, from: &str) -> String {
     let total = series.total.as_deref().unwrap_or("none");
     match &series.parts {
         Some(parts) => {
@@ -246,7 +246,7 @@ fn difference(series: &GatheredSeries, from: &str) -> String {
 }
 
 /// A ladder in one line; `~` marks what is estimated.
-fn write_ladder(series: &GatheredSeries, lines: &[String], to: &mut String) -> fmt::Result {
+fn write_ladder(series: &ExplainedSeries, lines: &[String], to: &mut String) -> fmt::Result {
     let labels = &series.labels;
     let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
     writeln!(to, "{BOLD}{}{braces}{BOLD:#}", series.family)?;

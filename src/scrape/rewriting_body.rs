@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::Failure;
 use super::target::Target;
-use crate::rewrite::exposition::{Progress, Report, Rewriter, Run};
+use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 use crate::scrape::buffer_pool::Pool;
 use crate::scrape::histories::Seen;
 use crate::scrape::limiter::Share;
@@ -159,7 +159,7 @@ impl Rewriting {
                         let has_sample = rewriter.report().samples_in > 0;
                         let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
                         let pushed = timed(scrape, || {
-                            rewriter.push_sparing(&chunk, longer_than, &mut self.out)
+                            rewriter.push_uncopied(&chunk, longer_than, &mut self.out)
                         });
                         let run = match pushed {
                             Ok(run) => run,
@@ -219,7 +219,7 @@ impl Rewriting {
     }
 
     /// A run of a chunk leaves, and before it what was written.
-    fn spare(&mut self, run: &Run, chunk: &Bytes) -> Bytes {
+    fn spare(&mut self, run: &UncopiedRange, chunk: &Bytes) -> Bytes {
         let spared = chunk.slice(run.range.clone());
         if run.at == 0 {
             return self.leaves(spared);

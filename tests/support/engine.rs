@@ -121,7 +121,7 @@ pub(crate) fn try_rewrite_sparing<'a>(
     let mut rewriter = Rewriter::new(Arc::clone(plan), Options::default(), History::default());
     let mut body = Vec::new();
     for chunk in chunks {
-        if let Some(run) = rewriter.push_sparing(chunk, 0, &mut body)? {
+        if let Some(run) = rewriter.push_uncopied(chunk, 0, &mut body)? {
             body.splice(run.at..run.at, chunk[run.range].iter().copied());
         }
     }

@@ -70,7 +70,7 @@ struct Rewritten<'a> {
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
     lines: &'a [rewrite::exposition::Line],
-    series: &'a [rewrite::exposition::GatheredSeries],
+    series: &'a [rewrite::exposition::ExplainedSeries],
 }
 
 /// What becomes of `StatsD` lines, all from one sender.

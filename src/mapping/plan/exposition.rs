@@ -16,9 +16,9 @@ pub struct RuleId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OutputId(pub u32);
 
-/// Index into [`Plan::witnesses`].
+/// Index into [`Plan::references`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WitnessId(pub u32);
+pub struct ReferenceId(pub u32);
 
 /// Packs compiled for one emitted generation.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Plan {
     /// Every family that rules write, in the order in which gathered ones leave.
     pub outputs: Vec<Output>,
     /// Every family that decides where others go (`only_with`).
-    pub witnesses: Vec<Witness>,
+    pub references: Vec<ReferenceFamily>,
     /// What packs know that a source prints, whichever generation it speaks.
     pub expected: Vec<Expected>,
 }
@@ -44,7 +44,7 @@ pub struct FamilyPlan {
     /// The source prints the family more than once: only the first of equal series leaves.
     pub once: bool,
     /// The family's label sets decide where other families go.
-    pub witness: Option<WitnessId>,
+    pub reference: Option<ReferenceId>,
     /// Some rule writes a family of this name: a written series must not repeat an arrived one.
     pub written: bool,
     /// A pack says that it is a histogram, whether or not a `# TYPE` does.
@@ -81,8 +81,8 @@ pub struct Rule {
     pub part_of: Option<PartOf>,
     /// What leaves is the total less its parts ([`Rule::part_of`] of other rules points here), and never goes down.
     pub remainder: bool,
-    /// Held label sets that a witness knows go to another output instead. First match wins.
-    pub diverts: Vec<Divert>,
+    /// Held label sets that a reference knows go to another output instead. First match wins.
+    pub redirects: Vec<Redirect>,
 }
 
 /// A label's name with its value, or with another name.
@@ -135,12 +135,12 @@ pub enum Kind {
     /// A gauge, joined as told.
     Gauge(Merge),
     /// A histogram with known boundaries on both sides.
-    Histogram(Ladders),
+    Histogram(BucketLayouts),
 }
 
 /// Bucket boundaries of both sides, ascending, without `+Inf`.
 #[derive(Debug, Clone, Default)]
-pub struct Ladders {
+pub struct BucketLayouts {
     /// The boundaries that the generation read is known to have.
     pub read: Vec<f64>,
     /// The boundaries that the generation written has, spelled as it spells them.
@@ -167,22 +167,22 @@ pub struct PartOf {
     pub without: Vec<Box<[u8]>>,
 }
 
-/// A second output, for label sets that a witness knows.
+/// A second output, for label sets that a reference knows.
 #[derive(Debug)]
-pub struct Divert {
+pub struct Redirect {
     /// The entry for people, as in [`Rule::title`].
     pub title: String,
     /// Where the entry stands, as in [`Rule::source`].
     pub source: String,
     /// Who knows.
-    pub witness: WitnessId,
+    pub reference: ReferenceId,
     /// Where those label sets go. Their labels and ladders are those of the rule.
     pub to: OutputId,
 }
 
 /// A family whose label sets decide where others go.
 #[derive(Debug)]
-pub struct Witness {
+pub struct ReferenceFamily {
     /// The labels that are compared.
     pub on: Vec<Box<[u8]>>,
 }
@@ -218,7 +218,7 @@ pub struct Output {
     pub name: Box<[u8]>,
     /// Its help text (unescaped), where a pack gives one. Otherwise the text of the family read.
     pub help: Option<Box<str>>,
-    /// Rules that write it, diverts included, in the order of the entries.
+    /// Rules that write it, redirects included, in the order of the entries.
     pub rules: Vec<RuleId>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::output::Output;
 use crate::exposition::{HeaderKind, MetricType, write_value};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan};
-use crate::rewrite::exposition::gathered::series::Part;
+use crate::rewrite::exposition::gathered::series::HistogramPart;
 
 /// Index of a family in [`Families`].
 pub(super) type FamilyId = usize;
@@ -34,7 +34,7 @@ pub(super) struct Family {
 
 /// What becomes of a header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeaderFate {
+pub(super) enum HeaderAction {
     /// It leaves as it came.
     Pass,
     /// It waits: whether it leaves at all depends on the samples.
@@ -62,11 +62,11 @@ impl Family {
     /// No pack has anything to say about this family.
     pub(super) fn is_plain(&self) -> bool {
         let plan = &self.plan;
-        plan.rules.is_empty() && !plan.once && !plan.written && plan.witness.is_none()
+        plan.rules.is_empty() && !plan.once && !plan.written && plan.reference.is_none()
     }
 
     /// Takes a header line.
-    pub(super) fn header(&mut self, kind: HeaderKind, text: &[u8], line: &[u8]) -> HeaderFate {
+    pub(super) fn header(&mut self, kind: HeaderKind, text: &[u8], line: &[u8]) -> HeaderAction {
         self.declared = true;
         let written = match kind {
             HeaderKind::Help => {
@@ -82,17 +82,17 @@ impl Family {
             }
         };
         if written {
-            return HeaderFate::Repeated;
+            return HeaderAction::Repeated;
         }
         match kind {
             HeaderKind::Help => self.help_written = true,
             HeaderKind::Type(_) => self.type_written = true,
         }
         if self.plan.rules.is_empty() {
-            return HeaderFate::Pass;
+            return HeaderAction::Pass;
         }
         self.waiting.extend_from_slice(line);
-        HeaderFate::Wait
+        HeaderAction::Wait
     }
 
     /// A sample leaves as it came: appends the header lines that go before it.
@@ -100,7 +100,7 @@ impl Family {
     pub(super) fn pass(&mut self, out: &mut Output<'_>) {
         self.started = true;
         if !self.waiting.is_empty() {
-            out.instead().append(&mut self.waiting);
+            out.replacement().append(&mut self.waiting);
         }
     }
 }
@@ -153,15 +153,21 @@ impl Families {
     /// The suffix decides nothing by itself: `requests_count` may be a counter of that very name. It
     /// is a part only where a histogram (for `_sum` and `_count` also a summary) of the shorter name
     /// was declared, or a pack says that it is one.
-    pub(super) fn of_sample(&mut self, name: &[u8], plan: &Plan) -> (FamilyId, Option<Part>) {
+    pub(super) fn of_sample(
+        &mut self,
+        name: &[u8],
+        plan: &Plan,
+    ) -> (FamilyId, Option<HistogramPart>) {
         if let Some(&id) = self.by_name.get(name)
             && self.list[id].declared
         {
             return (id, None);
         }
-        for (suffix, part) in
-            [(&b"_bucket"[..], Part::Bucket), (b"_sum", Part::Sum), (b"_count", Part::Count)]
-        {
+        for (suffix, part) in [
+            (&b"_bucket"[..], HistogramPart::Bucket),
+            (b"_sum", HistogramPart::Sum),
+            (b"_count", HistogramPart::Count),
+        ] {
             let Some(base) = name.strip_suffix(suffix) else {
                 continue;
             };
@@ -169,7 +175,7 @@ impl Families {
             let declared = known.and_then(|id| self.list[id].metric_type);
             let is_part = match declared {
                 Some(MetricType::Histogram) => true,
-                Some(MetricType::Summary) => part != Part::Bucket,
+                Some(MetricType::Summary) => part != HistogramPart::Bucket,
                 _ => plan.families.get(base).is_some_and(|family| family.histogram),
             };
             if is_part {

@@ -108,16 +108,16 @@ impl LabelHashes {
 
 /// A label that a rule adds is there already with a value of its own.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Conflict;
+pub(super) struct DuplicateLabel;
 
 /// A label set as it leaves: `a="b",c="d"`, values escaped.
 #[derive(Debug, Default)]
-pub(super) struct LabelText {
+pub(super) struct RenderedLabels {
     text: Vec<u8>,
     hash: u64,
 }
 
-impl LabelText {
+impl RenderedLabels {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.text
     }
@@ -130,7 +130,7 @@ impl LabelText {
 /// A rule's edits, worked out for one sequence of label names. All samples of a family have the same
 /// names in the same order; only values change from line to line.
 #[derive(Debug)]
-pub(super) struct LabelProgram {
+pub(super) struct LabelTransform {
     steps: Vec<Step>,
     /// Labels that the rule adds: `type="x",other="y"`.
     added: Vec<u8>,
@@ -149,7 +149,7 @@ enum Step {
     Rename(usize, Box<[u8]>),
 }
 
-impl LabelProgram {
+impl LabelTransform {
     /// Works out `edits` for the names of `labels`, less those named in `without` and, for the label
     /// set of a ladder, less `le`.
     pub(super) fn new(
@@ -159,7 +159,7 @@ impl LabelProgram {
         without: &[Box<[u8]>],
         of_ladder: bool,
     ) -> Self {
-        let mut program = LabelProgram {
+        let mut transform = LabelTransform {
             depends_on: 0,
             steps: Vec::new(),
             added: Vec::new(),
@@ -171,34 +171,34 @@ impl LabelProgram {
             if named(&edits.drop, name) || named(without, name) || (of_ladder && name == LE) {
                 continue;
             }
-            program.depends_on = index + 1;
+            transform.depends_on = index + 1;
             if let Some((_, to)) = edits.rename.iter().find(|(from, _)| **from == *name) {
-                program.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
+                transform.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
                 continue;
             }
             let written = edits.append.iter().any(|(added, _)| **added == *name)
                 || edits.rename.iter().any(|(from, to)| **to == *name && present(from));
-            match program.steps.last_mut() {
-                _ if written => program.clashes.push(index),
+            match transform.steps.last_mut() {
+                _ if written => transform.clashes.push(index),
                 Some(Step::Keep(_, to)) if *to == index => *to = index + 1,
-                _ => program.steps.push(Step::Keep(index, index + 1)),
+                _ => transform.steps.push(Step::Keep(index, index + 1)),
             }
         }
         // What the source says is better than what the operator configured.
         let filled = edits.fill.iter().filter(|(name, _)| !present(name));
         for (name, value) in edits.append.iter().chain(filled) {
-            if !program.added.is_empty() {
-                program.added.push(b',');
+            if !transform.added.is_empty() {
+                transform.added.push(b',');
             }
-            let start = program.added.len();
-            program.added.extend_from_slice(name);
-            program.added.extend_from_slice(b"=\"");
-            write_escaped(value, &mut program.added);
-            let share = hasher.label(&program.added[start..]);
-            program.added_hash = program.added_hash.wrapping_add(share);
-            program.added.push(b'"');
+            let start = transform.added.len();
+            transform.added.extend_from_slice(name);
+            transform.added.extend_from_slice(b"=\"");
+            write_escaped(value, &mut transform.added);
+            let share = hasher.label(&transform.added[start..]);
+            transform.added_hash = transform.added_hash.wrapping_add(share);
+            transform.added.push(b'"');
         }
-        program
+        transform
     }
 
     /// Whether labels leave as they came, apart from values that have to be escaped.
@@ -217,20 +217,20 @@ impl LabelProgram {
             && matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
     }
 
-    /// Renders a label set whose names are those that the program was made for.
+    /// Renders a label set whose names are those that the transform was made for.
     ///
     /// # Errors
     ///
-    /// [`Conflict`] where the rule would give the sample a second label of one name.
+    /// [`DuplicateLabel`] where the rule would give the sample a second label of one name.
     pub(super) fn render(
         &self,
         labels: Labels<'_>,
         hashes: &mut LabelHashes,
-        out: &mut LabelText,
-    ) -> Result<(), Conflict> {
+        out: &mut RenderedLabels,
+    ) -> Result<(), DuplicateLabel> {
         let Labels { line, spans } = labels;
         if self.clashes.iter().any(|&index| !spans[index].value.of(line).is_empty()) {
-            return Err(Conflict);
+            return Err(DuplicateLabel);
         }
         hashes.update(labels);
         let LabelHashes { hasher, shares, .. } = hashes;
@@ -302,7 +302,7 @@ fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
     names.iter().any(|n| **n == *name)
 }
 
-/// The labels of a text written by [`LabelText`]: each one's name, and its `name="value` in one run.
+/// The labels of a text written by [`RenderedLabels`]: each one's name, and its `name="value` in one run.
 pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -351,15 +351,15 @@ mod tests {
         text.as_bytes().into()
     }
 
-    fn rendered(line: &str, edits: &LabelEdits) -> Result<String, Conflict> {
+    fn rendered(line: &str, edits: &LabelEdits) -> Result<String, DuplicateLabel> {
         let mut scanner = Scanner::new(1000, 20, true);
         assert!(matches!(scanner.scan(line.as_bytes()), Scan::Sample(_)), "{line}");
         let labels = Labels { line: line.as_bytes(), spans: scanner.labels() };
         let hasher = LabelHasher::numbered(0);
         let mut hashes = LabelHashes::new(hasher.clone());
-        let mut text = LabelText::default();
-        let program = LabelProgram::new(&hasher, labels, edits, &[], true);
-        program.render(labels, &mut hashes, &mut text)?;
+        let mut text = RenderedLabels::default();
+        let transform = LabelTransform::new(&hasher, labels, edits, &[], true);
+        transform.render(labels, &mut hashes, &mut text)?;
         // Whichever way a hash is found, it is the same one.
         assert_eq!(text.hash(), hash_text(&hasher, text.bytes()));
         if edits.is_identity() {
@@ -381,9 +381,9 @@ mod tests {
             Ok(r#"a="1",direction="in",type="k\"1\"",w="filled""#)
         );
         let clash = "x{t=\"in\",type=\"other\"} 1\n";
-        assert_eq!(rendered(clash, &edits), Err(Conflict));
+        assert_eq!(rendered(clash, &edits), Err(DuplicateLabel));
         let clash = "x{t=\"in\",direction=\"other\"} 1\n";
-        assert_eq!(rendered(clash, &edits), Err(Conflict));
+        assert_eq!(rendered(clash, &edits), Err(DuplicateLabel));
     }
 
     #[test]

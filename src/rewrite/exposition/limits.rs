@@ -2,20 +2,20 @@
 
 use super::{Error, Limits};
 
-/// A limit was passed; [`Over::at`] makes the error of it.
+/// A limit was passed; [`LimitExceeded::at`] makes the error of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Over {
+pub(super) enum LimitExceeded {
     Series(usize),
     Bytes(usize),
     Buckets(usize),
 }
 
-impl Over {
+impl LimitExceeded {
     pub(super) fn at(self, line: u64) -> Error {
         match self {
-            Over::Series(limit) => Error::TooManySeries { line, limit },
-            Over::Bytes(limit) => Error::TooMuchHeld { line, limit },
-            Over::Buckets(limit) => Error::TooManyBuckets { line, limit },
+            LimitExceeded::Series(limit) => Error::TooManySeries { line, limit },
+            LimitExceeded::Bytes(limit) => Error::TooMuchHeld { line, limit },
+            LimitExceeded::Buckets(limit) => Error::TooManyBuckets { line, limit },
         }
     }
 }
@@ -39,12 +39,12 @@ impl Budget {
     /// # Errors
     ///
     /// A limit is passed.
-    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Over> {
+    pub(super) fn add_series(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         self.series += 1;
         if self.series > self.max_series {
-            return Err(Over::Series(self.max_series));
+            return Err(LimitExceeded::Series(self.max_series));
         }
-        self.grow(bytes)
+        self.add_bytes(bytes)
     }
 
     /// What is held grows by so many bytes.
@@ -52,8 +52,8 @@ impl Budget {
     /// # Errors
     ///
     /// The limit is passed.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Over> {
+    pub(super) fn add_bytes(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         self.bytes += bytes;
-        if self.bytes > self.max_bytes { Err(Over::Bytes(self.max_bytes)) } else { Ok(()) }
+        if self.bytes > self.max_bytes { Err(LimitExceeded::Bytes(self.max_bytes)) } else { Ok(()) }
     }
 }

@@ -4,7 +4,7 @@
 ///
 /// Lines that lie whole within a chunk are read where they are. Only what a cut has torn is copied.
 #[derive(Debug, Default)]
-pub(super) struct Carry {
+pub(super) struct LineBuffer {
     torn: Vec<u8>,
     /// Reading the torn line has failed at this length; it is tried again when half as much again
     /// has come. (A newline between quotes does not end a line, so a newline is no promise.) This
@@ -12,7 +12,7 @@ pub(super) struct Carry {
     failed_at: usize,
 }
 
-impl Carry {
+impl LineBuffer {
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
         self.torn.len()
@@ -26,7 +26,7 @@ impl Carry {
     /// # Errors
     ///
     /// Those of `read`.
-    pub(super) fn mend<'a, E>(
+    pub(super) fn complete_with<'a, E>(
         &mut self,
         mut chunk: &'a [u8],
         mut read: impl FnMut(&[u8]) -> Result<usize, E>,
@@ -44,7 +44,7 @@ impl Carry {
             if newline.is_none() {
                 return Ok(&[]);
             }
-            self.retry(&mut read)?;
+            self.reparse(&mut read)?;
         }
         Ok(chunk)
     }
@@ -62,7 +62,7 @@ impl Carry {
     /// # Errors
     ///
     /// Those of `read`.
-    pub(super) fn retry<E>(
+    pub(super) fn reparse<E>(
         &mut self,
         mut read: impl FnMut(&[u8]) -> Result<usize, E>,
     ) -> Result<(), E> {
@@ -90,7 +90,7 @@ mod tests {
     fn split(input: &[u8], chunk: usize) -> (Vec<Vec<u8>>, usize) {
         let mut lines = Vec::new();
         let mut looked_at = 0;
-        let mut carry = Carry::default();
+        let mut line_buffer = LineBuffer::default();
         let mut read = |bytes: &[u8]| {
             let (mut start, mut quoted) = (0, false);
             looked_at += bytes.len();
@@ -107,11 +107,11 @@ mod tests {
             Ok::<_, ()>(start)
         };
         for piece in input.chunks(chunk) {
-            let rest = carry.mend(piece, &mut read).unwrap();
+            let rest = line_buffer.complete_with(piece, &mut read).unwrap();
             let taken = read(rest).unwrap();
-            carry.keep(&rest[taken..]);
+            line_buffer.keep(&rest[taken..]);
         }
-        let last = carry.take_last();
+        let last = line_buffer.take_last();
         assert_eq!(read(&last), Ok(last.len()));
         (lines, looked_at)
     }

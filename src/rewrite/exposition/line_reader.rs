@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::families::HeaderFate;
+use super::families::HeaderAction;
 use super::output::Output;
 use super::{Error, Malformed, Options};
 use crate::exposition::{Flaw, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
 use crate::mapping::Plan;
-use crate::rewrite::exposition::state::Body;
+use crate::rewrite::exposition::state::ExpositionState;
 
 /// A byte order mark: no part of the format, and no reason to lose the first line.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -17,10 +17,10 @@ const EOF: &[u8] = b"# EOF\n";
 
 /// Reads lines and writes those that leave now.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct LineReader {
     options: Options,
     scanner: Scanner,
-    pub(super) body: Body,
+    pub(super) body: ExpositionState,
     /// The first bytes have been looked at.
     begun: bool,
     /// The last line was `# EOF`.
@@ -29,13 +29,13 @@ pub(super) struct Reader {
     line: u64,
 }
 
-impl Reader {
+impl LineReader {
     pub(super) fn new(plan: Arc<Plan>, options: Options) -> Self {
         let limits = options.limits;
-        Reader {
+        LineReader {
             options,
             scanner: Scanner::new(limits.line_bytes, limits.labels, options.exemplars),
-            body: Body::new(plan, limits),
+            body: ExpositionState::new(plan, limits),
             begun: false,
             eof: false,
             line: 0,
@@ -113,7 +113,7 @@ impl Reader {
         self.line += 1;
         if std::mem::take(&mut self.eof) {
             // An end that was not the last line was a comment.
-            out.instead().extend_from_slice(EOF);
+            out.replacement().extend_from_slice(EOF);
         }
         Ok(Some(match scan {
             Scan::Sample(sample) => {
@@ -162,14 +162,14 @@ impl Reader {
     fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
         let fate = self.body.header(plan, header, line).map_err(|over| over.at(self.line))?;
         Ok(match fate {
-            HeaderFate::Pass => true,
-            HeaderFate::Wait => false,
-            HeaderFate::Repeated
+            HeaderAction::Pass => true,
+            HeaderAction::Wait => false,
+            HeaderAction::Repeated
                 if self.options.repeated_types && has_numbers_in_labels(header) =>
             {
                 true
             }
-            HeaderFate::Repeated => {
+            HeaderAction::Repeated => {
                 self.body.report.drop("repeated_header");
                 false
             }

@@ -28,18 +28,18 @@ mod state;
 
 use std::sync::Arc;
 
-pub use explain::{Explanation, Fate, GatheredSeries, LabelStep, Line, Reading, Then, explain};
+pub use explain::{ExplainedSeries, Explanation, Fate, LabelStep, Line, Reading, Then, explain};
 pub use gathered::history::History;
 pub use options::{Error, Limits, Malformed, Options};
-pub use output::Run;
+pub use output::UncopiedRange;
 pub use report::{Missing, Report, Rewritten};
 
 use crate::mapping::Plan;
 use gathered::writer::Writer;
-use line_buffer::Carry;
-use line_reader::Reader;
+use line_buffer::LineBuffer;
+use line_reader::LineReader;
 use output::Output;
-use state::Body;
+use state::ExpositionState;
 
 /// Whether [`Rewriter::finish`] has more to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ pub enum Progress {
 /// ```
 #[derive(Debug)]
 pub struct Rewriter {
-    carry: Carry,
-    reader: Reader,
+    line_buffer: LineBuffer,
+    reader: LineReader,
     stage: Stage,
     limits: Limits,
 }
@@ -92,8 +92,8 @@ impl Rewriter {
     #[must_use]
     pub fn new(plan: Arc<Plan>, options: Options, history: History) -> Self {
         Rewriter {
-            carry: Carry::default(),
-            reader: Reader::new(plan, options),
+            line_buffer: LineBuffer::default(),
+            reader: LineReader::new(plan, options),
             stage: Stage::Reading(history),
             limits: options.limits,
         }
@@ -105,7 +105,7 @@ impl Rewriter {
     ///
     /// A limit was passed, or a line was refused under [`Malformed::Fail`].
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        self.push_sparing(chunk, usize::MAX, out).map(|_| ())
+        self.push_uncopied(chunk, usize::MAX, out).map(|_| ())
     }
 
     /// As [`push`](Self::push), but where most of the chunk leaves as it came, in one run of more than `longer_than`
@@ -114,30 +114,31 @@ impl Rewriter {
     /// # Errors
     ///
     /// Those of [`push`](Self::push).
-    pub fn push_sparing(
+    pub fn push_uncopied(
         &mut self,
         chunk: &[u8],
         longer_than: usize,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Run>, Error> {
+    ) -> Result<Option<UncopiedRange>, Error> {
         self.reader.body.report.bytes_in += chunk.len() as u64;
         if self.reader.body.report.bytes_in > self.limits.body_bytes {
             return Err(Error::BodyTooLong { limit: self.limits.body_bytes });
         }
         let reader = &mut self.reader;
-        let rest = self.carry.mend(chunk, |bytes| reader.read_short(bytes, false, out))?;
-        let mut rest_out = Output::new(rest, out).sparing(longer_than);
+        let rest =
+            self.line_buffer.complete_with(chunk, |bytes| reader.read_short(bytes, false, out))?;
+        let mut rest_out = Output::new(rest, out).with_uncopied(longer_than);
         reader.read(&mut rest_out, false)?;
-        let (read, spared) = rest_out.finish();
-        self.carry.keep(&rest[read..]);
-        if self.carry.len() > self.limits.line_bytes {
-            self.carry.retry(|bytes| reader.read_short(bytes, false, out))?;
+        let (read, uncopied) = rest_out.finish();
+        self.line_buffer.keep(&rest[read..]);
+        if self.line_buffer.len() > self.limits.line_bytes {
+            self.line_buffer.reparse(|bytes| reader.read_short(bytes, false, out))?;
         }
-        if self.carry.len() > self.limits.line_bytes {
+        if self.line_buffer.len() > self.limits.line_bytes {
             return Err(self.reader.too_long());
         }
         let before = chunk.len() - rest.len();
-        Ok(spared.map(|run| run.behind(before)))
+        Ok(uncopied.map(|run| run.behind(before)))
     }
 
     /// The input is complete: appends the next piece (about 64 KiB) of what was held.
@@ -148,7 +149,7 @@ impl Rewriter {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Error> {
         if let Stage::Reading(history) = &mut self.stage {
             let history = std::mem::take(history);
-            let last = self.carry.take_last();
+            let last = self.line_buffer.take_last();
             self.reader.read_short(&last, true, out)?;
             self.reader.body.complete();
             self.stage = Stage::Writing(Box::new(Writer::new(history, &self.reader.body)));
@@ -159,7 +160,7 @@ impl Rewriter {
         let progress = writer.piece(&mut self.reader.body, out);
         if progress == Progress::Done {
             out.extend_from_slice(self.reader.last_line());
-            let Body { plan, families, report, .. } = &mut self.reader.body;
+            let ExpositionState { plan, families, report, .. } = &mut self.reader.body;
             report.complete(plan, |family| families.came(family));
             self.stage = Stage::Done(std::mem::take(&mut writer.next));
         }

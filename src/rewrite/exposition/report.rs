@@ -89,7 +89,7 @@ impl Report {
         self.counts[rule.0 as usize].wrote += samples;
     }
 
-    pub(super) fn diverted(&mut self, rewritten: Rewritten) {
+    pub(super) fn redirected(&mut self, rewritten: Rewritten) {
         self.rewritten.push(rewritten);
     }
 
@@ -122,8 +122,8 @@ impl Report {
             samples_in: counts.read,
             samples_out: counts.wrote,
         });
-        let diverted = std::mem::take(&mut self.rewritten);
-        self.rewritten = listed.chain(diverted).collect();
+        let redirected = std::mem::take(&mut self.rewritten);
+        self.rewritten = listed.chain(redirected).collect();
         self.samples_out =
             self.passed + self.kept + self.rewritten.iter().map(|r| r.samples_out).sum::<u64>();
     }

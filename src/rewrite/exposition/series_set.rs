@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 
-/// Keys of series, well mixed already.
-pub(super) type Keys = HashSet<u64, foldhash::fast::RandomState>;
+/// Hashes of series, which need no further mixing.
+pub(super) type SeriesKeys = HashSet<u64, foldhash::fast::RandomState>;
 
 /// A set that is hardly ever asked: adding costs no more than a list does until somebody asks.
 ///
 /// Bodies in which one family arrives in both shapes are rare; those in which it could are all of them.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct SeriesSet {
     list: Vec<u64>,
-    set: Keys,
+    set: SeriesKeys,
 }
 
-impl Seen {
+impl SeriesSet {
     #[inline]
     pub(super) fn push(&mut self, key: u64) {
         self.list.push(key);

@@ -248,7 +248,7 @@ fn exact(plan: &Plan) -> Vec<Exact> {
         let read = |bound: &f64| ladders.read.iter().any(|its| its.total_cmp(bound).is_eq());
         let bounds = ladders.write.iter().map(|boundary| boundary.bound).filter(read);
         let labels = rule.labels.append.iter().map(|(label, value)| (text(label), text(value)));
-        let families = rule.diverts.iter().map(|divert| divert.to).chain([rule.to]);
+        let families = rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]);
         exact.push(Exact {
             families: families.map(|to| text(&plan.output(to).name)).collect(),
             labels: labels.collect(),

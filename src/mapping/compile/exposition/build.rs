@@ -11,7 +11,7 @@ use crate::mapping::compile::exposition::active::InForce;
 use crate::mapping::compile::exposition::labels;
 use crate::mapping::generation::{BucketPolicy, Emit, Generation};
 use crate::mapping::plan::exposition::{
-    Divert, Kind, Output, OutputId, PartOf, Plan, Rule, RuleId, Witness, WitnessId,
+    Kind, Output, OutputId, PartOf, Plan, Redirect, ReferenceFamily, ReferenceId, Rule, RuleId,
 };
 
 /// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
@@ -29,7 +29,7 @@ pub(in crate::mapping) fn plan(
     };
     build.name();
     build.rules();
-    build.diverts();
+    build.redirects();
     build.family_rules();
     build.stream();
     build.families(packs);
@@ -86,10 +86,10 @@ impl<'a> Build<'a> {
         let leaves = self.settings.emit != Emit::Both || written == Generation::New;
         let changes = entry.buckets.is_some()
             || !labels::labels(entry, written, &self.settings.fill).is_identity();
-        let diverted = |its: &InForce<'_>| {
+        let redirected = |its: &InForce<'_>| {
             is_divert(*its, written) && plain_entry(*its, self.entries) == Some(index)
         };
-        leaves && (changes || self.entries.iter().any(diverted))
+        leaves && (changes || self.entries.iter().any(redirected))
     }
 
     fn rules(&mut self) {
@@ -121,7 +121,7 @@ impl<'a> Build<'a> {
             also: entry.derive.is_some() || included,
             part_of: self.part_of(from, written),
             remainder: entry.includes.is_some() && written == Generation::New,
-            diverts: Vec::new(),
+            redirects: Vec::new(),
         }
     }
 
@@ -171,34 +171,35 @@ impl<'a> Build<'a> {
         })
     }
 
-    fn diverts(&mut self) {
+    fn redirects(&mut self) {
         let entries = self.entries;
         for written in written(self.settings.emit) {
             for entry in entries.iter().filter(|entry| is_divert(**entry, *written)) {
-                self.divert(*entry, *written);
+                self.redirect(*entry, *written);
             }
         }
     }
 
     /// Takes label sets away from the rule that reads the same samples.
-    fn divert(&mut self, from: InForce<'a>, written: Generation) {
-        let condition = from.entry.only_with.as_ref().expect("only conditions divert");
+    fn redirect(&mut self, from: InForce<'a>, written: Generation) {
+        let condition = from.entry.only_with.as_ref().expect("only conditions redirect");
         let plain = plain_entry(from, self.entries).expect("checked: a plain entry reads the same");
         let id = self.ids[&(plain, written)];
         let to = self.output(from, written);
-        let witness = self.witness(&condition.family, &condition.on);
-        let divert = Divert { title: title(from, written), source: from.source(), witness, to };
-        self.plan.rules[id.0 as usize].diverts.push(divert);
+        let reference = self.reference(&condition.family, &condition.on);
+        let redirect =
+            Redirect { title: title(from, written), source: from.source(), reference, to };
+        self.plan.rules[id.0 as usize].redirects.push(redirect);
         self.writes(to, id);
     }
 
-    fn witness(&mut self, family: &str, on: &[String]) -> WitnessId {
-        let witnesses = &mut self.plan.witnesses;
+    fn reference(&mut self, family: &str, on: &[String]) -> ReferenceId {
+        let references = &mut self.plan.references;
         let decides = self.plan.families.entry(family.as_bytes().into()).or_default();
-        *decides.witness.get_or_insert_with(|| {
+        *decides.reference.get_or_insert_with(|| {
             let on = on.iter().map(|label| label.as_bytes().into()).collect();
-            witnesses.push(Witness { on });
-            WitnessId(number(witnesses.len() - 1))
+            references.push(ReferenceFamily { on });
+            ReferenceId(number(references.len() - 1))
         })
     }
 
@@ -241,7 +242,7 @@ impl<'a> Build<'a> {
                 && rule.part_of.is_none()
                 && !rule.remainder
                 && !rule.also
-                && rule.diverts.is_empty();
+                && rule.redirects.is_empty();
             self.plan.rules[index].stream = stream;
         }
     }
@@ -249,7 +250,7 @@ impl<'a> Build<'a> {
     /// Says the rest about families: those that rules write, and what packs know of them.
     fn families(&mut self, packs: &[Pack]) {
         for rule in &self.plan.rules {
-            for to in rule.diverts.iter().map(|divert| divert.to).chain([rule.to]) {
+            for to in rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]) {
                 let name = self.plan.outputs[to.0 as usize].name.clone();
                 self.plan.families.entry(name).or_default().written = true;
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::mapping::generation::{BucketPolicy, Generation};
 use crate::mapping::pack::Entry;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
-use crate::mapping::plan::exposition::{Kind, LabelEdits, Ladders, Match};
+use crate::mapping::plan::exposition::{BucketLayouts, Kind, LabelEdits, Match};
 
 fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
@@ -91,7 +91,7 @@ pub(in crate::mapping) fn kind(entry: &Entry, written: Generation, policy: Bucke
                 read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq())
             });
         }
-        return Kind::Histogram(Ladders { read, write, policy });
+        return Kind::Histogram(BucketLayouts { read, write, policy });
     }
     entry.merge.map_or(Kind::Typed, Kind::Gauge)
 }

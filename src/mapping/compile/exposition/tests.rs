@@ -279,19 +279,19 @@ fn a_condition_diverts_what_the_plain_entry_holds() {
     assert_eq!(tried(&plan, "time"), [r#"time{type="x"} -> request_time{zone}"#]);
     let rule = &plan.rules[0];
     assert!(!rule.stream);
-    let [divert] = rule.diverts.as_slice() else { panic!("{:?}", rule.diverts) };
-    assert_eq!(divert.title, r#"time{type="x"} -> session_time{zone}"#);
-    assert_eq!(text(&plan.output(divert.to).name), "session_time");
-    assert_eq!(plan.output(divert.to).rules, [RuleId(0)]);
+    let [redirect] = rule.redirects.as_slice() else { panic!("{:?}", rule.redirects) };
+    assert_eq!(redirect.title, r#"time{type="x"} -> session_time{zone}"#);
+    assert_eq!(text(&plan.output(redirect.to).name), "session_time");
+    assert_eq!(plan.output(redirect.to).rules, [RuleId(0)]);
     assert!(plan.families[b"session_time".as_slice()].written);
-    assert_eq!(plan.families[b"sessions".as_slice()].witness, Some(divert.witness));
-    assert_eq!(texts(&plan.witnesses[0].on), ["service", "route"]);
+    assert_eq!(plan.families[b"sessions".as_slice()].reference, Some(redirect.reference));
+    assert_eq!(texts(&plan.references[0].on), ["service", "route"]);
 }
 
 #[test]
 fn a_condition_is_an_ordinary_rule_on_downgrade() {
     let plan = plan(ONLY_WITH, Emit::Old);
-    assert!(plan.witnesses.is_empty() && plan.rules.iter().all(|rule| rule.diverts.is_empty()));
+    assert!(plan.references.is_empty() && plan.rules.iter().all(|rule| rule.redirects.is_empty()));
     let time = plan.outputs.iter().find(|output| text(&output.name) == "time").unwrap();
     assert_eq!(time.rules, [RuleId(0), RuleId(1)]);
 }
@@ -301,8 +301,8 @@ fn a_condition_can_be_any_family_of_the_pack() {
     let body =
         ONLY_WITH.replace("  - old: sessions\n    new: sessions_total", "repeats: [sessions]");
     let plan = plan(&body, Emit::New);
-    let witness = &plan.families[b"sessions".as_slice()];
-    assert!(witness.witness.is_some() && witness.rules.is_empty() && witness.once);
+    let reference = &plan.families[b"sessions".as_slice()];
+    assert!(reference.reference.is_some() && reference.rules.is_empty() && reference.once);
 }
 
 const DERIVED: &str = r#"

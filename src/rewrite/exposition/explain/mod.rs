@@ -20,7 +20,7 @@ pub struct Explanation {
     /// What came: samples, and lines that Prometheus would refuse, in order.
     pub lines: Vec<Line>,
     /// What was gathered, in the order in which it leaves at the end.
-    pub series: Vec<GatheredSeries>,
+    pub series: Vec<ExplainedSeries>,
     /// Everything that leaves.
     #[serde(serialize_with = "as_text")]
     pub output: Vec<u8>,
@@ -129,7 +129,7 @@ pub enum Then {
 
 /// What samples were gathered into.
 #[derive(Clone, Debug, Serialize)]
-pub struct GatheredSeries {
+pub struct ExplainedSeries {
     /// The family written.
     pub family: String,
     /// The labels, as they are written.
@@ -194,17 +194,17 @@ fn told(plan: &Plan, trace: Trace, refused_pass: bool) -> Explanation {
     for (index, written) in trace.written.iter().enumerate() {
         places.extend(written.held.iter().map(|held| (*held, index)));
     }
-    let mut series: Vec<GatheredSeries> =
+    let mut series: Vec<ExplainedSeries> =
         trace.written.iter().map(|written| gathered(plan, written)).collect();
     for sample in &trace.samples {
-        for used in &sample.uses {
+        for used in &sample.actions {
             match used {
                 Used::Held(_, hold, slot) => {
                     if let Some(index) = places.get(&(*hold, *slot)) {
                         series[*index].from.push(sample.number);
                     }
                 }
-                Used::Part(hold, slot) => {
+                Used::PartOfTotal(hold, slot) => {
                     if let Some(index) = places.get(&(*hold, *slot)) {
                         series[*index].less.push(sample.number);
                     }
@@ -236,7 +236,7 @@ fn line(
 ) -> Line {
     let names = label_names(scanner, &sample.line);
     let mut read_by: Vec<Reading> = Vec::new();
-    for used in &sample.uses {
+    for used in &sample.actions {
         match used {
             Used::Streamed(rule, text) => {
                 read_by.push(reading(plan, *rule, &names, Then::Line { text: readable(text) }));
@@ -246,7 +246,7 @@ fn line(
                 let then = Then::Gathered { series, part_of: None };
                 read_by.push(reading(plan, *rule, &names, then));
             }
-            Used::Part(hold, slot) => {
+            Used::PartOfTotal(hold, slot) => {
                 let total = places.get(&(*hold, *slot)).copied();
                 if let Some(Reading { then: Then::Gathered { part_of, .. }, .. }) =
                     read_by.last_mut()
@@ -312,7 +312,7 @@ fn label_names(scanner: &mut Scanner, line: &[u8]) -> Vec<Vec<u8>> {
     scanner.labels().iter().map(|span| span.name.of(line).to_vec()).collect()
 }
 
-fn gathered(plan: &Plan, written: &Written) -> GatheredSeries {
+fn gathered(plan: &Plan, written: &Written) -> ExplainedSeries {
     let rule = plan.rule(written.rule);
     let text: Vec<String> = written
         .text
@@ -332,26 +332,28 @@ fn gathered(plan: &Plan, written: &Written) -> GatheredSeries {
         (true, true) => Some("already_present"),
         (true, false) => Some("nothing_left"),
     };
-    let divert = written.divert.map(|at| &rule.diverts[at]);
+    let redirect = written.redirect.map(|at| &rule.redirects[at]);
     let number = |value: f64| {
         let mut text = Vec::new();
         write_number(value, &mut text);
         readable(&text)
     };
-    GatheredSeries {
+    ExplainedSeries {
         family: readable(&plan.output(written.output).name),
         labels: readable(&written.labels),
-        title: divert.map_or(&rule.title, |divert| &divert.title).clone(),
-        source: divert.map_or(&rule.source, |divert| &divert.source).clone(),
+        title: redirect.map_or(&rule.title, |redirect| &redirect.title).clone(),
+        source: redirect.map_or(&rule.source, |redirect| &redirect.source).clone(),
         joined,
         from: Vec::new(),
         less: Vec::new(),
         total: written.total.map(number),
         parts: written.parts.map(number),
-        diverted_by: divert.and_then(|divert| {
-            let witness = Some(divert.witness);
+        diverted_by: redirect.and_then(|redirect| {
+            let reference = Some(redirect.reference);
             let mut families = plan.families.iter();
-            families.find(|(_, family)| family.witness == witness).map(|(name, _)| readable(name))
+            families
+                .find(|(_, family)| family.reference == reference)
+                .map(|(name, _)| readable(name))
         }),
         text,
         estimated: written.estimated.clone(),

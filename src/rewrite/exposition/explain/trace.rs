@@ -5,7 +5,7 @@
 
 use crate::mapping::plan::exposition::{OutputId, RuleId};
 use crate::rewrite::exposition::families::Family;
-use crate::rewrite::exposition::gathered::series::Slot;
+use crate::rewrite::exposition::gathered::series::SeriesSlot;
 
 /// Everything that was done with one body.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub(in crate::rewrite::exposition) struct SampleTrace {
     pub(in crate::rewrite::exposition) used: bool,
     pub(in crate::rewrite::exposition) dropped: Option<&'static str>,
     pub(in crate::rewrite::exposition) refused: Vec<(RuleId, &'static str)>,
-    pub(in crate::rewrite::exposition) uses: Vec<Used>,
+    pub(in crate::rewrite::exposition) actions: Vec<Used>,
 }
 
 /// What one rule did with a sample.
@@ -44,9 +44,9 @@ pub(in crate::rewrite::exposition) enum Used {
     /// It left at once, as this.
     Streamed(RuleId, Box<[u8]>),
     /// It was held.
-    Held(RuleId, usize, Slot),
+    Held(RuleId, usize, SeriesSlot),
     /// It was held as part of a total.
-    Part(usize, Slot),
+    PartOfTotal(usize, SeriesSlot),
 }
 
 /// What became of a held label set.
@@ -54,9 +54,9 @@ pub(in crate::rewrite::exposition) enum Used {
 pub(in crate::rewrite::exposition) struct Written {
     pub(in crate::rewrite::exposition) output: OutputId,
     pub(in crate::rewrite::exposition) rule: RuleId,
-    pub(in crate::rewrite::exposition) divert: Option<usize>,
+    pub(in crate::rewrite::exposition) redirect: Option<usize>,
     /// Where it was held, and what was joined to it.
-    pub(in crate::rewrite::exposition) held: Vec<(usize, Slot)>,
+    pub(in crate::rewrite::exposition) held: Vec<(usize, SeriesSlot)>,
     pub(in crate::rewrite::exposition) labels: Box<[u8]>,
     /// The lines written, headers included.
     pub(in crate::rewrite::exposition) text: Box<[u8]>,
@@ -79,7 +79,7 @@ impl SampleTrace {
             used: false,
             dropped: None,
             refused: Vec::new(),
-            uses: Vec::new(),
+            actions: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::exposition::{parse_number, write_number};
 use crate::mapping::BucketPolicy;
-use crate::mapping::plan::exposition::{Boundary, Ladders};
+use crate::mapping::plan::exposition::{Boundary, BucketLayouts};
 
 /// More bucket boundaries than any real histogram has; keeps a hostile one from growing the rows
 /// of all label sets at once.
@@ -32,7 +32,7 @@ pub(in crate::rewrite::exposition) struct Boundaries {
     bounds: Vec<f64>,
     /// Whether any series printed it.
     printed: Vec<bool>,
-    /// Cells in ascending order of their number.
+    /// Accumulator in ascending order of their number.
     order: Vec<u16>,
     /// Spellings met so far, in the order in which they come, and their cells.
     spellings: Vec<(Box<[u8]>, u16)>,
@@ -121,13 +121,13 @@ impl Boundaries {
         cell
     }
 
-    /// Cells in ascending order of their boundary, `+Inf` last.
+    /// Accumulator in ascending order of their boundary, `+Inf` last.
     fn ascending(&self) -> impl Iterator<Item = usize> {
         self.order.iter().map(|&cell| usize::from(cell))
     }
 
     /// Fills the holes of a row between its first and its last printed boundary.
-    pub(in crate::rewrite::exposition) fn close(&self, row: &mut [f64]) {
+    pub(in crate::rewrite::exposition) fn fill_gaps(&self, row: &mut [f64]) {
         let Some(last) = self.ascending().filter(|&cell| !is_absent(row[cell])).last() else {
             return;
         };
@@ -160,13 +160,13 @@ pub(in crate::rewrite::exposition) struct Conversion {
     /// What stands behind `le="` in a line of each step, and of `+Inf`, up to the value.
     endings: Vec<Box<[u8]>>,
     layout: Vec<usize>,
-    /// Cells that no line filled stay unwritten: the ladder leaves as it came.
+    /// Accumulator that no line filled stay unwritten: the ladder leaves as it came.
     sparse: bool,
 }
 
 /// A converted ladder, and room to make one: no allocation per label set.
 #[derive(Debug, Default)]
-pub(in crate::rewrite::exposition) struct Ladder {
+pub(in crate::rewrite::exposition) struct Buckets {
     /// A value for each of the boundaries that are written, then the one for `+Inf`.
     pub(in crate::rewrite::exposition) values: Vec<f64>,
     /// The values at the places of the source's layout.
@@ -188,11 +188,11 @@ enum Step {
 }
 
 impl Conversion {
-    /// From what a family has to what is written. Ladders that leave as they came leave with the
+    /// From what a family has to what is written. Layouts that are kept are written with the
     /// boundaries of `others` too, so that they can be added up.
     pub(in crate::rewrite::exposition) fn new<'a>(
         boundaries: &'a Boundaries,
-        ladders: Option<&Ladders>,
+        ladders: Option<&BucketLayouts>,
         others: impl Iterator<Item = &'a Boundaries>,
     ) -> Self {
         let layout = boundaries.layout();
@@ -226,7 +226,7 @@ impl Conversion {
     fn native<'a>(
         boundaries: &'a Boundaries,
         layout: Vec<usize>,
-        ladders: Option<&Ladders>,
+        ladders: Option<&BucketLayouts>,
         others: impl Iterator<Item = &'a Boundaries>,
     ) -> Self {
         let spelled = |bound: f64| {
@@ -273,9 +273,9 @@ impl Conversion {
         &self,
         row: &[f64],
         count: f64,
-        ladder: &mut Ladder,
+        ladder: &mut Buckets,
     ) {
-        let Ladder { values: converted, places: values } = ladder;
+        let Buckets { values: converted, places: values } = ladder;
         converted.clear();
         values.clear();
         let mut below = if self.sparse { ABSENT } else { 0.0 };
@@ -320,13 +320,13 @@ fn shortest(bound: f64) -> Box<str> {
 mod tests {
     use super::*;
 
-    fn ladders(read: &[f64], write: &[f64]) -> Ladders {
+    fn ladders(read: &[f64], write: &[f64]) -> BucketLayouts {
         let write = write.iter().map(|&bound| Boundary { bound, text: shortest(bound) }).collect();
-        Ladders { read: read.to_vec(), write, policy: BucketPolicy::Target }
+        BucketLayouts { read: read.to_vec(), write, policy: BucketPolicy::Target }
     }
 
     /// Reads series of (le, value), and converts the first.
-    fn convert(ladders: &Ladders, series: &[&[(&str, f64)]]) -> (Vec<f64>, Vec<String>) {
+    fn convert(ladders: &BucketLayouts, series: &[&[(&str, f64)]]) -> (Vec<f64>, Vec<String>) {
         let mut boundaries = Boundaries::new(&ladders.read);
         let mut first = vec![ABSENT; MAX_BUCKETS];
         for (index, lines) in series.iter().enumerate() {
@@ -338,7 +338,7 @@ mod tests {
             }
         }
         let conversion = Conversion::new(&boundaries, Some(ladders), std::iter::empty());
-        let mut ladder = Ladder::default();
+        let mut ladder = Buckets::default();
         conversion.apply(&first, ABSENT, &mut ladder);
         (ladder.values, conversion.estimated().map(str::to_owned).collect())
     }
@@ -408,7 +408,7 @@ mod tests {
         let mut row = vec![ABSENT; boundaries.len()];
         row[boundaries.cell(b"2").unwrap()] = 1.0;
         row[boundaries.cell(b"10").unwrap()] = 3.0;
-        boundaries.close(&mut row);
+        boundaries.fill_gaps(&mut row);
         let values: Vec<_> =
             boundaries.ascending().map(|c| (!is_absent(row[c])).then_some(row[c])).collect();
         assert_eq!(values, [None, Some(1.0), Some(1.0), Some(3.0), None]);
@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn growth_never_takes_an_estimate_down() {
-        // Counts only grow; so must every estimate (a counter that falls looks like a restart).
+        // Counts only add_bytes; so must every estimate (a counter that falls looks like a restart).
         let ladders = ladders(&[25.0, 50.0], &[7.0, 20.0, 30.0, 40.0]);
         let mut last = vec![0.0; 5];
         let (mut low, mut mid, mut all) = (0.0, 0.0, 0.0);

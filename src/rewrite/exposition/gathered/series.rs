@@ -4,55 +4,59 @@ use hashbrown::HashTable;
 
 use crate::mapping::Merge;
 use crate::rewrite::exposition::gathered::buckets::{
-    ABSENT, Boundaries, Conversion, Ladder, add, is_absent,
+    ABSENT, Boundaries, Buckets, Conversion, add, is_absent,
 };
-use crate::rewrite::exposition::labels::{LabelText, same_set};
+use crate::rewrite::exposition::labels::{RenderedLabels, same_set};
 
-/// Number of a label set within its [`Hold`], in order of arrival.
-pub(in crate::rewrite::exposition) type Slot = usize;
+/// Number of a label set within its [`GatheredSeries`], in order of arrival.
+pub(in crate::rewrite::exposition) type SeriesSlot = usize;
 
 /// What one rule has gathered.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct Hold {
+pub(in crate::rewrite::exposition) struct GatheredSeries {
     sets: LabelSets,
-    pub(in crate::rewrite::exposition) cells: Cells,
+    pub(in crate::rewrite::exposition) accumulator: Accumulator,
 }
 
 /// The numbers of the label sets.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) enum Cells {
+pub(in crate::rewrite::exposition) enum Accumulator {
     /// One number each.
-    Values(Values),
+    Scalars(Scalars),
     /// A ladder each.
-    Ladders(LadderRows),
+    Histograms(HistogramRows),
 }
 
-impl Hold {
-    pub(in crate::rewrite::exposition) fn new(cells: Cells) -> Self {
-        Hold { sets: LabelSets::default(), cells }
+impl GatheredSeries {
+    pub(in crate::rewrite::exposition) fn new(accumulator: Accumulator) -> Self {
+        GatheredSeries { sets: LabelSets::default(), accumulator }
     }
 
     /// The slot of a label set, a new one where it is new.
     #[inline]
-    pub(in crate::rewrite::exposition) fn slot(&mut self, labels: &LabelText) -> Slot {
+    pub(in crate::rewrite::exposition) fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
         let slot = self.sets.slot(labels);
-        match &mut self.cells {
-            Cells::Values(values) => values.reach(slot),
-            Cells::Ladders(ladders) => ladders.reach(slot),
+        match &mut self.accumulator {
+            Accumulator::Scalars(values) => values.reach(slot),
+            Accumulator::Histograms(ladders) => ladders.reach(slot),
         }
         slot
     }
 
     /// The slot of a label set that another hold has under this hash.
-    pub(in crate::rewrite::exposition) fn find(&self, hash: u64, labels: &[u8]) -> Option<Slot> {
+    pub(in crate::rewrite::exposition) fn find(
+        &self,
+        hash: u64,
+        labels: &[u8],
+    ) -> Option<SeriesSlot> {
         self.sets.find(hash, labels)
     }
 
-    pub(in crate::rewrite::exposition) fn hash(&self, slot: Slot) -> u64 {
+    pub(in crate::rewrite::exposition) fn hash(&self, slot: SeriesSlot) -> u64 {
         self.sets.sets[slot].hash
     }
 
-    pub(in crate::rewrite::exposition) fn labels(&self, slot: Slot) -> &[u8] {
+    pub(in crate::rewrite::exposition) fn labels(&self, slot: SeriesSlot) -> &[u8] {
         self.sets.text(slot)
     }
 
@@ -62,9 +66,9 @@ impl Hold {
 
     /// About how many bytes one more label set takes, beside its text.
     pub(in crate::rewrite::exposition) fn set_bytes(&self) -> usize {
-        let cells = match &self.cells {
-            Cells::Values(values) => 1 + usize::from(values.has_parts),
-            Cells::Ladders(ladders) => ladders.stride + 2,
+        let cells = match &self.accumulator {
+            Accumulator::Scalars(values) => 1 + usize::from(values.has_parts),
+            Accumulator::Histograms(ladders) => ladders.stride + 2,
         };
         cells * size_of::<f64>() + size_of::<Set>() + 2 * size_of::<u32>()
     }
@@ -77,7 +81,7 @@ struct LabelSets {
     sets: Vec<Set>,
     index: HashTable<u32>,
     /// The slot found last.
-    last: Slot,
+    last: SeriesSlot,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +91,13 @@ struct Set {
 }
 
 impl LabelSets {
-    fn text(&self, slot: Slot) -> &[u8] {
+    fn text(&self, slot: SeriesSlot) -> &[u8] {
         let start = slot.checked_sub(1).map_or(0, |before| self.sets[before].end);
         &self.text[start..self.sets[slot].end]
     }
 
     #[inline]
-    fn slot(&mut self, labels: &LabelText) -> Slot {
+    fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
         // Sums come in neighbouring lines; `_count` and `_sum` lines in the order of the ladders.
         for guess in [self.last, self.last + 1] {
             if guess < self.sets.len() && self.text(guess) == labels.bytes() {
@@ -107,7 +111,7 @@ impl LabelSets {
         self.last
     }
 
-    fn find(&self, hash: u64, labels: &[u8]) -> Option<Slot> {
+    fn find(&self, hash: u64, labels: &[u8]) -> Option<SeriesSlot> {
         let same = |&slot: &u32| {
             let slot = slot as usize;
             self.sets[slot].hash == hash && same_set(self.text(slot), labels)
@@ -115,7 +119,7 @@ impl LabelSets {
         self.index.find(hash, same).map(|&slot| slot as usize)
     }
 
-    fn insert(&mut self, hash: u64, labels: &[u8]) -> Slot {
+    fn insert(&mut self, hash: u64, labels: &[u8]) -> SeriesSlot {
         let slot = self.sets.len();
         self.text.extend_from_slice(labels);
         self.sets.push(Set { hash, end: self.text.len() });
@@ -147,7 +151,7 @@ impl Join {
 
 /// One number for each label set.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct Values {
+pub(in crate::rewrite::exposition) struct Scalars {
     pub(in crate::rewrite::exposition) join: Join,
     totals: Vec<f64>,
     /// For a total that leaves as what its parts leave over: the sum of those parts.
@@ -155,12 +159,12 @@ pub(in crate::rewrite::exposition) struct Values {
     has_parts: bool,
 }
 
-impl Values {
+impl Scalars {
     pub(in crate::rewrite::exposition) fn new(join: Join, has_parts: bool) -> Self {
-        Values { join, totals: Vec::new(), parts: Vec::new(), has_parts }
+        Scalars { join, totals: Vec::new(), parts: Vec::new(), has_parts }
     }
 
-    fn reach(&mut self, slot: Slot) {
+    fn reach(&mut self, slot: SeriesSlot) {
         if slot == self.totals.len() {
             self.totals.push(ABSENT);
             if self.has_parts {
@@ -170,56 +174,56 @@ impl Values {
     }
 
     #[inline]
-    pub(in crate::rewrite::exposition) fn join(&mut self, slot: Slot, value: f64) {
+    pub(in crate::rewrite::exposition) fn join(&mut self, slot: SeriesSlot, value: f64) {
         let cell = &mut self.totals[slot];
         *cell = if is_absent(*cell) { value } else { self.join.join(*cell, value) };
     }
 
     #[inline]
-    pub(in crate::rewrite::exposition) fn join_part(&mut self, slot: Slot, value: f64) {
+    pub(in crate::rewrite::exposition) fn join_part(&mut self, slot: SeriesSlot, value: f64) {
         if let Some(cell) = self.parts.get_mut(slot) {
             add(cell, value);
         }
     }
 
     /// `None` where only parts of the total have come.
-    pub(in crate::rewrite::exposition) fn value(&self, slot: Slot) -> Option<f64> {
+    pub(in crate::rewrite::exposition) fn value(&self, slot: SeriesSlot) -> Option<f64> {
         Some(self.totals[slot]).filter(|v| !is_absent(*v))
     }
 
-    pub(in crate::rewrite::exposition) fn parts(&self, slot: Slot) -> Option<f64> {
+    pub(in crate::rewrite::exposition) fn parts(&self, slot: SeriesSlot) -> Option<f64> {
         self.parts.get(slot).copied().filter(|v| !is_absent(*v))
     }
 }
 
 /// A ladder for each label set: a row of cells, one for each boundary that the family has.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct LadderRows {
+pub(in crate::rewrite::exposition) struct HistogramRows {
     pub(in crate::rewrite::exposition) boundaries: Boundaries,
-    /// Cells of one row; at least as many as boundaries.
+    /// Accumulator of one row; at least as many as boundaries.
     stride: usize,
     rows: Vec<f64>,
     sums: Vec<f64>,
     counts: Vec<f64>,
     /// The ladder that is being read. It is joined to its slot's row when it is complete: a hole
     /// must be filled before ladders are added up.
-    open: Option<(Slot, u64)>,
+    open: Option<(SeriesSlot, u64)>,
     row: Vec<f64>,
 }
 
 /// What a line of a histogram says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::rewrite::exposition) enum Part {
+pub(in crate::rewrite::exposition) enum HistogramPart {
     Bucket,
     Sum,
     Count,
 }
 
-impl LadderRows {
+impl HistogramRows {
     pub(in crate::rewrite::exposition) fn new(known: &[f64]) -> Self {
         let boundaries = Boundaries::new(known);
         let stride = boundaries.len().max(8);
-        LadderRows {
+        HistogramRows {
             boundaries,
             stride,
             rows: Vec::new(),
@@ -230,7 +234,7 @@ impl LadderRows {
         }
     }
 
-    fn reach(&mut self, slot: Slot) {
+    fn reach(&mut self, slot: SeriesSlot) {
         if slot == self.sums.len() {
             self.rows.resize(self.rows.len() + self.stride, ABSENT);
             self.sums.push(ABSENT);
@@ -240,7 +244,7 @@ impl LadderRows {
 
     /// The buckets that follow are those of `slot`, and of the series that `key` stands for: several
     /// series may be summed in one slot, and a bad line does not make two ladders of one.
-    pub(in crate::rewrite::exposition) fn open(&mut self, slot: Slot, key: u64) {
+    pub(in crate::rewrite::exposition) fn open(&mut self, slot: SeriesSlot, key: u64) {
         if self.open == Some((slot, key)) {
             return;
         }
@@ -262,11 +266,11 @@ impl LadderRows {
 
     pub(in crate::rewrite::exposition) fn sum_or_count(
         &mut self,
-        part: Part,
-        slot: Slot,
+        part: HistogramPart,
+        slot: SeriesSlot,
         value: f64,
     ) {
-        let cells = if part == Part::Sum { &mut self.sums } else { &mut self.counts };
+        let cells = if part == HistogramPart::Sum { &mut self.sums } else { &mut self.counts };
         add(&mut cells[slot], value);
     }
 
@@ -290,8 +294,8 @@ impl LadderRows {
         if row.iter().all(|&cell| is_absent(cell)) {
             row.copy_from_slice(&self.row);
         } else {
-            self.boundaries.close(row);
-            self.boundaries.close(&mut self.row);
+            self.boundaries.fill_gaps(row);
+            self.boundaries.fill_gaps(&mut self.row);
             for (cell, &value) in row.iter_mut().zip(&self.row) {
                 if !is_absent(value) {
                     add(cell, value);
@@ -304,9 +308,9 @@ impl LadderRows {
     /// Moves a slot's ladder to the boundaries of `conversion`; returns its sum and count.
     pub(in crate::rewrite::exposition) fn convert(
         &self,
-        slot: Slot,
+        slot: SeriesSlot,
         conversion: &Conversion,
-        ladder: &mut Ladder,
+        ladder: &mut Buckets,
     ) -> (Option<f64>, Option<f64>) {
         let row = &self.rows[slot * self.stride..][..self.stride];
         conversion.apply(row, self.counts[slot], ladder);

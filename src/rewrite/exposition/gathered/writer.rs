@@ -9,12 +9,14 @@ use crate::mapping::plan::exposition::{Kind, OutputId, Plan, Rule, RuleId};
 use crate::rewrite::exposition::Progress;
 use crate::rewrite::exposition::explain::trace::Written;
 use crate::rewrite::exposition::families::FamilyId;
-use crate::rewrite::exposition::gathered::buckets::{ABSENT, Conversion, Ladder, add, is_absent};
-use crate::rewrite::exposition::gathered::contributions::{Source, divert_of, sources};
-use crate::rewrite::exposition::gathered::series::{Cells, Hold, Slot, Values};
+use crate::rewrite::exposition::gathered::buckets::{ABSENT, Buckets, Conversion, add, is_absent};
+use crate::rewrite::exposition::gathered::contributions::{Source, redirect_of, sources};
+use crate::rewrite::exposition::gathered::series::{
+    Accumulator, GatheredSeries, Scalars, SeriesSlot,
+};
 use crate::rewrite::exposition::labels::hash_text;
 use crate::rewrite::exposition::report::Rewritten;
-use crate::rewrite::exposition::state::{Body, series_key};
+use crate::rewrite::exposition::state::{ExpositionState, series_key};
 
 /// How much is written in one piece, about.
 const PIECE: usize = 64 << 10;
@@ -24,17 +26,17 @@ const PIECE: usize = 64 << 10;
 pub(in crate::rewrite::exposition) struct Writer {
     before: History,
     pub(in crate::rewrite::exposition) next: History,
-    /// Independent of the label hash that the holds use: together they identify a series.
+    /// Independent of the label hash that the gathered use: together they identify a series.
     second: LabelHasher,
     output: usize,
     current: Option<Open>,
     /// (hold, slot) of label sets that were joined to one of an earlier source.
-    joined: HashSet<(usize, Slot)>,
-    ladder: Ladder,
-    other_ladder: Ladder,
+    joined: HashSet<(usize, SeriesSlot)>,
+    ladder: Buckets,
+    other_ladder: Buckets,
     prefix: Vec<u8>,
     /// Those joined to the label set at hand, where somebody wants to know.
-    traced: Option<Vec<(usize, Slot)>>,
+    traced: Option<Vec<(usize, SeriesSlot)>>,
 }
 
 /// The family that is being written.
@@ -44,11 +46,11 @@ struct Open {
     family: FamilyId,
     sources: Vec<Source>,
     source: usize,
-    slot: Slot,
+    slot: SeriesSlot,
 }
 
 impl Writer {
-    pub(in crate::rewrite::exposition) fn new(before: History, body: &Body) -> Self {
+    pub(in crate::rewrite::exposition) fn new(before: History, body: &ExpositionState) -> Self {
         let mut writer = Writer {
             before,
             next: History::default(),
@@ -56,8 +58,8 @@ impl Writer {
             output: 0,
             current: None,
             joined: HashSet::new(),
-            ladder: Ladder::default(),
-            other_ladder: Ladder::default(),
+            ladder: Buckets::default(),
+            other_ladder: Buckets::default(),
             prefix: Vec::new(),
             traced: body.trace.is_some().then(Vec::new),
         };
@@ -69,11 +71,11 @@ impl Writer {
 
     /// One total that fell tells of a restart, and a restart clears all counters, also those that have
     /// caught up with what they were.
-    fn sees_reset(&self, body: &Body) -> bool {
-        let rules = body.plan.rules.iter().zip(&body.hold_of).enumerate();
+    fn sees_reset(&self, body: &ExpositionState) -> bool {
+        let rules = body.plan.rules.iter().zip(&body.gathered_by).enumerate();
         rules.filter(|(_, (rule, _))| rule.remainder).any(|(id, (_, hold))| {
-            let Some(hold) = hold.map(|hold| &body.holds[hold]) else { return false };
-            let Cells::Values(values) = &hold.cells else { return false };
+            let Some(hold) = hold.map(|hold| &body.gathered[hold]) else { return false };
+            let Accumulator::Scalars(values) = &hold.accumulator else { return false };
             (0..hold.len()).any(|slot| {
                 let key = self.key(hold, slot, id);
                 values.value(slot).is_some_and(|total| self.before.is_reset_by(key, total))
@@ -82,7 +84,7 @@ impl Writer {
     }
 
     /// What the history knows a remainder by.
-    fn key(&self, hold: &Hold, slot: Slot, rule: usize) -> u128 {
+    fn key(&self, hold: &GatheredSeries, slot: SeriesSlot, rule: usize) -> u128 {
         let second = hash_text(&self.second, hold.labels(slot)) ^ rule as u64;
         (u128::from(hold.hash(slot)) << 64) | u128::from(second)
     }
@@ -95,7 +97,7 @@ impl Writer {
     /// Appends the next piece.
     pub(in crate::rewrite::exposition) fn piece(
         &mut self,
-        body: &mut Body,
+        body: &mut ExpositionState,
         out: &mut Vec<u8>,
     ) -> Progress {
         let plan = Arc::clone(&body.plan);
@@ -115,7 +117,7 @@ impl Writer {
         Progress::More
     }
 
-    fn next_output(&mut self, plan: &Plan, body: &mut Body) -> Option<Open> {
+    fn next_output(&mut self, plan: &Plan, body: &mut ExpositionState) -> Option<Open> {
         while self.output < plan.outputs.len() {
             #[allow(clippy::cast_possible_truncation, reason = "ids are 32 bits by construction")]
             let id = OutputId(self.output as u32);
@@ -133,13 +135,13 @@ impl Writer {
     fn advance(
         &mut self,
         plan: &Plan,
-        body: &mut Body,
+        body: &mut ExpositionState,
         open: &mut Open,
         out: &mut Vec<u8>,
         full: usize,
     ) -> bool {
         while let Some(source) = open.sources.get(open.source) {
-            let slots = body.holds[source.hold].len();
+            let slots = body.gathered[source.hold].len();
             while open.slot < slots {
                 if out.len() >= full {
                     return false;
@@ -161,36 +163,42 @@ impl Writer {
     }
 
     /// Writes one held label set, if it goes to this output; returns the number of samples.
-    fn series(&mut self, plan: &Plan, body: &mut Body, open: &Open, out: &mut Vec<u8>) -> u64 {
+    fn series(
+        &mut self,
+        plan: &Plan,
+        body: &mut ExpositionState,
+        open: &Open,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let (source, slot) = (&open.sources[open.source], open.slot);
         let rule = plan.rule(source.rule);
-        let hold = &body.holds[source.hold];
+        let hold = &body.gathered[source.hold];
         let labels = hold.labels(slot);
         let joined = !self.joined.is_empty() && self.joined.contains(&(source.hold, slot));
-        if joined || divert_of(body, rule, labels) != source.divert {
+        if joined || redirect_of(body, rule, labels) != source.redirect {
             return 0;
         }
         let output = plan.output(open.id);
         let hash = hold.hash(slot);
-        if !body.natives.is_empty()
-            && body.natives.contains(series_key(&body.hasher, &output.name, hash))
+        if !body.passed_series.is_empty()
+            && body.passed_series.contains(series_key(&body.hasher, &output.name, hash))
         {
             body.report.drop("already_present");
             return 0;
         }
-        match &hold.cells {
-            Cells::Values(values) => {
+        match &hold.accumulator {
+            Accumulator::Scalars(values) => {
                 let Some(mut value) = self.value(body, source, values, slot) else { return 0 };
                 for &other in &source.overlaps {
                     let theirs = self.joined_value(body, &open.sources[other], hash, labels);
                     value = theirs.map_or(value, |theirs| values.join.join(value, theirs));
                 }
                 begin_family(plan, body, open, out);
-                let labels = body.holds[source.hold].labels(slot);
+                let labels = body.gathered[source.hold].labels(slot);
                 self.line(&output.name, b"", labels, value, out);
                 1
             }
-            Cells::Ladders(ladders) => {
+            Accumulator::Histograms(ladders) => {
                 let Some(conversion) = &source.conversion else { return 0 };
                 let (mut sum, mut count) = ladders.convert(slot, conversion, &mut self.ladder);
                 for &other in &source.overlaps {
@@ -203,7 +211,7 @@ impl Writer {
                     return 0;
                 }
                 begin_family(plan, body, open, out);
-                let labels = body.holds[source.hold].labels(slot);
+                let labels = body.gathered[source.hold].labels(slot);
                 let mut samples = 0;
                 if infinite.is_some() {
                     samples += self.buckets(&output.name, labels, conversion, out);
@@ -221,44 +229,50 @@ impl Writer {
 
     /// What a slot says by itself. `None` where there is nothing to say: only parts of a total have
     /// come, or they leave nothing over.
-    fn value(&mut self, body: &Body, source: &Source, values: &Values, slot: Slot) -> Option<f64> {
+    fn value(
+        &mut self,
+        body: &ExpositionState,
+        source: &Source,
+        values: &Scalars,
+        slot: SeriesSlot,
+    ) -> Option<f64> {
         let total = values.value(slot)?;
         if !body.plan.rule(source.rule).remainder {
             return Some(total);
         }
-        let key = self.key(&body.holds[source.hold], slot, source.rule.0 as usize);
+        let key = self.key(&body.gathered[source.hold], slot, source.rule.0 as usize);
         let parts = values.parts(slot);
         let left = self.before.remainder(&mut self.next, key, total, parts.unwrap_or(0.0));
         // The source has no series for what never happened.
         (parts.is_none() || left != 0.0).then_some(left)
     }
 
-    /// What another source holds of the same label set; it is not written again.
+    /// What another source gathered of the same label set; it is not written again.
     fn joined_value(
         &mut self,
-        body: &Body,
+        body: &ExpositionState,
         other: &Source,
         hash: u64,
         labels: &[u8],
     ) -> Option<f64> {
-        let Cells::Values(values) = &body.holds[other.hold].cells else {
+        let Accumulator::Scalars(values) = &body.gathered[other.hold].accumulator else {
             return None;
         };
         let slot = self.join(body, other, hash, labels)?;
         self.value(body, other, values, slot)
     }
 
-    /// Adds the ladder that another source holds of the same label set to the one at hand, and
+    /// Adds the ladder that another source gathered of the same label set to the one at hand, and
     /// returns its sum and count; it is not written again.
     fn join_ladder(
         &mut self,
-        body: &Body,
+        body: &ExpositionState,
         other: &Source,
         hash: u64,
         labels: &[u8],
     ) -> (Option<f64>, Option<f64>) {
-        let (Cells::Ladders(ladders), Some(conversion)) =
-            (&body.holds[other.hold].cells, &other.conversion)
+        let (Accumulator::Histograms(ladders), Some(conversion)) =
+            (&body.gathered[other.hold].accumulator, &other.conversion)
         else {
             return (None, None);
         };
@@ -274,10 +288,16 @@ impl Writer {
         sum_and_count
     }
 
-    fn join(&mut self, body: &Body, other: &Source, hash: u64, labels: &[u8]) -> Option<Slot> {
-        let slot = body.holds[other.hold].find(hash, labels)?;
+    fn join(
+        &mut self,
+        body: &ExpositionState,
+        other: &Source,
+        hash: u64,
+        labels: &[u8],
+    ) -> Option<SeriesSlot> {
+        let slot = body.gathered[other.hold].find(hash, labels)?;
         let rule = body.plan.rule(other.rule);
-        let same = divert_of(body, rule, labels) == other.divert;
+        let same = redirect_of(body, rule, labels) == other.redirect;
         let joined = same && self.joined.insert((other.hold, slot));
         if let Some(traced) = self.traced.as_mut().filter(|_| joined) {
             traced.push((other.hold, slot));
@@ -287,35 +307,37 @@ impl Writer {
 
     /// Writes down what became of the label set at hand.
     #[cold]
-    fn record(&mut self, plan: &Plan, body: &mut Body, open: &Open, text: &[u8]) {
+    fn record(&mut self, plan: &Plan, body: &mut ExpositionState, open: &Open, text: &[u8]) {
         let (source, slot) = (&open.sources[open.source], open.slot);
         let rule = plan.rule(source.rule);
-        let hold = &body.holds[source.hold];
+        let hold = &body.gathered[source.hold];
         let labels = hold.labels(slot);
         let joined = self.joined.contains(&(source.hold, slot));
-        if joined || divert_of(body, rule, labels) != source.divert {
+        if joined || redirect_of(body, rule, labels) != source.redirect {
             return; // told elsewhere
         }
         let key = series_key(&body.hasher, &plan.output(open.id).name, hold.hash(slot));
-        let (total, parts) = match &hold.cells {
-            Cells::Values(values) if rule.remainder => (values.value(slot), values.parts(slot)),
+        let (total, parts) = match &hold.accumulator {
+            Accumulator::Scalars(values) if rule.remainder => {
+                (values.value(slot), values.parts(slot))
+            }
             _ => (None, None),
         };
         let estimated = source.conversion.iter().flat_map(Conversion::estimated);
         let written = Written {
             output: open.id,
             rule: source.rule,
-            divert: source.divert,
+            redirect: source.redirect,
             held: std::iter::once((source.hold, slot))
                 .chain(self.traced.iter_mut().flat_map(std::mem::take))
                 .collect(),
             labels: labels.into(),
             text: text.into(),
             estimated: estimated.map(str::to_owned).collect(),
-            is_ladder: matches!(hold.cells, Cells::Ladders(_)),
+            is_ladder: matches!(hold.accumulator, Accumulator::Histograms(_)),
             total,
             parts,
-            already_present: body.natives.contains(key),
+            already_present: body.passed_series.contains(key),
         };
         if let Some(trace) = &mut body.trace {
             trace.written.push(written);
@@ -382,7 +404,7 @@ fn added(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     }
 }
 
-fn metric_type(body: &Body, id: RuleId, rule: &Rule) -> Option<MetricType> {
+fn metric_type(body: &ExpositionState, id: RuleId, rule: &Rule) -> Option<MetricType> {
     let declared = body.families.family(body.source_of[id.0 as usize]).metric_type;
     match &rule.kind {
         Kind::Histogram(_) => Some(MetricType::Histogram),
@@ -392,7 +414,7 @@ fn metric_type(body: &Body, id: RuleId, rule: &Rule) -> Option<MetricType> {
 }
 
 /// The first sample of a family is about to be written: its headers go before it.
-fn begin_family(plan: &Plan, body: &mut Body, open: &Open, out: &mut Vec<u8>) {
+fn begin_family(plan: &Plan, body: &mut ExpositionState, open: &Open, out: &mut Vec<u8>) {
     let id = open.sources[open.source].rule;
     let source = body.source_of[id.0 as usize];
     let help = plan.output(open.id).help.as_deref();
@@ -401,7 +423,7 @@ fn begin_family(plan: &Plan, body: &mut Body, open: &Open, out: &mut Vec<u8>) {
 }
 
 /// The family is written: tells the report.
-fn close(plan: &Plan, body: &mut Body, open: Open) {
+fn close(plan: &Plan, body: &mut ExpositionState, open: Open) {
     let output = plan.output(open.id);
     for source in open.sources {
         let rule = plan.rule(source.rule);
@@ -410,10 +432,10 @@ fn close(plan: &Plan, body: &mut Body, open: Open) {
         {
             body.report.estimate(&output.name, conversion.estimated());
         }
-        match source.divert {
+        match source.redirect {
             None => body.report.wrote(source.rule, source.samples),
-            Some(at) if source.series > 0 => body.report.diverted(Rewritten {
-                title: rule.diverts[at].title.clone(),
+            Some(at) if source.series > 0 => body.report.redirected(Rewritten {
+                title: rule.redirects[at].title.clone(),
                 from: text(&rule.from),
                 to: text(&output.name),
                 samples_in: 0,
