@@ -15,9 +15,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::net::{Authority, Client, End, Folder, Refusing, Reply, Upstream};
-use crate::net::{chunked, get, ok, request, whole};
-use crate::process::Process;
+use crate::support::net::{Authority, Client, End, Folder, Refusing, Reply, Upstream};
+use crate::support::net::{chunked, get, ok, request, whole};
+use crate::support::process::Process;
 use crate::{SOON, metric, reaches};
 
 /// An exposition that nothing is wrong with.

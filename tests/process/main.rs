@@ -1,18 +1,21 @@
-//! The gateway as a process of its own: what it keeps after each fault, and how it ends.
+//! The binary: every command, and `serve` through failures, signals and shutdown.
 
-#[path = "../support/net/mod.rs"]
-mod net;
-#[path = "../support/process.rs"]
-mod process;
-
+mod audit;
+mod cli;
+mod demo;
 mod faults;
 mod memory;
+mod rewrite;
 mod stopping;
+#[path = "../support/mod.rs"]
+mod support;
+mod tools;
+mod verify;
 
 use std::time::Duration;
 
-use net::get;
-use process::Process;
+use crate::support::net::get;
+use crate::support::process::Process;
 
 /// How long anything may take that takes no time of its own.
 const SOON: Duration = Duration::from_secs(30);

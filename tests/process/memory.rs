@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::SOON;
 use crate::faults::{PLAIN, Targets};
-use crate::net::{End, Folder, get};
-use crate::process::Process;
+use crate::support::net::{End, Folder, get};
+use crate::support::process::Process;
 
 /// How much more memory there may be after a fault than before all of them.
 ///

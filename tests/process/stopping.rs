@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::net::{Client, End, Folder, Refusing, Upstream, chunked, ok, whole};
-use crate::process::Process;
+use crate::support::net::{Client, End, Folder, Refusing, Upstream, chunked, ok, whole};
+use crate::support::process::Process;
 use crate::{SOON, metric, reaches};
 
 /// More than all buffers between target and client take.

@@ -1,13 +1,19 @@
 //! What the tests share: captures, the naive parser, the oracle, strict checks, comparisons.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part of this")]
 
+pub(crate) mod browser;
+pub(crate) mod dashboards;
+pub(crate) mod documents;
 pub(crate) mod engine;
 pub(crate) mod kong;
 pub(crate) mod lines;
 pub(crate) mod naive;
+pub(crate) mod net;
 pub(crate) mod oracle;
+pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod statsd;
+pub(crate) mod status_page;
 pub(crate) mod strict;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //! ends up in [`Exposition::refused`] with the reason and reading goes on behind the line's first
 //! newline: a quote that never closes must not swallow its neighbours.
 //!
-//! `tests/prometheus.rs` shows each of these opinions to a real Prometheus.
+//! `tests/external/verdicts.rs` shows each of these opinions to a real Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt;

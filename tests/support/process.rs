@@ -1,5 +1,4 @@
 //! A gateway in a process of its own.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

@@ -2,7 +2,6 @@
 //!
 //! Client and upstream are written on plain TCP, so that they can break every rule that a library would keep, and share
 //! no code with what is tested.
-#![allow(dead_code, unused_imports, reason = "each test binary uses its own part of this")]
 
 mod bystander;
 mod client;

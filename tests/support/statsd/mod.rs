@@ -1,5 +1,4 @@
 //! What the `StatsD` tests share: captures, the engine on them, comparisons, the naive oracle.
-#![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 pub(crate) mod naive;
 

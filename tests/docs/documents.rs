@@ -1,0 +1,281 @@
+//! Documents that describe the code are held against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crossfade::config::{self, File, Sink, Source, Target, Value};
+use crossfade::mapping::Emit;
+use crossfade::rewrite::exposition::{Report, Rewritten};
+use crossfade::scrape::Failure;
+use crossfade::telemetry::{Metrics, Outcome};
+
+use crate::support::documents::{DASHBOARD, DOCUMENTS, metrics, queries, snippets};
+
+const SETTINGS: &str = include_str!("../../docs/settings.md");
+const METRICS: &str = include_str!("../../METRICS.md");
+
+const ALERTS: &str = include_str!("../../deploy/alerts.yaml");
+
+#[test]
+fn we_take_every_settings_file_that_is_shown() {
+    let mut found = 0;
+    for (name, document) in DOCUMENTS {
+        for snippet in snippets(document, "crossfade.yaml") {
+            let file = config::parse(snippet);
+            let file = file.unwrap_or_else(|fault| panic!("{name}: {fault}\n{snippet}"));
+            let settings = file.into_settings(None);
+            settings.unwrap_or_else(|faults| panic!("{name}: {faults}\n{snippet}"));
+            found += 1;
+        }
+    }
+    assert!(found >= 6, "{found}");
+}
+
+/// The cells of every table row that begins with something in backticks.
+fn rows(document: &str) -> Vec<Vec<String>> {
+    let row = |line: &str| {
+        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        let cells = cells.split('|').map(|cell| cell.trim().to_owned());
+        Some(cells.collect::<Vec<_>>()).filter(|cells| cells[0].starts_with('`'))
+    };
+    document.lines().filter_map(row).collect()
+}
+
+fn bare(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+/// The keys of a settings file and their values, `a.b` and `a[].b`, as it prints itself.
+fn keys(file: &File) -> BTreeMap<String, String> {
+    let yaml = serde_saphyr::to_string(file).expect("settings print");
+    let mut keys = BTreeMap::new();
+    let mut path: Vec<(usize, String)> = Vec::new();
+    for line in yaml.lines() {
+        let item = line.trim_start().starts_with("- ");
+        let text = line.trim_start().trim_start_matches("- ");
+        let indent = line.len() - text.len();
+        let Some((key, value)) = text.split_once(':') else {
+            continue;
+        };
+        path.retain(|(its, _)| *its < indent);
+        if item && let Some((_, list)) = path.last_mut() {
+            *list = format!("{}[]", list.trim_end_matches("[]"));
+        }
+        let parents = path.iter().map(|(_, parent)| parent.as_str());
+        let full = parents.chain([key]).collect::<Vec<_>>().join(".");
+        path.push((indent, key.to_owned()));
+        keys.insert(full, value.trim().trim_matches(['"', '\'']).to_owned());
+    }
+    // What holds other keys is not a key to set.
+    let all: Vec<String> = keys.keys().cloned().collect();
+    let holds_others = |key: &str| {
+        let below = |other: &String| {
+            other.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        all.iter().any(below)
+    };
+    keys.retain(|key, _| !holds_others(key));
+    keys
+}
+
+#[test]
+fn every_setting_is_described_with_its_default() {
+    let mut file = File::default();
+    let url = "http://kong:8100/metrics".parse().expect("a URL");
+    let mut target = Target::new(url);
+    let http = "{basic_auth: {username: a}, authorization: {}, tls_config: {}, url: http://a/}";
+    let http: Target = serde_saphyr::from_str(http).expect("a target");
+    target.basic_auth = http.basic_auth;
+    target.authorization = http.authorization;
+    target.tls_config = http.tls_config;
+    let target = serde_saphyr::Spanned::new(
+        target,
+        serde_saphyr::Location::UNKNOWN,
+        serde_saphyr::Location::UNKNOWN,
+    );
+    file.targets.push(target);
+    let rule = "allow: [{host: a, ports: [1]}]";
+    file.allow = config::parse(rule).expect("a rule").allow;
+    let unknown = serde_saphyr::Location::UNKNOWN;
+    let source = Source { address: Value("udp://:8125".parse().expect("an address")), emit: None };
+    file.statsd.listen.push(serde_saphyr::Spanned::new(source, unknown, unknown));
+    let sink = Sink { address: Value("udp://a:8125".parse().expect("an address")), emit: None };
+    file.statsd.forward.push(serde_saphyr::Spanned::new(sink, unknown, unknown));
+    file.emit = Some(Value(Emit::Old));
+    file.web.config_file = Some(Value("web.yaml".parse().expect("a path")));
+    let keys = keys(&file);
+    let described: BTreeMap<String, String> =
+        rows(SETTINGS).into_iter().map(|row| (bare(&row[0]), row[2].clone())).collect();
+
+    // The same once more.
+    let keys: BTreeMap<_, _> =
+        keys.into_iter()
+            .map(|(key, value)| {
+                if key.starts_with("probe.") { ("probe".into(), "{}".into()) } else { (key, value) }
+            })
+            .collect();
+    let names = |keys: &BTreeMap<String, String>| keys.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&described), names(&keys));
+    for (key, default) in &described {
+        // Words where the default is no value but a rule.
+        if default.starts_with('`') && bare(default) != key.rsplit('.').next().unwrap_or_default() {
+            assert_eq!(bare(default), keys[key], "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_example_sets_every_key_to_something_else() {
+    let (_, example) = SETTINGS.split_once("```yaml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("that ends");
+    let file = config::parse(example).expect("the example is valid");
+    let set = keys(&file);
+    for row in rows(SETTINGS) {
+        let key = bare(&row[0]);
+        // Maps and lists show as what they hold.
+        let under = |other: &&String| {
+            **other == key || other.starts_with(&format!("{key}.")) || **other == format!("{key}[]")
+        };
+        let value = set.iter().find(|(other, _)| under(other)).map(|(_, value)| value);
+        assert_ne!(value, Some(&bare(&row[2])), "{key} is what it would be anyway");
+        let written = key.rsplit(['.', ']']).next().expect("a last part");
+        assert!(example.contains(&format!("{written}:")), "{key} is missing");
+    }
+    file.into_settings(None).expect("the example holds");
+}
+
+#[test]
+fn every_metric_is_listed_with_type_labels_and_meaning() {
+    let text = metrics();
+    let mut exported = BTreeSet::new();
+    for line in text.lines() {
+        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' '))
+        else {
+            continue;
+        };
+        let of_family = |line: &&str| {
+            let sample = line.strip_prefix(name).unwrap_or_default();
+            ["{", " ", "_bucket{", "_sum "].iter().any(|next| sample.starts_with(next))
+        };
+        let prefix = format!("# TYPE {name} ");
+        let metric_type = text.lines().find_map(|line| line.strip_prefix(&prefix));
+        let sample = text.lines().find(of_family).unwrap_or_else(|| panic!("{name} has no sample"));
+        let labels = sample.split_once('{').map_or("", |(_, rest)| rest);
+        let labels: BTreeSet<String> = labels
+            .split("\",")
+            .filter_map(|label| Some(label.split_once("=\"")?.0.to_owned()))
+            .filter(|label| label != "le")
+            .collect();
+        exported.insert((
+            name.to_owned(),
+            metric_type.expect("a type").to_owned(),
+            labels,
+            help.to_owned(),
+        ));
+    }
+
+    let listed = rows(METRICS).into_iter().filter(|row| row.len() == 4).map(|row| {
+        let labels = row[2].split(',').map(|label| bare(label.trim()));
+        let labels = labels.filter(|label| !label.is_empty()).collect();
+        (bare(&row[0]), row[1].clone(), labels, row[3].clone())
+    });
+    assert_eq!(listed.collect::<BTreeSet<_>>(), exported);
+}
+
+#[test]
+fn what_is_told_of_a_target_goes_with_it() {
+    let metrics = Arc::new(Metrics::new());
+    let mut report = Report::default();
+    report.dropped.insert("bad_value", 1);
+    report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
+    report.complete = true;
+    let [here, gone] = ["here", "gone"].map(|target| metrics.target(target));
+    for target in [&here, &gone] {
+        target.start().end(Outcome::Success, &report);
+    }
+    // A reload: the same target once more, before the first goes.
+    let again = metrics.target("here");
+    drop((here, gone));
+    let text = metrics.text();
+    assert!(!text.contains("gone") && text.contains("target=\"here\""), "{text}");
+    assert!(again.status().complete.is_some());
+    assert!(metrics.target("gone").status().last.is_none());
+}
+
+#[test]
+fn every_outcome_is_listed() {
+    let listed = rows(METRICS).into_iter().filter(|row| row.len() == 3).map(|row| bare(&row[0]));
+    let counted = Failure::REASONS.iter().copied().chain(["success", "client_gone"]);
+    assert_eq!(
+        listed.collect::<BTreeSet<_>>(),
+        counted.map(str::to_owned).collect::<BTreeSet<_>>()
+    );
+}
+
+/// Words that look like metrics of ours, of the process, or of the scrape.
+fn named_metrics(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));
+    words.filter(|word| word.starts_with("crossfade_") || word.starts_with("process_")).collect()
+}
+
+/// The listed metrics as samples are called, each with its labels.
+fn samples_listed() -> BTreeMap<String, BTreeSet<String>> {
+    let mut samples = BTreeMap::new();
+    for row in rows(METRICS).into_iter().filter(|row| row.len() == 4) {
+        let name = bare(&row[0]);
+        let mut labels: BTreeSet<String> =
+            row[2].split(',').map(|label| bare(label.trim())).collect();
+        labels.extend(["job", "instance"].map(str::to_owned));
+        if row[1] == "histogram" {
+            for suffix in ["_sum", "_count"] {
+                samples.insert(format!("{name}{suffix}"), labels.clone());
+            }
+            labels.insert("le".to_owned());
+            samples.insert(format!("{name}_bucket"), labels);
+        } else {
+            samples.insert(name, labels);
+        }
+    }
+    samples
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_listed() {
+    let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    assert!(all.len() > 30, "{all:?}");
+    let listed = samples_listed();
+    for query in all.iter().map(String::as_str).chain(ALERTS.lines()) {
+        for metric in named_metrics(query) {
+            let family = |name: &String| name.starts_with(metric);
+            let told_of = query.contains('`') && listed.keys().any(family);
+            assert!(listed.contains_key(metric) || told_of, "{metric} is not listed: {query}");
+        }
+    }
+}
+
+/// The labels that a query of the dashboard asks of a metric, or groups by, are labels that it has.
+#[test]
+fn the_dashboard_asks_for_labels_that_are_there() {
+    let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    let listed = samples_listed();
+    for query in all.iter().filter(|query| !query.starts_with("label_values")) {
+        let metrics = named_metrics(query);
+        let Some(labels) = metrics.iter().find_map(|metric| listed.get(*metric)) else {
+            continue; // `up`
+        };
+        let within = |open: &str, close: char| -> Vec<String> {
+            let groups = query.split(open).skip(1).filter_map(|rest| rest.split(close).next());
+            groups.flat_map(|group| group.split(',')).map(|label| label.trim().to_owned()).collect()
+        };
+        let matched = within("{", '}')
+            .into_iter()
+            .filter_map(|matcher| Some(matcher.split_once(['=', '!'])?.0.to_owned()));
+        for label in matched.chain(within("by (", ')')) {
+            assert!(labels.contains(&label), "{label} is no label of {metrics:?}: {query}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Imports point one way, and the core knows neither the world outside nor Kong.
+
+use std::path::{Path, PathBuf};
+
+/// Layers from left to right; a file may use what stands in a layer further left, and its own module.
+const LAYERS: &[&[&str]] = &[
+    &["exposition", "statsd"],
+    &["mapping"],
+    &["rewrite"],
+    &["packs", "telemetry", "tls"],
+    &["http_server", "tools"],
+    &["scrape", "relay"],
+    &["config"],
+    &["admin"],
+    &["app"],
+    &["demo"],
+    &["cli"],
+    &["main"],
+];
+
+/// How many layers, from the left, are the core.
+const CORE: usize = 3;
+
+/// What no core file may contain, and why.
+const BANNED: &[(&str, &str)] = &[
+    ("tokio", "the core is synchronous"),
+    ("hyper", "the core knows no HTTP"),
+    ("std::net", "the core has no sockets"),
+    ("std::fs", "the core has no files"),
+    ("std::process", "the core starts nothing"),
+    ("std::env", "the core's settings are arguments"),
+    ("std::time", "the core has no clock"),
+    ("tracing", "the core returns what happened; edges log it"),
+    ("println!", "the core returns what happened; edges show it"),
+    ("kong", "what is Kong's stands in mappings/"),
+];
+
+/// Every Rust file below `src` with its path from there.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("src is readable") {
+        let path = entry.expect("src is readable").path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The module at the top of the crate that a file belongs to.
+fn module(file: &Path) -> String {
+    let first = file.iter().next().expect("not empty").to_str().expect("plain names");
+    first.strip_suffix(".rs").unwrap_or(first).to_owned()
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
+}
+
+/// The modules of this crate that a line of code names: the words behind `crate::`.
+fn named(code: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for behind in code.split("crate::").skip(1) {
+        // `use crate::{a::B, c};` names several.
+        let several = behind.strip_prefix('{').map(|list| list.split('}').next().unwrap_or(list));
+        let paths = several.map_or(vec![behind], |list| list.split(',').collect());
+        for path in paths {
+            let word = path.trim().split(|c: char| !(c.is_alphanumeric() || c == '_')).next();
+            names.extend(word.filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+    }
+    names
+}
+
+/// Whether a text contains a word, not merely as a part of another.
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let (before, behind) = text.split_at(at);
+        let behind = behind.strip_prefix(word).expect("it was found there");
+        let goes_on = word.ends_with(part) && behind.starts_with(part);
+        !before.ends_with(part) && !goes_on
+    })
+}
+
+fn faults(file: &Path, text: &str) -> Vec<String> {
+    let module = module(file);
+    if module == "lib" {
+        return Vec::new(); // the list of modules
+    }
+    let Some(own) = layer(&module) else {
+        return vec![format!("{}: give the module a place in tests/docs/layering.rs", file.display())];
+    };
+    let mut faults = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let place = format!("{}:{}", file.display(), number + 1);
+        let lower = line.to_lowercase();
+        for (word, reason) in BANNED {
+            // Of Kong not even a part of a word; of the others, words.
+            let found = if *word == "kong" { lower.contains(word) } else { has_word(&lower, word) };
+            if own < CORE && found {
+                faults.push(format!("{place}: {word}: {reason}"));
+            }
+        }
+        let code = line.split("//").next().unwrap_or(line);
+        for name in named(code) {
+            match layer(&name) {
+                _ if name == module => {}
+                Some(other) if other < own => {}
+                Some(_) => faults.push(format!("{place}: {module} may not use {name}")),
+                // `crate::Type` would be a re-export; there are none.
+                None => faults.push(format!("{place}: crate::{name} has no layer")),
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn imports_point_to_the_left_and_the_core_is_pure() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    let files = sources(&src);
+    assert!(files.len() > 20, "{files:?}");
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("src is text");
+        let file = path.strip_prefix(&src).expect("below src").to_owned();
+        all.extend(faults(&file, &text));
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}
+
+#[test]
+fn faults_are_found() {
+    let found = |file: &str, text: &str| !faults(Path::new(file), text).is_empty();
+    assert!(found("rewrite/mod.rs", "use std::fs::File;"));
+    assert!(found("mapping/x.rs", "// as Kong does it"));
+    assert!(found("exposition/mod.rs", "use tokio::io;"));
+    assert!(found("exposition/mod.rs", "use crate::mapping::Plan;"));
+    assert!(found("scrape/mod.rs", "use crate::{rewrite::Rewriter, app::App};"));
+    assert!(found("scrape/mod.rs", "use crate::relay::Sink;"));
+    assert!(found("somewhere/mod.rs", ""));
+    assert!(!found("rewrite/mod.rs", "use crate::mapping::Plan; // hyperbole"));
+    assert!(!found("cli/mod.rs", "use crate::{app, config}; // Kong"));
+}

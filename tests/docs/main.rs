@@ -1,0 +1,6 @@
+//! Files of the repository are compared with the code, and the code with its own rules.
+
+mod documents;
+mod layering;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,260 @@
+//! The status page and the JSON behind it: what they show, and that reading them changes nothing.
+
+use crate::support::net::{Gateway, Reply, Upstream, get, request, whole};
+use crate::support::status_page::{new, settings};
+use serde_json::{Value, json};
+
+fn json_of(reply: &Reply) -> Value {
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    serde_json::from_slice(&reply.body).expect("JSON")
+}
+
+async fn look(gateway: &Gateway, path: &str) -> Value {
+    let reply = get(gateway.admin, path).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    json_of(&reply)
+}
+
+async fn post(gateway: &Gateway, path: &str, content_type: &str, body: &str) -> Reply {
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    request(gateway.admin, &head).await
+}
+
+async fn question(gateway: &Gateway, path: &str, question: &Value) -> (u16, Value) {
+    let reply = post(gateway, path, "application/json", &question.to_string()).await;
+    (reply.status, json_of(&reply))
+}
+
+#[tokio::test]
+async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!((&target["name"], &target["emit"]), (&json!("kong"), &json!("old")));
+    assert_eq!((&target["last"], &target["report"]), (&Value::Null, &Value::Null));
+    assert_eq!(target["missing"], json!([]), "nothing is known yet");
+
+    let written = get(gateway.data, "/metrics").await;
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!(target["last"]["outcome"], "success");
+    assert_eq!(target["last"]["bytes_in"], new().len());
+    assert_eq!(target["last"]["bytes_out"], written.body.len());
+    let report = &target["report"];
+    assert_eq!(report["generations"], json!(["new"]));
+    assert_eq!((&report["samples_in"], &report["passed"]), (&json!(8), &json!(1)));
+    assert_eq!(report["dropped"], json!({ "bad_labels": 1 }));
+    let rules = report["rules"].as_array().expect("a list");
+    let bandwidth = rules.iter().find(|rule| rule["from"] == "kong_bandwidth_bytes");
+    let bandwidth = bandwidth.expect("it was read");
+    assert_eq!((&bandwidth["to"], &bandwidth["samples_in"]), (&json!("kong_bandwidth"), &json!(2)));
+    // As numbers go, not as texts do.
+    let estimated = report["estimated"]["kong_latency"].as_array().expect("some are");
+    let number = |bound: &Value| bound.as_str().and_then(|text| text.parse::<f64>().ok());
+    assert!(estimated.len() > 5 && estimated.is_sorted_by_key(number), "{estimated:?}");
+
+    let missing = target["missing"].as_array().expect("a list");
+    let requests = missing.iter().find(|lack| lack["input"] == "kong_http_requests_total");
+    let requests = requests.expect("it did not come");
+    assert!(requests["hint"].as_str().expect("a hint").contains("status_code_metrics"));
+    assert_eq!(requests["rules"].as_array().map(Vec::len), Some(2));
+    let series =
+        "crossfade_target_missing_input{input=\"kong_http_requests_total\",target=\"kong\"}";
+    assert_eq!(gateway.metric(series).await, Some(1));
+    assert!(missing.iter().all(|lack| lack["input"] != "kong_bandwidth_bytes"));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_beside_the_last_complete_scrape() {
+    let upstream = Upstream::scripted(|mut exchange| async move {
+        let answer = match exchange.number {
+            0 => whole(new()),
+            _ => b"HTTP/1.1 302 Found\r\nLocation: <script>\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        exchange.send(answer).await;
+    })
+    .await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    assert_eq!(get(gateway.data, "/metrics").await.status, 200);
+    assert_eq!(get(gateway.data, "/metrics").await.status, 502);
+    let target = &look(&gateway, "/api/targets").await["targets"][0];
+    assert_eq!(target["last"]["outcome"], "redirect");
+    assert!(target["last"]["error"].as_str().expect("a reason").contains("\"<script>\""));
+    assert_eq!(target["last_failed"], target["last"]);
+    assert_eq!(target["last_complete"]["outcome"], "success");
+    assert_eq!(target["report"]["generations"], json!(["new"]));
+}
+
+#[tokio::test]
+async fn targets_that_clients_name_are_told_apart() {
+    let [first, second] =
+        [Upstream::answering(whole(new())).await, Upstream::answering(whole("up 1\n")).await];
+    let ports = [&first, &second].map(|upstream| upstream.address.port());
+    let settings = format!("emit: old\nallow: [{{cidr: 127.0.0.1, ports: {ports:?}}}]\n");
+    let gateway = Gateway::start(&settings).await;
+    for upstream in [&first, &second] {
+        let reply = get(gateway.data, &format!("/probe?target={}", upstream.address)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let answer = look(&gateway, "/api/targets").await;
+    let targets = answer["targets"].as_array().expect("a list");
+    let told: Vec<_> =
+        targets.iter().map(|it| (&it["url"], &it["report"]["generations"])).collect();
+    let (second, first) = (second.url(), first.url());
+    assert_eq!(told, [(&json!(second), &json!([])), (&json!(first), &json!(["new"]))]);
+    for target in targets {
+        assert_eq!((&target["name"], &target["on_demand"]), (&json!("(probe)"), &json!(true)));
+    }
+    // The page does not go where only clients may send us.
+    let ask = json!({ "target": "(probe)" });
+    assert_eq!(question(&gateway, "/api/preview", &ask).await.0, 404);
+    assert!(
+        !get(gateway.admin, "/metrics").await.text().contains("crossfade_target_missing_input{")
+    );
+}
+
+#[tokio::test]
+async fn texts_are_explained_rule_by_rule() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let text = "kong_bandwidth_bytes{direction=\"egress\",service=\"s\"} 1";
+    let ask = json!({ "text": text, "target": "kong" });
+    let (status, answer) = question(&gateway, "/api/explain", &ask).await;
+    assert_eq!((status, &answer["kind"]), (200, &json!("exposition")));
+    assert_eq!(answer["before"]["lines"], json!([{ "changed": true, "text": text }]));
+    let after = "kong_bandwidth{type=\"egress\",service=\"s\"} 1";
+    let lines = answer["after"]["lines"].as_array().expect("a list");
+    assert!(lines.contains(&json!({ "changed": true, "text": after })), "{answer}");
+    let title =
+        "kong_bandwidth_bytes{direction=$d, consumer, workspace} -> kong_bandwidth{type=$d}";
+    assert_eq!(answer["report"]["rules"][0]["title"], title);
+    let reading = &answer["explained"]["lines"][0]["read_by"][0];
+    assert_eq!(reading["title"], title);
+    let renamed = json!({ "did": "renamed", "label": "direction", "to": "type" });
+    let steps = reading["labels"].as_array().expect("a list");
+    assert!(steps.contains(&renamed), "{reading}");
+    assert_eq!(answer["explained"]["series"][0]["text"], json!([after]));
+
+    // The other way, without a target.
+    let (_, answer) =
+        question(&gateway, "/api/explain", &json!({ "text": after, "emit": "new" })).await;
+    assert_eq!(answer["report"]["rules"][0]["to"], "kong_bandwidth_bytes");
+
+    let lines = "kong.service.s.status.200:1|c\nkong.s.request.status.total:1|c\nload:1|g\nx";
+    let ask = json!({ "text": lines, "emit": "old" });
+    let (_, answer) = question(&gateway, "/api/explain", &ask).await;
+    assert_eq!(answer["kind"], "statsd");
+    let lines = answer["lines"].as_array().expect("a list");
+    let downgraded = json!(["kong.s.request.status.200:1|c", "kong.s.request.status.total:1|c"]);
+    assert_eq!(lines[0]["output"], downgraded);
+    assert_eq!(lines[0]["read_by"].as_array().map(Vec::len), Some(1));
+    assert_eq!(lines[2]["output"], json!(["load:1|g"]));
+    assert_eq!((&lines[2]["fate"], &lines[3]["fate"]), (&json!("passed"), &json!("unreadable")));
+    let ask = json!({ "text": "kong.s.request.status.total:1|c", "emit": "new" });
+    let (_, answer) = question(&gateway, "/api/explain", &ask).await;
+    let line = &answer["lines"][0];
+    assert_eq!((&line["output"], &line["fate"]), (&json!([]), &json!("implied")));
+}
+
+#[tokio::test]
+async fn questions_that_make_no_sense_are_refused() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    for (path, ask, expected) in [
+        ("/api/explain", json!({ "text": "up 1" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "emit": "older" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "emit": "old", "colour": "red" }), 400),
+        ("/api/explain", json!({ "text": "up 1", "target": "nobody" }), 404),
+        ("/api/explain", json!({ "text": "x".repeat(256 * 1024), "emit": "old" }), 413),
+        ("/api/preview", json!({ "target": "nobody" }), 404),
+        ("/api/preview", json!({ "target": "http://127.0.0.1:1/metrics" }), 404),
+    ] {
+        let (status, answer) = question(&gateway, path, &ask).await;
+        assert_eq!(status, expected, "{path} {answer}");
+        assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
+    }
+    // What a form on somebody else's page could send without asking.
+    let reply =
+        post(&gateway, "/api/explain", "text/plain", "{\"text\":\"\",\"emit\":\"old\"}").await;
+    assert_eq!(reply.status, 415);
+    assert_eq!(get(gateway.admin, "/api/explain").await.status, 405);
+    assert_eq!(get(gateway.admin, "/api/nothing").await.status, 404);
+    assert_eq!(post(&gateway, "/api/settings", "application/json", "{}").await.status, 404);
+    assert_eq!(upstream.connections(), 0, "nobody was scraped");
+}
+
+#[tokio::test]
+async fn looking_at_a_target_leaves_no_trace() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    let ask = json!({ "target": "kong", "filter": "bandwidth" });
+    let (status, answer) = question(&gateway, "/api/preview", &ask).await;
+    assert_eq!(status, 200, "{answer}");
+    let texts = |side: &str| -> Vec<String> {
+        let lines = answer[side]["lines"].as_array().expect("a list");
+        lines.iter().map(|line| line["text"].as_str().expect("text").to_owned()).collect()
+    };
+    assert_eq!(texts("before").len(), 4);
+    let written = "kong_bandwidth{service=\"shop\",route=\"r\",type=\"egress\"} 30".to_owned();
+    assert!(texts("after").contains(&written), "{answer}");
+    assert!(texts("after").iter().all(|line| line.contains("bandwidth")));
+    assert_eq!(upstream.connections(), 1);
+    assert_eq!(gateway.scrapes("success").await, 0);
+    assert_eq!(look(&gateway, "/api/targets").await["targets"][0]["last"], Value::Null);
+}
+
+#[tokio::test]
+async fn settings_are_shown_with_defaults_and_without_secrets() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let url = format!("{}?api_token=hunter2&x=y", upstream.url());
+    let settings = format!(
+        "emit: old\nweb: {{gzip_level: 3}}\ntargets:\n  - {{name: kong, url: '{url}'}}\n  \
+         - {{name: a, url: '{0}', basic_auth: {{username: us, password: hunter2}}}}\n  \
+         - {{name: b, url: '{0}', authorization: {{credentials: hunter2}}, \
+         http_headers: {{X-Team: {{secrets: [hunter2], values: [seen]}}}}}}\n",
+        upstream.url(),
+    );
+    let gateway = Gateway::start(&settings).await;
+    let answer = look(&gateway, "/api/settings").await;
+    let shown = &answer["settings"];
+    assert_eq!(shown["emit"], "old");
+    assert_eq!(shown["web"]["gzip_level"], "3");
+    assert_eq!(shown["scrape"]["timeout"], "10s", "a default");
+    let shown_url = shown["targets"][0]["url"].as_str().expect("a URL");
+    assert!(shown_url.ends_with("?api_token=<secret>&x=y"), "{shown_url}");
+    let user = &shown["targets"][1]["basic_auth"];
+    assert_eq!((&user["username"], &user["password"]), (&json!("us"), &json!("<secret>")));
+    let headers = &shown["targets"][2]["http_headers"]["x-team"];
+    assert_eq!((&headers["values"], &headers["secrets"]), (&json!(["seen"]), &json!(["<secret>"])));
+    for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd", "/metrics"] {
+        assert!(!get(gateway.admin, path).await.text().contains("hunter2"), "{path}");
+    }
+    let status = look(&gateway, "/api/status").await;
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["reload"], json!({ "enabled": false, "last": null }));
+}
+
+#[tokio::test]
+async fn the_page_is_whole_and_lets_nobody_in() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+    ] {
+        let reply = get(gateway.admin, path).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some(content_type)));
+        let policy = reply.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+        let text = reply.text();
+        // Nothing from anywhere else, and no way for a text to become markup.
+        assert!(!text.replace("http://www.w3.org/2000/svg", "").contains("://"), "{path}");
+        for banned in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!text.contains(banned), "{path}: {banned}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! `relay`: real sockets on both sides.
+
+mod allocations;
+mod reload;
+mod traffic;

@@ -1,0 +1,11 @@
+//! `rewrite::exposition`: one file for each way to ask whether it is right.
+
+mod bad_input;
+mod chunking;
+mod differential;
+mod examples;
+mod golden;
+mod histories;
+mod identity;
+mod properties;
+mod semantic;

@@ -1,0 +1,393 @@
+//! What entries of packs make of a line, one line at a time.
+
+use std::sync::Arc;
+
+use crossfade::mapping::{Emit, StatsdPlan, StatsdSettings};
+use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
+use crossfade::statsd::{Dialect, lines};
+
+use crate::support::statsd::{plan, plan_of, plan_with};
+
+/// What becomes of a line from a sender of whom nothing is known.
+fn became(plan: &Arc<StatsdPlan>, line: &str) -> Vec<String> {
+    after(plan, &[], line)
+}
+
+/// What becomes of a line from a sender who has sent other lines before.
+fn after(plan: &Arc<StatsdPlan>, before: &[&str], line: &str) -> Vec<String> {
+    let mut rewriter = Rewriter::new(Arc::clone(plan));
+    let (mut sender, mut out) = (Sender::default(), Vec::new());
+    for line in before {
+        let outcome = rewriter.rewrite(line.as_bytes(), &mut sender, &mut out);
+        assert!(outcome == Outcome::Rewritten || out.is_empty(), "{line}");
+        out.clear();
+    }
+    match rewriter.rewrite(line.as_bytes(), &mut sender, &mut out) {
+        Outcome::Untouched => vec![line.to_owned()],
+        Outcome::Rewritten => {
+            lines(&out).map(|line| String::from_utf8(line.to_vec()).unwrap()).collect()
+        }
+    }
+}
+
+#[track_caller]
+fn check(plan: &Arc<StatsdPlan>, table: &[(&str, &[&str])]) {
+    for (line, expected) in table {
+        assert_eq!(became(plan, line), *expected, "{line}");
+    }
+}
+
+#[test]
+fn parts_of_a_name_go_where_the_other_side_says() {
+    let pack = r#"
+statsd:
+  - { old: "hits.{app}.{code}", new: "app.{code}.{app}.n" }
+  - { old: "by.{user*}.of.{app}", new: "users.{app}.{user*}" }
+  - { old: "seen.{app}:{who}|s", new: "app.{app}.seen:{who}|s" }
+"#;
+    let new = plan_of(pack, &StatsdSettings::new(Emit::New));
+    check(
+        &new,
+        &[
+            ("hits.shop.200:1|c", &["app.200.shop.n:1|c"]),
+            ("hits.shop:1|c", &["hits.shop:1|c"]),
+            ("hits.shop.a.b:1|c", &["hits.shop.a.b:1|c"]),
+            ("by.ann.of.shop:1|c", &["users.shop.ann:1|c"]),
+            // Whatever stands in the middle, dots and all.
+            ("by.a.of.b.of.shop:1|c", &["users.shop.a.of.b:1|c"]),
+            ("by..of.shop:1|c", &["users.shop.:1|c"]),
+            ("seen.shop:ann:o|s", &["app.shop.seen:ann:o|s"]),
+            ("seen.shop:1|c", &["seen.shop:1|c"]),
+        ],
+    );
+    let old = plan_of(pack, &StatsdSettings::new(Emit::Old));
+    check(
+        &old,
+        &[
+            ("app.200.shop.n:1|c", &["hits.shop.200:1|c"]),
+            ("users.shop.a.of.b:1|c", &["by.a.of.b.of.shop:1|c"]),
+        ],
+    );
+}
+
+#[test]
+fn everything_behind_the_type_stays() {
+    let new = plan(Emit::New);
+    for behind in [
+        "1|c",
+        "1|c|@0.1",
+        "+1.5e3|c",
+        "|c",
+        "text|c",
+        "1|c|#env:prod,zone:a",
+        "1|c|@0.5|#env:prod|c:in-7|T1700000000|e:x|card:low|?",
+        "1:2:3|c|@0.1",
+        "1|c:2|c|@0.1",
+        "1|weird",
+    ] {
+        let line = format!("kong.shop.request.count:{behind}");
+        let expected = if behind == "1|c:2|c|@0.1" {
+            vec![
+                "kong.service.shop.request.count:1|c".to_owned(),
+                "kong.service.shop.request.count:2|c|@0.1".to_owned(),
+            ]
+        } else {
+            vec![format!("kong.service.shop.request.count:{behind}")]
+        };
+        assert_eq!(became(&new, &line), expected);
+    }
+}
+
+#[test]
+fn values_that_stand_for_none_leave_no_trace() {
+    let new = plan(Emit::New);
+    check(
+        &new,
+        &[
+            ("kong.s.latency:-1|ms", &[]),
+            ("kong.s.upstream_latency:nil|ms", &[]),
+            ("kong.s.request.size:nil|ms", &[]),
+            ("kong.s.latency:-1.0|ms", &["kong.service.s.latency:-1.0|ms"]),
+            ("kong.s.latency:-10|ms", &["kong.service.s.latency:-10|ms"]),
+            // Of packed values only the others are left, each on its own.
+            (
+                "kong.s.latency:5:-1:7|ms|@0.1",
+                &["kong.service.s.latency:5|ms|@0.1", "kong.service.s.latency:7|ms|@0.1"],
+            ),
+            ("kong.s.latency:-1:-1|ms", &[]),
+            // Nobody sends a request that did not happen.
+            ("kong.s.request.count:-1|c", &["kong.service.s.request.count:-1|c"]),
+        ],
+    );
+    check(&plan(Emit::Old), &[("kong.s.latency:-1|ms", &["kong.s.latency:-1|ms"])]);
+}
+
+#[test]
+fn sizes_change_their_type_and_nothing_else() {
+    check(
+        &plan(Emit::New),
+        &[
+            ("kong.s.request.size:7|ms|@0.1", &["kong.service.s.request.size:7|c|@0.1"]),
+            ("kong.s.response.size:7|h", &["kong.service.s.response.size:7|h"]),
+            // Kong 3.0 has the new names and still sends timers.
+            ("kong.service.s.request.size:7|ms", &["kong.service.s.request.size:7|ms"]),
+        ],
+    );
+    check(
+        &plan(Emit::Old),
+        &[
+            ("kong.service.s.request.size:7|c", &["kong.s.request.size:7|ms"]),
+            ("kong.service.s.request.size:7|ms", &["kong.s.request.size:7|ms"]),
+            ("kong.service.s.response.size:7|g|#a:b", &["kong.s.response.size:7|g|#a:b"]),
+        ],
+    );
+}
+
+#[test]
+fn what_only_one_generation_has_passes() {
+    for emit in [Emit::Old, Emit::New, Emit::Both] {
+        for line in [
+            "kong.global.unmatched.request.count:1|c",
+            "kong.global.unmatched.latency:7|ms",
+            "kong.service.s.workspace.w.status.200:1|c",
+            "kong.route.0a1b.user.u.status.200:1|c",
+            "kong.node.h.shdict.kong.free_space:1|g",
+            "kong.node.h.node.h.shdict.kong.capacity:1|g",
+            "kong.service.s.cache_datastore_hits_total:1|c",
+            // Another plugin of the same prefix, with tags of its own.
+            "kong.request.count:1|c|#name:s,status:200",
+            "kong.latency:1|d|#name:s,status:200",
+        ] {
+            assert_eq!(became(&plan(emit), line), [line], "{emit:?}");
+        }
+    }
+}
+
+/// A host in the prefix, which newer versions and `StatsD Advanced` have.
+#[test]
+fn hosts_in_the_prefix_stay_where_they_are() {
+    let old = "kong.node.gw-1_eu.shop.request.status.200:1|c";
+    let new = "kong.node.gw-1_eu.service.shop.status.200:1|c";
+    check(&plan(Emit::New), &[(old, &[new]), (new, &[new])]);
+    let total = "kong.node.gw-1_eu.shop.request.status.total:1|c";
+    check(&plan(Emit::Old), &[(new, &[old, total]), (old, &[old])]);
+}
+
+#[test]
+fn lines_that_either_generation_may_mean_are_read_as_their_neighbours() {
+    let (old, new) = (plan(Emit::Old), plan(Emit::New));
+    // A 2.x service called `service`, or a 3.x service called `request`.
+    let line = "kong.service.request.status.200:1|c";
+    let as_old = ["kong.service.service.status.200:1|c"];
+    let as_new = ["kong.request.request.status.200:1|c", "kong.request.request.status.total:1|c"];
+    let sent_by_old = ["kong.shop.request.count:1|c"];
+    let sent_by_new = ["kong.service.shop.request.count:1|c"];
+    assert_eq!(after(&new, &sent_by_old, line), as_old);
+    assert_eq!(after(&new, &sent_by_new, line), [line]);
+    assert_eq!(after(&old, &sent_by_new, line), as_new);
+    assert_eq!(after(&old, &sent_by_old, line), [line]);
+    // The last line that says something counts: Kong may have been upgraded in between.
+    assert_eq!(after(&old, &[sent_by_old[0], sent_by_new[0]], line), as_new);
+    assert_eq!(after(&old, &[sent_by_new[0], "load:1|g", line], line), as_new);
+}
+
+#[test]
+fn tagged_lines_become_all_that_they_say() {
+    let old = plan(Emit::Old);
+    let full = [
+        "kong.a_b.request.count:1|c|@0.1",
+        "kong.a_b.request.status.200:1|c|@0.1",
+        "kong.a_b.request.status.total:1|c|@0.1",
+        "kong.a_b.user.uniques:ann.o|s",
+        "kong.a_b.user.ann.o.request.count:1|c|@0.1",
+        "kong.a_b.user.ann.o.request.status.200:1|c|@0.1",
+        "kong.a_b.user.ann.o.request.status.total:1|c|@0.1",
+    ];
+    for line in [
+        "kong.request.count:1|c|@0.1|#service:a.b,status:200,consumer:ann.o,route:r,node:h,workspace:w",
+        "kong.request.count:1|c|#consumer:ann.o,node:h,service:a.b,status:200|@0.1",
+        "kong.request.count,consumer=ann.o,status=200,service=a.b:1|c|@0.1",
+        "kong.request.count#status=200,service=a.b,consumer=ann.o:1|c|@0.1",
+        "kong.request.count[service=a.b,consumer=ann.o,status=200]:1|c|@0.1",
+    ] {
+        assert_eq!(became(&old, line), full, "{line}");
+    }
+    check(
+        &old,
+        &[
+            // As far as the tags go.
+            ("kong.request.count:1|c|#service:s", &["kong.s.request.count:1|c"]),
+            (
+                "kong.request.count:1|c|#status:200,service:s",
+                &[
+                    "kong.s.request.count:1|c",
+                    "kong.s.request.status.200:1|c",
+                    "kong.s.request.status.total:1|c",
+                ],
+            ),
+            ("kong.request.count:1|c|#status:200", &["kong.request.count:1|c|#status:200"]),
+            ("kong.latency:7|ms|#service:s,status:200", &["kong.s.latency:7|ms"]),
+            ("kong.request.size:7|c|#service:s", &["kong.s.request.size:7|ms"]),
+            // Kong does not escape: what no tag begins belongs to the value in front of it.
+            ("kong.latency:7|ms|#consumer:Doe, John,service:s", &["kong.s.latency:7|ms"]),
+            // Not Kong's tags, not Kong's line.
+            ("kong.latency:7|ms|#env:prod,service:s", &["kong.latency:7|ms|#env:prod,service:s"]),
+            ("kong.latency[service=s]x:7|ms", &["kong.latency[service=s]x:7|ms"]),
+            ("kong.latency[service=s:7|ms", &["kong.latency[service=s:7|ms"]),
+            // Fields that are no tags stay.
+            ("kong.latency:7|ms|#service:s|c:in-1|T17", &["kong.s.latency:7|ms|c:in-1|T17"]),
+        ],
+    );
+    let line = "kong.request.count:1|c|#service:s,status:200";
+    assert_eq!(became(&plan(Emit::New), line), [line]);
+    assert_eq!(became(&plan(Emit::Both), line)[0], line);
+}
+
+#[test]
+fn dotted_lines_can_become_tagged() {
+    let tags = |dialect| {
+        plan_with(&StatsdSettings { tags: Some(dialect), ..StatsdSettings::new(Emit::New) })
+    };
+    for (dialect, expected) in [
+        (Dialect::DogStatsd, "kong.request.count:1|c|@0.1|#service:shop"),
+        (Dialect::Influx, "kong.request.count,service=shop:1|c|@0.1"),
+        (Dialect::Librato, "kong.request.count#service=shop:1|c|@0.1"),
+        (Dialect::SignalFx, "kong.request.count[service=shop]:1|c|@0.1"),
+    ] {
+        check(
+            &tags(dialect),
+            &[
+                ("kong.shop.request.count:1|c|@0.1", &[expected]),
+                ("kong.service.shop.request.count:1|c|@0.1", &[expected]),
+            ],
+        );
+    }
+    check(
+        &tags(Dialect::DogStatsd),
+        &[
+            ("kong.shop.request.size:7|ms", &["kong.request.size:7|c|#service:shop"]),
+            ("kong.shop.latency:-1|ms", &[]),
+            // Tags that were there come behind.
+            ("kong.shop.latency:7|ms|#env:prod", &["kong.latency:7|ms|#service:shop,env:prod"]),
+            // Statuses are in the count already.
+            ("kong.shop.request.status.200:1|c", &["kong.service.shop.status.200:1|c"]),
+        ],
+    );
+}
+
+#[test]
+fn samples_of_one_line_may_become_different_things() {
+    let pack = r#"statsd: [{ old: "a:c", new: "b:c" }, { old: "a:ms", new: "t:ms", skip: [-1] }]"#;
+    let new = plan_of(pack, &StatsdSettings::new(Emit::New));
+    check(
+        &new,
+        &[
+            ("a:1|c:2|ms|@0.5:3|g", &["b:1|c", "t:2|ms|@0.5", "a:3|g"]),
+            ("a:-1|ms:2|c", &["b:2|c"]),
+            ("a:3|g:4|g", &["a:3|g:4|g"]),
+        ],
+    );
+}
+
+/// The protocol has no escapes. A name goes on until what follows can be a value.
+#[test]
+fn names_with_separators_in_them() {
+    check(
+        &plan(Emit::New),
+        &[
+            (
+                "kong.[2001:db8::1].request.count:1|c",
+                &["kong.service.[2001:db8::1].request.count:1|c"],
+            ),
+            (
+                "kong.s.user.org:7|x@y.request.count:1|c",
+                &["kong.service.s.user.org:7|x@y.request.count:1|c"],
+            ),
+            ("kong.s.user.uniques:org:7|s", &["kong.service.s.user.uniques:org:7|s"]),
+            ("kong.s.user.uniques:x|y@z|s", &["kong.service.s.user.uniques:x|y@z|s"]),
+            // A latency may have any type, even be a set of such a text; this is more likely meant.
+            ("kong.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
+            ("kong.service.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
+            ("kong.s.latency:x:y|s", &["kong.service.s.latency:x:y|s"]),
+            (
+                "kong.service.latency:3|m:x,y.request.size:2|s",
+                &["kong.service.latency:3|m:x,y.request.size:2|s"],
+            ),
+            // This may be a set of one text or a counter's line. Nobody can tell, so it is left alone.
+            ("kong.s.user.uniques:a:1|c|s", &["kong.s.user.uniques:a:1|c|s"]),
+        ],
+    );
+}
+
+/// Whoever reads what would be written could not tell where the name ends.
+#[test]
+fn tags_that_would_end_a_name_too_early() {
+    let left = "kong.latency:4|ms|#service:latency:45|s|#service:sv";
+    check(
+        &plan(Emit::Old),
+        &[
+            (left, &[left]),
+            ("kong.latency:4|ms|#service:a:b", &["kong.a:b.latency:4|ms"]),
+            ("kong.latency:4|ms|#service:a|b", &["kong.a|b.latency:4|ms"]),
+            ("kong.latency:4|ms|#service:a:b|c", &["kong.a:b|c.latency:4|ms"]),
+            // Three samples of a name with a bar in it, or a set of a shorter one: then it is that, however often it is read.
+            (
+                "kong.request.count,service=s:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
+                &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
+            ),
+            (
+                "kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
+                &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
+            ),
+            // The same of what would be the text of a set, with a field behind it.
+            (
+                "kong.request.count#service=s,consumer=a|b:1|c|T170",
+                &["kong.request.count#service=s,consumer=a|b:1|c|T170"],
+            ),
+        ],
+    );
+}
+
+/// The lines in backticks of a table's cell.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_tables_of_the_documentation_are_true() {
+    // A bar within a cell is written `\|`.
+    let document = include_str!("../../../docs/statsd.md").replace("\\|", "\u{1}");
+    let (old, new) = (plan(Emit::Old), plan(Emit::New));
+    let all = |plan: &Arc<StatsdPlan>, lines: &[String]| -> Vec<String> {
+        lines.iter().flat_map(|line| became(plan, line)).collect()
+    };
+    let (mut by_name, mut by_tags) = (0, 0);
+    for row in document.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<String> = row.split('|').map(|cell| cell.replace('\u{1}', "|")).collect();
+        let lines =
+            |cell: &str| -> Vec<String> { quoted(cell).into_iter().map(str::to_owned).collect() };
+        match cells.iter().map(|cell| cell.trim()).collect::<Vec<_>>()[1..] {
+            [left, arrow @ ("⇄" | "→" | "="), right, _, ""] => {
+                let (left, right) = (lines(left), lines(right));
+                let same = arrow == "=";
+                assert_eq!(all(&new, &left), if same { &left } else { &right }.as_slice(), "{row}");
+                if arrow != "→" {
+                    assert_eq!(
+                        all(&old, &right),
+                        if same { &right } else { &left }.as_slice(),
+                        "{row}"
+                    );
+                }
+                assert_eq!(all(&old, &left), left, "{row}");
+                assert_eq!(all(&new, &right), right, "{row}");
+                by_name += 1;
+            }
+            [tagged, became, ""] if tagged.starts_with("`kong.") => {
+                assert_eq!(all(&old, &lines(tagged)), lines(became), "{row}");
+                by_tags += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((by_name, by_tags), (16, 5), "every row is held against the code");
+}

@@ -1,0 +1,4 @@
+//! `tools` called as a library.
+
+mod audit;
+mod verify;

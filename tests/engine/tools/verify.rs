@@ -1,0 +1,221 @@
+//! `verify`: captures of the same traffic agree, and whatever is broken in one of them is found.
+
+use crate::support::capture;
+use crossfade::mapping::{self, Emit, Generation};
+use crossfade::packs;
+use crossfade::tools::verify::{self, Family, Options, Outcome, Traffic, Verdict};
+
+const OLD: &str = "small/prometheus/kong-2.8.5.per_consumer.txt";
+const NEW: &str = "small/prometheus/kong-3.9.1.all_on.per_consumer.txt";
+
+fn options(compared_as: Generation) -> Options {
+    Options {
+        compared_as,
+        traffic: Traffic::Same,
+        tolerance: 0.0,
+        gauges: false,
+        strict: false,
+        ignore: Vec::new(),
+        settings: mapping::Settings::new(Emit::Old),
+    }
+}
+
+#[track_caller]
+fn compare(old: &[u8], new: &[u8], options: &Options) -> Outcome {
+    let outcome = verify::verify(("old", old), ("new", new), &packs::builtin(), options);
+    outcome.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[track_caller]
+fn family<'a>(outcome: &'a Outcome, name: &str) -> &'a Family {
+    let found = outcome.families.iter().find(|family| family.name == name);
+    found.unwrap_or_else(|| panic!("no {name} in {:#?}", outcome.families))
+}
+
+/// One replacement, which must have something to replace.
+#[track_caller]
+fn replaced(body: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let text = std::str::from_utf8(body).expect("the capture is text");
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1).into_bytes()
+}
+
+/// A body without the lines that begin so.
+fn without(body: &[u8], start: &str) -> Vec<u8> {
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !line.starts_with(start.as_bytes())).flatten().copied().collect()
+}
+
+#[test]
+fn captures_of_the_same_traffic_agree() {
+    for (scale, old, news) in [
+        ("tiny", "2.8.5.main", ["3.0.2.main", "3.4.2.main", "3.9.1.main"]),
+        (
+            "small",
+            "2.8.5.per_consumer",
+            ["3.0.2.all_on.per_consumer", "3.4.2.all_on.per_consumer", "3.9.1.all_on.per_consumer"],
+        ),
+        (
+            "small",
+            "2.8.5.no_consumer",
+            ["3.0.2.all_on.no_consumer", "3.4.2.all_on.no_consumer", "3.9.1.all_on.no_consumer"],
+        ),
+    ] {
+        let path = |name: &str| format!("{scale}/prometheus/kong-{name}.txt");
+        let old_body = capture(&path(old));
+        for new in news {
+            for generation in [Generation::Old, Generation::New] {
+                let outcome = compare(&old_body, &capture(&path(new)), &options(generation));
+                assert!(outcome.agree, "{old} {new}\n{}", verify::table(&outcome));
+                let judged = outcome.families.iter().filter(|it| it.verdict == Verdict::Equal);
+                assert!(judged.map(|it| it.compared).sum::<usize>() > 25, "{outcome:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_the_new_generation_counts_is_told_and_no_fault() {
+    let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::Old));
+    // Requests without a service, which 2.x does not count.
+    assert_eq!(family(&outcome, "kong_http_status").only_new, 2);
+    assert_eq!(outcome.only_new, ["kong_nginx_requests_total", "kong_node_info"]);
+    let strict = Options { strict: true, ..options(Generation::Old) };
+    let outcome = compare(&capture(OLD), &capture(NEW), &strict);
+    assert!(!outcome.agree);
+    assert_eq!(family(&outcome, "kong_http_status").differ, 2);
+    assert_eq!(family(&outcome, "kong_node_info").verdict, Verdict::Different);
+}
+
+#[test]
+fn estimated_boundaries_are_judged_apart() {
+    let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::New));
+    let requests = family(&outcome, "kong_request_latency_ms");
+    let estimated = requests.estimated.as_ref().expect("250 and 700");
+    assert_eq!(estimated.boundaries, [250.0, 700.0]);
+    assert!(estimated.worst_off > 0.0 && estimated.worst_off < 0.1, "{estimated:?}");
+    assert_eq!(requests.verdict, Verdict::Equal);
+    // What is estimated for one type of latency is exact for another, and judged there.
+    let text = String::from_utf8(capture(NEW)).expect("text");
+    let mut lines = text.lines().filter(|line| !line.contains("service=\"\""));
+    let changed = lines
+        .find(|line| line.starts_with("kong_kong_latency_ms_bucket{") && line.contains("le=\"5\""))
+        .expect("Kong took less than 5 ms somewhere");
+    let more = format!("{changed}9");
+    let outcome =
+        compare(&capture(OLD), &replaced(&capture(NEW), changed, &more), &options(Generation::Old));
+    let latency = family(&outcome, "kong_latency");
+    assert_eq!((latency.verdict, latency.differ), (Verdict::Different, 1), "{latency:#?}");
+    assert!(
+        latency.worst[0].series.contains("le=\"5\",")
+            && latency.worst[0].series.contains("type=\"kong\"")
+    );
+}
+
+#[test]
+fn a_changed_number_is_found_with_both_values() {
+    let text = String::from_utf8(capture(NEW)).expect("text");
+    let mut lines = text.lines().filter(|line| !line.contains("service=\"\""));
+    let line = lines.find(|line| line.starts_with("kong_bandwidth_bytes{")).expect("there is one");
+    let (series, value) = line.rsplit_once(' ').expect("a value");
+    let value: f64 = value.parse().expect("a number");
+    let broken = replaced(&capture(NEW), line, &format!("{series} {}", value + 100.0));
+    for generation in [Generation::Old, Generation::New] {
+        let outcome = compare(&capture(OLD), &broken, &options(generation));
+        assert!(!outcome.agree);
+        let bad: Vec<&Family> = outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
+        assert_eq!(bad.len(), 1, "{bad:#?}");
+        let worst = &bad[0].worst[0];
+        let (old, new) = (worst.old.expect("a number"), worst.new.expect("a number"));
+        assert_eq!((new - old).total_cmp(&100.0), std::cmp::Ordering::Equal);
+        let tolerant = Options { tolerance: 0.5, ..options(generation) };
+        let outcome = compare(&capture(OLD), &broken, &tolerant);
+        assert!(outcome.agree, "{}", verify::table(&outcome));
+        assert_eq!(family(&outcome, &bad[0].name).verdict, Verdict::Close);
+    }
+}
+
+#[test]
+fn the_worst_series_comes_first() {
+    let old = "# TYPE a counter\na{x=\"1\"} 100\na{x=\"2\"} 100\na{x=\"3\"} 100\na{x=\"4\"} 100\n";
+    let new = "# TYPE a counter\na{x=\"1\"} 101\na{x=\"2\"} 150\na{x=\"4\"} 100\n";
+    let outcome = compare(old.as_bytes(), new.as_bytes(), &options(Generation::Old));
+    let order: Vec<&str> = outcome.families[0].worst.iter().map(|it| it.series.as_str()).collect();
+    assert_eq!(order, ["a{x=\"3\"}", "a{x=\"2\"}", "a{x=\"1\"}"]);
+}
+
+#[test]
+fn missing_families_come_with_the_packs_hint() {
+    let broken = without(&capture(NEW), "kong_bandwidth_bytes");
+    let outcome = compare(&capture(OLD), &broken, &options(Generation::Old));
+    let bandwidth = family(&outcome, "kong_bandwidth");
+    assert_eq!(bandwidth.verdict, Verdict::Missing);
+    assert_eq!(bandwidth.hints.len(), 1, "only of what is missing: {:?}", bandwidth.hints);
+    assert!(bandwidth.hints[0].contains("`bandwidth_metrics: true`"), "{:?}", bandwidth.hints);
+    // A Kong 3 whose plugin has every option off.
+    let off = capture("small/prometheus/kong-3.9.1.default_flags.txt");
+    let outcome = compare(&capture(OLD), &off, &options(Generation::Old));
+    let missing: Vec<&str> = outcome
+        .families
+        .iter()
+        .filter(|it| it.verdict == Verdict::Missing)
+        .map(|it| it.name.as_str())
+        .collect();
+    let expected = [
+        "kong_bandwidth",
+        "kong_http_consumer_status",
+        "kong_http_status",
+        "kong_latency",
+        "kong_upstream_target_health",
+    ];
+    assert_eq!(missing, expected);
+    let ignore = expected.iter().map(|name| (*name).to_owned()).collect();
+    assert!(compare(&capture(OLD), &off, &Options { ignore, ..options(Generation::Old) }).agree);
+}
+
+#[test]
+fn what_kong_3_does_not_count_of_streams_is_a_difference() {
+    let old = capture("small/prometheus/kong-2.8.5.http_stream.txt");
+    let new = capture("small/prometheus/kong-3.9.1.http_stream.txt");
+    let outcome = compare(&old, &new, &options(Generation::Old));
+    let bad: Vec<&Family> = outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
+    assert_eq!(bad.len(), 1, "{bad:#?}");
+    assert_eq!(bad[0].name, "kong_bandwidth");
+    assert!(bad[0].worst.iter().all(|worst| worst.new.is_none()));
+    assert!(bad[0].hints[0].contains("never does for streams"));
+}
+
+#[test]
+fn similar_traffic_is_compared_by_totals() {
+    let similar =
+        |part| Options { traffic: Traffic::Similar, tolerance: part, ..options(Generation::Old) };
+    let (early, late) =
+        ("small/series/kong-2.8.5.steady/11.txt.gz", "small/series/kong-3.9.1.steady/12.txt.gz");
+    let outcome = compare(&capture(early), &capture(late), &similar(0.3));
+    assert!(outcome.agree, "{}", verify::table(&outcome));
+    let outcome = compare(&capture(early), &capture(late), &similar(0.001));
+    assert!(!outcome.agree, "{}", verify::table(&outcome));
+}
+
+#[test]
+fn gauges_are_judged_when_asked() {
+    let broken = replaced(&capture(NEW), "state=\"accepted\"} ", "state=\"accepted\"} 7");
+    assert!(compare(&capture(OLD), &broken, &options(Generation::Old)).agree);
+    let gauges = Options { gauges: true, ..options(Generation::Old) };
+    let outcome = compare(&capture(OLD), &broken, &gauges);
+    assert_eq!(family(&outcome, "kong_nginx_http_current_connections").differ, 1);
+}
+
+#[test]
+fn the_outside_parser_is_held_against_ours() {
+    let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::Old));
+    for side in [&outcome.old, &outcome.new] {
+        assert_eq!(side.outsider.alike + side.outsider.misread, side.series);
+        assert!(side.outsider.alike > 500, "{side:?}");
+    }
+    let plain = compare(b"a 1\n", b"a 1\n", &options(Generation::Old));
+    assert_eq!((plain.old.outsider.alike, plain.old.outsider.misread), (1, 0));
+    let hostile = capture("quirk/prometheus/kong-2.8.5.main.txt");
+    let outcome = compare(&hostile, &hostile, &options(Generation::Old));
+    assert!(outcome.agree && outcome.old.outsider.misread > 0, "{:?}", outcome.old);
+}

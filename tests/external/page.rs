@@ -1,0 +1,74 @@
+//! The status page in a real browser.
+
+use serde_json::json;
+
+use crate::support::browser::Browser;
+use crate::support::net::{Gateway, Upstream, get, whole};
+use crate::support::status_page::{HOSTILE, new, settings};
+
+/// Debian's packages `chromium` and `chromium-driver`; the test command installs them.
+#[tokio::test]
+async fn the_page_in_a_browser() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let statsd = "statsd: {listen: [{address: 'udp://127.0.0.1:0'}], forward: [{address: 'udp://127.0.0.1:9'}]}\n";
+    let gateway = Gateway::start(&settings(&upstream.url(), statsd)).await;
+    assert_eq!(get(gateway.data, "/metrics").await.status, 200);
+    let page = format!("http://{}/", gateway.admin);
+    let looked = tokio::task::spawn_blocking(move || in_a_browser(&page));
+    looked.await.expect("the browser finds everything in order");
+    assert_eq!(gateway.scrapes("success").await, 1, "the page only looked");
+}
+
+fn in_a_browser(page: &str) {
+    let browser = Browser::start();
+    browser.open(page);
+
+    // A live target: what it speaks, what became of its families, what it lacks.
+    browser.wait_for("document.querySelector('.target .pill.new')");
+    let text = browser.run("return document.getElementById('view-targets').innerText");
+    let text = text.as_str().expect("a text");
+    for part in
+        ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad_labels"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+
+    // Before and after, with a hostile service.
+    browser.run("document.querySelector('.target form button').click()");
+    browser.wait_for("document.querySelectorAll('.side .lines > div').length > 10");
+    let shown = browser.run("return document.querySelector('.side .lines').textContent");
+    assert!(shown.as_str().expect("a text").contains(HOSTILE), "{shown}");
+    let marks = browser
+        .run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
+    assert!(marks.to_string().contains("kong_bandwidth"), "{marks}");
+    let count = "document.querySelectorAll('.side .lines > div').length";
+    browser.run("const it = document.querySelector('.target input[type=search]'); it.value = 'alice'; it.dispatchEvent(new Event('input'))");
+    browser.wait_for(&format!("{count} === 1"));
+
+    // The box, by keyboard alone.
+    browser.open(&format!("{page}#explain"));
+    browser.wait_for("document.querySelector('#as option[value=\"emit:old\"]')");
+    browser.run("document.getElementById('text').focus()");
+    browser.press("kong.service.a.status.200:1|c\u{e004}\u{e004}\u{e007}");
+    browser.wait_for("document.querySelector('.relayed')");
+    let answer = browser.run("return document.getElementById('answer').textContent");
+    let answer = answer.as_str().expect("a text");
+    assert!(answer.contains("kong.a.request.status.200:1|c"), "{answer}");
+    assert!(answer.contains("by ") && answer.contains("→"), "{answer}");
+    let paste = json!(format!(
+        "# TYPE kong_bandwidth_bytes counter\nkong_bandwidth_bytes{{service=\"{HOSTILE}\",direction=\"ingress\"}} 1"
+    ));
+    browser.run(&format!("document.getElementById('text').value = {paste}; document.getElementById('question').requestSubmit()"));
+    browser.wait_for("document.querySelector('#answer .added')");
+    let answer = browser.run("return document.getElementById('answer').textContent");
+    assert!(answer.as_str().expect("a text").contains(HOSTILE), "{answer}");
+
+    browser.open(&format!("{page}#statsd"));
+    browser.wait_for("document.querySelectorAll('#sinks td').length > 0");
+    browser.open(&format!("{page}#settings"));
+    browser.wait_for("document.getElementById('settings').innerText.includes('gzip_level: 1')");
+
+    assert_eq!(browser.run("return window.hostile ?? 'inert'"), "inert");
+    assert_eq!(browser.run("return document.querySelectorAll('img, script').length"), 1, "its own");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}

@@ -1,0 +1,99 @@
+//! `crossfade audit` as a shell sees it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crossfade::mapping::Generation;
+use serde_json::Value;
+
+use crate::support::dashboards::{OLD, audited, fixture};
+
+fn command(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+    command.arg("audit").args(arguments).current_dir(folder).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+/// A folder with the fixtures in it that is gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{name}"));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(path.join("in/deep")).expect("the target folder is writable");
+        for (name, to) in [(OLD[0], "in/deep/d.json"), (OLD[1], "in/r.yaml")] {
+            std::fs::write(path.join(to), fixture(name).1).expect("the target folder is writable");
+        }
+        std::fs::write(path.join("in/other.yaml"), "a: {{ x }}\nb: [").expect("likewise");
+        std::fs::write(path.join("in/fine.json"), "{\"expr\": \"up\"}").expect("likewise");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+#[test]
+fn scripts_get_an_exit_code() {
+    let folder = Folder::new("exit");
+    let at = &folder.0;
+    let direct = command(&["in"], at);
+    assert_eq!(direct.status.code(), Some(1), "{}", text(&direct.stderr));
+    assert!(text(&direct.stdout).contains("4 files, "), "{}", text(&direct.stdout));
+    assert_eq!(command(&["in/fine.json"], at).status.code(), Some(0));
+    std::fs::write(at.join("in/one.json"), "{\"expr\": \"kong_http_status\"}").expect("writable");
+    assert_eq!(command(&["in/one.json"], at).status.code(), Some(1));
+    assert_eq!(command(&["in/one.json", "--emit=old"], at).status.code(), Some(0));
+    assert_eq!(command(&["in/one.json", "--emit=new"], at).status.code(), Some(1));
+    assert_eq!(command(&["in/other.yaml"], at).status.code(), Some(1), "asked for by name");
+    for (arguments, says) in [
+        (&[][..], "<PATHS>"),
+        (&["nowhere"], "cannot read nowhere"),
+        (&["in", "--in-place"], "--rewrite"),
+        (&["in", "--rewrite", "--in-place", "--output=x"], "cannot be used with"),
+        (&["in", "--absent=kong_nothing"], "no pack knows such a family"),
+    ] {
+        let output = command(arguments, at);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn files_are_moved_to_a_folder_or_in_place() {
+    let folder = Folder::new("move");
+    let at = &folder.0;
+    let read = |path: &str| std::fs::read_to_string(at.join(path)).expect("a file");
+    let nothing = command(&["in", "--rewrite"], at);
+    assert!(text(&nothing.stdout).contains("nothing written"), "{}", text(&nothing.stdout));
+    command(&["in", "--rewrite", "--to=new", "--output=out"], at);
+    let moved = audited(OLD[0], Generation::New, &[]).moved.expect("something moves");
+    assert_eq!(read("out/deep/d.json"), moved);
+    assert_eq!(read("in/deep/d.json"), fixture(OLD[0]).1, "the original stays");
+    assert!(!at.join("out/fine.json").exists(), "nothing to move");
+    let twice = command(&["in/deep", "in/deep/d.json", "--rewrite", "--output=twice"], at);
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(text(&twice.stderr).contains("two files would become"), "{}", text(&twice.stderr));
+    command(&["in/deep/d.json", "--rewrite", "--in-place"], at);
+    assert_eq!(read("in/deep/d.json"), moved);
+}
+
+#[test]
+fn machines_get_json() {
+    let folder = Folder::new("json");
+    let output = command(&["in/r.yaml", "--format=json"], &folder.0);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said["survive"], false);
+    let first = &said["files"][0]["findings"][0];
+    assert_eq!(first["kind"], "record");
+    assert_eq!(first["direct"], "breaks");
+    assert_eq!(first["gateway"], "survives");
+    assert_eq!(first["moved"], "sum by (service) (rate(kong_http_requests_total[5m]))");
+}

@@ -1,0 +1,392 @@
+//! The commands, as a shell sees them.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::support::process::Process;
+
+/// How long anything may take.
+const SOON: Duration = Duration::from_secs(20);
+
+const NEW: &str = concat!(
+    "# TYPE kong_http_requests_total counter\n",
+    "kong_http_requests_total{service=\"s\",route=\"r\",code=\"200\",source=\"service\",consumer=\"\"} 3\n",
+    "kong_http_requests_total{service=\"s\",route=\"r\",code=\"200\",source=\"kong\",consumer=\"\"} 4\n",
+);
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = command(arguments).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    // A command that fails early does not read to the end.
+    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin);
+    child.wait_with_output().expect("it ends")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("text")
+}
+
+#[track_caller]
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("text")
+}
+
+/// A file that is gone with its owner.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str, text: &str) -> TempFile {
+        let path = std::env::temp_dir().join(format!("crossfade-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("a temporary file");
+        TempFile(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("text")
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+#[test]
+fn rewrite_is_a_filter() {
+    let output = run(&["rewrite", "--emit=old"], NEW);
+    assert_eq!(output.status.code(), Some(0));
+    let series = "kong_http_status{service=\"s\",route=\"r\",code=\"200\"} 7\n";
+    assert!(stdout(&output).ends_with(series), "{}", stdout(&output));
+    assert_eq!(stderr(&output), "");
+
+    let same = run(&["rewrite", "--emit=new"], NEW);
+    assert_eq!(stdout(&same), NEW, "what is emitted already stays as it is");
+}
+
+#[test]
+fn rewrite_fills_labels_and_reports() {
+    let output = run(
+        &["rewrite", "--emit=new", "--fill", "node_id=n1", "--report"],
+        "# TYPE kong_nginx_http_current_connections gauge\nkong_nginx_http_current_connections{state=\"active\"} 5\n",
+    );
+    assert_eq!(output.status.code(), Some(0));
+    let series = stdout(&output);
+    assert!(series.contains("kong_nginx_connections_total{"), "{series}");
+    assert!(series.contains("node_id=\"n1\""), "{series}");
+    let report = stderr(&output);
+    assert!(report.starts_with("read 1 samples in "), "{report}");
+    assert!(
+        report.contains("         1          1  kong_nginx_http_current_connections"),
+        "{report}"
+    );
+}
+
+#[test]
+fn rewrite_does_as_told_with_bad_lines() {
+    let input = "up 1\nno value\nup{a=\"b\"} 2\n";
+    let dropped = run(&["rewrite", "--emit=old", "--report"], input);
+    assert_eq!(stdout(&dropped), "up 1\nup{a=\"b\"} 2\n");
+    assert!(stderr(&dropped).contains("left out\n         1 lines: "), "{}", stderr(&dropped));
+    let passed = run(&["rewrite", "--emit=old", "--malformed=pass"], input);
+    assert_eq!(stdout(&passed), input);
+    let failed = run(&["rewrite", "--emit=old", "--malformed=fail"], input);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        stderr(&failed).starts_with("crossfade: line 2 would fail the scrape"),
+        "{}",
+        stderr(&failed)
+    );
+}
+
+#[test]
+fn rewrite_of_something_else_fails() {
+    for input in ["<html>\n<body>502 Bad Gateway</body>\n</html>\n", "# only comments\n", "\n"] {
+        let output = run(&["rewrite", "--emit=old"], input);
+        assert_eq!(output.status.code(), Some(1), "{input:?}");
+        assert!(stderr(&output).contains("no sample"), "{}", stderr(&output));
+    }
+    let nothing = run(&["rewrite", "--emit=old"], "");
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+}
+
+#[test]
+fn rewrite_takes_packs() {
+    let pack = TempFile::new("pack.yaml", "name: mine\nprometheus:\n  - old: a_b\n    new: a_c\n");
+    let output =
+        run(&["rewrite", "--emit=new", "--pack", pack.path()], "# TYPE a_b gauge\na_b 1\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "# TYPE a_c gauge\na_c 1\n");
+
+    let pack = TempFile::new("bad.yaml", "name: mine\nprometheuss: []\n");
+    let output = run(&["rewrite", "--emit=new", "--pack", pack.path()], "a_b 1\n");
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    let place = format!("{}:2:1: ", pack.path());
+    assert!(stderr(&output).contains(&place), "{}", stderr(&output));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut child = command(&["rewrite", "--emit=old"]).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    stdin.write_all(b"up 1\n").expect("it reads");
+    let mut first = String::new();
+    stdout.read_line(&mut first).expect("it writes before its input ends");
+    assert_eq!(first, "up 1\n");
+    drop(stdout);
+    // Until it notices that nobody reads any more, and closes its input.
+    while stdin.write_all(&b"up 2\n".repeat(10_000)).is_ok() {}
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
+
+#[test]
+fn rewrite_takes_lines() {
+    let input = "kong.service.shop.status.200:1|c\nload:1|g";
+    let output = run(&["rewrite", "--statsd", "--emit=old", "--report"], input);
+    assert_eq!(output.status.code(), Some(0));
+    let expected = "kong.shop.request.status.200:1|c\nkong.shop.request.status.total:1|c\nload:1|g";
+    assert_eq!(stdout(&output), expected);
+    let report = stderr(&output);
+    assert!(report.starts_with("read 2 lines, wrote 3 lines\n"), "{report}");
+
+    let output = run(&["rewrite", "--statsd", "--emit=both"], input);
+    assert_eq!(stdout(&output), format!("kong.service.shop.status.200:1|c\n{expected}"));
+
+    let output = run(
+        &["rewrite", "--statsd", "--emit=new", "--statsd.prefix=acme.{x}", "--statsd.tags=librato"],
+        "acme.eu.shop.latency:7|ms|@0.5\nkong.shop.latency:7|ms\n",
+    );
+    let expected = "acme.eu.latency#service=shop:7|ms|@0.5\nkong.shop.latency:7|ms\n";
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), expected));
+}
+
+#[test]
+fn rewrite_fails_over_what_is_no_line() {
+    let output = run(&["rewrite", "--statsd", "--emit=old"], NEW);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), NEW));
+    assert!(stderr(&output).contains("no StatsD line"), "{}", stderr(&output));
+
+    let input = format!("a:1|c\nb:{}|c\nc:1|c\n", "9".repeat(65_507));
+    let output = run(&["rewrite", "--statsd", "--emit=old"], &input);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), "a:1|c\nc:1|c\n"));
+    assert!(stderr(&output).contains("1 lines are longer"), "{}", stderr(&output));
+
+    let nothing = run(&["rewrite", "--statsd", "--emit=old"], "");
+    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let cases: [&[&str]; 13] = [
+        &[],
+        &["rewrite"],
+        &["rewrite", "--emit=older"],
+        &["rewrite", "--emit=old", "--fill=9=x"],
+        &["rewrite", "--emit=old", "--buckets=all"],
+        &["rewrite", "--emit=old", "--no-such-flag"],
+        &["rewrite", "--emit=old", "--statsd", "--buckets=native"],
+        &["rewrite", "--emit=old", "--statsd.tags=librato"],
+        &["rewrite", "--emit=old", "--statsd.prefix=kong"],
+        &["rewrite", "--emit=old", "--statsd", "--statsd.tags=graphite"],
+        &["serve", "--target=kong:8100"],
+        &["serve", "--web.listen-address=nowhere"],
+        &["no-such-command"],
+    ];
+    for arguments in cases {
+        let output = run(arguments, "");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn serve_refuses_settings_that_do_not_hold() {
+    let output = run(&["serve", "--emit=old"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("nothing to do"), "{}", stderr(&output));
+
+    let file = TempFile::new("settings.yaml", "emit: old\ntragets: []\n");
+    let output = run(&["serve", "--config.file", file.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("crossfade: {}:2:1: unknown field `tragets`", file.path());
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+
+    let output = run(&["serve", "--config.file=/no/such/file"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/no/such/file: cannot read"), "{}", stderr(&output));
+}
+
+/// A gateway in a process of its own, whose target nobody listens at.
+fn serve(more: &[&str]) -> Process {
+    Process::serve(&[&["--emit=old", "--target=http://127.0.0.1:9/metrics"], more].concat())
+}
+
+#[test]
+fn serve_says_where_it_is_and_stops_when_told() {
+    for format in ["--log.format=logfmt", "--log.format=json"] {
+        let mut serving = serve(&[format]);
+        let url = format!("http://{}/-/ready", serving.admin);
+        let output = run(&["health", "--url", &url], "");
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""), "{format}");
+
+        serving.signal("TERM");
+        let (code, log) = serving.ends_within(SOON);
+        assert_eq!(code, Some(0), "{format}");
+        assert!(log.contains("Stopping"), "{log}");
+    }
+}
+
+#[test]
+fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
+    let sink = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    sink.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+    let settings = TempFile::new("relay.yaml", "statsd: { flush_interval: 1h }\n");
+    let forward = format!("--statsd.forward=udp://{}", sink.local_addr().expect("bound"));
+    let flags = ["--config.file", settings.path(), "--statsd.listen=udp://127.0.0.1:0", &forward];
+    let mut serving = serve(&flags);
+    for _ in 0..3 {
+        let line = b"kong.service.shop.request.count:1|c";
+        sink.send_to(line, serving.statsd("udp")).expect("sent");
+    }
+    serving.signal("TERM");
+    assert_eq!(serving.ends_within(SOON).0, Some(0));
+    let mut buffer = [0; 1024];
+    let len = sink.recv(&mut buffer).expect("in one datagram");
+    assert_eq!(buffer[..len], *["kong.shop.request.count:1|c"; 3].join("\n").as_bytes());
+}
+
+#[test]
+fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
+    let upstream = "http://127.0.0.1:9/metrics";
+    let settings =
+        TempFile::new("reload.yaml", &format!("targets: [{{name: a, url: '{upstream}'}}]\n"));
+    let path = std::env::temp_dir().join(format!("crossfade-{}-notify", std::process::id()));
+    let systemd = std::os::unix::net::UnixDatagram::bind(&path).expect("a new path");
+    systemd.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket");
+    let mut said = vec![0; 4096];
+    let mut hears = |expected: &str| loop {
+        let len = systemd.recv(&mut said).expect("it says something");
+        let said = std::str::from_utf8(&said[..len]).expect("text");
+        if said != "WATCHDOG=1\n" || expected == said {
+            assert!(said.starts_with(expected), "{said}");
+            return;
+        }
+    };
+
+    let flags = [
+        "serve",
+        "--emit=old",
+        "--config.file",
+        settings.path(),
+        "--web.listen-address=127.0.0.1:0",
+        "--admin.listen-address=127.0.0.1:0",
+    ];
+    let mut command = command(&flags);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "2000000");
+    let mut serving = Process::of(command);
+    hears("READY=1\n");
+    hears("WATCHDOG=1\n");
+    std::fs::write(&settings.0, format!("targets: [{{name: b, url: '{upstream}'}}]\n"))
+        .expect("writable");
+    serving.signal("HUP");
+    hears("RELOADING=1\nMONOTONIC_USEC=");
+    hears("READY=1\n");
+    // What a flag said still wins over the file.
+    serving.logs(&["Reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
+
+    std::fs::write(&settings.0, "tragets: []\n").expect("writable");
+    serving.signal("HUP");
+    hears("RELOADING=1\nMONOTONIC_USEC=");
+    hears("READY=1\n");
+    serving.logs(&["level=error", "unknown field `tragets`"]);
+
+    serving.signal("TERM");
+    hears("STOPPING=1\n");
+    assert_eq!(serving.ends_within(SOON).0, Some(0));
+    std::fs::remove_file(path).expect("it is ours");
+}
+
+#[test]
+fn health_knows_the_gateways_certificate() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["gateway.example".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let indent = |pem: String| pem.replace('\n', "\n    ");
+    // The password is that of a vector that comes with the C library's bcrypt.
+    let web = format!(
+        "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n\
+         basic_auth_users: {{probe: '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'}}\n",
+        indent(certificate.pem()),
+        indent(key.serialize_pem()),
+    );
+    let web = TempFile::new("web.yaml", &web);
+    let password = TempFile::new("password", "U*U\n");
+    let serving = serve(&["--web.config.file", web.path()]);
+    let url = format!("https://{}/-/healthy", serving.admin);
+    let health = |more: &[&str]| run(&[&["health", "--url", &url], more].concat(), "");
+
+    let known = ["--web.config.file", web.path()];
+    let user = ["--basic-auth.username=probe", "--basic-auth.password-file", password.path()];
+    let output = health(&[&known[..], &user].concat());
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+
+    // A mistake in the file does not make a gateway ill that goes on with what was there before.
+    let text = std::fs::read_to_string(&web.0).expect("text");
+    std::fs::write(&web.0, format!("{text}rate_limit: {{interval: 1s}}\n")).expect("writable");
+    let output = health(&[&known[..], &user].concat());
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    let settings = TempFile::new(
+        "with-web.yaml",
+        &format!(
+            "emit: old\ntargets: [{{url: 'http://a/'}}]\nweb: {{config_file: {}}}\n",
+            web.path()
+        ),
+    );
+    let output = run(&["check", "config", settings.path()], "");
+    assert_eq!(output.status.code(), Some(1));
+    let said = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(said.contains("rate_limit.burst is 0"), "{said}");
+
+    let output = health(&known);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("answered 401"), "{}", stderr(&output));
+    let output = health(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--web.config.file"), "{}", stderr(&output));
+
+    // A file without a certificate is named.
+    let own = ["--tls.cert-file", password.path(), "--tls.key-file", password.path()];
+    let output = health(&[&known[..], &own].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let fault = format!("{} has no certificate", password.path());
+    assert!(stderr(&output).contains(&fault), "{}", stderr(&output));
+}
+
+#[test]
+fn health_fails_where_nobody_is_well() {
+    let serving = serve(&[]);
+    let missing = format!("http://{}/no/such/path", serving.admin);
+    let output = run(&["health", "--url", &missing], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("answered 404"), "{}", stderr(&output));
+
+    // The port of a gateway that is gone.
+    let gone = format!("http://{}/-/healthy", serving.admin);
+    drop(serving);
+    let output = run(&["health", "--url", &gone], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no answer from"), "{}", stderr(&output));
+}

@@ -1,0 +1,378 @@
+//! The operator's tools, as a shell sees them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crossfade::mapping::{Cases, Faults};
+use crossfade::tools::pack_tests::Suite;
+use serde_json::Value;
+
+fn root(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// Runs a command in a folder of the repository.
+fn run_in(folder: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+    command.current_dir(root(folder)).args(arguments).output().expect("it starts")
+}
+
+#[track_caller]
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> &str {
+    assert_eq!(text(&output.stderr), "");
+    text(&output.stdout)
+}
+
+/// Files of a folder whose name ends so, in order.
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let files = std::fs::read_dir(root(folder)).expect("a readable folder");
+    let names = files.map(|file| file.expect("readable").file_name().into_string().expect("text"));
+    let mut files: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no {ending} in {folder}");
+    files
+}
+
+/// What was said must be what stands in a file; `BLESS=1` writes it anew.
+#[track_caller]
+fn must_be(said: &str, file: &Path) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(file, said).expect("the folder is writable");
+    }
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(said, expected, "{} (BLESS=1 writes it anew)", file.display());
+}
+
+#[test]
+fn bad_settings_fail_with_the_text_beside_them() {
+    for file in files("tests/settings", ".bad.yaml") {
+        let output = run_in("tests/settings", &["check", "config", &file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        must_be(stdout(&output), &root("tests/settings").join(file).with_extension("err"));
+    }
+}
+
+#[test]
+fn good_settings_pass() {
+    for file in files("tests/settings", ".good.yaml") {
+        let output = run_in("tests/settings", &["check", "config", &file]);
+        assert_eq!(output.status.code(), Some(0), "{file}: {}", stdout(&output));
+        assert!(stdout(&output).contains("no faults in 1 file"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn files_that_are_elsewhere_can_be_left_alone() {
+    let arguments = ["check", "config", "--syntax-only", "files.bad.yaml"];
+    let output = run_in("tests/settings", &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
+fn check_mapping_tells_good_packs_from_bad_ones() {
+    for (ending, code) in [(".good.yaml", 0), (".bad.yaml", 1)] {
+        for file in files("tests/mappings", ending) {
+            let output = run_in("tests/mappings", &["check", "mapping", &file]);
+            assert_eq!(output.status.code(), Some(code), "{file}: {}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn faults_of_all_files_are_told_at_once() {
+    // One is wrong in itself, the other as a whole.
+    let files = ["variables.bad.yaml", "overlaps.bad.yaml", "missing.yaml"];
+    let output = run_in("tests/mappings", &[&["check", "mapping"][..], &files].concat());
+    for file in files {
+        assert!(
+            stdout(&output).contains(&format!("\n{file}:")) || stdout(&output).starts_with(file)
+        );
+    }
+}
+
+#[test]
+fn what_a_round_trip_loses_is_listed_by_name() {
+    let output = run_in("mappings", &["check", "mapping", "kong.yaml"]);
+    assert_eq!(output.status.code(), Some(0));
+    for part in [
+        "loses `source`, `workspace` and `type` of `kong_http_requests_total`",
+        "75 750 3000 6000 of `kong_kong_latency_ms`",
+        "`kong_request_latency_ms` and `kong_session_duration_ms` become one",
+        "without `route`, `workspace`, `node` and `shdict`",
+        "lines of type `ms` come back as `c`",
+        "the value `-1` and `nil`",
+        "\nno faults in 1 file, ",
+    ] {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+    // Whether they may be added up is said of every counter.
+    assert!(!stdout(&output).contains("is a gauge"), "{}", stdout(&output));
+}
+
+#[test]
+fn machines_read_json() {
+    let output = run_in("tests/mappings", &["check", "mapping", "--format=json", "types.bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &said["diagnostics"][0];
+    assert_eq!(said["faults"].as_u64(), said["diagnostics"].as_array().map(|all| all.len() as u64));
+    assert_eq!(first["severity"], "fault");
+    assert_eq!(first["file"], "types.bad.yaml");
+    assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(4), Some(29)));
+    assert_eq!(first["message"], "`conter` is not a metric type");
+    assert_eq!(first["help"], "did you mean `counter`?");
+
+    let output = run_in("mappings", &["check", "mapping", "--format=json", "kong.yaml"]);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(said["faults"], 0);
+    assert_eq!(said["diagnostics"][0]["severity"], "note");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let output = run_in("tests/mappings", &["check", "mapping", "types.bad.yaml"]);
+    assert!(!stdout(&output).contains('\x1b'));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    let cases: [&[&str]; 5] = [
+        &["check"],
+        &["check", "mapping"],
+        &["check", "config"],
+        &["check", "config", "a.yaml", "b.yaml"],
+        &["check", "mapping", "--format=xml", "a.yaml"],
+    ];
+    for arguments in cases {
+        assert_eq!(run_in(".", arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_cases_of_the_built_in_packs_pass() {
+    let output = run_in(".", &["test"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(stdout(&output).contains("mappings/kong.yaml\n  ok    "), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with(" cases passed, 0 failed\n"), "{}", stdout(&output));
+}
+
+/// Cases that nothing could make fail prove nothing.
+#[test]
+fn every_entry_of_the_built_in_packs_has_a_case_that_needs_it() {
+    let pack = std::fs::read_to_string(root("mappings/kong.yaml")).expect("readable");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut entries = 0;
+    for (number, line) in pack.lines().enumerate() {
+        let Some(name) = line.strip_prefix("    new: kong_").map(|_| "new: kong_") else {
+            continue;
+        };
+        entries += 1;
+        let mutated = pack.lines().enumerate().map(|(at, text)| {
+            if at == number { text.replacen(name, "new: kongg_", 1) } else { text.to_owned() }
+        });
+        let mutated = mutated.collect::<Vec<_>>().join("\n");
+        unproven(&mutated, folder, line);
+    }
+    for (number, line) in pack.lines().enumerate() {
+        if !line.starts_with("    new: \"service.") {
+            continue;
+        }
+        entries += 1;
+        let mutated = pack.lines().enumerate().map(|(at, text)| {
+            if at == number { text.replacen("service.", "servise.", 1) } else { text.to_owned() }
+        });
+        unproven(&mutated.collect::<Vec<_>>().join("\n"), folder, line);
+    }
+    assert!(entries > 25, "{entries}");
+}
+
+/// A pack that says something else must fail its cases, or not be usable at all.
+#[track_caller]
+fn unproven(pack: &str, folder: &Path, what: &str) {
+    let file = folder.join("mutated.yaml");
+    std::fs::write(&file, pack).expect("writable");
+    let passes = Suite::load(&file).is_ok_and(|suite| suite.run().all(|it| it.failures.is_empty()));
+    assert!(!passes, "no case notices another {what}");
+}
+
+#[test]
+fn good_cases_pass() {
+    for file in files("tests/cases", ".good.yaml") {
+        let output = run_in("tests/cases", &["test", &file, "site.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        assert!(stdout(&output).ends_with("5 cases passed, 0 failed\n"), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn bad_cases_fail_with_the_text_beside_them() {
+    for file in files("tests/cases", ".bad.yaml") {
+        let output = run_in("tests/cases", &["test", &file]);
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        must_be(stdout(&output), &root("tests/cases").join(file).with_extension("err"));
+    }
+}
+
+#[test]
+fn ci_gets_a_junit_report() {
+    let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join("junit.xml");
+    let flag = format!("--junit={}", report.display());
+    let output =
+        run_in("tests/cases", &["test", &flag, "site.yaml", "wrong.bad.yaml", "empty.bad.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = std::fs::read_to_string(report).expect("it was written");
+    for part in [
+        "<testsuite name=\"site.yaml\" tests=\"1\" failures=\"0\"",
+        "<testcase name=\"pods are summed\" classname=\"site.yaml\" file=\"site.yaml\" line=\"11\"",
+        "<testsuite name=\"wrong.bad.yaml\" tests=\"7\" failures=\"7\"",
+        "- site_hits{zone=\"us\"} 3\n",
+        "<testsuite name=\"empty.bad.yaml\" tests=\"1\" failures=\"0\" errors=\"1\"",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let opened = report.matches("<testcase ").count();
+    let closed = report.matches("</testcase>").count() + report.matches("/>").count();
+    assert_eq!(opened, closed, "{report}");
+}
+
+/// Requests of 3.x, with a line that is none.
+const SCRAPE: &str = concat!(
+    "# TYPE kong_http_requests_total counter\n",
+    "kong_http_requests_total{service=\"s\",code=\"200\",source=\"service\",consumer=\"ann\"} 3\n",
+    "kong_http_requests_total{service=\"s\",code=\"200\",source=\"kong\",consumer=\"\"} 5\n",
+    "up 1\n",
+    "broken{ 3\n",
+);
+
+#[test]
+fn explain_says_which_entry_did_what() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explained.txt");
+    std::fs::write(&file, SCRAPE).expect("writable");
+    let path = file.to_str().expect("text");
+    let output = run_in(".", &["explain", "--emit=old", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = stdout(&output);
+    for part in [
+        "\n4: up 1\n    passes: no entry reads `up`\n",
+        "\n5: broken{ 3\n    left out: bad_labels, ",
+        "kong_http_requests_total{consumer, source, workspace, type} -> kong_http_status\n",
+        "        without `source`\n",
+        "        gathered into kong_http_status{service=\"s\",code=\"200\"}\n",
+        "\nkong_http_status{service=\"s\",code=\"200\"} 8\n    sum of lines 2-3\n    kong:",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+
+    let output = run_in(".", &["explain", "--emit=old", "--family=up", path]);
+    assert_eq!(stdout(&output), "4: up 1\n    passes: no entry reads `up`\n");
+}
+
+#[test]
+fn explain_takes_lines_and_speaks_json() {
+    let line = "kong_bandwidth{type=\"egress\"} 7";
+    let output = run_in(".", &["explain", "--emit=new", "--format=json", "--line", line]);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let reading = &said["lines"][0]["read_by"][0];
+    assert_eq!(said["lines"][0]["fate"]["is"], "rewritten");
+    assert_eq!(reading["labels"][0]["did"], "renamed");
+    assert_eq!(reading["then"]["text"], "kong_bandwidth_bytes{direction=\"egress\"} 7");
+    assert!(
+        said["output"].as_str().is_some_and(|text| text.ends_with("{direction=\"egress\"} 7\n"))
+    );
+
+    let lines = ["--line", "kong.s.upstream_latency:-1|ms", "--line", "kong.s.latency:2|ms"];
+    let output = run_in(".", &[&["explain", "--emit=new", "--statsd"][..], &lines].concat());
+    for part in
+        ["left out: its value stands for none\n", "        -> kong.service.s.latency:2|ms\n"]
+    {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn explain_says_what_it_cannot_read() {
+    let output = run_in(".", &["explain", "--emit=new", "/no/such/file"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("crossfade: cannot read /no/such/file"));
+    for wrong in [&["explain", "x"][..], &["explain", "--emit=new", "--line=up 1", "file"]] {
+        assert_eq!(run_in(".", wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+const PACKS: &str = include_str!("../../docs/packs.md");
+
+/// The YAML blocks of the document on packs, by the name of the file that each would be.
+fn documented() -> Vec<(String, &'static str)> {
+    let blocks = PACKS.split("```yaml\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split_once("```").expect("it ends").0);
+    let named = |block: &'static str| {
+        let name = block.lines().next().and_then(|line| line.strip_prefix("name: "));
+        (format!("{}.yaml", name.unwrap_or("cases")), block)
+    };
+    blocks.map(named).collect()
+}
+
+#[test]
+fn the_packs_and_cases_in_the_document_hold() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let documented = documented();
+    assert_eq!(documented.len(), 4);
+    for (name, text) in &documented {
+        std::fs::write(folder.join(name), text).expect("writable");
+    }
+    for (name, text) in &documented {
+        let path = folder.join(name);
+        let path = path.to_str().expect("text");
+        if name != "cases.yaml" {
+            let output = run_in(".", &["check", "mapping", path]);
+            assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        }
+        if text.contains("\ntests:") {
+            let output = run_in(".", &["test", path]);
+            assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+        }
+    }
+}
+
+/// The keys that the code knows, as it tells whoever gives one that it does not.
+fn known_keys(text: &str) -> Vec<String> {
+    let Err(Faults(faults)) = Cases::parse("a.yaml", text) else { panic!("{text} is right") };
+    let remedies = faults.iter().map(|fault| fault.remedy.as_str());
+    let remedy = remedies.into_iter().find(|remedy| remedy.contains("has the keys"));
+    let remedy = remedy.unwrap_or_else(|| panic!("{faults:?}"));
+    let mut keys: Vec<String> = remedy.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+/// The keys in the first column of the table below a heading.
+fn documented_keys(heading: &str) -> Vec<String> {
+    let (_, below) = PACKS.split_once(&format!("\n## {heading}\n")).expect("the heading");
+    let below = below.split("\n## ").next().expect("something");
+    let (_, table) =
+        below.split_once("| key | value | meaning |\n|---|---|---|\n").expect("a table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).expect("a cell"));
+    let mut keys: Vec<String> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn every_key_of_a_pack_is_described() {
+    for (heading, text) in [
+        ("The file", "name: a\nqqqqqqqqqqqq: x"),
+        ("Families", "name: a\nprometheus: [{ qqqqqqqqqqqq: x }]"),
+        ("Lines", "name: a\nstatsd: [{ qqqqqqqqqqqq: x }]"),
+        ("Test cases", "tests: [{ qqqqqqqqqqqq: x }]"),
+    ] {
+        assert_eq!(documented_keys(heading), known_keys(text), "{heading}");
+    }
+}
