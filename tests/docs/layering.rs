@@ -92,7 +92,10 @@ fn faults(file: &Path, text: &str) -> Vec<String> {
         return Vec::new(); // the list of modules
     }
     let Some(own) = layer(&module) else {
-        return vec![format!("{}: give the module a place in tests/docs/layering.rs", file.display())];
+        return vec![format!(
+            "{}: give the module a place in tests/docs/layering.rs",
+            file.display()
+        )];
     };
     let mut faults = Vec::new();
     for (number, line) in text.lines().enumerate() {
