@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::flags::choice;
-use super::verify::Format;
+use super::value_enums::Format;
 use crate::mapping::{Emit, Generation};
 use crate::packs;
 use crate::tools::audit::{self, Auditor, Fate, FileAudit};

@@ -15,6 +15,7 @@ mod report;
 mod rewrite;
 mod serve;
 mod test;
+mod value_enums;
 mod verify;
 
 use std::process::ExitCode;
@@ -43,9 +44,9 @@ enum Command {
     Explain(explain::Arguments),
     /// Run test cases of packs.
     Test(test::Arguments),
-    /// Say, family by family, whether an old and a new Kong agree.
+    /// Compare the metrics of an old and a new Kong, family by family.
     Verify(verify::Arguments),
-    /// Say which queries of dashboards and rules survive the upgrade, and move them.
+    /// Find queries of dashboards and rules that break in the upgrade, and migrate them.
     Audit(audit::Arguments),
     /// Ask a running gateway whether it is healthy; the answer is the exit code.
     Health(health::Arguments),

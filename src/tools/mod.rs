@@ -1,5 +1,6 @@
-//! What proves things offline, with the core and nothing else.
+//! Offline checks: they use the core and no network.
 
 pub mod audit;
 pub mod pack_tests;
 pub mod verify;
+mod wrap;

@@ -1,47 +1,47 @@
-//! The same body, read by a parser that shares nothing with ours.
+//! A second reading of the same exposition by a parser that shares no code with this crate.
 //!
-//! `prometheus-parse` splits labels with a regular expression: it misreads `}`, `,` and `=` inside label values, does not
-//! undo escapes, skips names with a `:`, and knows no quoted names. What it reads differently is read by our
-//! own grammar alone, and is counted here.
+//! `prometheus-parse` splits labels with a regular expression: it misreads `}`, `,` and `=` in label
+//! values, does not undo escapes, skips names with a `:`, and does not support quoted names. Series
+//! that it reads differently are counted; the comparison uses our own reading of them.
 
 use std::collections::BTreeMap;
 
 use prometheus_parse::{Scrape, Value};
 use serde::Serialize;
 
-use super::reading::{Exposition, Series, canonical, spelled};
+use super::parsed::{ParsedExposition, Series, canonical_le, number_text};
 
-/// What the outside parser makes of a body.
+/// How `prometheus-parse` reads an exposition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outsider {
-    /// Series that it reads as we do.
-    pub alike: usize,
-    /// Series that it misreads or does not see: for these our own grammar is all there is.
+pub struct CrossCheck {
+    /// Series that both parsers read the same.
+    pub same: usize,
+    /// Series that `prometheus-parse` misreads or skips.
     pub misread: usize,
-    /// One of those, for people.
+    /// One of the misread series.
     pub example: Option<String>,
-    /// It reads no part of the body, which is not UTF-8.
+    /// The exposition is not UTF-8, so `prometheus-parse` cannot read it at all.
     pub not_utf8: bool,
 }
 
-/// Holds what we read against what the outside parser reads.
-pub(super) fn compare(ours: &Exposition, body: &[u8]) -> Outsider {
+/// Compares our reading with that of `prometheus-parse`.
+pub(super) fn cross_check(ours: &ParsedExposition, body: &[u8]) -> CrossCheck {
     let Some(theirs) = std::str::from_utf8(body).ok().and_then(read) else {
-        let misread = ours.series();
-        return Outsider { alike: 0, misread, example: None, not_utf8: true };
+        let misread = ours.series_count();
+        return CrossCheck { same: 0, misread, example: None, not_utf8: true };
     };
-    let mut outsider = Outsider { alike: 0, misread: 0, example: None, not_utf8: false };
+    let mut result = CrossCheck { same: 0, misread: 0, example: None, not_utf8: false };
     for (series, value) in ours.families.values().flat_map(|family| &family.series) {
-        let same =
+        let equal =
             |other: &f64| other.total_cmp(value).is_eq() || (other.is_nan() && value.is_nan());
-        if theirs.get(series).is_some_and(same) {
-            outsider.alike += 1;
+        if theirs.get(series).is_some_and(equal) {
+            result.same += 1;
         } else {
-            outsider.misread += 1;
-            outsider.example.get_or_insert_with(|| series.to_string());
+            result.misread += 1;
+            result.example.get_or_insert_with(|| series.to_string());
         }
     }
-    outsider
+    result
 }
 
 fn read(body: &str) -> Option<BTreeMap<Series, f64>> {
@@ -51,7 +51,7 @@ fn read(body: &str) -> Option<BTreeMap<Series, f64>> {
     for sample in scrape.samples {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let labels = labels.map(|(label, value)| {
-            let value = if label == "le" { canonical(value) } else { value.clone() };
+            let value = if label == "le" { canonical_le(value) } else { value.clone() };
             (label.clone(), value)
         });
         let series = Series { name: sample.metric.clone(), labels: labels.collect() };
@@ -83,7 +83,7 @@ fn add(
 ) {
     let mut series = series.clone();
     series.name.push_str(suffix);
-    series.labels.insert(label.to_owned(), spelled(bound));
+    series.labels.insert(label.to_owned(), number_text(bound));
     all.entry(series).or_insert(value);
 }
 
@@ -91,22 +91,22 @@ fn add(
 mod tests {
     use super::*;
 
-    fn outsider(body: &str) -> Outsider {
-        compare(&Exposition::read(body.as_bytes()), body.as_bytes())
+    fn checked(body: &str) -> CrossCheck {
+        cross_check(&ParsedExposition::read(body.as_bytes()), body.as_bytes())
     }
 
     #[test]
-    fn plain_series_are_read_alike() {
+    fn plain_series_are_read_the_same() {
         let body =
             "# TYPE h histogram\nh_bucket{a=\"x\",le=\"25.0\"} 3\nh_sum 4\nc{a=\"x\",b=\"\"} 1\n";
         assert_eq!(
-            outsider(body),
-            Outsider { alike: 3, misread: 0, example: None, not_utf8: false }
+            checked(body),
+            CrossCheck { same: 3, misread: 0, example: None, not_utf8: false }
         );
     }
 
     #[test]
-    fn what_it_misreads_is_counted() {
+    fn misread_series_are_counted() {
         for odd in [
             "a{l=\"x}\"} 1\n",
             "a{l=\"x,y\"} 1\n",
@@ -114,8 +114,8 @@ mod tests {
             "a:b 1\n",
             "a{l=\"x\\\"\"} 1\n",
         ] {
-            let found = outsider(&format!("plain 1\n{odd}"));
-            assert_eq!((found.alike, found.misread), (1, 1), "{odd} {found:?}");
+            let found = checked(&format!("plain 1\n{odd}"));
+            assert_eq!((found.same, found.misread), (1, 1), "{odd} {found:?}");
             assert!(found.example.is_some_and(|example| example.starts_with('a')), "{odd}");
         }
     }

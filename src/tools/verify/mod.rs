@@ -1,137 +1,69 @@
-//! Do two generations agree? An old and a new exposition of the same traffic, family by family.
+//! Compares an old and a new exposition of the same traffic, family by family.
 //!
 //! ```text
-//! OLD ──────────────┐ read ── families ─┐
-//!                   │                   ├─ compare ── Outcome
-//! NEW ── rewrite ───┘ read ── families ─┘
+//! OLD ────────────┐ ParsedExposition ─┐
+//!                 │                   ├─ compare ── Outcome
+//! NEW ── rewrite ─┘ ParsedExposition ─┘
 //! ```
 //!
-//! One side is rewritten by the engine into the generation of the other; then both hold the same families, and what the
-//! old generation knew must be found in the new one. The question is asked in that direction only: what the new
-//! generation counts beyond that is told, and is no fault unless it is asked for.
+//! The rewriter converts one side to the generation of the other, so that both have the same families.
+//! Every series of the old side must be in the new side. What only the new side has is reported, and is
+//! a difference only with [`Options::strict`].
 //!
-//! Everything is read twice, by our own scanner and by an outside parser that shares no code with it. Where the
-//! two differ the outside parser is the one that is known to misread, and the outcome says so.
+//! Both sides are also read by a parser that shares no code with this crate. Its known mistakes are
+//! reported in [`CrossCheck`].
+//!
+//! ```
+//! use crossfade::mapping::Pack;
+//! use crossfade::tools::verify::{Options, Verdict, table, verify};
+//!
+//! let pack = "name: p\nprometheus:\n- old: jobs{state=$s}\n  new: jobs_total{status=$s}\n";
+//! let packs = [Pack::parse("p.yaml", pack).expect("a valid pack")];
+//! let old = ("old", &b"# TYPE jobs counter\njobs{state=\"done\"} 7\n"[..]);
+//! let new = ("new", &b"# TYPE jobs_total counter\njobs_total{status=\"done\"} 8\n"[..]);
+//!
+//! let outcome = verify(old, new, &packs, &Options::default())?;
+//! assert!(!outcome.agree);
+//! assert_eq!(outcome.families[0].name, "jobs");
+//! assert_eq!(outcome.families[0].verdict, Verdict::Different);
+//! assert!(table(&outcome).contains("OLD 7, NEW 8"));
+//!
+//! let tolerant = Options { tolerance: 0.2, ..Options::default() };
+//! assert!(verify(old, new, &packs, &tolerant)?.agree);
+//! # Ok::<(), crossfade::tools::verify::Error>(())
+//! ```
 
+mod boundaries;
 mod compare;
+mod comparison;
 mod cross_check;
-mod reading;
+mod hints;
+mod histogram;
+mod options;
+mod outcome;
+mod parsed;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
-
-use crate::mapping::plan::exposition::Kind;
-use crate::mapping::{self, Emit, Faults, Generation, Hint, Pack, Plan};
+use crate::mapping::{self, Emit, Generation, Pack, Plan};
 use crate::rewrite;
 use crate::rewrite::exposition::{History, Limits, Progress, Report, Rewriter};
 
-use compare::Exact;
-pub use compare::{Difference, Estimated, Family, Verdict};
-pub use cross_check::Outsider;
-use reading::Exposition;
+pub use cross_check::CrossCheck;
+pub use options::{Options, Traffic};
+pub use outcome::{Difference, Error, Estimated, FamilyResult, Outcome, Side, Verdict};
 pub use table::table;
 
-/// How alike the traffic of the two sides was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Traffic {
-    /// The same requests: every series must agree.
-    #[default]
-    Same,
-    /// About as many requests of the same kinds: the totals of each family must agree.
-    Similar,
-}
+use boundaries::EstimatedBoundaries;
+use parsed::ParsedExposition;
 
-/// What to compare, and how strictly.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The generation in which both are compared; the other one is rewritten.
-    pub compared_as: Generation,
-    /// How alike the traffic was.
-    pub traffic: Traffic,
-    /// By which part of the larger number two numbers may differ.
-    pub tolerance: f64,
-    /// Judge the values of gauges too, rather than only that there are any.
-    pub gauges: bool,
-    /// What the new side has beyond the old one is a fault.
-    pub strict: bool,
-    /// Families that are shown and not judged.
-    pub ignore: Vec<String>,
-    /// Boundaries of converted histograms, values for new labels.
-    pub settings: mapping::Settings,
-}
-
-/// Whether two generations agree.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Outcome {
-    /// All that was judged agrees.
-    pub agree: bool,
-    /// The generation in which both were compared.
-    pub compared_as: &'static str,
-    /// How alike the traffic was said to be.
-    pub traffic: Traffic,
-    /// By which part two numbers may differ.
-    pub tolerance: f64,
-    /// What was read as the old side.
-    pub old: Side,
-    /// What was read as the new side.
-    pub new: Side,
-    /// Family by family, in the order of names.
-    pub families: Vec<Family>,
-    /// Families of the new side that have no counterpart in the old generation.
-    pub only_new: Vec<String>,
-}
-
-/// What was read of one side.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Side {
-    /// What the caller calls it.
-    pub name: String,
-    /// Series that were read.
-    pub series: usize,
-    /// The generations that its families betray.
-    pub speaks: Vec<&'static str>,
-    /// Lines that Prometheus would refuse, by reason.
-    pub malformed: BTreeMap<&'static str, u64>,
-    /// What the outside parser makes of it.
-    pub outsider: Outsider,
-}
-
-/// Why there is nothing to compare.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A pack is faulty.
-    #[error(transparent)]
-    Packs(#[from] Faults),
-    /// The engine refused a side.
-    #[error("{side}: {error}")]
-    Rewrite {
-        /// Which side.
-        side: String,
-        /// Why.
-        error: rewrite::exposition::Error,
-    },
-    /// A side holds no sample.
-    #[error("{0} has no sample, so it is no exposition; is it what the metrics endpoint answered?")]
-    Empty(String),
-    /// The sides are the wrong way round.
-    #[error("{old} speaks the new generation and {new} the old one; name the old side first")]
-    Swapped {
-        /// What was named as the old side.
-        old: String,
-        /// What was named as the new side.
-        new: String,
-    },
-}
-
-/// Compares the expositions of an old and a new source: a name for people, and the body.
+/// Compares two expositions. Each is a name for messages, and the body.
 ///
 /// # Errors
 ///
-/// A faulty pack, or a side that is no exposition or cannot be rewritten.
+/// See [`Error`].
 pub fn verify(
     old: (&str, &[u8]),
     new: (&str, &[u8]),
@@ -145,40 +77,39 @@ pub fn verify(
     let (to_old, to_new) = (compile(Emit::Old)?, compile(Emit::New)?);
     let old_side = side(old.0, old.1, &to_old)?;
     let new_side = side(new.0, new.1, &to_old)?;
-    if old_side.speaks == ["new"] && new_side.speaks == ["old"] {
+    if old_side.generations == ["new"] && new_side.generations == ["old"] {
         return Err(Error::Swapped { old: old_side.name, new: new_side.name });
     }
 
-    let ((rewritten, plan), reference) = match options.compared_as {
+    let ((to_rewrite, plan), reference) = match options.compared_as {
         Generation::Old => ((new, &to_old), old),
         Generation::New => ((old, &to_new), new),
     };
-    let (body, report) = rewritten_as(plan, rewritten.1)
-        .map_err(|error| Error::Rewrite { side: rewritten.0.to_owned(), error })?;
-    let mut rewritten = Exposition::read(&body);
-    let mut reference = Exposition::read(reference.1);
+    let (body, report) = rewrite_whole(plan, to_rewrite.1)
+        .map_err(|error| Error::Rewrite { side: to_rewrite.0.to_owned(), error })?;
+    let mut rewritten = ParsedExposition::read(&body);
+    let mut reference = ParsedExposition::read(reference.1);
     if options.compared_as == Generation::New {
-        // The old generation does not know all labels of the new one: what it does not know is summed away.
+        // The old generation lacks some labels of the new one: sum over them on both sides.
         let unknown = unknown_labels(&to_old, &rewritten, &options.settings.fill);
-        rewritten.sum_away(&unknown);
-        reference.sum_away(&unknown);
+        rewritten.remove_labels(&unknown);
+        reference.remove_labels(&unknown);
     }
-    let (old_read, new_read) = match options.compared_as {
+    let (old_parsed, new_parsed) = match options.compared_as {
         Generation::Old => (&reference, &rewritten),
         Generation::New => (&rewritten, &reference),
     };
-    let compared = compare::Compared {
-        old: old_read,
-        new: new_read,
-        estimated: estimated(&report),
-        exact: exact(plan),
-        written: plan.outputs.iter().map(|output| text(&output.name)).collect(),
+    let sides = compare::Sides {
+        old: old_parsed,
+        new: new_parsed,
+        estimated: EstimatedBoundaries::new(plan, &report),
+        outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
     };
-    let hints = |family: &str, lacks| hints(packs, [&to_old, &to_new], family, lacks);
-    let (families, only_new) = compare::families(&compared, options, hints);
+    let hints = |family: &str, lacks| hints::hints(packs, [&to_old, &to_new], family, lacks);
+    let (families, only_new) = compare::compare_families(&sides, options, hints);
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),
-        compared_as: word(options.compared_as),
+        compared_as: options.compared_as.word(),
         traffic: options.traffic,
         tolerance: options.tolerance,
         old: old_side,
@@ -188,38 +119,31 @@ pub fn verify(
     })
 }
 
-fn word(generation: Generation) -> &'static str {
-    match generation {
-        Generation::Old => "old",
-        Generation::New => "new",
-    }
-}
-
 fn text(name: &[u8]) -> String {
     name.escape_ascii().to_string()
 }
 
 fn side(name: &str, body: &[u8], plan: &Plan) -> Result<Side, Error> {
-    let read = Exposition::read(body);
-    if read.families.is_empty() {
+    let parsed = ParsedExposition::read(body);
+    if parsed.families.is_empty() {
         return Err(Error::Empty(name.to_owned()));
     }
-    let speaks: BTreeSet<Generation> = read
+    let generations: BTreeSet<Generation> = parsed
         .families
         .keys()
         .filter_map(|family| plan.families.get(family.as_bytes())?.generation)
         .collect();
     Ok(Side {
         name: name.to_owned(),
-        series: read.series(),
-        speaks: speaks.into_iter().map(word).collect(),
-        malformed: read.malformed.clone(),
-        outsider: cross_check::compare(&read, body),
+        series: parsed.series_count(),
+        generations: generations.into_iter().map(Generation::word).collect(),
+        malformed: parsed.malformed.clone(),
+        cross_check: cross_check::cross_check(&parsed, body),
     })
 }
 
-/// What the engine makes of a body in one piece, however long it is.
-fn rewritten_as(
+/// Rewrites a whole body, without a limit on its length: it is already in memory.
+fn rewrite_whole(
     plan: &Arc<Plan>,
     body: &[u8],
 ) -> Result<(Vec<u8>, Report), rewrite::exposition::Error> {
@@ -233,87 +157,23 @@ fn rewritten_as(
     Ok((out, rewriter.report().clone()))
 }
 
-fn estimated(report: &Report) -> BTreeMap<String, Vec<f64>> {
-    let numbers =
-        |texts: &BTreeSet<String>| texts.iter().filter_map(|le| le.parse().ok()).collect();
-    report.estimated.iter().map(|(family, texts)| (family.clone(), numbers(texts))).collect()
-}
-
-/// Boundaries that both generations have, by the family written and the labels that tell its parts apart: the report names
-/// estimated boundaries by family, and what is estimated for one part may be exact for another.
-fn exact(plan: &Plan) -> Vec<Exact> {
-    let mut exact = Vec::new();
-    for rule in &plan.rules {
-        let Kind::Histogram(ladders) = &rule.kind else { continue };
-        let read = |bound: &f64| ladders.read.iter().any(|its| its.total_cmp(bound).is_eq());
-        let bounds = ladders.write.iter().map(|boundary| boundary.bound).filter(read);
-        let labels = rule.labels.append.iter().map(|(label, value)| (text(label), text(value)));
-        let families = rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]);
-        exact.push(Exact {
-            families: families.map(|to| text(&plan.output(to).name)).collect(),
-            labels: labels.collect(),
-            bounds: bounds.collect(),
-        });
-    }
-    exact
-}
-
-/// Labels by family that only the new generation has and that a rewritten old one therefore lacks, or has by a setting.
+/// Labels, by family, that only the new generation has. The rewritten old side lacks them, or has the
+/// value that `fill` gives them.
 fn unknown_labels(
     to_old: &Plan,
-    rewritten: &Exposition,
+    rewritten: &ParsedExposition,
     fill: &BTreeMap<String, String>,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for rule in &to_old.rules {
         let family = text(&rule.from);
-        let fixed = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
-        let known = |label: &str| !fill.contains_key(label) && rewritten.has_label(&family, label);
+        let is_fixed = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
+        let is_known =
+            |label: &str| !fill.contains_key(label) && rewritten.has_label(&family, label);
         let dropped =
-            rule.labels.drop.iter().filter(|label| !fixed(label)).map(|label| text(label));
-        let dropped = dropped.filter(|label| !known(label)).collect::<Vec<_>>();
+            rule.labels.drop.iter().filter(|label| !is_fixed(label)).map(|label| text(label));
+        let dropped = dropped.filter(|label| !is_known(label)).collect::<Vec<_>>();
         unknown.entry(family).or_default().extend(dropped);
     }
     unknown
-}
-
-/// What the packs say of a family that a generation lacks, or of those that it would be made from.
-fn hints(packs: &[Pack], plans: [&Plan; 2], family: &str, lacks: Generation) -> Vec<String> {
-    // Families, with the labels that tell which of their samples are meant.
-    let mut meant: Vec<(String, Vec<String>)> = vec![(family.to_owned(), Vec::new())];
-    for plan in plans {
-        for output in plan.outputs.iter().filter(|output| *output.name == *family.as_bytes()) {
-            meant.extend(output.rules.iter().map(|id| {
-                let rule = plan.rule(*id);
-                let fixed = rule.when.equal.iter();
-                let fixed =
-                    fixed.map(|(label, value)| format!("{}={:?}", text(label), text(value)));
-                (text(&rule.from), fixed.collect())
-            }));
-        }
-    }
-    // What the other generation's families lack is not the question.
-    meant.retain(|(name, _)| {
-        let family = plans[0].families.get(name.as_bytes());
-        family.and_then(|family| family.generation) != Some(lacks.other())
-    });
-    let said = |hint: &&Hint| {
-        let (name, labels) = hint.when_missing.split_once('{').unwrap_or((&hint.when_missing, ""));
-        let labels = labels.trim_end_matches('}').split(',').map(str::trim);
-        let labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
-        let speaks = |(its, fixed): &(String, Vec<String>)| {
-            // Whatever a variable is called.
-            let same =
-                |it: &str, label: &str| it == label || (it.ends_with('$') && label.starts_with(it));
-            its == name.trim() && labels.iter().all(|label| fixed.iter().any(|it| same(it, label)))
-        };
-        meant.iter().any(speaks)
-    };
-    let mut hints: Vec<String> = Vec::new();
-    for hint in packs.iter().flat_map(Pack::hints).filter(said) {
-        if !hints.contains(&hint.say) {
-            hints.push(hint.say.clone());
-        }
-    }
-    hints
 }

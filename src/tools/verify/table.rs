@@ -1,26 +1,27 @@
-//! The outcome, for people.
+//! The outcome as a table.
 
 use std::fmt::{self, Write as _};
 
-use super::compare::{Difference, Estimated, Family, Verdict};
-use super::reading::spelled;
-use super::{Outcome, Side, Traffic};
+use super::options::Traffic;
+use super::outcome::{Difference, Estimated, FamilyResult, Outcome, Side, Verdict};
+use super::parsed::number_text;
+use crate::tools::wrap::{Indent, wrap};
 
-/// How wide explanations are.
+/// Longest line of an explanation, in characters.
 const WIDTH: usize = 78;
 
-/// How many differences of a family are shown.
+/// How many differences of a family are listed.
 const SHOWN: usize = 5;
 
-/// What stands below a family is indented by this.
-const UNDER: &str = "                    ";
+/// Indentation of the details of a family.
+const DETAILS: &str = "                    ";
 
-/// One line for each family, what differs below it.
+/// Formats an outcome: one line for each family, followed by its differences.
 #[must_use]
-#[expect(clippy::missing_panics_doc, reason = "a String takes everything")]
+#[expect(clippy::missing_panics_doc, reason = "writing to a String does not fail")]
 pub fn table(outcome: &Outcome) -> String {
     let mut text = String::new();
-    write(outcome, &mut text).expect("a String takes everything");
+    write(outcome, &mut text).expect("writing to a String does not fail");
     text
 }
 
@@ -28,103 +29,103 @@ fn write(outcome: &Outcome, to: &mut String) -> fmt::Result {
     side("OLD", &outcome.old, to)?;
     side("NEW", &outcome.new, to)?;
     let (traffic, unit) = match outcome.traffic {
-        Traffic::Same => ("the same traffic", "number by number"),
-        Traffic::Similar => ("similar traffic", "by the totals of families"),
+        Traffic::Same => ("the same traffic", "every series"),
+        Traffic::Similar => ("similar traffic", "totals of families"),
     };
     let generation = outcome.compared_as;
-    writeln!(to, "compared as {generation}, {unit}: {traffic}{}\n", tolerance(outcome.tolerance))?;
+    writeln!(
+        to,
+        "compared in the {generation} generation, {unit} ({traffic}{})\n",
+        tolerance(outcome.tolerance)
+    )?;
 
     writeln!(to, "{:<10} {:>7}  family", "", "numbers")?;
-    for one in &outcome.families {
-        family(one, to)?;
+    for result in &outcome.families {
+        family(result, to)?;
     }
     if !outcome.only_new.is_empty() {
-        writeln!(to, "\nonly in the new generation, not judged")?;
-        wrapped(&outcome.only_new.join(", "), "  ", to)?;
+        writeln!(to, "\nonly in the new generation, not compared")?;
+        wrap(&outcome.only_new.join(", "), WIDTH, Indent::all("  "), to)?;
     }
-    let bad = outcome.families.iter().filter(|family| !family.verdict.agrees()).count();
+    let differ = outcome.families.iter().filter(|family| !family.verdict.agrees()).count();
     match (outcome.agree, outcome.families.len()) {
         (_, 0) => writeln!(to, "\nnothing to compare"),
         (true, all) => writeln!(to, "\nthe generations agree in all of {all} families"),
-        (false, all) => writeln!(to, "\nthe generations do NOT agree: {bad} of {all} families"),
+        (false, all) => writeln!(to, "\nthe generations do NOT agree: {differ} of {all} families"),
     }
 }
 
 fn tolerance(part: f64) -> String {
-    if part > 0.0 { format!(", up to {} apart", percent(part)) } else { String::new() }
+    if part > 0.0 { format!(", tolerance {}", percent(part)) } else { String::new() }
 }
 
 fn side(which: &str, side: &Side, to: &mut String) -> fmt::Result {
-    let speaks = if side.speaks.is_empty() {
-        "no generation that a pack knows".to_owned()
+    let generations = if side.generations.is_empty() {
+        "unknown".to_owned()
     } else {
-        side.speaks.join(" and ")
+        side.generations.join(" and ")
     };
-    writeln!(to, "{which}  {}: {} series, speaks {speaks}", side.name, side.series)?;
+    writeln!(to, "{which}  {}: {} series, generation: {generations}", side.name, side.series)?;
     for (reason, lines) in &side.malformed {
-        writeln!(to, "     {lines} lines that Prometheus would refuse: {reason}")?;
+        writeln!(to, "     {lines} lines that Prometheus rejects: {reason}")?;
     }
-    let outsider = &side.outsider;
-    let said = match &outsider.example {
-        _ if outsider.not_utf8 => {
-            "not UTF-8, so prometheus-parse cannot read it: read by our own grammar alone"
-                .to_owned()
-        }
-        None => "prometheus-parse reads them all alike".to_owned(),
+    let checked = &side.cross_check;
+    let result = match &checked.example {
+        _ if checked.not_utf8 => "not UTF-8, so prometheus-parse cannot cross-check it".to_owned(),
+        None => "prometheus-parse reads every series the same".to_owned(),
         Some(example) => format!(
-            "prometheus-parse reads {} of them alike and misreads {}, for which our own grammar is taken, \
-             such as {example}",
-            outsider.alike, outsider.misread
+            "prometheus-parse reads {} series the same and misreads {}, such as {example}",
+            checked.same, checked.misread
         ),
     };
-    wrapped(&said, "     ", to)
+    wrap(&result, WIDTH, Indent::all("     "), to)
 }
 
-fn family(family: &Family, to: &mut String) -> fmt::Result {
+fn family(family: &FamilyResult, to: &mut String) -> fmt::Result {
     let count = if family.compared > 0 { family.compared } else { family.only_new };
     let remark = match family.verdict {
         Verdict::Missing => "  NEW does not have it",
         Verdict::Extra => "  OLD does not have it",
-        Verdict::Present => "  a gauge: values not judged",
+        Verdict::Present => "  gauge: values not compared",
         _ => "",
     };
-    writeln!(to, "{:<10} {count:>7}  {}{remark}", family.verdict.word(), family.name)?;
+    writeln!(to, "{:<10} {count:>7}  {}{remark}", family.verdict.as_str(), family.name)?;
     if let Some(estimated) = &family.estimated {
-        wrapped(&apart(estimated), UNDER, to)?;
+        wrap(&estimated_text(estimated), WIDTH, Indent::all(DETAILS), to)?;
     }
     for worst in family.worst.iter().take(SHOWN) {
-        difference(worst, UNDER, to)?;
+        difference(worst, DETAILS, to)?;
     }
     if family.differ > SHOWN && !family.worst.is_empty() {
-        writeln!(to, "{UNDER}and {} more", family.differ - SHOWN)?;
+        writeln!(to, "{DETAILS}and {} more", family.differ - SHOWN)?;
     }
     if family.only_new > 0 && family.compared > 0 {
-        writeln!(to, "{UNDER}{} series that only NEW has", family.only_new)?;
+        writeln!(to, "{DETAILS}{} series only in NEW", family.only_new)?;
     }
     for hint in &family.hints {
-        wrapped(hint, UNDER, to)?;
+        wrap(hint, WIDTH, Indent::all(DETAILS), to)?;
     }
     Ok(())
 }
 
 fn difference(worst: &Difference, indent: &str, to: &mut String) -> fmt::Result {
-    let number = |value: Option<f64>| value.map_or_else(|| "missing".to_owned(), spelled);
+    let number = |value: Option<f64>| value.map_or_else(|| "missing".to_owned(), number_text);
     let (old, new) = (number(worst.old), number(worst.new));
-    let off = if worst.old.is_some() && worst.new.is_some() {
-        format!(", {} apart", percent(worst.off))
+    let deviation = if worst.old.is_some() && worst.new.is_some() {
+        format!(", differ by {}", percent(worst.deviation))
     } else {
         String::new()
     };
-    writeln!(to, "{indent}OLD {old}, NEW {new}{off}")?;
+    writeln!(to, "{indent}OLD {old}, NEW {new}{deviation}")?;
     writeln!(to, "{indent}  {}", worst.series)
 }
 
-fn apart(estimated: &Estimated) -> String {
-    let bounds: Vec<String> = estimated.boundaries.iter().map(|le| spelled(*le)).collect();
+fn estimated_text(estimated: &Estimated) -> String {
+    let bounds: Vec<String> = estimated.boundaries.iter().map(|le| number_text(*le)).collect();
     format!(
-        "estimated, so not judged: le {} (at worst {} of a series' observations off)",
+        "estimated, so not compared: le {} (off by at most {} of the observations of a series)",
         bounds.join(" "),
-        percent(estimated.worst_off)
+        percent(estimated.worst_deviation)
     )
 }
 
@@ -137,22 +138,4 @@ fn percent(part: f64) -> String {
     } else {
         format!("{percent:.1e} %")
     }
-}
-
-/// Text in lines of words.
-fn wrapped(text: &str, indent: &str, to: &mut String) -> fmt::Result {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty()
-            && indent.len() + line.chars().count() + 1 + word.chars().count() > WIDTH
-        {
-            writeln!(to, "{indent}{line}")?;
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    if line.is_empty() { Ok(()) } else { writeln!(to, "{indent}{line}") }
 }

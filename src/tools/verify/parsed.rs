@@ -1,4 +1,4 @@
-//! An exposition as families of series with numbers, read by our own scanner.
+//! An exposition as families of series with numbers, read with [`Scanner`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,30 +6,31 @@ use std::fmt;
 use crate::exposition::{HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
 use crate::rewrite::exposition::Limits;
 
-/// A name with labels. As in Prometheus, an empty value is no label; `le` is spelled as one number is.
+/// A name with labels. As in Prometheus, a label with an empty value is absent. `le` has its canonical
+/// spelling, so `25.0` and `25` are the same series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Series {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,
 }
 
-/// What stands under one `# TYPE`, or under no type and one name.
+/// The series of one `# TYPE`, or of one name that has no type.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FamilyRead {
+pub(super) struct ParsedFamily {
     pub(super) metric_type: Option<MetricType>,
     pub(super) series: BTreeMap<Series, f64>,
 }
 
-/// A body, read.
+/// All families of one exposition.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Exposition {
-    pub(super) families: BTreeMap<String, FamilyRead>,
+pub(super) struct ParsedExposition {
+    pub(super) families: BTreeMap<String, ParsedFamily>,
     /// Lines that Prometheus would refuse, by reason.
     pub(super) malformed: BTreeMap<&'static str, u64>,
 }
 
 impl Series {
-    /// The same series with one label more or less.
+    /// The series without one label.
     pub(super) fn without(&self, label: &str) -> Series {
         let mut series = self.clone();
         series.labels.remove(label);
@@ -47,28 +48,29 @@ impl fmt::Display for Series {
     }
 }
 
-impl Exposition {
-    /// Reads all lines that Prometheus would read. Of two equal series the first counts, as it does there.
-    pub(super) fn read(body: &[u8]) -> Exposition {
-        let mut read = Exposition::default();
+impl ParsedExposition {
+    /// Reads all lines that Prometheus accepts. Of two equal series the first one counts, as in
+    /// Prometheus.
+    pub(super) fn read(body: &[u8]) -> ParsedExposition {
+        let mut read = ParsedExposition::default();
         let types = read.types(body);
         let limits = Limits::default();
         let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, true);
         for_each_line(body, &mut scanner, |scanner, line, scan| {
             if let Scan::Sample(_) = scan {
-                let series = series(scanner, line);
+                let series = parse_series(scanner, line);
                 let value = parse_number(scanner.value().of(line)).unwrap_or(f64::NAN);
-                let family = family(&series.name, &types);
+                let family = family_of(&series.name, &types);
                 let metric_type = types.get(family).copied();
-                let known = read.families.entry(family.to_owned()).or_default();
-                known.metric_type = metric_type;
-                known.series.entry(series).or_insert(value);
+                let parsed = read.families.entry(family.to_owned()).or_default();
+                parsed.metric_type = metric_type;
+                parsed.series.entry(series).or_insert(value);
             }
         });
         read
     }
 
-    /// The types that are declared anywhere, and the count of lines that cannot be read.
+    /// Reads all `# TYPE` lines, and counts malformed lines.
     fn types(&mut self, body: &[u8]) -> BTreeMap<String, MetricType> {
         let mut types = BTreeMap::new();
         let limits = Limits::default();
@@ -87,18 +89,20 @@ impl Exposition {
         types
     }
 
-    pub(super) fn series(&self) -> usize {
+    /// Number of series.
+    pub(super) fn series_count(&self) -> usize {
         self.families.values().map(|family| family.series.len()).sum()
     }
 
-    /// Whether some series of a family has a label.
+    /// True if a series of the family has the label.
     pub(super) fn has_label(&self, family: &str, label: &str) -> bool {
         let family = self.families.get(family);
         family.is_some_and(|family| family.series.keys().any(|it| it.labels.contains_key(label)))
     }
 
-    /// Sums series that become equal without these labels. Gauges have nothing to sum: the largest stays.
-    pub(super) fn sum_away(&mut self, labels: &BTreeMap<String, BTreeSet<String>>) {
+    /// Removes labels, by family. Series that become equal are summed; of gauges the largest value
+    /// stays.
+    pub(super) fn remove_labels(&mut self, labels: &BTreeMap<String, BTreeSet<String>>) {
         for (family, labels) in labels {
             let Some(read) = self.families.get_mut(family) else { continue };
             let mut summed: BTreeMap<Series, f64> = BTreeMap::new();
@@ -113,7 +117,7 @@ impl Exposition {
     }
 }
 
-/// Walks all lines; a body that ends within one is read as if its newline were there.
+/// Calls `each` for every line. A missing newline at the end is added.
 fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scanner, &[u8], &Scan)) {
     let whole;
     let mut rest = body;
@@ -126,7 +130,7 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
         let len = match &scan {
             Scan::Sample(sample) => sample.len,
             Scan::Header { len, .. } | Scan::Comment { len } | Scan::Flawed { len, .. } => *len,
-            // An open quote without an end, or a line beyond all measure: up to the next newline it is lost.
+            // An unterminated quote or a line over the limit: skip it.
             Scan::Incomplete | Scan::TooLong | Scan::TooManyLabels => {
                 let newline = memchr::memchr(b'\n', rest);
                 newline.map_or(rest.len(), |at| at + 1)
@@ -137,7 +141,7 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
     }
 }
 
-fn series(scanner: &Scanner, line: &[u8]) -> Series {
+fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
     let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.escape_ascii().to_string(),
@@ -147,7 +151,7 @@ fn series(scanner: &Scanner, line: &[u8]) -> Series {
     for label in scanner.labels() {
         let label_name = text(label.name.of(line));
         let value = unescaped(&text(label.value.of(line)));
-        let value = if label_name == "le" { canonical(&value) } else { value };
+        let value = if label_name == "le" { canonical_le(&value) } else { value };
         if !value.is_empty() {
             labels.insert(label_name, value);
         }
@@ -155,13 +159,13 @@ fn series(scanner: &Scanner, line: &[u8]) -> Series {
     Series { name, labels }
 }
 
-/// One spelling for each number: `00025.0` and `25` are the same boundary.
-pub(super) fn canonical(le: &str) -> String {
-    parse_number(le.as_bytes()).map_or_else(|| le.to_owned(), spelled)
+/// The canonical spelling of a bucket boundary: `00025.0` becomes `25`.
+pub(super) fn canonical_le(le: &str) -> String {
+    parse_number(le.as_bytes()).map_or_else(|| le.to_owned(), number_text)
 }
 
-/// A number as text.
-pub(super) fn spelled(number: f64) -> String {
+/// The canonical spelling of a number.
+pub(super) fn number_text(number: f64) -> String {
     let mut text = Vec::new();
     write_number(number, &mut text);
     String::from_utf8(text).expect("numbers are ASCII")
@@ -184,8 +188,8 @@ fn unescaped(value: &str) -> String {
     text
 }
 
-/// The family that a sample belongs to: that of its name, or the histogram or summary that it is a part of.
-fn family<'a>(name: &'a str, types: &BTreeMap<String, MetricType>) -> &'a str {
+/// The family of a sample: its own name, or the histogram or summary that it is a part of.
+fn family_of<'a>(name: &'a str, types: &BTreeMap<String, MetricType>) -> &'a str {
     if types.contains_key(name) {
         return name;
     }
@@ -208,7 +212,7 @@ mod tests {
             "h_bucket{a=\"q\\\"\\\\\\n\",le=\"00025.0\",empty=\"\"} 3\nh_count 4\n",
             "lone_count 1\nh_count 9\nbroken{ 1\nopen{a=\"x 1\nlast 2",
         );
-        let read = Exposition::read(body.as_bytes());
+        let read = ParsedExposition::read(body.as_bytes());
         let names: Vec<&str> = read.families.keys().map(String::as_str).collect();
         assert_eq!(names, ["h", "last", "lone_count"]);
         let series: Vec<String> = read.families["h"]
@@ -221,11 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_summed_away() {
+    fn series_that_become_equal_are_joined() {
         let body = "# TYPE g gauge\ng{n=\"1\"} 3\ng{n=\"2\"} 2\nc{n=\"1\"} 3\nc{n=\"2\"} 2\n";
-        let mut read = Exposition::read(body.as_bytes());
+        let mut read = ParsedExposition::read(body.as_bytes());
         let n = BTreeSet::from(["n".to_owned()]);
-        read.sum_away(&BTreeMap::from([("g".to_owned(), n.clone()), ("c".to_owned(), n)]));
+        read.remove_labels(&BTreeMap::from([("g".to_owned(), n.clone()), ("c".to_owned(), n)]));
         let values: Vec<f64> =
             read.families.values().flat_map(|family| family.series.values().copied()).collect();
         assert_eq!(values, [5.0, 3.0]);
