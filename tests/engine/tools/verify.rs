@@ -3,7 +3,7 @@
 use crate::support::capture;
 use crossfade::mapping::{self, Emit, Generation};
 use crossfade::packs;
-use crossfade::tools::verify::{self, Family, Options, Outcome, Traffic, Verdict};
+use crossfade::tools::verify::{self, FamilyResult, Options, Outcome, Traffic, Verdict};
 
 const OLD: &str = "small/prometheus/kong-2.8.5.per_consumer.txt";
 const NEW: &str = "small/prometheus/kong-3.9.1.all_on.per_consumer.txt";
@@ -27,7 +27,7 @@ fn compare(old: &[u8], new: &[u8], options: &Options) -> Outcome {
 }
 
 #[track_caller]
-fn family<'a>(outcome: &'a Outcome, name: &str) -> &'a Family {
+fn family<'a>(outcome: &'a Outcome, name: &str) -> &'a FamilyResult {
     let found = outcome.families.iter().find(|family| family.name == name);
     found.unwrap_or_else(|| panic!("no {name} in {:#?}", outcome.families))
 }
@@ -93,7 +93,7 @@ fn estimated_boundaries_are_judged_apart() {
     let requests = family(&outcome, "kong_request_latency_ms");
     let estimated = requests.estimated.as_ref().expect("250 and 700");
     assert_eq!(estimated.boundaries, [250.0, 700.0]);
-    assert!(estimated.worst_off > 0.0 && estimated.worst_off < 0.1, "{estimated:?}");
+    assert!(estimated.worst_deviation > 0.0 && estimated.worst_deviation < 0.1, "{estimated:?}");
     assert_eq!(requests.verdict, Verdict::Equal);
     // What is estimated for one type of latency is exact for another, and judged there.
     let text = String::from_utf8(capture(NEW)).expect("text");
@@ -123,7 +123,8 @@ fn a_changed_number_is_found_with_both_values() {
     for generation in [Generation::Old, Generation::New] {
         let outcome = compare(&capture(OLD), &broken, &options(generation));
         assert!(!outcome.agree);
-        let bad: Vec<&Family> = outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
+        let bad: Vec<&FamilyResult> =
+            outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
         assert_eq!(bad.len(), 1, "{bad:#?}");
         let worst = &bad[0].worst[0];
         let (old, new) = (worst.old.expect("a number"), worst.new.expect("a number"));
@@ -178,7 +179,8 @@ fn what_kong_3_does_not_count_of_streams_is_a_difference() {
     let old = capture("small/prometheus/kong-2.8.5.http_stream.txt");
     let new = capture("small/prometheus/kong-3.9.1.http_stream.txt");
     let outcome = compare(&old, &new, &options(Generation::Old));
-    let bad: Vec<&Family> = outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
+    let bad: Vec<&FamilyResult> =
+        outcome.families.iter().filter(|it| !it.verdict.agrees()).collect();
     assert_eq!(bad.len(), 1, "{bad:#?}");
     assert_eq!(bad[0].name, "kong_bandwidth");
     assert!(bad[0].worst.iter().all(|worst| worst.new.is_none()));
@@ -207,15 +209,15 @@ fn gauges_are_judged_when_asked() {
 }
 
 #[test]
-fn the_outside_parser_is_held_against_ours() {
+fn another_parser_reads_the_same_series() {
     let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::Old));
     for side in [&outcome.old, &outcome.new] {
-        assert_eq!(side.outsider.alike + side.outsider.misread, side.series);
-        assert!(side.outsider.alike > 500, "{side:?}");
+        assert_eq!(side.cross_check.same + side.cross_check.misread, side.series);
+        assert!(side.cross_check.same > 500, "{side:?}");
     }
     let plain = compare(b"a 1\n", b"a 1\n", &options(Generation::Old));
-    assert_eq!((plain.old.outsider.alike, plain.old.outsider.misread), (1, 0));
+    assert_eq!((plain.old.cross_check.same, plain.old.cross_check.misread), (1, 0));
     let hostile = capture("quirk/prometheus/kong-2.8.5.main.txt");
     let outcome = compare(&hostile, &hostile, &options(Generation::Old));
-    assert!(outcome.agree && outcome.old.outsider.misread > 0, "{:?}", outcome.old);
+    assert!(outcome.agree && outcome.old.cross_check.misread > 0, "{:?}", outcome.old);
 }
