@@ -36,7 +36,7 @@
 //! **The edges** move bytes, and count and log what the core reports.
 //!
 //! - [`packs`]: the packs that ship, and those on disk. [`telemetry`]: every metric about ourselves, and the log.
-//!   `tls`: what encrypted connections have in common, whoever opens them.
+//!   `tls`: what encrypted connections have in common, whoever opens them. [`shutdown`]: drain, then cut short.
 //! - [`http_server`]: an HTTP listener. [`scrape`]: what it answers to Prometheus. [`relay`]: `StatsD` in and out.
 //!
 //! **The shell** starts, replaces and stops things.
@@ -64,6 +64,7 @@ pub mod packs;
 pub mod rewrite;
 pub mod statsd;
 
+pub mod shutdown;
 pub mod telemetry;
 mod tls;
 

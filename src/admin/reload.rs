@@ -68,13 +68,11 @@ impl Reloader {
 }
 
 impl ReloadRequests {
-    /// The next reload that somebody asks for; pends for ever once nobody can.
-    pub async fn next(&mut self) -> ReloadRequest<'_> {
+    /// Waits for the next request. `None` when no [`Reloader`] is left.
+    pub async fn next(&mut self) -> Option<ReloadRequest<'_>> {
         let mut waiting = Vec::new();
-        if self.requests.recv_many(&mut waiting, WAITING).await == 0 {
-            std::future::pending::<()>().await;
-        }
-        ReloadRequest { waiting, last: &self.last }
+        let requests = self.requests.recv_many(&mut waiting, WAITING).await;
+        (requests > 0).then_some(ReloadRequest { waiting, last: &self.last })
     }
 }
 

@@ -2,20 +2,18 @@
 
 mod build;
 mod reload;
+mod shutdown;
 mod systemd;
 
 use std::fmt::{self, Debug};
-use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::sync::watch;
 
 use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
 use crate::config::{self, Settings};
@@ -23,6 +21,7 @@ use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
 use crate::scrape::{ClientFault, Lasting, Resolve, SystemResolver, TargetSettings};
+use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
@@ -183,40 +182,16 @@ impl App {
         self.relay.addresses()
     }
 
-    /// Runs until `shutdown` resolves; then takes no more scrapes and lines, finishes the scrapes in flight and sends
-    /// the lines within the settings' `runtime.shutdown_timeout`, and returns.
+    /// Runs until `shutdown` drains; then accepts no more scrapes and lines, finishes the scrapes in flight, sends the
+    /// lines that are queued, and returns. If that takes longer than the setting `runtime.shutdown_timeout`, it cuts
+    /// `shutdown` short: scrapes are reset, and lines that are still queued are dropped and counted.
     ///
-    /// Everything happens on the caller's runtime. Cancelling closes everything at once.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        self.run_on(&Workers::here(), shutdown, pending()).await;
-    }
-
-    /// As [`run`](Self::run), with scrapes and lines on `workers`. When `hurry` resolves after `shutdown`, nothing more
-    /// is waited for: scrapes are broken off, and lines that wait are counted as lost, as they are when time is up.
-    pub async fn run_on(
-        self,
-        workers: &Workers,
-        shutdown: impl Future<Output = ()>,
-        hurry: impl Future<Output = ()>,
-    ) {
-        let statsd = self.statsd_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+    /// Scrapes and lines are served on `workers`, the admin listener on the runtime of the caller. Dropping the future
+    /// closes everything at once.
+    pub async fn run(self, workers: &Workers, shutdown: &Shutdown) {
+        self.log_addresses();
         let App { data, admin, relay, current, status, .. } = self;
-        tracing::info!(
-            data = %data.address(),
-            admin = %admin.address(),
-            targets = described(&current.in_force.load().settings),
-            statsd = statsd.join(", "),
-            "Crossfade is ready."
-        );
-
-        let admin_status = Arc::clone(&status);
-        let here = Workers::here();
-        let answer = move |request: Request<Incoming>| {
-            let status = Arc::clone(&admin_status);
-            async move { status.answer(request).await }
-        };
-        let mut admin = pin!(admin.serve(&here, answer, pending(), pending()));
-
+        let handles = workers.handles();
         let reloads = reload::Reloads {
             read: self.read,
             current: current.clone(),
@@ -225,60 +200,56 @@ impl App {
             relay: relay.control(),
         };
 
-        let (stop, cut) = (watch::Sender::new(false), watch::Sender::new(false));
-        let handles = workers.handles();
-        let relaying = relay.run(&handles, given(&stop), given(&cut));
-        let scraped = Arc::clone(&current.in_force);
-        let answer = move |request: Request<Incoming>| {
-            let gateway = Arc::clone(&scraped.load().gateway);
-            // A GET has no body worth waiting for.
-            let request = request.map(drop);
-            async move { gateway.answer(&request).await }
+        let answer = {
+            let in_force = Arc::clone(&current.in_force);
+            move |request: Request<Incoming>| {
+                let gateway = Arc::clone(&in_force.load().gateway);
+                // The body of a GET is ignored.
+                let request = request.map(drop);
+                async move { gateway.answer(&request).await }
+            }
         };
-        let serving = data.serve(workers, answer, given(&stop), given(&cut));
-        let mut both = Box::pin(async { tokio::join!(serving, relaying) });
+        let traffic = async {
+            tokio::join!(data.serve(workers, answer, shutdown), relay.run(&handles, shutdown))
+        };
+
+        let answer = {
+            let status = Arc::clone(&status);
+            move |request: Request<Incoming>| {
+                let status = Arc::clone(&status);
+                async move { status.answer(request).await }
+            }
+        };
+        let limit = || current.in_force.load().settings.shutdown_timeout;
+        let upkeep = async {
+            let (here, never) = (Workers::here(), Shutdown::new());
+            tokio::join!(
+                // It answers until the end, so that health checks see the gateway draining.
+                admin.serve(&here, answer, &never),
+                reloads.run(self.requests, shutdown),
+                systemd::watch_over(&handles, shutdown),
+                shutdown::supervise(shutdown, &status, limit),
+            )
+        };
 
         status.set_ready(true);
         systemd::ready();
+        // Boxed because both are large.
         tokio::select! {
-            _ = &mut both => unreachable!("they go on until they are told to stop"),
-            () = &mut admin => unreachable!("it is never told to stop"),
-            // Seldom polled, and large.
-            () = Box::pin(reloads.run(self.requests)) => unreachable!("it reloads for as long as anybody asks"),
-            () = systemd::watch_over(&handles) => unreachable!("it watches to the end"),
-            () = shutdown => {}
-        }
-        systemd::stopping();
-        tracing::info!("Stopping. Scrapes in flight are finished, lines that wait are sent.");
-        status.set_ready(false);
-        stop.send_replace(true);
-        let time = current.in_force.load().settings.shutdown_timeout;
-        let out_of_time = async {
-            tokio::select! {
-                () = tokio::time::sleep(time) => tracing::warn!(
-                    seconds = time.as_secs_f64(),
-                    "Time is up (runtime.shutdown_timeout): what is not finished is cut off."
-                ),
-                () = hurry => tracing::warn!("Told to stop again: what is not finished is cut off."),
-            }
-            cut.send_replace(true);
-            pending::<()>().await;
-        };
-        tokio::select! {
-            _ = both => {}
-            // It answers to the very end, so that probes see what is going on.
-            () = admin => unreachable!("it is never told to stop"),
-            () = out_of_time => unreachable!("it waits for the others"),
+            _ = Box::pin(traffic) => {}
+            _ = Box::pin(upkeep) => {}
         }
     }
-}
 
-/// Resolves once `signal` has been given.
-fn given(signal: &watch::Sender<bool>) -> impl Future<Output = ()> + use<> {
-    let mut signal = signal.subscribe();
-    async move {
-        // Nobody left to tell is as good.
-        drop(signal.wait_for(|given| *given).await);
+    fn log_addresses(&self) {
+        let statsd = self.statsd_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
+        tracing::info!(
+            data = %self.data.address(),
+            admin = %self.admin.address(),
+            targets = described(&self.current.in_force.load().settings),
+            statsd = statsd.join(", "),
+            "ready"
+        );
     }
 }
 

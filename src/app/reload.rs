@@ -8,6 +8,7 @@ use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
 use crate::relay;
 use crate::scrape::Lasting;
+use crate::shutdown::Shutdown;
 use crate::telemetry;
 
 /// Replaces what runs by what the settings say now, whenever somebody asks.
@@ -20,20 +21,26 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    /// Never ends.
-    pub(super) async fn run(mut self, mut requests: ReloadRequests) {
-        loop {
-            let request = requests.next().await;
+    /// Reloads whenever a client or a signal requests it, until `shutdown` drains.
+    pub(super) async fn run(mut self, mut requests: ReloadRequests, shutdown: &Shutdown) {
+        tokio::select! {
+            () = self.serve(&mut requests) => {}
+            () = shutdown.until_drain() => {}
+        }
+    }
+
+    async fn serve(&mut self, requests: &mut ReloadRequests) {
+        while let Some(request) = requests.next().await {
             systemd::reloading();
             let outcome = match self.reload().await {
                 Ok(()) => {
                     let targets = described(&self.current.in_force.load().settings);
-                    tracing::info!(targets, "Reloaded the settings.");
+                    tracing::info!(targets, "settings reloaded");
                     Ok(())
                 }
                 Err(error) => {
                     let error = error.to_string();
-                    tracing::error!(error, "New settings are refused; the old ones hold.");
+                    tracing::error!(error, "reload failed, the previous settings stay in use");
                     Err(error.into())
                 }
             };

@@ -6,6 +6,8 @@ use sd_notify::NotifyState;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::shutdown::Shutdown;
+
 /// Requests are answered, with settings that hold.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
@@ -25,15 +27,16 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Tells the watchdog, for as long as the workers do their work, that all is well. Never ends.
-pub(super) async fn watch_over(workers: &[Handle]) {
-    let Some(limit) = sd_notify::watchdog_enabled() else {
-        return std::future::pending().await;
-    };
-    // As the manual has it: twice as often as it has to be.
-    let mut turn = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
+/// Notifies the watchdog for as long as all workers respond, until `shutdown` drains.
+pub(super) async fn watch_over(workers: &[Handle], shutdown: &Shutdown) {
+    let Some(limit) = sd_notify::watchdog_enabled() else { return };
+    // Twice as often as needed, as the manual of systemd recommends.
+    let mut interval = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
     loop {
-        turn.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = shutdown.until_drain() => return,
+        }
         if timeout(limit / 2, all_answer(workers)).await.is_ok() {
             tell(&[NotifyState::Watchdog]);
         } else {

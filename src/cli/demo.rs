@@ -4,9 +4,10 @@ use std::io::{IsTerminal as _, Write as _, stdout};
 
 use anyhow::Context as _;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals;
 use crate::demo::{Demo, Ports};
+use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 
 #[derive(Debug, Args)]
@@ -29,19 +30,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let mut terminated = signal(SignalKind::terminate())?;
-        let shutdown = async {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        };
+        let shutdown = Shutdown::new();
+        let stop = signals::stop(shutdown.clone())?;
         let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let show = |screen: &str| {
             // Without anyone to read it the gateway is still there to be scraped.
             drop(stdout().write_all(screen.as_bytes()));
         };
-        Demo::bind(ports).await?.run(shutdown, is_terminal, show).await?;
-        Ok(())
+        let demo = Demo::bind(ports).await?;
+        tokio::select! {
+            ended = demo.run(&shutdown, is_terminal, show) => Ok(ended?),
+            () = stop => Ok(()),
+        }
     })
 }

@@ -14,6 +14,7 @@ mod junit;
 mod report;
 mod rewrite;
 mod serve;
+mod signals;
 mod test;
 mod value_enums;
 mod verify;

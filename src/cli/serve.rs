@@ -1,15 +1,13 @@
 //! `crossfade serve`: the gateway.
 
-use std::io;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_saphyr::{Location, Spanned};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
 use super::flags::{Lines, Rewriting, choice};
+use super::signals;
 use crate::app::App;
 use crate::config::{
     self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
@@ -18,6 +16,7 @@ use crate::config::{
 use crate::http_server::Workers;
 use crate::mapping::Emit;
 use crate::relay::{ListenAddress, SinkAddress};
+use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel};
 
 /// Flags say what the settings file would; what a flag says wins.
@@ -167,57 +166,17 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut stops = Stops::new()?;
-        let mut hung_up = signal(SignalKind::hangup())?;
+        let shutdown = Shutdown::new();
+        let stop = signals::stop(shutdown.clone())?;
+        let hangups = signals::hangups()?;
         let app = App::bind(settings).await?.reading_again(move || arguments.settings());
-        let reloader = app.reloader();
-        let reload = async {
-            while hung_up.recv().await.is_some() {
-                // What comes of it is in the log.
-                drop(reloader.reload().await);
-            }
-        };
-        let told = watch::Sender::new(0);
-        let count = async {
-            loop {
-                stops.next().await;
-                told.send_modify(|times| *times += 1);
-            }
-        };
-        let (mut once, mut twice) = (told.subscribe(), told.subscribe());
-        let run = app.run_on(
-            &workers,
-            async move { drop(once.wait_for(|times| *times >= 1).await) },
-            async move { drop(twice.wait_for(|times| *times >= 2).await) },
-        );
+        let reload = signals::reload(hangups, app.reloader());
         tokio::select! {
-            () = run => {}
-            () = reload => unreachable!("signals never end"),
-            () = count => unreachable!("signals never end"),
+            () = app.run(&workers, &shutdown) => {}
+            _ = async { tokio::join!(stop, reload) } => {}
         }
         Ok(())
     })
-}
-
-/// What tells us to stop: SIGTERM, and SIGINT from a terminal's Ctrl-C.
-struct Stops {
-    terminated: Signal,
-    interrupted: Signal,
-}
-
-impl Stops {
-    fn new() -> io::Result<Stops> {
-        let terminated = signal(SignalKind::terminate())?;
-        Ok(Stops { terminated, interrupted: signal(SignalKind::interrupt())? })
-    }
-
-    /// The next time that we are told.
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminated.recv() => {}
-            _ = self.interrupted.recv() => {}
-        }
-    }
 }
 
 #[cfg(test)]

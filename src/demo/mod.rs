@@ -30,7 +30,9 @@ use std::time::Duration;
 
 use crate::app::{self, App};
 use crate::config;
+use crate::http_server::Workers;
 use crate::relay::ListenAddress;
+use crate::shutdown::Shutdown;
 use stand_in::{LiveTraffic, StandIn};
 use statsd::Statsd;
 use traffic::Traffic;
@@ -149,22 +151,29 @@ impl Demo {
         Ok(Demo { app: App::bind(settings).await?, stand_ins, statsd })
     }
 
-    /// Runs until `shutdown` resolves. As soon as everything answers, hands over what to show: in
+    /// Runs until `shutdown` drains. As soon as everything answers, hands over what to show: in
     /// colour for a terminal, plain otherwise.
     ///
     /// # Errors
     ///
-    /// The stand-ins or the gateway do not answer.
+    /// The stand-ins or the gateway do not respond.
+    ///
+    /// # Panics
+    ///
+    /// Never: the settings are those of [`bind`](Self::bind).
     pub async fn run(
         self,
-        shutdown: impl Future<Output = ()>,
+        shutdown: &Shutdown,
         is_terminal: bool,
         show: impl FnOnce(&str),
     ) -> Result<(), Error> {
         let Demo { app, stand_ins, statsd } = self;
-        let Some(ListenAddress::Udp(relay)) = app.statsd_addresses().first().cloned() else {
-            unreachable!("the settings have it")
+        let udp = |address| match address {
+            ListenAddress::Udp(address) => Some(address),
+            _ => None,
         };
+        let mut listeners = app.statsd_addresses().into_iter();
+        let relay = listeners.find_map(udp).expect("the settings of the demo have a UDP listener");
         let places = places(&stand_ins, app.data_addr(), app.admin_addr());
         let mut traffic = Traffic::new(0x5eed);
         traffic.step(OPEN_SINCE);
@@ -180,11 +189,12 @@ impl Demo {
             show(&screen::screen(&places, &pages, is_terminal));
             statsd.go_on(relay).await.map_err(Error::Statsd)
         };
+        let workers = Workers::here();
         tokio::select! {
             never = old.serve(traffic.clone(), Traffic::render_old) => match never {},
             never = new.serve(traffic, Traffic::render_new) => match never {},
             failed = guide => failed,
-            () = app.run(shutdown) => Ok(()),
+            () = app.run(&workers, shutdown) => Ok(()),
         }
     }
 }

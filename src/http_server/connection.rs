@@ -17,14 +17,14 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{BUFFER_BYTES, Limits, Rules, Stage};
+use super::{BUFFER_BYTES, Limits, Rules};
 use crate::http_server::access::Door;
 use crate::http_server::connection_state::{Activity, Phase};
 use crate::http_server::timeouts::{Broken, Guard};
+use crate::shutdown::Shutdown;
 use crate::telemetry::HttpListenerMetrics;
 use crate::tls::Stream;
 
@@ -45,7 +45,7 @@ pub(super) struct Terms {
     /// What holds when a request comes.
     pub(super) rules: Arc<Rules>,
     pub(super) metrics: HttpListenerMetrics,
-    pub(super) stage: watch::Receiver<Stage>,
+    pub(super) shutdown: Shutdown,
 }
 
 /// Serves one connection to its end.
@@ -60,14 +60,13 @@ where
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "Cannot turn off Nagle's algorithm.");
     }
-    let mut stage = terms.stage.clone();
     let stream = tokio::select! {
         stream = open(tcp, &terms) => stream,
         () = activity.asked_to_leave() => {
             terms.metrics.refused("made_room");
             None
         }
-        () = Stage::Stopping.reached(&mut stage) => None,
+        () = terms.shutdown.until_drain() => None,
     };
     let Some(stream) = stream else { return };
     exchange(stream, answer, &terms, &activity).await;
@@ -130,7 +129,6 @@ where
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(guard), service);
 
-    let (mut stage, mut last_stage) = (terms.stage.clone(), terms.stage.clone());
     let to_its_end = async {
         loop {
             let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
@@ -143,7 +141,7 @@ where
                         break None;
                     }
                 }
-                () = Stage::Stopping.reached(&mut stage) => {
+                () = terms.shutdown.until_drain() => {
                     Pin::new(&mut connection).graceful_shutdown();
                     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
                     break last_request(ended, activity).await;
@@ -153,7 +151,7 @@ where
     };
     let ended = tokio::select! {
         ended = to_its_end => ended,
-        () = Stage::Over.reached(&mut last_stage) => None,
+        () = terms.shutdown.until_cut_short() => None,
     };
 
     // Whoever is told to leave while nothing is being answered has lost nothing.

@@ -28,10 +28,10 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
+use crate::shutdown::Shutdown;
 use crate::telemetry::HttpListenerMetrics;
 pub use access::Encrypted;
 use connection::Terms;
@@ -101,25 +101,6 @@ impl Rules {
     }
 }
 
-/// What connections are told, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    /// Go on.
-    Serving,
-    /// Finish the answer that was begun, and begin no other.
-    Stopping,
-    /// Time is up.
-    Over,
-}
-
-impl Stage {
-    /// Resolves when it is this or a later one. Cancel safe.
-    async fn reached(self, told: &mut watch::Receiver<Stage>) {
-        // Nobody left to tell is as good.
-        drop(told.wait_for(|stage| *stage >= self).await);
-    }
-}
-
 /// Connections that are open.
 struct Open {
     tasks: JoinSet<()>,
@@ -157,30 +138,23 @@ impl Listener {
         Arc::clone(&self.rules)
     }
 
-    /// Serves on `workers` until `stop` resolves, then finishes the answers under way and returns. Those that are not
-    /// finished when `cut` resolves are broken off, so that their clients see it.
+    /// Serves on `workers` until `shutdown` drains, then finishes the responses in progress and returns. If `shutdown` is
+    /// cut short, the connections whose response is not complete are reset, so that their clients notice.
     ///
-    /// Cancelling (dropping the future) closes the connections that are still open, whatever they are at.
-    pub async fn serve<S, F, B>(
-        self,
-        workers: &Workers,
-        answer: S,
-        stop: impl Future<Output = ()>,
-        cut: impl Future<Output = ()>,
-    ) where
+    /// Dropping the future closes all connections at once.
+    pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, shutdown: &Shutdown)
+    where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let (stage, told) = watch::channel(Stage::Serving);
         let mut open = Open::new();
-        let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
                 () = open.one_ends() => continue,
-                () = &mut stop => break,
+                () = shutdown.until_drain() => break,
             };
             match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
                 Ok(Some(stream)) => {
@@ -192,7 +166,7 @@ impl Listener {
                         limits: self.rules.limits(),
                         rules: Arc::clone(&self.rules),
                         metrics: self.metrics.clone(),
-                        stage: told.clone(),
+                        shutdown: shutdown.clone(),
                     };
                     let its = Arc::clone(&activity);
                     let serve = async move {
@@ -213,13 +187,7 @@ impl Listener {
             }
         }
         drop(self.tcp);
-        stage.send_replace(Stage::Stopping);
-        let finished = async { while open.tasks.join_next().await.is_some() {} };
-        tokio::select! {
-            () = finished => return,
-            () = cut => {}
-        }
-        stage.send_replace(Stage::Over);
+        // Each connection waits for the shutdown itself.
         while open.tasks.join_next().await.is_some() {}
     }
 

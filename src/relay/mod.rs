@@ -28,9 +28,7 @@ mod sink;
 mod sink_queue;
 mod supervisor;
 
-use std::future::Future;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +39,7 @@ pub use address::{HostPort, ListenAddress, SinkAddress};
 pub use datagram_queue::Overflow;
 
 use crate::mapping::{Emit, StatsdPlan};
+use crate::shutdown::Shutdown;
 use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
 use crate::telemetry::Metrics;
 use listener::Listener;
@@ -221,28 +220,22 @@ impl Relay {
         self.control.clone()
     }
 
-    /// Relays on `workers` until `stop` resolves. Then reads what has arrived already, sends what was read, counts what is
-    /// left when `cut` resolves, and returns.
+    /// Relays on `workers` until `shutdown` drains. Then reads the lines that the kernel has already received, sends all
+    /// lines that are queued, and returns. If `shutdown` is cut short, it drops and counts the lines that are still queued.
     ///
-    /// Cancelling drops what has not been sent.
+    /// Dropping the future drops the lines that have not been sent.
     ///
     /// # Panics
     ///
     /// There is no worker, or no plan for one of [`Settings::emits`].
-    pub async fn run(
-        self,
-        workers: &[Handle],
-        stop: impl Future<Output = ()>,
-        cut: impl Future<Output = ()>,
-    ) {
+    pub async fn run(self, workers: &[Handle], shutdown: &Shutdown) {
         let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
         drop(control);
         let mut running = Running::new(workers, metrics);
         running.replace(&settings, listeners, plans);
-        let mut stop = pin!(stop);
         loop {
             tokio::select! {
-                () = &mut stop => break,
+                () = shutdown.until_drain() => break,
                 Some(change) = changes.recv() => {
                     let outcome = running.bind(&change.settings);
                     let outcome = outcome.map(|listeners| {
@@ -255,7 +248,7 @@ impl Relay {
                 Some(_) = running.sending.join_next() => running.forget_sent(),
             }
         }
-        running.stop(cut).await;
+        running.stop(shutdown).await;
     }
 }
 

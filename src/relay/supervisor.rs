@@ -1,19 +1,19 @@
 //! A relay that runs, and how it is changed meanwhile.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::listener::Listener;
 use super::pipeline::{Feed, Layout, Which};
 use super::sink::Sink;
 use super::{BindError, ListenerSettings, Mode, Plans, Settings};
 use crate::relay::sink_queue::{Inlet, Lane};
+use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
 /// A relay that runs.
@@ -25,8 +25,8 @@ pub(super) struct Running<'a> {
     /// as soon as the last pipeline has noticed.
     layout: watch::Sender<Arc<Layout>>,
     resolve_interval: watch::Sender<Duration>,
-    /// Each with what tells it to stop when it is dropped.
-    listeners: Vec<(Which, watch::Sender<bool>)>,
+    /// Dropping a guard stops its listener.
+    listeners: Vec<(Which, DropGuard)>,
     sinks: Vec<Sink>,
     /// Lanes of sinks that are gone, until they are empty.
     leaving: Vec<Arc<Lane>>,
@@ -86,16 +86,16 @@ impl<'a> Running<'a> {
         drop(before);
         self.layout.send_replace(Arc::new(layout));
 
-        // Those that go are told by dropping what would tell them.
+        // Dropping its guard stops a listener.
         let stays = |which: &Which| Which::of(&settings.listeners).any(|(it, _)| it == *which);
         self.listeners.retain(|(which, _)| stays(which));
         let missing: Vec<Which> = self.missing(settings).map(|(which, _)| which).collect();
         for (listener, which) in bound.into_iter().zip(missing) {
-            let (tell, stop) = watch::channel(false);
+            let stop = CancellationToken::new();
             let feed =
                 Feed::new(self.layout.subscribe(), which.clone(), listener.metrics().clone());
             listener.listen(self.workers, feed, &stop, &mut self.listening);
-            self.listeners.push((which, tell));
+            self.listeners.push((which, stop.drop_guard()));
         }
     }
 
@@ -128,17 +128,15 @@ impl<'a> Running<'a> {
         self.leaving.retain(|lane| Arc::strong_count(lane) > 1);
     }
 
-    /// Reads what has arrived already, sends what was read, and counts what is left when `cut` resolves.
-    pub(super) async fn stop(mut self, cut: impl Future<Output = ()>) {
-        let mut cut = pin!(cut);
-        let mut is_cut = false;
+    /// Reads the lines that the kernel has already received and sends all that are queued. Those that are left when the
+    /// shutdown is cut short are dropped and counted.
+    pub(super) async fn stop(mut self, shutdown: &Shutdown) {
         self.listeners.clear();
         let read = async { while self.listening.join_next().await.is_some() {} };
         tokio::select! {
             () = read => {}
-            () = &mut cut => {
-                is_cut = true;
-                tracing::warn!("StatsD listeners were still reading and are cut off.");
+            () = shutdown.until_cut_short() => {
+                tracing::warn!("listeners stopped while lines were still arriving");
             }
         }
         self.listening.abort_all();
@@ -151,19 +149,15 @@ impl<'a> Running<'a> {
         for lane in &lanes {
             lane.close();
         }
-        if !is_cut {
-            let sent = async { while self.sending.join_next().await.is_some() {} };
-            tokio::select! {
-                () = sent => {}
-                () = cut => is_cut = true,
-            }
+        let sent = async { while self.sending.join_next().await.is_some() {} };
+        tokio::select! {
+            () = sent => {}
+            () = shutdown.until_cut_short() => {}
         }
-        if is_cut {
-            self.sending.shutdown().await;
-        }
+        self.sending.shutdown().await;
         let lost: u64 = lanes.iter().map(|lane| lane.abandon()).sum();
         if lost > 0 {
-            tracing::warn!(lines = lost, "StatsD lines could not be sent before the end.");
+            tracing::warn!(lines = lost, "lines dropped at shutdown");
         }
     }
 }

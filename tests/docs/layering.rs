@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "telemetry", "tls"],
+    &["packs", "shutdown", "telemetry", "tls"],
     &["http_server", "tools"],
     &["scrape", "relay"],
     &["config"],

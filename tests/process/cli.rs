@@ -245,7 +245,7 @@ fn serve_says_where_it_is_and_stops_when_told() {
         serving.signal("TERM");
         let (code, log) = serving.ends_within(SOON);
         assert_eq!(code, Some(0), "{format}");
-        assert!(log.contains("Stopping"), "{log}");
+        assert!(log.contains("draining"), "{log}");
     }
 }
 
@@ -305,7 +305,7 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
     hears("RELOADING=1\nMONOTONIC_USEC=");
     hears("READY=1\n");
     // What a flag said still wins over the file.
-    serving.logs(&["Reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
+    serving.logs(&["settings reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
 
     std::fs::write(&settings.0, "tragets: []\n").expect("writable");
     serving.signal("HUP");

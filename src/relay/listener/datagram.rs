@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
+use tokio_util::sync::CancellationToken;
 
 use super::super::pipeline::Pipeline;
-use super::{Stop, stopped};
 use crate::relay::mmsg::{BATCH, Peers, Receiver};
 use crate::relay::peers::Senders;
 
@@ -50,7 +50,7 @@ impl Socket {
     }
 }
 
-pub(super) async fn udp(socket: std::net::UdpSocket, pipeline: Pipeline, stop: Stop) {
+pub(super) async fn udp(socket: std::net::UdpSocket, pipeline: Pipeline, stop: CancellationToken) {
     let is_v6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
     let peers = if is_v6 { Peers::V6 } else { Peers::V4 };
     match UdpSocket::from_std(socket) {
@@ -59,21 +59,21 @@ pub(super) async fn udp(socket: std::net::UdpSocket, pipeline: Pipeline, stop: S
     }
 }
 
-pub(super) async fn unix(socket: unix::UnixDatagram, pipeline: Pipeline, stop: Stop) {
+pub(super) async fn unix(socket: unix::UnixDatagram, pipeline: Pipeline, stop: CancellationToken) {
     match UnixDatagram::from_std(socket) {
         Ok(socket) => listen(Socket::Unix(socket), Peers::Unix, pipeline, stop).await,
         Err(error) => tracing::error!(%error, "Cannot take on a StatsD socket."),
     }
 }
 
-async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, mut stop: Stop) {
+async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, stop: CancellationToken) {
     let mut receiver = Receiver::new(peers);
     let mut senders = Senders::default();
     loop {
         let readable = tokio::select! {
             readable = socket.readable() => readable,
             () = pipeline.replaced() => continue,
-            () = stopped(&mut stop) => break,
+            () = stop.cancelled() => break,
         };
         let read = match readable {
             Ok(()) => read(&socket, &mut receiver),

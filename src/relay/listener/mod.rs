@@ -11,21 +11,12 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::pipeline::Feed;
 use super::{ListenAddress, ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
-
-/// Told once, that it is time to stop.
-pub(super) type Stop = watch::Receiver<bool>;
-
-/// Resolves when it is time to stop. Cancel safe.
-async fn stopped(stop: &mut Stop) {
-    // Nobody left to tell is as good.
-    drop(stop.wait_for(|stop| *stop).await);
-}
 
 /// A bound listener that does not read yet.
 #[derive(Debug)]
@@ -101,12 +92,12 @@ impl Listener {
         &self.metrics
     }
 
-    /// Reads on `workers`, each of which has a pipeline, until it is told to stop.
+    /// Reads on `workers`, each of which has a pipeline, until `stop` is cancelled.
     pub(super) fn listen(
         self,
         workers: &[Handle],
         feed: Feed,
-        stop: &Stop,
+        stop: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) {
         let Listener { sockets, metrics, .. } = self;
@@ -149,7 +140,7 @@ impl Listener {
     }
 }
 
-fn pool(workers: &[Handle], feed: Feed, stop: &Stop) -> stream::Pool {
+fn pool(workers: &[Handle], feed: Feed, stop: &CancellationToken) -> stream::Pool {
     stream::Pool { workers: workers.to_vec(), feed, stop: stop.clone() }
 }
 

@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::super::pipeline::{Feed, Pipeline};
-use super::{Stop, stopped};
 use crate::rewrite::statsd::Sender;
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
 
@@ -28,7 +28,7 @@ const LAST_READ: Duration = Duration::from_millis(100);
 pub(super) struct Pool {
     pub(super) workers: Vec<Handle>,
     pub(super) feed: Feed,
-    pub(super) stop: Stop,
+    pub(super) stop: CancellationToken,
 }
 
 /// What connections come from.
@@ -80,7 +80,7 @@ impl Pool {
                 accepted = acceptor.accept(), if has_room => accepted,
                 Some(_) = connections.join_next() => continue,
                 () = self.feed.replaced() => continue,
-                () = stopped(&mut self.stop) => break,
+                () = self.stop.cancelled() => break,
             };
             match accepted {
                 Ok(connection) => {
@@ -106,7 +106,11 @@ impl Pool {
     }
 }
 
-async fn take_on(connection: Connection, pipeline: Pipeline, stop: Stop) -> io::Result<()> {
+async fn take_on(
+    connection: Connection,
+    pipeline: Pipeline,
+    stop: CancellationToken,
+) -> io::Result<()> {
     match connection {
         Connection::Tcp(stream) => read(TcpStream::from_std(stream)?, pipeline, stop).await,
         Connection::Unix(stream) => read(UnixStream::from_std(stream)?, pipeline, stop).await,
@@ -115,7 +119,7 @@ async fn take_on(connection: Connection, pipeline: Pipeline, stop: Stop) -> io::
 }
 
 /// Reads one connection to its end.
-async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, mut stop: Stop) {
+async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, stop: CancellationToken) {
     let _open = pipeline.metrics().connection();
     let mut framer = Framer::new(MAX_DATAGRAM_BYTES);
     let mut sender = Sender::default();
@@ -127,7 +131,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, mut st
             () = pipeline.replaced() => continue,
             count = stream.read(&mut buffer) => count,
             // What the kernel has accepted already is read; then it is enough.
-            () = stopped(&mut stop) => {
+            () = stop.cancelled() => {
                 match tokio::time::timeout(LAST_READ, stream.read(&mut buffer)).await {
                     Ok(count) => count,
                     Err(_) => break,

@@ -105,7 +105,7 @@ async fn send(name: Arc<str>, lane: Arc<Lane>, destination: Destination) {
     }
     let lines = lane.abandon();
     if lines > 0 {
-        tracing::warn!(sink = %name, lines, "StatsD lines could not be sent before the end.");
+        tracing::warn!(sink = %name, lines, "lines dropped at shutdown");
     }
 }
 
@@ -128,7 +128,7 @@ impl Way {
         self.lane().metrics().failed(reason);
         if self.backoff.is_fresh() {
             // Once for each time that the sink goes away, not for each attempt.
-            tracing::warn!(sink = %self.name, reason, %error, "A StatsD sink cannot be reached.");
+            tracing::warn!(sink = %self.name, reason, %error, "sink unreachable");
         }
         if self.lane().is_closed() {
             return false;
@@ -145,7 +145,7 @@ impl Way {
     /// The sink takes what is sent.
     fn succeed(&mut self) {
         if !self.backoff.is_fresh() {
-            tracing::info!(sink = %self.name, "A StatsD sink can be reached again.");
+            tracing::info!(sink = %self.name, "sink reachable again");
             self.backoff = Backoff::default();
         }
     }

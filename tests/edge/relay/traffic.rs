@@ -627,11 +627,10 @@ async fn plans_are_replaced_while_lines_come() {
     let relay = Relay::bind(settings.clone(), plans("b"), 1, &metrics);
     let relay = relay.expect("free ports");
     let (control, addresses) = (relay.control(), relay.addresses());
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let shutdown = crossfade::shutdown::Shutdown::new();
+    let stopping = shutdown.clone();
     let workers = [tokio::runtime::Handle::current()];
-    let running = tokio::spawn(async move {
-        relay.run(&workers, async { drop(stopped.await) }, std::future::pending()).await;
-    });
+    let running = tokio::spawn(async move { relay.run(&workers, &stopping).await });
 
     let client = udp().await;
     let address = addresses[0].to_string().replace("udp://", "");
@@ -643,7 +642,7 @@ async fn plans_are_replaced_while_lines_come() {
     }
     // Only the plan is another: what was counted goes on.
     assert!(metrics.text().contains(&format!("{RECEIVED} 3\n")), "{}", metrics.text());
-    drop(stop);
+    shutdown.drain();
     soon(running).await.expect("no panic");
 }
 

@@ -10,7 +10,7 @@ use crossfade::config::{self, Settings};
 use crossfade::http_server::Workers;
 use crossfade::relay::ListenAddress;
 use crossfade::scrape::{Resolve, SystemResolver};
-use tokio::sync::oneshot;
+use crossfade::shutdown::Shutdown;
 use tokio::task::JoinHandle;
 
 use super::client::get;
@@ -26,7 +26,7 @@ pub(crate) struct Gateway {
     /// The settings file, which is read again when it reloads.
     file: Arc<Mutex<String>>,
     reloader: Reloader,
-    stop: Option<oneshot::Sender<()>>,
+    shutdown: Shutdown,
     task: JoinHandle<()>,
 }
 
@@ -55,11 +55,10 @@ impl Gateway {
         let (data, admin) = (app.data_addr(), app.admin_addr());
         let statsd = app.statsd_addresses();
         let reloader = app.reloader();
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async { drop(stopped.await) };
-        let run = async move { app.run_on(&workers, stopped, std::future::pending()).await };
-        let task = tokio::spawn(run);
-        Gateway { data, admin, statsd, file, reloader, stop: Some(stop), task }
+        let shutdown = Shutdown::new();
+        let stopping = shutdown.clone();
+        let task = tokio::spawn(async move { app.run(&workers, &stopping).await });
+        Gateway { data, admin, statsd, file, reloader, shutdown, task }
     }
 
     /// Writes its settings file anew, and reloads.
@@ -75,7 +74,7 @@ impl Gateway {
 
     /// Tells it to stop.
     pub(crate) fn stop(&mut self) {
-        drop(self.stop.take());
+        self.shutdown.drain();
     }
 
     /// Resolves once it has stopped.
