@@ -8,7 +8,8 @@ use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
 use crate::scrape::{
-    ByClients, Gateway, Lasting, OnDemand, OnDemandSettings, Pasts, Target, Treatment,
+    DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, RewriteContext, SharedState,
+    Target, TargetHistories,
 };
 
 /// Everything that can be built without taking an address.
@@ -26,7 +27,7 @@ pub(super) struct Parts {
 pub(super) struct Compiled {
     packs: Vec<Pack>,
     mappings: Vec<Mapping>,
-    on_demand: Vec<Arc<OnDemand>>,
+    dynamic_targets: Vec<Arc<DynamicTargetSet>>,
 }
 
 /// What targets have in common that are rewritten alike.
@@ -35,7 +36,7 @@ struct Mapping {
     settings: mapping::Settings,
     plan: Arc<Plan>,
     /// What a scrape tells the next makes sense under one plan only.
-    pasts: Arc<Pasts>,
+    histories: Arc<TargetHistories>,
 }
 
 impl Parts {
@@ -47,23 +48,23 @@ impl Parts {
     /// Packs that cannot be used, or files that targets need.
     pub(super) fn build(
         settings: &Settings,
-        lasting: &Lasting,
+        shared: &SharedState,
         before: Option<&Compiled>,
     ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
         let known = before.filter(|before| before.packs == packs);
-        let mut compiled = Compiled { packs, mappings: Vec::new(), on_demand: Vec::new() };
+        let mut compiled = Compiled { packs, mappings: Vec::new(), dynamic_targets: Vec::new() };
         let mut targets = Vec::with_capacity(settings.targets.len());
         for target in &settings.targets {
-            let Mapping { plan, pasts, .. } = compiled.mapping(&target.mapping, known)?;
-            let metrics = lasting.metrics().target(&target.name);
-            let treatment = Treatment { plan, options: settings.rewrite, metrics };
-            let built = Target::new(target.clone(), treatment, pasts, lasting);
+            let Mapping { plan, histories, .. } = compiled.mapping(&target.mapping, known)?;
+            let metrics = shared.metrics().target(&target.name);
+            let context = RewriteContext { plan, options: settings.rewrite, metrics };
+            let built = Target::new(target.clone(), context, histories, shared);
             targets
                 .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
         }
-        let clients = compiled.by_clients(settings, lasting, known)?;
-        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), lasting);
+        let clients = compiled.by_clients(settings, shared, known)?;
+        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), shared);
         let plans = match &settings.relay {
             Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
             None => Vec::new(),
@@ -89,7 +90,7 @@ impl Compiled {
             None => Mapping {
                 settings: settings.clone(),
                 plan: Arc::new(mapping::compile(&self.packs, settings)?),
-                pasts: Arc::default(),
+                histories: Arc::default(),
             },
         };
         self.mappings.push(mapping.clone());
@@ -105,39 +106,40 @@ impl Compiled {
     fn by_clients(
         &mut self,
         settings: &Settings,
-        lasting: &Lasting,
+        shared: &SharedState,
         known: Option<&Compiled>,
-    ) -> Result<ByClients, Error> {
+    ) -> Result<DynamicTargets, Error> {
         let Some(named) = &settings.by_clients else {
-            return Ok(ByClients::default());
+            return Ok(DynamicTargets::default());
         };
-        let reach = Arc::new(named.reach.clone());
-        let mut on_demand = |its: &OnDemandSettings| {
+        let allow_list = Arc::new(named.allow_list.clone());
+        let mut dynamic_targets = |its: &DynamicTargetSettings| {
             let Mapping { plan, .. } = self.mapping(&its.mapping, known)?;
-            let metrics = lasting.metrics().target(&its.name);
-            let treatment = Treatment { plan, options: settings.rewrite, metrics };
-            let mut known = known.iter().flat_map(|known| &known.on_demand);
-            let built = if let Some(known) = known.find(|it| it.is(its, &treatment, &reach)) {
+            let metrics = shared.metrics().target(&its.name);
+            let context = RewriteContext { plan, options: settings.rewrite, metrics };
+            let mut known = known.iter().flat_map(|known| &known.dynamic_targets);
+            let built = if let Some(known) = known.find(|it| it.is(its, &context, &allow_list)) {
                 Arc::clone(known)
             } else {
-                let built = OnDemand::new(its.clone(), treatment, Arc::clone(&reach), lasting);
+                let built =
+                    DynamicTargetSet::new(its.clone(), context, Arc::clone(&allow_list), shared);
                 let name = its.name.clone();
                 Arc::new(built.map_err(|fault| Error::Target { name, fault })?)
             };
-            self.on_demand.push(Arc::clone(&built));
+            self.dynamic_targets.push(Arc::clone(&built));
             Ok::<_, Error>(built)
         };
-        let proxy = Some(on_demand(&named.proxy)?);
-        let probe = Some(on_demand(&named.probe)?);
+        let proxy = Some(dynamic_targets(&named.proxy)?);
+        let probe = Some(dynamic_targets(&named.probe)?);
         let modules = named.modules.iter();
-        let modules = modules.map(|(name, its)| Ok((name.clone(), on_demand(its)?)));
-        Ok(ByClients { proxy, probe, modules: modules.collect::<Result<_, Error>>()? })
+        let modules = modules.map(|(name, its)| Ok((name.clone(), dynamic_targets(its)?)));
+        Ok(DynamicTargets { proxy, probe, modules: modules.collect::<Result<_, Error>>()? })
     }
 
     /// Forgets the past of targets that are no more.
     pub(super) fn retain(&self, settings: &Settings) {
         let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
-        self.mappings.iter().for_each(|mapping| mapping.pasts.retain(is_target));
+        self.mappings.iter().for_each(|mapping| mapping.histories.retain(is_target));
     }
 }
 

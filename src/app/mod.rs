@@ -20,7 +20,7 @@ use crate::config::{self, Settings};
 use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{ClientFault, Lasting, Resolve, SystemResolver, TargetSettings};
+use crate::scrape::{ClientError, Resolve, SharedState, SystemResolver, TargetSettings};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
@@ -43,7 +43,7 @@ pub enum Error {
         /// The target's name.
         name: String,
         /// What is wrong.
-        fault: ClientFault,
+        fault: ClientError,
     },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]
@@ -76,7 +76,7 @@ pub struct App {
     relay: Relay,
     current: Current,
     compiled: Compiled,
-    lasting: Lasting,
+    shared: SharedState,
     status: Arc<Admin>,
     reloader: Reloader,
     requests: ReloadRequests,
@@ -114,8 +114,8 @@ impl App {
     /// As [`bind`](Self::bind).
     pub async fn bind_with(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<App, Error> {
         let metrics = Arc::new(Metrics::new());
-        let lasting = Lasting::new(Arc::clone(&metrics), resolver);
-        let Parts { gateway, plans, compiled } = Parts::build(&settings, &lasting, None)?;
+        let shared = SharedState::new(Arc::clone(&metrics), resolver);
+        let Parts { gateway, plans, compiled } = Parts::build(&settings, &shared, None)?;
         let web = web_config(&settings, &metrics)?;
         let bind = async |its: http_server::Settings, name, setting| {
             let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
@@ -140,7 +140,7 @@ impl App {
             relay,
             current,
             compiled,
-            lasting,
+            shared,
             status,
             reloader,
             requests,
@@ -196,7 +196,7 @@ impl App {
             read: self.read,
             current: current.clone(),
             compiled: self.compiled,
-            lasting: self.lasting,
+            shared: self.shared,
             relay: relay.control(),
         };
 

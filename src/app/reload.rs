@@ -7,7 +7,7 @@ use super::{Current, Error, ReadSettings, described, relayed, systemd, web_confi
 use crate::admin::{InForce, ReloadRequests};
 use crate::config::Settings;
 use crate::relay;
-use crate::scrape::Lasting;
+use crate::scrape::SharedState;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -16,7 +16,7 @@ pub(super) struct Reloads {
     pub(super) read: Option<ReadSettings>,
     pub(super) current: Current,
     pub(super) compiled: Compiled,
-    pub(super) lasting: Lasting,
+    pub(super) shared: SharedState,
     pub(super) relay: relay::Control,
 }
 
@@ -44,7 +44,7 @@ impl Reloads {
                     Err(error.into())
                 }
             };
-            self.lasting.metrics().reloads().ended(outcome.is_ok());
+            self.shared.metrics().reloads().ended(outcome.is_ok());
             systemd::ready();
             request.done(&outcome);
         }
@@ -61,8 +61,8 @@ impl Reloads {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
-        let web = web_config(&settings, self.lasting.metrics())?;
-        let parts = Parts::build(&settings, &self.lasting, Some(&self.compiled))?;
+        let web = web_config(&settings, self.shared.metrics())?;
+        let parts = Parts::build(&settings, &self.shared, Some(&self.compiled))?;
         self.relay.replace(relayed(&settings), parts.plans).await?;
 
         self.compiled = parts.compiled;

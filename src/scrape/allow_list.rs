@@ -26,13 +26,13 @@ pub struct Rule {
 
 /// What may be reached at the wish of a client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reach {
+pub struct AllowList {
     rules: Vec<Rule>,
 }
 
 /// Why a client does not get where it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum Denied {
     /// No rule is for this host and port, or none for its address.
     #[error("no rule of `allow` is for this host and port; add one if it is to be scraped")]
     NotListed,
@@ -41,14 +41,14 @@ pub enum Refusal {
         "its address is a loopback or link-local one, a cloud's own, or stands for no single host; only a rule of \
          `allow` with that very address or range lets it through"
     )]
-    Special,
+    SpecialAddress,
 }
 
-impl Reach {
+impl AllowList {
     /// An allow-list. Without a rule it lets nothing through.
     #[must_use]
-    pub fn new(rules: Vec<Rule>) -> Reach {
-        Reach { rules }
+    pub fn new(rules: Vec<Rule>) -> AllowList {
+        AllowList { rules }
     }
 
     /// Whether any address could be connected to. What fails here is not even looked up.
@@ -56,9 +56,9 @@ impl Reach {
     /// # Errors
     ///
     /// No rule is for this host and port, whatever its address.
-    pub(super) fn check_name(&self, host: &str, port: u16) -> Result<(), Refusal> {
+    pub(super) fn check_name(&self, host: &str, port: u16) -> Result<(), Denied> {
         let possible = |rule: &Rule| rule.ports.contains(&port) && rule.names(host);
-        if self.rules.iter().any(possible) { Ok(()) } else { Err(Refusal::NotListed) }
+        if self.rules.iter().any(possible) { Ok(()) } else { Err(Denied::NotListed) }
     }
 
     /// Whether this address of this host may be connected to.
@@ -66,11 +66,11 @@ impl Reach {
     /// # Errors
     ///
     /// It may not.
-    pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Refusal> {
+    pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Denied> {
         // An IPv4 address in IPv6's clothes is connected to as what it is.
         let address = address.to_canonical();
         let special = special(address);
-        let mut refusal = Refusal::NotListed;
+        let mut denied = Denied::NotListed;
         for rule in self.rules.iter().filter(|rule| rule.ports.contains(&port)) {
             if !rule.names(host) || !rule.range.is_none_or(|range| range.0.contains(&address)) {
                 continue;
@@ -78,9 +78,9 @@ impl Reach {
             if special.as_ref().is_none_or(|special| rule.means(special)) {
                 return Ok(());
             }
-            refusal = Refusal::Special;
+            denied = Denied::SpecialAddress;
         }
-        Err(refusal)
+        Err(denied)
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_rule_holds_in_all_that_it_says() {
-        let reach = Reach::new(vec![
+        let allow_list = AllowList::new(vec![
             rule("*.kong.svc", "", &[8100]),
             rule("", "10.0.0.0/8", &[8001, 8100]),
             rule("both", "192.168.0.0/16", &[80]),
@@ -323,8 +323,8 @@ mod tests {
         ];
         for (host, address, port) in listed {
             let address = address.parse().expect("an address");
-            assert_eq!(reach.check(host, address, port), Ok(()), "{host} {address} {port}");
-            assert_eq!(reach.check_name(host, port), Ok(()), "{host} {port}");
+            assert_eq!(allow_list.check(host, address, port), Ok(()), "{host} {address} {port}");
+            assert_eq!(allow_list.check_name(host, port), Ok(()), "{host} {port}");
         }
         let unlisted = [
             ("a.kong.svc", "172.16.0.1", 8001), // another rule's port
@@ -336,16 +336,16 @@ mod tests {
         ];
         for (host, address, port) in unlisted {
             let address = address.parse().expect("an address");
-            let refused = Err(Refusal::NotListed);
-            assert_eq!(reach.check(host, address, port), refused, "{host} {address} {port}");
+            let refused = Err(Denied::NotListed);
+            assert_eq!(allow_list.check(host, address, port), refused, "{host} {address} {port}");
         }
-        assert_eq!(Reach::default().check_name("kong", 8100), Err(Refusal::NotListed));
-        assert_eq!(reach.check_name("other", 80), Err(Refusal::NotListed));
+        assert_eq!(AllowList::default().check_name("kong", 8100), Err(Denied::NotListed));
+        assert_eq!(allow_list.check_name("other", 80), Err(Denied::NotListed));
     }
 
     #[test]
     fn what_is_here_or_on_this_link_must_be_named() {
-        let wide = Reach::new(vec![
+        let wide = AllowList::new(vec![
             rule("*", "", &[80]),
             rule("", "0.0.0.0/0", &[80]),
             rule("", "::/0", &[80]),
@@ -383,7 +383,7 @@ mod tests {
             for host in ["evil.example", "localhost", &address.to_string()] {
                 assert_eq!(
                     wide.check(host, address, 80),
-                    Err(Refusal::Special),
+                    Err(Denied::SpecialAddress),
                     "{host} {address}"
                 );
             }
@@ -400,10 +400,10 @@ mod tests {
             ("localhost", "", "127.0.0.1"),
             ("localhost", "", "::1"),
         ] {
-            let reach = Reach::new(vec![rule(host, range, &[80])]);
+            let allow_list = AllowList::new(vec![rule(host, range, &[80])]);
             let host = if host.is_empty() { "x" } else { host };
             let address = address.parse().expect("an address");
-            assert_eq!(reach.check(host, address, 80), Ok(()), "{host} {address}");
+            assert_eq!(allow_list.check(host, address, 80), Ok(()), "{host} {address}");
         }
         // The same, but of hosts that are others.
         for address in
@@ -413,10 +413,10 @@ mod tests {
             assert_eq!(wide.check("x", address, 80), Ok(()), "{address}");
         }
         // `localhost` is a word for loopback, not for a link, nor for what is translated.
-        let reach = Reach::new(vec![rule("localhost", "", &[80])]);
+        let allow_list = AllowList::new(vec![rule("localhost", "", &[80])]);
         let translated = "64:ff9b::7f00:1".parse().expect("an address");
-        assert_eq!(reach.check("localhost", translated, 80), Err(Refusal::Special));
+        assert_eq!(allow_list.check("localhost", translated, 80), Err(Denied::SpecialAddress));
         let link = "169.254.169.254".parse().expect("an address");
-        assert_eq!(reach.check("localhost", link, 80), Err(Refusal::Special));
+        assert_eq!(allow_list.check("localhost", link, 80), Err(Denied::SpecialAddress));
     }
 }

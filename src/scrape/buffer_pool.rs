@@ -13,9 +13,9 @@ const MAX_KEPT: usize = 2;
 /// A piece of a body has to be owned by whoever sends it. Its size is one for which allocators ask the kernel, page
 /// by page, so a fresh buffer for each piece would cost as much as rewriting it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Pool {
+impl BufferPool {
     /// An empty buffer; a used one where there is one.
     pub(super) fn buffer(&self) -> Vec<u8> {
         self.kept().pop().unwrap_or_default()
@@ -34,7 +34,7 @@ impl Pool {
 
 struct Lent {
     buffer: Vec<u8>,
-    pool: Pool,
+    pool: BufferPool,
 }
 
 impl AsRef<[u8]> for Lent {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn buffers_come_back_empty() {
-        let pool = Pool::default();
+        let pool = BufferPool::default();
         let mut buffer = pool.buffer();
         buffer.extend_from_slice(b"up 1\n");
         let place = buffer.as_ptr();
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn only_so_many_are_kept() {
-        let pool = Pool::default();
+        let pool = BufferPool::default();
         let lent: Vec<Bytes> = (0..5).map(|_| pool.lend(vec![b'x'])).collect();
         drop(lent);
         assert_eq!(pool.kept().len(), MAX_KEPT);

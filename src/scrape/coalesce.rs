@@ -24,9 +24,9 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
-use super::upstream::Ask;
-use super::{Failure, Target, proxy_headers};
-use crate::scrape::rewriting_body::Rewriting;
+use super::upstream::UpstreamRequest;
+use super::{Error, Target, proxy_headers};
+use crate::scrape::rewriting_body::RewritingBody;
 
 /// Most bytes that wait for the slowest of several clients; a whole exposition of most Kongs.
 const MAX_WAITING_BYTES: usize = 4 << 20;
@@ -37,12 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Scrapes of one target that can still be joined.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay(Mutex<Vec<Weak<Joint>>>);
+pub(super) struct InFlightScrapes(Mutex<Vec<Weak<SharedScrape>>>);
 
 /// A scrape and its clients.
 #[derive(Debug)]
-struct Joint {
-    ask: Ask,
+struct SharedScrape {
+    ask: UpstreamRequest,
     repeated_types: bool,
     /// Nothing has left yet.
     is_open: AtomicBool,
@@ -55,8 +55,8 @@ struct Joint {
 #[derive(Debug)]
 struct State {
     /// `None` once it has ended.
-    rewriting: Option<Box<Rewriting>>,
-    end: Option<Result<(), Failure>>,
+    body: Option<Box<RewritingBody>>,
+    end: Option<Result<(), Error>>,
     /// Pieces that not everybody has taken yet.
     pieces: VecDeque<Bytes>,
     /// How many pieces were before those.
@@ -121,18 +121,18 @@ impl Wake for Wakers {
     }
 }
 
-impl UnderWay {
+impl InFlightScrapes {
     /// A client's part in a scrape: in one that is under way and can be joined, or in a new one that `start` makes.
     /// `None` where `start` makes none.
     pub(super) fn join(
         &self,
         target: &Arc<Target>,
-        ask: Ask,
+        ask: UpstreamRequest,
         repeated_types: bool,
-        start: impl FnOnce(&Ask) -> Option<Rewriting>,
-    ) -> Option<Client> {
+        start: impl FnOnce(&UpstreamRequest) -> Option<RewritingBody>,
+    ) -> Option<SharedScrapeBody> {
         let (timeout, deadline) = (ask.timeout, ask.deadline);
-        let client = |joint: Arc<Joint>, id| Client {
+        let client = |joint: Arc<SharedScrape>, id| SharedScrapeBody {
             target: Arc::clone(target),
             joint,
             id,
@@ -151,19 +151,19 @@ impl UnderWay {
                 return Some(client(joint, id));
             }
         }
-        let joint = Arc::new(Joint::new(start(&ask)?, ask, repeated_types));
+        let joint = Arc::new(SharedScrape::new(start(&ask)?, ask, repeated_types));
         all.push(Arc::downgrade(&joint));
         drop(all);
         Some(client(joint, 0))
     }
 }
 
-impl Joint {
+impl SharedScrape {
     /// With one client, number 0.
-    fn new(rewriting: Rewriting, ask: Ask, repeated_types: bool) -> Joint {
+    fn new(body: RewritingBody, ask: UpstreamRequest, repeated_types: bool) -> SharedScrape {
         let clients = Arc::new(Wakers::default());
         let state = State {
-            rewriting: Some(Box::new(rewriting)),
+            body: Some(Box::new(body)),
             end: None,
             pieces: VecDeque::new(),
             taken: 0,
@@ -174,7 +174,7 @@ impl Joint {
             waited: Duration::ZERO,
             timer: None,
         };
-        Joint {
+        SharedScrape {
             ask,
             repeated_types,
             is_open: AtomicBool::new(true),
@@ -189,10 +189,10 @@ impl Joint {
     }
 
     /// Whether what comes of this scrape is what is asked for.
-    fn gives(&self, ask: &Ask, repeated_types: bool) -> bool {
+    fn gives(&self, ask: &UpstreamRequest, repeated_types: bool) -> bool {
         self.ask.path == ask.path
             && self.repeated_types == repeated_types
-            && proxy_headers::ask_alike(&self.ask.headers, &ask.headers)
+            && proxy_headers::same_request(&self.ask.headers, &ask.headers)
     }
 
     /// One more client, unless something has left meanwhile.
@@ -208,14 +208,14 @@ impl Joint {
     }
 
     /// The next piece for one client.
-    fn poll(&self, id: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+    fn poll(&self, id: u64, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         self.clients.register(id, cx.waker());
         let mut state = lock(&self.state);
         let State { places, pieces, taken, .. } = &mut *state;
         let place = places.iter_mut().find(|place| place.id == id);
         let place = place.expect("a client has a place until it is dropped");
         if place.is_cut_off {
-            return Poll::Ready(Some(Err(Failure::TooSlow)));
+            return Poll::Ready(Some(Err(Error::TooSlow)));
         }
         let waiting = usize::try_from(place.next - *taken).expect("as many as wait");
         if let Some(piece) = pieces.get(waiting).cloned() {
@@ -234,17 +234,17 @@ impl Joint {
         if !state.has_room(&mut all) {
             return Poll::Pending;
         }
-        let Some(rewriting) = &mut state.rewriting else {
+        let Some(body) = &mut state.body else {
             return Poll::Ready(None);
         };
-        let Poll::Ready(piece) = rewriting.poll_piece(&mut all) else {
+        let Poll::Ready(piece) = body.poll_piece(&mut all) else {
             return Poll::Pending;
         };
         // Before anybody can see the piece: from here on nobody may join.
         self.is_open.store(false, Ordering::Release);
         match &piece {
             Some(Ok(piece)) => state.add(id, piece),
-            Some(Err(failure)) => state.end(Err(failure.clone())),
+            Some(Err(error)) => state.end(Err(error.clone())),
             None => state.end(Ok(())),
         }
         let has_others = state.places.len() > 1;
@@ -258,7 +258,7 @@ impl Joint {
     /// A client leaves. If it was the last, the scrape ends with it: for its failure, or because it has seen enough.
     ///
     /// Whether it is its leaving alone, and not how the scrape ended, that keeps it from the rest.
-    fn leave(&self, id: u64, why: &Leaving) -> bool {
+    fn leave(&self, id: u64, why: &LeaveReason) -> bool {
         self.clients.forget(id);
         let mut state = lock(&self.state);
         state.places.retain(|place| place.id != id);
@@ -272,13 +272,13 @@ impl Joint {
         }
         let is_read = state.last_id > 0 && matches!(state.end, Some(Ok(())));
         self.is_open.store(false, Ordering::Release);
-        let rewriting = state.rewriting.take();
+        let body = state.body.take();
         drop(state);
-        match (rewriting, why) {
-            (Some(rewriting), Leaving::Failed(failure)) => rewriting.abandon(failure),
-            (Some(rewriting), Leaving::SeenEnough) => rewriting.stop(),
+        match (body, why) {
+            (Some(body), LeaveReason::Failed(error)) => body.abandon(error),
+            (Some(body), LeaveReason::SeenEnough) => body.stop(),
             // Dropped, it counts as one whose client went away.
-            (_, Leaving::Gone | Leaving::Done) | (None, _) => {}
+            (_, LeaveReason::Gone | LeaveReason::Done) | (None, _) => {}
         }
         is_read
     }
@@ -295,8 +295,8 @@ impl State {
         self.drop_taken();
     }
 
-    fn end(&mut self, end: Result<(), Failure>) {
-        self.rewriting = None;
+    fn end(&mut self, end: Result<(), Error>) {
+        self.body = None;
         self.end = Some(end);
     }
 
@@ -341,11 +341,11 @@ impl State {
 }
 
 /// Why a client leaves.
-enum Leaving {
+enum LeaveReason {
     /// It has everything.
     Done,
     Gone,
-    Failed(Failure),
+    Failed(Error),
     SeenEnough,
 }
 
@@ -353,9 +353,9 @@ enum Leaving {
 ///
 /// Dropping the last one before the end closes the connection to the target, and counts as a client that went away.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct SharedScrapeBody {
     target: Arc<Target>,
-    joint: Arc<Joint>,
+    joint: Arc<SharedScrape>,
     id: u64,
     /// The first piece, found by [`start`](Self::start).
     first: Option<Bytes>,
@@ -364,9 +364,9 @@ pub(super) struct Client {
     deadline: Pin<Box<Sleep>>,
 }
 
-impl Client {
+impl SharedScrapeBody {
     /// Waits for the first piece. Until then a failure can still be told in words.
-    pub(super) async fn start(&mut self) -> Result<(), Failure> {
+    pub(super) async fn start(&mut self) -> Result<(), Error> {
         let first = poll_fn(|cx| self.poll_piece(cx)).await;
         self.first = first.transpose()?;
         Ok(())
@@ -374,16 +374,16 @@ impl Client {
 
     /// Enough was seen, and nobody is to blame for what is left unread.
     pub(super) fn stop(mut self) {
-        self.leave(&Leaving::SeenEnough);
+        self.leave(&LeaveReason::SeenEnough);
     }
 
     /// The next piece; `None` at the end. After an error there is nothing more.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
         let piece = if self.deadline.as_mut().poll(cx).is_ready() {
-            Some(Err(Failure::Timeout(self.timeout)))
+            Some(Err(Error::Timeout(self.timeout)))
         } else {
             match self.joint.poll(self.id, cx) {
                 Poll::Ready(piece) => piece,
@@ -392,13 +392,13 @@ impl Client {
         };
         match &piece {
             Some(Ok(_)) => {}
-            Some(Err(failure)) => self.leave(&Leaving::Failed(failure.clone())),
-            None => self.leave(&Leaving::Done),
+            Some(Err(error)) => self.leave(&LeaveReason::Failed(error.clone())),
+            None => self.leave(&LeaveReason::Done),
         }
         Poll::Ready(piece)
     }
 
-    fn leave(&mut self, why: &Leaving) {
+    fn leave(&mut self, why: &LeaveReason) {
         if self.ended {
             return;
         }
@@ -408,31 +408,31 @@ impl Client {
         }
         let metrics = self.target.metrics();
         match why {
-            Leaving::Done | Leaving::SeenEnough => {}
-            Leaving::Gone => metrics.left("client_gone"),
-            Leaving::Failed(failure) => {
+            LeaveReason::Done | LeaveReason::SeenEnough => {}
+            LeaveReason::Gone => metrics.left("client_gone"),
+            LeaveReason::Failed(error) => {
                 let target = &self.target.settings().name;
-                tracing::warn!(%target, error = %failure, "A client of a shared scrape was cut off.");
-                metrics.left(failure.reason());
+                tracing::warn!(%target, error = %error, "A client of a shared scrape was cut off.");
+                metrics.left(error.reason());
             }
         }
     }
 }
 
-impl Drop for Client {
+impl Drop for SharedScrapeBody {
     fn drop(&mut self) {
-        self.leave(&Leaving::Gone);
+        self.leave(&LeaveReason::Gone);
     }
 }
 
-impl Body for Client {
+impl Body for SharedScrapeBody {
     type Data = Bytes;
-    type Error = Failure;
+    type Error = Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         let piece = match this.first.take() {
             Some(first) => Poll::Ready(Some(Ok(first))),

@@ -12,20 +12,20 @@ use hyper::Uri;
 use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use tokio::time::Instant;
 
-use super::target::Treatment;
+use super::target::RewriteContext;
 use super::upstream::{
-    Client, ClientFault, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
+    Client, ClientError, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
 };
-use super::{Failure, Lasting, Target, TargetSettings};
+use super::{Error, SharedState, Target, TargetSettings};
 use crate::mapping;
-use crate::scrape::allow_list::{Reach, Refusal};
+use crate::scrape::allow_list::{AllowList, Denied};
 
 /// Most targets of one kind at a time. More Kongs than stand behind one gateway.
 const MAX_TARGETS: usize = 1024;
 
 /// How targets that clients name are treated.
 #[derive(Clone, Debug, PartialEq)]
-pub struct OnDemandSettings {
+pub struct DynamicTargetSettings {
     /// What they are called in our own metrics: `(proxy)`, `(probe)` or `(probe:MODULE)`.
     pub name: String,
     /// What packs are compiled with for them.
@@ -36,11 +36,11 @@ pub struct OnDemandSettings {
 
 /// Whatever clients name, as far as the allow-list lets them.
 #[derive(Debug)]
-pub struct OnDemand {
-    settings: OnDemandSettings,
+pub struct DynamicTargetSet {
+    settings: DynamicTargetSettings,
     client: Arc<Client>,
-    treatment: Treatment,
-    reach: Arc<Reach>,
+    context: RewriteContext,
+    allow_list: Arc<AllowList>,
     made: Mutex<HashMap<Uri, Made>>,
 }
 
@@ -54,22 +54,22 @@ struct Made {
 #[derive(Debug)]
 pub(super) enum Unavailable {
     /// The client may not go there.
-    Refused(Refusal),
+    Refused(Denied),
     /// The settings do not fit the target.
-    Failed(Failure),
+    Failed(Error),
 }
 
-impl OnDemandSettings {
+impl DynamicTargetSettings {
     /// Reads the files that scraping such a target needs.
     ///
     /// # Errors
     ///
     /// The first that cannot be used.
-    pub fn check(&self) -> Result<(), ClientFault> {
+    pub fn check(&self) -> Result<(), ClientError> {
         self.client(Arc::new(SystemResolver)).map(drop)
     }
 
-    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientFault> {
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientError> {
         let client = Client::new(self.http.clone(), resolver);
         // Whether TLS will be spoken is not known; what was written for it should hold in any case.
         client.check(self.http.tls != TlsSettings::default())?;
@@ -77,20 +77,20 @@ impl OnDemandSettings {
     }
 }
 
-impl OnDemand {
+impl DynamicTargetSet {
     /// No target yet.
     ///
     /// # Errors
     ///
     /// A file that the settings name cannot be used.
     pub fn new(
-        settings: OnDemandSettings,
-        treatment: Treatment,
-        reach: Arc<Reach>,
-        lasting: &Lasting,
-    ) -> Result<OnDemand, ClientFault> {
-        let client = Arc::new(settings.client(lasting.resolver())?);
-        Ok(OnDemand { settings, client, treatment, reach, made: Mutex::default() })
+        settings: DynamicTargetSettings,
+        context: RewriteContext,
+        allow_list: Arc<AllowList>,
+        shared: &SharedState,
+    ) -> Result<DynamicTargetSet, ClientError> {
+        let client = Arc::new(settings.client(shared.resolver())?);
+        Ok(DynamicTargetSet { settings, client, context, allow_list, made: Mutex::default() })
     }
 
     /// The target at a URL. What stands behind `?` is not part of it.
@@ -114,10 +114,10 @@ impl OnDemand {
     }
 
     fn make(&self, url: &Uri) -> Result<Arc<Target>, Unavailable> {
-        let reach = Some(Arc::clone(&self.reach));
-        let upstream = Upstream::new(url, Arc::clone(&self.client), reach);
-        let upstream = upstream
-            .map_err(|fault| Unavailable::Failed(Failure::Credentials(fault.to_string())))?;
+        let allow_list = Some(Arc::clone(&self.allow_list));
+        let upstream = Upstream::new(url, Arc::clone(&self.client), allow_list);
+        let upstream =
+            upstream.map_err(|fault| Unavailable::Failed(Error::Credentials(fault.to_string())))?;
         // Before it takes a place: names off the list shall not push out those on it.
         upstream.check_name().map_err(Unavailable::Refused)?;
         let settings = TargetSettings {
@@ -128,9 +128,9 @@ impl OnDemand {
             passthrough: Vec::new(),
             labels: BTreeMap::new(),
         };
-        let metrics = self.treatment.metrics.apart(settings.shown_url());
-        let treatment = Treatment { metrics, ..self.treatment.clone() };
-        Ok(Arc::new(Target::on_demand(settings, treatment, upstream)))
+        let metrics = self.context.metrics.apart(settings.shown_url());
+        let context = RewriteContext { metrics, ..self.context.clone() };
+        Ok(Arc::new(Target::dynamic(settings, context, upstream)))
     }
 
     /// Up to so many targets, those first that were asked for last.
@@ -143,11 +143,16 @@ impl OnDemand {
 
     /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.
     #[must_use]
-    pub fn is(&self, settings: &OnDemandSettings, treatment: &Treatment, reach: &Reach) -> bool {
+    pub fn is(
+        &self,
+        settings: &DynamicTargetSettings,
+        context: &RewriteContext,
+        allow_list: &AllowList,
+    ) -> bool {
         self.settings == *settings
-            && Arc::ptr_eq(&self.treatment.plan, &treatment.plan)
-            && self.treatment.options == treatment.options
-            && *self.reach == *reach
+            && Arc::ptr_eq(&self.context.plan, &context.plan)
+            && self.context.options == context.options
+            && *self.allow_list == *allow_list
     }
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 use hyper::StatusCode;
 
 use crate::rewrite;
-use crate::scrape::allow_list::Refusal;
+use crate::scrape::allow_list::Denied;
 use crate::telemetry::Outcome;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
 ///
 /// Clones tell several clients of one scrape the same.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Failure {
+pub enum Error {
     /// The target's host name could not be resolved.
     #[error("cannot resolve its host name: {0}; check the URL and the name service")]
     Resolve(#[source] Arc<io::Error>),
@@ -24,7 +24,7 @@ pub enum Failure {
     Connect(#[source] Arc<io::Error>),
     /// A client may not have this target scraped.
     #[error("it must not be scraped through this gateway: {0}")]
-    NotAllowed(#[from] Refusal),
+    NotAllowed(#[from] Denied),
     /// A secret or a certificate of ours cannot be used.
     #[error("cannot ask it: {0}")]
     Credentials(String),
@@ -56,13 +56,13 @@ pub enum Failure {
     #[error(
         "it redirects to {0}; redirects are not followed, so set the URL to where the metrics are"
     )]
-    Redirect(Text),
+    Redirect(QuotedHeader),
     /// The target answered something that is no exposition.
     #[error("its Content-Type is {0}, which is no exposition; check the path in the URL")]
-    ContentType(Text),
+    ContentType(QuotedHeader),
     /// The body is encoded in a way that we did not ask for and cannot read.
     #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
-    ContentEncoding(Text),
+    ContentEncoding(QuotedHeader),
     /// The body broke off.
     #[error("its body broke off: {0}")]
     Cut(String),
@@ -85,7 +85,7 @@ pub enum Failure {
     NothingLeft,
 }
 
-impl Failure {
+impl Error {
     /// Every [`reason`](Self::reason).
     pub const REASONS: &[&str] = &[
         "resolve",
@@ -110,22 +110,22 @@ impl Failure {
         "nothing_left",
     ];
 
-    pub(super) fn resolve(error: io::Error) -> Failure {
-        Failure::Resolve(Arc::new(error))
+    pub(super) fn resolve(error: io::Error) -> Error {
+        Error::Resolve(Arc::new(error))
     }
 
-    pub(super) fn connect(error: io::Error) -> Failure {
-        Failure::Connect(Arc::new(error))
+    pub(super) fn connect(error: io::Error) -> Error {
+        Error::Connect(Arc::new(error))
     }
 
     /// What an answer that has not begun says instead.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Failure::Timeout(_) | Failure::Idle(_) => StatusCode::GATEWAY_TIMEOUT,
-            Failure::TooMuchHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Failure::NotAllowed(_) => StatusCode::FORBIDDEN,
-            Failure::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
+            Error::Timeout(_) | Error::Idle(_) => StatusCode::GATEWAY_TIMEOUT,
+            Error::TooMuchHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Error::NotAllowed(_) => StatusCode::FORBIDDEN,
+            Error::Connect(error) if error.kind() == io::ErrorKind::TimedOut => {
                 StatusCode::GATEWAY_TIMEOUT
             }
             _ => StatusCode::BAD_GATEWAY,
@@ -142,43 +142,43 @@ impl Failure {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Failure::Resolve(_) => "resolve",
-            Failure::Connect(_) => "connect",
-            Failure::NotAllowed(_) => "not_allowed",
-            Failure::Credentials(_) => "credentials",
-            Failure::Tls(_) => "tls",
-            Failure::Exchange(_) => "exchange",
-            Failure::Timeout(_) => "timeout",
-            Failure::Idle(_) => "idle",
-            Failure::TooSlow => "too_slow",
-            Failure::TooMuchHeld { .. } => "held_bytes",
-            Failure::Status(_) => "status",
-            Failure::Redirect(_) => "redirect",
-            Failure::ContentType(_) => "content_type",
-            Failure::ContentEncoding(_) => "content_encoding",
-            Failure::Cut(_) => "cut",
-            Failure::Overlong => "overlong",
-            Failure::Gzip => "gzip",
-            Failure::Rewrite(_) => "rewrite",
-            Failure::NoSample => "no_sample",
-            Failure::NothingLeft => "nothing_left",
+            Error::Resolve(_) => "resolve",
+            Error::Connect(_) => "connect",
+            Error::NotAllowed(_) => "not_allowed",
+            Error::Credentials(_) => "credentials",
+            Error::Tls(_) => "tls",
+            Error::Exchange(_) => "exchange",
+            Error::Timeout(_) => "timeout",
+            Error::Idle(_) => "idle",
+            Error::TooSlow => "too_slow",
+            Error::TooMuchHeld { .. } => "held_bytes",
+            Error::Status(_) => "status",
+            Error::Redirect(_) => "redirect",
+            Error::ContentType(_) => "content_type",
+            Error::ContentEncoding(_) => "content_encoding",
+            Error::Cut(_) => "cut",
+            Error::Overlong => "overlong",
+            Error::Gzip => "gzip",
+            Error::Rewrite(_) => "rewrite",
+            Error::NoSample => "no_sample",
+            Error::NothingLeft => "nothing_left",
         }
     }
 }
 
 /// Somebody else's header value, fit to be shown: quoted, on one line, and not too long.
 #[derive(Clone, Debug)]
-pub struct Text(String);
+pub struct QuotedHeader(String);
 
-impl Text {
-    pub(super) fn new(value: &hyper::header::HeaderValue) -> Text {
+impl QuotedHeader {
+    pub(super) fn new(value: &hyper::header::HeaderValue) -> QuotedHeader {
         const LONGEST: usize = 200;
         let bytes = value.as_bytes();
-        Text(bytes[..bytes.len().min(LONGEST)].escape_ascii().to_string())
+        QuotedHeader(bytes[..bytes.len().min(LONGEST)].escape_ascii().to_string())
     }
 }
 
-impl Display for Text {
+impl Display for QuotedHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0)
     }
@@ -192,45 +192,45 @@ mod tests {
 
     #[test]
     fn every_reason_is_listed() {
-        let text = || Text::new(&HeaderValue::from_static("x"));
+        let text = || QuotedHeader::new(&HeaderValue::from_static("x"));
         let error = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let each = [
-            Failure::resolve(error()),
-            Failure::connect(error()),
-            Failure::NotAllowed(Refusal::NotListed),
-            Failure::Credentials(String::new()),
-            Failure::Tls(String::new()),
-            Failure::Exchange(String::new()),
-            Failure::Timeout(Duration::ZERO),
-            Failure::Idle(Duration::ZERO),
-            Failure::TooSlow,
-            Failure::TooMuchHeld { limit: 1 },
-            Failure::Status(StatusCode::NOT_FOUND),
-            Failure::Redirect(text()),
-            Failure::ContentType(text()),
-            Failure::ContentEncoding(text()),
-            Failure::Cut(String::new()),
-            Failure::Overlong,
-            Failure::Gzip,
-            Failure::Rewrite(rewrite::exposition::Error::BodyTooLong { limit: 1 }),
-            Failure::NoSample,
-            Failure::NothingLeft,
+            Error::resolve(error()),
+            Error::connect(error()),
+            Error::NotAllowed(Denied::NotListed),
+            Error::Credentials(String::new()),
+            Error::Tls(String::new()),
+            Error::Exchange(String::new()),
+            Error::Timeout(Duration::ZERO),
+            Error::Idle(Duration::ZERO),
+            Error::TooSlow,
+            Error::TooMuchHeld { limit: 1 },
+            Error::Status(StatusCode::NOT_FOUND),
+            Error::Redirect(text()),
+            Error::ContentType(text()),
+            Error::ContentEncoding(text()),
+            Error::Cut(String::new()),
+            Error::Overlong,
+            Error::Gzip,
+            Error::Rewrite(rewrite::exposition::Error::BodyTooLong { limit: 1 }),
+            Error::NoSample,
+            Error::NothingLeft,
         ];
-        assert_eq!(each.map(|failure| failure.reason()), Failure::REASONS);
+        assert_eq!(each.map(|error| error.reason()), Error::REASONS);
     }
 
     #[test]
     fn slow_is_told_from_broken() {
-        let connect = |kind: io::ErrorKind| Failure::connect(kind.into()).status();
+        let connect = |kind: io::ErrorKind| Error::connect(kind.into()).status();
         assert_eq!(connect(io::ErrorKind::TimedOut), StatusCode::GATEWAY_TIMEOUT);
         assert_eq!(connect(io::ErrorKind::ConnectionRefused), StatusCode::BAD_GATEWAY);
-        assert_eq!(Failure::Timeout(Duration::ZERO).status(), StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(Error::Timeout(Duration::ZERO).status(), StatusCode::GATEWAY_TIMEOUT);
     }
 
     #[test]
     fn header_values_are_shown_safely() {
         let shown = |bytes: &[u8]| {
-            Text::new(&HeaderValue::from_bytes(bytes).expect("a header value")).to_string()
+            QuotedHeader::new(&HeaderValue::from_bytes(bytes).expect("a header value")).to_string()
         };
         assert_eq!(shown(b"text/html"), "\"text/html\"");
         assert_eq!(shown(b"a\"\xff\tb"), "\"a\\\"\\xff\\tb\"");

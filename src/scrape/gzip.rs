@@ -36,24 +36,24 @@ pub(super) fn accepted(headers: &HeaderMap) -> bool {
 
 /// The body is not gzip, or ends too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Damaged;
+pub(super) struct InvalidGzip;
 
 /// Takes gzip apart: one member or several in a row.
 #[derive(Debug)]
-pub(super) struct Gunzip {
+pub(super) struct GzipDecoder {
     stream: Decompress,
     /// A member has begun and has not ended.
     within: bool,
     members: u64,
 }
 
-impl Gunzip {
-    pub(super) fn new() -> Gunzip {
-        Gunzip { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
+impl GzipDecoder {
+    pub(super) fn new() -> GzipDecoder {
+        GzipDecoder { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
     }
 
     /// Decompresses some of `input` and takes what it used off its front. An empty piece asks for more input.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Bytes, Damaged> {
+    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Bytes, InvalidGzip> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         // Called without input too: the last call may have left output behind for want of room.
         loop {
@@ -68,7 +68,7 @@ impl Gunzip {
             let status = self.stream.decompress_vec(input, &mut piece, FlushDecompress::None);
             let consumed = self.stream.total_in() - consumed;
             input.advance(usize::try_from(consumed).expect("no more than was given"));
-            match status.map_err(|_| Damaged)? {
+            match status.map_err(|_| InvalidGzip)? {
                 Status::StreamEnd => {
                     self.within = false;
                     self.members += 1;
@@ -85,8 +85,8 @@ impl Gunzip {
     }
 
     /// The input has ended here. Call after [`next`](Self::next) gave an empty piece.
-    pub(super) fn end(&self) -> Result<(), Damaged> {
-        if self.within || self.members == 0 { Err(Damaged) } else { Ok(()) }
+    pub(super) fn end(&self) -> Result<(), InvalidGzip> {
+        if self.within || self.members == 0 { Err(InvalidGzip) } else { Ok(()) }
     }
 }
 
@@ -94,17 +94,17 @@ impl Gunzip {
 ///
 /// Nothing is flushed before its time: who asks for gzip reads the whole before making anything of it.
 #[derive(Debug)]
-pub(super) struct Gzipped<B> {
+pub(super) struct GzipBody<B> {
     plain: B,
     stream: Compress,
     piece: Vec<u8>,
     ended: bool,
 }
 
-impl<B> Gzipped<B> {
-    pub(super) fn new(plain: B, level: u32) -> Gzipped<B> {
+impl<B> GzipBody<B> {
+    pub(super) fn new(plain: B, level: u32) -> GzipBody<B> {
         let stream = Compress::new_gzip(Compression::new(level), WINDOW_BITS);
-        Gzipped { plain, stream, piece: Vec::with_capacity(PIECE_BYTES), ended: false }
+        GzipBody { plain, stream, piece: Vec::with_capacity(PIECE_BYTES), ended: false }
     }
 
     /// Compresses all of `input`. The output grows no larger than the input, but for a few bytes.
@@ -129,7 +129,7 @@ impl<B> Gzipped<B> {
     }
 }
 
-impl<B> Body for Gzipped<B>
+impl<B> Body for GzipBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -185,13 +185,13 @@ mod tests {
         encoder.finish().expect("a Vec takes everything")
     }
 
-    fn gunzip(chunks: &[&[u8]]) -> Result<Vec<u8>, Damaged> {
-        let mut gunzip = Gunzip::new();
+    fn decoder(chunks: &[&[u8]]) -> Result<Vec<u8>, InvalidGzip> {
+        let mut decoder = GzipDecoder::new();
         let mut plain = Vec::new();
         for chunk in chunks {
             let mut chunk = Bytes::copy_from_slice(chunk);
             loop {
-                let piece = gunzip.next(&mut chunk)?;
+                let piece = decoder.next(&mut chunk)?;
                 assert!(piece.len() <= PIECE_BYTES, "bounded, whatever goes in");
                 if piece.is_empty() {
                     break;
@@ -200,7 +200,7 @@ mod tests {
             }
             assert!(chunk.is_empty(), "an empty piece asks for more input");
         }
-        gunzip.end().map(|()| plain)
+        decoder.end().map(|()| plain)
     }
 
     /// Compresses very well, and is not a multiple of any buffer.
@@ -214,40 +214,40 @@ mod tests {
         let whole = gzip(text);
         for cut in 0..=whole.len() {
             let (front, back) = whole.split_at(cut);
-            assert_eq!(gunzip(&[front, back]).as_deref(), Ok(&text[..]), "cut at {cut}");
+            assert_eq!(decoder(&[front, back]).as_deref(), Ok(&text[..]), "cut at {cut}");
         }
     }
 
     #[test]
     fn long_bodies_come_in_pieces() {
         let text = long_text();
-        assert_eq!(gunzip(&[&gzip(&text)]), Ok(text));
+        assert_eq!(decoder(&[&gzip(&text)]), Ok(text));
     }
 
     #[test]
     fn members_follow_each_other() {
         let two = [gzip(b"kong_x 1\n"), gzip(b"kong_y 2\n")].concat();
-        assert_eq!(gunzip(&[&two]).as_deref(), Ok(&b"kong_x 1\nkong_y 2\n"[..]));
+        assert_eq!(decoder(&[&two]).as_deref(), Ok(&b"kong_x 1\nkong_y 2\n"[..]));
     }
 
     #[test]
     fn damage_is_seen() {
         let whole = gzip(b"kong_x 1\n");
         for cut in 0..whole.len() {
-            assert_eq!(gunzip(&[&whole[..cut]]), Err(Damaged), "cut at {cut}");
+            assert_eq!(decoder(&[&whole[..cut]]), Err(InvalidGzip), "cut at {cut}");
         }
         let mut wrong_sum = whole.clone();
         let sum = wrong_sum.len() - 5;
         wrong_sum[sum] ^= 1;
-        assert_eq!(gunzip(&[&wrong_sum]), Err(Damaged));
-        assert_eq!(gunzip(&[b"kong_x 1\n"]), Err(Damaged));
-        assert_eq!(gunzip(&[&whole, b"garbage"]), Err(Damaged));
+        assert_eq!(decoder(&[&wrong_sum]), Err(InvalidGzip));
+        assert_eq!(decoder(&[b"kong_x 1\n"]), Err(InvalidGzip));
+        assert_eq!(decoder(&[&whole, b"garbage"]), Err(InvalidGzip));
     }
 
     #[tokio::test]
     async fn what_is_compressed_reads_back() {
         for text in [Vec::new(), b"x 1\n".to_vec(), long_text()] {
-            let body = Gzipped::new(Full::new(Bytes::from(text.clone())), 1);
+            let body = GzipBody::new(Full::new(Bytes::from(text.clone())), 1);
             let compressed = body.collect().await.expect("infallible").to_bytes();
             let mut read = Vec::new();
             flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut read).expect("gzip");

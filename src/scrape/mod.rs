@@ -12,10 +12,10 @@
 //! drives the engine with them. `sharing` hands what comes out to everybody who came at the same moment, and is the body of
 //! our answers: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
 //! queues up in between. The last client that goes away takes the upstream's connection with it. `load` bounds what all of
-//! them cost together; it and whatever else is older than the settings in force are in [`Lasting`].
+//! them cost together; it and whatever else is older than the settings in force are in [`SharedState`].
 //!
 //! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
-//! breaks the answer off. See [`Failure`].
+//! breaks the answer off. See [`Error`].
 
 mod allow_list;
 mod buffer_pool;
@@ -46,20 +46,20 @@ use hyper::Uri;
 
 use crate::mapping;
 
-pub use allow_list::{AddressRange, HostPattern, Reach, Refusal, Rule};
-pub use dynamic_targets::{OnDemand, OnDemandSettings};
-pub use error::Failure;
-pub use histories::Pasts;
+pub use allow_list::{AddressRange, AllowList, Denied, HostPattern, Rule};
+pub use dynamic_targets::{DynamicTargetSet, DynamicTargetSettings};
+pub use error::Error;
+pub use histories::TargetHistories;
 pub use preview::{Preview, PreviewError};
 pub use response::Body;
-pub use router::{ByClients, Gateway};
+pub use router::{DynamicTargets, Gateway};
 pub use secret::{Secret, SecretSource};
-pub use shared_state::Lasting;
-pub use target::{Target, Treatment};
+pub use shared_state::SharedState;
+pub use target::{RewriteContext, Target};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
-    Authorization, Client, ClientFault, HttpSettings, Identity, Lookup, Resolve, SystemResolver,
-    TlsFault, TlsSettings, TlsVersion,
+    Authorization, Client, ClientError, HttpSettings, Identity, Lookup, Resolve, SystemResolver,
+    TlsError, TlsSettings, TlsVersion,
 };
 
 /// How targets are scraped.

@@ -8,38 +8,38 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
-use super::Failure;
-use super::upstream::AnswerBody;
+use super::Error;
+use super::upstream::UpstreamBody;
 
 /// A body that is handed on as it arrives.
 #[derive(Debug)]
-pub(super) struct Relayed {
-    body: AnswerBody,
+pub(super) struct PassthroughBody {
+    body: UpstreamBody,
     deadline: Pin<Box<Sleep>>,
     timeout: std::time::Duration,
 }
 
-impl Relayed {
+impl PassthroughBody {
     pub(super) fn new(
-        body: AnswerBody,
+        body: UpstreamBody,
         timeout: std::time::Duration,
         deadline: Instant,
-    ) -> Relayed {
-        Relayed { body, deadline: Box::pin(tokio::time::sleep_until(deadline)), timeout }
+    ) -> PassthroughBody {
+        PassthroughBody { body, deadline: Box::pin(tokio::time::sleep_until(deadline)), timeout }
     }
 }
 
-impl Body for Relayed {
+impl Body for PassthroughBody {
     type Data = Bytes;
-    type Error = Failure;
+    type Error = Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         if this.deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(Failure::Timeout(this.timeout))));
+            return Poll::Ready(Some(Err(Error::Timeout(this.timeout))));
         }
         this.body.poll_chunk(cx).map(|chunk| chunk.transpose().map(|chunk| chunk.map(Frame::data)))
     }

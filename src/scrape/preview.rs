@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use hyper::Method;
 use tokio::time::Instant;
 
-use super::upstream::Ask;
-use super::{Failure, Gateway, Target};
+use super::upstream::UpstreamRequest;
+use super::{Error, Gateway, Target};
 use crate::rewrite::exposition::{Progress, Report};
 
 /// Both sides of one scrape.
@@ -34,7 +34,7 @@ pub enum PreviewError {
     },
     /// The scrape failed.
     #[error(transparent)]
-    Failed(#[from] Failure),
+    Failed(#[from] Error),
 }
 
 impl Gateway {
@@ -49,7 +49,7 @@ impl Gateway {
         let target = self.target(target).ok_or(PreviewError::NoTarget)?;
         let timeout = self.settings().timeout;
         let deadline = Instant::now() + timeout;
-        let ask = Ask {
+        let ask = UpstreamRequest {
             method: Method::GET,
             path: target.path().clone(),
             headers: self.own_headers(),
@@ -60,13 +60,13 @@ impl Gateway {
             let source = target.open(&ask).await?;
             both_sides(target, source, limit).await
         });
-        scraped.await.unwrap_or(Err(Failure::Timeout(timeout).into()))
+        scraped.await.unwrap_or(Err(Error::Timeout(timeout).into()))
     }
 }
 
 async fn both_sides(
     target: &Target,
-    mut source: crate::scrape::upstream::exposition::Source,
+    mut source: crate::scrape::upstream::exposition::ExpositionBody,
     limit: usize,
 ) -> Result<Preview, PreviewError> {
     let (mut rewriter, _) = target.rewriter(false);
@@ -76,8 +76,8 @@ async fn both_sides(
             return Err(PreviewError::TooLong { limit });
         }
         before.extend_from_slice(&chunk);
-        rewriter.push(&chunk, &mut after).map_err(Failure::from)?;
+        rewriter.push(&chunk, &mut after).map_err(Error::from)?;
     }
-    while rewriter.finish(&mut after).map_err(Failure::from)? == Progress::More {}
+    while rewriter.finish(&mut after).map_err(Error::from)? == Progress::More {}
     Ok(Preview { before, after, report: rewriter.report().clone() })
 }

@@ -73,8 +73,8 @@ impl Via {
 }
 
 /// The headers with which to ask for an exposition on behalf of a client.
-pub(super) fn for_exposition(client: &HeaderMap, via: &Via) -> HeaderMap {
-    let mut headers = for_anything(client, via);
+pub(super) fn exposition_request_headers(client: &HeaderMap, via: &Via) -> HeaderMap {
+    let mut headers = passthrough_request_headers(client, via);
     for name in &OURS {
         headers.remove(name);
     }
@@ -85,7 +85,7 @@ pub(super) fn for_exposition(client: &HeaderMap, via: &Via) -> HeaderMap {
 }
 
 /// The headers with which to ask for whatever a client asks for.
-pub(super) fn for_anything(client: &HeaderMap, via: &Via) -> HeaderMap {
+pub(super) fn passthrough_request_headers(client: &HeaderMap, via: &Via) -> HeaderMap {
     let mut headers = end_to_end(client);
     for name in [HOST, CONTENT_LENGTH, HeaderName::from_static(TIMEOUT_HEADER)] {
         headers.remove(name);
@@ -112,7 +112,7 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Whether two requests, as they are sent to one target, ask for the same.
-pub(super) fn ask_alike(one: &HeaderMap, other: &HeaderMap) -> bool {
+pub(super) fn same_request(one: &HeaderMap, other: &HeaderMap) -> bool {
     let about_what = |headers: &HeaderMap| {
         let all = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
         let mut left: Vec<_> = all.filter(|(name, _)| !ABOUT_THE_CLIENT.contains(name)).collect();
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn only_what_is_meant_for_the_target_travels() {
         let via = Via::new();
-        let sent = for_exposition(&headers(CLIENT), &via);
+        let sent = exposition_request_headers(&headers(CLIENT), &via);
         let expected =
             ["accept", "accept-encoding", "authorization", "kong-admin-token", "user-agent", "via"];
         assert_eq!(names(&sent), expected);
@@ -199,7 +199,7 @@ mod tests {
         assert!(via.has_seen(&sent));
         assert!(!Via::new().has_seen(&sent), "another one's");
 
-        let sent = for_anything(&headers(CLIENT), &via);
+        let sent = passthrough_request_headers(&headers(CLIENT), &via);
         assert_eq!(sent[ACCEPT_ENCODING], "gzip");
         assert_eq!(sent[IF_NONE_MATCH], "x");
         assert!(!sent.contains_key(TIMEOUT_HEADER) && !sent.contains_key(HOST));
@@ -208,11 +208,13 @@ mod tests {
     #[test]
     fn who_asks_does_not_matter() {
         let via = Via::new();
-        let of = |lines: &[(&'static str, &'static str)]| for_exposition(&headers(lines), &via);
+        let of = |lines: &[(&'static str, &'static str)]| {
+            exposition_request_headers(&headers(lines), &via)
+        };
         let one = of(&[("user-agent", "a"), ("traceparent", "1"), ("x", "y"), ("z", "1")]);
-        assert!(ask_alike(&one, &of(&[("z", "1"), ("user-agent", "b"), ("x", "y")])));
-        assert!(!ask_alike(&one, &of(&[("z", "1")])));
-        assert!(!ask_alike(&one, &of(&[("z", "1"), ("x", "other")])));
+        assert!(same_request(&one, &of(&[("z", "1"), ("user-agent", "b"), ("x", "y")])));
+        assert!(!same_request(&one, &of(&[("z", "1")])));
+        assert!(!same_request(&one, &of(&[("z", "1"), ("x", "other")])));
     }
 
     #[test]

@@ -10,10 +10,10 @@ use hyper::ext::ReasonPhrase;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode, Uri};
 
-use super::Failure;
+use super::Error;
 
 /// The body of an answer.
-pub type Body = UnsyncBoxBody<Bytes, Failure>;
+pub type Body = UnsyncBoxBody<Bytes, Error>;
 
 pub(super) const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -21,7 +21,7 @@ pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 pub(super) fn boxed<B>(body: B) -> Body
 where
-    B: hyper::body::Body<Data = Bytes, Error = Failure> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes, Error = Error> + Send + 'static,
 {
     body.boxed_unsync()
 }

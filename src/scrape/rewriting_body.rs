@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
-use super::Failure;
+use super::Error;
 use super::target::Target;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
-use crate::scrape::buffer_pool::Pool;
-use crate::scrape::histories::Seen;
-use crate::scrape::limiter::Share;
-use crate::scrape::upstream::exposition::Source;
+use crate::scrape::buffer_pool::BufferPool;
+use crate::scrape::histories::CompletedScrapes;
+use crate::scrape::limiter::ScrapePermit;
+use crate::scrape::upstream::exposition::ExpositionBody;
 use crate::telemetry::{Outcome, ScrapeInFlight};
 
 /// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
@@ -28,12 +28,12 @@ const BYTES_PER_POLL: usize = 256 * 1024;
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 
 /// A source that is being opened.
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Source, Failure>> + Send>>;
+pub(super) type Opening = Pin<Box<dyn Future<Output = Result<ExpositionBody, Error>> + Send>>;
 
 /// An exposition that is asked for, read and rewritten at the pace of whoever polls it.
 ///
 /// Dropping it before its end closes the connection to the target, and counts as a client that went away.
-pub(super) struct Rewriting {
+pub(super) struct RewritingBody {
     target: Arc<Target>,
     stage: Stage,
     /// Whoever reads this needs the second `# TYPE` of a histogram that opens twice.
@@ -41,10 +41,10 @@ pub(super) struct Rewriting {
     /// `None` once the scrape has ended, one way or the other.
     running: Option<Running>,
     /// A part of what the target sent, handed on as it is. It leaves before what is in `out`.
-    spared: Option<Bytes>,
+    uncopied: Option<Bytes>,
     out: Vec<u8>,
-    pool: Pool,
-    quiet: Quiet,
+    pool: BufferPool,
+    idle_timer: IdleTimer,
 }
 
 /// How far the target has got.
@@ -55,7 +55,7 @@ pub(super) struct Rewriting {
 enum Stage {
     /// The head of its answer is not there yet.
     Opening(Opening),
-    Reading(Source),
+    Reading(ExpositionBody),
     /// Everything is read. Families that were held are still to be written.
     Read,
 }
@@ -63,9 +63,9 @@ enum Stage {
 #[derive(Debug)]
 struct Running {
     scrape: ScrapeInFlight,
-    share: Share,
+    permit: ScrapePermit,
     /// `None` until there is something to rewrite.
-    engine: Option<(Rewriter, Seen)>,
+    engine: Option<(Rewriter, CompletedScrapes)>,
     wrote_any: bool,
 }
 
@@ -86,25 +86,25 @@ impl Running {
     }
 }
 
-impl Rewriting {
+impl RewritingBody {
     /// A scrape that begins now. It may be silent for up to `idle` once it has begun to answer.
     pub(super) fn new(
         target: Arc<Target>,
         opening: Opening,
         repeated_types: bool,
-        share: Share,
+        permit: ScrapePermit,
         idle: Duration,
-    ) -> Rewriting {
+    ) -> RewritingBody {
         let scrape = target.metrics().start();
-        Rewriting {
+        RewritingBody {
             target,
             stage: Stage::Opening(opening),
             repeated_types,
-            running: Some(Running { scrape, share, engine: None, wrote_any: false }),
-            spared: None,
+            running: Some(Running { scrape, permit, engine: None, wrote_any: false }),
+            uncopied: None,
             out: Vec::new(),
-            pool: Pool::default(),
-            quiet: Quiet { limit: idle, since: Instant::now(), timer: None },
+            pool: BufferPool::default(),
+            idle_timer: IdleTimer { limit: idle, since: Instant::now(), timer: None },
         }
     }
 
@@ -116,27 +116,27 @@ impl Rewriting {
     }
 
     /// Nobody waits for the rest, because of this.
-    pub(super) fn abandon(mut self, failure: &Failure) {
-        self.end(failure);
+    pub(super) fn abandon(mut self, error: &Error) {
+        self.end(error);
     }
 
     /// The next piece to hand on; `None` at the end. After an error there is nothing more.
     pub(super) fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Failure>>> {
+    ) -> Poll<Option<Result<Bytes, Error>>> {
         if self.running.is_none() {
             return Poll::Ready(None);
         }
         if let Stage::Opening(opening) = &mut self.stage {
             match opening.as_mut().poll(cx) {
                 Poll::Ready(Ok(source)) => self.opened(source),
-                Poll::Ready(Err(failure)) => return self.fail(failure),
+                Poll::Ready(Err(error)) => return self.fail(error),
                 Poll::Pending => return Poll::Pending,
             }
         }
-        if let Some(spared) = self.spared.take() {
-            return Poll::Ready(Some(Ok(self.leaves(spared))));
+        if let Some(uncopied) = self.uncopied.take() {
+            return Poll::Ready(Some(Ok(self.leaves(uncopied))));
         }
         if self.out.capacity() == 0 {
             // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
@@ -144,7 +144,7 @@ impl Rewriting {
         }
         let mut budget = BYTES_PER_POLL;
         loop {
-            let Some(Running { engine: Some((rewriter, _)), share, scrape, .. }) =
+            let Some(Running { engine: Some((rewriter, _)), permit, scrape, .. }) =
                 &mut self.running
             else {
                 return Poll::Ready(None);
@@ -153,7 +153,7 @@ impl Rewriting {
             if let Stage::Reading(source) = &mut self.stage {
                 match source.poll_chunk(cx) {
                     Poll::Ready(Ok(Some(chunk))) => {
-                        self.quiet.ends();
+                        self.idle_timer.ends();
                         budget = budget.saturating_sub(chunk.len());
                         // Before the first sample everything waits.
                         let has_sample = rewriter.report().samples_in > 0;
@@ -165,8 +165,8 @@ impl Rewriting {
                             Ok(run) => run,
                             Err(error) => return self.fail(error.into()),
                         };
-                        if let Err(failure) = share.holds(rewriter.report().held_bytes) {
-                            return self.fail(failure);
+                        if let Err(error) = permit.holds(rewriter.report().held_bytes) {
+                            return self.fail(error);
                         }
                         if let Some(run) = run {
                             return Poll::Ready(Some(Ok(self.spare(&run, &chunk))));
@@ -176,7 +176,7 @@ impl Rewriting {
                         scrape.read();
                         self.stage = Stage::Read;
                     }
-                    Poll::Ready(Err(failure)) => return self.fail(failure),
+                    Poll::Ready(Err(error)) => return self.fail(error),
                     Poll::Pending => starved = true,
                 }
             } else {
@@ -189,7 +189,7 @@ impl Rewriting {
 
             if rewriter.report().samples_in == 0 {
                 if self.out.len() > MAX_BYTES_BEFORE_SAMPLE {
-                    return self.fail(Failure::NoSample);
+                    return self.fail(Error::NoSample);
                 }
             } else if self.out.len() >= PIECE_BYTES
                 || (!self.out.is_empty() && (starved || budget == 0))
@@ -197,8 +197,8 @@ impl Rewriting {
                 return Poll::Ready(Some(Ok(self.take_piece())));
             }
             if starved {
-                if self.quiet.is_too_long(cx) {
-                    return self.fail(Failure::Idle(self.quiet.limit));
+                if self.idle_timer.is_too_long(cx) {
+                    return self.fail(Error::Idle(self.idle_timer.limit));
                 }
                 return Poll::Pending;
             }
@@ -210,9 +210,9 @@ impl Rewriting {
     }
 
     /// The target has begun to answer.
-    fn opened(&mut self, source: Source) {
+    fn opened(&mut self, source: ExpositionBody) {
         self.stage = Stage::Reading(source);
-        self.quiet.ends();
+        self.idle_timer.ends();
         if let Some(running) = &mut self.running {
             running.engine = Some(self.target.rewriter(self.repeated_types));
         }
@@ -220,13 +220,13 @@ impl Rewriting {
 
     /// A run of a chunk leaves, and before it what was written.
     fn spare(&mut self, run: &UncopiedRange, chunk: &Bytes) -> Bytes {
-        let spared = chunk.slice(run.range.clone());
+        let uncopied = chunk.slice(run.range.clone());
         if run.at == 0 {
-            return self.leaves(spared);
+            return self.leaves(uncopied);
         }
         let behind = self.out.split_off(run.at);
         let before = self.take_piece();
-        (self.spared, self.out) = (Some(spared), behind);
+        (self.uncopied, self.out) = (Some(uncopied), behind);
         before
     }
 
@@ -244,15 +244,15 @@ impl Rewriting {
     }
 
     /// Everything is rewritten: what is left over is the last piece.
-    fn finish(&mut self) -> Poll<Option<Result<Bytes, Failure>>> {
+    fn finish(&mut self) -> Poll<Option<Result<Bytes, Error>>> {
         let Some(Running { engine: Some((rewriter, _)), wrote_any, .. }) = &self.running else {
             return Poll::Ready(None);
         };
         if rewriter.report().samples_in == 0 {
-            return self.fail(Failure::NoSample);
+            return self.fail(Error::NoSample);
         }
         if self.out.is_empty() && !wrote_any {
-            return self.fail(Failure::NothingLeft);
+            return self.fail(Error::NothingLeft);
         }
         let last = self.take_piece();
         if let Some(Running { engine: Some((rewriter, seen)), scrape, .. }) = self.running.take() {
@@ -262,40 +262,40 @@ impl Rewriting {
         Poll::Ready((!last.is_empty()).then_some(Ok(last)))
     }
 
-    fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {
-        self.end(&failure);
-        Poll::Ready(Some(Err(failure)))
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes, Error>>> {
+        self.end(&error);
+        Poll::Ready(Some(Err(error)))
     }
 
-    fn end(&mut self, failure: &Failure) {
+    fn end(&mut self, error: &Error) {
         let Some(running) = self.running.take() else { return };
         let target = self.target.settings();
         let (target, url) = (&target.name, target.shown_url());
         if running.wrote_any {
-            tracing::warn!(%target, url, error = %failure, "A scrape was broken off.");
+            tracing::warn!(%target, url, error = %error, "A scrape was broken off.");
         } else {
-            tracing::warn!(%target, url, error = %failure, "A scrape failed.");
+            tracing::warn!(%target, url, error = %error, "A scrape failed.");
         }
-        running.end(failure.outcome());
+        running.end(error.outcome());
     }
 }
 
-impl std::fmt::Debug for Rewriting {
+impl std::fmt::Debug for RewritingBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rewriting").field("running", &self.running).finish_non_exhaustive()
+        f.debug_struct("RewritingBody").field("running", &self.running).finish_non_exhaustive()
     }
 }
 
 /// How long a target has said nothing.
 ///
 /// The timer is set anew at most once per limit, not with each piece, so it costs nothing while bytes flow.
-struct Quiet {
+struct IdleTimer {
     limit: Duration,
     since: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Quiet {
+impl IdleTimer {
     fn ends(&mut self) {
         self.since = Instant::now();
     }

@@ -7,19 +7,19 @@ use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
-use super::gzip::{self, Gzipped};
-use super::passthrough::Relayed;
+use super::gzip::{self, GzipBody};
+use super::passthrough::PassthroughBody;
 use super::timeout::scrape_timeout;
-use super::upstream::Ask;
-use super::{Failure, Lasting, Settings, Target, discovery};
+use super::upstream::UpstreamRequest;
+use super::{Error, Settings, SharedState, Target, discovery};
 use crate::http_server::Encrypted;
-use crate::scrape::allow_list::Refusal;
-use crate::scrape::coalesce::Client;
-use crate::scrape::dynamic_targets::{OnDemand, Unavailable, is_target_url, probe_url};
-use crate::scrape::limiter::Load;
+use crate::scrape::allow_list::Denied;
+use crate::scrape::coalesce::SharedScrapeBody;
+use crate::scrape::dynamic_targets::{DynamicTargetSet, Unavailable, is_target_url, probe_url};
+use crate::scrape::limiter::ScrapeLimiter;
 use crate::scrape::proxy_headers::{self, Via};
 use crate::scrape::response::{self, Body, EXPOSITION, HTML, TEXT, append, empty, respond, whole};
-use crate::scrape::rewriting_body::Rewriting;
+use crate::scrape::rewriting_body::RewritingBody;
 use crate::scrape::user_agent::reads_le_by_type;
 use crate::telemetry::Metrics;
 
@@ -29,22 +29,22 @@ pub struct Gateway {
     targets: BTreeMap<String, Arc<Target>>,
     /// Paths that are handed through, and to whom.
     passthrough: HashMap<String, Arc<Target>>,
-    clients: ByClients,
+    clients: DynamicTargets,
     settings: Settings,
     metrics: Arc<Metrics>,
     via: Via,
-    load: Arc<Load>,
+    limiter: Arc<ScrapeLimiter>,
 }
 
 /// Targets that clients name. Without an allow-list there are none.
 #[derive(Debug, Default)]
-pub struct ByClients {
+pub struct DynamicTargets {
     /// Those of requests that come to us as to a proxy.
-    pub proxy: Option<Arc<OnDemand>>,
+    pub proxy: Option<Arc<DynamicTargetSet>>,
     /// Those of `/probe`.
-    pub probe: Option<Arc<OnDemand>>,
+    pub probe: Option<Arc<DynamicTargetSet>>,
     /// Those of `/probe` with a `module`, by its name.
-    pub modules: BTreeMap<String, Arc<OnDemand>>,
+    pub modules: BTreeMap<String, Arc<DynamicTargetSet>>,
 }
 
 /// Where a path leads.
@@ -64,9 +64,9 @@ impl Gateway {
     #[must_use]
     pub fn new(
         targets: Vec<Target>,
-        clients: ByClients,
+        clients: DynamicTargets,
         settings: Settings,
-        lasting: &Lasting,
+        shared: &SharedState,
     ) -> Gateway {
         let named = |target: Target| (target.settings().name.clone(), Arc::new(target));
         let targets: BTreeMap<_, _> = targets.into_iter().map(named).collect();
@@ -76,8 +76,8 @@ impl Gateway {
             paths.into_iter().map(move |path| (path, Arc::clone(&target)))
         };
         let passthrough = targets.values().flat_map(through).collect();
-        let (metrics, load) = (Arc::clone(lasting.metrics()), Arc::clone(lasting.load()));
-        Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), load }
+        let (metrics, limiter) = (Arc::clone(shared.metrics()), Arc::clone(shared.limiter()));
+        Gateway { targets, passthrough, clients, settings, metrics, via: Via::new(), limiter }
     }
 
     /// All targets, by name.
@@ -94,7 +94,7 @@ impl Gateway {
     /// Targets that clients have named, of each kind up to so many.
     #[must_use]
     pub fn named_by_clients(&self, most: usize) -> Vec<Arc<Target>> {
-        let ByClients { proxy, probe, modules } = &self.clients;
+        let DynamicTargets { proxy, probe, modules } = &self.clients;
         let kinds = proxy.iter().chain(probe.iter()).chain(modules.values());
         kinds.flat_map(|kind| kind.latest(most)).collect()
     }
@@ -105,7 +105,7 @@ impl Gateway {
 
     /// The headers with which we ask for an exposition on nobody's behalf.
     pub(super) fn own_headers(&self) -> HeaderMap {
-        proxy_headers::for_exposition(&HeaderMap::new(), &self.via)
+        proxy_headers::exposition_request_headers(&HeaderMap::new(), &self.via)
     }
 
     /// Answers one request.
@@ -139,7 +139,7 @@ impl Gateway {
             }
             Route::Probe => self.probe(request).await,
             Route::Discovery => self.discovery(request),
-            Route::Through(target) => self.hand_through(target, request).await,
+            Route::Through(target) => self.pass_through(target, request).await,
             Route::Ambiguous => {
                 self.metrics.refused("ambiguous_path");
                 let mut text = "There are several targets; scrape one of\n".to_owned();
@@ -221,14 +221,14 @@ impl Gateway {
 
     async fn scrape_named<B>(
         &self,
-        among: Option<&Arc<OnDemand>>,
+        among: Option<&Arc<DynamicTargetSet>>,
         url: &Uri,
         path: hyper::http::uri::PathAndQuery,
         request: &Request<B>,
     ) -> Response<Body> {
         let target = match among {
             Some(among) => among.target(url),
-            None => Err(Unavailable::Refused(Refusal::NotListed)),
+            None => Err(Unavailable::Refused(Denied::NotListed)),
         };
         match target {
             Ok(target) => self.scrape(&target, path, request).await,
@@ -240,9 +240,9 @@ impl Gateway {
                     format!("{authority} must not be scraped through this gateway: {refusal}.\n");
                 whole(StatusCode::FORBIDDEN, TEXT, text)
             }
-            Err(Unavailable::Failed(failure)) => {
+            Err(Unavailable::Failed(error)) => {
                 self.metrics.refused("unusable");
-                whole(failure.status(), TEXT, format!("{failure}\n"))
+                whole(error.status(), TEXT, format!("{error}\n"))
             }
         }
     }
@@ -272,32 +272,32 @@ impl Gateway {
         whole(StatusCode::OK, "application/json", json)
     }
 
-    async fn hand_through<B>(&self, target: &Arc<Target>, request: &Request<B>) -> Response<Body> {
+    async fn pass_through<B>(&self, target: &Arc<Target>, request: &Request<B>) -> Response<Body> {
         let timeout = scrape_timeout(request.headers(), &self.settings);
         let deadline = Instant::now() + timeout;
-        let ask = Ask {
+        let ask = UpstreamRequest {
             method: request.method().clone(),
             path: request.uri().path_and_query().expect("it was found by its path").clone(),
-            headers: proxy_headers::for_anything(request.headers(), &self.via),
+            headers: proxy_headers::passthrough_request_headers(request.headers(), &self.via),
             timeout,
             deadline,
         };
         let answer = tokio::time::timeout_at(deadline, target.ask(&ask)).await;
-        match answer.unwrap_or(Err(Failure::Timeout(timeout))) {
+        match answer.unwrap_or(Err(Error::Timeout(timeout))) {
             Ok(answer) => {
-                self.metrics.handed_through(&target.settings().name, "answered");
-                let body = Relayed::new(answer.body, timeout, deadline);
+                self.metrics.passed_through(&target.settings().name, "answered");
+                let body = PassthroughBody::new(answer.body, timeout, deadline);
                 let mut response = Response::new(response::boxed(body));
                 *response.status_mut() = answer.status;
                 *response.headers_mut() = proxy_headers::end_to_end(&answer.headers);
                 response
             }
-            Err(failure) => {
-                self.metrics.handed_through(&target.settings().name, failure.reason());
+            Err(error) => {
+                self.metrics.passed_through(&target.settings().name, error.reason());
                 let target = target.settings();
                 let path = request.uri().path();
-                tracing::warn!(target = %target.name, path, error = %failure, "A request could not be handed through.");
-                failed(target, &failure)
+                tracing::warn!(target = %target.name, path, error = %error, "A request could not be handed through.");
+                failed(target, &error)
             }
         }
     }
@@ -310,10 +310,10 @@ impl Gateway {
     ) -> Response<Body> {
         let timeout = scrape_timeout(request.headers(), &self.settings);
         let deadline = Instant::now() + timeout;
-        let ask = Ask {
+        let ask = UpstreamRequest {
             method: Method::GET,
             path,
-            headers: proxy_headers::for_exposition(request.headers(), &self.via),
+            headers: proxy_headers::exposition_request_headers(request.headers(), &self.via),
             timeout,
             deadline,
         };
@@ -324,8 +324,8 @@ impl Gateway {
                 "As many scrapes as may be are under way (limits.scrapes); come back later.\n";
             return whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, text.to_owned());
         };
-        if let Err(failure) = body.start().await {
-            return failed(target.settings(), &failure);
+        if let Err(error) = body.start().await {
+            return failed(target.settings(), &error);
         }
         if request.method() == Method::HEAD {
             // The head is true: the target has answered with samples. The rest need not be fetched.
@@ -336,25 +336,30 @@ impl Gateway {
     }
 
     /// The client's part in a scrape: one that is under way, or a new one unless there are too many.
-    fn join(&self, target: &Arc<Target>, ask: Ask, repeated_types: bool) -> Option<Client> {
-        let start = |ask: &Ask| {
-            let share = self.load.begin(&self.settings)?;
+    fn join(
+        &self,
+        target: &Arc<Target>,
+        ask: UpstreamRequest,
+        repeated_types: bool,
+    ) -> Option<SharedScrapeBody> {
+        let start = |ask: &UpstreamRequest| {
+            let permit = self.limiter.begin(&self.settings)?;
             let opening = {
                 let (target, ask) = (Arc::clone(target), ask.clone());
                 Box::pin(async move { target.open(&ask).await })
             };
             let idle = self.settings.idle_timeout;
-            Some(Rewriting::new(Arc::clone(target), opening, repeated_types, share, idle))
+            Some(RewritingBody::new(Arc::clone(target), opening, repeated_types, permit, idle))
         };
-        target.under_way().join(target, ask, repeated_types, start)
+        target.in_flight().join(target, ask, repeated_types, start)
     }
 
-    fn exposition(&self, body: Client, headers: &HeaderMap) -> Response<Body> {
+    fn exposition(&self, body: SharedScrapeBody, headers: &HeaderMap) -> Response<Body> {
         let level = self.settings.gzip_level;
         if level == 0 || !gzip::accepted(headers) {
             return respond(StatusCode::OK, EXPOSITION, response::boxed(body));
         }
-        let body = response::boxed(Gzipped::new(body, level));
+        let body = response::boxed(GzipBody::new(body, level));
         let mut response = respond(StatusCode::OK, EXPOSITION, body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -402,7 +407,7 @@ impl Gateway {
     }
 }
 
-fn failed(target: &super::TargetSettings, failure: &Failure) -> Response<Body> {
-    let text = format!("target {} ({}): {failure}\n", target.name, target.shown_url());
-    whole(failure.status(), TEXT, text)
+fn failed(target: &super::TargetSettings, error: &Error) -> Response<Body> {
+    let text = format!("target {} ({}): {error}\n", target.name, target.shown_url());
+    whole(error.status(), TEXT, text)
 }

@@ -45,14 +45,14 @@ pub enum SecretSource {
 /// A file that should hold a secret cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot read {}: {error}; check the path, and that we may read it", path.display())]
-pub struct Unreadable {
+pub struct UnreadableFile {
     path: PathBuf,
     error: String,
 }
 
-impl Unreadable {
-    pub(super) fn new(path: &Path, error: &io::Error) -> Unreadable {
-        Unreadable { path: path.to_owned(), error: error.to_string() }
+impl UnreadableFile {
+    pub(super) fn new(path: &Path, error: &io::Error) -> UnreadableFile {
+        UnreadableFile { path: path.to_owned(), error: error.to_string() }
     }
 }
 
@@ -62,12 +62,12 @@ impl SecretSource {
     /// # Errors
     ///
     /// The file cannot be read, or is not UTF-8.
-    pub(super) fn read(&self) -> Result<Secret, Unreadable> {
+    pub(super) fn read(&self) -> Result<Secret, UnreadableFile> {
         match self {
             SecretSource::Given(secret) => Ok(secret.clone()),
             SecretSource::File(path) => match std::fs::read_to_string(path) {
                 Ok(text) => Ok(Secret(text.trim().to_owned())),
-                Err(error) => Err(Unreadable::new(path, &error)),
+                Err(error) => Err(UnreadableFile::new(path, &error)),
             },
         }
     }

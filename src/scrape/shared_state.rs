@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use super::upstream::Resolve;
-use crate::scrape::limiter::Load;
+use crate::scrape::limiter::ScrapeLimiter;
 use crate::telemetry::Metrics;
 
 /// What a gateway hands on to the one that takes its place when settings change. Clones are one.
 #[derive(Clone, Debug)]
-pub struct Lasting {
+pub struct SharedState {
     metrics: Arc<Metrics>,
     resolver: Arc<dyn Resolve>,
-    load: Arc<Load>,
+    limiter: Arc<ScrapeLimiter>,
 }
 
-impl Lasting {
+impl SharedState {
     /// For the first gateway: nothing is going on yet.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, resolver: Arc<dyn Resolve>) -> Lasting {
-        Lasting { metrics, resolver, load: Arc::default() }
+    pub fn new(metrics: Arc<Metrics>, resolver: Arc<dyn Resolve>) -> SharedState {
+        SharedState { metrics, resolver, limiter: Arc::default() }
     }
 
     /// What is counted.
@@ -31,7 +31,7 @@ impl Lasting {
         Arc::clone(&self.resolver)
     }
 
-    pub(super) fn load(&self) -> &Arc<Load> {
-        &self.load
+    pub(super) fn limiter(&self) -> &Arc<ScrapeLimiter> {
+        &self.limiter
     }
 }

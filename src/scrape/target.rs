@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use hyper::http::uri::{PathAndQuery, Scheme};
 
-use super::upstream::{Answer, Ask, Client, ClientFault, Resolve, SystemResolver, Upstream};
-use super::{Failure, Lasting, TargetSettings};
+use super::upstream::{
+    Client, ClientError, Resolve, SystemResolver, Upstream, UpstreamRequest, UpstreamResponse,
+};
+use super::{Error, SharedState, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::exposition::{Options, Rewriter};
-use crate::scrape::coalesce::UnderWay;
-use crate::scrape::histories::{Pasts, Seen};
-use crate::scrape::upstream::exposition::Source;
+use crate::scrape::coalesce::InFlightScrapes;
+use crate::scrape::histories::{CompletedScrapes, TargetHistories};
+use crate::scrape::upstream::exposition::ExpositionBody;
 use crate::telemetry::{TargetMetrics, TargetStatus};
 
 /// One target. All that its scrapes share is here.
@@ -18,15 +20,15 @@ use crate::telemetry::{TargetMetrics, TargetStatus};
 pub struct Target {
     settings: TargetSettings,
     path: PathAndQuery,
-    treatment: Treatment,
+    context: RewriteContext,
     upstream: Arc<Upstream>,
-    pasts: Arc<Pasts>,
-    under_way: UnderWay,
+    histories: Arc<TargetHistories>,
+    in_flight: InFlightScrapes,
 }
 
 /// How expositions are rewritten, and where that is counted.
 #[derive(Clone, Debug)]
-pub struct Treatment {
+pub struct RewriteContext {
     /// What becomes of each family.
     pub plan: Arc<Plan>,
     /// What becomes of bad lines, and what a scrape may cost.
@@ -41,11 +43,11 @@ impl TargetSettings {
     /// # Errors
     ///
     /// The first that cannot be used.
-    pub fn check(&self) -> Result<(), ClientFault> {
+    pub fn check(&self) -> Result<(), ClientError> {
         self.client(Arc::new(SystemResolver)).map(drop)
     }
 
-    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientFault> {
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientError> {
         let client = Client::new(self.http.clone(), resolver);
         client.check(self.url.scheme() == Some(&Scheme::HTTPS))?;
         Ok(client)
@@ -60,41 +62,41 @@ impl Target {
     /// A file that the settings name for its secrets or its TLS cannot be used.
     pub fn new(
         settings: TargetSettings,
-        treatment: Treatment,
-        pasts: Arc<Pasts>,
-        lasting: &Lasting,
-    ) -> Result<Target, ClientFault> {
-        let client = settings.client(lasting.resolver())?;
+        context: RewriteContext,
+        histories: Arc<TargetHistories>,
+        shared: &SharedState,
+    ) -> Result<Target, ClientError> {
+        let client = settings.client(shared.resolver())?;
         // The operator has named it, so no allow-list has to.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
-        Ok(Target::with(settings, treatment, upstream, pasts))
+        Ok(Target::with(settings, context, upstream, histories))
     }
 
     /// A target that a client has named.
-    pub(super) fn on_demand(
+    pub(super) fn dynamic(
         settings: TargetSettings,
-        treatment: Treatment,
+        context: RewriteContext,
         upstream: Upstream,
     ) -> Target {
         // Others may have the same name, but not the same past.
-        Target::with(settings, treatment, upstream, Arc::default())
+        Target::with(settings, context, upstream, Arc::default())
     }
 
     fn with(
         settings: TargetSettings,
-        treatment: Treatment,
+        context: RewriteContext,
         upstream: Upstream,
-        pasts: Arc<Pasts>,
+        histories: Arc<TargetHistories>,
     ) -> Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
         Target {
             settings,
             path,
-            treatment,
+            context,
             upstream: Arc::new(upstream),
-            pasts,
-            under_way: UnderWay::default(),
+            histories,
+            in_flight: InFlightScrapes::default(),
         }
     }
 
@@ -107,7 +109,7 @@ impl Target {
     /// How its exposition is rewritten.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
-        &self.treatment.plan
+        &self.context.plan
     }
 
     /// What its last scrapes have told.
@@ -117,22 +119,22 @@ impl Target {
     }
 
     pub(super) fn metrics(&self) -> &TargetMetrics {
-        &self.treatment.metrics
+        &self.context.metrics
     }
 
     /// Asks it for anything, up to the head of its answer.
-    pub(super) async fn ask(&self, ask: &Ask) -> Result<Answer, Failure> {
+    pub(super) async fn ask(&self, ask: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
         self.upstream.get(ask).await
     }
 
     /// Scrapes it, up to the head of its answer.
-    pub(super) async fn open(&self, ask: &Ask) -> Result<Source, Failure> {
-        Source::new(self.ask(ask).await?)
+    pub(super) async fn open(&self, ask: &UpstreamRequest) -> Result<ExpositionBody, Error> {
+        ExpositionBody::new(self.ask(ask).await?)
     }
 
     /// Its scrapes that can still be joined.
-    pub(super) fn under_way(&self) -> &UnderWay {
-        &self.under_way
+    pub(super) fn in_flight(&self) -> &InFlightScrapes {
+        &self.in_flight
     }
 
     /// Where its exposition is, on its host.
@@ -143,14 +145,14 @@ impl Target {
     /// An engine for the next exposition, and how much of the past it has seen.
     ///
     /// `repeated_types`: whoever asks needs the second `# TYPE` of a histogram that opens twice.
-    pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, Seen) {
-        let (history, seen) = self.pasts.of(&self.settings.name);
-        let options = Options { repeated_types, ..self.treatment.options };
-        (Rewriter::new(Arc::clone(&self.treatment.plan), options, history), seen)
+    pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, CompletedScrapes) {
+        let (history, seen) = self.histories.of(&self.settings.name);
+        let options = Options { repeated_types, ..self.context.options };
+        (Rewriter::new(Arc::clone(&self.context.plan), options, history), seen)
     }
 
     /// A scrape is complete.
-    pub(super) fn complete(&self, rewriter: Rewriter, seen: Seen) {
-        self.pasts.complete(&self.settings.name, rewriter.into_history(), seen);
+    pub(super) fn complete(&self, rewriter: Rewriter, seen: CompletedScrapes) {
+        self.histories.complete(&self.settings.name, rewriter.into_history(), seen);
     }
 }

@@ -88,7 +88,7 @@ impl Metrics {
     }
 
     /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
-    pub fn handed_through(&self, target: &str, outcome: &'static str) {
+    pub fn passed_through(&self, target: &str, outcome: &'static str) {
         self.scrapes.passthrough_requests.with_label_values(&[target, outcome]).inc();
     }
 

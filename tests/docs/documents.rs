@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crossfade::config::{self, File, Sink, Source, Target, Value};
 use crossfade::mapping::Emit;
 use crossfade::rewrite::exposition::{Report, Rewritten};
-use crossfade::scrape::Failure;
+use crossfade::scrape::Error;
 use crossfade::telemetry::{Metrics, Outcome};
 
 use crate::support::documents::{DASHBOARD, DOCUMENTS, metrics, queries, snippets};
@@ -205,7 +205,7 @@ fn what_is_told_of_a_target_goes_with_it() {
 #[test]
 fn every_outcome_is_listed() {
     let listed = rows(METRICS).into_iter().filter(|row| row.len() == 3).map(|row| bare(&row[0]));
-    let counted = Failure::REASONS.iter().copied().chain(["success", "client_gone"]);
+    let counted = Error::REASONS.iter().copied().chain(["success", "client_gone"]);
     assert_eq!(
         listed.collect::<BTreeSet<_>>(),
         counted.map(str::to_owned).collect::<BTreeSet<_>>()

@@ -55,7 +55,7 @@ pub(crate) fn metrics() -> String {
     report.complete = true;
     target.start().end(Outcome::Success, &report);
     metrics.refused("path");
-    metrics.handed_through("kong", "answered");
+    metrics.passed_through("kong", "answered");
     let listener = metrics.http_listener("data");
     drop(listener.connection());
     listener.refused("malformed");

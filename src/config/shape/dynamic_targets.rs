@@ -11,7 +11,7 @@ use super::http::{self, Authorization, BasicAuth, Headers, Tls};
 use crate::config::meaning::settings::texts;
 use crate::config::value::{TargetName, Value};
 use crate::mapping::{self, BucketPolicy, Emit};
-use crate::scrape::{AddressRange, HostPattern, OnDemandSettings, Reach, Rule};
+use crate::scrape::{AddressRange, AllowList, DynamicTargetSettings, HostPattern, Rule};
 
 /// Where a client may have us go.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -51,24 +51,29 @@ pub struct Named {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ByClients {
     /// Where their targets may be.
-    pub reach: Reach,
+    pub allow_list: AllowList,
     /// Those of a proxy.
-    pub proxy: OnDemandSettings,
+    pub proxy: DynamicTargetSettings,
     /// Those of a probe.
-    pub probe: OnDemandSettings,
+    pub probe: DynamicTargetSettings,
     /// Those of a probe with a module, by its name.
-    pub modules: BTreeMap<String, OnDemandSettings>,
+    pub modules: BTreeMap<String, DynamicTargetSettings>,
 }
 
 impl ByClients {
     /// All kinds of targets that clients may name.
-    pub fn all(&self) -> impl Iterator<Item = &OnDemandSettings> {
+    pub fn all(&self) -> impl Iterator<Item = &DynamicTargetSettings> {
         [&self.proxy, &self.probe].into_iter().chain(self.modules.values())
     }
 }
 
 impl Named {
-    fn settings(&self, name: &str, key: &str, file: &File) -> Result<OnDemandSettings, String> {
+    fn settings(
+        &self,
+        name: &str,
+        key: &str,
+        file: &File,
+    ) -> Result<DynamicTargetSettings, String> {
         let Some(Value(emit)) = self.emit.or(file.emit) else {
             return Err(format!(
                 "{key}: nothing says what to emit; give it an `emit:`, or a general one"
@@ -84,7 +89,7 @@ impl Named {
         };
         let http = http.settings().map_err(|fault| format!("{key}: {fault}"))?;
         let mapping = mapping::Settings { emit, buckets, fill };
-        Ok(OnDemandSettings { name: name.to_owned(), mapping, http })
+        Ok(DynamicTargetSettings { name: name.to_owned(), mapping, http })
     }
 
     pub(in crate::config) fn files_mut(
@@ -137,7 +142,7 @@ impl File {
             Some((name.clone(), settings?))
         });
         let modules = modules.collect();
-        Some(ByClients { reach: Reach::new(rules), proxy: proxy?, probe: probe?, modules })
+        Some(ByClients { allow_list: AllowList::new(rules), proxy: proxy?, probe: probe?, modules })
     }
 }
 

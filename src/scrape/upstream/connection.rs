@@ -15,7 +15,7 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use super::super::Failure;
+use super::super::Error;
 use super::{Upstream, tls};
 use crate::tls::Stream;
 
@@ -90,7 +90,7 @@ impl Connection {
 
 /// The body of an answer, as it arrives.
 #[derive(Debug)]
-pub(in super::super) struct AnswerBody {
+pub(in super::super) struct UpstreamBody {
     incoming: Incoming,
     has_length: bool,
     read_bytes: u64,
@@ -99,14 +99,14 @@ pub(in super::super) struct AnswerBody {
     upstream: Arc<Upstream>,
 }
 
-impl AnswerBody {
+impl UpstreamBody {
     pub(super) fn new(
         incoming: Incoming,
         connection: Connection,
         upstream: Arc<Upstream>,
-    ) -> AnswerBody {
+    ) -> UpstreamBody {
         let has_length = incoming.size_hint().exact().is_some();
-        AnswerBody { incoming, has_length, read_bytes: 0, connection: Some(connection), upstream }
+        UpstreamBody { incoming, has_length, read_bytes: 0, connection: Some(connection), upstream }
     }
 
     /// Whether the head told the body's length.
@@ -118,7 +118,7 @@ impl AnswerBody {
     pub(in super::super) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, Error>> {
         loop {
             let frame = match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(frame) => frame,
@@ -140,20 +140,20 @@ impl AnswerBody {
                         return Poll::Ready(Ok(Some(chunk)));
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Err(Failure::Cut(innermost(&error)))),
+                Some(Err(error)) => return Poll::Ready(Err(Error::Cut(innermost(&error)))),
                 None => return Poll::Ready(self.end(cx).map(|()| None)),
             }
         }
     }
 
     /// Gives the connection back, unless the target has more to say than it had announced.
-    fn end(&mut self, cx: &mut Context<'_>) -> Result<(), Failure> {
+    fn end(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         connection.driver.drive(cx);
         match &connection.driver {
             // An error of the socket comes too late to matter. One of hyper's own means bytes behind the end.
             Driver::Ended(Some(error)) if self.has_length && error.source().is_none() => {
-                Err(Failure::Overlong)
+                Err(Error::Overlong)
             }
             Driver::Runs(_)
                 if connection.requests.is_ready() && self.read_bytes <= MAX_KEPT_BODY_BYTES =>
@@ -167,12 +167,12 @@ impl AnswerBody {
 }
 
 /// What an exchange failed of, before the head of an answer was there.
-pub(super) fn exchange_failure(error: &hyper::Error) -> Failure {
+pub(super) fn exchange_error(error: &hyper::Error) -> Error {
     // Under TLS 1.3 the target refuses our certificate, or the lack of one, only after the handshake.
     let of_tls = error.source().and_then(|source| tls::reason(source.downcast_ref::<io::Error>()?));
     match of_tls {
-        Some(reason) => Failure::Tls(reason),
-        None => Failure::Exchange(innermost(error)),
+        Some(reason) => Error::Tls(reason),
+        None => Error::Exchange(innermost(error)),
     }
 }
 

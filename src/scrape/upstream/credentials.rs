@@ -10,10 +10,10 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::super::Failure;
-use super::super::secret::{SecretSource, Unreadable};
+use super::super::Error;
+use super::super::secret::{SecretSource, UnreadableFile};
 use super::resolve::Resolve;
-use super::tls::{Tls, TlsFault, TlsSettings};
+use super::tls::{Tls, TlsError, TlsSettings};
 
 /// How requests to a target are made, beyond its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,16 +47,16 @@ pub enum Authorization {
 
 /// Why requests cannot be made as the settings want it.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum ClientFault {
+pub enum ClientError {
     /// A secret is in a file that cannot be read.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    UnreadableFile(#[from] UnreadableFile),
     /// A secret cannot be in a header.
     #[error("the value for the header {0} has a line break or another control character")]
     Unsendable(HeaderName),
     /// TLS cannot be spoken.
     #[error(transparent)]
-    Tls(#[from] TlsFault),
+    Tls(#[from] TlsError),
     /// No certificate could have the target's name.
     #[error("no certificate can be for {0}; set tls_config.server_name")]
     Name(String),
@@ -84,7 +84,7 @@ impl Client {
     /// # Errors
     ///
     /// The first thing that cannot be used.
-    pub fn check(&self, with_tls: bool) -> Result<(), ClientFault> {
+    pub fn check(&self, with_tls: bool) -> Result<(), ClientError> {
         self.append(&mut HeaderMap::new())?;
         if with_tls {
             self.tls.config()?;
@@ -94,11 +94,11 @@ impl Client {
 
     /// Adds what every request carries. Where the client has said something under the same name, this stands in its
     /// place.
-    pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), Failure> {
-        self.append(headers).map_err(|fault| Failure::Credentials(fault.to_string()))
+    pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), Error> {
+        self.append(headers).map_err(|fault| Error::Credentials(fault.to_string()))
     }
 
-    fn append(&self, headers: &mut HeaderMap) -> Result<(), ClientFault> {
+    fn append(&self, headers: &mut HeaderMap) -> Result<(), ClientError> {
         match &self.authorization {
             None => {}
             Some(Authorization::Basic { username, password }) => {
@@ -121,27 +121,23 @@ impl Client {
     }
 
     /// Where a host is now.
-    pub(super) async fn addresses(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> Result<Vec<SocketAddr>, Failure> {
-        self.resolver.lookup(host, port).await.map_err(Failure::resolve)
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        self.resolver.lookup(host, port).await.map_err(Error::resolve)
     }
 
-    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, Failure> {
-        self.tls.config().map_err(|fault| Failure::Credentials(fault.to_string()))
+    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
+        self.tls.config().map_err(|fault| Error::Credentials(fault.to_string()))
     }
 
-    pub(super) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientFault> {
-        self.tls.name_for(host).ok_or_else(|| ClientFault::Name(host.to_owned()))
+    pub(super) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientError> {
+        self.tls.name_for(host).ok_or_else(|| ClientError::Name(host.to_owned()))
     }
 }
 
 /// A header's value that is not shown where headers are.
-fn sensitive(name: &HeaderName, text: &str) -> Result<HeaderValue, ClientFault> {
+fn sensitive(name: &HeaderName, text: &str) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(text);
-    let mut value = value.map_err(|_| ClientFault::Unsendable(name.clone()))?;
+    let mut value = value.map_err(|_| ClientError::Unsendable(name.clone()))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFER_ENCODING};
 
-use crate::scrape::Failure;
-use crate::scrape::error::Text;
-use crate::scrape::gzip::{Damaged, Gunzip};
-use crate::scrape::upstream::{Answer, AnswerBody};
+use crate::scrape::Error;
+use crate::scrape::error::QuotedHeader;
+use crate::scrape::gzip::{GzipDecoder, InvalidGzip};
+use crate::scrape::upstream::{UpstreamBody, UpstreamResponse};
 
 /// The bytes of an exposition.
 #[derive(Debug)]
-pub(in crate::scrape) struct Source {
-    body: AnswerBody,
+pub(in crate::scrape) struct ExpositionBody {
+    body: UpstreamBody,
     encoding: Encoding,
     /// The body's end is the connection's end, so nothing but its last byte tells a whole body from a cut one.
     ends_with_connection: bool,
@@ -26,30 +26,35 @@ enum Encoding {
     Identity,
     /// With compressed bytes that wait for their turn.
     Gzip {
-        gunzip: Gunzip,
+        decoder: GzipDecoder,
         waiting: Bytes,
     },
 }
 
-impl Source {
+impl ExpositionBody {
     /// Takes an answer that can be an exposition.
     ///
     /// # Errors
     ///
     /// It cannot: its status, its type or its encoding says so.
-    pub(in crate::scrape) fn new(answer: Answer) -> Result<Source, Failure> {
-        let Answer { status, headers, body } = answer;
+    pub(in crate::scrape) fn new(answer: UpstreamResponse) -> Result<ExpositionBody, Error> {
+        let UpstreamResponse { status, headers, body } = answer;
         check_status(status, &headers)?;
         check_type(&headers)?;
         let ends_with_connection = !body.has_length() && !headers.contains_key(TRANSFER_ENCODING);
-        Ok(Source { body, encoding: encoding(&headers)?, ends_with_connection, last_byte: None })
+        Ok(ExpositionBody {
+            body,
+            encoding: encoding(&headers)?,
+            ends_with_connection,
+            last_byte: None,
+        })
     }
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
     pub(in crate::scrape) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Bytes>, Failure>> {
+    ) -> Poll<Result<Option<Bytes>, Error>> {
         let chunk = ready!(self.poll_plain(cx))?;
         match &chunk {
             Some(chunk) => self.last_byte = chunk.last().copied().or(self.last_byte),
@@ -57,42 +62,44 @@ impl Source {
                 && self.last_byte.is_some_and(|byte| byte != b'\n') =>
             {
                 let reason = "the connection ended within a line";
-                return Poll::Ready(Err(Failure::Cut(reason.to_owned())));
+                return Poll::Ready(Err(Error::Cut(reason.to_owned())));
             }
             None => {}
         }
         Poll::Ready(Ok(chunk))
     }
 
-    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        let Encoding::Gzip { gunzip, waiting } = &mut self.encoding else {
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let Encoding::Gzip { decoder, waiting } = &mut self.encoding else {
             return self.body.poll_chunk(cx);
         };
-        let damaged = |_: Damaged| Failure::Gzip;
+        let damaged = |_: InvalidGzip| Error::Gzip;
         loop {
-            let piece = gunzip.next(waiting).map_err(damaged)?;
+            let piece = decoder.next(waiting).map_err(damaged)?;
             if !piece.is_empty() {
                 return Poll::Ready(Ok(Some(piece)));
             }
             match ready!(self.body.poll_chunk(cx))? {
                 Some(chunk) => *waiting = chunk,
-                None => return Poll::Ready(gunzip.end().map(|()| None).map_err(damaged)),
+                None => return Poll::Ready(decoder.end().map(|()| None).map_err(damaged)),
             }
         }
     }
 }
 
-fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(LOCATION) {
         _ if status == StatusCode::OK => Ok(()),
-        Some(location) if status.is_redirection() => Err(Failure::Redirect(Text::new(location))),
-        _ => Err(Failure::Status(status)),
+        Some(location) if status.is_redirection() => {
+            Err(Error::Redirect(QuotedHeader::new(location)))
+        }
+        _ => Err(Error::Status(status)),
     }
 }
 
 /// Refuses what says of itself that it is something else. Prometheus 3 refuses the same, but for a missing type: small
 /// exporters leave it out, and there is no telling what it would be if not this.
-fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
+fn check_type(headers: &HeaderMap) -> Result<(), Error> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
@@ -102,11 +109,11 @@ fn check_type(headers: &HeaderMap) -> Result<(), Failure> {
     if known.iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
         Ok(())
     } else {
-        Err(Failure::ContentType(Text::new(value)))
+        Err(Error::ContentType(QuotedHeader::new(value)))
     }
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Failure> {
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
     let Some(value) = headers.get(CONTENT_ENCODING) else {
         return Ok(Encoding::Identity);
     };
@@ -114,8 +121,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Failure> {
     if coding.eq_ignore_ascii_case(b"identity") || coding.is_empty() {
         Ok(Encoding::Identity)
     } else if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
-        Ok(Encoding::Gzip { gunzip: Gunzip::new(), waiting: Bytes::new() })
+        Ok(Encoding::Gzip { decoder: GzipDecoder::new(), waiting: Bytes::new() })
     } else {
-        Err(Failure::ContentEncoding(Text::new(value)))
+        Err(Error::ContentEncoding(QuotedHeader::new(value)))
     }
 }

@@ -27,16 +27,16 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use self::connection::{Connection, NoBody, exchange_failure};
-use super::Failure;
+use self::connection::{Connection, NoBody, exchange_error};
+use super::Error;
 use super::timeout::{TIMEOUT_HEADER, header_value};
-use crate::scrape::allow_list::{Reach, Refusal};
+use crate::scrape::allow_list::{AllowList, Denied};
 use crate::tls::Stream;
 
-pub(super) use self::connection::AnswerBody;
-pub use self::credentials::{Authorization, Client, ClientFault, HttpSettings};
+pub(super) use self::connection::UpstreamBody;
+pub use self::credentials::{Authorization, Client, ClientError, HttpSettings};
 pub use self::resolve::{Lookup, Resolve, SystemResolver};
-pub use self::tls::{Identity, TlsFault, TlsSettings, TlsVersion};
+pub use self::tls::{Identity, TlsError, TlsSettings, TlsVersion};
 
 /// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
 const MAX_IDLE: usize = 2;
@@ -51,13 +51,13 @@ pub(super) struct Upstream {
     host_header: HeaderValue,
     client: Arc<Client>,
     /// Where it must not go; `None` for targets that the operator has named.
-    reach: Option<Arc<Reach>>,
+    allow_list: Option<Arc<AllowList>>,
     idle: Mutex<Vec<Connection>>,
 }
 
 /// What a target is asked for, on a client's behalf.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct UpstreamRequest {
     pub(super) method: Method,
     pub(super) path: PathAndQuery,
     /// What the client's request carries for the target.
@@ -69,10 +69,10 @@ pub(super) struct Ask {
 
 /// The head of an answer, and its body to come.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct UpstreamResponse {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: AnswerBody,
+    pub(super) body: UpstreamBody,
 }
 
 impl Upstream {
@@ -88,8 +88,8 @@ impl Upstream {
     pub(super) fn new(
         url: &Uri,
         client: Arc<Client>,
-        reach: Option<Arc<Reach>>,
-    ) -> Result<Upstream, ClientFault> {
+        allow_list: Option<Arc<AllowList>>,
+    ) -> Result<Upstream, ClientError> {
         let authority = url.authority().expect("whoever takes URLs refuses those without a host");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let is_https = url.scheme() == Some(&Scheme::HTTPS);
@@ -100,20 +100,25 @@ impl Upstream {
             tls_name,
             host_header: authority.as_str().try_into().expect("an authority is a header value"),
             client,
-            reach,
+            allow_list,
             idle: Mutex::new(Vec::new()),
         })
     }
 
     /// Whether anything by this name may be connected to. Which address is seen when it is.
-    pub(super) fn check_name(&self) -> Result<(), Refusal> {
-        self.reach.as_ref().map_or(Ok(()), |reach| reach.check_name(&self.host, self.port))
+    pub(super) fn check_name(&self) -> Result<(), Denied> {
+        self.allow_list
+            .as_ref()
+            .map_or(Ok(()), |allow_list| allow_list.check_name(&self.host, self.port))
     }
 
     /// Asks the target. The answer must be there before the deadline.
     ///
     /// Cancelling closes the connection that was used.
-    pub(super) async fn get(self: &Arc<Self>, ask: &Ask) -> Result<Answer, Failure> {
+    pub(super) async fn get(
+        self: &Arc<Self>,
+        ask: &UpstreamRequest,
+    ) -> Result<UpstreamResponse, Error> {
         let request = self.request(ask)?;
         if let Some(connection) = self.idle_here()
             && let Ok(answer) = self.exchange(connection, request.clone()).await
@@ -121,22 +126,22 @@ impl Upstream {
             return Ok(answer);
         }
         let stream = self.connect(ask.deadline).await?;
-        let connection = Connection::new(stream).await.map_err(|error| exchange_failure(&error))?;
-        self.exchange(connection, request).await.map_err(|error| exchange_failure(&error))
+        let connection = Connection::new(stream).await.map_err(|error| exchange_error(&error))?;
+        self.exchange(connection, request).await.map_err(|error| exchange_error(&error))
     }
 
     async fn exchange(
         self: &Arc<Self>,
         mut connection: Connection,
         request: Request<NoBody>,
-    ) -> hyper::Result<Answer> {
+    ) -> hyper::Result<UpstreamResponse> {
         let answer = connection.exchange(request).await?;
         let (head, incoming) = answer.into_parts();
-        let body = AnswerBody::new(incoming, connection, Arc::clone(self));
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        let body = UpstreamBody::new(incoming, connection, Arc::clone(self));
+        Ok(UpstreamResponse { status: head.status, headers: head.headers, body })
     }
 
-    fn request(&self, ask: &Ask) -> Result<Request<NoBody>, Failure> {
+    fn request(&self, ask: &UpstreamRequest) -> Result<Request<NoBody>, Error> {
         let mut request = Request::new(NoBody::new());
         *request.method_mut() = ask.method.clone();
         *request.uri_mut() = ask.path.clone().into();
@@ -148,7 +153,7 @@ impl Upstream {
         Ok(request)
     }
 
-    async fn connect(&self, deadline: Instant) -> Result<Stream, Failure> {
+    async fn connect(&self, deadline: Instant) -> Result<Stream, Error> {
         let stream = self.connect_plain(deadline).await?;
         let Some(name) = &self.tls_name else {
             return Ok(Stream::Plain(stream));
@@ -156,46 +161,46 @@ impl Upstream {
         let config = self.client.tls()?;
         match TlsConnector::from(config).connect(name.clone(), stream).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()))),
-            Err(error) => Err(Failure::Tls(tls::reason(&error).unwrap_or(error.to_string()))),
+            Err(error) => Err(Error::Tls(tls::reason(&error).unwrap_or(error.to_string()))),
         }
     }
 
     /// Tries the target's addresses in turn. Each gets its share of the time that is left, so that one that swallows
     /// packets does not use it all up.
-    async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Failure> {
+    async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Error> {
         let addresses = self.client.addresses(&self.host, self.port).await?;
         let addresses = self.allowed(addresses)?;
-        let mut failure = IoError::new(ErrorKind::NotFound, "the name has no address");
+        let mut last_error = IoError::new(ErrorKind::NotFound, "the name has no address");
         for (tried, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let untried = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
             match tokio::time::timeout(left / untried, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
-                    stream.set_nodelay(true).map_err(Failure::connect)?;
+                    stream.set_nodelay(true).map_err(Error::connect)?;
                     return Ok(stream);
                 }
-                Ok(Err(error)) => failure = error,
-                Err(_) => failure = ErrorKind::TimedOut.into(),
+                Ok(Err(error)) => last_error = error,
+                Err(_) => last_error = ErrorKind::TimedOut.into(),
             }
         }
-        Err(Failure::connect(failure))
+        Err(Error::connect(last_error))
     }
 
     /// Those of the target's addresses that may be connected to. Nothing else is ever connected to.
-    fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
-        let Some(reach) = &self.reach else {
+    fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
+        let Some(allow_list) = &self.allow_list else {
             return Ok(addresses);
         };
         let mut allowed = Vec::new();
         let mut refused = None;
         for address in addresses {
-            match reach.check(&self.host, address.ip(), address.port()) {
+            match allow_list.check(&self.host, address.ip(), address.port()) {
                 Ok(()) => allowed.push(address),
                 Err(refusal) => refused = Some(refusal),
             }
         }
         match refused {
-            Some(refusal) if allowed.is_empty() => Err(Failure::NotAllowed(refusal)),
+            Some(refusal) if allowed.is_empty() => Err(Error::NotAllowed(refusal)),
             _ => Ok(allowed),
         }
     }

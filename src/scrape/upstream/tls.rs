@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-use super::super::secret::Unreadable;
+use super::super::secret::UnreadableFile;
 use crate::tls::{self, Lenient};
 
 /// How TLS to a target is spoken. The names are those of Prometheus' `tls_config`.
@@ -50,14 +50,14 @@ pub enum TlsVersion {
 
 /// Why TLS cannot be spoken as the settings want it.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum TlsFault {
+pub enum TlsError {
     /// A file cannot be read.
     #[error("tls_config.{key}: {error}")]
-    Unreadable {
+    UnreadableFile {
         /// The setting.
         key: &'static str,
         /// What the operating system says.
-        error: Unreadable,
+        error: UnreadableFile,
     },
     /// A file does not hold what it should.
     #[error("tls_config.{key}: {} holds no usable {what}: {reason}", path.display())]
@@ -111,7 +111,7 @@ impl Tls {
     /// # Errors
     ///
     /// A file cannot be used, and none could before.
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsFault> {
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let read: Vec<Stamp> = self.files().map(stamp).collect();
         if let Some(current) = &mut *current {
@@ -148,7 +148,7 @@ fn stamp(path: &Path) -> Stamp {
     Some((file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
 }
 
-fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsFault> {
+fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = match settings.min_version {
         TlsVersion::Tls12 => &[&TLS12, &TLS13],
@@ -168,7 +168,7 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsFault> {
     let certificates = certificates("cert_file", cert_file)?;
     let key = PrivateKeyDer::from_pem_file(key_file)
         .map_err(|error| fault("key_file", key_file, "private key", error))?;
-    builder.with_client_auth_cert(certificates, key).map_err(|error| TlsFault::Unusable {
+    builder.with_client_auth_cert(certificates, key).map_err(|error| TlsError::Unusable {
         key: "key_file",
         path: key_file.clone(),
         what: "key for that certificate",
@@ -176,11 +176,11 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsFault> {
     })
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsFault> {
+fn roots(ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
     let Some(path) = ca_file else { return system_roots() };
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca_file", path)? {
-        roots.add(certificate).map_err(|error| TlsFault::Unusable {
+        roots.add(certificate).map_err(|error| TlsError::Unusable {
             key: "ca_file",
             path: path.to_owned(),
             what: "CA certificate",
@@ -191,7 +191,7 @@ fn roots(ca_file: Option<&Path>) -> Result<Arc<RootCertStore>, TlsFault> {
 }
 
 /// Read once: there are many, and they change with the system.
-fn system_roots() -> Result<Arc<RootCertStore>, TlsFault> {
+fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
@@ -199,25 +199,27 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsFault> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Arc::new(roots)
     });
-    if roots.is_empty() { Err(TlsFault::NoRoots) } else { Ok(Arc::clone(roots)) }
+    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(Arc::clone(roots)) }
 }
 
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = std::fs::read(path).map_err(pem::Error::Io);
     let read = text.and_then(|text| tls::certificates(&text));
     read.map_err(|error| fault(key, path, "certificate", error))
 }
 
-fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsFault {
+fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsError {
     match error {
-        pem::Error::Io(error) => TlsFault::Unreadable { key, error: Unreadable::new(path, &error) },
-        pem::Error::NoItemsFound => TlsFault::Unusable {
+        pem::Error::Io(error) => {
+            TlsError::UnreadableFile { key, error: UnreadableFile::new(path, &error) }
+        }
+        pem::Error::NoItemsFound => TlsError::Unusable {
             key,
             path: path.to_owned(),
             what,
             reason: "there is none in PEM format".to_owned(),
         },
-        error => TlsFault::Unusable { key, path: path.to_owned(), what, reason: error.to_string() },
+        error => TlsError::Unusable { key, path: path.to_owned(), what, reason: error.to_string() },
     }
 }
 
