@@ -30,6 +30,7 @@
 //! what happened. It is the same type that serves scrapes, filters files, and is tested, fuzzed and measured.
 //!
 //! - [`exposition`], [`statsd`]: the two formats. Lines borrow the bytes they were read from.
+//! - [`document`]: YAML and JSON with source positions, and diagnostics.
 //! - [`mapping`]: packs, which say once what corresponds to what, and their compilation into a plan for one direction.
 //! - [`rewrite`]: the engine, for expositions and for lines.
 //!
@@ -58,6 +59,7 @@
 //!
 //! Choices that somebody will want to undo are in `docs/decisions`, one page each.
 
+pub mod document;
 pub mod exposition;
 pub mod mapping;
 pub mod packs;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Layers from left to right; a file may use what stands in a layer further left, and its own module.
 const LAYERS: &[&[&str]] = &[
-    &["exposition", "statsd"],
+    &["exposition", "statsd", "document"],
     &["mapping"],
     &["rewrite"],
     &["packs", "shutdown", "telemetry", "tls"],
