@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use crossfade::mapping::{Emit, StatsdPlan, StatsdSettings, compile_statsd};
 use crossfade::packs;
 use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
-use crossfade::statsd::{Dialect, Framer, Line, Packer, Standing, lines};
+use crossfade::statsd::{Confidence, Dialect, Framer, Line, Packer, lines};
 
 static PLANS: LazyLock<Vec<(StatsdSettings, Arc<StatsdPlan>)>> = LazyLock::new(|| {
     let tags = [Dialect::DogStatsd, Dialect::Influx, Dialect::Librato, Dialect::SignalFx];
@@ -92,7 +92,7 @@ fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) 
 fn reads(line: &[u8]) -> bool {
     let mut from = 0;
     while let Ok(read) = Line::parse_from(line, from) {
-        if read.standing() != Standing::Wrong {
+        if read.confidence() != Confidence::Wrong {
             return true;
         }
         from = read.name().len() + 1;

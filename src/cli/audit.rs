@@ -223,8 +223,8 @@ fn summary(files: &[FileAudit], arguments: &Arguments) -> String {
         let moved = findings().filter(|it| it.moved.is_some()).count();
         let left = findings().filter(|it| !it.obstacles.is_empty()).count();
         let to = match arguments.to {
-            To::Old => "old",
-            To::New => "new",
+            To::Old => Generation::Old.as_str(),
+            To::New => Generation::New.as_str(),
         };
         let nowhere = arguments.output.is_none() && !arguments.in_place;
         let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };

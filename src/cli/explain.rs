@@ -17,7 +17,7 @@ use crate::rewrite;
 use crate::rewrite::exposition::{
     ExplainedSeries, Explanation, Fate, History, LabelStep, Limits, Line, Options, Reading, Then,
 };
-use crate::rewrite::statsd::{self, ExplainedLine, LineFate, Sender};
+use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -309,21 +309,21 @@ fn meaning(reason: &str) -> &'static str {
 fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
     for line in lines {
         writeln!(to, "{BOLD}{}{BOLD:#}", line.text)?;
-        match line.fate {
-            LineFate::Passed => writeln!(to, "    {GREEN}passes{GREEN:#}: no entry reads it")?,
-            LineFate::Unreadable => {
+        match line.outcome {
+            LineOutcome::Passed => writeln!(to, "    {GREEN}passes{GREEN:#}: no rule matches it")?,
+            LineOutcome::Unreadable => {
                 writeln!(to, "    {GREEN}passes{GREEN:#}: it lacks a name, a value or a type")?;
             }
-            LineFate::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}")?,
-            LineFate::Rewritten => {}
-            LineFate::Skipped => {
+            LineOutcome::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}")?,
+            LineOutcome::Rewritten => {}
+            LineOutcome::Skipped => {
                 writeln!(to, "    {RED}left out{RED:#}: its value stands for none")?;
             }
-            LineFate::Implied => {
+            LineOutcome::Implied => {
                 writeln!(to, "    {RED}left out{RED:#}: other lines say the same")?;
             }
         }
-        for by in &line.read_by {
+        for by in &line.rules {
             writeln!(
                 to,
                 "    {BLUE}{}{BLUE:#} {} (a line of the {} generation)",
@@ -336,7 +336,7 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
                 )?;
             }
         }
-        if matches!(line.fate, LineFate::Rewritten) {
+        if matches!(line.outcome, LineOutcome::Rewritten) {
             line.output.iter().try_for_each(|line| writeln!(to, "        -> {line}"))?;
         }
     }

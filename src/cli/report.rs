@@ -13,7 +13,7 @@ pub(super) fn table(report: &Report) -> String {
 
 fn write(report: &Report, to: &mut String) -> fmt::Result {
     let generations: Vec<String> =
-        report.generations.iter().map(|generation| generation.word().to_owned()).collect();
+        report.generations.iter().map(|generation| generation.as_str().to_owned()).collect();
     writeln!(
         to,
         "read {} samples in {} bytes, wrote {} samples; held {} bytes at most; generations read: {}",

@@ -23,7 +23,7 @@ pub enum Generation {
 impl Generation {
     /// `old` or `new`, as in packs and settings.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Generation::Old => "old",
             Generation::New => "new",

@@ -42,7 +42,7 @@ pub enum NotMetric {
 /// The protocol has no escapes. A name with a `:` in it (an `IPv6` address, a user called `org:7`) is cut short by
 /// every reader, unless one looks whether what remains can be a value at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Confidence {
     /// What stands behind the name is what a value looks like.
     Sure,
     /// It can be meant so, and the name can also go on: the text of a set may be anything.
@@ -184,7 +184,7 @@ impl<'a> Line<'a> {
     /// Value, type and fields, with the `:` in front of them.
     #[inline]
     #[must_use]
-    pub fn behind_name(&self) -> &'a [u8] {
+    pub fn rest(&self) -> &'a [u8] {
         &self.behind[..self.fields]
     }
 
@@ -202,30 +202,30 @@ impl<'a> Line<'a> {
         self.colons && self.metric_type() != b"s"
     }
 
-    /// How far this reading can be trusted. If it is not [`Standing::Sure`], [`Line::parse_from`] one byte behind the
+    /// How far this reading can be trusted. If it is not [`Confidence::Sure`], [`Line::parse_from`] one byte behind the
     /// name gives the next.
     #[inline]
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn confidence(&self) -> Confidence {
         let plain = !self.has_more() && !self.colons && !self.pieced;
-        if plain && is_type(self.metric_type()) { Standing::Sure } else { self.look_closer() }
+        if plain && is_type(self.metric_type()) { Confidence::Sure } else { self.look_closer() }
     }
 
     #[cold]
-    fn look_closer(&self) -> Standing {
+    fn look_closer(&self) -> Confidence {
         let mut sample = *self;
         loop {
             let packed = sample.is_packed();
             if !is_type(sample.metric_type()) || packed && !sample.packed_values().all(is_number) {
-                return Standing::Wrong;
+                return Confidence::Wrong;
             }
             if !sample.has_more() {
                 let text = sample.metric_type() == b"s" && (sample.colons || sample.pieced);
-                return if text { Standing::Doubtful } else { Standing::Sure };
+                return if text { Confidence::Doubtful } else { Confidence::Sure };
             }
             match sample.next_sample() {
                 Some(next) => sample = next,
-                None => return Standing::Wrong,
+                None => return Confidence::Wrong,
             }
         }
     }
@@ -241,7 +241,7 @@ impl<'a> Line<'a> {
         std::iter::from_fn(move || {
             let sample = next.take()?;
             next = sample.next_sample();
-            Some(Line { behind: sample.behind_name(), ..sample })
+            Some(Line { behind: sample.rest(), ..sample })
         })
     }
 
@@ -383,22 +383,22 @@ mod tests {
 
     #[test]
     fn standings_tell_a_value_from_a_piece_of_a_name() {
-        for (line, standing) in [
-            ("a:1|c", Standing::Sure),
-            ("a:nil|ms", Standing::Sure),
-            ("a:1:2:-3.5e7|h", Standing::Sure),
-            ("a:1|c:2|c|@0.1:3|g", Standing::Sure),
-            ("a:text|s", Standing::Sure),
-            ("a:te:xt|s", Standing::Doubtful),
-            ("a:te|x.t|s", Standing::Doubtful),
-            ("a.[2001:db8::1].b:1|c", Standing::Wrong),
-            ("a.c:5|x@y.b:1|c", Standing::Wrong),
-            ("a.c:5|x:y.b:1|c", Standing::Wrong),
-            ("a:u|s:w|s", Standing::Sure),
-            ("a:1|c:2", Standing::Wrong),
-            ("a:1|", Standing::Wrong),
+        for (line, confidence) in [
+            ("a:1|c", Confidence::Sure),
+            ("a:nil|ms", Confidence::Sure),
+            ("a:1:2:-3.5e7|h", Confidence::Sure),
+            ("a:1|c:2|c|@0.1:3|g", Confidence::Sure),
+            ("a:text|s", Confidence::Sure),
+            ("a:te:xt|s", Confidence::Doubtful),
+            ("a:te|x.t|s", Confidence::Doubtful),
+            ("a.[2001:db8::1].b:1|c", Confidence::Wrong),
+            ("a.c:5|x@y.b:1|c", Confidence::Wrong),
+            ("a.c:5|x:y.b:1|c", Confidence::Wrong),
+            ("a:u|s:w|s", Confidence::Sure),
+            ("a:1|c:2", Confidence::Wrong),
+            ("a:1|", Confidence::Wrong),
         ] {
-            assert_eq!(Line::parse(line.as_bytes()).unwrap().standing(), standing, "{line}");
+            assert_eq!(Line::parse(line.as_bytes()).unwrap().confidence(), confidence, "{line}");
         }
     }
 
@@ -406,7 +406,7 @@ mod tests {
     fn many_samples_do_no_harm() {
         let line = format!("a{}", ":1|c".repeat(16_000));
         let line = Line::parse(line.as_bytes()).unwrap();
-        assert_eq!(line.standing(), Standing::Sure);
+        assert_eq!(line.confidence(), Confidence::Sure);
         assert_eq!(line.samples().count(), 16_000);
     }
 
@@ -416,7 +416,7 @@ mod tests {
         let mut from = 0;
         let line = loop {
             let line = Line::parse_from(text, from).unwrap();
-            if line.standing() != Standing::Wrong {
+            if line.confidence() != Confidence::Wrong {
                 break line;
             }
             from = line.name().len() + 1;

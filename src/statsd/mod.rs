@@ -20,7 +20,7 @@ mod tags;
 
 pub use datagram::lines;
 pub use framer::Framer;
-pub use line::{Line, NotMetric, Standing};
+pub use line::{Confidence, Line, NotMetric};
 pub use packer::Packer;
 pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};
 

@@ -340,7 +340,7 @@ impl ListenerMetrics {
             untouched: all.untouched_lines.with_label_values(&labels),
             written: all.written_lines.with_label_values(&labels),
             unreadable: all.unreadable_lines.with_label_values(&labels),
-            left_out: Report::default().dropped().map(|(reason, _)| left_out(reason)),
+            left_out: Report::default().dropped().map(|(reason, _)| left_out(reason.as_str())),
             published: Published::default(),
         }
     }

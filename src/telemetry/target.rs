@@ -161,7 +161,7 @@ impl TargetMetrics {
             all.scrapes.with_label_values(&[target, Outcome::Success.word()]);
             let labels = &[target];
             let generation = |generation: Generation| {
-                let labels = [target, generation.word()];
+                let labels = [target, generation.as_str()];
                 (generation, all.generation.with_label_values(&labels))
             };
             TargetMetrics {
@@ -264,7 +264,7 @@ impl State {
 
 /// Says what a target speaks, what it lacks and why, and what it lacks no more.
 fn log(target: &str, url: Option<&str>, before: &Told, report: &Report) {
-    let generations: Vec<&str> = report.generations.iter().map(|it| it.word()).collect();
+    let generations: Vec<&str> = report.generations.iter().map(|it| it.as_str()).collect();
     if report.generations.is_empty() {
         tracing::warn!(
             target,

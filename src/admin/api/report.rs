@@ -54,7 +54,7 @@ impl<'a> Report<'a> {
             samples_out: rule.samples_out,
         };
         Report {
-            generations: report.generations.iter().map(|generation| generation.word()).collect(),
+            generations: report.generations.iter().map(|generation| generation.as_str()).collect(),
             bytes_in: report.bytes_in,
             samples_in: report.samples_in,
             samples_out: report.samples_out,
@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
     pub(super) fn lacks(report: &'a rewrite::exposition::Report) -> Vec<Lack<'a>> {
         let lack = |missing: &'a Missing| Lack {
             input: &missing.input,
-            generation: missing.generation.word(),
+            generation: missing.generation.as_str(),
             rules: &missing.rules,
             hint: missing.hint.as_deref(),
         };

@@ -386,7 +386,7 @@ const by = ({ title, source }) => {
 };
 
 const FATES = {
-  passed: "no entry reads it; it leaves as it came",
+  passed: "no rule matches it; it is forwarded unchanged",
   unreadable: "no StatsD line; it leaves as it came",
   kept: "it leaves as it came",
   skipped: "nothing leaves: its value stands for none",

@@ -112,7 +112,7 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     }
     for (reason, lines) in report.dropped() {
         if lines > 0 {
-            writeln!(to, "{lines:>10} lines: {reason}")?;
+            writeln!(to, "{lines:>10} lines: {}", reason.as_str())?;
         }
     }
     if report.unreadable > 0 {

@@ -42,7 +42,7 @@ pub struct LineRule {
     pub tagged: bool,
     /// A rule of the other generation may read the line too where all parts of one of these have these texts. What the
     /// sender sent before then tells which is meant.
-    pub rivals: Vec<Vec<(Capture, Box<[u8]>)>>,
+    pub ambiguous_with: Vec<Vec<(Capture, Box<[u8]>)>>,
     /// Values that stand for none: with one of these, nothing is written.
     pub skip: Vec<Box<[u8]>>,
     /// The line also leaves as it came. A rule that keeps and writes nothing is there so that no other reads

@@ -1,117 +1,151 @@
-//! What happens to a line, and why: the engine rewrites it, and what it counted tells how.
+//! Explains how each line is rewritten, and by which rule.
 
 use serde::Serialize;
 
-use crate::mapping::plan::statsd::Cuts;
-use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
-use crate::statsd::{Line, lines};
+use crate::mapping::plan::statsd::LineRuleId;
+use crate::rewrite::printable;
+use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
+use crate::rewrite::statsd::report::DropReason;
+use crate::rewrite::statsd::rewriter::{Outcome, Rewriter};
+use crate::rewrite::statsd::sender::Sender;
+use crate::statsd::lines;
 
-/// What happened to one line. Text that is not UTF-8 is shown escaped.
+/// How one line is rewritten. Text that is not UTF-8 is escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ExplainedLine {
-    /// The line that came.
+    /// The input line.
     pub text: String,
-    /// What became of it.
-    pub fate: LineFate,
-    /// The entries that read it. One has several where samples of a line are read by several.
-    pub read_by: Vec<LineReading>,
-    /// The lines that leave.
+    /// What happened to it.
+    #[serde(rename = "fate")]
+    pub outcome: LineOutcome,
+    /// The rules that match it: several if they match different samples of the line.
+    #[serde(rename = "read_by")]
+    pub rules: Vec<MatchedRule>,
+    /// The output lines.
     pub output: Vec<String>,
 }
 
-/// What became of a line.
+/// What happened to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LineFate {
-    /// It left as it came: no entry reads it.
+pub enum LineOutcome {
+    /// Forwarded unchanged: no rule matches.
     Passed,
-    /// It left as it came: it is no metric, or lacks a name, a value or a type.
+    /// Forwarded unchanged: it is not a metric, or has no name, no value or no type.
     Unreadable,
-    /// It left as it came, which is what the entry wants.
+    /// Forwarded unchanged: the rule that matches keeps it.
     Kept,
-    /// It left as what entries made of it.
+    /// Replaced by the output of rules.
     Rewritten,
-    /// It left no trace: its value stands for none.
+    /// Dropped: its value means "no value".
     Skipped,
-    /// It left no trace: other lines say the same.
+    /// Dropped: other lines carry the same information.
     Implied,
 }
 
-/// An entry that reads a line.
+/// A rule that matches a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LineReading {
-    /// The entry for people, read → written.
+pub struct MatchedRule {
+    /// The rule as shown to users: read → written.
     pub title: String,
-    /// Where it stands: `pack:line`.
+    /// Its location: `pack:line`.
     pub source: String,
     /// The generation of the line: `old` or `new`.
     pub reads: &'static str,
-    /// Lines of the other generation look the same; what the sender sent before decides.
+    /// Lines of the other generation can look the same; earlier lines of the sender decide.
     pub ambiguous: bool,
 }
 
 impl Rewriter {
-    /// Rewrites lines of one sender, and says what happened to each. What leaves is what [`rewrite`](Self::rewrite)
-    /// writes.
+    /// Rewrites lines of one sender as [`rewrite`](Self::rewrite) does, and explains each line that is
+    /// not blank.
     pub fn explain(&mut self, text: &[u8], sender: &mut Sender) -> Vec<ExplainedLine> {
-        let lines = lines(text).filter(|line| !line.is_empty());
-        lines.map(|line| self.explain_line(line, sender)).collect()
+        let mut records = LineRecords::default();
+        #[expect(clippy::let_underscore_must_use, reason = "the recorder has each line")]
+        let _: Outcome = self.walk(text, sender, &mut Vec::new(), &mut records);
+        let explain = |record| self.explained(record);
+        records.lines.into_iter().map(explain).collect()
     }
 
-    fn explain_line(&mut self, line: &[u8], sender: &mut Sender) -> ExplainedLine {
-        let before = self.report.clone();
-        let mut out = Vec::new();
-        let outcome = self.rewrite(line, sender, &mut out);
-        let after = &self.report;
-        let counts = after.rules.iter().zip(&before.rules).enumerate();
-        let mut read: Vec<usize> = counts
-            .filter(|(_, (after, before))| after.read > before.read)
-            .map(|(rule, _)| rule)
-            .collect();
-        let fate = if outcome == Outcome::Untouched {
-            if after.unreadable > before.unreadable {
-                LineFate::Unreadable
-            } else {
-                read.extend(self.keeping(line));
-                if read.is_empty() { LineFate::Passed } else { LineFate::Kept }
-            }
-        } else if !out.is_empty() {
-            LineFate::Rewritten
-        } else if after.implied > before.implied {
-            LineFate::Implied
-        } else {
-            LineFate::Skipped
-        };
-        let left = if outcome == Outcome::Untouched { line } else { &out };
-        let reading = |rule: usize| {
-            let rule = &self.plan.rules[rule];
-            LineReading {
+    fn explained(&self, record: LineRecord) -> ExplainedLine {
+        let rule = |id: LineRuleId| {
+            let rule = self.plan().rule(id);
+            MatchedRule {
                 title: rule.title.clone(),
                 source: rule.source.clone(),
-                reads: rule.reads.word(),
-                ambiguous: !rule.rivals.is_empty(),
+                reads: rule.reads.as_str(),
+                ambiguous: !rule.ambiguous_with.is_empty(),
             }
         };
-        ExplainedLine {
-            text: readable(line),
-            fate,
-            read_by: read.into_iter().map(reading).collect(),
-            output: lines(left).map(readable).collect(),
-        }
-    }
-
-    /// The entry that wants a line as it came, if one does.
-    fn keeping(&self, line: &[u8]) -> Option<usize> {
-        let line = Line::parse(line).ok()?;
-        let rule = self.plan.find(line.name(), line.metric_type(), None, &mut Cuts::default())?;
-        (!self.plan.rule(rule).tagged).then_some(rule.0 as usize)
+        let LineRecord { text, outcome, rules, output } = record;
+        ExplainedLine { text, outcome, rules: rules.into_iter().map(rule).collect(), output }
     }
 }
 
-fn readable(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.escape_ascii().to_string(),
+/// Records the walk line by line.
+#[derive(Default)]
+struct LineRecords {
+    lines: Vec<LineRecord>,
+    /// Rules that match the line being processed.
+    rules: Vec<LineRuleId>,
+    /// Why samples of the line being processed were dropped.
+    dropped: Vec<DropReason>,
+}
+
+struct LineRecord {
+    text: String,
+    outcome: LineOutcome,
+    rules: Vec<LineRuleId>,
+    output: Vec<String>,
+}
+
+impl LineRecords {
+    fn push(&mut self, line: &[u8], outcome: LineOutcome, output: Vec<String>) {
+        let mut rules = std::mem::take(&mut self.rules);
+        self.dropped.clear();
+        if line.is_empty() {
+            return;
+        }
+        if matches!(outcome, LineOutcome::Passed | LineOutcome::Unreadable) {
+            rules.clear();
+        }
+        rules.sort_unstable();
+        rules.dedup();
+        self.lines.push(LineRecord { text: printable(line), outcome, rules, output });
+    }
+}
+
+impl Recorder for LineRecords {
+    fn reading(&mut self) {
+        self.rules.clear();
+    }
+
+    fn matched(&mut self, rule: LineRuleId) {
+        self.rules.push(rule);
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.dropped.push(reason);
+    }
+
+    fn unchanged(&mut self, line: &[u8], reason: Unchanged) {
+        let outcome = match reason {
+            Unchanged::NoRule => LineOutcome::Passed,
+            Unchanged::Unreadable => LineOutcome::Unreadable,
+            Unchanged::Kept => LineOutcome::Kept,
+        };
+        self.push(line, outcome, vec![printable(line)]);
+    }
+
+    fn replaced(&mut self, line: &[u8], output: &[u8]) {
+        let outcome = if !output.is_empty() {
+            LineOutcome::Rewritten
+        } else if self.dropped.contains(&DropReason::Implied) {
+            LineOutcome::Implied
+        } else {
+            LineOutcome::Skipped
+        };
+        self.push(line, outcome, lines(output).map(printable).collect());
     }
 }
 
@@ -123,7 +157,7 @@ mod tests {
     use crate::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
 
     #[test]
-    fn every_fate_is_told() {
+    fn every_outcome() {
         let pack = r#"
 name: demo
 tags: [app]
@@ -132,43 +166,70 @@ statsd:
   - { old: "{app}.took:ms", new: "app.{app}.took:ms", skip: [-1] }
 "#;
         let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|faults| panic!("{faults}"));
-        let told = |emit, line: &str| {
+        let explained = |emit, line: &str| {
             let plan = compile_statsd(std::slice::from_ref(&pack), &StatsdSettings::new(emit));
             let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
             let mut rewriter = Rewriter::new(Arc::new(plan));
             let mut lines = rewriter.explain(line.as_bytes(), &mut Sender::default());
             assert_eq!(lines.len(), 1);
             let line = lines.remove(0);
-            let read: Vec<_> = line.read_by.into_iter().map(|by| (by.source, by.reads)).collect();
-            (line.fate, read, line.output)
+            let read: Vec<_> = line.rules.into_iter().map(|by| (by.source, by.reads)).collect();
+            (line.outcome, read, line.output)
         };
         let first = |reads| vec![("demo:5".to_owned(), reads)];
         let second = |reads| vec![("demo:6".to_owned(), reads)];
         let lines =
             |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
         assert_eq!(
-            told(Emit::New, "a.hits:1|c"),
-            (LineFate::Rewritten, first("old"), lines(&["app.a.hits:1|c"]))
+            explained(Emit::New, "a.hits:1|c"),
+            (LineOutcome::Rewritten, first("old"), lines(&["app.a.hits:1|c"]))
         );
         assert_eq!(
-            told(Emit::Old, "app.a.hits:1|c|@0.5"),
+            explained(Emit::Old, "app.a.hits:1|c|@0.5"),
             (
-                LineFate::Rewritten,
+                LineOutcome::Rewritten,
                 first("new"),
                 lines(&["a.hits:1|c|@0.5", "a.hits.total:1|c|@0.5"])
             )
         );
-        assert_eq!(told(Emit::New, "a.hits.total:1|c"), (LineFate::Implied, first("old"), vec![]));
-        assert_eq!(told(Emit::New, "a.took:-1|ms"), (LineFate::Skipped, second("old"), vec![]));
         assert_eq!(
-            told(Emit::Old, "a.took:-1|ms"),
-            (LineFate::Kept, second("old"), lines(&["a.took:-1|ms"]))
+            explained(Emit::New, "a.hits.total:1|c"),
+            (LineOutcome::Implied, first("old"), vec![])
         );
         assert_eq!(
-            told(Emit::Old, "hits:1|c|#app:b"),
-            (LineFate::Rewritten, first("new"), lines(&["b.hits:1|c", "b.hits.total:1|c"]))
+            explained(Emit::New, "a.took:-1|ms"),
+            (LineOutcome::Skipped, second("old"), vec![])
         );
-        assert_eq!(told(Emit::New, "x:1|g"), (LineFate::Passed, vec![], lines(&["x:1|g"])));
-        assert_eq!(told(Emit::New, "x"), (LineFate::Unreadable, vec![], lines(&["x"])));
+        assert_eq!(
+            explained(Emit::Old, "a.took:-1|ms"),
+            (LineOutcome::Kept, second("old"), lines(&["a.took:-1|ms"]))
+        );
+        assert_eq!(
+            explained(Emit::Old, "hits:1|c|#app:b"),
+            (LineOutcome::Rewritten, first("new"), lines(&["b.hits:1|c", "b.hits.total:1|c"]))
+        );
+        assert_eq!(explained(Emit::New, "x:1|g"), (LineOutcome::Passed, vec![], lines(&["x:1|g"])));
+        assert_eq!(explained(Emit::New, "x"), (LineOutcome::Unreadable, vec![], lines(&["x"])));
+    }
+
+    #[test]
+    fn the_rule_of_a_longer_name_is_found() {
+        let pack = r#"
+name: demo
+statsd:
+  - { old: "hits.{app*}:c", new: "app.{app*}.count:c" }
+"#;
+        let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|errors| panic!("{errors}"));
+        let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New));
+        let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));
+        let line = "app.user.org:7.count:1|c";
+        let lines = Rewriter::new(Arc::new(plan)).explain(line.as_bytes(), &mut Sender::default());
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            (lines[0].outcome, &lines[0].output),
+            (LineOutcome::Kept, &vec![line.to_owned()])
+        );
+        let rule = &lines[0].rules[0];
+        assert_eq!((&*rule.source, rule.reads, lines[0].rules.len()), ("demo:4", "new", 1));
     }
 }

@@ -1,34 +1,55 @@
-//! What happened to lines.
+//! Counts of what happened to lines.
 
 use crate::mapping::plan::statsd::{LineRuleId, StatsdPlan};
 
-/// What happened to lines. The engine counts nothing anywhere else.
+/// Counts of what happened to lines. The engine counts nothing anywhere else.
 ///
-/// `lines_in` = `untouched` + those that a rule read; `lines_out` = `untouched` + those that rules wrote or kept.
+/// `lines_in` is `untouched` plus the lines that a rule changed; `lines_out` is `untouched` plus the
+/// lines that rules wrote or kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Lines that arrived, blank ones included.
+    /// Lines of input, blank lines included.
     pub lines_in: u64,
-    /// Lines that left.
+    /// Lines of output.
     pub lines_out: u64,
-    /// Lines that left as they came, and nothing beside them.
+    /// Lines forwarded unchanged, without other output.
     pub untouched: u64,
-    /// Of these, lines without a name, a value or a type.
+    /// Those of the untouched lines that have no name, no value or no type.
     pub unreadable: u64,
-    /// Lines, or samples of a line, that left no trace because their value stands for none.
+    /// Lines, or samples of a line, dropped as [`DropReason::SkippedValue`].
     pub skipped: u64,
-    /// Lines that left no trace because other lines say the same.
+    /// Lines, or samples of a line, dropped as [`DropReason::Implied`].
     pub implied: u64,
-    /// What each rule did, by its number.
+    /// Counts of each rule, indexed by its id.
     pub rules: Vec<RuleCount>,
 }
 
-/// What one rule did.
+/// Why a line, or a sample of a line, has no output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// Its value means "no value", and the emitted generation does not send such lines.
+    SkippedValue,
+    /// Other lines of the sender carry the same information.
+    Implied,
+}
+
+impl DropReason {
+    /// The reason as a metric label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DropReason::SkippedValue => "skipped_value",
+            DropReason::Implied => "implied",
+        }
+    }
+}
+
+/// Counts of one rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCount {
     /// Lines read.
     pub read: u64,
-    /// Lines written, kept ones not counted.
+    /// Lines written, kept lines not included.
     pub written: u64,
 }
 
@@ -37,10 +58,18 @@ impl Report {
         Report { rules: vec![RuleCount::default(); plan.rules.len()], ..Report::default() }
     }
 
-    /// Lines left out, by reason. Reasons are a fixed set, fit for a metric label.
+    /// Dropped lines by reason.
     #[must_use]
-    pub fn dropped(&self) -> [(&'static str, u64); 2] {
-        [("skipped_value", self.skipped), ("implied", self.implied)]
+    pub fn dropped(&self) -> [(DropReason, u64); 2] {
+        [(DropReason::SkippedValue, self.skipped), (DropReason::Implied, self.implied)]
+    }
+
+    #[inline]
+    pub(super) fn count_dropped(&mut self, reason: DropReason) {
+        match reason {
+            DropReason::SkippedValue => self.skipped += 1,
+            DropReason::Implied => self.implied += 1,
+        }
     }
 
     #[inline]

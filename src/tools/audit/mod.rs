@@ -177,7 +177,7 @@ impl Auditor {
             Err(error) => {
                 // Of other languages we know nothing; of ours we must not be silent.
                 let named = self.knowledge.mentioned(inner)?;
-                finding.speaks = named.generation.into_iter().map(word).collect();
+                finding.speaks = named.generation.into_iter().map(Generation::as_str).collect();
                 finding.direct = Fate::Breaks;
                 finding.gateway = Fate::Breaks;
                 let error = error.lines().next().unwrap_or_default();
@@ -188,7 +188,7 @@ impl Auditor {
             }
         };
         let verdict = verdict::judge(&self.knowledge, inner, &masked, &expr, self.emit)?;
-        finding.speaks = verdict.speaks.iter().copied().map(word).collect();
+        finding.speaks = verdict.speaks.iter().copied().map(Generation::as_str).collect();
         (finding.direct, finding.gateway) = (verdict.direct, verdict.gateway);
         finding.notes = verdict.notes;
         let from = self.to.other();
@@ -282,7 +282,7 @@ impl Auditor {
                             _ => Generation::Old,
                         }),
                 ),
-                speaks: speaks.iter().copied().map(word).collect(),
+                speaks: speaks.iter().copied().map(Generation::as_str).collect(),
                 notes: vec!["it asks for names of families by a pattern".to_owned()],
                 moved: None,
                 obstacles: Vec::new(),
@@ -302,7 +302,7 @@ impl Auditor {
             kind: "link",
             title: String::new(),
             query: url.to_owned(),
-            speaks: vec![word(generation)],
+            speaks: vec![generation.as_str()],
             direct: fate(old),
             gateway: fate(if old { self.emit == Emit::New } else { self.emit == Emit::Old }),
             notes: vec![format!("the address names {}", named.family)],
@@ -320,13 +320,6 @@ impl Auditor {
 struct Changes {
     query: Vec<Edit>,
     legend: Option<Vec<Edit>>,
-}
-
-fn word(generation: Generation) -> &'static str {
-    match generation {
-        Generation::Old => "old",
-        Generation::New => "new",
-    }
 }
 
 /// `%5B` and the like as what they stand for, as far as names are concerned.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Difference;
 use crate::exposition::{HeaderKind, Scan, Scanner, parse_number, write_value};
+use crate::rewrite::printable;
 
 /// An exposition, read for comparing.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ impl Exposition {
                         HeaderKind::Help => "HELP",
                         HeaderKind::Type(_) => "TYPE",
                     };
-                    let text = readable(header.text.of(rest));
+                    let text = printable(header.text.of(rest));
                     let line = format!("# {word} {family} {text}");
                     exposition.headers.insert((family, line));
                     len
@@ -101,13 +102,13 @@ impl Exposition {
                 write_value(value, &mut text);
             }
             text.push(b'"');
-            labels.push(readable(&text));
+            labels.push(printable(&text));
         }
         labels.sort_unstable();
-        let series = Series { name: readable(scanner.name().of(line)), labels };
+        let series = Series { name: printable(scanner.name().of(line)), labels };
         let said = Said {
-            value: readable(scanner.value().of(line)),
-            behind: readable(line[scanner.value().end()..].trim_ascii()),
+            value: printable(scanner.value().of(line)),
+            behind: printable(line[scanner.value().end()..].trim_ascii()),
         };
         self.samples.entry(series).or_default().push(said);
     }
@@ -170,14 +171,6 @@ impl Series {
         };
         let space = if said.behind.is_empty() { "" } else { " " };
         format!("{}{labels} {}{space}{}", self.name, said.value, said.behind)
-    }
-}
-
-/// Bytes for people: what is not UTF-8 is shown escaped.
-fn readable(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.escape_ascii().to_string(),
     }
 }
 

@@ -109,7 +109,7 @@ pub fn verify(
     let (families, only_new) = compare::compare_families(&sides, options, hints);
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),
-        compared_as: options.compared_as.word(),
+        compared_as: options.compared_as.as_str(),
         traffic: options.traffic,
         tolerance: options.tolerance,
         old: old_side,
@@ -136,7 +136,7 @@ fn side(name: &str, body: &[u8], plan: &Plan) -> Result<Side, Error> {
     Ok(Side {
         name: name.to_owned(),
         series: parsed.series_count(),
-        generations: generations.into_iter().map(Generation::word).collect(),
+        generations: generations.into_iter().map(Generation::as_str).collect(),
         malformed: parsed.malformed.clone(),
         cross_check: cross_check::cross_check(&parsed, body),
     })

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::exposition::{HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
 use crate::rewrite::exposition::Limits;
+use crate::rewrite::printable;
 
 /// A name with labels. As in Prometheus, a label with an empty value is absent. `le` has its canonical
 /// spelling, so `25.0` and `25` are the same series.
@@ -142,15 +143,11 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
 }
 
 fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
-    let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.escape_ascii().to_string(),
-    };
-    let name = text(scanner.name().of(line));
+    let name = printable(scanner.name().of(line));
     let mut labels = BTreeMap::new();
     for label in scanner.labels() {
-        let label_name = text(label.name.of(line));
-        let value = unescaped(&text(label.value.of(line)));
+        let label_name = printable(label.name.of(line));
+        let value = unescaped(&printable(label.value.of(line)));
         let value = if label_name == "le" { canonical_le(&value) } else { value };
         if !value.is_empty() {
             labels.insert(label_name, value);

@@ -58,8 +58,8 @@ fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Note> {
         from.entry.spot(generation),
         format!(
             "{} to {} and back loses {} of `{}`: `{}` has {has}",
-            generation.word(),
-            generation.other().word(),
+            generation.as_str(),
+            generation.other().as_str(),
             listed(&labels),
             read.family,
             other.family,

@@ -84,7 +84,7 @@ impl Build<'_> {
         let both = self.settings.emit == Emit::Both;
         let becomes = written_shown(entry, reads.other());
         let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
-        rule.rivals = self.rivals(place, Role::Side(reads));
+        rule.ambiguous_with = self.rivals(place, Role::Side(reads));
         for written in [Generation::Old, Generation::New] {
             if !self.emits(written) || both && !renamed && written == Generation::Old {
                 continue;
@@ -114,7 +114,7 @@ impl Build<'_> {
     fn also(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
         if let Some(also) = from.entry.also(reads) {
             let mut rule = rule(format!("{} -> nothing", also.pattern), from, reads);
-            rule.rivals = self.rivals(place, Role::Also(reads));
+            rule.ambiguous_with = self.rivals(place, Role::Also(reads));
             rule.keep = self.emits(reads);
             self.add(place, Role::Also(reads), rule);
         }
@@ -240,7 +240,7 @@ fn rule(title: String, from: InForce<'_>, reads: Generation) -> LineRule {
         reads,
         any_type: false,
         tagged: false,
-        rivals: Vec::new(),
+        ambiguous_with: Vec::new(),
         skip: Vec::new(),
         keep: false,
         writes: Vec::new(),

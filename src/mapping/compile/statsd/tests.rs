@@ -112,10 +112,10 @@ fn a_line_of_both_generations_has_to_be_listed() {
     {
         let rule = rule(&plan, "x.r.q:c", Some(only)).expect("both read it");
         assert_eq!((rule.title.as_str(), rule.reads), (expected, only));
-        assert_eq!(rule.rivals.len(), 1);
+        assert_eq!(rule.ambiguous_with.len(), 1);
     }
     let texts = |rule: &LineRule| -> Vec<String> {
-        let texts = rule.rivals[0].iter().map(|(_, text)| text.escape_ascii().to_string());
+        let texts = rule.ambiguous_with[0].iter().map(|(_, text)| text.escape_ascii().to_string());
         texts.collect()
     };
     assert_eq!(texts(rule(&plan, "x.r.q:c", Some(Generation::Old)).expect("read")), ["x"]);

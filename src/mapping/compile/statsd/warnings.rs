@@ -35,8 +35,8 @@ fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Note> {
             side.spot,
             format!(
                 "{} to {} and back: lines of type {} come back as `{written}`",
-                generation.word(),
-                generation.other().word(),
+                generation.as_str(),
+                generation.other().as_str(),
                 listed(&others)
             ),
             "give each type an entry of its own, where the other generation can tell them apart",

@@ -13,6 +13,7 @@ use crate::mapping::Merge;
 use crate::mapping::Plan;
 use crate::mapping::plan::exposition::{Kind, LabelEdits, RuleId};
 use crate::rewrite::exposition::explain::trace::{SampleTrace, Trace, Used, Written};
+use crate::rewrite::printable;
 
 /// What happened to an exposition, line by line and series by series. Text that is not UTF-8 is shown escaped.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -218,7 +219,7 @@ fn told(plan: &Plan, trace: Trace, refused_pass: bool) -> Explanation {
         trace.samples.iter().map(|sample| line(plan, &places, &mut scanner, sample)).collect();
     lines.extend(trace.flawed.into_iter().map(|(number, text, reason)| Line {
         number,
-        text: readable(&text),
+        text: printable_line(&text),
         family: String::new(),
         fate: if refused_pass { Fate::Refused(reason) } else { Fate::Dropped(reason) },
         read_by: Vec::new(),
@@ -239,7 +240,12 @@ fn line(
     for used in &sample.actions {
         match used {
             Used::Streamed(rule, text) => {
-                read_by.push(reading(plan, *rule, &names, Then::Line { text: readable(text) }));
+                read_by.push(reading(
+                    plan,
+                    *rule,
+                    &names,
+                    Then::Line { text: printable_line(text) },
+                ));
             }
             Used::Held(rule, hold, slot) => {
                 let series = places.get(&(*hold, *slot)).copied();
@@ -271,8 +277,8 @@ fn line(
     let others = others.into_iter().flat_map(|family| &family.rules).map(|id| plan.rule(*id));
     Line {
         number: sample.number,
-        text: readable(&sample.line),
-        family: readable(&sample.family),
+        text: printable_line(&sample.line),
+        family: printable_line(&sample.family),
         fate,
         read_by,
         not_read_by: others.map(|rule| format!("{} ({})", rule.title, rule.source)).collect(),
@@ -293,16 +299,22 @@ fn reading(plan: &Plan, rule: RuleId, names: &[Vec<u8>], then: Then) -> Reading 
 fn label_steps(edits: &LabelEdits, names: &[Vec<u8>]) -> Vec<LabelStep> {
     let has = |label: &[u8]| names.iter().any(|name| name == label);
     let dropped = edits.drop.iter().filter(|label| has(label));
-    let dropped = dropped.map(|label| LabelStep::Dropped { label: readable(label) });
+    let dropped = dropped.map(|label| LabelStep::Dropped { label: printable_line(label) });
     let renamed = edits.rename.iter().filter(|(label, _)| has(label));
-    let renamed =
-        renamed.map(|(label, to)| LabelStep::Renamed { label: readable(label), to: readable(to) });
+    let renamed = renamed.map(|(label, to)| LabelStep::Renamed {
+        label: printable_line(label),
+        to: printable_line(to),
+    });
     let added = edits.append.iter();
-    let added = added
-        .map(|(label, value)| LabelStep::Added { label: readable(label), value: readable(value) });
+    let added = added.map(|(label, value)| LabelStep::Added {
+        label: printable_line(label),
+        value: printable_line(value),
+    });
     let filled = edits.fill.iter().filter(|(label, _)| !has(label));
-    let filled = filled
-        .map(|(label, value)| LabelStep::Filled { label: readable(label), value: readable(value) });
+    let filled = filled.map(|(label, value)| LabelStep::Filled {
+        label: printable_line(label),
+        value: printable_line(value),
+    });
     dropped.chain(renamed).chain(added).chain(filled).collect()
 }
 
@@ -318,7 +330,7 @@ fn gathered(plan: &Plan, written: &Written) -> ExplainedSeries {
         .text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
-        .map(readable)
+        .map(printable_line)
         .collect();
     let joined = match &rule.kind {
         _ if written.is_ladder => "buckets",
@@ -336,11 +348,11 @@ fn gathered(plan: &Plan, written: &Written) -> ExplainedSeries {
     let number = |value: f64| {
         let mut text = Vec::new();
         write_number(value, &mut text);
-        readable(&text)
+        printable_line(&text)
     };
     ExplainedSeries {
-        family: readable(&plan.output(written.output).name),
-        labels: readable(&written.labels),
+        family: printable_line(&plan.output(written.output).name),
+        labels: printable_line(&written.labels),
         title: redirect.map_or(&rule.title, |redirect| &redirect.title).clone(),
         source: redirect.map_or(&rule.source, |redirect| &redirect.source).clone(),
         joined,
@@ -353,7 +365,7 @@ fn gathered(plan: &Plan, written: &Written) -> ExplainedSeries {
             let mut families = plan.families.iter();
             families
                 .find(|(_, family)| family.reference == reference)
-                .map(|(name, _)| readable(name))
+                .map(|(name, _)| printable_line(name))
         }),
         text,
         estimated: written.estimated.clone(),
@@ -414,13 +426,9 @@ impl Explanation {
     }
 }
 
-/// Bytes for people: what is not UTF-8 is shown escaped. A newline at the end is left out.
-fn readable(bytes: &[u8]) -> String {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.escape_ascii().to_string(),
-    }
+/// A line as text, without its newline.
+fn printable_line(line: &[u8]) -> String {
+    printable(line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 fn as_text<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,73 +1,29 @@
-//! Writes what becomes of a line.
+//! Writes the output of a rule.
 
 use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
-use crate::rewrite::statsd::find::{Finder, Found, Match};
-use crate::rewrite::statsd::{Rewriter, Sender};
+use crate::rewrite::statsd::matcher::{Match, Matcher};
 use crate::statsd::{Dialect, Line};
 
-impl Rewriter {
-    /// Writes what becomes of a line, each line with a newline. `text` is the line as it stands; of one of several
-    /// samples there is none.
-    #[inline]
-    pub(super) fn change(
-        &mut self,
-        text: Option<&[u8]>,
-        line: &Line<'_>,
-        found: &Match<'_>,
-        out: &mut Vec<u8>,
-    ) {
-        let rule = self.plan.rule(found.rule);
-        let kept = u64::from(rule.keep);
-        if rule.keep {
-            keep(line, out);
-        }
-        let written = Pen { finder: &self.finder, text, line, found }.values(rule, out);
-        let report = &mut self.report;
-        report.lines_out += kept + written;
-        if kept + written == 0 {
-            let implied = rule.writes.is_empty();
-            *(if implied { &mut report.implied } else { &mut report.skipped }) += 1;
-        }
-        report.count(found.rule, written);
-    }
-
-    /// Writes each sample of a line as a line of its own: what becomes of them differs.
-    pub(super) fn change_samples(
-        &mut self,
-        line: &Line<'_>,
-        sender: &mut Sender,
-        out: &mut Vec<u8>,
-    ) {
-        for sample in line.samples() {
-            if let Found::Changed(found) = self.finder.sample(&self.plan, &sample, sender) {
-                self.change(None, &sample, &found, out);
-            } else {
-                keep(&sample, out);
-                self.report.lines_out += 1;
-            }
-        }
-    }
-}
-
-/// Writes a sample as it came.
-fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
+/// Writes a sample unchanged.
+pub(super) fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(line.name());
-    out.extend_from_slice(line.behind_name());
+    out.extend_from_slice(line.rest());
     out.push(b'\n');
 }
 
-/// Writes lines in place of one.
-struct Pen<'a> {
-    finder: &'a Finder,
-    text: Option<&'a [u8]>,
-    line: &'a Line<'a>,
-    found: &'a Match<'a>,
+/// Writes the lines that replace one line or sample, each with a newline.
+pub(super) struct LineWriter<'a> {
+    pub(super) matcher: &'a Matcher,
+    /// The whole line, if `line` is not one of several samples.
+    pub(super) text: Option<&'a [u8]>,
+    pub(super) line: &'a Line<'a>,
+    pub(super) found: &'a Match<'a>,
 }
 
-impl Pen<'_> {
-    /// Writes the lines of a rule, without values that stand for none. Gives back how many lines.
+impl LineWriter<'_> {
+    /// Writes the lines of a rule, without the values that it skips. Returns the number of lines.
     #[inline]
-    fn values(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
+    pub(super) fn write_rule(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
         if rule.skip.is_empty() {
             return self.all(rule, None, out);
         }
@@ -82,12 +38,12 @@ impl Pen<'_> {
         values.map(|value| self.all(rule, Some(value), out)).sum()
     }
 
-    /// Writes the lines of a rule, with `value` in place of the values that came.
+    /// Writes the lines of a rule, with `value` in place of the values of the line read.
     #[inline]
     fn all(&self, rule: &LineRule, value: Option<&[u8]>, out: &mut Vec<u8>) -> u64 {
         let mut written = 0;
         for template in &rule.writes {
-            if self.found.tags.is_none() || self.finder.tags.has(template.needs) {
+            if self.found.tags.is_none() || self.matcher.tags.has(template.needs) {
                 self.write(template, value, out);
                 written += 1;
             }
@@ -97,20 +53,20 @@ impl Pen<'_> {
 
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        let cuts = &self.finder.cuts;
+        let cuts = &self.matcher.cuts;
         out.extend_from_slice(cuts.prefix(self.found.name));
-        let as_it_came = self.keeps_behind_name(template, value);
+        let unchanged = self.keeps_rest(template, value);
         match (&template.ending, self.text) {
-            (Some(ending), Some(text)) if as_it_came => {
+            (Some(ending), Some(text)) if unchanged => {
                 self.parts(&ending.front, out);
                 out.extend_from_slice(&text[cuts.start(ending.from)..]);
             }
             _ => {
                 self.parts(&template.name, out);
-                if as_it_came {
-                    out.extend_from_slice(self.line.behind_name());
+                if unchanged {
+                    out.extend_from_slice(self.line.rest());
                 } else {
-                    self.behind_name(template, value, out);
+                    self.rest(template, value, out);
                 }
             }
         }
@@ -131,9 +87,9 @@ impl Pen<'_> {
         }
     }
 
-    /// True when nothing behind the name changes.
+    /// True if nothing after the name changes.
     #[inline]
-    fn keeps_behind_name(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
+    fn keeps_rest(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
         let same_type =
             template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
         let own_value = value.is_none() && template.value.is_none();
@@ -141,7 +97,7 @@ impl Pen<'_> {
         same_type && own_value && template.tags.is_none() && !dogstatsd
     }
 
-    fn behind_name(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
+    fn rest(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
         if let Some(tags) = &template.tags
             && tags.dialect != Dialect::DogStatsd
         {
@@ -154,7 +110,7 @@ impl Pen<'_> {
         out.extend_from_slice(value.unwrap_or(line.values()));
         out.push(b'|');
         out.extend_from_slice(metric_type);
-        // Events are counted in part, members of a set are not: a set has no rate.
+        // A counter can be sampled; a set cannot, so it has no rate.
         let unrated = metric_type == b"s" && line.metric_type() != b"s";
         if template.tags.is_none() && self.found.tags.is_none() && !unrated {
             out.extend_from_slice(line.fields());
@@ -163,7 +119,8 @@ impl Pen<'_> {
         }
     }
 
-    /// Copies the fields behind the type, but for tags that were read, and a rate that would mean nothing.
+    /// Copies the fields after the type, except tags that the rule reads and a rate that the written
+    /// type cannot have.
     fn fields(&self, template: &LineTemplate, unrated: bool, out: &mut Vec<u8>) {
         let mut tags = template.tags.as_ref().filter(|it| it.dialect == Dialect::DogStatsd);
         for field in self.line.each_field() {
@@ -203,8 +160,8 @@ impl Pen<'_> {
     fn part(&self, capture: Capture) -> &[u8] {
         match capture {
             Capture::Value => self.line.values(),
-            Capture::Tag(tag) => self.finder.tags.value(self.found.tags.unwrap_or_default(), tag),
-            part => self.finder.cuts.part(self.found.name, part),
+            Capture::Tag(tag) => self.matcher.tags.value(self.found.tags.unwrap_or_default(), tag),
+            part => self.matcher.cuts.part(self.found.name, part),
         }
     }
 }

@@ -1,0 +1,273 @@
+//! Finds the rule that matches a line.
+
+use memchr::memchr;
+
+use crate::mapping::plan::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
+use crate::rewrite::statsd::recorder::Recorder;
+use crate::rewrite::statsd::sender::Sender;
+use crate::rewrite::statsd::tag_values::TagValues;
+use crate::statsd::{Confidence, Dialect, Line, NotMetric, TaggedName, tagged_name};
+
+/// How many colons of a line are tried as the end of its name. Names contain one or two of their own
+/// (an IPv6 address up to seven); without a limit, a line of colons would cost its length squared.
+const MAX_READINGS: usize = 16;
+
+/// How a line is processed.
+pub(super) enum LineDecision<'a> {
+    /// Forward it: no rule matches.
+    NoRule,
+    /// Forward it: it has no name, no value or no type.
+    Unreadable,
+    /// Forward it: the rule that matches keeps it.
+    Keep,
+    /// Apply a rule.
+    Apply(Line<'a>, Match<'a>),
+    /// Decide for each sample: the line has several, and a rule changes at least one.
+    ApplySamples(Line<'a>),
+}
+
+impl LineDecision<'_> {
+    fn without_metric(reason: NotMetric) -> Self {
+        match reason {
+            NotMetric::Unreadable => LineDecision::Unreadable,
+            NotMetric::Blank | NotMetric::Event | NotMetric::ServiceCheck => LineDecision::NoRule,
+        }
+    }
+}
+
+/// How one sample is processed.
+pub(super) enum SampleDecision<'a> {
+    /// Copy it: no rule matches.
+    NoRule,
+    /// Copy it: the rule that matches keeps it.
+    Keep,
+    /// Apply a rule.
+    Apply(Match<'a>),
+}
+
+/// The rule that matches a line. The positions of the line's parts are in the [`Matcher`], until it
+/// looks at the next line.
+#[derive(Clone, Copy)]
+pub(super) struct Match<'a> {
+    pub(super) rule: LineRuleId,
+    /// The name without tags.
+    pub(super) name: &'a [u8],
+    /// The tags, if the rule reads them.
+    pub(super) tags: Option<&'a [u8]>,
+}
+
+/// Finds rules, and holds the positions of the parts of the last line.
+#[derive(Debug, Default)]
+pub(super) struct Matcher {
+    pub(super) cuts: Cuts,
+    /// Positions for the rule of the other generation, if a line is ambiguous.
+    other_cuts: Cuts,
+    pub(super) tags: TagValues,
+}
+
+impl Matcher {
+    /// Tries the readings of a line until a rule matches one.
+    #[inline]
+    pub(super) fn line<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        text: &'a [u8],
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> LineDecision<'a> {
+        if !plan.concerns(text) {
+            return Line::check(text)
+                .map_or_else(LineDecision::without_metric, |()| LineDecision::NoRule);
+        }
+        let mut line = match Line::parse(text) {
+            Ok(line) => line,
+            Err(reason) => return LineDecision::without_metric(reason),
+        };
+        let mut doubtful = None;
+        for _ in 0..MAX_READINGS {
+            let confidence = line.confidence();
+            if confidence != Confidence::Wrong {
+                let decision = self.reading(plan, line, sender, recorder);
+                match &decision {
+                    LineDecision::NoRule if confidence == Confidence::Sure => break,
+                    LineDecision::NoRule => {}
+                    _ if confidence == Confidence::Sure => return decision,
+                    // A rule that names the set's type may be for a longer name.
+                    LineDecision::Apply(_, found) if !plan.rule(found.rule).any_type => {
+                        return decision;
+                    }
+                    LineDecision::Apply(..) | LineDecision::ApplySamples(_) => {
+                        doubtful.get_or_insert(line);
+                    }
+                    _ => return decision,
+                }
+            }
+            match Line::parse_from(text, line.name().len() + 1) {
+                Ok(next) => line = next,
+                Err(_) => break,
+            }
+        }
+        doubtful.map_or(LineDecision::NoRule, |line| self.reading(plan, line, sender, recorder))
+    }
+
+    #[inline]
+    fn reading<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        line: Line<'a>,
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> LineDecision<'a> {
+        recorder.reading();
+        if line.has_more() {
+            return self.samples(plan, line, sender, recorder);
+        }
+        match self.sample(plan, &line, sender, recorder) {
+            SampleDecision::NoRule => LineDecision::NoRule,
+            SampleDecision::Keep => LineDecision::Keep,
+            SampleDecision::Apply(found) => LineDecision::Apply(line, found),
+        }
+    }
+
+    #[cold]
+    fn samples<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        line: Line<'a>,
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> LineDecision<'a> {
+        if memchr(b'|', line.name()).is_some() {
+            // These may be samples of a shorter name too, and the output would be ambiguous again.
+            return LineDecision::NoRule;
+        }
+        let mut decision = LineDecision::NoRule;
+        for sample in line.samples() {
+            match self.sample(plan, &sample, sender, recorder) {
+                SampleDecision::NoRule => {}
+                SampleDecision::Keep => decision = LineDecision::Keep,
+                SampleDecision::Apply(_) => return LineDecision::ApplySamples(line),
+            }
+        }
+        decision
+    }
+
+    /// Finds the rule for one sample.
+    #[inline]
+    pub(super) fn sample<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        line: &Line<'a>,
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> SampleDecision<'a> {
+        let name = line.name();
+        let mut found = match plan.find(name, line.metric_type(), None, &mut self.cuts) {
+            Some(rule) if !plan.rule(rule).tagged => Match { rule, name, tags: None },
+            Some(rule) => match self.tags_after_type(plan, rule, line) {
+                Some(found) => found,
+                None => return SampleDecision::NoRule,
+            },
+            None => match self.tags_in_name(plan, line) {
+                Some(found) => found,
+                None => return SampleDecision::NoRule,
+            },
+        };
+        let mut rule = plan.rule(found.rule);
+        match self.other_generation(plan, rule, &found, line) {
+            None => sender.generation = Some(rule.reads),
+            Some(other) if sender.generation == Some(rule.reads.other()) => {
+                found.rule = other;
+                rule = plan.rule(other);
+                std::mem::swap(&mut self.cuts, &mut self.other_cuts);
+            }
+            Some(_) => {}
+        }
+        recorder.matched(found.rule);
+        if rule.keep && rule.writes.is_empty() {
+            SampleDecision::Keep
+        } else {
+            SampleDecision::Apply(found)
+        }
+    }
+
+    /// The rule of the other generation that matches the line too.
+    #[inline]
+    fn other_generation(
+        &mut self,
+        plan: &StatsdPlan,
+        rule: &LineRule,
+        found: &Match<'_>,
+        line: &Line<'_>,
+    ) -> Option<LineRuleId> {
+        let has =
+            |(part, text): &(Capture, Box<[u8]>)| self.cuts.part(found.name, *part) == &**text;
+        if !rule.ambiguous_with.iter().any(|parts| parts.iter().all(has)) {
+            return None;
+        }
+        let other = Some(rule.reads.other());
+        plan.find(found.name, line.metric_type(), other, &mut self.other_cuts)
+    }
+
+    /// Matches a line by the tags after its type.
+    fn tags_after_type<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        rule: LineRuleId,
+        line: &Line<'a>,
+    ) -> Option<Match<'a>> {
+        self.tagged(plan, rule, line, line.name(), (line.tags()?, Dialect::DogStatsd))
+    }
+
+    /// Finds the rule for a line with tags in its name.
+    fn tags_in_name<'a>(&mut self, plan: &StatsdPlan, line: &Line<'a>) -> Option<Match<'a>> {
+        if !plan.tagged {
+            return None;
+        }
+        let TaggedName { dialect, name, tags, behind } = tagged_name(line.name())?;
+        let rule = plan.find(name, line.metric_type(), None, &mut self.cuts)?;
+        if !plan.rule(rule).tagged || !behind.is_empty() {
+            return None;
+        }
+        self.tagged(plan, rule, line, name, (tags, dialect))
+    }
+
+    /// The match of a tagged line, if its tags are known to a pack and sufficient for at least one output
+    /// line.
+    fn tagged<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        rule: LineRuleId,
+        line: &Line<'_>,
+        name: &'a [u8],
+        (tags, dialect): (&'a [u8], Dialect),
+    ) -> Option<Match<'a>> {
+        let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
+        let ambiguous = known && memchr(b'|', tags).is_some() && self.output_ambiguous(tags, line);
+        (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags) })
+    }
+
+    /// True if receivers would misread the lines made from these tags. The protocol has no escapes, so
+    /// the line is then forwarded unchanged.
+    #[cold]
+    fn output_ambiguous(&self, tags: &[u8], line: &Line<'_>) -> bool {
+        // As the text of a set, a value that contains a `|` runs into the next field.
+        let is_further = |field: &[u8]| !field.starts_with(b"|#") && !field.starts_with(b"|@");
+        line.each_field().any(is_further) || self.tags.values(tags).any(reads_as_line)
+    }
+}
+
+/// True for text that reads as a complete line followed by more. As part of a name it would end that
+/// name.
+fn reads_as_line(text: &[u8]) -> bool {
+    let mut from = 0;
+    for _ in 0..MAX_READINGS {
+        let Ok(line) = Line::parse_from(text, from) else { return false };
+        let goes_on = line.has_more() || !line.fields().is_empty();
+        if goes_on && line.confidence() != Confidence::Wrong {
+            return true;
+        }
+        from = line.name().len() + 1;
+    }
+    true
+}

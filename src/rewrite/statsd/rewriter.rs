@@ -1,0 +1,193 @@
+//! The walk over the lines of a datagram.
+
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use crate::mapping::plan::statsd::StatsdPlan;
+use crate::rewrite::statsd::line_writer::{LineWriter, keep};
+use crate::rewrite::statsd::matcher::{LineDecision, Match, Matcher, SampleDecision};
+use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
+use crate::rewrite::statsd::report::{DropReason, Report};
+use crate::rewrite::statsd::sender::Sender;
+use crate::statsd::Line;
+
+/// The result of rewriting a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Nothing changed: send the input.
+    Untouched,
+    /// The output replaces the input. It may be empty.
+    Rewritten,
+}
+
+/// Rewrites datagrams; see the [module](super).
+///
+/// ```
+/// use std::sync::Arc;
+/// use crossfade::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
+/// use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
+///
+/// let pack = r#"
+/// name: demo
+/// statsd: [{ old: "{app}.hits:c", new: "app.{app}.hits:c" }]
+/// "#;
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New))?;
+/// let mut rewriter = Rewriter::new(Arc::new(plan));
+/// let (mut sender, mut out) = (Sender::default(), Vec::new());
+/// assert_eq!(rewriter.rewrite(b"load:0.3|g", &mut sender, &mut out), Outcome::Untouched);
+/// assert_eq!(rewriter.rewrite(b"shop.hits:1|c|@0.1", &mut sender, &mut out), Outcome::Rewritten);
+/// assert_eq!(out, b"app.shop.hits:1|c|@0.1");
+/// # Ok::<(), crossfade::mapping::Faults>(())
+/// ```
+#[derive(Debug)]
+pub struct Rewriter {
+    plan: Arc<StatsdPlan>,
+    matcher: Matcher,
+    report: Report,
+}
+
+impl Rewriter {
+    /// A rewriter for one thread. Rewriters share the plan and nothing else.
+    #[must_use]
+    pub fn new(plan: Arc<StatsdPlan>) -> Rewriter {
+        let report = Report::new(&plan);
+        Rewriter { plan, matcher: Matcher::default(), report }
+    }
+
+    /// Rewrites a datagram, or any other sequence of whole lines; the last may lack its newline.
+    ///
+    /// If the result is [`Outcome::Rewritten`], the lines that replace the input are appended to `out`,
+    /// separated by newlines, with a newline at the end if the input has one. Otherwise `out` is not
+    /// changed.
+    pub fn rewrite(&mut self, datagram: &[u8], sender: &mut Sender, out: &mut Vec<u8>) -> Outcome {
+        self.walk(datagram, sender, out, &mut ())
+    }
+
+    /// [`rewrite`](Self::rewrite), with a recorder of the decisions.
+    #[inline]
+    pub(super) fn walk(
+        &mut self,
+        datagram: &[u8],
+        sender: &mut Sender,
+        out: &mut Vec<u8>,
+        recorder: &mut impl Recorder,
+    ) -> Outcome {
+        let before = out.len();
+        let mut outcome = Outcome::Untouched;
+        // Input between these two positions is unchanged and not yet written.
+        let (mut written, mut start) = (0, 0);
+        while start < datagram.len() {
+            let rest = &datagram[start..];
+            let end = memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = &rest[..end];
+            self.report.lines_in += 1;
+            match self.matcher.line(&self.plan, line, sender, recorder) {
+                LineDecision::Apply(read, found) => {
+                    out.extend_from_slice(&datagram[written..start]);
+                    let from = out.len();
+                    self.apply(Some(line), &read, &found, out, recorder);
+                    recorder.replaced(line, &out[from..]);
+                    written = datagram.len().min(start + end + 1);
+                    outcome = Outcome::Rewritten;
+                }
+                LineDecision::ApplySamples(read) => {
+                    out.extend_from_slice(&datagram[written..start]);
+                    let from = out.len();
+                    self.apply_samples(&read, sender, out, recorder);
+                    recorder.replaced(line, &out[from..]);
+                    written = datagram.len().min(start + end + 1);
+                    outcome = Outcome::Rewritten;
+                }
+                LineDecision::NoRule => self.pass(line, Unchanged::NoRule, recorder),
+                LineDecision::Keep => self.pass(line, Unchanged::Kept, recorder),
+                LineDecision::Unreadable => {
+                    self.report.unreadable += 1;
+                    self.pass(line, Unchanged::Unreadable, recorder);
+                }
+            }
+            start += end + 1;
+        }
+        if outcome == Outcome::Rewritten {
+            out.extend_from_slice(&datagram[written..]);
+            // A newline at the end is a blank line if the output before it ends with a newline.
+            let blank = matches!(out[before..], [b'\n'] | [.., b'\n', b'\n']);
+            if !datagram.ends_with(b"\n") && !blank && out[before..].ends_with(b"\n") {
+                out.pop();
+            }
+        }
+        outcome
+    }
+
+    #[inline]
+    fn pass(&mut self, line: &[u8], reason: Unchanged, recorder: &mut impl Recorder) {
+        self.report.untouched += 1;
+        self.report.lines_out += 1;
+        recorder.unchanged(line, reason);
+    }
+
+    /// Writes the output of a rule. `text` is the whole line; `None` for one of several samples.
+    #[inline]
+    fn apply(
+        &mut self,
+        text: Option<&[u8]>,
+        line: &Line<'_>,
+        found: &Match<'_>,
+        out: &mut Vec<u8>,
+        recorder: &mut impl Recorder,
+    ) {
+        let rule = self.plan.rule(found.rule);
+        let kept = u64::from(rule.keep);
+        if rule.keep {
+            keep(line, out);
+        }
+        let writer = LineWriter { matcher: &self.matcher, text, line, found };
+        let written = writer.write_rule(rule, out);
+        self.report.lines_out += kept + written;
+        if kept + written == 0 {
+            let implied = rule.writes.is_empty();
+            let reason = if implied { DropReason::Implied } else { DropReason::SkippedValue };
+            self.report.count_dropped(reason);
+            recorder.dropped(reason);
+        }
+        self.report.count(found.rule, written);
+    }
+
+    /// Writes each sample of a line as a line of its own, because rules treat them differently.
+    fn apply_samples(
+        &mut self,
+        line: &Line<'_>,
+        sender: &mut Sender,
+        out: &mut Vec<u8>,
+        recorder: &mut impl Recorder,
+    ) {
+        recorder.reading();
+        for sample in line.samples() {
+            let decision = self.matcher.sample(&self.plan, &sample, sender, recorder);
+            if let SampleDecision::Apply(found) = decision {
+                self.apply(None, &sample, &found, out, recorder);
+            } else {
+                keep(&sample, out);
+                self.report.lines_out += 1;
+            }
+        }
+    }
+
+    pub(super) fn plan(&self) -> &StatsdPlan {
+        &self.plan
+    }
+
+    /// Counts since the rewriter was created, or since the report was last taken.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Returns the report and starts a new one.
+    #[must_use]
+    pub fn take_report(&mut self) -> Report {
+        std::mem::replace(&mut self.report, Report::new(&self.plan))
+    }
+}
