@@ -1,7 +1,7 @@
-//! The status page: three files in the binary, nothing from anywhere else.
+//! The status page: three files that are part of the binary.
 //!
-//! The page asks `/api/` for everything that it shows. Whatever it shows it puts in as text, never as markup; should
-//! that fail one day, the policy that goes with each file still keeps scripts from anywhere but `page.js` from running.
+//! The page requests all its data from `/api/` and inserts it as text, never as markup. If that ever fails, the
+//! content security policy of each file still allows no script but `page.js`.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -21,11 +21,11 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "no-referrer"),
-    // The files of another version may not be mixed with these.
+    // After an upgrade, the browser must not mix files of two versions.
     (CACHE_CONTROL, "no-cache"),
 ];
 
-/// One of the page's files.
+/// The response for one of the files of the page. `None`: there is no such file.
 pub(super) fn answer(path: &str) -> Option<Response<Full<Bytes>>> {
     let (content_type, text) = match path {
         "/" => ("text/html; charset=utf-8", include_str!("page.html")),

@@ -1,11 +1,11 @@
-// The status page. Asks /api/ and shows the answers; everything shown goes in as text, never as markup.
+// The status page. Requests data from /api/ and inserts it as text, never as markup.
 
-const EVERY = 2000; // ms between two looks
+const EVERY = 2000; // ms between two refreshes
 const VIEWS = ["targets", "statsd", "explain", "settings"];
 
 const $ = (id) => document.getElementById(id);
 
-/** An element with attributes and children; a child that is no element becomes text. */
+/** An element with attributes and children; a child that is not an element becomes text. */
 function h(name, attributes, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) {
@@ -47,7 +47,7 @@ function span(seconds) {
   return hours < 48 ? `${hours}\u202fh ${minutes % 60}\u202fmin` : `${Math.floor(hours / 24)}\u202fdays`;
 }
 
-/** The gateway's clock less ours, in seconds. */
+/** The gateway's clock minus the browser's, in seconds. */
 let skew = 0;
 
 function sinceThen(at) {
@@ -59,7 +59,7 @@ const ago = (at) => h("time", { title: new Date(at * 1000).toISOString(), "data-
 
 const perSecond = (n) => (n >= 10 || n === 0 ? count(n) : n.toFixed(1));
 
-// ── Asking ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ──────────────────────────────────────────────────────────────────────────────────────────
 
 async function ask(path, question) {
   const options = question && {
@@ -73,7 +73,7 @@ async function ask(path, question) {
   return answer;
 }
 
-/** Replaces what is in `place` when `data` is not what it was made of. */
+/** Replaces the content of `place` if `data` has changed. */
 function show(place, data, make) {
   const made = JSON.stringify(data);
   if (place.made === made) return;
@@ -83,7 +83,7 @@ function show(place, data, make) {
 
 // ── Two sides of an exposition ──────────────────────────────────────────────────────────────────────
 
-/** A sample as its name, its labels as written, and the rest. */
+/** Splits a sample into its name, its labels as written, and the rest. */
 function parts(line) {
   const name = line.match(/^[^\s{]*/)[0];
   let rest = line.slice(name.length);
@@ -99,7 +99,7 @@ function parts(line) {
   return { name, labels, rest };
 }
 
-/** The labels of one side: by name, and those of all lines that the other side lacks. */
+/** The labels of one side: by name, and those of all changed lines. */
 function vocabulary(side) {
   const byName = new Map();
   const changed = new Set();
@@ -115,7 +115,7 @@ function vocabulary(side) {
   return { byName, changed };
 }
 
-/** A line of one side; what of it `other` lacks is marked. */
+/** A line of one side. Parts that `other` does not have are marked. */
 function lineElement({ text: line, changed }, kind, other) {
   if (!changed) return text("div", line.startsWith("#") ? "comment" : null, line);
   if (line.startsWith("#")) return text("div", `comment ${kind}`, line);
@@ -124,7 +124,7 @@ function lineElement({ text: line, changed }, kind, other) {
   const marked = (is, word) => (is ? word : h("mark", null, word));
   const named = [marked(known, name), ...labels.flatMap((label) => [label.gap, marked((known ?? other.changed).has(label.text), label.text)])];
   if (named.some((part) => typeof part !== "string")) return text("div", kind, ...named, rest);
-  // Where it is not the name or the labels, it is the value.
+  // Name and labels are the same, so the value has changed.
   const [, end, value] = rest.match(/^(\}?\s*)(.*)$/s);
   return text("div", kind, ...named, end, h("mark", null, value));
 }
@@ -143,16 +143,16 @@ function sides(before, after, filter) {
   return text("div", "sides", side("Before", before, after, "gone"), side("After", after, before, "added"));
 }
 
-// ── What the engine says ────────────────────────────────────────────────────────────────────────────
+// ── The report of the engine ────────────────────────────────────────────────────────────────────────────
 
 const pill = (word, kind) => text("span", `pill ${kind ?? word}`, word);
 
 const arrow = () => text("span", "arrow", "→");
 
-/** A name that may be broken behind each underscore. */
+/** A name that may be broken after each underscore. */
 const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, h("wbr")]).slice(0, -1);
 
-/** A selector: the family, and softly what it says of labels. */
+/** A selector: the family, and its labels in a lighter colour. */
 function selector(written) {
   const at = written.indexOf("{");
   const [family, labels] = at < 0 ? [written, ""] : [written.slice(0, at), written.slice(at)];
@@ -161,19 +161,19 @@ function selector(written) {
 
 function rules(report) {
   const rows = report.rules.map((rule) => [...rule.title.split(" -> ").map(selector), count(rule.samples_in), count(rule.samples_out)]);
-  if (report.passed) rows.push([text("span", "soft", "no rule"), text("span", "soft", "as they came"), count(report.passed), count(report.passed)]);
-  if (report.kept) rows.push(["", text("span", "soft", "as they came, beside what rules made of them"), "", count(report.kept)]);
+  if (report.passed) rows.push([text("span", "soft", "no rule"), text("span", "soft", "forwarded unchanged"), count(report.passed), count(report.passed)]);
+  if (report.kept) rows.push(["", text("span", "soft", "forwarded unchanged, in addition to the rewritten samples"), "", count(report.kept)]);
   if (!rows.length) return text("p", "soft", "No samples.");
-  return table([{ text: "Family read" }, { text: "Family written" }, { text: "Samples in", number: true }, { text: "out", number: true }], rows);
+  return table([{ text: "Input family" }, { text: "Output family" }, { text: "Samples in", number: true }, { text: "Samples out", number: true }], rows);
 }
 
 function reasons(report) {
   const all = [
-    ...Object.entries(report.dropped).map(([reason, n]) => [`left out: ${reason}`, count(n)]),
-    ...Object.entries(report.unrewritten).map(([reason, n]) => [`left as they came: ${reason}`, count(n)]),
+    ...Object.entries(report.dropped).map(([reason, n]) => [`dropped: ${reason}`, count(n)]),
+    ...Object.entries(report.unrewritten).map(([reason, n]) => [`not rewritten: ${reason}`, count(n)]),
   ];
-  if (report.malformed_passed) all.push(["refused by Prometheus, handed on", count(report.malformed_passed)]);
-  return all.length > 0 && h("div", null, h("h3", null, "Lines and series"), table([{ text: "Reason" }, { text: "Count", number: true }], all));
+  if (report.malformed_passed) all.push(["malformed, forwarded", count(report.malformed_passed)]);
+  return all.length > 0 && h("div", null, h("h3", null, "Dropped and not rewritten"), table([{ text: "Reason" }, { text: "Count", number: true }], all));
 }
 
 function estimated(report) {
@@ -183,20 +183,20 @@ function estimated(report) {
       h("div", null, h("code", null, family), text("span", "mono soft", bounds.join(" "))))));
 }
 
-/** What stands between backticks is code. */
+/** Text between backticks is code. */
 const prose = (said) => said.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
 
 function lacks(missing) {
   const byHint = new Map();
   for (const lack of missing) byHint.set(lack.hint, [...(byHint.get(lack.hint) ?? []), lack]);
-  return missing.length > 0 && h("div", null, h("h3", null, "Did not come"),
+  return missing.length > 0 && h("div", null, h("h3", null, "Missing"),
     text("ul", "lacks", [...byHint].map(([hint, lacks]) => h("li", null,
       lacks.map((lack) => h("div", { title: lack.rules.join("\n") }, selector(lack.input))),
-      text("p", null, prose(hint ?? "No pack says why."))))));
+      text("p", null, prose(hint ?? "The pack gives no reason."))))));
 }
 
 const findings = (report, missing) => text("div", "split",
-  h("div", null, h("div", null, h("h3", null, "Families in → out"), rules(report)), reasons(report)),
+  h("div", null, h("div", null, h("h3", null, "Families"), rules(report)), reasons(report)),
   h("div", null, lacks(missing), estimated(report)));
 
 // ── Targets ─────────────────────────────────────────────────────────────────────────────────────────
@@ -235,7 +235,7 @@ function targetElement({ name, on_demand: onDemand }) {
   };
   filter.addEventListener("input", draw);
   const form = h("form", { class: "actions", onsubmit: look }, button, filter,
-    text("span", "soft", "A fresh scrape of this target, shown before and after. Nothing is counted or kept."));
+    text("span", "soft", "Scrapes the target once and shows the exposition before and after rewriting. The scrape is not counted or stored."));
   const detail = text("div", "detail", findings, h("div", null, form, preview));
   const element = h("details", { class: "target" }, summary, detail);
   return { element, summary, findings };
@@ -256,7 +256,7 @@ function fillSummary(target) {
   ];
 }
 
-const place = (path) => (path ? ["Scraped at ", h("code", null, path), "."] : ["Named by a client, of the proxy or the probe."]);
+const place = (path) => (path ? ["Scraped at ", h("code", null, path), "."] : ["Dynamic target, named by a client of the proxy or of /probe."]);
 
 function fillFindings({ last, last_failed: failed, last_complete: complete, report, missing, path }) {
   const parts = [];
@@ -264,7 +264,7 @@ function fillFindings({ last, last_failed: failed, last_complete: complete, repo
   else if (failed) parts.push(text("p", "soft", "Last failure ", ago(failed.at), `: ${failed.error}`));
   if (report) {
     parts.push(findings(report, missing));
-    parts.push(text("p", "soft", `Held ${bytes(report.held_bytes)} at most. `, ...place(path), " Last complete scrape ", ago(complete.at), "."));
+    parts.push(text("p", "soft", `Held at most ${bytes(report.held_bytes)} in memory. `, ...place(path), " Last complete scrape ", ago(complete.at), "."));
   } else {
     parts.push(text("p", "soft", "No complete scrape yet. ", ...place(path)));
   }
@@ -281,7 +281,13 @@ async function drawTargets() {
       shownTargets.delete(its);
     }
   }
-  if (!targets.length) show(list, 0, () => text("p", "note", "No targets yet."));
+  if (!targets.length) {
+    show(list, 0, () => text("p", "note", "No targets. Set ", h("code", null, "targets:"), " in the settings, or ",
+      h("code", null, "allow:"), " for dynamic targets, which appear here after their first scrape."));
+  } else if (list.made) {
+    list.replaceChildren();
+    list.made = null;
+  }
   for (const target of targets) {
     let its = shownTargets.get(key(target));
     if (!its) {
@@ -291,7 +297,7 @@ async function drawTargets() {
       list.append(its.element);
     }
     its.summary.replaceChildren(...fillSummary(target));
-    // Rebuilt when there is something new, so that a text that somebody selects stays selected.
+    // Rebuilt only if the data has changed, so that a text selection is kept.
     show(its.findings, target, (target) => text("div", "detail-parts", ...fillFindings(target)));
   }
   const named = targets.filter((target) => !target.on_demand);
@@ -305,7 +311,7 @@ async function drawTargets() {
 
 let before = null;
 
-/** How fast a counter rises, since the last look. */
+/** The rate of a counter since the last refresh. */
 function rate(group, address, name, now, at) {
   const its = before?.[group].find((other) => other.address === address)?.counts[name];
   return its == null || at <= before.at ? null : Math.max(0, (now - its) / (at - before.at));
@@ -335,9 +341,9 @@ async function drawStatsd() {
   };
   const number = (text) => ({ text, number: true });
   $("listeners").replaceChildren(!now.listeners.length
-    ? text("p", "note", "No listeners: ", h("code", null, "statsd:"), " is not in the settings.")
+    ? text("p", "note", "No listeners. Set ", h("code", null, "statsd.listen:"), " in the settings.")
     : text("div", "panel", table(
-      [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), number("Untouched"), number("Connections"), { text: "Refused" }, { text: "Left out" }, number("Kernel drops")],
+      [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), number("Unchanged"), number("Connections"), { text: "Refused" }, { text: "Dropped" }, number("Kernel drops")],
       now.listeners.map((its) => [
         h("code", null, its.address), pill(its.emit), speed("listeners", its, "received_lines"), count(its.counts.received_lines ?? 0),
         bytes(its.counts.received_bytes ?? 0), count(total(its.counts.untouched_lines)), count(its.counts.connections ?? 0),
@@ -345,11 +351,11 @@ async function drawStatsd() {
         its.counts.kernel_dropped_datagrams == null ? text("span", "soft", "–") : count(its.counts.kernel_dropped_datagrams),
       ]))));
   $("sinks").replaceChildren(!now.sinks.length
-    ? text("p", "note", "No sinks.")
+    ? text("p", "note", "No sinks. Set ", h("code", null, "statsd.forward:"), " in the settings.")
     : text("div", "panel", table(
       [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), { text: "Queue" }, { text: "Dropped" }, { text: "Failures" }],
       now.sinks.map((its) => [
-        h("code", null, its.address), its.emit ? pill(its.emit) : text("span", "soft", "as the listener"), speed("sinks", its, "sent_lines"),
+        h("code", null, its.address), its.emit ? pill(its.emit) : text("span", "soft", "that of the listener"), speed("sinks", its, "sent_lines"),
         count(its.counts.sent_lines ?? 0), bytes(its.counts.sent_bytes ?? 0),
         h("span", null, h("meter", { min: 0, max: its.queue_limit, high: its.queue_limit * 0.8, value: its.counts.queued_bytes ?? 0, "aria-label": "Queue" }),
           `${bytes(its.counts.queued_bytes ?? 0)} of ${bytes(its.queue_limit)}`),
@@ -386,16 +392,16 @@ const by = ({ title, source }) => {
 };
 
 const FATES = {
-  passed: "no rule matches it; it is forwarded unchanged",
-  unreadable: "no StatsD line; it leaves as it came",
-  kept: "it leaves as it came",
-  skipped: "nothing leaves: its value stands for none",
-  implied: "nothing leaves: other lines say the same",
-  dropped: "nothing leaves",
-  refused: "Prometheus would refuse it; it leaves as it came",
+  passed: "no rule matches; forwarded unchanged",
+  unreadable: "not a StatsD line; forwarded unchanged",
+  kept: "forwarded unchanged",
+  skipped: "dropped: the value is a placeholder for a missing value",
+  implied: "dropped: it repeats other lines",
+  dropped: "dropped",
+  refused: "malformed; forwarded unchanged",
 };
 
-/** What became of a line, for people; nothing where what leaves says it. */
+/** How a line was handled; nothing if the output shows it. */
 function fate({ is, reason }) {
   const said = FATES[is];
   return said && text("span", "soft", reason ? `${said}: ${reason}` : said);
@@ -406,26 +412,26 @@ function relayed({ lines }) {
     text("code", "line", line.text),
     line.fate === "rewritten" && line.output.map((output) => text("code", "after", output)),
     fate({ is: line.fate }),
-    line.read_by.map((entry) => h("span", null, by(entry), entry.ambiguous && text("span", "soft", "; the other generation has such lines, too"))))));
+    line.read_by.map((entry) => h("span", null, by(entry), entry.ambiguous && text("span", "soft", "; ambiguous: the other generation has such lines too"))))));
 }
 
 const STEPS = {
-  dropped: ({ label }) => `without ${label}`,
-  renamed: ({ label, to }) => `${label} as ${to}`,
-  added: ({ label, value }) => `with ${label}="${value}"`,
-  filled: ({ label, value }) => `with ${label}="${value}" of fill`,
+  dropped: ({ label }) => `${label} removed`,
+  renamed: ({ label, to }) => `${label} renamed to ${to}`,
+  added: ({ label, value }) => `${label}="${value}" added`,
+  filled: ({ label, value }) => `${label}="${value}" added from fill`,
 };
 
 const series = (its) => text("code", null, its.family + (its.labels ? `{${its.labels}}` : ""));
 
 function then(step, all) {
   if (step.became === "line") return text("code", "after", step.text);
-  if (step.became === "nothing") return text("span", "soft", `not carried out: ${step.reason}`);
+  if (step.became === "nothing") return text("span", "soft", `not applied: ${step.reason}`);
   const into = all[step.series];
   const total = all[step.part_of];
   return [
     into && text("span", "after", series(into)),
-    total && text("span", "soft", "taken from ", series(total)),
+    total && text("span", "soft", "subtracted from ", series(total)),
   ];
 }
 
@@ -434,9 +440,9 @@ function gathered(its, lines) {
   const joined = its.from.length > 1 || its.less.length > 0 || its.joined === "buckets";
   return h("li", null,
     its.text.map((line) => text("code", "line", line)),
-    its.absent && [series(its), text("span", "soft", `nothing leaves: ${its.absent}`)],
+    its.absent && [series(its), text("span", "soft", `no output: ${its.absent}`)],
     joined && text("span", "soft", `${its.joined} of line${its.from.length > 1 ? "s" : ""} ${numbers(its.from)}`,
-      its.less.length > 0 && ` less ${numbers(its.less)}: ${its.total} − ${its.parts}`),
+      its.less.length > 0 && ` minus ${numbers(its.less)}: ${its.total} − ${its.parts}`),
     its.diverted_by && text("span", "soft", `because of ${its.diverted_by}`),
     its.estimated.length > 0 && text("span", "soft", `estimated: ${its.estimated.join(" ")}`),
     h("span", null, by(its)));
@@ -452,8 +458,8 @@ function lineByLine({ lines, series: all }) {
         h("span", null, by(reading)),
         reading.labels.length > 0 && text("span", "soft", reading.labels.map((step) => STEPS[step.did](step)).join(", ")),
       ]),
-      line.not_read_by.length > 0 && text("span", "soft", "of its family, other samples are read: ", line.not_read_by.join("; ")))))),
-    all.length > 0 && h("div", null, h("h3", null, "What was gathered"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
+      line.not_read_by.length > 0 && text("span", "soft", "rules for other samples of this family: ", line.not_read_by.join("; ")))))),
+    all.length > 0 && h("div", null, h("h3", null, "Gathered series"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
 }
 
 async function explain(event) {
@@ -469,7 +475,7 @@ async function explain(event) {
 
 // ── Settings ────────────────────────────────────────────────────────────────────────────────────────
 
-/** As a settings file would say it. */
+/** Formats settings as YAML. */
 function yaml(value, indent, out) {
   for (const [key, its] of Object.entries(value)) {
     if (its === null) continue; // not set
@@ -483,7 +489,7 @@ function yaml(value, indent, out) {
     } else if (list) {
       const inner = [];
       yaml(its, `${indent}  `, inner);
-      inner[0] = ""; // stands behind the dash
+      inner[0] = ""; // follows the dash
       out.push(...inner);
     } else {
       out.push("\n");
@@ -501,7 +507,7 @@ async function drawSettings() {
   });
 }
 
-// ── The whole ───────────────────────────────────────────────────────────────────────────────────────
+// ── The page ───────────────────────────────────────────────────────────────────────────────────────
 
 async function drawStatus() {
   const status = await ask("api/status");
@@ -516,9 +522,9 @@ async function drawStatus() {
   $("process").replaceChildren(
     ...fact("Version", status.version),
     ...fact("Started", ago(status.started)),
-    ...fact("Takes scrapes", status.ready ? "yes" : "no"),
-    ...(reload ? fact("Reload over HTTP", reload.enabled ? "on" : "off (--web.enable-lifecycle); SIGHUP works") : []),
-    ...(reload ? fact("Last reload", ...(reload.last ? [ago(reload.last.at), refused ? `, refused: ${refused}` : ", successful"] : ["none since the start"])) : []));
+    ...fact("Ready", status.ready ? "yes" : "no"),
+    ...(reload ? fact("Reload over HTTP", reload.enabled ? "on" : "off (--web.enable-lifecycle turns it on); SIGHUP always works") : []),
+    ...(reload ? fact("Last reload", ...(reload.last ? [ago(reload.last.at), refused ? `, refused: ${refused}` : ", successful"] : ["none since start"])) : []));
 }
 
 const DRAW = { targets: drawTargets, statsd: drawStatsd, explain: drawTargets, settings: drawSettings };
@@ -533,7 +539,7 @@ async function draw() {
     await Promise.all([drawStatus(), DRAW[view()]()]);
     for (const time of document.querySelectorAll("time")) time.textContent = sinceThen(Number(time.dataset.at));
   } catch {
-    $("state").replaceChildren(pill("no answer from the gateway", "bad"));
+    $("state").replaceChildren(pill("no response from the gateway", "bad"));
   }
 }
 
