@@ -1,10 +1,10 @@
-# A static binary in an empty image: nothing to patch, nothing to log in to.
+# A static binary in an empty image, without a shell or an operating system to patch.
 #
 #   docker build -t crossfade .
 #   docker run --rm -p 9542:9542 crossfade serve --emit=old --target=http://kong:8100/metrics
 
 FROM rust:1.95-alpine AS build
-# Alpine's own target is musl, which links statically. The linker's start files are a package of their own.
+# Alpine's target is musl, which links statically. The start files of the linker are in musl-dev.
 RUN apk add --no-cache musl-dev
 WORKDIR /src
 COPY . .
@@ -15,17 +15,17 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM scratch
 COPY --from=build /crossfade /crossfade
-# Kubernetes checks runAsNonRoot by number; a name would need an /etc/passwd.
+# A number, because Kubernetes checks runAsNonRoot by number, and the image has no /etc/passwd.
 USER 65532:65532
-# Scrapes. The admin listener (9543) stays on the container's loopback interface unless told otherwise.
+# The data listener. The admin listener (9543) is on the loopback interface of the container by default.
 EXPOSE 9542
-# SIGTERM finishes scrapes in flight before the process ends.
+# After SIGTERM, the process finishes the scrapes in flight.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/crossfade"]
 CMD ["serve", "--config.file=/etc/crossfade/crossfade.yaml"]
 
-# No HEALTHCHECK: Kubernetes ignores it, and elsewhere the interval is the operator's to choose. There is
-# no shell and no curl in here, so probes call the binary:
+# No HEALTHCHECK: Kubernetes ignores it, and its interval depends on the installation. The image has
+# no shell and no curl, so probes call the binary:
 #
 #   livenessProbe: { exec: { command: [/crossfade, health] } }                                    # Kubernetes
 #   readinessProbe: { exec: { command: [/crossfade, health, --url=http://127.0.0.1:9543/-/ready] } }

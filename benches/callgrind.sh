@@ -1,10 +1,11 @@
 #!/bin/sh
-# Instructions per byte of the engine, by callgrind: figures that do not move with the machine's mood.
+# Measures instructions per byte of the engine with callgrind. The result does not depend on the
+# load of the machine.
 #
 #   benches/callgrind.sh                  every case, a table
-#   benches/callgrind.sh old new          one case, and the functions that it spends most in
+#   benches/callgrind.sh old new          one case, and its most expensive functions
 #
-# Needs valgrind. Only what happens inside `rewrite` counts, not making the body.
+# Needs valgrind. Only the function `rewrite` is counted, not the generation of the body.
 set -eu
 cd "$(dirname "$0")/.."
 

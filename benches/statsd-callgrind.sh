@@ -1,10 +1,11 @@
 #!/bin/sh
-# Instructions per line of rewriting alone, which do not move from run to run as time does.
+# Measures instructions per line of the StatsD engine. The result does not depend on the load of
+# the machine.
 #
 #   benches/statsd-callgrind.sh                 # every case, as a table
-#   benches/statsd-callgrind.sh old new         # one case, and the functions that it spends most in
+#   benches/statsd-callgrind.sh old new         # one case, and its most expensive functions
 #
-# Needs valgrind. What reading packs and starting cost is taken off.
+# Needs valgrind. The cost of starting and of reading packs is subtracted.
 set -eu
 cd "$(dirname "$0")/.."
 
