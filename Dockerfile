@@ -17,7 +17,7 @@ FROM scratch
 COPY --from=build /crossfade /crossfade
 # A number, because Kubernetes checks runAsNonRoot by number, and the image has no /etc/passwd.
 USER 65532:65532
-# The data listener. The admin listener (9543) is on the loopback interface of the container by default.
+# The data listener. By default the admin listener (9543) is on the loopback interface only.
 EXPOSE 9542
 # After SIGTERM, the process finishes the scrapes in flight.
 STOPSIGNAL SIGTERM

@@ -26,7 +26,7 @@ function table(heads, rows) {
     h("tbody", null, rows.map((row) => h("tr", null, row.map(cell("td"))))));
 }
 
-// ── Numbers and times ───────────────────────────────────────────────────────────────────────────────
+// ── Numbers and times ────────────────────────────────────────────────────────────────────────────
 
 const count = (n) => n.toLocaleString("en", { maximumFractionDigits: 0 }).replaceAll(",", "\u202f");
 
@@ -59,7 +59,7 @@ const ago = (at) => h("time", { title: new Date(at * 1000).toISOString(), "data-
 
 const perSecond = (n) => (n >= 10 || n === 0 ? count(n) : n.toFixed(1));
 
-// ── Requests ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Requests ─────────────────────────────────────────────────────────────────────────────────────
 
 async function ask(path, question) {
   const options = question && {
@@ -81,7 +81,7 @@ function show(place, data, make) {
   place.replaceChildren(...[make(data)].flat());
 }
 
-// ── Two sides of an exposition ──────────────────────────────────────────────────────────────────────
+// ── Two sides of an exposition ───────────────────────────────────────────────────────────────────
 
 /** Splits a sample into its name, its labels as written, and the rest. */
 function parts(line) {
@@ -143,7 +143,7 @@ function sides(before, after, filter) {
   return text("div", "sides", side("Before", before, after, "gone"), side("After", after, before, "added"));
 }
 
-// ── The report of the engine ────────────────────────────────────────────────────────────────────────────
+// ── The report of the engine ─────────────────────────────────────────────────────────────────────
 
 const pill = (word, kind) => text("span", `pill ${kind ?? word}`, word);
 
@@ -199,7 +199,7 @@ const findings = (report, missing) => text("div", "split",
   h("div", null, h("div", null, h("h3", null, "Families"), rules(report)), reasons(report)),
   h("div", null, lacks(missing), estimated(report)));
 
-// ── Targets ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Targets ──────────────────────────────────────────────────────────────────────────────────────
 
 const shownTargets = new Map();
 
@@ -307,7 +307,7 @@ async function drawTargets() {
   ]);
 }
 
-// ── StatsD ──────────────────────────────────────────────────────────────────────────────────────────
+// ── StatsD ───────────────────────────────────────────────────────────────────────────────────────
 
 let before = null;
 
@@ -364,7 +364,7 @@ async function drawStatsd() {
   before = now;
 }
 
-// ── Explain ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Explain ──────────────────────────────────────────────────────────────────────────────────────
 
 const EXAMPLES = {
   exposition: [
@@ -473,7 +473,7 @@ async function explain(event) {
   }
 }
 
-// ── Settings ────────────────────────────────────────────────────────────────────────────────────────
+// ── Settings ─────────────────────────────────────────────────────────────────────────────────────
 
 /** Formats settings as YAML. */
 function yaml(value, indent, out) {
@@ -507,7 +507,7 @@ async function drawSettings() {
   });
 }
 
-// ── The page ───────────────────────────────────────────────────────────────────────────────────────
+// ── The page ─────────────────────────────────────────────────────────────────────────────────────
 
 async function drawStatus() {
   const status = await ask("api/status");
