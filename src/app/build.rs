@@ -109,7 +109,7 @@ impl Compiled {
         shared: &SharedState,
         known: Option<&Compiled>,
     ) -> Result<DynamicTargets, Error> {
-        let Some(named) = &settings.by_clients else {
+        let Some(named) = &settings.dynamic_targets else {
             return Ok(DynamicTargets::default());
         };
         let allow_list = Arc::new(named.allow_list.clone());

@@ -16,7 +16,8 @@ use hyper::Request;
 use hyper::body::Incoming;
 
 use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
-use crate::config::{self, Settings};
+use crate::config::Settings;
+use crate::document::Diagnostics;
 use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
 use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
@@ -30,7 +31,7 @@ use build::{Compiled, Parts};
 pub enum Error {
     /// The settings cannot be used.
     #[error("{0}")]
-    Settings(#[from] config::Faults),
+    Settings(#[from] Diagnostics),
     /// A pack cannot be used.
     #[error("{0}")]
     Packs(#[from] mapping::Faults),
@@ -67,7 +68,7 @@ pub enum Error {
 }
 
 /// Where new settings come from.
-type ReadSettings = Box<dyn Fn() -> Result<Settings, config::Faults> + Send + Sync>;
+type ReadSettings = Box<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
 
 /// A gateway whose addresses are taken. Clients can connect; they are answered once it [runs](App::run).
 pub struct App {
@@ -152,7 +153,7 @@ impl App {
     #[must_use]
     pub fn reading_again(
         mut self,
-        read: impl Fn() -> Result<Settings, config::Faults> + Send + Sync + 'static,
+        read: impl Fn() -> Result<Settings, Diagnostics> + Send + Sync + 'static,
     ) -> App {
         self.read = Some(Box::new(read));
         self

@@ -8,8 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::diagnostic::{self, Diagnostic, GREEN, RED, counted};
-use crate::config::{self, ByClients, Settings};
-use crate::http_server::{self, WebFaults};
+use crate::config::{self, Settings};
 use crate::mapping::{self, Emit, Fault, Faults, Pack, Place, StatsdSettings};
 use crate::packs;
 
@@ -95,44 +94,18 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let config::Checked { faults, packs: named, settings } = config::check(file);
-    let of_settings = |fault| Diagnostic::of_settings(fault, &text);
-    let mut diagnostics: Vec<Diagnostic> = faults.into_iter().map(of_settings).collect();
-    if let Some(settings) = settings.as_ref().filter(|_| !syntax_only) {
-        // Each says where it is.
-        let fault = |message| config::Fault { path: None, line: 0, column: 0, message };
-        let faults = unusable(settings).into_iter().map(fault);
-        diagnostics.extend(faults.map(|it| Diagnostic::of_settings(it, "")));
-    }
+    let config::Checked { diagnostics, packs: named, settings } = config::check(file, !syntax_only);
+    let of_settings = |diagnostic| Diagnostic::of_settings(diagnostic, &text);
+    let mut diagnostics: Vec<Diagnostic> = diagnostics.0.into_iter().map(of_settings).collect();
     match packs::check(&named) {
         Err(Faults(faults)) => diagnostics.extend(faults.into_iter().map(Diagnostic::from)),
         Ok(packs) => {
-            if let Some(settings) = &settings {
-                let faults =
-                    used(&packs, settings, &Place::file(&file.display().to_string()), &text);
-                diagnostics.extend(faults.into_iter().map(Diagnostic::from));
-            }
+            let faults = used(&packs, &settings, &Place::file(&file.display().to_string()), &text);
+            diagnostics.extend(faults.into_iter().map(Diagnostic::from));
             diagnostics.extend(notes(&packs, &named));
         }
     }
     diagnostics
-}
-
-/// What is wrong with the files of TLS and credentials.
-fn unusable(settings: &Settings) -> Vec<String> {
-    let mut faults = Vec::new();
-    if let Some(Err(WebFaults(web))) = settings.web_config.as_deref().map(http_server::check) {
-        faults.extend(web);
-    }
-    let targets = settings.targets.iter().map(|target| (&target.name, target.check()));
-    let by_clients = settings.by_clients.iter().flat_map(ByClients::all);
-    let by_clients = by_clients.map(|its| (&its.name, its.check()));
-    for (name, checked) in targets.chain(by_clients) {
-        if let Err(fault) = checked {
-            faults.push(format!("target {name}: {fault}"));
-        }
-    }
-    faults
 }
 
 /// What is wrong with the settings that packs are compiled with, where nothing is wrong with the packs.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::config;
+use crate::document;
 use crate::mapping::{Excerpt, Fault, Note, Place};
 
 /// One thing to say about a file.
@@ -46,19 +46,20 @@ impl Diagnostic {
         Diagnostic { severity, file, line, column, message, help, excerpt }
     }
 
-    /// A fault of the settings; `text` is that of their file.
-    pub(super) fn of_settings(fault: config::Fault, text: &str) -> Diagnostic {
-        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let (line, column) = (number(fault.line), number(fault.column));
-        Diagnostic {
-            severity: Severity::Fault,
-            file: fault.path.map(|path| path.display().to_string()),
-            line,
-            column,
-            message: fault.message,
-            help: String::new(),
-            excerpt: Excerpt::of_word(text, line, column),
-        }
+    /// A diagnostic of the settings; `text` is that of their file.
+    pub(super) fn of_settings(diagnostic: document::Diagnostic, text: &str) -> Diagnostic {
+        let shown = diagnostic.to_text().contains(" | ");
+        let document::Diagnostic { location, message, help, .. } = diagnostic;
+        let (file, line, column, excerpt) = match location {
+            None => (None, 0, 0, None),
+            Some(location) => {
+                let excerpt = Excerpt::of_word(text, location.line, location.column);
+                let excerpt = excerpt.filter(|_| shown);
+                (Some(location.file.to_string()), location.line, location.column, excerpt)
+            }
+        };
+        let help = help.unwrap_or_default();
+        Diagnostic { severity: Severity::Fault, file, line, column, message, help, excerpt }
     }
 
     pub(super) fn is_fault(&self) -> bool {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::config::{Choice, Fill, LabelName, StatsdPrefix, Value};
+use crate::config::{Choice, Fill, LabelName, StatsdPrefix};
 use crate::mapping::{BucketPolicy, Emit, StatsdSettings};
 use crate::rewrite::exposition::Malformed;
 use crate::statsd::Dialect;
@@ -43,8 +43,7 @@ pub(super) struct Rewriting {
 
 impl Rewriting {
     pub(super) fn fill(&self) -> Fill {
-        let pair =
-            |(label, value): &(LabelName, String)| (Value(label.clone()), Value(value.clone()));
+        let pair = |(label, value): &(LabelName, String)| (label.clone(), value.clone().into());
         self.fill.iter().map(pair).collect()
     }
 }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use serde_saphyr::{Location, Spanned};
 
 use super::flags::{Lines, Rewriting, choice};
 use super::signals;
 use crate::app::App;
 use crate::config::{
-    self, File, FilePath, Listen, PackPath, Settings, Sink, Source, Target, TargetName, TargetUrl,
-    Value,
+    self, File, FilePath, Listen, Listener, PackPath, Section, Settings, Sink, Target, TargetName,
+    TargetUrl, Value,
 };
+use crate::document::Diagnostics;
 use crate::http_server::Workers;
 use crate::mapping::Emit;
 use crate::relay::{ListenAddress, SinkAddress};
@@ -84,54 +84,48 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// What the file says now, and the flags.
-    fn settings(&self) -> Result<Settings, config::Faults> {
-        let path = self.config_file.as_deref();
-        let mut file = match path {
-            Some(path) => config::read(path)?,
-            None => File::default(),
-        };
+    fn settings(&self) -> Result<Settings, Diagnostics> {
+        let mut file = self.config_file.as_deref().map(config::read).unwrap_or_default();
         self.clone().override_file(&mut file);
-        file.into_settings(path)
+        file.into_settings()
     }
 
     fn override_file(self, file: &mut File) {
         fn set<T>(setting: &mut Value<T>, flag: Option<T>) {
             if let Some(value) = flag {
-                *setting = Value(value);
+                *setting = value.into();
             }
         }
-        fn flag<T>(value: T) -> Spanned<T> {
-            Spanned::new(value, Location::UNKNOWN, Location::UNKNOWN)
-        }
         if self.emit.is_some() {
-            file.emit = self.emit.map(Value);
+            file.emit = self.emit.map(Value::new);
         }
         if !self.targets.is_empty() {
-            file.targets = self.targets.into_iter().map(flag).collect();
+            file.targets = self.targets.into_iter().map(Section::from).collect();
         }
         if !self.statsd_listen.is_empty() {
-            let source = |address| Source { address: Value(address), emit: None };
-            file.statsd.listen = self.statsd_listen.into_iter().map(source).map(flag).collect();
+            let source = |address| Listener { address: Some(Value::new(address)), emit: None };
+            file.statsd.listen =
+                self.statsd_listen.into_iter().map(source).map(Section::from).collect();
         }
         if !self.statsd_forward.is_empty() {
-            file.statsd.forward = self.statsd_forward.into_iter().map(flag).collect();
+            file.statsd.forward = self.statsd_forward.into_iter().map(Section::from).collect();
         }
         if !self.lines.prefixes.is_empty() {
-            file.statsd.prefixes = self.lines.prefixes.into_iter().map(Value).collect();
+            file.statsd.prefixes = self.lines.prefixes.into_iter().map(Value::new).collect();
         }
         if self.lines.tags.is_some() {
-            file.statsd.tags = self.lines.tags.map(Value);
+            file.statsd.tags = self.lines.tags.map(Value::new);
         }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {
             file.packs =
-                self.rewriting.packs.into_iter().map(|path| Value(PackPath(path))).collect();
+                self.rewriting.packs.into_iter().map(|path| Value::new(PackPath(path))).collect();
         }
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.web.listen_address, self.web_listen_address);
         if let Some(path) = self.web_config_file {
-            file.web.config_file = Some(Value(FilePath(path)));
+            file.web.config_file = Some(Value::new(FilePath(path)));
         }
         set(&mut file.admin.listen_address, self.admin_listen_address);
         set(&mut file.web.enable_lifecycle, self.web_enable_lifecycle.then_some(true));
@@ -147,16 +141,16 @@ fn target(text: &str) -> Result<Target, String> {
         _ => (None, text),
     };
     let url: TargetUrl = url.parse()?;
-    Ok(Target { name: name.map(Value), ..Target::new(url) })
+    Ok(Target { name: name.map(Value::new), ..Target::new(url) })
 }
 
 /// An address, and what its lines leave as.
 fn sink(text: &str) -> Result<Sink, String> {
     let (address, emit) = match text.split_once("?emit=") {
-        Some((address, emit)) => (address, Some(Value(emit.parse::<Emit>()?))),
+        Some((address, emit)) => (address, Some(Value::new(emit.parse::<Emit>()?))),
         None => (text, None),
     };
-    Ok(Sink { address: Value(address.parse::<SinkAddress>()?), emit })
+    Ok(Sink { address: Some(Value::new(address.parse::<SinkAddress>()?)), emit })
 }
 
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -206,8 +200,8 @@ mod tests {
         ];
         for (text, name, url) in cases {
             let target = target(text).expect(text);
-            assert_eq!(target.name.map(|Value(name)| name.0).as_deref(), name, "{text}");
-            assert_eq!(target.url.0.to_string(), url);
+            assert_eq!(target.name.map(|name| name.value.0).as_deref(), name, "{text}");
+            assert_eq!(target.url.expect("given").value.to_string(), url);
         }
         for text in ["", "kong:8100", "=http://a/", "a b=http://a/"] {
             assert!(target(text).is_err(), "{text}");
@@ -254,11 +248,11 @@ mod tests {
             "targets: [{url: http://file/}]\nweb: {listen_address: ':1', gzip_level: 0}\n",
             "log: {level: debug, format: json}\n",
         );
-        let mut file = config::parse(text).expect("valid");
+        let mut file = config::parse("c.yaml", text);
         let flags =
             ["--emit=new", "--target=http://flag/", "--fill=source=flag", "--log.level=error"];
         parse(&flags).override_file(&mut file);
-        let settings = file.into_settings(None).expect("valid");
+        let settings = file.into_settings().expect("valid");
         assert_eq!(settings.targets.len(), 1);
         let target = &settings.targets[0];
         assert_eq!((target.name.as_str(), target.mapping.emit), ("flag", Emit::New));

@@ -1,60 +1,113 @@
 //! Single values of the settings file.
 //!
-//! Every scalar is read as text, has its `${NAME}` references replaced from the environment, and is then parsed. The
-//! file's line and column are attached to whatever goes wrong here by the YAML reader, so messages say only what is
-//! wrong and what would be right.
+//! Every scalar is read as text, its `${NAME}` references are replaced from the environment, and the
+//! result is parsed.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use hyper::Uri;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 
-/// A value that was read from text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Value<T>(pub T);
+use crate::document::Span;
 
-impl<'de, T> Deserialize<'de> for Value<T>
-where
-    T: FromStr,
-    T::Err: Display,
-{
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = String::deserialize(deserializer)?;
-        let text = expand(&written, |name| std::env::var(name).ok()).map_err(de::Error::custom)?;
-        text.parse().map(Value).map_err(|error| de::Error::custom(format!("`{written}`: {error}")))
+/// A setting, and where it is written. Comparisons ignore the place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Value<T> {
+    /// The value.
+    pub value: T,
+    /// Where the settings file has it. `None` for a default and for a flag.
+    pub span: Option<Span>,
+}
+
+impl<T> Value<T> {
+    /// A value that is not from a file.
+    pub const fn new(value: T) -> Value<T> {
+        Value { value, span: None }
+    }
+}
+
+impl<T> From<T> for Value<T> {
+    fn from(value: T) -> Value<T> {
+        Value::new(value)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Value<T> {
+    fn eq(&self, other: &Value<T>) -> bool {
+        self.value == other.value
     }
 }
 
 impl<T: Display> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        serializer.collect_str(&self.value)
     }
+}
+
+/// A map of the settings file that several may have the shape of, such as a target.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Section<T> {
+    /// What it contains.
+    pub value: T,
+    /// Where the settings file has it. `None` for what flags say.
+    pub span: Option<Span>,
+}
+
+impl<T> From<T> for Section<T> {
+    fn from(value: T) -> Section<T> {
+        Section { value, span: None }
+    }
+}
+
+impl<T: Serialize> Serialize for Section<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+/// A default that is a count.
+pub(in crate::config) fn positive(number: usize) -> Value<NonZeroUsize> {
+    Value::new(NonZeroUsize::new(number).expect("defaults are positive"))
+}
+
+/// Parses a scalar of the settings file.
+///
+/// # Errors
+///
+/// What is wrong with it; the text itself is not quoted.
+pub(in crate::config) fn parse_value<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    let text = expand(text, |name| std::env::var(name).ok())?;
+    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// Replaces `${NAME}` and `${NAME:-default}`. `$${` stands for a literal `${`.
 ///
 /// # Errors
 ///
-/// A variable without a value and without a default, or a reference that does not end. An empty text in its place
-/// would go unnoticed until a scrape fails.
+/// A variable without a value and without a default, or a reference that does not end. An empty text
+/// in its place would not be noticed until a scrape fails.
 fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("${") {
+    while let Some((before, after)) = rest.split_once("${") {
         if let Some(before) = before.strip_suffix('$') {
             expanded.push_str(before);
             expanded.push_str("${");
-            rest = behind;
+            rest = after;
             continue;
         }
         expanded.push_str(before);
-        let (reference, behind) = behind.split_once('}').ok_or_else(|| {
-            format!("`{text}`: `${{` without `}}`; write `$${{` for a literal `${{`")
-        })?;
+        let (reference, after) =
+            after.split_once('}').ok_or("`${` without `}`; write `$${` for a literal `${`")?;
         let (name, default) = match reference.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (reference, None),
@@ -69,13 +122,13 @@ fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String,
                 ));
             }
         }
-        rest = behind;
+        rest = after;
     }
     expanded.push_str(rest);
     Ok(expanded)
 }
 
-/// As [`expand`], with faults that do not quote the text.
+/// As [`expand`], with errors that quote neither the text nor the name of a variable.
 pub(super) fn expand_secret(text: &str) -> Result<String, String> {
     let missing = std::cell::Cell::new(false);
     let lookup = |name: &str| {
@@ -83,7 +136,7 @@ pub(super) fn expand_secret(text: &str) -> Result<String, String> {
         missing.set(value.is_none());
         value
     };
-    // A variable's name is no secret, but what looks like one may be a part of it.
+    // What looks like a variable's name may be a part of the secret.
     expand(text, lookup).map_err(|_| {
         if missing.get() {
             "the environment lacks a variable that this secret refers to; write `$${` for a literal `${`"
@@ -96,9 +149,9 @@ pub(super) fn expand_secret(text: &str) -> Result<String, String> {
 
 /// A span of time: `500ms`, `10s`, `1m30s`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub struct TimeSpan(pub Duration);
 
-impl FromStr for Span {
+impl FromStr for TimeSpan {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -110,9 +163,9 @@ impl FromStr for Span {
         }
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, behind) = rest.split_at(digits);
-            let letters = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
-            let (unit, behind) = behind.split_at(letters);
+            let (number, after) = rest.split_at(digits);
+            let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let (unit, after) = after.split_at(letters);
             let number: u64 = number.parse().map_err(|_| EXPECTED)?;
             let millis = match unit {
                 "ms" => 1,
@@ -123,13 +176,13 @@ impl FromStr for Span {
             };
             let part = number.checked_mul(millis).ok_or("time is too long")?;
             total = total.checked_add(Duration::from_millis(part)).ok_or("time is too long")?;
-            rest = behind;
+            rest = after;
         }
-        Ok(Span(total))
+        Ok(TimeSpan(total))
     }
 }
 
-impl Display for Span {
+impl Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         if millis.is_multiple_of(1_000) {
@@ -197,7 +250,7 @@ impl Display for Listen {
     }
 }
 
-/// A host and, where it is not the usual one, a port: `crossfade:9542`.
+/// A host and, unless it is the default one, a port: `crossfade:9542`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort(pub String);
 
@@ -220,7 +273,7 @@ impl Display for HostPort {
     }
 }
 
-/// Where a target is scraped.
+/// The URL at which a target is scraped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetUrl(pub Uri);
 
@@ -251,15 +304,15 @@ impl Display for TargetUrl {
     }
 }
 
-/// A target's name, as it stands in the path of its exposition and in the labels of our own metrics.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A target's name, as in the path of its exposition and in the labels of the gateway's own metrics.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TargetName(pub String);
 
 impl FromStr for TargetName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Bytes that need no escape in a path. Brackets and colons let `host:port` be a name.
+        // Bytes that need no escape in a path. With brackets and colons, `host:port` is a name.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(&byte);
         if text.is_empty() || text.len() > 128 || !text.bytes().all(plain) {
             return Err("expected a name of up to 128 letters, digits, and any of . _ - :");
@@ -275,7 +328,7 @@ impl Display for TargetName {
 }
 
 /// A label name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct LabelName(pub String);
 
 impl FromStr for LabelName {
@@ -298,7 +351,7 @@ impl Display for LabelName {
     }
 }
 
-/// Where a pack is.
+/// The path of a pack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackPath(pub PathBuf);
 
@@ -316,7 +369,7 @@ impl Display for PackPath {
     }
 }
 
-/// Where a file is.
+/// The path of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilePath(pub PathBuf);
 
@@ -334,7 +387,7 @@ impl Display for FilePath {
     }
 }
 
-/// How hard to compress: 0 (not at all) to 9.
+/// A compression level: 0 (none) to 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GzipLevel(pub u32);
 
@@ -355,7 +408,7 @@ impl Display for GzipLevel {
     }
 }
 
-/// A prefix of `StatsD` names: dotted segments, of which `{x}` is one that varies.
+/// A prefix of `StatsD` names: dotted segments. `{x}` is a segment that varies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsdPrefix(pub String);
 
@@ -363,7 +416,7 @@ impl FromStr for StatsdPrefix {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The compiler of packs knows more; it says the rest.
+        // Compiling checks the rest.
         if text.is_empty() || text.bytes().any(|byte| b":|@#\n ".contains(&byte)) {
             return Err("expected a prefix of StatsD names such as kong or kong.node.{host}");
         }
@@ -408,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn references_to_nothing_are_faults() {
+    fn references_to_nothing_are_errors() {
         for (text, part) in [("${MISSING}", "no variable `MISSING`"), ("a${HOST", "without `}`")] {
             let error = expand(text, environment).expect_err(text);
             assert!(error.contains(part), "{error}");
@@ -420,10 +473,10 @@ mod tests {
         for (text, millis) in
             [("500ms", 500), ("10s", 10_000), ("1m30s", 90_000), ("2h", 7_200_000)]
         {
-            assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
+            assert_eq!(text.parse(), Ok(TimeSpan(Duration::from_millis(millis))), "{text}");
         }
         for text in ["", "10", "s", "1.5s", "-1s", "10 s", "1d", "18446744073709551615h"] {
-            assert!(text.parse::<Span>().is_err(), "{text}");
+            assert!(text.parse::<TimeSpan>().is_err(), "{text}");
         }
     }
 
@@ -438,9 +491,9 @@ mod tests {
     }
 
     #[test]
-    fn values_print_as_they_are_written() {
-        assert_eq!(Span(Duration::from_millis(1_500)).to_string(), "1500ms");
-        assert_eq!(Span(Duration::from_secs(90)).to_string(), "90s");
+    fn values_are_displayed_as_they_are_written() {
+        assert_eq!(TimeSpan(Duration::from_millis(1_500)).to_string(), "1500ms");
+        assert_eq!(TimeSpan(Duration::from_secs(90)).to_string(), "90s");
         assert_eq!(Size(1 << 20).to_string(), "1MiB");
         assert_eq!(Size(1_000).to_string(), "1000");
         assert_eq!(Size(0).to_string(), "0");

@@ -144,10 +144,9 @@ impl Demo {
              forward: [{{ address: 'udp://{server}' }}] }}",
         )
         .expect("a String takes whatever is written to it");
-        let settings = config::parse(&settings)
-            .expect("our own settings are in order")
-            .into_settings(None)
-            .expect("our own settings are in order");
+        let settings = config::parse("demo settings", &settings)
+            .into_settings()
+            .expect("the settings of the demo are valid");
         Ok(Demo { app: App::bind(settings).await?, stand_ins, statsd })
     }
 

@@ -51,6 +51,12 @@ pub struct UnreadableFile {
 }
 
 impl UnreadableFile {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(super) fn new(path: &Path, error: &io::Error) -> UnreadableFile {
         UnreadableFile { path: path.to_owned(), error: error.to_string() }
     }

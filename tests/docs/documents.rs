@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crossfade::config::{self, File, Sink, Source, Target, Value};
+use crossfade::config::{self, File, Listener, Sink, Target, Value};
 use crossfade::mapping::Emit;
 use crossfade::rewrite::exposition::{Report, Rewritten};
 use crossfade::scrape::Error;
@@ -21,10 +21,8 @@ fn we_take_every_settings_file_that_is_shown() {
     let mut found = 0;
     for (name, document) in DOCUMENTS {
         for snippet in snippets(document, "crossfade.yaml") {
-            let file = config::parse(snippet);
-            let file = file.unwrap_or_else(|fault| panic!("{name}: {fault}\n{snippet}"));
-            let settings = file.into_settings(None);
-            settings.unwrap_or_else(|faults| panic!("{name}: {faults}\n{snippet}"));
+            let settings = config::parse(name, snippet).into_settings();
+            settings.unwrap_or_else(|errors| panic!("{name}: {errors}\n{snippet}"));
             found += 1;
         }
     }
@@ -45,37 +43,44 @@ fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 
-/// The keys of a settings file and their values, `a.b` and `a[].b`, as it prints itself.
+/// The keys of a settings file and their values, `a.b` and `a[].b`, defaults included.
 fn keys(file: &File) -> BTreeMap<String, String> {
-    let yaml = serde_saphyr::to_string(file).expect("settings print");
     let mut keys = BTreeMap::new();
-    let mut path: Vec<(usize, String)> = Vec::new();
-    for line in yaml.lines() {
-        let item = line.trim_start().starts_with("- ");
-        let text = line.trim_start().trim_start_matches("- ");
-        let indent = line.len() - text.len();
-        let Some((key, value)) = text.split_once(':') else {
-            continue;
-        };
-        path.retain(|(its, _)| *its < indent);
-        if item && let Some((_, list)) = path.last_mut() {
-            *list = format!("{}[]", list.trim_end_matches("[]"));
-        }
-        let parents = path.iter().map(|(_, parent)| parent.as_str());
-        let full = parents.chain([key]).collect::<Vec<_>>().join(".");
-        path.push((indent, key.to_owned()));
-        keys.insert(full, value.trim().trim_matches(['"', '\'']).to_owned());
-    }
+    flatten(
+        String::new(),
+        &serde_json::to_value(file).expect("settings are serialized"),
+        &mut keys,
+    );
     // What holds other keys is not a key to set.
     let all: Vec<String> = keys.keys().cloned().collect();
-    let holds_others = |key: &str| {
+    keys.retain(|key, _| {
         let below = |other: &String| {
             other.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '[']))
         };
-        all.iter().any(below)
-    };
-    keys.retain(|key, _| !holds_others(key));
+        !all.iter().any(below)
+    });
     keys
+}
+
+fn flatten(path: String, value: &serde_json::Value, keys: &mut BTreeMap<String, String>) {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(path, value, keys);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for item in items {
+                flatten(format!("{path}[]"), item, keys);
+            }
+        }
+        Value::String(text) => drop(keys.insert(path, text.clone())),
+        // Of several items, one may leave a key empty.
+        Value::Null | Value::Object(_) => drop(keys.entry(path).or_insert(value.to_string())),
+        other => drop(keys.insert(path, other.to_string())),
+    }
 }
 
 #[test]
@@ -83,26 +88,20 @@ fn every_setting_is_described_with_its_default() {
     let mut file = File::default();
     let url = "http://kong:8100/metrics".parse().expect("a URL");
     let mut target = Target::new(url);
-    let http = "{basic_auth: {username: a}, authorization: {}, tls_config: {}, url: http://a/}";
-    let http: Target = serde_saphyr::from_str(http).expect("a target");
-    target.basic_auth = http.basic_auth;
-    target.authorization = http.authorization;
-    target.tls_config = http.tls_config;
-    let target = serde_saphyr::Spanned::new(
-        target,
-        serde_saphyr::Location::UNKNOWN,
-        serde_saphyr::Location::UNKNOWN,
-    );
-    file.targets.push(target);
-    let rule = "allow: [{host: a, ports: [1]}]";
-    file.allow = config::parse(rule).expect("a rule").allow;
-    let unknown = serde_saphyr::Location::UNKNOWN;
-    let source = Source { address: Value("udp://:8125".parse().expect("an address")), emit: None };
-    file.statsd.listen.push(serde_saphyr::Spanned::new(source, unknown, unknown));
-    let sink = Sink { address: Value("udp://a:8125".parse().expect("an address")), emit: None };
-    file.statsd.forward.push(serde_saphyr::Spanned::new(sink, unknown, unknown));
-    file.emit = Some(Value(Emit::Old));
-    file.web.config_file = Some(Value("web.yaml".parse().expect("a path")));
+    let written = "targets: [{basic_auth: {username: a}, authorization: {}, tls_config: {}}]\n\
+                   allow: [{host: a, ports: [1]}]";
+    let written = config::parse("written", written);
+    target.http = written.targets[0].value.http.clone();
+    file.targets.push(target.into());
+    file.allow = written.allow;
+    let listener =
+        Listener { address: Some(Value::new("udp://:8125".parse().expect("valid"))), emit: None };
+    file.statsd.listen.push(listener.into());
+    let sink =
+        Sink { address: Some(Value::new("udp://a:8125".parse().expect("valid"))), emit: None };
+    file.statsd.forward.push(sink.into());
+    file.emit = Some(Value::new(Emit::Old));
+    file.web.config_file = Some(Value::new("web.yaml".parse().expect("a path")));
     let keys = keys(&file);
     let described: BTreeMap<String, String> =
         rows(SETTINGS).into_iter().map(|row| (bare(&row[0]), row[2].clone())).collect();
@@ -128,11 +127,11 @@ fn every_setting_is_described_with_its_default() {
 fn the_example_sets_every_key_to_something_else() {
     let (_, example) = SETTINGS.split_once("```yaml\n").expect("an example");
     let (example, _) = example.split_once("```").expect("that ends");
-    let file = config::parse(example).expect("the example is valid");
+    let file = config::parse("settings.md", example);
     let set = keys(&file);
     for row in rows(SETTINGS) {
         let key = bare(&row[0]);
-        // Maps and lists show as what they hold.
+        // Maps and lists are flattened.
         let under = |other: &&String| {
             **other == key || other.starts_with(&format!("{key}.")) || **other == format!("{key}[]")
         };
@@ -141,7 +140,7 @@ fn the_example_sets_every_key_to_something_else() {
         let written = key.rsplit(['.', ']']).next().expect("a last part");
         assert!(example.contains(&format!("{written}:")), "{key} is missing");
     }
-    file.into_settings(None).expect("the example holds");
+    file.into_settings().expect("the example is valid");
 }
 
 #[test]

@@ -1,3 +1,10 @@
 //! What the settings file asks for.
 
+pub(super) mod dynamic_targets;
+mod errors;
+mod http;
 pub(super) mod settings;
+mod statsd;
+
+#[cfg(test)]
+mod tests;

@@ -1,194 +1,259 @@
-//! The shape of the settings file. No logic: [`crate::config::meaning::settings`] decides what it means.
+//! The shape of the settings file. [`crate::config::meaning`] decides what it means.
 //!
-//! Each type's `Default` is what holds without the key, which is also what the documentation is checked against.
+//! The `Default` of each type is what holds without the key. The documentation is checked against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_saphyr::Spanned;
+use serde::Serialize;
 
-use super::http::{self, Authorization, BasicAuth, Headers, Tls};
+use super::Fill;
+use super::dynamic_targets::{Allow, DynamicTargets};
+use super::http::Http;
+use super::read::{ReadSettings as _, Shape, shape, value};
 use super::statsd::Statsd;
-use crate::config::shape::dynamic_targets::{Allow, Named};
 use crate::config::value::{
-    FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Size, Span, TargetName, TargetUrl,
-    Value,
+    FilePath, GzipLevel, HostPort, Listen, PackPath, Section, Size, TargetName, TargetUrl,
+    TimeSpan, Value, positive,
 };
+use crate::document::{Diagnostics, Fields, Source};
 use crate::mapping::{BucketPolicy, Emit};
 use crate::rewrite;
 use crate::rewrite::exposition::Malformed;
 use crate::telemetry::{LogFormat, LogLevel};
 
-/// Labels that only the emitted generation has, and the value that each gets.
-pub type Fill = BTreeMap<Value<LabelName>, Value<String>>;
-
 /// The settings file.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct File {
-    /// The generation(s) that leave the gateway.
+    /// The generation(s) that the gateway emits.
     pub emit: Option<Value<Emit>>,
-    /// Which bucket boundaries converted histograms leave with.
+    /// The bucket boundaries of converted histograms.
     pub buckets: Value<BucketPolicy>,
     /// Values for labels that only the emitted generation has.
     pub fill: Fill,
     /// Packs on disk, each replacing or extending the built-in ones.
     pub packs: Vec<Value<PackPath>>,
-    /// What to do with lines that Prometheus would refuse.
+    /// What happens to lines that Prometheus would refuse.
     pub malformed: Value<Malformed>,
-    /// What is scraped.
-    pub targets: Vec<Spanned<Target>>,
-    /// Where clients may have us go.
-    pub allow: Vec<Spanned<Allow>>,
-    /// Targets of requests that come to us as to a proxy.
-    pub proxy: Named,
+    /// The targets.
+    pub targets: Vec<Section<Target>>,
+    /// Which targets clients may name.
+    pub allow: Vec<Section<Allow>>,
+    /// Targets of proxy requests.
+    pub proxy: Section<DynamicTargets>,
     /// Targets of `/probe`.
-    pub probe: Named,
+    pub probe: Section<DynamicTargets>,
     /// Targets of `/probe` with a `module`.
-    pub modules: BTreeMap<Value<TargetName>, Named>,
+    pub modules: BTreeMap<TargetName, Section<DynamicTargets>>,
     /// How targets are scraped.
     pub scrape: Scrape,
-    /// What one scrape may cost.
+    /// Limits of scrapes.
     pub limits: Limits,
-    /// `StatsD` lines through the gateway.
+    /// The `StatsD` relay.
     pub statsd: Statsd,
     /// The data listener.
     pub web: Web,
     /// The admin listener.
     pub admin: Admin,
-    /// Our own log.
+    /// The log.
     pub log: Log,
     /// The process.
     pub runtime: Runtime,
+    /// The text that all of it was read from. `None` without a file.
+    #[serde(skip)]
+    pub(in crate::config) source: Option<Arc<Source>>,
+    /// What is wrong with keys and values.
+    #[serde(skip)]
+    pub(in crate::config) errors: Diagnostics,
+    /// The lines of the file that diagnostics must not show.
+    #[serde(skip)]
+    pub(in crate::config) secret_lines: BTreeSet<usize>,
+    /// The file could not be read at all: what is missing from it is not known.
+    #[serde(skip)]
+    pub(in crate::config) unread: bool,
 }
 
 /// One target.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Target {
     /// Its name: it is scraped at `/targets/NAME/metrics`. Without one, the URL's `host:port`.
-    #[serde(default)]
     pub name: Option<Value<TargetName>>,
-    /// Where its exposition is.
-    pub url: Value<TargetUrl>,
-    /// Instead of the general `emit`.
-    #[serde(default)]
+    /// The URL of its exposition. `None` if the file has none that can be read.
+    pub url: Option<Value<TargetUrl>>,
+    /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,
-    /// Instead of the general `buckets`.
-    #[serde(default)]
+    /// Replaces the general `buckets`.
     pub buckets: Option<Value<BucketPolicy>>,
-    /// On top of the general `fill`.
-    #[serde(default)]
+    /// Extends the general `fill`.
     pub fill: Fill,
-    /// Who we are to it, with a password.
-    #[serde(default)]
-    pub basic_auth: Option<BasicAuth>,
-    /// Who we are to it, otherwise.
-    #[serde(default)]
-    pub authorization: Option<Authorization>,
-    /// What requests to it carry besides.
-    #[serde(default)]
-    pub http_headers: Headers,
-    /// How TLS to it is spoken.
-    #[serde(default)]
-    pub tls_config: Option<Tls>,
-    /// Paths that are handed through to it.
-    #[serde(default)]
+    /// How requests to it are made.
+    #[serde(flatten)]
+    pub http: Http,
+    /// Paths that are passed through to it.
     pub passthrough: Vec<Value<String>>,
-    /// What Prometheus labels it with when it asks for the targets.
-    #[serde(default)]
+    /// Labels that Prometheus gets for it from `/sd`.
     pub labels: Fill,
 }
 
 impl Target {
-    /// A target that says nothing but where it is.
+    /// A target of which nothing but the URL is given.
     #[must_use]
     pub fn new(url: TargetUrl) -> Target {
         Target {
             name: None,
-            url: Value(url),
+            url: Some(url.into()),
             emit: None,
             buckets: None,
             fill: Fill::new(),
-            basic_auth: None,
-            authorization: None,
-            http_headers: Headers::new(),
-            tls_config: None,
+            http: Http::default(),
             passthrough: Vec::new(),
             labels: Fill::new(),
         }
     }
+}
 
-    pub(in crate::config) fn http(&self) -> http::Keys<'_> {
-        http::Keys {
-            basic_auth: self.basic_auth.as_ref(),
-            authorization: self.authorization.as_ref(),
-            http_headers: &self.http_headers,
-            tls_config: self.tls_config.as_ref(),
+impl Shape for Target {
+    const NOUN: &'static str = "a target";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Target {
+        if !fields.has("url") {
+            fields.missing("url");
+        }
+        let named = fields.has("name");
+        let name = fields.optional("name");
+        let url = fields.optional("url");
+        Target {
+            // The default name of a target whose own name is wrong could equal another target's.
+            url: if named && name.is_none() { None } else { url },
+            name,
+            emit: fields.given("emit", Emit::Both),
+            buckets: fields.optional("buckets"),
+            fill: fields.fill("fill"),
+            http: Http::read(fields),
+            passthrough: fields.list("passthrough"),
+            labels: fields.fill("labels"),
         }
     }
 }
 
+impl Shape for File {
+    const NOUN: &'static str = "the settings file";
+
+    fn read(fields: &mut Fields<'_, '_>) -> File {
+        let default = File::default();
+        File {
+            emit: fields.given("emit", Emit::Both),
+            buckets: fields.or("buckets", default.buckets),
+            fill: fields.fill("fill"),
+            packs: fields.list("packs"),
+            malformed: fields.or("malformed", default.malformed),
+            targets: fields.sections("targets"),
+            allow: fields.sections("allow"),
+            proxy: named_section(fields, "proxy"),
+            probe: named_section(fields, "probe"),
+            modules: modules(fields),
+            scrape: fields.section("scrape").unwrap_or_default(),
+            limits: fields.section("limits").unwrap_or_default(),
+            statsd: fields.section("statsd").unwrap_or_default(),
+            web: fields.section("web").unwrap_or_default(),
+            admin: fields.section("admin").unwrap_or_default(),
+            log: fields.section("log").unwrap_or_default(),
+            runtime: fields.section("runtime").unwrap_or_default(),
+            source: None,
+            errors: Diagnostics::default(),
+            secret_lines: BTreeSet::new(),
+            unread: false,
+        }
+    }
+}
+
+fn named_section(fields: &mut Fields<'_, '_>, key: &'static str) -> Section<DynamicTargets> {
+    let Some((its, node)) = fields.take(key).filter(|(_, node)| !node.is_null()) else {
+        return Section::default();
+    };
+    let value = shape(fields.reader, node).unwrap_or_default();
+    Section { value, span: Some(its.span) }
+}
+
+fn modules(fields: &mut Fields<'_, '_>) -> BTreeMap<TargetName, Section<DynamicTargets>> {
+    let Some((_, node)) = fields.take("modules").filter(|(_, node)| !node.is_null()) else {
+        return BTreeMap::new();
+    };
+    let mut modules = BTreeMap::new();
+    for (key, node) in fields.reader.entries(node, "`modules`") {
+        let name: Option<Value<TargetName>> = value(fields.reader, &key);
+        let settings = if node.is_null() {
+            Some(DynamicTargets::default())
+        } else {
+            shape(fields.reader, node)
+        };
+        if let (Some(name), Some(value)) = (name, settings) {
+            modules.insert(name.value, Section { value, span: name.span });
+        }
+    }
+    modules
+}
+
 impl File {
     /// Every file that is named here, but for packs.
+    pub(in crate::config) fn files(&self) -> impl Iterator<Item = &Value<FilePath>> {
+        let modules = self.modules.values();
+        let dynamic = [&self.proxy, &self.probe].into_iter().chain(modules);
+        let dynamic = dynamic.flat_map(|section| section.value.http.files());
+        let targets = self.targets.iter().flat_map(|target| target.value.http.files());
+        targets.chain(dynamic).chain(&self.web.config_file)
+    }
+
+    /// As [`files`](Self::files), to change their paths.
     pub(in crate::config) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
-        let named = [&mut self.proxy, &mut self.probe].into_iter().chain(self.modules.values_mut());
-        let named = named.flat_map(Named::files_mut);
-        let of_targets = self.targets.iter_mut().flat_map(|target| {
-            let target = &mut target.value;
-            http::files(
-                target.basic_auth.as_mut(),
-                target.authorization.as_mut(),
-                &mut target.http_headers,
-                target.tls_config.as_mut(),
-            )
-        });
-        of_targets.chain(named).chain(&mut self.web.config_file)
+        let modules = self.modules.values_mut();
+        let dynamic = [&mut self.proxy, &mut self.probe].into_iter().chain(modules);
+        let dynamic = dynamic.flat_map(|section| section.value.http.files_mut());
+        let targets = self.targets.iter_mut().flat_map(|target| target.value.http.files_mut());
+        targets.chain(dynamic).chain(&mut self.web.config_file)
     }
 }
 
 /// How targets are scraped.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Scrape {
-    /// Time for one scrape whose client does not say how long it waits.
-    pub timeout: Value<Span>,
-    /// How much earlier than its client a scrape gives up, so that the client still hears why.
-    pub timeout_margin: Value<Span>,
-    /// How long a target may be silent in the middle of its answer.
-    pub idle_timeout: Value<Span>,
+    /// Time for a scrape whose client does not send its own timeout.
+    pub timeout: Value<TimeSpan>,
+    /// A scrape ends this long before its client's timeout, so that the client still receives the reason.
+    pub timeout_margin: Value<TimeSpan>,
+    /// How long a target may send nothing in the middle of a response.
+    pub idle_timeout: Value<TimeSpan>,
 }
 
 impl Default for Scrape {
     fn default() -> Self {
         Scrape {
-            timeout: Value(Span(Duration::from_secs(10))),
-            timeout_margin: Value(Span(Duration::from_millis(500))),
-            idle_timeout: Value(Span(Duration::from_secs(10))),
+            timeout: Value::new(TimeSpan(Duration::from_secs(10))),
+            timeout_margin: Value::new(TimeSpan(Duration::from_millis(500))),
+            idle_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
         }
     }
 }
 
-/// What one scrape may cost.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+/// Limits of scrapes.
+#[derive(Clone, Debug, Serialize)]
 pub struct Limits {
     /// Longest line.
     pub line_bytes: Value<Size>,
     /// Longest body, uncompressed.
     pub body_bytes: Value<Size>,
-    /// Most label sets held until the end of the body.
+    /// Most label sets that are held until the end of the body.
     pub held_series: Value<NonZeroUsize>,
-    /// Most bytes that they may take.
+    /// Most bytes that these may occupy.
     pub held_bytes: Value<Size>,
     /// Most labels of one sample.
     pub labels: Value<NonZeroUsize>,
-    /// Most scrapes at a time.
+    /// Most scrapes at the same time.
     pub scrapes: Value<NonZeroUsize>,
-    /// Most bytes that all of them may hold.
+    /// Most bytes that all scrapes together may hold.
     pub all_held_bytes: Value<Size>,
 }
 
@@ -196,45 +261,40 @@ impl Default for Limits {
     fn default() -> Self {
         let limits = rewrite::exposition::Limits::default();
         Limits {
-            line_bytes: Value(Size(limits.line_bytes as u64)),
-            body_bytes: Value(Size(limits.body_bytes)),
-            held_bytes: Value(Size(limits.held_bytes as u64)),
+            line_bytes: Value::new(Size(limits.line_bytes as u64)),
+            body_bytes: Value::new(Size(limits.body_bytes)),
+            held_bytes: Value::new(Size(limits.held_bytes as u64)),
             held_series: positive(limits.held_series),
             labels: positive(limits.labels),
             scrapes: positive(256),
-            all_held_bytes: Value(Size(1 << 30)),
+            all_held_bytes: Value::new(Size(1 << 30)),
         }
     }
 }
 
-pub(in crate::config) fn positive(number: usize) -> Value<NonZeroUsize> {
-    Value(NonZeroUsize::new(number).expect("defaults are positive"))
-}
-
 /// The data listener.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Web {
-    /// Where Prometheus scrapes us.
+    /// The address that Prometheus scrapes.
     pub listen_address: Value<Listen>,
-    /// By which address Prometheus reaches us.
+    /// The address by which Prometheus reaches the gateway.
     pub external_address: Option<Value<HostPort>>,
-    /// How hard answers are compressed for clients that ask for gzip.
+    /// The compression level of responses to clients that accept gzip.
     pub gzip_level: Value<GzipLevel>,
-    /// TLS and users, in the format that exporters share. For the admin listener too.
+    /// The web configuration file: TLS and users of both listeners.
     pub config_file: Option<Value<FilePath>>,
     /// Most open connections.
     pub max_connections: Value<NonZeroUsize>,
-    /// Longest head of a request.
+    /// Longest request head.
     pub header_bytes: Value<Size>,
-    /// How long the head of a request may take.
-    pub header_timeout: Value<Span>,
+    /// How long a request head may take to arrive.
+    pub header_timeout: Value<TimeSpan>,
     /// How long a connection may wait for its next request.
-    pub idle_timeout: Value<Span>,
-    /// How long a client may refuse to take more of an answer.
-    pub write_timeout: Value<Span>,
-    /// How long a client may take for the whole of an answer.
-    pub answer_timeout: Value<Span>,
+    pub idle_timeout: Value<TimeSpan>,
+    /// How long a client may accept no data.
+    pub write_timeout: Value<TimeSpan>,
+    /// How long a whole response may take.
+    pub answer_timeout: Value<TimeSpan>,
     /// Whether `/-/reload` of the admin listener is on.
     pub enable_lifecycle: Value<bool>,
 }
@@ -242,28 +302,27 @@ pub struct Web {
 impl Default for Web {
     fn default() -> Self {
         Web {
-            listen_address: Value(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
+            listen_address: Value::new(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
             external_address: None,
-            gzip_level: Value(GzipLevel(1)),
+            gzip_level: Value::new(GzipLevel(1)),
             config_file: None,
             max_connections: positive(512),
-            header_bytes: Value(Size(16 << 10)),
-            header_timeout: Value(Span(Duration::from_secs(10))),
-            // Prometheus closes idle connections after five minutes. Being a little more patient leaves the first
-            // move to it, so that no scrape meets a connection that is just closing.
-            idle_timeout: Value(Span(Duration::from_secs(310))),
-            write_timeout: Value(Span(Duration::from_secs(30))),
-            answer_timeout: Value(Span(Duration::from_secs(300))),
-            enable_lifecycle: Value(false),
+            header_bytes: Value::new(Size(16 << 10)),
+            header_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
+            // Prometheus closes idle connections after five minutes. With a longer limit here, no scrape
+            // uses a connection that the gateway is just closing.
+            idle_timeout: Value::new(TimeSpan(Duration::from_secs(310))),
+            write_timeout: Value::new(TimeSpan(Duration::from_secs(30))),
+            answer_timeout: Value::new(TimeSpan(Duration::from_secs(300))),
+            enable_lifecycle: Value::new(false),
         }
     }
 }
 
 /// The admin listener.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Admin {
-    /// Where our own metrics and health are. On the loopback interface unless told otherwise.
+    /// The address of the gateway's own metrics and health checks.
     pub listen_address: Value<Listen>,
     /// Most open connections.
     pub max_connections: Value<NonZeroUsize>,
@@ -272,35 +331,123 @@ pub struct Admin {
 impl Default for Admin {
     fn default() -> Self {
         Admin {
-            listen_address: Value(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
-            // Probes, one or two scrapers and a person: more is somebody's mistake.
+            listen_address: Value::new(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
+            // Probes, one or two scrapers and a browser.
             max_connections: positive(32),
         }
     }
 }
 
-/// Our own log.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+/// The log.
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Log {
-    /// The least important level that is written.
+    /// The least severe level that is logged.
     pub level: Value<LogLevel>,
     /// The format of a line.
     pub format: Value<LogFormat>,
 }
 
 /// The process.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Runtime {
-    /// Threads that move bytes. Without it, one per CPU and at most four.
+    /// Threads that serve scrapes and lines. Default: one per CPU, at most four.
     pub worker_threads: Option<Value<NonZeroUsize>>,
-    /// How long scrapes in flight may take to finish, and `StatsD` lines to be sent, when the process is told to stop.
-    pub shutdown_timeout: Value<Span>,
+    /// How long scrapes in flight and queued `StatsD` lines may take after the signal to stop.
+    pub shutdown_timeout: Value<TimeSpan>,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Runtime { worker_threads: None, shutdown_timeout: Value(Span(Duration::from_secs(30))) }
+        Runtime {
+            worker_threads: None,
+            shutdown_timeout: Value::new(TimeSpan(Duration::from_secs(30))),
+        }
+    }
+}
+
+impl Shape for Scrape {
+    const NOUN: &'static str = "`scrape`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Scrape {
+        let default = Scrape::default();
+        Scrape {
+            timeout: fields.or("timeout", default.timeout),
+            timeout_margin: fields.or("timeout_margin", default.timeout_margin),
+            idle_timeout: fields.or("idle_timeout", default.idle_timeout),
+        }
+    }
+}
+
+impl Shape for Limits {
+    const NOUN: &'static str = "`limits`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Limits {
+        let default = Limits::default();
+        Limits {
+            line_bytes: fields.or("line_bytes", default.line_bytes),
+            body_bytes: fields.or("body_bytes", default.body_bytes),
+            held_series: fields.count_or("held_series", default.held_series),
+            held_bytes: fields.or("held_bytes", default.held_bytes),
+            labels: fields.count_or("labels", default.labels),
+            scrapes: fields.count_or("scrapes", default.scrapes),
+            all_held_bytes: fields.or("all_held_bytes", default.all_held_bytes),
+        }
+    }
+}
+
+impl Shape for Web {
+    const NOUN: &'static str = "`web`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Web {
+        let default = Web::default();
+        Web {
+            listen_address: fields.or("listen_address", default.listen_address),
+            external_address: fields.optional("external_address"),
+            gzip_level: fields.or("gzip_level", default.gzip_level),
+            config_file: fields.optional("config_file"),
+            max_connections: fields.count_or("max_connections", default.max_connections),
+            header_bytes: fields.or("header_bytes", default.header_bytes),
+            header_timeout: fields.or("header_timeout", default.header_timeout),
+            idle_timeout: fields.or("idle_timeout", default.idle_timeout),
+            write_timeout: fields.or("write_timeout", default.write_timeout),
+            answer_timeout: fields.or("answer_timeout", default.answer_timeout),
+            enable_lifecycle: fields.or("enable_lifecycle", default.enable_lifecycle),
+        }
+    }
+}
+
+impl Shape for Admin {
+    const NOUN: &'static str = "`admin`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Admin {
+        let default = Admin::default();
+        Admin {
+            listen_address: fields.or("listen_address", default.listen_address),
+            max_connections: fields.count_or("max_connections", default.max_connections),
+        }
+    }
+}
+
+impl Shape for Log {
+    const NOUN: &'static str = "`log`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Log {
+        let default = Log::default();
+        Log {
+            level: fields.or("level", default.level),
+            format: fields.or("format", default.format),
+        }
+    }
+}
+
+impl Shape for Runtime {
+    const NOUN: &'static str = "`runtime`";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Runtime {
+        let default = Runtime::default();
+        Runtime {
+            worker_threads: fields.count("worker_threads"),
+            shutdown_timeout: fields.or("shutdown_timeout", default.shutdown_timeout),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who we are to a target: what requests carry, and what TLS is spoken with.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -60,6 +61,21 @@ pub enum ClientError {
     /// No certificate could have the target's name.
     #[error("no certificate can be for {0}; set tls_config.server_name")]
     Name(String),
+}
+
+impl ClientError {
+    /// The file that cannot be used, if it is a file.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            ClientError::UnreadableFile(error)
+            | ClientError::Tls(TlsError::UnreadableFile { error, .. }) => Some(error.path()),
+            ClientError::Tls(TlsError::Unusable { path, .. }) => Some(path),
+            ClientError::Tls(TlsError::NoRoots)
+            | ClientError::Unsendable(_)
+            | ClientError::Name(_) => None,
+        }
+    }
 }
 
 /// Makes requests to targets that have these settings in common.

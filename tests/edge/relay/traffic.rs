@@ -610,12 +610,15 @@ async fn sinks_that_come_back_get_what_comes_then() {
 #[tokio::test]
 async fn plans_are_replaced_while_lines_come() {
     let sink = udp().await;
-    let settings = crossfade::config::parse(&format!(
-        "emit: new\nstatsd:\n  pack_bytes: 0\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \
+    let settings = crossfade::config::parse(
+        "settings",
+        &format!(
+            "emit: new\nstatsd:\n  pack_bytes: 0\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \
          forward: [{{address: 'udp://{}'}}]\n",
-        sink.local_addr().expect("bound"),
-    ));
-    let settings = settings.expect("valid").into_settings(None).expect("valid");
+            sink.local_addr().expect("bound"),
+        ),
+    );
+    let settings = settings.into_settings().expect("valid");
     let plans = |new: &str| {
         let pack = format!("name: p\nstatsd: [{{ old: 'a.{{x}}', new: '{new}.x.{{x}}' }}]");
         let pack = Pack::parse("p.yaml", &pack).expect("a pack");
@@ -670,7 +673,7 @@ async fn an_address_that_is_taken_is_a_fault() {
          statsd:\n  sockets: 2\n  listen: [{{address: 'udp://{}'}}]\n  forward: [{{address: 'udp://127.0.0.1:1'}}]\n",
         taken.local_addr().expect("bound"),
     );
-    let settings = crossfade::config::parse(&settings).expect("valid").into_settings(None);
+    let settings = crossfade::config::parse("settings", &settings).into_settings();
     let error = crossfade::app::App::bind(settings.expect("valid")).await.expect_err("taken");
     assert!(error.to_string().contains("cannot listen on udp://127.0.0.1:"), "{error}");
 }
@@ -691,10 +694,10 @@ async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
     client.send_to(OLD.as_bytes(), &path).await.expect("sent");
     assert_eq!(text(&sink).await, NEW);
 
-    let mut file = crossfade::config::parse(&settings).expect("valid");
-    file.web.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-    file.admin.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-    let second = crossfade::app::App::bind(file.into_settings(None).expect("valid")).await;
+    let mut file = crossfade::config::parse("settings", &settings);
+    file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    file.admin.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    let second = crossfade::app::App::bind(file.into_settings().expect("valid")).await;
     assert!(second.is_err(), "somebody listens there");
     client.send_to(OLD.as_bytes(), &path).await.expect("still there");
     assert_eq!(text(&sink).await, NEW);

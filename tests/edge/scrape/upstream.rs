@@ -337,7 +337,7 @@ async fn files_that_cannot_be_used_are_found_at_the_start() {
     ] {
         let text =
             format!("emit: old\ntargets: [{{name: kong, url: 'https://kong/', {settings}}}]\n");
-        let settings = crossfade::config::parse(&text).expect("valid").into_settings(None);
+        let settings = crossfade::config::parse("settings", &text).into_settings();
         let refused = crossfade::app::App::bind(settings.expect("valid")).await;
         let fault = refused.expect_err("it does not start").to_string();
         assert!(fault.starts_with("target kong: ") && fault.contains(part), "{fault}");

@@ -127,11 +127,11 @@ impl Gateway {
 }
 
 /// Settings as in a file, on ports of their own.
-fn read(text: &str) -> Result<Settings, config::Faults> {
-    let mut file = config::parse(text)?;
-    file.web.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-    file.admin.listen_address.0.0 = ([127, 0, 0, 1], 0).into();
-    file.into_settings(None)
+fn read(text: &str) -> Result<Settings, crossfade::document::Diagnostics> {
+    let mut file = config::parse("settings", text);
+    file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    file.admin.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    file.into_settings()
 }
 
 impl Drop for Gateway {

@@ -1,0 +1,87 @@
+//! Checks a settings file and the files that it names.
+
+use std::fs::File as Open;
+use std::path::{Path, PathBuf};
+
+use super::{File, Settings, read};
+use crate::document::{Diagnostic, Diagnostics, Span};
+use crate::http_server;
+
+/// What is known of a settings file.
+#[derive(Debug)]
+pub struct Checked {
+    /// Everything that is wrong, in the order of the file.
+    pub diagnostics: Diagnostics,
+    /// The packs that it names and that can be opened.
+    pub packs: Vec<PathBuf>,
+    /// The settings: what is right of them, if anything is wrong.
+    pub settings: Settings,
+}
+
+/// Reads a settings file and reports everything that is wrong with it.
+///
+/// With `open_files`, the files that it names for TLS, credentials and the web configuration are
+/// opened as well, as at the start of the gateway. Packs are for the caller.
+#[must_use]
+pub fn check(path: &Path, open_files: bool) -> Checked {
+    let (settings, mut diagnostics) = read(path).build();
+    let file = &settings.file;
+    let mut readable = |path: &Path, span| match Open::open(path) {
+        Ok(_) => true,
+        Err(error) => {
+            let error = Diagnostic::error(format!("cannot read {}: {error}", path.display()))
+                .with_help("check the path and the permissions of the file");
+            diagnostics.0.push(placed(error, file, span));
+            false
+        }
+    };
+    let packs = file.packs.iter().filter(|pack| readable(&pack.value.0, pack.span));
+    let packs = packs.map(|pack| pack.value.0.clone()).collect();
+    if open_files {
+        // The path of a value that is wrong is empty.
+        let named = file.files().filter(|named| !named.value.0.as_os_str().is_empty());
+        let unreadable: Vec<&Path> = named
+            .filter(|named| !readable(&named.value.0, named.span))
+            .map(|named| named.value.0.as_path())
+            .collect();
+        check_contents(&settings, &unreadable, &mut diagnostics);
+    }
+    diagnostics.sort();
+    Checked { diagnostics, packs, settings }
+}
+
+/// Checks what files contain that are used for TLS, credentials and the listeners.
+fn check_contents(settings: &Settings, unreadable: &[&Path], diagnostics: &mut Diagnostics) {
+    let file = &settings.file;
+    let targets = settings.targets.iter().map(|target| (&target.name, target.check()));
+    let dynamic = settings.dynamic_targets.iter().flat_map(super::DynamicSettings::all);
+    let dynamic = dynamic.map(|its| (&its.name, its.check()));
+    for (name, errors) in targets.chain(dynamic) {
+        let Err(error) = errors else { continue };
+        if error.path().is_some_and(|path| unreadable.contains(&path)) {
+            continue;
+        }
+        let named = file.files().find(|file| Some(file.value.0.as_path()) == error.path());
+        let error = Diagnostic::error(format!("target {name}: {error}"));
+        diagnostics.0.push(placed(error, file, named.and_then(|named| named.span)));
+    }
+    if let Some(path) = settings.web_config.as_deref()
+        && !unreadable.contains(&path)
+        && let Err(http_server::WebFaults(errors)) = http_server::check(path)
+    {
+        diagnostics.0.extend(errors.into_iter().map(Diagnostic::error));
+    }
+}
+
+/// A diagnostic at a place of the settings file, if it has one there.
+fn placed(diagnostic: Diagnostic, file: &File, span: Option<Span>) -> Diagnostic {
+    match file.source.as_ref().zip(span) {
+        Some((source, span)) => {
+            let location = source.location(span);
+            let secret = file.secret_lines.contains(&location.line);
+            let diagnostic = diagnostic.at(location);
+            if secret { diagnostic.without_excerpt() } else { diagnostic }
+        }
+        None => diagnostic,
+    }
+}

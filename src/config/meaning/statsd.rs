@@ -1,0 +1,120 @@
+//! What the relay's part of the settings file asks for.
+
+use super::errors::Errors;
+use super::settings::{EMIT_HELP, bytes};
+use crate::config::shape::statsd::Statsd;
+use crate::config::value::Size;
+use crate::mapping::{Emit, StatsdSettings};
+use crate::relay::{self, ListenAddress, ListenerSettings, SinkSettings};
+use crate::statsd::MAX_DATAGRAM_BYTES;
+
+impl Statsd {
+    /// True if nothing is to be relayed.
+    pub(in crate::config) fn is_empty(&self) -> bool {
+        self.listen.is_empty() && self.forward.is_empty()
+    }
+
+    /// The relay's settings; `None` without a relay. `general` is the general `emit`.
+    pub(in crate::config) fn relay(
+        &self,
+        general: Option<Emit>,
+        errors: &mut Errors<'_>,
+    ) -> Option<relay::Settings> {
+        if self.is_empty() {
+            return None;
+        }
+        self.check(errors);
+        Some(relay::Settings {
+            listeners: self.listeners(general, errors),
+            sinks: self.sinks(errors),
+            mode: self.mode.value,
+            pack_bytes: bytes(self.pack_bytes),
+            flush_interval: self.flush_interval.value.0,
+            queue_bytes: bytes(self.queue_bytes),
+            overflow: self.overflow.value,
+            sockets: self.sockets.map(|sockets| sockets.value.get()),
+            receive_buffer: Some(bytes(self.receive_buffer)).filter(|bytes| *bytes > 0),
+            max_connections: self.max_connections.value.get(),
+            resolve_interval: self.resolve_interval.value.0,
+        })
+    }
+
+    fn check(&self, errors: &mut Errors<'_>) {
+        if self.listen.is_empty() {
+            let help = "give --statsd.listen=udp://0.0.0.0:8125, or `statsd.listen:`";
+            errors.at(self.forward[0].span, "statsd has sinks but no listener", help);
+        }
+        if self.forward.is_empty() {
+            let help = "give --statsd.forward=udp://HOST:8125, or `statsd.forward:`";
+            errors.at(self.listen[0].span, "statsd has listeners but no sink", help);
+        }
+        let Size(pack_bytes) = self.pack_bytes.value;
+        if pack_bytes > MAX_DATAGRAM_BYTES as u64 {
+            let message = format!("statsd.pack_bytes is {pack_bytes}, longer than any datagram");
+            let help = format!("give it {MAX_DATAGRAM_BYTES} or less");
+            errors.at(self.pack_bytes.span, message, help);
+        }
+        if self.resolve_interval.value.0.is_zero() {
+            let message = "statsd.resolve_interval is 0s";
+            errors.at(self.resolve_interval.span, message, "give it a time such as 30s");
+        }
+        let Size(queue_bytes) = self.queue_bytes.value;
+        if queue_bytes < MAX_DATAGRAM_BYTES as u64 {
+            let message = format!("statsd.queue_bytes is {queue_bytes}, less than one datagram");
+            let help = format!("give it {MAX_DATAGRAM_BYTES} or more");
+            errors.at(self.queue_bytes.span, message, help);
+        }
+    }
+
+    fn listeners(&self, general: Option<Emit>, errors: &mut Errors<'_>) -> Vec<ListenerSettings> {
+        let general = self.emit.map(|emit| emit.value).or(general);
+        let every_sink_has_its_own =
+            !self.forward.is_empty() && self.forward.iter().all(|sink| sink.value.emit.is_some());
+        let mut listeners: Vec<ListenerSettings> = Vec::with_capacity(self.listen.len());
+        for section in &self.listen {
+            let Some(address) = &section.value.address else { continue };
+            let address = &address.value;
+            let emit = section.value.emit.map(|emit| emit.value).or(general);
+            // If every sink says what it gets, what a listener would say is never used.
+            let Some(emit) = emit.or(every_sink_has_its_own.then_some(Emit::Both)) else {
+                let message = format!("{address}: no generation to emit is given");
+                errors.at(section.span, message, EMIT_HELP);
+                continue;
+            };
+            let any_port = matches!(
+                address,
+                ListenAddress::Udp(it) | ListenAddress::Tcp(it) if it.port() == 0
+            );
+            if !any_port && listeners.iter().any(|other| other.address == *address) {
+                let message = format!("{address} is listened on twice");
+                errors.at(section.span, message, "leave one out");
+            }
+            listeners.push(ListenerSettings { address: address.clone(), emit });
+        }
+        listeners
+    }
+
+    fn sinks(&self, errors: &mut Errors<'_>) -> Vec<SinkSettings> {
+        let mut sinks: Vec<SinkSettings> = Vec::with_capacity(self.forward.len());
+        for section in &self.forward {
+            let Some(address) = &section.value.address else { continue };
+            let address = &address.value;
+            if sinks.iter().any(|other| other.address == *address) {
+                let message = format!("{address} is a sink twice and would get every line twice");
+                errors.at(section.span, message, "leave one out");
+            }
+            let emit = section.value.emit.map(|emit| emit.value);
+            sinks.push(SinkSettings { address: address.clone(), emit });
+        }
+        sinks
+    }
+
+    /// What packs are compiled with, except for the generation.
+    pub(in crate::config) fn mapping(&self) -> StatsdSettings {
+        StatsdSettings {
+            emit: Emit::Both,
+            prefixes: self.prefixes.iter().map(|prefix| prefix.value.0.clone()).collect(),
+            tags: self.tags.map(|tags| tags.value),
+        }
+    }
+}
