@@ -1,6 +1,7 @@
-//! `crossfade audit`: whether dashboards and rules survive the upgrade, and how they move.
+//! `crossfade audit`: finds queries that break in the upgrade, and migrates them.
 //!
-//! Exit codes: 0 when every query survives, 1 when one does not or cannot be read, 2 when there is nothing to audit.
+//! Exit codes: 0 if no query breaks, 1 if one breaks or a file cannot be read, 2 if nothing can be
+//! audited.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -8,18 +9,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::flags::choice;
-use super::value_enums::Format;
+use super::value_enums::{Format, GenerationFlag};
 use crate::mapping::{Emit, Generation};
 use crate::packs;
-use crate::tools::audit::{self, Auditor, Fate, FileAudit};
+use crate::tools::audit::{self, Auditor, FileAudit, Finding, Impact};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Dashboards (JSON), rule files and manifests (YAML), or folders of them.
+    /// Grafana dashboards (JSON, schema version 16 or later), Prometheus rule files and Kubernetes
+    /// manifests (YAML), or folders with such files.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
 
@@ -27,42 +29,37 @@ pub(super) struct Arguments {
     #[arg(long = "pack", value_name = "FILE")]
     packs: Vec<PathBuf>,
 
-    /// Judge behind a gateway that emits this; without it, the upgrade alone is judged.
+    /// Decide the exit code by the impact with a gateway that emits this generation. Without it, by the
+    /// impact without a gateway.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     emit: Option<Emit>,
 
-    /// Move the queries that can be moved, and say why the others cannot.
+    /// Migrate all queries that can be migrated, and explain why the others cannot.
     #[arg(long)]
     rewrite: bool,
 
-    /// The generation to move queries to.
-    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = To::New)]
-    to: To,
+    /// The generation to migrate queries to.
+    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
+    to: GenerationFlag,
 
-    /// Where moved files go, under the names that they have.
+    /// Write migrated files to this folder, under the same names.
     #[arg(long, value_name = "DIR", requires = "rewrite", conflicts_with = "in_place")]
     output: Option<PathBuf>,
 
-    /// Write moved files over the ones that were read.
+    /// Overwrite the audited files with the migrated ones.
     #[arg(long, requires = "rewrite")]
     in_place: bool,
 
-    /// A family that does not occur, so that nothing is kept for it. May be repeated.
+    /// A family that does not occur, so that migrated queries need not consider it. May be repeated.
     #[arg(long, value_name = "FAMILY")]
     absent: Vec<String>,
 
-    /// How to say it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum To {
-    Old,
-    New,
-}
-
-/// What machines get.
+/// The JSON output.
 #[derive(Serialize)]
 struct Document<'a> {
     survive: bool,
@@ -82,28 +79,24 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 
 fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
     let packs = packs::load(&arguments.packs)?;
-    let to = match arguments.to {
-        To::Old => Generation::Old,
-        To::New => Generation::New,
-    };
     let emit = arguments.emit.unwrap_or(Emit::Old);
-    let auditor = Auditor::new(&packs, emit, to, arguments.absent.clone());
+    let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone());
     if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
-        bail!("--absent={family}: no pack knows such a family");
+        bail!("--absent={family}: no pack has a rule for this family");
     }
     let mut files = Vec::new();
     let mut written = BTreeSet::new();
     for path in &arguments.paths {
-        let found = found(path)?;
+        let found = files_in(path)?;
         let base = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(path) };
         for file in found {
             let text =
                 std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let mut audited = match String::from_utf8(text) {
                 Ok(text) => auditor.file(&file, &text),
-                Err(_) => unreadable(&file, "it is not UTF-8"),
+                Err(_) => FileAudit::unreadable(&file, "it is not UTF-8"),
             };
-            // In a folder there is much that is none of ours.
+            // Folders may contain unrelated files.
             if audited.unreadable.is_some() && path.is_dir() && !names_a_family(&auditor, &file) {
                 audited.unreadable = None;
             }
@@ -113,12 +106,12 @@ fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
             files.push(audited);
         }
     }
-    let fate = |finding: &audit::Finding| match arguments.emit {
+    let impact = |finding: &Finding| match arguments.emit {
         None => finding.direct,
         Some(_) => finding.gateway,
     };
     let breaks = |file: &FileAudit| {
-        file.unreadable.is_some() || file.findings.iter().any(|it| fate(it) == Fate::Breaks)
+        file.unreadable.is_some() || file.findings.iter().any(|it| impact(it) == Impact::Breaks)
     };
     let survive = !files.iter().any(breaks);
     let text = match arguments.format {
@@ -127,20 +120,11 @@ fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
         }
         Format::Json => serde_json::to_string_pretty(&Document { survive, files: &files })? + "\n",
     };
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write")?;
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
     Ok(survive)
 }
 
-fn unreadable(path: &Path, reason: &str) -> FileAudit {
-    FileAudit {
-        path: path.to_owned(),
-        unreadable: Some(reason.to_owned()),
-        queries: 0,
-        findings: Vec::new(),
-        moved: None,
-    }
-}
-
+/// True if a file contains the name of a known family.
 fn names_a_family(auditor: &Auditor, file: &Path) -> bool {
     let text = std::fs::read(file).unwrap_or_default();
     let part = |byte: &u8| !(byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b':');
@@ -148,8 +132,8 @@ fn names_a_family(auditor: &Auditor, file: &Path) -> bool {
     words.any(|word| auditor.knows(word))
 }
 
-/// The file, or what a folder holds, in order.
-fn found(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// A file, or the files of a folder and its subfolders that can contain queries, sorted.
+fn files_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -161,9 +145,9 @@ fn found(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let path = entry.path();
         let known = ["json", "yaml", "yml", "rules"];
         let ours = path.extension().is_some_and(|it| known.iter().any(|known| it == *known));
-        // Links may lead anywhere, back here too.
+        // Links to folders are not followed, because they can form a loop.
         if entry.file_type()?.is_dir() {
-            files.extend(found(&path)?);
+            files.extend(files_in(&path)?);
         } else if ours && path.is_file() {
             files.push(path);
         }
@@ -172,13 +156,14 @@ fn found(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Writes the migrated text of a file, if there is one and a place for it.
 fn write(
     arguments: &Arguments,
     base: &Path,
     audited: &FileAudit,
     written: &mut BTreeSet<PathBuf>,
 ) -> anyhow::Result<()> {
-    let Some(text) = &audited.moved else {
+    let Some(text) = &audited.migrated else {
         return Ok(());
     };
     let path = if arguments.in_place {
@@ -187,19 +172,19 @@ fn write(
         let path = folder.join(audited.path.strip_prefix(base).unwrap_or(&audited.path));
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make {}", parent.display()))?;
+                .with_context(|| format!("cannot create {}", parent.display()))?;
         }
         path
     } else {
         return Ok(());
     };
     if !written.insert(path.clone()) {
-        bail!("two files would become {}; audit their folders one by one", path.display());
+        bail!("two files would be written to {}; audit their folders separately", path.display());
     }
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// How wide the terminal says that it is.
+/// The width of the terminal, in characters.
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.unwrap_or(100)
@@ -208,29 +193,26 @@ fn width() -> usize {
 fn summary(files: &[FileAudit], arguments: &Arguments) -> String {
     let findings = || files.iter().flat_map(|file| &file.findings);
     let queries: usize = files.iter().map(|file| file.queries).sum();
-    let breaks = |fate: fn(&audit::Finding) -> Fate| {
-        findings().filter(|it| fate(it) == Fate::Breaks).count()
+    let breaks = |impact: fn(&Finding) -> Impact| {
+        findings().filter(|it| impact(it) == Impact::Breaks).count()
     };
     let emit = arguments.emit.unwrap_or(Emit::Old);
     let mut text = format!(
-        "{} files, {queries} queries, {} that packs know; {} break in the upgrade, {} behind a gateway with emit: {emit}\n",
+        "{} files, {queries} queries, {} with a known family; {} break in the upgrade, {} with a gateway (emit: {emit})\n",
         files.len(),
         findings().count(),
         breaks(|finding| finding.direct),
         breaks(|finding| finding.gateway),
     );
     if arguments.rewrite {
-        let moved = findings().filter(|it| it.moved.is_some()).count();
+        let migrated = findings().filter(|it| it.migrated.is_some()).count();
         let left = findings().filter(|it| !it.obstacles.is_empty()).count();
-        let to = match arguments.to {
-            To::Old => Generation::Old.as_str(),
-            To::New => Generation::New.as_str(),
-        };
+        let to = Generation::from(arguments.to).as_str();
         let nowhere = arguments.output.is_none() && !arguments.in_place;
         let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };
-        let said =
-            format!("{moved} moved to the {to} generation, {left} left as they are{written}\n");
-        text.push_str(&said);
+        text.push_str(&format!(
+            "{migrated} migrated to the {to} generation, {left} not migrated{written}\n"
+        ));
     }
     text
 }

@@ -162,7 +162,7 @@ fn moved_queries_give_the_same_answers_on_a_real_prometheus() {
     let mut compared = 0;
     for name in OLD {
         for finding in audited(name, Generation::New, &[]).findings {
-            let Some(moved) = &finding.moved else { continue };
+            let Some(moved) = &finding.migrated else { continue };
             if finding.kind == "variable" {
                 continue;
             }
@@ -183,7 +183,7 @@ fn moved_queries_give_the_same_answers_on_a_real_prometheus() {
     // And back. Sessions occur in this traffic, so nothing is said to be absent.
     let mut compared = 0;
     for finding in audited(NEW, Generation::Old, &[]).findings {
-        let Some(moved) = finding.moved.as_ref().filter(|_| finding.kind == "panel") else {
+        let Some(moved) = finding.migrated.as_ref().filter(|_| finding.kind == "panel") else {
             continue;
         };
         // 2.x prints four states of streams, all zero.

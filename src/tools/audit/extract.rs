@@ -1,20 +1,21 @@
-//! Files to queries: where dashboards and rules keep them.
+//! Finds the queries of a file, and edits them in place.
 //!
-//! What is looked for is a shape, not a schema: an object with `expr` beside `record` or `alert` is a rule, one with `expr` is
-//! a target or an annotation, one of `"type": "query"` with `query` is a variable. So rows and nested panels, library panels,
-//! exports, alerts of Grafana, manifests and files of every schema version are read alike.
+//! Queries are found by shape, not by schema: an object with `expr` and `record` or `alert` is a rule,
+//! another one with `expr` is a panel target or an annotation, and one with `"type": "query"` and
+//! `query` is a variable. This covers rows, nested panels, library panels, exports, Grafana alerts,
+//! Kubernetes manifests and all schema versions.
 
 use std::collections::BTreeMap;
 
-use super::document::{self, Content, Edit, Node, Text, apply, line};
+use super::document::{self, Content, Edit, Node, Text, apply};
 
-/// A file with everything in it.
+/// A file and its queries.
 #[derive(Debug)]
-pub(super) struct Source {
-    /// The file first, then documents inside texts, each behind the one that holds it.
+pub(super) struct SourceFile {
+    /// The file itself, followed by documents in strings. Each is after the document that contains it.
     documents: Vec<Document>,
     pub(super) queries: Vec<Query>,
-    /// Addresses, which may have a query in them.
+    /// Lines and URLs of links, which may contain a query.
     pub(super) links: Vec<(usize, String)>,
 }
 
@@ -22,82 +23,98 @@ pub(super) struct Source {
 struct Document {
     text: String,
     nodes: Vec<Node>,
-    /// The document whose text this is.
+    /// The first byte of each line but the first.
+    lines: Vec<usize>,
+    /// The document that contains this one, and the string that it is.
     holder: Option<(usize, Text)>,
 }
 
-/// A query, and what belongs to it.
+/// A query of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Query {
-    pub(super) kind: Kind,
-    /// The panel, the variable, the rule.
+    pub(super) kind: QueryKind,
+    /// The title of the panel, or the name of the variable or rule.
     pub(super) title: String,
     pub(super) line: usize,
     pub(super) text: Text,
     pub(super) legend: Option<Text>,
-    /// Something beside the query names its labels: they must stay as they are.
+    /// Something outside the query uses its labels by name, so they must stay.
     pub(super) labels_matter: bool,
     document: usize,
 }
 
-/// What a query is for.
+/// The kinds of queries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A panel's, or some other place of Grafana's.
+pub(super) enum QueryKind {
+    /// Of a panel or another part of a dashboard.
     Target,
-    /// An annotation's.
+    /// Of an annotation.
     Annotation,
-    /// `label_values(…)`, `query_result(…)` and the like.
+    /// Of a template variable: `label_values(…)`, `query_result(…)` and the like.
     Variable,
-    /// A recording rule.
+    /// Of a recording rule.
     Record,
-    /// An alerting rule.
+    /// Of an alerting rule.
     Alert,
 }
 
-impl Kind {
-    /// Whether Grafana puts variables in.
+impl QueryKind {
+    /// True if Grafana replaces variables in it.
     pub(super) fn has_variables(self) -> bool {
-        !matches!(self, Kind::Record | Kind::Alert)
+        !matches!(self, QueryKind::Record | QueryKind::Alert)
     }
 
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
-            Kind::Target => "panel",
-            Kind::Annotation => "annotation",
-            Kind::Variable => "variable",
-            Kind::Record => "record",
-            Kind::Alert => "alert",
+            QueryKind::Target => "panel",
+            QueryKind::Annotation => "annotation",
+            QueryKind::Variable => "variable",
+            QueryKind::Record => "record",
+            QueryKind::Alert => "alert",
         }
     }
 }
 
-/// What is known of the place that is being looked at.
+/// What the enclosing objects say about a query.
 #[derive(Clone, Default)]
-struct Here {
+struct Context {
     title: String,
     labels_matter: bool,
     in_annotations: bool,
+    /// The data source is not Prometheus.
     foreign: bool,
 }
 
-impl Source {
-    /// Reads a file that is given as text.
+impl Document {
+    fn new(text: String, nodes: Vec<Node>, holder: Option<(usize, Text)>) -> Document {
+        let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
+        Document { text, nodes, lines, holder }
+    }
+
+    /// The line, from 1, of a byte. The index keeps this fast in files with many queries.
+    fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at) + 1
+    }
+}
+
+impl SourceFile {
+    /// Finds the queries of a file.
     ///
     /// # Errors
     ///
-    /// It is neither JSON nor YAML.
-    pub(super) fn parse(text: String) -> Result<Source, String> {
+    /// The text is neither JSON nor YAML.
+    pub(super) fn parse(text: String) -> Result<SourceFile, String> {
         let nodes = document::parse(&text)?;
-        let first = Document { text, nodes: nodes.clone(), holder: None };
-        let mut source = Source { documents: vec![first], queries: Vec::new(), links: Vec::new() };
+        let first = Document::new(text, nodes.clone(), None);
+        let mut source =
+            SourceFile { documents: vec![first], queries: Vec::new(), links: Vec::new() };
         for node in &nodes {
-            source.look(node, 0, &Here::default());
+            source.look(node, 0, &Context::default());
         }
         Ok(source)
     }
 
-    fn look(&mut self, node: &Node, document: usize, here: &Here) {
+    fn look(&mut self, node: &Node, document: usize, here: &Context) {
         match node {
             Node::Text(_) | Node::Other(_) => {}
             Node::List(items) => items.iter().for_each(|item| self.look(item, document, here)),
@@ -116,20 +133,20 @@ impl Source {
         }
     }
 
-    fn query(&mut self, node: &Node, document: usize, here: &Here) {
+    fn query(&mut self, node: &Node, document: usize, here: &Context) {
         if here.foreign {
             return;
         }
         if let Some(text) = node.get("expr").and_then(Node::text) {
-            let rule = [("record", Kind::Record), ("alert", Kind::Alert)];
+            let rule = [("record", QueryKind::Record), ("alert", QueryKind::Alert)];
             let rule = rule.iter().find_map(|(key, kind)| Some((*kind, node.str(key)?)));
             let (kind, title) = match rule {
                 Some((kind, name)) => (kind, name.to_owned()),
-                None if here.in_annotations => (Kind::Annotation, here.title.clone()),
-                None => (Kind::Target, here.title.clone()),
+                None if here.in_annotations => (QueryKind::Annotation, here.title.clone()),
+                None => (QueryKind::Target, here.title.clone()),
             };
             let table = node.str("format") == Some("table");
-            let labels_matter = here.labels_matter || table || kind != Kind::Target;
+            let labels_matter = here.labels_matter || table || kind != QueryKind::Target;
             let legend = node.get("legendFormat").and_then(Node::text).cloned();
             self.push(Query {
                 kind,
@@ -147,12 +164,12 @@ impl Source {
             let texts = [query, query.and_then(|query| query.get("query")), node.get("definition")];
             for text in texts.into_iter().flatten().filter_map(Node::text) {
                 self.push(Query {
-                    kind: Kind::Variable,
+                    kind: QueryKind::Variable,
                     title: title.clone(),
                     line: 0,
                     text: text.clone(),
                     legend: None,
-                    // What `regex` picks out of a result, it picks out by label.
+                    // `regex` filters `query_result` by its text, which includes labels.
                     labels_matter: node.str("regex").is_some_and(|regex| regex.contains('=')),
                     document,
                 });
@@ -165,8 +182,8 @@ impl Source {
         self.queries.push(query);
     }
 
-    /// A text that is no query: it may hold a document, or lead somewhere.
-    fn text(&mut self, key: &str, text: &Text, document: usize, here: &Here) {
+    /// A string that is not a query: it may be a document, or a link.
+    fn text(&mut self, key: &str, text: &Text, document: usize, here: &Context) {
         if key == "url" {
             let line = self.line(document, text.at.start);
             self.links.push((line, text.value.clone()));
@@ -180,17 +197,13 @@ impl Source {
         } else {
             None
         };
-        // A document inside a document inside a document is as deep as manifests go.
+        // Manifests nest documents at most this deep.
         if let Some(nodes) = nodes.filter(|_| self.depth(document) < 3) {
             let holder = Some((document, text.clone()));
-            self.documents.push(Document {
-                text: text.value.clone(),
-                nodes: nodes.clone(),
-                holder,
-            });
+            self.documents.push(Document::new(text.value.clone(), nodes.clone(), holder));
             let inner = self.documents.len() - 1;
             for node in &nodes {
-                self.look(node, inner, &Here { foreign: false, ..here.clone() });
+                self.look(node, inner, &Context { foreign: false, ..here.clone() });
             }
         }
     }
@@ -199,10 +212,10 @@ impl Source {
         self.documents[document].holder.as_ref().map_or(0, |(holder, _)| 1 + self.depth(*holder))
     }
 
-    /// The line of the file, where it can be told; otherwise that of the text that holds the document.
+    /// The line of the file. In a document whose lines are not lines of the file, that of the document.
     fn line(&self, document: usize, at: usize) -> usize {
         let this = &self.documents[document];
-        let line = line(&this.text, at);
+        let line = this.line(at);
         match &this.holder {
             None => line,
             Some((holder, text)) => {
@@ -212,24 +225,25 @@ impl Source {
         }
     }
 
-    /// The file with edits of its queries and legends. Every other byte is as it was.
+    /// The text of the file with edits of its queries and legends. All other bytes stay.
     ///
     /// # Errors
     ///
-    /// The edits cannot be made in place; the file, read again, does not say what it should.
-    pub(super) fn edited(&self, edits: &[(Place, Vec<Edit>)]) -> Result<String, &'static str> {
-        const NO_WAY: &str = "it is written in a way that cannot be edited in place";
+    /// The edits cannot be made in place, or would change something else.
+    pub(super) fn edited(&self, edits: &[(EditTarget, Vec<Edit>)]) -> Result<String, &'static str> {
+        const NOT_EDITABLE: &str = "it is written in a way that cannot be edited in place";
         let mut by_document: Vec<Vec<Edit>> = vec![Vec::new(); self.documents.len()];
         let mut changed: Vec<BTreeMap<usize, String>> = vec![BTreeMap::new(); self.documents.len()];
-        for (place, edits) in edits {
-            let (document, text) = self.at(*place);
-            // By an alias, one text may be a query more than once.
+        for (target, edits) in edits {
+            let (document, text) = self.target(*target);
+            // A YAML alias repeats a query.
             if changed[document].contains_key(&text.at.start) {
                 continue;
             }
-            let raw = text.in_document(&self.documents[document].text, edits).ok_or(NO_WAY)?;
+            let raw =
+                text.in_document(&self.documents[document].text, edits).ok_or(NOT_EDITABLE)?;
             by_document[document].extend(raw);
-            let new = apply(&text.value, edits).ok_or(NO_WAY)?;
+            let new = apply(&text.value, edits).ok_or(NOT_EDITABLE)?;
             changed[document].insert(text.at.start, new);
         }
         for index in (0..self.documents.len()).rev() {
@@ -237,54 +251,54 @@ impl Source {
             if by_document[index].is_empty() {
                 continue;
             }
-            let new = apply(&this.text, &by_document[index]).ok_or(NO_WAY)?;
+            let new = apply(&this.text, &by_document[index]).ok_or(NOT_EDITABLE)?;
             check(this, &new, &changed[index])?;
             let Some((holder, text)) = &this.holder else {
                 return Ok(new);
             };
             let raw = text.in_document(&self.documents[*holder].text, &by_document[index]);
-            by_document[*holder].extend(raw.ok_or(NO_WAY)?);
+            by_document[*holder].extend(raw.ok_or(NOT_EDITABLE)?);
             changed[*holder].insert(text.at.start, new);
         }
         Ok(self.documents[0].text.clone())
     }
 
-    fn at(&self, place: Place) -> (usize, &Text) {
-        let (Place::Query(index) | Place::Legend(index)) = place;
+    fn target(&self, target: EditTarget) -> (usize, &Text) {
+        let (EditTarget::Query(index) | EditTarget::Legend(index)) = target;
         let query = &self.queries[index];
-        let text = match place {
-            Place::Query(_) => &query.text,
-            Place::Legend(_) => query.legend.as_ref().unwrap_or(&query.text),
+        let text = match target {
+            EditTarget::Query(_) => &query.text,
+            EditTarget::Legend(_) => query.legend.as_ref().unwrap_or(&query.text),
         };
         (query.document, text)
     }
 }
 
-/// A text that can be edited, by the index of its query.
+/// A string to edit, by the index of its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum EditTarget {
     Query(usize),
     Legend(usize),
 }
 
-/// Reads a changed document again: it must say what it said, but for what was meant to change.
+/// Parses a changed document: nothing but the changed strings may differ.
 fn check(
     document: &Document,
     new: &str,
     changed: &BTreeMap<usize, String>,
 ) -> Result<(), &'static str> {
-    const WRONG: &str = "changed in place, it would say something else";
-    let again = document::parse(new).map_err(|_| WRONG)?;
+    const CHANGED: &str = "an edit in place would change more than the query";
+    let again = document::parse(new).map_err(|_| CHANGED)?;
     let contents = |nodes: &[Node], instead: &BTreeMap<usize, String>| -> Vec<Content> {
         nodes.iter().map(|node| node.content(instead)).collect()
     };
     let same = contents(&document.nodes, changed) == contents(&again, &BTreeMap::new());
-    if same { Ok(()) } else { Err(WRONG) }
+    if same { Ok(()) } else { Err(CHANGED) }
 }
 
-impl Here {
-    /// The place that a map makes.
-    fn within(&self, node: &Node) -> Here {
+impl Context {
+    /// The context of the values of a map.
+    fn within(&self, node: &Node) -> Context {
         let mut here = self.clone();
         let named = ["title", "name", "record", "alert"].iter().find_map(|key| node.str(key));
         let holds_queries = node.get("targets").is_some() || node.get("expr").is_some();

@@ -1,21 +1,31 @@
-//! What was found, for people.
+//! The audited files as a table.
 
 use std::fmt::{self, Write as _};
 
-use super::{FileAudit, Finding};
+use super::finding::{FileAudit, Finding};
+use crate::tools::wrap::{Indent, wrap};
 
-/// Every file with its queries, and a last line that sums up. Lines are as wide as `width`, where words allow.
+/// Narrowest table. Below it, wrapped queries are unreadable.
+const MIN_WIDTH: usize = 50;
+
+/// Width of all columns but the title, including the spaces between them.
+const OTHER_COLUMNS: usize = 48;
+
+/// Formats audited files: the findings of each file, with explanations. Lines are at most `width`
+/// characters long, except for longer words. `show_migrated` adds the migrated queries.
 #[must_use]
-#[expect(clippy::missing_panics_doc, reason = "a String takes everything")]
-pub fn table(files: &[FileAudit], width: usize, moves: bool) -> String {
+#[expect(clippy::missing_panics_doc, reason = "writing to a String does not fail")]
+pub fn table(files: &[FileAudit], width: usize, show_migrated: bool) -> String {
     let mut text = String::new();
+    let width = width.max(MIN_WIDTH);
     for file in files {
-        write(file, width.max(40), moves, &mut text).expect("a String takes everything");
+        write_file(file, width, show_migrated, &mut text)
+            .expect("writing to a String does not fail");
     }
     text
 }
 
-fn write(file: &FileAudit, width: usize, moves: bool, to: &mut String) -> fmt::Result {
+fn write_file(file: &FileAudit, width: usize, show_migrated: bool, to: &mut String) -> fmt::Result {
     if let Some(reason) = &file.unreadable {
         return writeln!(to, "{}\n  {reason}\n", file.path.display());
     }
@@ -23,73 +33,66 @@ fn write(file: &FileAudit, width: usize, moves: bool, to: &mut String) -> fmt::R
         return Ok(());
     }
     writeln!(to, "{}", file.path.display())?;
-    let title = width.saturating_sub(41);
+    let title = width.saturating_sub(OTHER_COLUMNS);
     writeln!(
         to,
-        "{:>6}  {:<title$} {:<6} {:<9} {:<9} move",
-        "line", "query of", "speaks", "upgrade", "gateway"
+        "{:>6}  {:<title$} {:<10} {:<9} {:<9} migrate",
+        "line", "query of", "generation", "upgrade", "gateway"
     )?;
     for finding in &file.findings {
-        row(finding, width, title, moves, to)?;
+        write_finding(finding, width, title, show_migrated, to)?;
     }
     to.write_char('\n')
 }
 
-fn row(finding: &Finding, width: usize, title: usize, moves: bool, to: &mut String) -> fmt::Result {
-    let of = if finding.title.is_empty() {
+fn write_finding(
+    finding: &Finding,
+    width: usize,
+    title: usize,
+    show_migrated: bool,
+    to: &mut String,
+) -> fmt::Result {
+    let query_of = if finding.title.is_empty() {
         finding.kind.to_owned()
     } else {
         format!("{} {}", finding.kind, finding.title)
     };
-    let speaks =
-        if finding.speaks.is_empty() { "either".to_owned() } else { finding.speaks.join("+") };
-    let speaks = if speaks == "old+new" { "both".to_owned() } else { speaks };
-    let moved = match (&finding.moved, finding.obstacles.is_empty()) {
+    let generations = match finding.generations[..] {
+        [] => "either",
+        [one] => one,
+        _ => "both",
+    };
+    let migrate = match (&finding.migrated, finding.obstacles.is_empty()) {
         (Some(_), _) => "yes",
         (None, false) => "no",
         (None, true) => "-",
     };
-    let of = shortened(&of, title);
-    let (direct, gateway) = (finding.direct.word(), finding.gateway.word());
+    let query_of = shortened(&query_of, title);
+    let (direct, gateway) = (finding.direct.as_str(), finding.gateway.as_str());
     let line = finding.line;
-    writeln!(to, "{line:>6}  {of:<title$} {speaks:<6} {direct:<9} {gateway:<9} {moved}")?;
-    let query: Vec<&str> = finding.query.split_whitespace().collect();
-    wrapped(&query.join(" "), "        ", "          ", width, to)?;
-    if let Some(moved) = finding.moved.as_ref().filter(|_| moves) {
-        let moved: Vec<&str> = moved.split_whitespace().collect();
-        wrapped(&moved.join(" "), "        -> ", "           ", width, to)?;
+    writeln!(
+        to,
+        "{line:>6}  {query_of:<title$} {generations:<10} {direct:<9} {gateway:<9} {migrate}"
+    )?;
+    let query = Indent { first: "        ", next: "          " };
+    wrap(&finding.query, width, query, to)?;
+    if let Some(migrated) = finding.migrated.as_ref().filter(|_| show_migrated) {
+        wrap(migrated, width, Indent { first: "        -> ", next: "           " }, to)?;
     }
-    for note in &finding.notes {
-        wrapped(note, "        - ", "          ", width, to)?;
+    let item = Indent { first: "        - ", next: "          " };
+    for detail in &finding.details {
+        wrap(detail, width, item, to)?;
     }
     for obstacle in &finding.obstacles {
-        wrapped(&format!("not moved: {obstacle}"), "        - ", "          ", width, to)?;
+        wrap(&format!("not migrated: {obstacle}"), width, item, to)?;
     }
     Ok(())
 }
 
+/// A text of at most `width` characters; an ellipsis marks that some are missing.
 fn shortened(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Text in lines of words.
-fn wrapped(text: &str, first: &str, next: &str, width: usize, to: &mut String) -> fmt::Result {
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
-            writeln!(to, "{line}")?;
-            next.clone_into(&mut line);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    writeln!(to, "{line}")
 }

@@ -1,32 +1,35 @@
-//! Grafana's variables inside queries.
+//! Template variables of Grafana in queries.
 //!
-//! `$x`, `${x:regex}`, `[[x]]` and `$__rate_interval` are no `PromQL`. Each is masked by something of the same length that is, so that a
-//! place in the masked query is the same place in the real one, and nothing has to be put back.
+//! `$x`, `${x:regex}`, `[[x]]` and `$__rate_interval` are not `PromQL`. Each is replaced by valid
+//! `PromQL` of the same length, so that an offset in the masked query is the same offset in the
+//! original.
 
 use std::ops::Range;
 
-/// A query that a `PromQL` reader can read, and where variables are masked.
+/// A query whose variables are replaced by `PromQL` of the same length.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Masked {
-    pub(super) query: String,
+pub(super) struct MaskedQuery {
+    /// The query with masks.
+    pub(super) text: String,
+    /// Where the variables are.
     pub(super) variables: Vec<Range<usize>>,
 }
 
-impl Masked {
-    /// A query without variables.
-    pub(super) fn plain(query: &str) -> Masked {
-        Masked { query: query.to_owned(), variables: Vec::new() }
+impl MaskedQuery {
+    /// A query in which `$` has no special meaning.
+    pub(super) fn plain(query: &str) -> MaskedQuery {
+        MaskedQuery { text: query.to_owned(), variables: Vec::new() }
     }
 
-    /// Masks all variables outside quotes; inside, they are text like any other.
-    pub(super) fn new(query: &str) -> Masked {
+    /// Masks all variables outside of quotes. In quotes they are valid `PromQL` already.
+    pub(super) fn templated(query: &str) -> MaskedQuery {
         let (mut masked, mut variables) = (String::with_capacity(query.len()), Vec::new());
-        let mut state = State::default();
+        let mut state = MaskState::default();
         let mut at = 0;
         while let Some(rest) = query.get(at..).filter(|rest| !rest.is_empty()) {
             if let Some(len) = variable(rest).filter(|_| state.quote.is_none()) {
-                let behind = query.get(at + len..).unwrap_or_default();
-                masked.push_str(&state.mask(&masked, behind, len));
+                let after = query.get(at + len..).unwrap_or_default();
+                masked.push_str(&state.mask(&masked, after, len));
                 variables.push(at..at + len);
                 at += len;
             } else {
@@ -36,21 +39,21 @@ impl Masked {
                 at += c.len_utf8();
             }
         }
-        Masked { query: masked, variables }
+        MaskedQuery { text: masked, variables }
     }
 
-    /// Whether a place has a variable in it.
+    /// True if a range overlaps a variable.
     pub(super) fn has_variable(&self, at: &Range<usize>) -> bool {
         self.variables.iter().any(|its| its.start < at.end && at.start < its.end)
     }
 }
 
-/// Whether a text has a variable in it.
+/// True if a text contains a variable.
 pub(super) fn contains_variable(text: &str) -> bool {
     text.char_indices().any(|(at, _)| text.get(at..).and_then(variable).is_some())
 }
 
-/// The length of the variable that a text begins with.
+/// The length of the variable at the beginning of a text.
 fn variable(text: &str) -> Option<usize> {
     let word = |text: &str| {
         let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -63,15 +66,15 @@ fn variable(text: &str) -> Option<usize> {
     }
     if let Some(inner) = text.strip_prefix("[[") {
         let len = word(inner)?;
-        let behind = inner.get(len..)?;
-        let format = if behind.starts_with(':') { behind.find("]]")? } else { 0 };
-        return behind.get(format..)?.starts_with("]]").then_some(len + format + 4);
+        let after = inner.get(len..)?;
+        let format = if after.starts_with(':') { after.find("]]")? } else { 0 };
+        return after.get(format..)?.starts_with("]]").then_some(len + format + 4);
     }
     text.strip_prefix('$').and_then(word).map(|len| len + 1)
 }
 
 #[derive(Default)]
-struct State {
+struct MaskState {
     quote: Option<char>,
     escaped: bool,
     brackets: usize,
@@ -79,7 +82,7 @@ struct State {
     parens: Vec<bool>,
 }
 
-impl State {
+impl MaskState {
     fn pass(&mut self, c: char, before: &str) {
         if let Some(quote) = self.quote {
             if self.escaped {
@@ -107,23 +110,23 @@ impl State {
         }
     }
 
-    /// Something of the same length that may stand here.
-    fn mask(&self, before: &str, behind: &str, len: usize) -> String {
+    /// `PromQL` of length `len` that is valid between `before` and `after`.
+    fn mask(&self, before: &str, after: &str, len: usize) -> String {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
         if self.brackets > 0 || last_word(before).eq_ignore_ascii_case("offset") {
-            // A duration, unless its unit follows.
-            return if behind.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            // A duration, or its number if the unit follows.
+            return if after.starts_with(|c: char| c.is_ascii_alphabetic()) {
                 format!("{:0>len$}", "1")
             } else {
                 format!("{:0>len$}", "1s")
             };
         }
-        let part = before.ends_with(is_word) || behind.starts_with(is_word);
-        let named = behind.trim_start().starts_with(['{', '[', '(', '=', '!']) && !part;
+        let part = before.ends_with(is_word) || after.starts_with(is_word);
+        let named = after.trim_start().starts_with(['{', '[', '(', '=', '!']) && !part;
         let compared =
-            behind.trim_start().starts_with(['=', '!']) && before.trim_end().ends_with(['{', ',']);
+            after.trim_start().starts_with(['=', '!']) && before.trim_end().ends_with(['{', ',']);
         let label = self.parens.last() == Some(&true);
-        if part || label || compared || (named && !behind.trim_start().starts_with(['=', '!'])) {
+        if part || label || compared || (named && !after.trim_start().starts_with(['=', '!'])) {
             return "v".repeat(len);
         }
         "1".repeat(len)
@@ -141,7 +144,7 @@ mod tests {
     use crate::tools::audit::promql;
 
     #[test]
-    fn masked_queries_are_queries_of_the_same_length() {
+    fn masked_queries_are_valid_and_have_the_same_length() {
         for query in [
             "rate(a{x=~\"$x\",y=\"${y:regex}\"}[$__rate_interval])",
             "rate(a[$x] offset $y)",
@@ -156,24 +159,24 @@ mod tests {
             "rate(a[${__range_s}s]) == $__to",
             "histogram_quantile(0.$q, a)",
         ] {
-            let masked = Masked::new(query);
-            assert_eq!(masked.query.len(), query.len(), "{query}");
+            let masked = MaskedQuery::templated(query);
+            assert_eq!(masked.text.len(), query.len(), "{query}");
             assert!(!masked.variables.is_empty(), "{query}");
-            if let Err(error) = promql::parse(&masked.query) {
-                panic!("{query} became {}: {error}", masked.query);
+            if let Err(error) = promql::parse(&masked.text) {
+                panic!("{query} became {}: {error}", masked.text);
             }
         }
     }
 
     #[test]
-    fn what_is_no_variable_stays() {
+    fn other_text_is_not_masked() {
         for query in [
             "a{b=~\"x$\"}",
             "label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")",
             "a[5m]",
             "a{b=\"$x\"}",
         ] {
-            assert_eq!(Masked::new(query), Masked::plain(query));
+            assert_eq!(MaskedQuery::templated(query), MaskedQuery::plain(query));
         }
         assert!(
             contains_variable("a|$x") && contains_variable("[[x]]") && contains_variable("${x}")

@@ -1,57 +1,60 @@
-//! Queries of template variables.
+//! Queries of Grafana's template variables.
 
 use std::ops::Range;
 
-/// What a variable asks.
+/// The query of a template variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Asks {
+pub(super) enum VariableQuery {
     /// `label_values(selector, label)`.
-    Values { selector: Range<usize>, label: Range<usize> },
+    LabelValues { selector: Range<usize>, label: Range<usize> },
     /// `query_result(query)`, or a query alone.
-    Result(Range<usize>),
-    /// `metrics(pattern)`: names of families.
-    Names(Range<usize>),
-    /// Something that names no family.
-    Nothing,
+    QueryResult(Range<usize>),
+    /// `metrics(pattern)`: the names of families.
+    Metrics(Range<usize>),
+    /// A query that names no family.
+    Other,
 }
 
-/// Takes a variable's query apart.
-pub(super) fn asks(query: &str) -> Asks {
-    let start = query.len() - query.trim_start().len();
-    let end = query.trim_end().len();
-    let inside = |function: &str| -> Option<Range<usize>> {
-        let rest = query.get(start..end)?.strip_prefix(function)?.trim_start();
-        let rest = rest.strip_prefix('(')?.strip_suffix(')')?;
-        Some(trimmed(query, end - 1 - rest.len()..end - 1))
-    };
-    if let Some(inner) = inside("label_values") {
-        return match last_comma(query, &inner) {
-            Some(comma) => Asks::Values {
-                selector: trimmed(query, inner.start..comma),
-                label: trimmed(query, comma + 1..inner.end),
-            },
-            None => Asks::Nothing,
+impl VariableQuery {
+    /// Finds the parts of a query.
+    pub(super) fn parse(query: &str) -> VariableQuery {
+        let start = query.len() - query.trim_start().len();
+        let end = query.trim_end().len();
+        let inside = |function: &str| -> Option<Range<usize>> {
+            let rest = query.get(start..end)?.strip_prefix(function)?.trim_start();
+            let rest = rest.strip_prefix('(')?.strip_suffix(')')?;
+            Some(trimmed(query, end - 1 - rest.len()..end - 1))
         };
+        if let Some(inner) = inside("label_values") {
+            return match last_comma(query, &inner) {
+                Some(comma) => VariableQuery::LabelValues {
+                    selector: trimmed(query, inner.start..comma),
+                    label: trimmed(query, comma + 1..inner.end),
+                },
+                None => VariableQuery::Other,
+            };
+        }
+        if let Some(inner) = inside("query_result") {
+            return VariableQuery::QueryResult(inner);
+        }
+        if let Some(inner) = inside("metrics") {
+            return VariableQuery::Metrics(inner);
+        }
+        if inside("label_names").is_some() {
+            return VariableQuery::Other;
+        }
+        VariableQuery::QueryResult(start..end)
     }
-    if let Some(inner) = inside("query_result") {
-        return Asks::Result(inner);
-    }
-    if let Some(inner) = inside("metrics") {
-        return Asks::Names(inner);
-    }
-    if inside("label_names").is_some() {
-        return Asks::Nothing;
-    }
-    Asks::Result(start..end)
 }
 
+/// A range without the white space at its ends.
 fn trimmed(text: &str, at: Range<usize>) -> Range<usize> {
     let inner = text.get(at.clone()).unwrap_or_default();
     let start = at.start + inner.len() - inner.trim_start().len();
     start..start + inner.trim().len()
 }
 
-/// The last comma that stands in no braces, parentheses or quotes.
+/// The last comma outside of braces, parentheses and quotes.
 fn last_comma(text: &str, at: &Range<usize>) -> Option<usize> {
     let (mut depth, mut quote, mut escaped, mut comma) = (0_usize, None, false, None);
     for (offset, byte) in text.get(at.clone())?.bytes().enumerate() {
@@ -78,14 +81,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_variables_ask() {
+    fn queries_of_variables_are_parsed() {
         let shown = |query: &'static str| {
             let text = |at: Range<usize>| query.get(at).unwrap_or_default();
-            match asks(query) {
-                Asks::Values { selector, label } => vec!["values", text(selector), text(label)],
-                Asks::Result(at) => vec!["result", text(at)],
-                Asks::Names(at) => vec!["names", text(at)],
-                Asks::Nothing => vec!["nothing"],
+            match VariableQuery::parse(query) {
+                VariableQuery::LabelValues { selector, label } => {
+                    vec!["values", text(selector), text(label)]
+                }
+                VariableQuery::QueryResult(at) => vec!["result", text(at)],
+                VariableQuery::Metrics(at) => vec!["names", text(at)],
+                VariableQuery::Other => vec!["nothing"],
             }
         };
         for (query, expected) in [

@@ -1,86 +1,94 @@
-//! Each selector of a query, and what the rest of the query makes of its series.
+//! The selectors of a query, and which labels of their series the rest of the query uses.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::promql::{Aggregate, Binary, Expr, Node, Selector};
 
-/// Which labels of a vector the query still looks at.
+/// The labels of a vector that affect the result of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// These.
+pub(super) enum LiveLabels {
+    /// Only these.
     Only(BTreeSet<String>),
-    /// All but these.
+    /// All except these.
     AllBut(BTreeSet<String>),
 }
 
-/// A selector in its place.
+/// A selector and how the query uses it.
 #[derive(Clone, Debug)]
-pub(super) struct Use<'a> {
+pub(super) struct SelectorUse<'a> {
     pub(super) selector: &'a Selector,
-    /// The selector, with the function over its range: what becomes a vector.
-    pub(super) unit: Range<usize>,
-    /// The function, where there is one over a range, or one that takes series rather than values.
+    /// The bytes of the instant vector: the selector, or the function call over its range.
+    pub(super) vector: Range<usize>,
+    /// The function over the range, or a function that depends on the series and not on their values.
     pub(super) function: Option<&'a str>,
-    /// The aggregation that the unit is the argument of.
+    /// The aggregation whose argument is the vector.
     pub(super) aggregate: Option<&'a Aggregate>,
-    pub(super) keep: Keep,
-    /// Something stands around the unit that ends it: an operator may stand within.
-    pub(super) enclosed: bool,
-    /// Labels that are named between here and the first aggregation.
-    pub(super) named: BTreeSet<String>,
+    /// The labels that affect the result.
+    pub(super) live: LiveLabels,
+    /// The vector is an argument or in parentheses, so a binary operator can replace it.
+    pub(super) is_delimited: bool,
+    /// Labels that the query names between the vector and the innermost aggregation around it.
+    pub(super) named_labels: BTreeSet<String>,
 }
 
-impl Keep {
-    pub(super) fn all() -> Keep {
-        Keep::AllBut(BTreeSet::new())
+impl SelectorUse<'_> {
+    /// True if the function depends on the series and not on their values.
+    pub(super) fn is_of_series(&self) -> bool {
+        self.function.is_some_and(|function| SERIES_FUNCTIONS.contains(&function))
+    }
+}
+
+impl LiveLabels {
+    fn all() -> LiveLabels {
+        LiveLabels::AllBut(BTreeSet::new())
     }
 
     pub(super) fn has(&self, label: &str) -> bool {
         match self {
-            Keep::Only(labels) => labels.contains(label),
-            Keep::AllBut(labels) => !labels.contains(label),
+            LiveLabels::Only(labels) => labels.contains(label),
+            LiveLabels::AllBut(labels) => !labels.contains(label),
         }
     }
 
-    fn with(&self, label: &str) -> Keep {
-        let mut keep = self.clone();
-        match &mut keep {
-            Keep::Only(labels) => {
+    fn with(&self, label: &str) -> LiveLabels {
+        let mut live = self.clone();
+        match &mut live {
+            LiveLabels::Only(labels) => {
                 labels.insert(label.to_owned());
             }
-            Keep::AllBut(labels) => {
+            LiveLabels::AllBut(labels) => {
                 labels.remove(label);
             }
         }
-        keep
+        live
     }
 
-    fn without(&self, label: &str) -> Keep {
-        let mut keep = self.clone();
-        match &mut keep {
-            Keep::Only(labels) => {
+    fn without(&self, label: &str) -> LiveLabels {
+        let mut live = self.clone();
+        match &mut live {
+            LiveLabels::Only(labels) => {
                 labels.remove(label);
             }
-            Keep::AllBut(labels) => {
+            LiveLabels::AllBut(labels) => {
                 labels.insert(label.to_owned());
             }
         }
-        keep
+        live
     }
 }
 
-/// Functions that take series rather than their values.
-const OF_SERIES: &[&str] = &["absent", "absent_over_time", "timestamp"];
+/// Functions that depend on series and not on their values.
+const SERIES_FUNCTIONS: &[&str] = &["absent", "absent_over_time", "timestamp"];
 
-/// Finds every selector.
-pub(super) fn uses<'a>(query: &'a str, expr: &'a Expr) -> Vec<Use<'a>> {
-    let mut finder = Finder { query, uses: Vec::new() };
-    finder.expr(expr, &Around::outside());
-    finder.uses
+/// Finds every selector of a query.
+pub(super) fn selector_uses<'a>(query: &'a str, expr: &'a Expr) -> Vec<SelectorUse<'a>> {
+    let mut visitor = Visitor { query, uses: Vec::new() };
+    visitor.expr(expr, &Scope::outermost());
+    visitor.uses
 }
 
-/// Labels that functions name as text: `label_replace`, `label_join`, `count_values`, `sort_by_label`.
+/// Labels that functions name in string arguments: `label_replace`, `label_join`, `count_values`, `sort_by_label`.
 pub(super) fn labels_in_functions(query: &str, expr: &Expr) -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
     expr.walk(&mut |expr| {
@@ -95,38 +103,40 @@ pub(super) fn labels_in_functions(query: &str, expr: &Expr) -> BTreeSet<String> 
     labels
 }
 
+/// The text of a string literal.
 fn literal(query: &str, expr: &Expr) -> Option<String> {
     let text = query.get(expr.at.clone()).filter(|_| expr.node == Node::Literal)?;
     let inner = text.strip_prefix(['"', '\'', '`'])?;
     inner.strip_suffix(['"', '\'', '`']).map(str::to_owned)
 }
 
-/// What stands around an expression.
+/// How the expressions around an expression use its result.
 #[derive(Clone)]
-struct Around<'a> {
-    keep: Keep,
+struct Scope<'a> {
+    live: LiveLabels,
     aggregate: Option<&'a Aggregate>,
-    enclosed: bool,
-    named: BTreeSet<String>,
+    is_delimited: bool,
+    named_labels: BTreeSet<String>,
 }
 
-impl Around<'_> {
-    fn outside() -> Self {
-        Around { keep: Keep::all(), aggregate: None, enclosed: true, named: BTreeSet::new() }
+impl Scope<'_> {
+    fn outermost() -> Self {
+        let live = LiveLabels::all();
+        Scope { live, aggregate: None, is_delimited: true, named_labels: BTreeSet::new() }
     }
 
-    fn keeping(&self, keep: Keep, enclosed: bool) -> Self {
-        Around { keep, aggregate: None, enclosed, named: self.named.clone() }
+    fn with_live(&self, live: LiveLabels, is_delimited: bool) -> Self {
+        Scope { live, aggregate: None, is_delimited, named_labels: self.named_labels.clone() }
     }
 }
 
-struct Finder<'a> {
+struct Visitor<'a> {
     query: &'a str,
-    uses: Vec<Use<'a>>,
+    uses: Vec<SelectorUse<'a>>,
 }
 
-impl<'a> Finder<'a> {
-    fn expr(&mut self, expr: &'a Expr, around: &Around<'a>) {
+impl<'a> Visitor<'a> {
+    fn expr(&mut self, expr: &'a Expr, around: &Scope<'a>) {
         match &expr.node {
             Node::Literal => {}
             Node::Selector(selector) => self.found(selector, expr.at.clone(), None, around),
@@ -134,10 +144,10 @@ impl<'a> Finder<'a> {
             Node::Aggregate(aggregate) => self.aggregate(aggregate),
             Node::Binary(binary) => self.binary(binary, around),
             Node::Wrapped { inner, parenthesised: true } => {
-                self.expr(inner, &Around { enclosed: true, ..around.clone() });
+                self.expr(inner, &Scope { is_delimited: true, ..around.clone() });
             }
             Node::Wrapped { inner, .. } => {
-                self.expr(inner, &around.keeping(around.keep.clone(), false));
+                self.expr(inner, &around.with_live(around.live.clone(), false));
             }
         }
     }
@@ -145,76 +155,76 @@ impl<'a> Finder<'a> {
     fn found(
         &mut self,
         selector: &'a Selector,
-        unit: Range<usize>,
+        vector: Range<usize>,
         function: Option<&'a str>,
-        around: &Around<'a>,
+        around: &Scope<'a>,
     ) {
-        self.uses.push(Use {
+        self.uses.push(SelectorUse {
             selector,
-            unit,
+            vector,
             function,
             aggregate: around.aggregate,
-            keep: around.keep.clone(),
-            enclosed: around.enclosed,
-            named: around.named.clone(),
+            live: around.live.clone(),
+            is_delimited: around.is_delimited,
+            named_labels: around.named_labels.clone(),
         });
     }
 
-    fn call(&mut self, call: &'a Expr, name: &'a str, arguments: &'a [Expr], around: &Around<'a>) {
+    fn call(&mut self, call: &'a Expr, name: &'a str, arguments: &'a [Expr], around: &Scope<'a>) {
         for argument in arguments {
             if let Node::Selector(selector) = &argument.node
-                && (selector.has_range || OF_SERIES.contains(&name))
+                && (selector.has_range || SERIES_FUNCTIONS.contains(&name))
             {
                 self.found(selector, call.at.clone(), Some(name), around);
                 continue;
             }
             let text = |index: usize| literal(self.query, arguments.get(index)?);
-            let mut keep = around.keep.clone();
-            let mut named = around.named.clone();
+            let mut live = around.live.clone();
+            let mut named = around.named_labels.clone();
             match name {
                 "label_replace" | "label_join" => {
                     let sources = if name == "label_replace" { 3..4 } else { 3..arguments.len() };
                     if let Some(written) = text(1) {
-                        keep = keep.without(&written);
+                        live = live.without(&written);
                         named.remove(&written);
                     }
                     for read in sources.filter_map(text) {
-                        keep = keep.with(&read);
+                        live = live.with(&read);
                         named.insert(read);
                     }
                 }
-                "histogram_quantile" | "histogram_fraction" => keep = keep.with("le"),
-                "scalar" | "absent" => keep = Keep::Only(BTreeSet::new()),
+                "histogram_quantile" | "histogram_fraction" => live = live.with("le"),
+                "scalar" | "absent" => live = LiveLabels::Only(BTreeSet::new()),
                 _ => {}
             }
-            self.expr(argument, &Around { named, ..around.keeping(keep, true) });
+            self.expr(argument, &Scope { named_labels: named, ..around.with_live(live, true) });
         }
     }
 
-    /// Whatever stands around an aggregation sees only what it leaves.
+    /// Expressions around an aggregation see only the labels of its result.
     fn aggregate(&mut self, aggregate: &'a Aggregate) {
         let labels: BTreeSet<String> = aggregate
             .grouping
             .iter()
             .flat_map(|grouping| grouping.labels.labels.iter().map(|(label, _)| label.clone()))
             .collect();
-        let chooses = ["topk", "bottomk", "limitk", "limit_ratio"].contains(&aggregate.op.as_str());
-        let keep = match &aggregate.grouping {
-            // What is chosen leaves as it is.
-            _ if chooses => Keep::all(),
-            None => Keep::Only(BTreeSet::new()),
-            Some(grouping) if grouping.without => Keep::AllBut(labels.clone()),
-            Some(_) => Keep::Only(labels.clone()),
+        let live = match &aggregate.grouping {
+            // The selected series live their labels.
+            _ if aggregate.selects_series() => LiveLabels::all(),
+            None => LiveLabels::Only(BTreeSet::new()),
+            Some(grouping) if grouping.without => LiveLabels::AllBut(labels.clone()),
+            Some(_) => LiveLabels::Only(labels.clone()),
         };
-        let around = Around { keep, aggregate: Some(aggregate), enclosed: true, named: labels };
+        let named_labels = labels;
+        let around = Scope { live, aggregate: Some(aggregate), is_delimited: true, named_labels };
         for argument in &aggregate.arguments {
             self.expr(argument, &around);
         }
     }
 
-    fn binary(&mut self, binary: &'a Binary, around: &Around<'a>) {
+    fn binary(&mut self, binary: &'a Binary, around: &Scope<'a>) {
         if is_scalar(&binary.left) || is_scalar(&binary.right) {
-            let around = around.keeping(around.keep.clone(), false);
+            let around = around.with_live(around.live.clone(), false);
             self.expr(&binary.left, &around);
             self.expr(&binary.right, &around);
             return;
@@ -228,28 +238,30 @@ impl<'a> Finder<'a> {
         let group = binary.group.as_ref();
         let brought = group.and_then(|(_, labels)| labels.as_ref()).map(set).unwrap_or_default();
         named.extend(brought.iter().cloned());
-        let side = |is_left: bool| -> Keep {
+        let side = |is_left: bool| -> LiveLabels {
             let many = group.is_some_and(|(left, _)| *left == is_left);
             match &matched {
                 Some((true, labels)) if is_set && !is_left && binary.op != "or" => {
-                    Keep::Only(labels.clone())
+                    LiveLabels::Only(labels.clone())
                 }
                 Some((true, labels)) if !is_set && !many => {
-                    Keep::Only(labels.union(&brought).cloned().collect())
+                    LiveLabels::Only(labels.union(&brought).cloned().collect())
                 }
-                Some((false, labels)) if !is_set && group.is_none() => Keep::AllBut(labels.clone()),
-                _ => Keep::all(),
+                Some((false, labels)) if !is_set && group.is_none() => {
+                    LiveLabels::AllBut(labels.clone())
+                }
+                _ => LiveLabels::all(),
             }
         };
         for (operand, is_left) in [(&binary.left, true), (&binary.right, false)] {
-            let mut inner = around.keeping(side(is_left), false);
-            inner.named.extend(named.iter().cloned());
+            let mut inner = around.with_live(side(is_left), false);
+            inner.named_labels.extend(named.iter().cloned());
             self.expr(operand, &inner);
         }
     }
 }
 
-/// Whether an expression has no labels at all.
+/// True if an expression is a scalar.
 fn is_scalar(expr: &Expr) -> bool {
     match &expr.node {
         Node::Literal => true,
@@ -265,23 +277,23 @@ mod tests {
     use super::super::promql;
     use super::*;
 
-    fn keeps(query: &str) -> Vec<String> {
+    fn live_labels(query: &str) -> Vec<String> {
         let expr = promql::parse(query).expect("a query");
-        let show = |it: &Use<'_>| {
+        let show = |it: &SelectorUse<'_>| {
             let list = |labels: &BTreeSet<String>| {
                 labels.iter().map(String::as_str).collect::<Vec<_>>().join(",")
             };
-            let keep = match &it.keep {
-                Keep::Only(labels) => format!("only {}", list(labels)),
-                Keep::AllBut(labels) => format!("all but {}", list(labels)),
+            let live = match &it.live {
+                LiveLabels::Only(labels) => format!("only {}", list(labels)),
+                LiveLabels::AllBut(labels) => format!("all but {}", list(labels)),
             };
-            format!("{} {}", query.get(it.unit.clone()).unwrap_or_default(), keep.trim())
+            format!("{} {}", query.get(it.vector.clone()).unwrap_or_default(), live.trim())
         };
-        uses(query, &expr).iter().map(show).collect()
+        selector_uses(query, &expr).iter().map(show).collect()
     }
 
     #[test]
-    fn what_is_left_of_labels() {
+    fn labels_that_affect_the_result() {
         for (query, expected) in [
             ("a", &["a all but"][..]),
             ("sum(rate(a[5m])) by (x)", &["rate(a[5m]) only x"]),
@@ -297,7 +309,7 @@ mod tests {
             ("(a) > 3", &["a all but"]),
             ("absent(a) or vector(scalar(b))", &["absent(a) all but", "b only"]),
         ] {
-            assert_eq!(keeps(query), expected, "{query}");
+            assert_eq!(live_labels(query), expected, "{query}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
-use crossfade::tools::audit::{Auditor, Fate, FileAudit, Finding, table};
+use crossfade::tools::audit::{Auditor, FileAudit, Finding, Impact, table};
 
 use crate::support::dashboards::{NEW, OLD, audited, fixture};
 use crate::support::root;
@@ -44,11 +44,11 @@ fn every_query_is_classified_and_moved_as_written_down() {
         OLD.iter().map(|name| audited(name, Generation::New, &[])).collect();
     golden("old.table", &table(&files, 100, true));
     for (name, file) in OLD.iter().zip(&files) {
-        golden(&format!("moved/{name}"), file.moved.as_deref().expect("something moves"));
+        golden(&format!("moved/{name}"), file.migrated.as_deref().expect("something moves"));
     }
     let file = audited(NEW, Generation::Old, &["kong_session_duration_ms"]);
     golden("new.table", &table(std::slice::from_ref(&file), 80, true));
-    golden(&format!("moved/{NEW}"), file.moved.as_deref().expect("something moves"));
+    golden(&format!("moved/{NEW}"), file.migrated.as_deref().expect("something moves"));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn nothing_but_queries_and_legends_changes() {
     for name in OLD {
         let (_, text) = fixture(name);
         let file = audited(name, Generation::New, &[]);
-        let moved = file.moved.expect("something moves");
+        let moved = file.migrated.expect("something moves");
         let lines: Vec<(&str, &str)> = text.lines().zip(moved.lines()).collect();
         assert_eq!((lines.len(), lines.len()), (text.lines().count(), moved.lines().count()));
         for (before, after) in lines.into_iter().filter(|(before, after)| before != after) {
@@ -72,16 +72,16 @@ fn nothing_but_queries_and_legends_changes() {
 fn what_was_moved_survives_and_is_not_moved_again() {
     let auditor = Auditor::new(&packs::builtin(), Emit::Both, Generation::New, Vec::new());
     for name in OLD {
-        let moved = audited(name, Generation::New, &[]).moved.expect("something moves");
+        let moved = audited(name, Generation::New, &[]).migrated.expect("something moves");
         let again = auditor.file(Path::new(name), &moved);
-        assert_eq!(again.moved, None, "{name}");
+        assert_eq!(again.migrated, None, "{name}");
         for finding in &again.findings {
             let left = !finding.obstacles.is_empty()
                 || finding
-                    .notes
+                    .details
                     .iter()
-                    .any(|it| it.contains("cannot be read") || it.contains("pattern"));
-            assert!(left || finding.direct == Fate::Survives, "{name}: {finding:#?}");
+                    .any(|it| it.contains("cannot be parsed") || it.contains("pattern"));
+            assert!(left || finding.direct == Impact::Survives, "{name}: {finding:#?}");
         }
     }
 }
@@ -96,10 +96,10 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
             Generation::New,
             "no boundary 40",
         ),
-        ("panel", "kong_latency_sum{type=~\"$t\"}", Generation::New, "hangs on"),
+        ("panel", "kong_latency_sum{type=~\"$t\"}", Generation::New, "depends on"),
         ("panel", "kong_http_status{consumer=\"x\"}", Generation::New, "selects by `consumer`"),
         ("panel", "kong_http_$x", Generation::New, "name with a variable"),
-        ("record", "absent(kong_bandwidth{type=\"egress\"})", Generation::New, "`absent` answers"),
+        ("record", "absent(kong_bandwidth{type=\"egress\"})", Generation::New, "`absent` returns"),
         (
             "panel",
             "sum(rate(kong_latency_bucket{type=\"kong\"}[5m]))",
@@ -120,14 +120,14 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
             Generation::Old,
             "groups by `source`",
         ),
-        ("panel", "kong_http_requests_total", Generation::Old, "differ in"),
+        ("panel", "kong_http_requests_total", Generation::Old, "differ only in"),
         (
             "panel",
             "sum(kong_nginx_connections_total{subsystem=\"http\"})",
             Generation::Old,
-            "differ in node_id",
+            "differ only in node_id",
         ),
-        ("panel", "sum(kong_bandwidth_bytes) by (type)", Generation::Old, "names `type`"),
+        ("panel", "sum(kong_bandwidth_bytes) by (type)", Generation::Old, "uses label `type`"),
         (
             "panel",
             "kong_request_latency_ms_sum",
@@ -142,7 +142,7 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
         ),
     ] {
         let finding = query(kind, text, to).unwrap_or_else(|| panic!("{text}: not known"));
-        assert_eq!(finding.moved, None, "{text}");
+        assert_eq!(finding.migrated, None, "{text}");
         assert!(
             finding.obstacles.iter().any(|it| it.contains(why)),
             "{text}: {:?}",
@@ -152,9 +152,9 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
 }
 
 #[test]
-fn labels_are_kept_where_somebody_may_read_them() {
+fn labels_that_something_else_uses_are_kept() {
     let moved =
-        |kind, text| query(kind, text, Generation::New).and_then(|it| it.moved).expect("moves");
+        |kind, text| query(kind, text, Generation::New).and_then(|it| it.migrated).expect("moves");
     let text = "sum by (type) (rate(kong_bandwidth[5m]))";
     assert_eq!(moved("panel", text), "sum by (direction) (rate(kong_bandwidth_bytes[5m]))");
     assert_eq!(
@@ -168,34 +168,34 @@ fn labels_are_kept_where_somebody_may_read_them() {
 
 #[test]
 fn verdicts_depend_on_what_is_in_between() {
-    let fates = |text: &str, emit| {
+    let impacts = |text: &str, emit| {
         let auditor = Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new());
         let rule = format!("- record: x\n  expr: {text}\n");
         let findings = auditor.file(Path::new("r.yaml"), &rule).findings;
         findings.first().map(|it| (it.direct, it.gateway))
     };
-    let (lives, breaks) = (Fate::Survives, Fate::Breaks);
-    assert_eq!(fates("kong_http_status", Emit::Old), Some((breaks, lives)));
-    assert_eq!(fates("kong_http_status", Emit::Both), Some((breaks, lives)));
-    assert_eq!(fates("kong_http_status", Emit::New), Some((breaks, breaks)));
-    assert_eq!(fates("kong_http_requests_total", Emit::Old), Some((lives, breaks)));
-    assert_eq!(fates("kong_http_requests_total", Emit::Both), Some((lives, lives)));
-    assert_eq!(fates("kong_nginx_requests_total", Emit::Old), Some((lives, lives)), "it passes");
+    let (lives, breaks) = (Impact::Survives, Impact::Breaks);
+    assert_eq!(impacts("kong_http_status", Emit::Old), Some((breaks, lives)));
+    assert_eq!(impacts("kong_http_status", Emit::Both), Some((breaks, lives)));
+    assert_eq!(impacts("kong_http_status", Emit::New), Some((breaks, breaks)));
+    assert_eq!(impacts("kong_http_requests_total", Emit::Old), Some((lives, breaks)));
+    assert_eq!(impacts("kong_http_requests_total", Emit::Both), Some((lives, lives)));
+    assert_eq!(impacts("kong_nginx_requests_total", Emit::Old), Some((lives, lives)), "it passes");
     assert_eq!(
-        fates("kong_http_status or kong_http_requests_total", Emit::Old),
+        impacts("kong_http_status or kong_http_requests_total", Emit::Old),
         Some((lives, lives))
     );
     assert_eq!(
-        fates("kong_http_status / kong_http_requests_total", Emit::Old),
+        impacts("kong_http_status / kong_http_requests_total", Emit::Old),
         Some((breaks, breaks))
     );
     assert_eq!(
-        fates("kong_latency_bucket{type=\"kong\",le=\"40\"}", Emit::Old),
-        Some((breaks, Fate::Differs))
+        impacts("kong_latency_bucket{type=\"kong\",le=\"40\"}", Emit::Old),
+        Some((breaks, Impact::Differs))
     );
-    assert_eq!(fates("sum(kong_bandwidth_bytes) by (type)", Emit::Both), Some((breaks, breaks)));
-    assert_eq!(fates("kong_node_info", Emit::Old), None);
-    assert_eq!(fates("up", Emit::Old), None);
+    assert_eq!(impacts("sum(kong_bandwidth_bytes) by (type)", Emit::Both), Some((breaks, breaks)));
+    assert_eq!(impacts("kong_node_info", Emit::Old), None);
+    assert_eq!(impacts("up", Emit::Old), None);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn any_pack_will_do() {
     let file = "targets: [{expr: 'max by (dev) (disk_free)', legendFormat: 'on {{dev}}'}, {expr: kong_http_status}]";
     let found = auditor.file(Path::new("d.yaml"), file);
     assert_eq!(
-        found.moved.as_deref(),
+        found.migrated.as_deref(),
         Some(
             "targets: [{expr: 'max by (device) (min without (fs) (disk_free_bytes))', legendFormat: 'on {{device}}'}, {expr: kong_http_status}]"
         )
@@ -228,6 +228,6 @@ fn strange_files_are_refused_or_left_alone() {
     // Within one text two lines become one, and the way back is lost: left, with the reason.
     let folded = "expr: \"sum(\\\n  kong_http_status)\"";
     let found = audit(folded);
-    assert_eq!(found.moved, None);
+    assert_eq!(found.migrated, None);
     assert!(found.findings[0].obstacles[0].contains("edited in place"), "{:?}", found.findings);
 }

@@ -17,25 +17,25 @@ pub(in crate::tools::audit) enum Style {
     Plain,
 }
 
-/// A change: the bytes `at` become `text`. An empty place stands behind the character in front of it if `behind`.
+/// A change: the bytes `at` become `text`. An insertion belongs to the character before it if `is_after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tools::audit) struct Edit {
     pub(in crate::tools::audit) at: Range<usize>,
     pub(in crate::tools::audit) text: String,
-    pub(in crate::tools::audit) behind: bool,
+    pub(in crate::tools::audit) is_after: bool,
 }
 
 impl Edit {
     pub(in crate::tools::audit) fn replace(at: Range<usize>, text: impl Into<String>) -> Edit {
-        Edit { at, text: text.into(), behind: false }
+        Edit { at, text: text.into(), is_after: false }
     }
 
     pub(in crate::tools::audit) fn before(at: usize, text: impl Into<String>) -> Edit {
-        Edit { at: at..at, text: text.into(), behind: false }
+        Edit { at: at..at, text: text.into(), is_after: false }
     }
 
-    pub(in crate::tools::audit) fn behind(at: usize, text: impl Into<String>) -> Edit {
-        Edit { at: at..at, text: text.into(), behind: true }
+    pub(in crate::tools::audit) fn after(at: usize, text: impl Into<String>) -> Edit {
+        Edit { at: at..at, text: text.into(), is_after: true }
     }
 }
 
@@ -45,7 +45,7 @@ impl Edit {
 /// otherwise in the order given.
 pub(in crate::tools::audit) fn apply(text: &str, edits: &[Edit]) -> Option<String> {
     let mut order: Vec<&Edit> = edits.iter().collect();
-    order.sort_by_key(|edit| (edit.at.start, edit.at.end, !edit.behind));
+    order.sort_by_key(|edit| (edit.at.start, edit.at.end, !edit.is_after));
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
     for edit in order {
         out.push_str(text.get(from..edit.at.start)?);
@@ -72,7 +72,7 @@ impl Text {
                 let ends = |offset: usize| places.iter().find(|place| place.meant.end == offset);
                 let (start, end) = if !edit.at.is_empty() {
                     (at(edit.at.start)?.raw.start, ends(edit.at.end)?.raw.end)
-                } else if edit.behind {
+                } else if edit.is_after {
                     let end = ends(edit.at.start)?.raw.end;
                     (end, end)
                 } else {
@@ -85,7 +85,7 @@ impl Text {
                     Style::Block | Style::Plain => edit.text.clone(),
                 };
                 let at = self.at.start + start..self.at.start + end;
-                Some(Edit { at, text, behind: edit.behind })
+                Some(Edit { at, text, is_after: edit.is_after })
             })
             .collect()
     }
@@ -176,7 +176,7 @@ mod tests {
         let edits = [
             Edit::before(at, "\"a\\'"),
             Edit::replace(at..at + 4, "HERE"),
-            Edit::behind(at + 4, ")"),
+            Edit::after(at + 4, ")"),
         ];
         let raw = text.in_document(document, &edits).expect("the way back");
         let changed = apply(document, &raw).expect("in order");

@@ -1,29 +1,29 @@
-//! The words and signs of a query, with their places.
+//! Splits a query into tokens.
 
 use std::ops::Range;
 
-/// What a piece of a query is.
+/// The kinds of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A name or a keyword.
     Word,
     /// A number or a duration.
     Number,
-    /// A text in quotes.
-    Text,
-    /// Anything else, one or two characters.
+    /// A quoted string.
+    String,
+    /// An operator or other sign, of one or two characters.
     Sign,
 }
 
-/// A piece of a query. Blanks and comments are none.
+/// A token and its bytes. White space and comments are skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) at: Range<usize>,
 }
 
-/// Splits a query; `None` where a text does not end.
-pub(super) fn tokens(query: &str) -> Option<Vec<Token>> {
+/// Splits a query; `None` if a string is not terminated.
+pub(super) fn tokenize(query: &str) -> Option<Vec<Token>> {
     let bytes = query.as_bytes();
     let (mut tokens, mut at, mut brackets) = (Vec::new(), 0, 0_usize);
     while let Some(&byte) = bytes.get(at) {
@@ -37,18 +37,20 @@ pub(super) fn tokens(query: &str) -> Option<Vec<Token>> {
                 at += rest.iter().take_while(|byte| **byte != b'\n').count();
                 continue;
             }
-            b'"' | b'\'' | b'`' => (Kind::Text, quoted(rest)?),
-            b'0'..=b'9' => (Kind::Number, number(rest)),
-            b'.' if rest.get(1).is_some_and(u8::is_ascii_digit) => (Kind::Number, number(rest)),
-            b':' if brackets > 0 => (Kind::Sign, 1),
+            b'"' | b'\'' | b'`' => (TokenKind::String, quoted(rest)?),
+            b'0'..=b'9' => (TokenKind::Number, number(rest)),
+            b'.' if rest.get(1).is_some_and(u8::is_ascii_digit) => {
+                (TokenKind::Number, number(rest))
+            }
+            b':' if brackets > 0 => (TokenKind::Sign, 1),
             _ if is_word(byte) => {
                 let word = rest.iter().take_while(|b| is_word(**b) || b.is_ascii_digit());
-                (Kind::Word, word.filter(|byte| **byte != b':' || brackets == 0).count())
+                (TokenKind::Word, word.filter(|byte| **byte != b':' || brackets == 0).count())
             }
             _ => {
                 let two = rest.get(..2).unwrap_or_default();
                 let pairs: [&[u8]; 6] = [b"==", b"!=", b"<=", b">=", b"=~", b"!~"];
-                (Kind::Sign, if pairs.contains(&two) { 2 } else { 1 })
+                (TokenKind::Sign, if pairs.contains(&two) { 2 } else { 1 })
             }
         };
         match byte {
@@ -94,31 +96,31 @@ fn number(rest: &[u8]) -> usize {
     at
 }
 
-/// What a text in quotes means.
-pub(super) fn meaning(text: &str) -> Option<String> {
+/// The value of a quoted string; `None` if it has an escape that is not supported.
+pub(super) fn string_value(text: &str) -> Option<String> {
     let mut chars = text.chars();
     let quote = chars.next()?;
     let inner = chars.as_str().strip_suffix(quote)?;
     if quote == '`' {
         return Some(inner.to_owned());
     }
-    let mut meant = String::with_capacity(inner.len());
+    let mut value = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
         if c != '\\' {
-            meant.push(c);
+            value.push(c);
             continue;
         }
-        meant.push(match chars.next()? {
+        value.push(match chars.next()? {
             'n' => '\n',
             't' => '\t',
             'r' => '\r',
             c @ ('\\' | '"' | '\'') => c,
-            // The rest of Go's escapes: nobody writes them in a matcher, and a wrong guess would be worse than none.
+            // Numeric escapes of Go are rare in matchers. The query is then left as it is.
             _ => return None,
         });
     }
-    Some(meant)
+    Some(value)
 }
 
 #[cfg(test)]
@@ -126,8 +128,8 @@ mod tests {
     use super::*;
 
     fn words(query: &str) -> Vec<&str> {
-        tokens(query)
-            .expect("it ends")
+        tokenize(query)
+            .expect("all strings are terminated")
             .into_iter()
             .filter_map(|token| query.get(token.at))
             .collect()
@@ -158,13 +160,13 @@ mod tests {
             ]
         );
         assert_eq!(words("a-1 b[1h:]"), ["a", "-", "1", "b", "[", "1h", ":", "]"]);
-        assert_eq!(tokens("a{b=\"c"), None);
+        assert_eq!(tokenize("a{b=\"c"), None);
     }
 
     #[test]
-    fn texts_mean_what_they_say() {
-        assert_eq!(meaning(r#""a\\.b\"""#).as_deref(), Some(r#"a\.b""#));
-        assert_eq!(meaning(r"`a\.b`").as_deref(), Some(r"a\.b"));
-        assert_eq!(meaning(r#""\x41""#), None);
+    fn strings_are_unquoted() {
+        assert_eq!(string_value(r#""a\\.b\"""#).as_deref(), Some(r#"a\.b""#));
+        assert_eq!(string_value(r"`a\.b`").as_deref(), Some(r"a\.b"));
+        assert_eq!(string_value(r#""\x41""#), None);
     }
 }

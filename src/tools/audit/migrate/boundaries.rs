@@ -1,0 +1,87 @@
+//! Bucket boundaries that a query selects must exist in both generations.
+
+use super::input::Input;
+use super::select::Selected;
+use crate::mapping::Correspondence;
+use crate::mapping::plan::exposition::Boundary;
+use crate::tools::audit::matching::{Match, matches};
+use crate::tools::audit::promql::Matcher;
+
+/// Buckets that are aggregated over all boundaries give another result if the boundaries differ.
+pub(super) fn check_all_boundaries(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &Correspondence,
+) -> Result<(), String> {
+    let bounds = |generation| {
+        let bounds = rule.boundaries(generation).unwrap_or_default();
+        bounds.iter().map(|it| it.bound).collect::<Vec<f64>>()
+    };
+    let aggregates_all = selected.family.suffix == "_bucket"
+        && input.matchers(&selected.usage, "le").is_empty()
+        && !selected.usage.live.has("le");
+    if aggregates_all && bounds(input.from) != bounds(input.from.other()) {
+        return Err("it aggregates buckets of all boundaries, and the other generation has others"
+            .to_owned());
+    }
+    Ok(())
+}
+
+/// A matcher of `le` must match the same boundaries in both generations.
+pub(super) fn check_boundary(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &Correspondence,
+    matcher: &Matcher,
+) -> Result<(), String> {
+    let from = input.from;
+    let (Some(source), Some(target)) = (rule.boundaries(from), rule.boundaries(from.other()))
+    else {
+        return Ok(());
+    };
+    if matches(matcher, "1", input.templated) == Match::Unknown {
+        return Err("which boundary it selects depends on a variable".to_owned());
+    }
+    let matched = |bounds: &[Boundary]| -> Vec<f64> {
+        let finite = bounds.iter().filter(|it| matches_bound(matcher, it.bound, &it.text));
+        let mut matched: Vec<f64> = finite.map(|it| it.bound).collect();
+        if matches_bound(matcher, f64::INFINITY, "+Inf") {
+            matched.push(f64::INFINITY);
+        }
+        matched
+    };
+    let (in_source, in_target) = (matched(source), matched(target));
+    if in_source.is_empty() {
+        return Err(format!("{} has no boundary {}", selected.family.family, matcher.value));
+    }
+    let all = in_source.len() >= source.len() && in_target.len() >= target.len();
+    let infinite = |bounds: &[f64]| bounds.last().is_some_and(|last| last.is_infinite());
+    let same_infinity = infinite(&in_source) == infinite(&in_target);
+    if in_source == in_target || (all && selected.usage.live.has("le") && same_infinity) {
+        return Ok(());
+    }
+    let common: Vec<&str> = source
+        .iter()
+        .filter(|it| target.iter().any(|other| other.bound.total_cmp(&it.bound).is_eq()))
+        .map(|it| &*it.text)
+        .collect();
+    Err(format!(
+        "{} has no boundary {}; both generations have {}",
+        rule.side(from.other()).family,
+        matcher.value,
+        common.join(" ")
+    ))
+}
+
+/// True if a matcher matches a boundary in any of its spellings, which differ between Kong, Prometheus 2
+/// and Prometheus 3. A negative matcher must match all of them.
+fn matches_bound(matcher: &Matcher, bound: f64, text: &str) -> bool {
+    let spellings =
+        [text.to_owned(), format!("{bound}"), format!("{bound:?}"), format!("{bound:.1}")];
+    let is_matched = |spelling: &String| matches(matcher, spelling, false) == Match::Yes;
+    if matcher.op.starts_with('!') {
+        spellings.iter().all(is_matched)
+    } else {
+        spellings.iter().any(is_matched)
+    }
+}

@@ -1,0 +1,213 @@
+//! Decides which rules describe the samples of each selector.
+
+use super::input::Input;
+use super::label_diff::LabelDiff;
+use crate::mapping::{Correspondence, Generation, Meaning};
+use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
+use crate::tools::audit::matching::{Match, all_match};
+use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
+
+/// A selector to migrate, and the rules that describe its samples together.
+pub(super) struct Selected<'a> {
+    pub(super) usage: SelectorUse<'a>,
+    pub(super) family: FamilyRef,
+    pub(super) rules: Vec<&'a Correspondence>,
+}
+
+/// The selectors of a query.
+#[derive(Default)]
+pub(super) struct Selection<'a> {
+    pub(super) selected: Vec<Selected<'a>>,
+    /// Selectors that stay as they are.
+    pub(super) unchanged: Vec<SelectorUse<'a>>,
+}
+
+/// Chooses the rules for every selector of a query.
+///
+/// # Errors
+///
+/// All reasons why a selector cannot be migrated.
+pub(super) fn select<'a>(input: &Input<'a>) -> Result<Selection<'a>, Vec<String>> {
+    let mut selection = Selection::default();
+    let mut obstacles: Vec<String> = Vec::new();
+    for usage in selector_uses(&input.masked.text, input.expr) {
+        if let Err(obstacle) = select_one(input, usage, &mut selection)
+            && !obstacles.contains(&obstacle)
+        {
+            obstacles.push(obstacle);
+        }
+    }
+    if obstacles.is_empty() { Ok(selection) } else { Err(obstacles) }
+}
+
+fn select_one<'a>(
+    input: &Input<'a>,
+    usage: SelectorUse<'a>,
+    selection: &mut Selection<'a>,
+) -> Result<(), String> {
+    let Some(at) = &usage.selector.name else {
+        check_nameless(input, &usage)?;
+        selection.unchanged.push(usage);
+        return Ok(());
+    };
+    let name = input.slice(at);
+    if input.masked.has_variable(at) {
+        return Err(format!("`{name}` is a name with a variable in it"));
+    }
+    let Some(family) = input.catalog.lookup(name) else {
+        selection.unchanged.push(usage);
+        return Ok(());
+    };
+    match family.generation {
+        Some(generation) if generation != input.from => Err("it uses both generations".to_owned()),
+        Some(_) => {
+            let rules = choose_rules(input, &usage, &family)?;
+            selection.selected.push(Selected { usage, family, rules });
+            Ok(())
+        }
+        None => {
+            check_same_name(input, &usage, &family)?;
+            selection.unchanged.push(usage);
+            Ok(())
+        }
+    }
+}
+
+/// A selector without a name must not match a family that only the source generation has.
+fn check_nameless(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), String> {
+    let pattern = input.matchers(usage, "__name__");
+    let may_match = |family: &&str| {
+        let names = SUFFIXES.iter().map(|suffix| format!("{family}{suffix}"));
+        let mut matches = names.map(|name| all_match(&pattern, &name, input.templated));
+        matches.any(|it| it != Match::No)
+    };
+    match input.catalog.only_in(input.from).into_iter().find(may_match) {
+        Some(family) => Err(format!("the name is a pattern that matches {family}")),
+        None => Ok(()),
+    }
+}
+
+/// A family with the same name in both generations stays as it is, unless the query uses a label that
+/// only the source generation has.
+fn check_same_name(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    family: &FamilyRef,
+) -> Result<(), String> {
+    for rule in input.catalog.rules(&family.family, input.from) {
+        for label in &LabelDiff::new(rule, input.from).only_source {
+            if usage.named_labels.contains(*label) || !input.matchers(usage, label).is_empty() {
+                return Err(format!("`{label}` of {} is only in this generation", family.family));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn choose_rules<'a>(
+    input: &Input<'a>,
+    usage: &SelectorUse<'_>,
+    family: &FamilyRef,
+) -> Result<Vec<&'a Correspondence>, String> {
+    let from = input.from;
+    let family = family.family.as_str();
+    let candidates = input.catalog.migration_rules(family, from);
+    let mut rules = Vec::new();
+    let mut undecided = None;
+    for rule in &candidates {
+        match selects(input, usage, rule) {
+            Ok(true) => rules.push(*rule),
+            Ok(false) => {}
+            Err(obstacle) => drop(undecided.get_or_insert(obstacle)),
+        }
+    }
+    if let Some(obstacle) = undecided {
+        return Err(obstacle);
+    }
+    drop_parts_or_totals(input, usage, &mut rules);
+    if rules.is_empty() {
+        return Err(if candidates.is_empty() {
+            format!("{family} has no counterpart")
+        } else {
+            format!("the selector matches no part of {family} that a pack has a rule for")
+        });
+    }
+    for label in &usage.named_labels {
+        let has = |generation: Generation| {
+            rules.iter().any(|it| it.side(generation).meaning(label).is_some())
+        };
+        if has(from.other()) && !has(from) {
+            return Err(format!("it uses label `{label}`, which {family} does not have"));
+        }
+    }
+    for rule in &rules {
+        if from == Generation::New
+            && let Some(other) = input.catalog.indistinguishable(rule, from)
+        {
+            return Err(format!(
+                "{} would include {other} too; if {other} does not occur, add --absent={other}",
+                rule.side(from.other()).family
+            ));
+        }
+    }
+    Ok(rules)
+}
+
+/// If one rule is for a part of another rule's total, the query means one of them: the part if it
+/// requires a label of the part, otherwise the total.
+fn drop_parts_or_totals(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    rules: &mut Vec<&Correspondence>,
+) {
+    let mut dropped = Vec::new();
+    for (index, part) in rules.iter().enumerate() {
+        for (other, total) in rules.iter().enumerate() {
+            if total.includes.as_ref() == Some(&part.old.family) {
+                let means_part = part.side(input.from).labels.iter().any(|(label, meaning)| {
+                    matches!(meaning, Meaning::Carried(_)) && requires_label(input, usage, label)
+                });
+                dropped.push(if means_part { other } else { index });
+            }
+        }
+    }
+    let mut index = 0;
+    rules.retain(|_| {
+        index += 1;
+        !dropped.contains(&(index - 1))
+    });
+}
+
+/// True if a selector selects samples of a rule.
+fn selects(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    rule: &Correspondence,
+) -> Result<bool, String> {
+    for (label, meaning) in &rule.side(input.from).labels {
+        let matchers = input.matchers(usage, label);
+        let matched = match meaning {
+            Meaning::Fixed(value) => all_match(&matchers, value, input.templated),
+            // All samples of the rule have the label.
+            Meaning::Carried(_) => {
+                let without = matchers.iter().any(|it| it.op == "=" && it.value.is_empty());
+                if without { Match::No } else { Match::Yes }
+            }
+            Meaning::Own => Match::Yes,
+        };
+        match matched {
+            Match::Yes => {}
+            Match::No => return Ok(false),
+            Match::Unknown => {
+                return Err(format!("which family it becomes depends on the value of `{label}`"));
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// True if a selector selects only samples that have a label.
+fn requires_label(input: &Input<'_>, usage: &SelectorUse<'_>, label: &str) -> bool {
+    let matchers = input.matchers(usage, label);
+    all_match(&matchers, "", input.templated) == Match::No || input.values_of == Some(label)
+}

@@ -1,0 +1,117 @@
+//! Migrates the name and the matchers of a selector.
+
+use std::ops::Range;
+
+use super::boundaries::{check_all_boundaries, check_boundary};
+use super::input::Input;
+use super::select::Selected;
+use crate::mapping::{Correspondence, Meaning};
+use crate::tools::audit::document::Edit;
+use crate::tools::audit::matching::{Match, all_match, matches};
+use crate::tools::audit::promql::Matcher;
+
+/// The edits of a selector's name and braces. The first edit is that of the name.
+pub(super) fn edit_selector(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &Correspondence,
+) -> Result<Vec<Edit>, String> {
+    let selector = selected.usage.selector;
+    let to = rule.side(input.from.other());
+    let name = selector.name.clone().ok_or("it has no name")?;
+    let new_name = format!("{}{}", to.family, selected.family.suffix);
+    let mut edits = vec![Edit::replace(name.clone(), new_name)];
+    let kept = kept_matchers(input, selected, rule)?;
+    let added = added_matchers(input, selected, rule);
+    if kept.len() == selector.matchers.len() && added.is_empty() {
+        // Only labels are renamed, so that white space and order stay.
+        let renamed = selector.matchers.iter().zip(&kept);
+        let renamed = renamed.filter(|(matcher, (label, _))| input.label(matcher) != label);
+        edits.extend(
+            renamed
+                .map(|(matcher, (label, _))| Edit::replace(matcher.label.clone(), label.clone())),
+        );
+        return Ok(edits);
+    }
+    let matchers: Vec<String> = kept
+        .iter()
+        .map(|(label, rest)| format!("{label}{}", input.slice(rest)))
+        .chain(added)
+        .collect();
+    let braces = selector.braces.clone();
+    let spaced = braces.as_ref().is_some_and(|braces| input.slice(braces).contains(", "));
+    let list = matchers.join(if spaced { ", " } else { "," });
+    let text = if matchers.is_empty() { String::new() } else { format!("{{{list}}}") };
+    edits.push(match braces {
+        Some(braces) => Edit::replace(braces, text),
+        None => Edit::after(name.end, text),
+    });
+    Ok(edits)
+}
+
+/// The matchers that stay: the label's name in the target, and the bytes of operator and value.
+fn kept_matchers(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &Correspondence,
+) -> Result<Vec<(String, Range<usize>)>, String> {
+    let (from, to) = (rule.side(input.from), rule.side(input.from.other()));
+    let lacks = |label: &str, family: &str| {
+        Err(format!("it selects by `{label}`, which {family} does not have"))
+    };
+    let mut kept = Vec::new();
+    for matcher in &selected.usage.selector.matchers {
+        let label = input.label(matcher);
+        let rest = matcher.label.end..matcher.at.end;
+        match from.meaning(label) {
+            // It has chosen the rule.
+            Some(Meaning::Fixed(_)) => {}
+            Some(Meaning::Carried(other)) => kept.push((other.clone(), rest)),
+            Some(Meaning::Own) if matches_everything(matcher, input.templated) => {}
+            Some(Meaning::Own) => return lacks(label, &to.family),
+            None if label == "le" => {
+                check_boundary(input, selected, rule, matcher)?;
+                kept.push((label.to_owned(), rest));
+            }
+            None if label == "__name__" => {
+                return Err("it selects by a pattern of names".to_owned());
+            }
+            None if to.meaning(label).is_some() => return lacks(label, &from.family),
+            None => kept.push((label.to_owned(), rest)),
+        }
+    }
+    check_all_boundaries(input, selected, rule)?;
+    Ok(kept)
+}
+
+/// New matchers: fixed values of the target, and labels that tell its samples from those of another
+/// rule.
+fn added_matchers(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &Correspondence,
+) -> Vec<String> {
+    let to = input.from.other();
+    let from = rule.side(input.from);
+    let mut added = Vec::new();
+    for (label, meaning) in &rule.side(to).labels {
+        match meaning {
+            Meaning::Fixed(value) if from.meaning(label) != Some(meaning) => {
+                added.push(format!("{label}={value:?}"));
+            }
+            Meaning::Carried(other) if input.catalog.must_be_present(rule, to, label) => {
+                let matchers = input.matchers(&selected.usage, other);
+                if all_match(&matchers, "", input.templated) != Match::No {
+                    added.push(format!("{label}!=\"\""));
+                }
+            }
+            Meaning::Fixed(_) | Meaning::Carried(_) | Meaning::Own => {}
+        }
+    }
+    added
+}
+
+/// True for `label=~".*"`.
+fn matches_everything(matcher: &Matcher, templated: bool) -> bool {
+    matcher.op == "=~" && matcher.value == ".*" && matches(matcher, "", templated) == Match::Yes
+}

@@ -1,0 +1,130 @@
+//! A query as a tree. Every part has its byte range in the query, so that it can be edited in place.
+
+use std::ops::Range;
+
+/// An expression and its bytes in the query, including ranges and modifiers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Expr {
+    pub(in crate::tools::audit) at: Range<usize>,
+    pub(in crate::tools::audit) node: Node,
+}
+
+/// The kinds of expressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) enum Node {
+    /// A number or a string.
+    Literal,
+    Selector(Selector),
+    Call {
+        name: String,
+        arguments: Vec<Expr>,
+    },
+    Aggregate(Aggregate),
+    Binary(Box<Binary>),
+    /// `(…)`, `-…`, or an expression followed by `[…:…]`, `offset` or `@`.
+    Wrapped {
+        inner: Box<Expr>,
+        parenthesised: bool,
+    },
+}
+
+/// `name{…}[…]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Selector {
+    /// The name, if there is one.
+    pub(in crate::tools::audit) name: Option<Range<usize>>,
+    /// The braces and everything between them.
+    pub(in crate::tools::audit) braces: Option<Range<usize>>,
+    pub(in crate::tools::audit) matchers: Vec<Matcher>,
+    pub(in crate::tools::audit) has_range: bool,
+}
+
+/// `label op "value"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Matcher {
+    pub(in crate::tools::audit) at: Range<usize>,
+    pub(in crate::tools::audit) label: Range<usize>,
+    pub(in crate::tools::audit) op: &'static str,
+    /// The value, without quotes and escapes.
+    pub(in crate::tools::audit) value: String,
+}
+
+/// `sum by (…) (…)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Aggregate {
+    pub(in crate::tools::audit) op: String,
+    pub(in crate::tools::audit) grouping: Option<Grouping>,
+    pub(in crate::tools::audit) arguments: Vec<Expr>,
+}
+
+/// `by (…)` or `without (…)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Grouping {
+    pub(in crate::tools::audit) without: bool,
+    pub(in crate::tools::audit) labels: LabelList,
+}
+
+/// `(label, …)`, each label with its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct LabelList {
+    pub(in crate::tools::audit) at: Range<usize>,
+    pub(in crate::tools::audit) labels: Vec<(String, Range<usize>)>,
+}
+
+/// `a op on (…) group_left (…) b`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) struct Binary {
+    pub(in crate::tools::audit) op: String,
+    pub(in crate::tools::audit) left: Expr,
+    pub(in crate::tools::audit) right: Expr,
+    /// `on` (true) or `ignoring`.
+    pub(in crate::tools::audit) matching: Option<(bool, LabelList)>,
+    /// `group_left` (true) or `group_right`, and the labels after it.
+    pub(in crate::tools::audit) group: Option<(bool, Option<LabelList>)>,
+}
+
+impl Aggregate {
+    /// True for aggregations that return some of their input series, with all labels.
+    pub(in crate::tools::audit) fn selects_series(&self) -> bool {
+        ["topk", "bottomk", "limitk", "limit_ratio"].contains(&self.op.as_str())
+    }
+}
+
+impl LabelList {
+    pub(in crate::tools::audit) fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|(its, _)| its == label)
+    }
+}
+
+impl Expr {
+    /// Visits the expression and its parts, in order.
+    pub(in crate::tools::audit) fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        visit(self);
+        match &self.node {
+            Node::Literal | Node::Selector(_) => {}
+            Node::Call { arguments, .. } => arguments.iter().for_each(|it| it.walk(visit)),
+            Node::Aggregate(aggregate) => aggregate.arguments.iter().for_each(|it| it.walk(visit)),
+            Node::Binary(binary) => {
+                binary.left.walk(visit);
+                binary.right.walk(visit);
+            }
+            Node::Wrapped { inner, .. } => inner.walk(visit),
+        }
+    }
+
+    /// All lists of labels: `by`, `without`, `on`, `ignoring`, `group_left`, `group_right`.
+    pub(in crate::tools::audit) fn label_lists(&self) -> Vec<&LabelList> {
+        let mut lists = Vec::new();
+        self.walk(&mut |expr| match &expr.node {
+            Node::Aggregate(aggregate) => {
+                lists.extend(aggregate.grouping.as_ref().map(|grouping| &grouping.labels));
+            }
+            Node::Binary(binary) => {
+                lists.extend(binary.matching.as_ref().map(|(_, labels)| labels));
+                lists.extend(binary.group.as_ref().and_then(|(_, labels)| labels.as_ref()));
+            }
+            _ => {}
+        });
+        lists
+    }
+}

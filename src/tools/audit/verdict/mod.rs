@@ -1,0 +1,7 @@
+//! Decides how the upgrade affects a query.
+
+mod assess;
+mod availability;
+mod name_patterns;
+
+pub(super) use assess::assess;

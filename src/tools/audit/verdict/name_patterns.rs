@@ -1,0 +1,81 @@
+//! Selectors whose series name is a pattern: a `__name__` matcher, or a name with a variable.
+
+use std::ops::Range;
+
+use crate::mapping::Generation;
+use crate::tools::audit::catalog::{Catalog, SUFFIXES};
+use crate::tools::audit::matching::{Match, matches};
+use crate::tools::audit::template_vars::MaskedQuery;
+use crate::tools::audit::vector_use::SelectorUse;
+
+/// For each selector with a name pattern, the first family of each generation that it matches. Families
+/// that both generations have are not considered.
+pub(super) fn matched_families(
+    catalog: &Catalog,
+    query: &str,
+    masked: &MaskedQuery,
+    uses: &[SelectorUse<'_>],
+) -> Vec<(Generation, String)> {
+    let mut found = Vec::new();
+    for usage in uses {
+        let name = usage.selector.name.as_ref();
+        let parts = name.filter(|at| masked.has_variable(at)).map(|at| parts(query, masked, at));
+        let matchers: Vec<_> = match (name, &parts) {
+            (Some(_), None) => continue,
+            (Some(_), Some(_)) => Vec::new(),
+            (None, _) => {
+                let matchers = usage.selector.matchers.iter();
+                matchers.filter(|it| query.get(it.label.clone()) == Some("__name__")).collect()
+            }
+        };
+        if parts.is_none() && matchers.is_empty() {
+            continue;
+        }
+        let matches_name = |name: &str| match &parts {
+            Some(parts) => has_parts(name, parts),
+            None => matchers.iter().all(|it| matches(it, name, true) == Match::Yes),
+        };
+        let matches_family = |family: &&str| {
+            SUFFIXES.iter().any(|suffix| matches_name(&format!("{family}{suffix}")))
+        };
+        for generation in [Generation::Old, Generation::New] {
+            let family = catalog.only_in(generation).into_iter().find(matches_family);
+            found.extend(family.map(|family| (generation, family.to_owned())));
+        }
+    }
+    found
+}
+
+/// The parts of a name before, between and after its variables.
+fn parts(query: &str, masked: &MaskedQuery, name: &Range<usize>) -> Vec<String> {
+    let (mut parts, mut from) = (Vec::new(), name.start);
+    for variable in
+        masked.variables.iter().filter(|it| name.start <= it.start && it.end <= name.end)
+    {
+        parts.push(query.get(from..variable.start).unwrap_or_default().to_owned());
+        from = variable.end;
+    }
+    parts.push(query.get(from..name.end).unwrap_or_default().to_owned());
+    parts
+}
+
+/// True if a name consists of these parts in order, with any text between them. A name that is only a
+/// variable could be anything, so it matches nothing.
+fn has_parts(name: &str, parts: &[String]) -> bool {
+    let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return false };
+    if parts.iter().all(String::is_empty) {
+        return false;
+    }
+    let Some(mut rest) =
+        name.strip_prefix(first.as_str()).and_then(|it| it.strip_suffix(last.as_str()))
+    else {
+        return false;
+    };
+    for part in parts.get(1..parts.len() - 1).unwrap_or_default() {
+        match rest.split_once(part.as_str()) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
