@@ -210,9 +210,9 @@ fn summary(files: &[FileAudit], arguments: &Arguments) -> String {
         let to = Generation::from(arguments.to).as_str();
         let nowhere = arguments.output.is_none() && !arguments.in_place;
         let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };
-        text.push_str(&format!(
-            "{migrated} migrated to the {to} generation, {left} not migrated{written}\n"
-        ));
+        let line =
+            format!("{migrated} migrated to the {to} generation, {left} not migrated{written}\n");
+        text.push_str(&line);
     }
     text
 }
