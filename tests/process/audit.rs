@@ -58,7 +58,7 @@ fn scripts_get_an_exit_code() {
         (&["nowhere"], "cannot read nowhere"),
         (&["in", "--in-place"], "--rewrite"),
         (&["in", "--rewrite", "--in-place", "--output=x"], "cannot be used with"),
-        (&["in", "--absent=kong_nothing"], "no pack knows such a family"),
+        (&["in", "--absent=kong_nothing"], "no pack has a rule for this family"),
     ] {
         let output = command(arguments, at);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -74,13 +74,17 @@ fn files_are_moved_to_a_folder_or_in_place() {
     let nothing = command(&["in", "--rewrite"], at);
     assert!(text(&nothing.stdout).contains("nothing written"), "{}", text(&nothing.stdout));
     command(&["in", "--rewrite", "--to=new", "--output=out"], at);
-    let moved = audited(OLD[0], Generation::New, &[]).moved.expect("something moves");
+    let moved = audited(OLD[0], Generation::New, &[]).migrated.expect("something moves");
     assert_eq!(read("out/deep/d.json"), moved);
     assert_eq!(read("in/deep/d.json"), fixture(OLD[0]).1, "the original stays");
     assert!(!at.join("out/fine.json").exists(), "nothing to move");
     let twice = command(&["in/deep", "in/deep/d.json", "--rewrite", "--output=twice"], at);
     assert_eq!(twice.status.code(), Some(2));
-    assert!(text(&twice.stderr).contains("two files would become"), "{}", text(&twice.stderr));
+    assert!(
+        text(&twice.stderr).contains("two files would be written to"),
+        "{}",
+        text(&twice.stderr)
+    );
     command(&["in/deep/d.json", "--rewrite", "--in-place"], at);
     assert_eq!(read("in/deep/d.json"), moved);
 }
@@ -95,5 +99,5 @@ fn machines_get_json() {
     assert_eq!(first["kind"], "record");
     assert_eq!(first["direct"], "breaks");
     assert_eq!(first["gateway"], "survives");
-    assert_eq!(first["moved"], "sum by (service) (rate(kong_http_requests_total[5m]))");
+    assert_eq!(first["migrated"], "sum by (service) (rate(kong_http_requests_total[5m]))");
 }
