@@ -1,7 +1,6 @@
-//! What the admin listener answers: our own metrics, whether we are well, that settings be read again, and the status
-//! page with what it is made of.
+//! The admin listener: Crossfade's own metrics, health checks, the reload endpoint, and the status page with its API.
 //!
-//! But for `/-/reload`, nothing here changes how the gateway works, whoever asks.
+//! Only `/-/reload` changes anything; all other routes are read-only.
 
 mod api;
 mod page;
@@ -29,33 +28,33 @@ pub use reload::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// All that a reload replaces, as it is at one moment.
+/// The state of the running gateway that a reload replaces as a whole.
 #[derive(Debug)]
-pub struct InForce {
-    /// What was said.
+pub struct Running {
+    /// The settings.
     pub settings: Settings,
     /// The targets.
     pub gateway: Arc<Gateway>,
-    /// What mappings are compiled from.
+    /// The packs that the plans are compiled from.
     pub packs: Box<[Pack]>,
 }
 
-/// What the admin listener knows.
+/// The handlers of the admin listener.
 #[derive(Debug)]
 pub struct Admin {
     metrics: Arc<Metrics>,
-    current: Arc<ArcSwap<InForce>>,
+    current: Arc<ArcSwap<Running>>,
     reloader: Reloader,
     ready: AtomicBool,
     started: SystemTime,
-    /// Each of these costs a target a scrape, and us two bodies.
+    /// Limits previews, because each costs a scrape and the memory of two bodies.
     previews: Semaphore,
 }
 
 impl Admin {
     /// Not ready yet.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, current: Arc<ArcSwap<InForce>>, reloader: Reloader) -> Admin {
+    pub fn new(metrics: Arc<Metrics>, current: Arc<ArcSwap<Running>>, reloader: Reloader) -> Admin {
         Admin {
             metrics,
             current,
@@ -66,7 +65,7 @@ impl Admin {
         }
     }
 
-    /// Says whether scrapes are taken.
+    /// Sets the result of the readiness check.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
     }
@@ -75,7 +74,7 @@ impl Admin {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// Answers one request.
+    /// Handles one request.
     pub async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: Body<Data = Bytes>,
@@ -86,8 +85,8 @@ impl Admin {
             return self.reload(request.method()).await;
         }
         let answered = match *request.method() {
-            Method::POST if path.starts_with("/api/") => self.work_out(request).await,
-            Method::GET | Method::HEAD => self.look_up(path),
+            Method::POST if path.starts_with("/api/") => self.handle_post(request).await,
+            Method::GET | Method::HEAD => self.handle_get(path),
             _ => return not_allowed("GET, HEAD", "Only GET and HEAD are answered here.\n"),
         };
         answered.unwrap_or_else(|| {
@@ -95,7 +94,7 @@ impl Admin {
         })
     }
 
-    fn look_up(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+    fn handle_get(&self, path: &str) -> Option<Response<Full<Bytes>>> {
         Some(match path {
             "/metrics" => respond(StatusCode::OK, METRICS_CONTENT_TYPE, self.metrics.text()),
             "/-/healthy" => respond(StatusCode::OK, TEXT, "Healthy.\n"),
@@ -103,7 +102,7 @@ impl Admin {
             "/-/ready" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Starting or stopping.\n"),
             "/api/explain" | "/api/preview" => not_allowed("POST", "This takes a POST.\n"),
             path => match path.strip_prefix("/api/") {
-                Some(path) => return self.picture(path),
+                Some(path) => return self.api_get(path),
                 None => return page::answer(path),
             },
         })

@@ -1,17 +1,17 @@
-//! Asking the gateway to read its settings again, and what came of it.
+//! Reload requests and their outcome.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// What came of a reload: what is wrong, for people, if it was refused.
+/// The outcome of a reload: the error message if it failed.
 pub type Outcome = Result<(), Arc<str>>;
 
-/// Most requests that wait while one is under way. All of them are answered by the next.
+/// Maximum number of requests that wait during a reload. The next reload serves all of them.
 const WAITING: usize = 64;
 
-/// Asks for a reload. Clones ask the same gateway.
+/// Requests reloads. Clones belong to the same gateway.
 #[derive(Clone, Debug)]
 pub struct Reloader {
     requests: mpsc::Sender<oneshot::Sender<Outcome>>,
@@ -23,11 +23,11 @@ pub struct Reloader {
 pub struct LastReload {
     /// When it ended.
     pub at: SystemTime,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// Where the gateway hears of it.
+/// The receiving half of [`Reloader`].
 #[derive(Debug)]
 pub struct ReloadRequests {
     requests: mpsc::Receiver<oneshot::Sender<Outcome>>,
@@ -35,7 +35,7 @@ pub struct ReloadRequests {
 }
 
 impl Reloader {
-    /// Both ends.
+    /// Makes both halves.
     #[must_use]
     pub fn new() -> (Reloader, ReloadRequests) {
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -44,13 +44,11 @@ impl Reloader {
         (Reloader { requests: sender, last }, requests)
     }
 
-    /// Reads the settings again, and resolves when they hold, or are refused.
-    ///
-    /// Cancelling does not take the request back.
+    /// Requests a reload and waits for its outcome. Dropping the future does not cancel the reload.
     ///
     /// # Errors
     ///
-    /// What is wrong with them. Then nothing has changed.
+    /// The error message. Then nothing has changed.
     pub async fn reload(&self) -> Outcome {
         let (answer, answered) = oneshot::channel();
         let stopping = || Err(Arc::from("the gateway is stopping"));
@@ -76,7 +74,7 @@ impl ReloadRequests {
     }
 }
 
-/// A reload that was asked for, by one or by several.
+/// A reload requested by one or more callers.
 #[derive(Debug)]
 pub struct ReloadRequest<'a> {
     waiting: Vec<oneshot::Sender<Outcome>>,
@@ -84,12 +82,12 @@ pub struct ReloadRequest<'a> {
 }
 
 impl ReloadRequest<'_> {
-    /// Tells everybody who waits.
+    /// Sends the outcome to all callers.
     pub fn done(self, outcome: &Outcome) {
         let last = LastReload { at: SystemTime::now(), outcome: outcome.clone() };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         for waiting in self.waiting {
-            // Whoever asked may have gone.
+            // The caller may have stopped waiting.
             drop(waiting.send(outcome.clone()));
         }
     }

@@ -1,4 +1,4 @@
-//! The gateway as a whole: builds its parts in order, runs them, replaces what new settings change, drains them.
+//! The gateway as a whole: builds, runs, reloads and drains its parts.
 
 mod build;
 mod reload;
@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use crate::admin::{Admin, InForce, ReloadRequests, Reloader};
+use crate::admin::{Admin, ReloadRequests, Reloader, Running};
 use crate::config::Settings;
 use crate::document::Diagnostics;
 use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use build::{Compiled, Parts};
 
-/// Why the gateway did not start, or did not take new settings.
+/// Why the gateway did not start or reload.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The settings cannot be used.
@@ -38,7 +38,7 @@ pub enum Error {
     /// The web configuration file cannot be used.
     #[error(transparent)]
     Web(#[from] http_server::WebFaults),
-    /// A target cannot be asked as the settings want it.
+    /// A target's HTTP client cannot be built.
     #[error("target {name}: {fault}")]
     Target {
         /// The target's name.
@@ -53,13 +53,13 @@ pub enum Error {
         address: SocketAddr,
         /// The setting it came from.
         setting: &'static str,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// A `StatsD` address cannot be listened on.
     #[error(transparent)]
     Relay(#[from] relay::BindError),
-    /// The settings differ from those that run in something that cannot be changed meanwhile.
+    /// A setting that needs a restart has changed.
     #[error(
         "{} cannot be changed without a restart; restart, or put back what was there",
         .0.join(", ")
@@ -67,10 +67,10 @@ pub enum Error {
     Restart(Vec<&'static str>),
 }
 
-/// Where new settings come from.
+/// Reads the settings for a reload.
 type ReadSettings = Box<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
 
-/// A gateway whose addresses are taken. Clients can connect; they are answered once it [runs](App::run).
+/// A gateway whose addresses are bound. Clients can connect; they get a response once it [runs](App::run).
 pub struct App {
     data: Listener,
     admin: Listener,
@@ -84,10 +84,10 @@ pub struct App {
     read: Option<ReadSettings>,
 }
 
-/// What a reload replaces. What has been begun goes on with what it was begun with.
+/// The state that a reload replaces. Requests in progress keep the state that they started with.
 #[derive(Clone, Debug)]
 struct Current {
-    in_force: Arc<ArcSwap<InForce>>,
+    running: Arc<ArcSwap<Running>>,
     data: Arc<Rules>,
     admin: Arc<Rules>,
 }
@@ -99,7 +99,7 @@ impl Debug for App {
 }
 
 impl App {
-    /// Builds every part and takes the addresses. Port 0 takes any free port.
+    /// Builds every part and binds the addresses. Port 0 selects any free port.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl App {
         App::bind_with(settings, Arc::new(SystemResolver)).await
     }
 
-    /// As [`bind`](Self::bind), with somebody else than the system to ask where targets are.
+    /// As [`bind`](Self::bind), with a resolver other than the system's for the names of targets.
     ///
     /// # Errors
     ///
@@ -126,15 +126,15 @@ impl App {
         let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
         let relay = Relay::bind(relayed(&settings), plans, settings.worker_threads, &metrics)?;
         let (reloader, requests) = Reloader::new();
-        let in_force = Arc::new(ArcSwap::from_pointee(InForce {
+        let running = Arc::new(ArcSwap::from_pointee(Running {
             gateway: Arc::new(gateway),
             packs: compiled.packs().into(),
             settings,
         }));
         let status =
-            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&in_force), reloader.clone()));
+            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&running), reloader.clone()));
         metrics.reloads().hold();
-        let current = Current { in_force, data: data.rules(), admin: admin.rules() };
+        let current = Current { running, data: data.rules(), admin: admin.rules() };
         Ok(App {
             data,
             admin,
@@ -149,7 +149,7 @@ impl App {
         })
     }
 
-    /// Says where new settings come from when somebody asks for a reload. Without, only packs are read again.
+    /// Sets the source of the settings for reloads. Without it, a reload reads only the packs again.
     #[must_use]
     pub fn reading_again(
         mut self,
@@ -159,25 +159,25 @@ impl App {
         self
     }
 
-    /// Asks for a reload, for as long as the gateway runs.
+    /// Requests reloads while the gateway runs.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
         self.reloader.clone()
     }
 
-    /// Where Prometheus scrapes us.
+    /// The bound address that Prometheus scrapes.
     #[must_use]
     pub fn data_addr(&self) -> SocketAddr {
         self.data.address()
     }
 
-    /// Where our own metrics and health are.
+    /// The bound address of the admin listener.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin.address()
     }
 
-    /// Where `StatsD` lines are taken, in the order of the settings.
+    /// The bound addresses of the `StatsD` listeners, in the order of the settings.
     #[must_use]
     pub fn statsd_addresses(&self) -> Vec<ListenAddress> {
         self.relay.addresses()
@@ -202,9 +202,9 @@ impl App {
         };
 
         let answer = {
-            let in_force = Arc::clone(&current.in_force);
+            let running = Arc::clone(&current.running);
             move |request: Request<Incoming>| {
-                let gateway = Arc::clone(&in_force.load().gateway);
+                let gateway = Arc::clone(&running.load().gateway);
                 // The body of a GET is ignored.
                 let request = request.map(drop);
                 async move { gateway.answer(&request).await }
@@ -221,7 +221,7 @@ impl App {
                 async move { status.answer(request).await }
             }
         };
-        let limit = || current.in_force.load().settings.shutdown_timeout;
+        let limit = || current.running.load().settings.shutdown_timeout;
         let upkeep = async {
             let (here, never) = (Workers::here(), Shutdown::new());
             tokio::join!(
@@ -247,14 +247,14 @@ impl App {
         tracing::info!(
             data = %self.data.address(),
             admin = %self.admin.address(),
-            targets = described(&self.current.in_force.load().settings),
+            targets = described(&self.current.running.load().settings),
             statsd = statsd.join(", "),
             "ready"
         );
     }
 }
 
-/// What is relayed, which may be nothing.
+/// The relay's settings; an idle relay if there are none.
 fn relayed(settings: &Settings) -> relay::Settings {
     settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
 }
@@ -267,7 +267,7 @@ fn described(settings: &Settings) -> String {
     settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
-/// The web configuration file, where there is one.
+/// Loads the web configuration file, if the settings name one.
 fn web_config(
     settings: &Settings,
     metrics: &Metrics,

@@ -1,17 +1,17 @@
-//! New settings for a gateway that runs.
+//! Reloads the settings of the running gateway.
 
 use std::sync::Arc;
 
 use super::build::{Compiled, Parts};
 use super::{Current, Error, ReadSettings, described, relayed, systemd, web_config};
-use crate::admin::{InForce, ReloadRequests};
+use crate::admin::{ReloadRequests, Running};
 use crate::config::Settings;
 use crate::relay;
 use crate::scrape::SharedState;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
-/// Replaces what runs by what the settings say now, whenever somebody asks.
+/// Serves reload requests.
 pub(super) struct Reloads {
     pub(super) read: Option<ReadSettings>,
     pub(super) current: Current,
@@ -34,7 +34,7 @@ impl Reloads {
             systemd::reloading();
             let outcome = match self.reload().await {
                 Ok(()) => {
-                    let targets = described(&self.current.in_force.load().settings);
+                    let targets = described(&self.current.running.load().settings);
                     tracing::info!(targets, "settings reloaded");
                     Ok(())
                 }
@@ -50,9 +50,9 @@ impl Reloads {
         }
     }
 
-    /// Everything that can fail comes first; then everything is replaced.
+    /// Does everything that can fail first; then replaces everything.
     async fn reload(&mut self) -> Result<(), Error> {
-        let running = self.current.in_force.load_full();
+        let running = self.current.running.load_full();
         let settings = match &self.read {
             Some(read) => read()?,
             None => running.settings.clone(),
@@ -70,7 +70,7 @@ impl Reloads {
         self.current.data.replace(settings.web.limits, web.clone());
         self.current.admin.replace(settings.admin.limits, web);
         telemetry::set_log_level(settings.log.level);
-        self.current.in_force.store(Arc::new(InForce {
+        self.current.running.store(Arc::new(Running {
             gateway: Arc::new(parts.gateway),
             packs: self.compiled.packs().into(),
             settings,
@@ -79,9 +79,9 @@ impl Reloads {
     }
 }
 
-/// The settings that differ although they cannot be changed while the gateway runs.
+/// The changed settings that need a restart.
 fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
-    // Sockets that stay, stay as they are.
+    // Bound sockets keep their options.
     let kept = |of: fn(&relay::Settings) -> Option<usize>| match (&running.relay, &new.relay) {
         (Some(running), Some(new)) => of(running) != of(new),
         _ => false,

@@ -1,4 +1,4 @@
-//! What systemd is told: that we are ready, reload or stop, and that we are alive. Without systemd nothing happens.
+//! Notifications to systemd: ready, reloading, stopping, and the watchdog. Without systemd they do nothing.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
 
-/// Requests are answered, with settings that hold.
+/// The gateway is ready, or a reload has ended.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// Settings are being read again. `ready` says that it is over, whatever came of it.
+/// A reload has begun. [`ready`] ends it, whatever its outcome.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        // systemd wants to know which reload it is that ends.
+        // systemd requires the time to match the start of a reload with its end.
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::debug!(%error, "There is no clock to tell systemd of."),
+        Err(error) => tracing::debug!(%error, "cannot read the monotonic clock"),
     }
 }
 
-/// It is time to go.
+/// The gateway is shutting down.
 pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
@@ -40,20 +40,20 @@ pub(super) async fn watch_over(workers: &[Handle], shutdown: &Shutdown) {
         if timeout(limit / 2, all_answer(workers)).await.is_ok() {
             tell(&[NotifyState::Watchdog]);
         } else {
-            tracing::error!("A worker does not get on; systemd is not told that all is well.");
+            tracing::error!("worker unresponsive, watchdog not notified");
         }
     }
 }
 
 async fn all_answer(workers: &[Handle]) {
     for worker in workers {
-        // One that is gone is stopping.
+        // A worker that does not accept tasks is stopping.
         drop(worker.spawn(std::future::ready(())).await);
     }
 }
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "Cannot tell systemd.");
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }

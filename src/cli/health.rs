@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     #[arg(
         long,
         value_name = "URL",
-        help = "What to ask [default: http://127.0.0.1:9543/-/healthy, or https where the web configuration \
+        help = "The URL to request [default: http://127.0.0.1:9543/-/healthy, or https where the web configuration \
                 file has TLS]"
     )]
     url: Option<TargetUrl>,
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config_file: Option<PathBuf>,
 
-    /// The user to sign in as, where there are users.
+    /// The user name, if the web configuration file has users.
     #[arg(long = "basic-auth.username", value_name = "NAME", requires = "password_file")]
     username: Option<String>,
 
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     )]
     password_file: Option<PathBuf>,
 
-    /// The certificate to show, where clients have to show one.
+    /// The client certificate, if the gateway requires one.
     #[arg(long = "tls.cert-file", value_name = "FILE", requires = "key_file")]
     cert_file: Option<PathBuf>,
 
@@ -55,15 +55,16 @@ pub(super) struct Arguments {
     key_file: Option<PathBuf>,
 }
 
-/// Orchestrators give a probe a second or so unless told otherwise; longer than this nobody waits.
+/// Longer than the default probe timeout of any orchestrator.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is asked over.
+/// A plain or encrypted connection.
 trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
-/// Asks, and fails unless the answer is 200. No runtime is started for it: a probe runs every few seconds.
+/// Sends the request, and fails unless the status is 200. Blocking I/O, because a probe that runs every few seconds
+/// should not start a runtime.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let certificate = match &arguments.web_config_file {
         Some(path) => http_server::certificate(path)?,
@@ -93,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         tcp.set_write_timeout(Some(TIMEOUT))?;
         let mut stream: Box<dyn Stream> = match tls {
             Some(config) => {
-                // The certificate is known, whatever name it has.
+                // The verifier compares the certificate, not the name.
                 let name = ServerName::from(address.ip());
                 let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
                 Box::new(StreamOwned::new(tls, tcp))
@@ -105,10 +106,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             stream,
             "GET {path} HTTP/1.1\r\nHost: {authority}\r\n{credentials}Connection: close\r\n\r\n"
         )?;
-        // The status line is all that matters, and fits.
+        // Only the status line is needed.
         let mut answer = Vec::new();
         match stream.take(512).read_to_end(&mut answer) {
-            // A peer that does not say goodbye has still answered.
+            // A peer that resets the connection after its response has still responded.
             Err(error) if answer.is_empty() => Err(error),
             _ => Ok(answer),
         }
@@ -122,7 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 impl Arguments {
-    /// The header that signs us in, if it takes one.
+    /// The Authorization header, or nothing.
     fn credentials(&self) -> anyhow::Result<String> {
         let (Some(name), Some(file)) = (&self.username, &self.password_file) else {
             return Ok(String::new());

@@ -1,6 +1,6 @@
 //! The commands. Flags are spelled as the ecosystem spells them.
 //!
-//! Exit codes: 0; 1 when a command failed, with the reason on stderr; 2 for a command line that makes no sense.
+//! Exit codes: 0 for success; 1 if a command failed, with the reason on stderr; 2 for an invalid command line.
 
 mod audit;
 mod check;
@@ -35,11 +35,11 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Arguments),
-    /// Run the gateway with stand-ins for an old and a new Kong, and show what it does.
+    /// Run the gateway with simulated Kong 2.8 and 3.9 nodes, and show what it does.
     Demo(demo::Arguments),
     #[command(about = "Rewrite one exposition, or StatsD lines, from stdin to stdout")]
     Rewrite(rewrite::Arguments),
-    /// Find everything that is wrong with a settings file or a pack, without running anything.
+    /// Find all errors in a settings file or a pack, without running anything.
     Check(check::Arguments),
     /// Say what happens to a line, a family or a scrape, entry by entry.
     Explain(explain::Arguments),
@@ -49,11 +49,11 @@ enum Command {
     Verify(verify::Arguments),
     /// Find queries of dashboards and rules that break in the upgrade, and migrate them.
     Audit(audit::Arguments),
-    /// Ask a running gateway whether it is healthy; the answer is the exit code.
+    /// Check the health of a running gateway; the result is the exit code.
     Health(health::Arguments),
 }
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();

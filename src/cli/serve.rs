@@ -19,25 +19,25 @@ use crate::relay::{ListenAddress, SinkAddress};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel};
 
-/// Flags say what the settings file would; what a flag says wins.
+/// Flags override the settings file.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Arguments {
-    /// The settings file. Without it, flags alone do.
+    /// The settings file. Without it, the settings are those of the flags.
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 
-    /// The generation(s) that leave the gateway.
+    /// The generation(s) to emit.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     emit: Option<Emit>,
 
-    /// What to scrape, with a name for its path when there are several. May be repeated.
+    /// A target to scrape. Several targets need names, which become part of their paths. May be repeated.
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
 
     #[arg(
         long = "statsd.listen",
         value_name = "ADDRESS",
-        help = "Where StatsD lines come from: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or \
+        help = "Where to receive StatsD lines: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or \
                 unix-stream:/PATH. May be repeated"
     )]
     statsd_listen: Vec<ListenAddress>,
@@ -46,8 +46,8 @@ pub(super) struct Arguments {
         long = "statsd.forward",
         value_name = "ADDRESS[?emit=GENERATION]",
         value_parser = sink,
-        help = "Where they go: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH, and as what, where sinks \
-                differ. May be repeated"
+        help = "Where to forward StatsD lines: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH. `?emit=` sets \
+                the generation(s) for one sink. May be repeated"
     )]
     statsd_forward: Vec<Sink>,
 
@@ -57,23 +57,23 @@ pub(super) struct Arguments {
     #[command(flatten)]
     rewriting: Rewriting,
 
-    /// Where Prometheus scrapes us [default: 0.0.0.0:9542].
+    /// The address that Prometheus scrapes [default: 0.0.0.0:9542].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     web_listen_address: Option<Listen>,
 
-    /// TLS and users of both listeners, in the format that exporters of Prometheus share.
+    /// TLS and users of both listeners, in the web configuration format of Prometheus exporters.
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config_file: Option<PathBuf>,
 
-    /// Where our own metrics and health are [default: 127.0.0.1:9543].
+    /// The address of Crossfade's own metrics and health checks [default: 127.0.0.1:9543].
     #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
     admin_listen_address: Option<Listen>,
 
-    /// Let clients of the admin listener reload the settings: POST or PUT /-/reload. SIGHUP always does.
+    /// Enable POST and PUT /-/reload on the admin listener. SIGHUP always reloads.
     #[arg(long = "web.enable-lifecycle")]
     web_enable_lifecycle: bool,
 
-    /// The least important messages to log [default: info].
+    /// The lowest level to log [default: info].
     #[arg(long = "log.level", value_name = "LEVEL", value_parser = choice::<LogLevel>())]
     log_level: Option<LogLevel>,
 
@@ -83,7 +83,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// What the file says now, and the flags.
+    /// The current settings file, overridden by the flags.
     fn settings(&self) -> Result<Settings, Diagnostics> {
         let mut file = self.config_file.as_deref().map(config::read).unwrap_or_default();
         self.clone().override_file(&mut file);
@@ -144,7 +144,7 @@ fn target(text: &str) -> Result<Target, String> {
     Ok(Target { name: name.map(Value::new), ..Target::new(url) })
 }
 
-/// An address, and what its lines leave as.
+/// An address, and optionally the generation(s) to emit.
 fn sink(text: &str) -> Result<Sink, String> {
     let (address, emit) = match text.split_once("?emit=") {
         Some((address, emit)) => (address, Some(Value::new(emit.parse::<Emit>()?))),

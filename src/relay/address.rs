@@ -1,11 +1,11 @@
-//! Where lines come from and where they go, as it is written in settings.
+//! The addresses of listeners and sinks, as written in the settings.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What can be listened on.
+/// The address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
     /// `udp://0.0.0.0:8125`
@@ -52,7 +52,7 @@ impl Display for ListenAddress {
     }
 }
 
-/// What can be sent to.
+/// The address of a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SinkAddress {
     /// `udp://statsd:8125`
@@ -91,7 +91,7 @@ impl Display for SinkAddress {
     }
 }
 
-/// A name or an IP address, and a port.
+/// A host name or IP address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort(pub String);
 
@@ -108,7 +108,7 @@ impl HostPort {
     }
 }
 
-/// An absolute path behind a scheme, as in `unixgram:/path` and `unixgram:///path`.
+/// An absolute path after a scheme, as in `unixgram:/path` and `unixgram:///path`.
 fn path(text: &str, scheme: &str) -> Option<PathBuf> {
     let path = text.strip_prefix(scheme)?;
     let path = path.strip_prefix("//").unwrap_or(path);

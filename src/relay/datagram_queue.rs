@@ -1,28 +1,28 @@
-//! Datagrams that wait for one sink.
+//! A bounded queue of datagrams for one sink.
 
 use std::collections::VecDeque;
 
 use memchr::memchr_iter;
 
-/// What is dropped when a queue is full.
+/// What to drop when a queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
-    /// What arrives. What waits is sent once the sink is back.
+    /// New datagrams. A sink that recovers receives the oldest ones.
     #[default]
     Newest,
-    /// What has waited longest. A sink that comes back gets what is recent.
+    /// The oldest datagrams. A sink that recovers receives the most recent ones.
     Oldest,
 }
 
-/// Beyond this, memory is given back once the queue is empty.
+/// Above this capacity in bytes, an empty queue frees its memory.
 const KEPT_CAPACITY: usize = 1 << 20;
 
-/// A bounded queue of datagrams that lie behind each other in one buffer, so that they can be handed to the kernel
-/// where they are. Nothing is allocated per datagram.
+/// A bounded queue of datagrams, stored one after the other in one buffer and passed to the kernel without a copy.
+/// Nothing is allocated per datagram.
 #[derive(Debug)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
-    /// Where the first datagram begins. What lies in front has been sent.
+    /// Offset of the first datagram. Bytes before it have been sent.
     head: usize,
     datagrams: VecDeque<Datagram>,
     limit: usize,
@@ -35,28 +35,28 @@ struct Datagram {
     lines: u64,
 }
 
-/// What has left the queue.
+/// What was removed from the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Left {
+pub(super) struct Removed {
     pub(super) datagrams: u64,
     pub(super) lines: u64,
     pub(super) bytes: u64,
 }
 
-/// How many lines a datagram has: as many as it has newlines, and one more if it does not end in one.
+/// Number of lines in a datagram: the number of newlines, plus one if it does not end in one.
 pub(super) fn count_lines(datagram: &[u8]) -> u64 {
     let newlines = memchr_iter(b'\n', datagram).count() as u64;
     newlines + u64::from(datagram.last().is_some_and(|last| *last != b'\n'))
 }
 
 impl Queue {
-    /// `limit` is how many bytes may wait.
+    /// `limit` is the maximum number of queued bytes.
     pub(super) fn new(limit: usize, overflow: Overflow) -> Queue {
         Queue { bytes: Vec::new(), head: 0, datagrams: VecDeque::new(), limit, overflow }
     }
 
-    /// From now on as [`new`](Self::new) would have it. What waits already goes on waiting.
-    pub(super) fn reshape(&mut self, limit: usize, overflow: Overflow) {
+    /// Changes the limits. Queued datagrams stay queued.
+    pub(super) fn reconfigure(&mut self, limit: usize, overflow: Overflow) {
         self.limit = limit;
         self.overflow = overflow;
     }
@@ -65,13 +65,13 @@ impl Queue {
         self.datagrams.is_empty()
     }
 
-    /// Bytes that wait.
+    /// Number of queued bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len() - self.head
     }
 
-    /// Adds a datagram, with a newline behind it if it must have one. Returns how many lines, of this or of
-    /// earlier datagrams, there was no room for.
+    /// Adds a datagram, and a final newline if `newline` is set and it has none. Returns the number of lines that were
+    /// dropped, of this datagram or of earlier ones.
     pub(super) fn push(&mut self, datagram: &[u8], newline: bool) -> u64 {
         let newline = newline && datagram.last().is_some_and(|last| *last != b'\n');
         let len = datagram.len() + usize::from(newline);
@@ -85,7 +85,7 @@ impl Queue {
         if self.len() + len > self.limit {
             return lines;
         }
-        // What lies in front is at least as long as what has to be moved: each byte moves once on average.
+        // The free space is at least as long as what is moved, so each byte moves once on average.
         if self.head >= self.len() {
             self.bytes.drain(..self.head);
             self.head = 0;
@@ -108,14 +108,14 @@ impl Queue {
         })
     }
 
-    /// All that waits, as it lies there.
+    /// All queued bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[self.head..]
     }
 
-    /// Takes the first `count` datagrams out.
-    pub(super) fn pop(&mut self, count: usize) -> Left {
-        let mut left = Left::default();
+    /// Removes the first `count` datagrams.
+    pub(super) fn pop(&mut self, count: usize) -> Removed {
+        let mut left = Removed::default();
         for datagram in self.datagrams.drain(..count.min(self.datagrams.len())) {
             left.datagrams += 1;
             left.lines += datagram.lines;
@@ -133,9 +133,9 @@ impl Queue {
         left
     }
 
-    /// Takes the datagrams out of which the first `written` bytes consist. Of the one that was cut, `cut` gets all
-    /// the bytes; returned is how many of them were written.
-    pub(super) fn advance(&mut self, written: usize, cut: &mut Vec<u8>) -> (Left, usize) {
+    /// Removes the datagrams in the first `written` bytes. A datagram that was written in part is removed too: all its
+    /// bytes are copied to `cut`, and the number of its written bytes is returned.
+    pub(super) fn advance(&mut self, written: usize, cut: &mut Vec<u8>) -> (Removed, usize) {
         let (mut whole, mut rest) = (0, written);
         for datagram in &self.datagrams {
             if datagram.len > rest {
@@ -193,7 +193,7 @@ mod tests {
                 pushed += 1;
             }
             assert_eq!(queue.datagrams().next(), Some(&datagram(popped)[..]));
-            assert_eq!(queue.pop(2), Left { datagrams: 2, lines: 2, bytes: 6 });
+            assert_eq!(queue.pop(2), Removed { datagrams: 2, lines: 2, bytes: 6 });
             popped += 2;
             assert!(queue.bytes.capacity() < 100, "memory is bounded");
         }
@@ -207,7 +207,7 @@ mod tests {
         }
         assert_eq!(queue.bytes(), b"a\nb\nc\ndd\n");
         let mut cut = Vec::new();
-        assert_eq!(queue.advance(7, &mut cut), (Left { datagrams: 2, lines: 3, bytes: 6 }, 1));
+        assert_eq!(queue.advance(7, &mut cut), (Removed { datagrams: 2, lines: 3, bytes: 6 }, 1));
         assert_eq!(cut, b"dd\n");
         assert!(queue.is_empty());
     }

@@ -11,20 +11,19 @@ use nix::sys::socket::{
     MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg, sendmmsg,
 };
 
-/// Most datagrams of one system call. More gain little: their cost is the kernel's, per datagram.
+/// Maximum number of datagrams per system call. A larger batch gains little: the remaining cost is per datagram.
 pub(super) const BATCH: usize = 64;
 
 /// Room for one datagram. UDP over `IPv6` goes up to 65,527 bytes.
 ///
-/// Slots that lay a power of two apart would all begin in the same few lines of the CPU's caches, and drive each other
-/// out. These are an odd number of lines further apart, about as many as a packed datagram has.
+/// Slots a power of two apart would all start in the same cache sets and evict each other. The distance therefore has an
+/// extra odd number of cache lines, about as many as a packed datagram has.
 const SLOT: usize = 65_536 + 23 * 64;
 
-// Headers hold pointers, so they cannot move to another thread with the task that uses them. They are in use
-// for no longer than a system call.
+// Headers hold pointers, so they cannot move to another thread with a task. Each use lasts one system call.
 //
-// The kernel writes the length of a peer's address into the header that it finds there the next time: sockets of
-// different families must not share headers.
+// The kernel stores the length of a peer's address in the header and reads it at the next call, so sockets of different
+// families must not share headers.
 thread_local! {
     static FROM_V4: RefCell<MultiHeaders<SockaddrIn>> = headers();
     static FROM_V6: RefCell<MultiHeaders<SockaddrIn6>> = headers();
@@ -36,19 +35,19 @@ fn headers<S: SockaddrLike + Copy>() -> RefCell<MultiHeaders<S>> {
     RefCell::new(MultiHeaders::preallocate(BATCH, None))
 }
 
-/// What kind of address the peers of a socket have.
+/// The address family of the peers of a socket.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Peers {
     V4,
     V6,
-    /// None that would tell them apart.
+    /// Unix: peers have no address.
     Unix,
 }
 
 /// Receives datagrams.
 ///
-/// The buffer is 4 MiB of address space. Only the pages that datagrams have filled take memory: one or two for each
-/// slot where datagrams are of ordinary size.
+/// The buffer is 4 MiB of address space. Only pages that datagrams have filled use memory: one or two per slot with
+/// datagrams of ordinary size.
 #[derive(Debug)]
 pub(super) struct Receiver {
     peers: Peers,
@@ -68,9 +67,9 @@ struct Received {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Datagram<'a> {
     pub(super) bytes: &'a [u8],
-    /// It was longer than any that UDP can carry; what is here is its beginning.
+    /// Whether it was too long for the slot; `bytes` is its beginning.
     pub(super) truncated: bool,
-    /// Who sent it, where that is known.
+    /// The peer, if known.
     pub(super) peer: Option<IpAddr>,
 }
 
@@ -84,11 +83,11 @@ impl Receiver {
         }
     }
 
-    /// Takes what has arrived, up to [`BATCH`] datagrams. Does not wait.
+    /// Receives up to [`BATCH`] datagrams. Does not wait.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::WouldBlock`] when nothing has arrived, or what the operating system says.
+    /// [`io::ErrorKind::WouldBlock`] when nothing has arrived, or an error of the operating system.
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         match self.peers {
             Peers::V4 => self.receive_from(socket, &FROM_V4, |peer| Some(peer.ip().into())),
@@ -134,12 +133,12 @@ impl Receiver {
     }
 }
 
-/// Sends datagrams, up to [`BATCH`], to where a socket is connected, and returns how many the kernel has taken: at least
-/// one. Does not wait.
+/// Sends up to [`BATCH`] datagrams on a connected socket. Returns how many the kernel accepted: at least one. Does not
+/// wait.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::WouldBlock`] when the kernel takes none now, or what was wrong with the first.
+/// [`io::ErrorKind::WouldBlock`] when the kernel accepts none now, or the error of the first datagram.
 pub(super) fn send<'a>(
     socket: BorrowedFd<'_>,
     datagrams: impl Iterator<Item = &'a [u8]>,
@@ -158,23 +157,23 @@ pub(super) fn send<'a>(
     })
 }
 
-/// What an error of a datagram socket means for what was to be sent.
+/// How to handle an error of a datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SendFault {
-    /// Nobody listened when an earlier datagram arrived. This one was not sent, and can be.
+pub(super) enum SendErrorKind {
+    /// No process listened when an earlier datagram arrived. The current one was not sent and can be sent again.
     Refused,
-    /// The datagram is longer than the way to the sink allows.
+    /// The datagram is longer than the path to the sink allows.
     TooLong,
-    /// The way to the sink is not there, or not now.
+    /// The sink cannot be reached.
     Away,
 }
 
-impl SendFault {
-    pub(super) fn of(error: &io::Error) -> SendFault {
+impl SendErrorKind {
+    pub(super) fn of(error: &io::Error) -> SendErrorKind {
         match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ECONNREFUSED) => SendFault::Refused,
-            Some(Errno::EMSGSIZE) => SendFault::TooLong,
-            _ => SendFault::Away,
+            Some(Errno::ECONNREFUSED) => SendErrorKind::Refused,
+            Some(Errno::EMSGSIZE) => SendErrorKind::TooLong,
+            _ => SendErrorKind::Away,
         }
     }
 }

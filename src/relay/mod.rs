@@ -1,20 +1,20 @@
-//! The push side: `StatsD` lines come in, are rewritten, and go out to every sink or to one of them.
+//! The `StatsD` relay: receives lines, rewrites them, and forwards them to all sinks or to one of them.
 //!
 //! ```text
 //!           ┌──────────────────────────── one worker ────────────────────────────┐
-//! UDP ──────┤ batch ─┐                               ┌─> lane (packer, queue) ── sink task ──> UDP, Unix datagram
-//! TCP ──────┤ framer ┴─> pipeline: rewriter per emit ┴─> lane (packer, queue) ── sink task ──> TCP
+//! UDP ──────┤ batch ─┐                               ┌─> queue (packer, queue) ── sink task ──> UDP, Unix datagram
+//! TCP ──────┤ framer ┴─> pipeline: rewriter per emit ┴─> queue (packer, queue) ── sink task ──> TCP
 //! Unix ─────┤                                                                    │
 //!           └────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Workers share nothing but counters: each has its own socket (the kernel deals datagrams out among them by
-//! peer), its own engines, its own queues and its own connection to each sink. Lines of one peer keep their order.
+//! Workers share only counters: each has its own socket (the kernel distributes datagrams among them by peer), its own
+//! rewriters, its own queues and its own connection to each sink. Lines from one peer keep their order.
 //!
-//! - A listener never waits for a sink. Where a sink's queue is full, lines are dropped and counted.
-//! - A line is counted once when it is read, and once for each sink when it is sent or dropped.
-//! - Memory is bounded by [`Settings`], whatever peers do.
-//! - On the way from one system call to the next nothing is allocated per line.
+//! - A listener never waits for a sink. If the queue of a sink is full, lines are dropped and counted.
+//! - Each line is counted once when it is read, and once per sink when it is sent or dropped.
+//! - [`Settings`] bound the memory, independently of the peers.
+//! - Nothing is allocated per line.
 
 mod address;
 mod datagram_queue;
@@ -27,6 +27,7 @@ mod shard;
 mod sink;
 mod sink_queue;
 mod supervisor;
+mod topology;
 
 use std::io;
 use std::sync::Arc;
@@ -43,65 +44,65 @@ use crate::shutdown::Shutdown;
 use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
 use crate::telemetry::Metrics;
 use listener::Listener;
-use supervisor::Running;
+use supervisor::Supervisor;
 
-/// How lines are shared out among sinks.
+/// How lines are distributed among the sinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Every sink gets all lines.
     #[default]
     Mirror,
-    /// Of the sinks that get the same generation, each line goes to one, chosen by the name that it leaves with.
+    /// Each line goes to one of the sinks with the same generation, selected by its emitted name.
     Shard,
 }
 
-/// What to listen on.
+/// A listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// Where.
+    /// The address.
     pub address: ListenAddress,
-    /// What its lines leave as, unless the sink says otherwise.
+    /// The generation(s) to emit, unless the sink sets its own.
     pub emit: Emit,
 }
 
-/// Where to send.
+/// A sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkSettings {
-    /// Where. Addresses differ.
+    /// The address, unique among the sinks.
     pub address: SinkAddress,
-    /// What lines leave as here, whatever the listener says.
+    /// The generation(s) to emit to this sink, instead of the listener's.
     pub emit: Option<Emit>,
 }
 
-/// Everything that the relay needs to know.
+/// The settings of the relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What to listen on.
+    /// The listeners.
     pub listeners: Vec<ListenerSettings>,
-    /// Where to send.
+    /// The sinks.
     pub sinks: Vec<SinkSettings>,
-    /// How lines are shared out.
+    /// How lines are distributed among the sinks.
     pub mode: Mode,
-    /// The size up to which lines are packed into datagrams; 0 packs none.
+    /// Maximum size in bytes of a packed datagram; 0 turns packing off.
     pub pack_bytes: usize,
-    /// How long a datagram may wait to be filled.
+    /// How long a datagram may wait for more lines.
     pub flush_interval: Duration,
-    /// Most bytes that wait for one sink, divided among the workers.
+    /// Maximum number of bytes queued for one sink, divided among the workers.
     pub queue_bytes: usize,
-    /// What is dropped when they are reached.
+    /// What to drop when a queue is full.
     pub overflow: Overflow,
-    /// Sockets per UDP address; without it one per worker.
+    /// Sockets per UDP address; `None`: one per worker.
     pub sockets: Option<usize>,
-    /// The kernel's buffer of each datagram socket that is listened on; without it the system's default.
+    /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's default.
     pub receive_buffer: Option<usize>,
-    /// Most open connections of each stream listener.
+    /// Maximum number of open connections of each stream listener.
     pub max_connections: usize,
     /// How often the names of sinks are resolved again.
     pub resolve_interval: Duration,
 }
 
 impl Settings {
-    /// Nothing to listen on and nowhere to send: until there are other settings, nothing happens.
+    /// No listeners and no sinks: the relay is idle until its settings are replaced.
     #[must_use]
     pub fn nothing() -> Settings {
         Settings {
@@ -119,7 +120,7 @@ impl Settings {
         }
     }
 
-    /// The generations that leave, each once: there must be a plan for each.
+    /// The generations that are emitted, each once. Each needs a plan.
     #[must_use]
     pub fn emits(&self) -> Vec<Emit> {
         let mut emits = Vec::new();
@@ -135,17 +136,17 @@ impl Settings {
     }
 }
 
-/// An address cannot be listened on.
+/// Binding a listener failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} (statsd.listen): {error}")]
 pub struct BindError {
     /// The address.
     pub address: ListenAddress,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
-/// A relay whose addresses are taken. What arrives waits in the kernel until it [runs](Relay::run).
+/// A relay that is bound. The kernel queues what arrives until the relay [runs](Relay::run).
 #[derive(Debug)]
 pub struct Relay {
     settings: Settings,
@@ -156,10 +157,10 @@ pub struct Relay {
     changes: mpsc::Receiver<Change>,
 }
 
-/// A plan for each generation that leaves.
+/// A plan for each emitted generation.
 pub type Plans = Vec<(Emit, Arc<StatsdPlan>)>;
 
-/// Changes a relay that runs.
+/// Changes the settings of a running relay.
 #[derive(Clone, Debug)]
 pub struct Control(mpsc::Sender<Change>);
 
@@ -171,15 +172,14 @@ struct Change {
 }
 
 impl Control {
-    /// Replaces everything: listeners, sinks, and what lines are rewritten by. Listeners and sinks whose addresses stay
-    /// are not interrupted; what waits for a sink that is gone is sent first. No line is lost on the way. Where the relay
-    /// does not run any more, nothing happens.
+    /// Replaces listeners, sinks and plans. Listeners and sinks whose addresses stay the same are not interrupted; lines
+    /// queued for a removed sink are still sent. No line is lost. If the relay has stopped, this does nothing.
     ///
-    /// How many sockets a listener has, and the size of their buffers, stays as it was bound.
+    /// The number of sockets of a bound listener and the size of their buffers do not change.
     ///
     /// # Errors
     ///
-    /// An address cannot be listened on. Then nothing has changed.
+    /// A listener cannot be bound. Then nothing has changed.
     pub async fn replace(&self, settings: Settings, plans: Plans) -> Result<(), BindError> {
         let (done, told) = oneshot::channel();
         if self.0.send(Change { settings, plans, done }).await.is_err() {
@@ -190,11 +190,11 @@ impl Control {
 }
 
 impl Relay {
-    /// Takes the addresses. `plans` has one for each of [`Settings::emits`]; `workers` is how many there will be.
+    /// Binds the listeners. `plans` has one plan for each of [`Settings::emits`]; `workers` is the number of workers.
     ///
     /// # Errors
     ///
-    /// An address is taken, is not ours, or needs rights that the process does not have.
+    /// An address is in use, is not local, or needs permissions that the process does not have.
     pub fn bind(
         settings: Settings,
         plans: Plans,
@@ -208,13 +208,13 @@ impl Relay {
         Ok(Relay { settings, listeners, plans, metrics, control: Control(control), changes })
     }
 
-    /// The addresses that were taken, with the ports that were chosen where the settings left them open.
+    /// The bound addresses, with the actual port where the settings have port 0.
     #[must_use]
     pub fn addresses(&self) -> Vec<ListenAddress> {
         self.listeners.iter().map(|listener| listener.address().clone()).collect()
     }
 
-    /// Changes it while it runs.
+    /// A handle that changes the relay while it runs.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
@@ -231,7 +231,7 @@ impl Relay {
     pub async fn run(self, workers: &[Handle], shutdown: &Shutdown) {
         let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
         drop(control);
-        let mut running = Running::new(workers, metrics);
+        let mut running = Supervisor::new(workers, metrics);
         running.replace(&settings, listeners, plans);
         loop {
             tokio::select! {
@@ -241,7 +241,7 @@ impl Relay {
                     let outcome = outcome.map(|listeners| {
                         running.replace(&change.settings, listeners, change.plans);
                     });
-                    // Whoever asked may have gone.
+                    // The requester may have stopped waiting.
                     drop(change.done.send(outcome));
                 }
                 Some(_) = running.listening.join_next() => {}

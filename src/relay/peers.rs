@@ -1,4 +1,4 @@
-//! What is known of each peer.
+//! The state of each peer.
 
 use std::net::IpAddr;
 
@@ -7,13 +7,13 @@ use hashbrown::HashMap;
 
 use crate::rewrite::statsd::Sender;
 
-/// Most peers that are remembered. Beyond it all are forgotten, which costs no more than the first doubtful line of
-/// each.
+/// Maximum number of peers. At the limit all are forgotten; then the first ambiguous line of each peer is decided
+/// without history.
 const MOST: usize = 4096;
 
 /// A [`Sender`] for each peer of a datagram socket.
 ///
-/// By address, not by port: some sources take a new port for each request.
+/// Keyed by address, not by port: some clients use a new port for each request.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
     senders: HashMap<IpAddr, Sender, RandomState>,

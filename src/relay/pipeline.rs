@@ -1,71 +1,43 @@
-//! From datagrams to lanes: one pipeline for each listener and worker.
+//! From datagrams to queues: one pipeline for each listener and worker.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::shard::Shards;
-use super::{ListenAddress, ListenerSettings, Mode, SinkSettings};
+use super::topology::{ListenerKey, Topology};
+use super::{Mode, SinkSettings};
 use crate::mapping::{Emit, StatsdPlan};
-use crate::relay::sink_queue::Inlet;
+use crate::relay::sink_queue::QueueSender;
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
 use crate::telemetry::{ListenerMetrics, RewriteMetrics};
 
-/// Where lines go, and as what. Replaced as a whole.
-#[derive(Debug)]
-pub(super) struct Layout {
-    pub(super) listeners: Vec<ListenerSettings>,
-    pub(super) mode: Mode,
-    /// Each with an inlet for each worker.
-    pub(super) sinks: Vec<(SinkSettings, Vec<Arc<Inlet>>)>,
-    /// One for each generation that leaves.
-    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
-    /// Most open connections of each stream listener.
-    pub(super) max_connections: usize,
-}
-
-/// A listener of the settings: its address, and how many have the same in front of it. Only those with any port do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Which(ListenAddress, usize);
-
-impl Which {
-    /// Each listener, with what tells it from the others.
-    pub(super) fn of(
-        listeners: &[ListenerSettings],
-    ) -> impl Iterator<Item = (Which, &ListenerSettings)> {
-        listeners.iter().enumerate().map(|(at, its)| {
-            let same = listeners[..at].iter().filter(|it| it.address == its.address).count();
-            (Which(its.address.clone(), same), its)
-        })
-    }
-}
-
-/// What a listener makes pipelines of.
+/// Makes the pipelines of one listener.
 #[derive(Clone, Debug)]
-pub(super) struct Feed {
-    layout: watch::Receiver<Arc<Layout>>,
-    listener: Which,
+pub(super) struct PipelineFactory {
+    topology: watch::Receiver<Arc<Topology>>,
+    listener: ListenerKey,
     metrics: ListenerMetrics,
 }
 
-/// Rewrites lines for each emitted generation and hands them to the lanes of the sinks that get it.
+/// Rewrites lines for each emitted generation and pushes them to the queues of its sinks.
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    feed: Feed,
+    factory: PipelineFactory,
     worker: usize,
     groups: Vec<Group>,
     datagrams: u64,
     bytes: u64,
 }
 
-/// The sinks that get one generation.
+/// The sinks that receive the same generation.
 #[derive(Debug)]
 struct Group {
     rewriter: Rewriter,
-    /// What the lines of the datagram at hand have become.
+    /// The rewritten lines of the current datagram.
     written: Vec<u8>,
-    inlets: Vec<Arc<Inlet>>,
+    senders: Vec<Arc<QueueSender>>,
     shards: Option<Sharded>,
     metrics: RewriteMetrics,
 }
@@ -73,91 +45,91 @@ struct Group {
 #[derive(Debug)]
 struct Sharded {
     shards: Shards,
-    /// The lines of the datagram at hand for each lane.
+    /// The lines of the current datagram for each queue.
     shares: Vec<Vec<u8>>,
 }
 
-impl Feed {
+impl PipelineFactory {
     pub(super) fn new(
-        layout: watch::Receiver<Arc<Layout>>,
-        listener: Which,
+        topology: watch::Receiver<Arc<Topology>>,
+        listener: ListenerKey,
         metrics: ListenerMetrics,
-    ) -> Feed {
-        Feed { layout, listener, metrics }
+    ) -> PipelineFactory {
+        PipelineFactory { topology, listener, metrics }
     }
 
-    /// The pipeline of one of the workers. `None` once the listener is gone from the settings.
+    /// Makes the pipeline of one worker. `None` if the listener has been removed.
     pub(super) fn pipeline(&self, worker: usize) -> Option<Pipeline> {
-        let mut feed = self.clone();
-        let groups = feed.groups(worker)?;
-        Some(Pipeline { feed, worker, groups, datagrams: 0, bytes: 0 })
+        let mut factory = self.clone();
+        let groups = factory.groups(worker)?;
+        Some(Pipeline { factory, worker, groups, datagrams: 0, bytes: 0 })
     }
 
-    /// Most open connections.
+    /// Maximum number of open connections.
     pub(super) fn max_connections(&self) -> usize {
-        self.layout.borrow().max_connections
+        self.topology.borrow().max_connections
     }
 
-    /// Resolves when the layout was replaced. Cancel safe.
+    /// Resolves when the topology is replaced. Cancel safe.
     pub(super) async fn replaced(&mut self) {
-        if self.layout.changed().await.is_err() {
-            // Nobody is left to replace it.
+        if self.topology.changed().await.is_err() {
+            // The supervisor is gone: no change will follow.
             std::future::pending::<()>().await;
         }
     }
 
     fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
-        let layout = Arc::clone(&self.layout.borrow_and_update());
-        let Which(address, same) = &self.listener;
-        let its = layout.listeners.iter().filter(|it| it.address == *address).nth(*same)?;
+        let topology = Arc::clone(&self.topology.borrow_and_update());
+        let its = self.listener.find(&topology.listeners)?;
         let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(its.emit);
         let mut emits: Vec<Emit> = Vec::new();
-        for (sink, _) in &layout.sinks {
+        for (sink, _) in &topology.sinks {
             if !emits.contains(&emit_of(sink)) {
                 emits.push(emit_of(sink));
             }
         }
         let group = |emit| {
-            let of_group = || layout.sinks.iter().filter(|(sink, _)| emit_of(sink) == emit);
+            let of_group = || topology.sinks.iter().filter(|(sink, _)| emit_of(sink) == emit);
             let names: Vec<String> = of_group().map(|(sink, _)| sink.address.to_string()).collect();
-            let shards = (layout.mode == Mode::Shard && names.len() > 1)
+            let shards = (topology.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));
-            let inlets = of_group().map(|(_, inlets)| Arc::clone(&inlets[worker])).collect();
-            let plan = layout.plans.iter().find(|(its, _)| *its == emit);
+            let senders = of_group().map(|(_, senders)| Arc::clone(&senders[worker])).collect();
+            let plan = topology.plans.iter().find(|(its, _)| *its == emit);
             let (_, plan) = plan.expect("there is a plan for each emit");
-            Group::new(plan, inlets, shards, self.metrics.rewrite(emit))
+            Group::new(plan, senders, shards, self.metrics.rewrite(emit))
         };
         Some(emits.into_iter().map(group).collect())
     }
 }
 
 impl Pipeline {
-    /// Resolves when lines have to go another way, and from then on they do. Cancel safe.
+    /// Resolves when the topology is replaced, after switching to the new one. Cancel safe.
     pub(super) async fn replaced(&mut self) {
-        self.feed.replaced().await;
-        self.take_on();
+        self.factory.replaced().await;
+        self.switch_topology();
     }
 
-    /// The same for a batch at hand, before its first datagram: what came after a change goes by it.
+    /// Switches to a new topology, if there is one. Called before each batch, so that lines received after a change
+    /// follow it.
     pub(super) fn refresh(&mut self) {
-        // Nobody left to replace it is no news.
-        if self.feed.layout.has_changed().unwrap_or(false) {
-            self.take_on();
+        // An error means that the supervisor is gone, so nothing changes.
+        if self.factory.topology.has_changed().unwrap_or(false) {
+            self.switch_topology();
         }
     }
 
-    fn take_on(&mut self) {
-        // A listener that is gone reads its last lines as it read the others. The sinks that they go to wait for it.
-        if let Some(groups) = self.feed.groups(self.worker) {
+    fn switch_topology(&mut self) {
+        // A removed listener reads its last lines with the old groups, which keep their queues open.
+        if let Some(groups) = self.factory.groups(self.worker) {
             self.groups = groups;
         }
     }
 
-    /// Takes a datagram, or whole lines of a stream.
+    /// Processes a datagram, or whole lines of a stream.
     pub(super) fn take(&mut self, datagram: &[u8], sender: &mut Sender) {
         self.datagrams += 1;
         self.bytes += datagram.len() as u64;
-        // Each generation is rewritten with what was known before.
+        // Each group starts from the same knowledge about the peer.
         let known = *sender;
         for group in &mut self.groups {
             *sender = known;
@@ -166,33 +138,33 @@ impl Pipeline {
     }
 
     pub(super) fn metrics(&self) -> &ListenerMetrics {
-        &self.feed.metrics
+        &self.factory.metrics
     }
 
-    /// Publishes what was counted since it was last called: once for a batch, not for each line.
+    /// Publishes the counts since the last call: once per batch, not per line.
     pub(super) fn publish(&mut self) {
         let mut lines = 0;
         for group in &mut self.groups {
-            // Every group reads all lines.
+            // Every group reads all lines, so any of them has the count.
             lines = group.metrics.publish(group.rewriter.report());
         }
         let datagrams = std::mem::take(&mut self.datagrams);
-        self.feed.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
+        self.factory.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);
     }
 }
 
 impl Group {
     fn new(
         plan: &Arc<StatsdPlan>,
-        inlets: Vec<Arc<Inlet>>,
+        senders: Vec<Arc<QueueSender>>,
         shards: Option<Shards>,
         metrics: RewriteMetrics,
     ) -> Group {
-        let shares = vec![Vec::new(); inlets.len()];
+        let shares = vec![Vec::new(); senders.len()];
         Group {
             rewriter: Rewriter::new(Arc::clone(plan)),
             written: Vec::new(),
-            inlets,
+            senders,
             shards: shards.map(|shards| Sharded { shards, shares }),
             metrics,
         }
@@ -202,31 +174,33 @@ impl Group {
         self.written.clear();
         let outcome = self.rewriter.rewrite(datagram, sender, &mut self.written);
         match (&mut self.shards, outcome) {
-            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.inlets),
-            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.inlets),
-            (None, Outcome::Untouched) => self.inlets.iter().for_each(|inlet| inlet.push(datagram)),
+            (Some(sharded), Outcome::Untouched) => sharded.share_out(datagram, &self.senders),
+            (Some(sharded), Outcome::Rewritten) => sharded.share_out(&self.written, &self.senders),
+            (None, Outcome::Untouched) => {
+                self.senders.iter().for_each(|sender| sender.push(datagram));
+            }
             (None, Outcome::Rewritten) => {
-                self.inlets.iter().for_each(|inlet| inlet.push_lines(&self.written));
+                self.senders.iter().for_each(|sender| sender.push_lines(&self.written));
             }
         }
     }
 }
 
 impl Sharded {
-    fn share_out(&mut self, datagram: &[u8], inlets: &[Arc<Inlet>]) {
+    fn share_out(&mut self, datagram: &[u8], senders: &[Arc<QueueSender>]) {
         for line in lines(datagram) {
             let share = &mut self.shares[self.shards.of_line(line)];
             share.extend_from_slice(line);
             share.push(b'\n');
         }
-        for (share, inlet) in self.shares.iter_mut().zip(inlets) {
+        for (share, sender) in self.shares.iter_mut().zip(senders) {
             if share.is_empty() {
                 continue;
             }
-            // The last line needs no newline, but a blank one is nothing without it.
+            // The last line needs no newline, unless it is blank.
             let lines =
                 share.strip_suffix(b"\n").filter(|it| !it.is_empty() && !it.ends_with(b"\n"));
-            inlet.push_lines(lines.unwrap_or(share));
+            sender.push_lines(lines.unwrap_or(share));
             share.clear();
         }
     }

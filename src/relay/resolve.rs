@@ -1,4 +1,4 @@
-//! Addresses of sinks, looked up again and again where nobody waits for it.
+//! Resolves the names of sinks periodically, in the background.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use tokio::task::JoinHandle;
 use super::address::HostPort;
 use crate::telemetry::SinkMetrics;
 
-/// How soon a name that does not resolve is tried again, at first. From then on less and less often.
+/// Wait before the first retry of a name that does not resolve. It doubles with each retry.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// The addresses of one sink, as they were last resolved. None so far: empty.
+/// The addresses of one sink, as last resolved. Empty until the name has resolved once.
 pub(super) type Addresses = watch::Receiver<Arc<[SocketAddr]>>;
 
-/// Keeps the addresses up to date for as long as the task lives. An IP address is there at once and stays.
+/// Keeps the addresses up to date until the task is dropped. An IP address needs no task.
 pub(super) fn resolve(
     HostPort(host_port): &HostPort,
     mut interval: watch::Receiver<Duration>,
@@ -33,13 +33,13 @@ pub(super) fn resolve(
             let found = tokio::net::lookup_host(&name).await.map(Iterator::collect::<Vec<_>>);
             match found {
                 Ok(mut found) if !found.is_empty() => {
-                    // Name servers deal addresses out in turn. Another order is no news.
+                    // Name servers rotate addresses: a different order is not a change.
                     found.sort_unstable();
                     found.dedup();
                     publish.send_if_modified(|known| {
                         let news = **known != *found;
                         if news {
-                            tracing::info!(sink = name, addresses = ?found, "Resolved a StatsD sink.");
+                            tracing::info!(sink = name, addresses = ?found, "sink resolved");
                             *known = found.into();
                         }
                         news
@@ -48,15 +48,15 @@ pub(super) fn resolve(
                     let wait = *interval.borrow_and_update();
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
-                        // Another interval. That there will be none is no news.
+                        // The interval has changed.
                         Ok(()) = interval.changed() => {}
                     }
                 }
                 failed => {
-                    // What was known goes on to be used.
+                    // The last known addresses stay in use.
                     metrics.failed("resolve");
                     let error = failed.err().map(|error| error.to_string());
-                    tracing::warn!(sink = name, error, "Cannot resolve a StatsD sink.");
+                    tracing::warn!(sink = name, error, "cannot resolve sink");
                     let longest = *interval.borrow();
                     tokio::time::sleep(retry.min(longest)).await;
                     retry = (retry * 2).min(longest);
@@ -67,7 +67,7 @@ pub(super) fn resolve(
     (addresses, Some(AbortOnDrop(tokio::spawn(resolve))))
 }
 
-/// A task that ends with its owner.
+/// A task that is aborted when this is dropped.
 #[derive(Debug)]
 pub(super) struct AbortOnDrop(JoinHandle<()>);
 

@@ -1,12 +1,11 @@
-//! Which sink a name belongs to.
+//! Distributes names among sinks.
 
 use crate::statsd::Line;
 
-/// Chooses one of several sinks by name, so that a name always goes to the same one.
+/// Selects one of several sinks by name: the same name always goes to the same sink.
 ///
-/// Rendezvous hashing: each sink draws a number for the name and the highest wins. When a sink is added, it takes names
-/// from the others and none changes between those; when one goes, only its own names move. The choice depends on
-/// nothing but the sinks' addresses, so that several gateways with the same sinks agree.
+/// Rendezvous hashing: adding or removing a sink only remaps that sink's names. The result depends only on the addresses
+/// of the sinks, so that several gateways with the same sinks agree.
 #[derive(Clone, Debug)]
 pub(super) struct Shards {
     seeds: Vec<u64>,
@@ -17,9 +16,9 @@ impl Shards {
         Shards { seeds: sinks.map(|sink| hash(sink.as_bytes())).collect() }
     }
 
-    /// The sink for a line, by its place.
+    /// The index of the sink for a line.
     pub(super) fn of_line(&self, line: &[u8]) -> usize {
-        // An event has no name; any sink will do.
+        // An event has no name: hash the whole line.
         self.of_name(Line::parse(line).map_or(line, |line| line.name()))
     }
 
@@ -31,7 +30,7 @@ impl Shards {
     }
 }
 
-/// FNV-1a: written down once and for all, unlike the hashes of libraries.
+/// FNV-1a: fixed forever, unlike the hashes of libraries.
 fn hash(text: &[u8]) -> u64 {
     text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

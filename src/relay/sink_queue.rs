@@ -1,4 +1,4 @@
-//! The way from one worker to one sink: what is being packed, and what waits to be sent.
+//! The queue between one worker and one sink: a packer followed by a bounded queue of datagrams.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::relay::datagram_queue::{Overflow, Queue};
 use crate::statsd::Packer;
 use crate::telemetry::SinkMetrics;
 
-/// Between the listeners and the sink task of one worker. They are on one thread, so the lock is never contended.
+/// Connects the pipelines of one worker with its sink task. They share a thread, so the lock is never contended.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct SinkQueue {
     state: Mutex<State>,
     wake: Notify,
     closing: Notify,
-    /// Each datagram has to end in a newline.
+    /// Whether each datagram must end in a newline.
     newline: bool,
     metrics: SinkMetrics,
 }
@@ -29,52 +29,55 @@ struct State {
     closed: bool,
 }
 
-/// How a lane packs and what it holds.
+/// The limits of a queue.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
+pub(super) struct QueueSettings {
     pub(super) pack_bytes: usize,
     pub(super) queue_bytes: usize,
     pub(super) overflow: Overflow,
-    /// How long a datagram may wait to be filled.
+    /// How long a datagram may wait for more lines.
     pub(super) flush_interval: Duration,
 }
 
-/// What puts lines into a lane. The lane closes when the last of its inlets goes: nobody can be about to add a line
-/// then.
+/// The sending half of a queue. Dropping it closes the queue.
 #[derive(Debug)]
-pub(super) struct Inlet(Arc<Lane>);
+pub(super) struct QueueSender(Arc<SinkQueue>);
 
-impl Inlet {
-    pub(super) fn new(lane: &Arc<Lane>) -> Inlet {
-        Inlet(Arc::clone(lane))
+impl QueueSender {
+    pub(super) fn new(queue: &Arc<SinkQueue>) -> QueueSender {
+        QueueSender(Arc::clone(queue))
     }
 
-    /// Adds a datagram as it came.
+    /// Adds a datagram unchanged.
     pub(super) fn push(&self, datagram: &[u8]) {
         self.0.push(datagram);
     }
 
-    /// Adds lines that stand in for a datagram.
+    /// Adds rewritten lines, which may be more than a datagram holds.
     pub(super) fn push_lines(&self, lines: &[u8]) {
         self.0.push_lines(lines);
     }
 }
 
-impl Drop for Inlet {
+impl Drop for QueueSender {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-impl Lane {
-    pub(super) fn new(shape: Shape, newline: bool, metrics: SinkMetrics) -> Lane {
+impl SinkQueue {
+    pub(super) fn new(
+        queue_settings: QueueSettings,
+        newline: bool,
+        metrics: SinkMetrics,
+    ) -> SinkQueue {
         let state = State {
-            packer: Packer::new(shape.pack_bytes),
-            queue: Queue::new(shape.queue_bytes, shape.overflow),
-            flush_interval: shape.flush_interval,
+            packer: Packer::new(queue_settings.pack_bytes),
+            queue: Queue::new(queue_settings.queue_bytes, queue_settings.overflow),
+            flush_interval: queue_settings.flush_interval,
             closed: false,
         };
-        Lane {
+        SinkQueue {
             state: Mutex::new(state),
             wake: Notify::new(),
             closing: Notify::new(),
@@ -91,13 +94,13 @@ impl Lane {
         self.fill(|packer| packer.push_lines(lines));
     }
 
-    /// Packs and holds from now on like this. What is there already stays, in order.
-    pub(super) fn reshape(&self, shape: Shape) {
+    /// Applies new settings. Queued lines stay queued, in order.
+    pub(super) fn reconfigure(&self, queue_settings: QueueSettings) {
         self.complete();
         let mut state = self.state();
-        state.packer = Packer::new(shape.pack_bytes);
-        state.queue.reshape(shape.queue_bytes, shape.overflow);
-        state.flush_interval = shape.flush_interval;
+        state.packer = Packer::new(queue_settings.pack_bytes);
+        state.queue.reconfigure(queue_settings.queue_bytes, queue_settings.overflow);
+        state.flush_interval = queue_settings.flush_interval;
         drop(state);
         self.wake.notify_one();
     }
@@ -127,14 +130,14 @@ impl Lane {
         self.metrics.queued(before, queue.len());
     }
 
-    /// Ends the datagram that is being filled.
+    /// Completes the datagram that is being packed and queues it.
     fn complete(&self) {
         let mut state = self.state();
         state.packer.complete();
         self.enqueue(&mut state);
     }
 
-    /// Lets the sink task look at the queue and change it.
+    /// Gives the sink task access to the queue.
     pub(super) fn with_queue<T>(&self, look: impl FnOnce(&mut Queue) -> T) -> T {
         let mut state = self.state();
         let before = state.queue.len();
@@ -143,7 +146,7 @@ impl Lane {
         seen
     }
 
-    /// Nothing is added any more: what waits is sent, and then [`Outlet::ready`] says so.
+    /// Closes the queue: what is queued is still sent, then [`QueueReceiver::ready`] returns false.
     pub(super) fn close(&self) {
         self.complete();
         self.state().closed = true;
@@ -151,9 +154,9 @@ impl Lane {
         self.closing.notify_waiters();
     }
 
-    /// Resolves once the lane is closed. Cancel safe.
+    /// Resolves once the queue is closed. Cancel safe.
     pub(super) async fn closed(&self) {
-        // Asked for before looking, so that a close in between is not missed.
+        // Registered before the check, so that a close in between is not missed.
         let closing = self.closing.notified();
         if !self.is_closed() {
             closing.await;
@@ -164,7 +167,7 @@ impl Lane {
         self.state().closed
     }
 
-    /// Drops and counts what is left, and says how many lines that was.
+    /// Drops and counts the lines that are left. Returns their number.
     pub(super) fn abandon(&self) -> u64 {
         self.complete();
         let left = self.with_queue(|queue| queue.pop(usize::MAX));
@@ -177,29 +180,29 @@ impl Lane {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whoever panicked has left datagrams that are whole.
+        // Datagrams are added and removed whole, so a panic leaves the queue consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where the sink task takes from.
+/// The receiving half of a queue.
 #[derive(Debug)]
-pub(super) struct Outlet {
-    pub(super) lane: Arc<Lane>,
-    /// When the datagram that is being filled has waited long enough.
+pub(super) struct QueueReceiver {
+    pub(super) queue: Arc<SinkQueue>,
+    /// When the datagram that is being packed must be sent.
     flush_at: Option<Instant>,
 }
 
-impl Outlet {
-    pub(super) fn new(lane: Arc<Lane>) -> Outlet {
-        Outlet { lane, flush_at: None }
+impl QueueReceiver {
+    pub(super) fn new(queue: Arc<SinkQueue>) -> QueueReceiver {
+        QueueReceiver { queue, flush_at: None }
     }
 
-    /// Resolves to true once something waits to be sent, and to false once nothing ever will. Cancel safe.
+    /// Resolves to true when a datagram is queued, and to false when the queue is closed and empty. Cancel safe.
     pub(super) async fn ready(&mut self) -> bool {
         loop {
             let (ready, closed, waiting, interval) = {
-                let state = self.lane.state();
+                let state = self.queue.state();
                 let waiting = state.packer.waiting() > 0;
                 (!state.queue.is_empty(), state.closed, waiting, state.flush_interval)
             };
@@ -209,7 +212,7 @@ impl Outlet {
             if closed {
                 return false;
             }
-            let woken = self.lane.wake.notified();
+            let woken = self.queue.wake.notified();
             if !waiting {
                 self.flush_at = None;
                 woken.await;
@@ -220,7 +223,7 @@ impl Outlet {
                 () = woken => {}
                 () = sleep_until(flush_at) => {
                     self.flush_at = None;
-                    self.lane.complete();
+                    self.queue.complete();
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! A relay that runs, and how it is changed meanwhile.
+//! The running relay: starts, reconfigures and stops its listeners and sinks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,38 +9,39 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::listener::Listener;
-use super::pipeline::{Feed, Layout, Which};
+use super::pipeline::PipelineFactory;
 use super::sink::Sink;
-use super::{BindError, ListenerSettings, Mode, Plans, Settings};
-use crate::relay::sink_queue::{Inlet, Lane};
+use super::topology::{ListenerKey, Topology};
+use super::{BindError, ListenerSettings, Plans, Settings};
+use crate::relay::sink_queue::{QueueSender, SinkQueue};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 
-/// A relay that runs.
+/// Owns the tasks of a running relay.
 #[derive(Debug)]
-pub(super) struct Running<'a> {
+pub(super) struct Supervisor<'a> {
     workers: &'a [Handle],
     metrics: Arc<Metrics>,
-    /// What every pipeline works by. It holds the inlets of the lanes: replacing it closes those of sinks that are gone,
-    /// as soon as the last pipeline has noticed.
-    layout: watch::Sender<Arc<Layout>>,
+    /// Read by every pipeline. It owns the queue senders: replacing it closes the queues of removed sinks as soon as the
+    /// last pipeline has switched over.
+    topology: watch::Sender<Arc<Topology>>,
     resolve_interval: watch::Sender<Duration>,
     /// Dropping a guard stops its listener.
-    listeners: Vec<(Which, DropGuard)>,
+    listeners: Vec<(ListenerKey, DropGuard)>,
     sinks: Vec<Sink>,
-    /// Lanes of sinks that are gone, until they are empty.
-    leaving: Vec<Arc<Lane>>,
+    /// Queues of removed sinks that are not empty yet.
+    leaving: Vec<Arc<SinkQueue>>,
     pub(super) listening: JoinSet<()>,
     pub(super) sending: JoinSet<()>,
 }
 
-impl<'a> Running<'a> {
-    /// Nothing yet.
-    pub(super) fn new(workers: &'a [Handle], metrics: Arc<Metrics>) -> Running<'a> {
-        Running {
+impl<'a> Supervisor<'a> {
+    /// Without listeners and sinks.
+    pub(super) fn new(workers: &'a [Handle], metrics: Arc<Metrics>) -> Supervisor<'a> {
+        Supervisor {
             workers,
             metrics,
-            layout: watch::Sender::new(Arc::new(Layout::nothing())),
+            topology: watch::Sender::new(Arc::new(Topology::empty())),
             resolve_interval: watch::Sender::new(Duration::MAX),
             listeners: Vec::new(),
             sinks: Vec::new(),
@@ -50,7 +51,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Takes the addresses that are not there yet. Nothing else changes.
+    /// Binds the listeners of `settings` that do not exist yet. Changes nothing else.
     pub(super) fn bind(&self, settings: &Settings) -> Result<Vec<Listener>, BindError> {
         let bind = |(_, its)| super::bind(its, settings, self.workers.len(), &self.metrics);
         self.missing(settings).map(bind).collect()
@@ -59,24 +60,25 @@ impl<'a> Running<'a> {
     fn missing<'s>(
         &self,
         settings: &'s Settings,
-    ) -> impl Iterator<Item = (Which, &'s ListenerSettings)> {
-        Which::of(&settings.listeners)
-            .filter(|(which, _)| self.listeners.iter().all(|(it, _)| it != which))
+    ) -> impl Iterator<Item = (ListenerKey, &'s ListenerSettings)> {
+        ListenerKey::of(&settings.listeners)
+            .filter(|(key, _)| self.listeners.iter().all(|(it, _)| it != key))
     }
 
-    /// Goes on with these settings. `bound` are the listeners that are not there yet.
+    /// Switches to `settings`. `bound` are the listeners that did not exist yet.
     pub(super) fn replace(&mut self, settings: &Settings, bound: Vec<Listener>, plans: Plans) {
         self.resolve_interval.send_replace(settings.resolve_interval);
         self.replace_sinks(settings);
-        let inlets =
-            |sink: &Sink| sink.lanes.iter().map(|lane| Arc::new(Inlet::new(lane))).collect();
-        let before = Arc::clone(&self.layout.borrow());
+        let senders = |sink: &Sink| {
+            sink.queues.iter().map(|queue| Arc::new(QueueSender::new(queue))).collect()
+        };
+        let before = Arc::clone(&self.topology.borrow());
         let sinks = settings.sinks.iter().zip(&self.sinks).map(|(its, sink)| {
-            // A sink that stays keeps its inlets: closing is for good.
+            // A sink that stays keeps its senders, because a closed queue cannot be opened again.
             let kept = before.sinks.iter().find(|(before, _)| before.address == its.address);
-            (its.clone(), kept.map_or_else(|| inlets(sink), |(_, inlets)| inlets.clone()))
+            (its.clone(), kept.map_or_else(|| senders(sink), |(_, senders)| senders.clone()))
         });
-        let layout = Layout {
+        let topology = Topology {
             listeners: settings.listeners.clone(),
             mode: settings.mode,
             sinks: sinks.collect(),
@@ -84,29 +86,33 @@ impl<'a> Running<'a> {
             max_connections: settings.max_connections,
         };
         drop(before);
-        self.layout.send_replace(Arc::new(layout));
+        self.topology.send_replace(Arc::new(topology));
 
         // Dropping its guard stops a listener.
-        let stays = |which: &Which| Which::of(&settings.listeners).any(|(it, _)| it == *which);
-        self.listeners.retain(|(which, _)| stays(which));
-        let missing: Vec<Which> = self.missing(settings).map(|(which, _)| which).collect();
-        for (listener, which) in bound.into_iter().zip(missing) {
+        let stays =
+            |key: &ListenerKey| ListenerKey::of(&settings.listeners).any(|(it, _)| it == *key);
+        self.listeners.retain(|(key, _)| stays(key));
+        let missing: Vec<ListenerKey> = self.missing(settings).map(|(key, _)| key).collect();
+        for (listener, key) in bound.into_iter().zip(missing) {
             let stop = CancellationToken::new();
-            let feed =
-                Feed::new(self.layout.subscribe(), which.clone(), listener.metrics().clone());
-            listener.listen(self.workers, feed, &stop, &mut self.listening);
-            self.listeners.push((which, stop.drop_guard()));
+            let factory = PipelineFactory::new(
+                self.topology.subscribe(),
+                key.clone(),
+                listener.metrics().clone(),
+            );
+            listener.listen(self.workers, factory, &stop, &mut self.listening);
+            self.listeners.push((key, stop.drop_guard()));
         }
     }
 
-    /// Sinks in the order of the settings: those that are there already, and new ones.
+    /// Puts the sinks in the order of the settings; keeps existing ones and starts new ones.
     fn replace_sinks(&mut self, settings: &Settings) {
         let mut before = std::mem::take(&mut self.sinks);
         for its in &settings.sinks {
             let sink = match before.iter().position(|sink| sink.address == its.address) {
                 Some(at) => {
                     let sink = before.swap_remove(at);
-                    sink.reshape(settings);
+                    sink.reconfigure(settings);
                     sink
                 }
                 None => Sink::start(
@@ -120,12 +126,12 @@ impl<'a> Running<'a> {
             };
             self.sinks.push(sink);
         }
-        self.leaving.extend(before.into_iter().flat_map(|sink| sink.lanes));
+        self.leaving.extend(before.into_iter().flat_map(|sink| sink.queues));
     }
 
-    /// A task that sends has ended.
+    /// Forgets the queues whose sink task has ended.
     pub(super) fn forget_sent(&mut self) {
-        self.leaving.retain(|lane| Arc::strong_count(lane) > 1);
+        self.leaving.retain(|queue| Arc::strong_count(queue) > 1);
     }
 
     /// Reads the lines that the kernel has already received and sends all that are queued. Those that are left when the
@@ -140,14 +146,14 @@ impl<'a> Running<'a> {
             }
         }
         self.listening.abort_all();
-        let lanes: Vec<Arc<Lane>> = self
+        let queues: Vec<Arc<SinkQueue>> = self
             .sinks
             .iter()
-            .flat_map(|sink| sink.lanes.iter().cloned())
+            .flat_map(|sink| sink.queues.iter().cloned())
             .chain(self.leaving)
             .collect();
-        for lane in &lanes {
-            lane.close();
+        for queue in &queues {
+            queue.close();
         }
         let sent = async { while self.sending.join_next().await.is_some() {} };
         tokio::select! {
@@ -155,21 +161,9 @@ impl<'a> Running<'a> {
             () = shutdown.until_cut_short() => {}
         }
         self.sending.shutdown().await;
-        let lost: u64 = lanes.iter().map(|lane| lane.abandon()).sum();
+        let lost: u64 = queues.iter().map(|queue| queue.abandon()).sum();
         if lost > 0 {
             tracing::warn!(lines = lost, "lines dropped at shutdown");
-        }
-    }
-}
-
-impl Layout {
-    fn nothing() -> Layout {
-        Layout {
-            listeners: Vec::new(),
-            mode: Mode::Mirror,
-            sinks: Vec::new(),
-            plans: Vec::new(),
-            max_connections: 0,
         }
     }
 }

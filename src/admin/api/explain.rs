@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Lack, Report};
 use super::{Refusal, answer, body, refuse};
 use crate::admin::api::diff::Sides;
-use crate::admin::{Admin, InForce};
+use crate::admin::{Admin, Running};
 use crate::mapping::{self, Emit, StatsdSettings};
 use crate::rewrite::exposition::{History, Progress, Rewriter};
 use crate::rewrite::{self, statsd};
@@ -82,7 +82,7 @@ struct Relayed {
 
 impl Admin {
     /// Answers a POST; `None` where there is nothing. `path` is what follows `/api/`.
-    pub(in crate::admin) async fn work_out<B>(
+    pub(in crate::admin) async fn handle_post<B>(
         &self,
         request: Request<B>,
     ) -> Option<Response<Full<Bytes>>>
@@ -101,7 +101,7 @@ impl Admin {
 
     async fn preview<B>(
         &self,
-        current: &InForce,
+        current: &Running,
         request: Request<B>,
     ) -> Result<Response<Full<Bytes>>, Refusal>
     where
@@ -134,7 +134,7 @@ impl Admin {
 }
 
 async fn explain<B>(
-    current: &InForce,
+    current: &Running,
     request: Request<B>,
 ) -> Result<Response<Full<Bytes>>, Refusal>
 where

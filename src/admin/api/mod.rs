@@ -26,7 +26,7 @@ type Refusal = (StatusCode, String);
 
 impl Admin {
     /// Answers a GET; `None` where there is nothing. `path` is what follows `/api/`.
-    pub(super) fn picture(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+    pub(super) fn api_get(&self, path: &str) -> Option<Response<Full<Bytes>>> {
         let current = self.current.load_full();
         Some(match path {
             "status" => answer(&self.describe_status()),

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::admin::InForce;
+use crate::admin::Running;
 use crate::telemetry::{Count, Metrics};
 
 /// All listeners and sinks, in the order of the settings.
-pub(super) fn describe(current: &InForce, metrics: &Metrics) -> Value {
+pub(super) fn describe(current: &Running, metrics: &Metrics) -> Value {
     let Some(relay) = &current.settings.relay else {
         return json!({ "listeners": [], "sinks": [] });
     };

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::report::{Lack, Report};
 use super::unix;
-use crate::admin::InForce;
+use crate::admin::Running;
 use crate::scrape;
 use crate::telemetry::{LastScrape, Outcome, TargetStatus};
 
@@ -12,7 +12,7 @@ use crate::telemetry::{LastScrape, Outcome, TargetStatus};
 const MOST_ON_DEMAND: usize = 100;
 
 /// All targets, by name; behind them those that clients have named, the latest first.
-pub(super) fn describe(current: &InForce) -> serde_json::Value {
+pub(super) fn describe(current: &Running) -> serde_json::Value {
     let on_demand = current.gateway.named_by_clients(MOST_ON_DEMAND);
     let configured = current.gateway.targets().map(|target| (target, false));
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));

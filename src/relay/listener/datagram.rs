@@ -1,4 +1,4 @@
-//! Listeners that read datagrams: UDP and Unix.
+//! Datagram listeners: UDP and Unix.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -13,15 +13,14 @@ use super::super::pipeline::Pipeline;
 use crate::relay::mmsg::{BATCH, Peers, Receiver};
 use crate::relay::peers::Senders;
 
-/// How long to wait after an error of the socket. None is known that would need it; trying again at once could burn a
-/// CPU.
+/// Pause after an error of the socket, so that a permanent error does not use a whole CPU.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// Most batches that are still read after it was time to stop: what any socket's buffer can hold, but not
-/// what a sender that never stops can send.
+/// Maximum number of batches that are read after the stop: more than any socket buffer holds, but bounded if a peer
+/// never stops sending.
 const LAST_BATCHES: usize = 1024;
 
-/// What a worker reads from.
+/// The socket of one worker.
 enum Socket {
     Udp(UdpSocket),
     Unix(UnixDatagram),
@@ -55,14 +54,14 @@ pub(super) async fn udp(socket: std::net::UdpSocket, pipeline: Pipeline, stop: C
     let peers = if is_v6 { Peers::V6 } else { Peers::V4 };
     match UdpSocket::from_std(socket) {
         Ok(socket) => listen(Socket::Udp(socket), peers, pipeline, stop).await,
-        Err(error) => tracing::error!(%error, "Cannot take on a StatsD socket."),
+        Err(error) => tracing::error!(%error, "cannot register socket"),
     }
 }
 
 pub(super) async fn unix(socket: unix::UnixDatagram, pipeline: Pipeline, stop: CancellationToken) {
     match UnixDatagram::from_std(socket) {
         Ok(socket) => listen(Socket::Unix(socket), Peers::Unix, pipeline, stop).await,
-        Err(error) => tracing::error!(%error, "Cannot take on a StatsD socket."),
+        Err(error) => tracing::error!(%error, "cannot register socket"),
     }
 }
 
@@ -81,33 +80,34 @@ async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, stop: Canc
         };
         match read {
             Ok(count) => {
-                hand_on(&receiver, &mut senders, &mut pipeline);
+                process_batch(&receiver, &mut senders, &mut pipeline);
                 if count == BATCH {
-                    // More is there. The sinks of this worker have a turn first.
+                    // There are more. Let the sink tasks of this worker run first.
                     tokio::task::yield_now().await;
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "Cannot read StatsD datagrams.");
+                tracing::warn!(%error, "cannot receive datagrams");
                 tokio::time::sleep(ERROR_PAUSE).await;
             }
         }
     }
-    // What the kernel has accepted for us already. It is asked itself: the runtime may not have heard yet.
+    // Read what the kernel has already received. The socket is read directly, because the runtime may not have been
+    // notified yet.
     for _ in 0..LAST_BATCHES {
         match receiver.receive(socket.as_fd()) {
-            Ok(_) => hand_on(&receiver, &mut senders, &mut pipeline),
+            Ok(_) => process_batch(&receiver, &mut senders, &mut pipeline),
             Err(_) => break,
         }
     }
 }
 
-/// Reads a batch, 0 when there is none.
+/// Reads a batch. Returns the number of datagrams, 0 if there are none.
 fn read(socket: &Socket, receiver: &mut Receiver) -> io::Result<usize> {
     let mut count = 0;
     let read = socket.try_read(|fd| {
         count = receiver.receive(fd)?;
-        // A batch that is not full means that nothing is left. Saying so spares the system call that would find out.
+        // A batch that is not full emptied the socket. WouldBlock here saves the system call that would find that out.
         if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     });
     match read {
@@ -116,7 +116,7 @@ fn read(socket: &Socket, receiver: &mut Receiver) -> io::Result<usize> {
     }
 }
 
-fn hand_on(receiver: &Receiver, senders: &mut Senders, pipeline: &mut Pipeline) {
+fn process_batch(receiver: &Receiver, senders: &mut Senders, pipeline: &mut Pipeline) {
     pipeline.refresh();
     for datagram in receiver.datagrams() {
         if datagram.truncated {

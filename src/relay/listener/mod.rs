@@ -1,4 +1,4 @@
-//! Where lines come from.
+//! Listeners: receive lines from datagram and stream sockets.
 
 mod datagram;
 mod stream;
@@ -14,14 +14,14 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::pipeline::Feed;
+use super::pipeline::PipelineFactory;
 use super::{ListenAddress, ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
 
-/// A bound listener that does not read yet.
+/// A bound listener that has not started to read.
 #[derive(Debug)]
 pub(super) struct Listener {
-    /// As it was taken.
+    /// The bound address, with the actual port.
     address: ListenAddress,
     sockets: Sockets,
     metrics: ListenerMetrics,
@@ -35,13 +35,13 @@ enum Sockets {
     UnixStream(unix::UnixListener, SocketFile),
 }
 
-/// The file of a Unix socket. It goes when the listener goes.
+/// The file of a Unix socket. Dropping it removes the file.
 #[derive(Debug)]
 struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Whether it is still there is not ours to say.
+        // The file may have been removed already.
         drop(std::fs::remove_file(&self.0));
     }
 }
@@ -65,21 +65,21 @@ impl Listener {
                 (ListenAddress::Tcp(socket.local_addr()?), Sockets::Tcp(socket))
             }
             ListenAddress::UnixDatagram(path) => {
-                make_way(path, Type::DGRAM)?;
+                remove_stale_socket(path, Type::DGRAM)?;
                 let socket = unix::UnixDatagram::bind(path)?;
                 socket.set_nonblocking(true)?;
                 let file = SocketFile(path.clone());
                 (listener.address.clone(), Sockets::UnixDatagram(socket, file))
             }
             ListenAddress::UnixStream(path) => {
-                make_way(path, Type::STREAM)?;
+                remove_stale_socket(path, Type::STREAM)?;
                 let socket = unix::UnixListener::bind(path)?;
                 socket.set_nonblocking(true)?;
                 let file = SocketFile(path.clone());
                 (listener.address.clone(), Sockets::UnixStream(socket, file))
             }
         };
-        // By the address in the settings: a port that was chosen would make a label of its own each time.
+        // Labelled with the address of the settings: with port 0, the actual port would make a new series each time.
         let metrics = metrics.statsd_listener(&listener.address.to_string());
         Ok(Listener { address, sockets, metrics })
     }
@@ -96,7 +96,7 @@ impl Listener {
     pub(super) fn listen(
         self,
         workers: &[Handle],
-        feed: Feed,
+        factory: PipelineFactory,
         stop: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) {
@@ -104,7 +104,7 @@ impl Listener {
         let at = |index: usize| {
             let worker = index % workers.len();
             let pipeline =
-                feed.pipeline(worker).expect("the layout has the listener before it listens");
+                factory.pipeline(worker).expect("the topology has the listener before it listens");
             (&workers[worker], pipeline)
         };
         match sockets {
@@ -125,11 +125,11 @@ impl Listener {
                 tasks.spawn_on(read, worker);
             }
             Sockets::Tcp(socket) => {
-                let pool = pool(workers, feed, stop);
+                let pool = pool(workers, factory, stop);
                 tasks.spawn(pool.tcp(socket));
             }
             Sockets::UnixStream(socket, file) => {
-                let pool = pool(workers, feed, stop);
+                let pool = pool(workers, factory, stop);
                 let accept = async move {
                     pool.unix(socket).await;
                     drop(file);
@@ -140,11 +140,11 @@ impl Listener {
     }
 }
 
-fn pool(workers: &[Handle], feed: Feed, stop: &CancellationToken) -> stream::Pool {
-    stream::Pool { workers: workers.to_vec(), feed, stop: stop.clone() }
+fn pool(workers: &[Handle], factory: PipelineFactory, stop: &CancellationToken) -> stream::Pool {
+    stream::Pool { workers: workers.to_vec(), factory, stop: stop.clone() }
 }
 
-/// Several sockets on one address. The kernel deals out what arrives, by peer.
+/// Binds several sockets to one address. The kernel distributes datagrams among them by peer.
 fn udp(
     address: SocketAddr,
     count: usize,
@@ -154,7 +154,7 @@ fn udp(
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_reuse_port(shared)?;
         if let Some(bytes) = receive_buffer {
-            // The kernel gives what net.core.rmem_max allows, and says nothing.
+            // The kernel silently limits this to net.core.rmem_max.
             socket.set_recv_buffer_size(bytes)?;
         }
         socket.bind(&address.into())?;
@@ -165,15 +165,15 @@ fn udp(
         let socket = open(address, false)?;
         return Ok((socket.local_addr()?, vec![socket]));
     }
-    // Sockets that share an address would also share it with another process that happens to have it. This one
-    // does not, so it finds out.
+    // SO_REUSEPORT would also share the address with another process. The first socket does not set it, so that an
+    // address in use is an error.
     let address = open(address, false)?.local_addr()?;
     let sockets: io::Result<Vec<_>> = (0..count).map(|_| open(address, true)).collect();
     Ok((address, sockets?))
 }
 
-/// Removes a socket that a process has left behind. One that somebody listens on stays, and binding fails.
-fn make_way(path: &Path, socket_type: Type) -> io::Result<()> {
+/// Removes the socket file of a process that has ended. A socket in use stays, and binding fails.
+fn remove_stale_socket(path: &Path, socket_type: Type) -> io::Result<()> {
     let is_socket = |it: std::fs::Metadata| it.file_type().is_socket();
     if !std::fs::symlink_metadata(path).is_ok_and(is_socket) {
         return Ok(());

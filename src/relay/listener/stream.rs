@@ -1,4 +1,4 @@
-//! Listeners that read streams: TCP and Unix. One line behind the other, each with a newline.
+//! Stream listeners: TCP and Unix. Each line ends in a newline.
 
 use std::io;
 use std::os::unix::net as unix;
@@ -10,35 +10,35 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::super::pipeline::{Feed, Pipeline};
+use super::super::pipeline::{Pipeline, PipelineFactory};
 use crate::rewrite::statsd::Sender;
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
 
-/// Bytes of one read.
+/// Maximum number of bytes per read.
 const READ_BYTES: usize = 16 * 1024;
 
-/// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.
+/// Pause after an accept error, such as too many open files, so that retries do not use a whole CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection may take to say what it had under way when it was time to stop.
+/// How long a connection is still read after the stop, for bytes that were in transit.
 const LAST_READ: Duration = Duration::from_millis(100);
 
-/// Where connections are read.
+/// Distributes connections among the workers.
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) workers: Vec<Handle>,
-    pub(super) feed: Feed,
+    pub(super) factory: PipelineFactory,
     pub(super) stop: CancellationToken,
 }
 
-/// What connections come from.
+/// A listening socket.
 #[derive(Debug)]
 enum Acceptor {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// A connection on its way to the worker that reads it.
+/// An accepted connection, before a worker reads it.
 enum Connection {
     Tcp(std::net::TcpStream),
     Unix(unix::UnixStream),
@@ -62,42 +62,42 @@ impl Pool {
         self.serve(UnixListener::from_std(listener).map(Acceptor::Unix)).await;
     }
 
-    /// Accepts connections until it is told to stop, then waits for those that are open to end.
+    /// Accepts connections until `stop` is cancelled, then waits until the open ones have ended.
     async fn serve(mut self, acceptor: io::Result<Acceptor>) {
         let acceptor = match acceptor {
             Ok(acceptor) => acceptor,
             Err(error) => {
-                tracing::error!(%error, "Cannot take on a StatsD socket.");
+                tracing::error!(%error, "cannot register socket");
                 return;
             }
         };
         let mut connections = JoinSet::new();
         let mut turn = 0;
         loop {
-            // Beyond the most, clients wait in the kernel's queue.
-            let has_room = connections.len() < self.feed.max_connections();
+            // At the limit, clients wait in the kernel's accept queue.
+            let has_room = connections.len() < self.factory.max_connections();
             let accepted = tokio::select! {
                 accepted = acceptor.accept(), if has_room => accepted,
                 Some(_) = connections.join_next() => continue,
-                () = self.feed.replaced() => continue,
+                () = self.factory.replaced() => continue,
                 () = self.stop.cancelled() => break,
             };
             match accepted {
                 Ok(connection) => {
                     let worker = turn % self.workers.len();
-                    // Somebody came when we were about to go.
-                    let Some(pipeline) = self.feed.pipeline(worker) else { continue };
+                    // The listener has been removed from the settings.
+                    let Some(pipeline) = self.factory.pipeline(worker) else { continue };
                     let stop = self.stop.clone();
                     let serve = async move {
-                        if let Err(error) = take_on(connection, pipeline, stop).await {
-                            tracing::warn!(%error, "Cannot take on a StatsD connection.");
+                        if let Err(error) = read_on_worker(connection, pipeline, stop).await {
+                            tracing::warn!(%error, "cannot register connection");
                         }
                     };
                     connections.spawn_on(serve, &self.workers[worker]);
                     turn += 1;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "Cannot accept a StatsD connection.");
+                    tracing::warn!(%error, "cannot accept connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -106,7 +106,7 @@ impl Pool {
     }
 }
 
-async fn take_on(
+async fn read_on_worker(
     connection: Connection,
     pipeline: Pipeline,
     stop: CancellationToken,
@@ -118,7 +118,7 @@ async fn take_on(
     Ok(())
 }
 
-/// Reads one connection to its end.
+/// Reads one connection until it ends.
 async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, stop: CancellationToken) {
     let _open = pipeline.metrics().connection();
     let mut framer = Framer::new(MAX_DATAGRAM_BYTES);
@@ -130,7 +130,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, stop: 
             biased;
             () = pipeline.replaced() => continue,
             count = stream.read(&mut buffer) => count,
-            // What the kernel has accepted already is read; then it is enough.
+            // After the stop, read only what has already arrived.
             () = stop.cancelled() => {
                 match tokio::time::timeout(LAST_READ, stream.read(&mut buffer)).await {
                     Ok(count) => count,
@@ -150,7 +150,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, stop: 
                 pipeline.metrics().refused_oversized(framer.oversized() - before);
                 pipeline.publish();
             }
-            // A connection that breaks off has no last line.
+            // A connection that fails has no complete last line.
             Err(_) => break,
         }
     }

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt.
+//! The wait before the next attempt.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Doubles from attempt to attempt. Each wait is between half and all of that, by chance, so that the workers of many
-/// gateways do not come back to a sink all at once.
+/// Exponential backoff with jitter: the limit doubles with each attempt, and the wait is random between half the limit
+/// and the limit, so that many workers do not reconnect at the same moment.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     attempts: u32,
 }
 
 impl Backoff {
-    /// True before the first attempt has failed.
+    /// Whether no attempt has failed yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.attempts == 0
     }
@@ -22,7 +22,7 @@ impl Backoff {
     pub(super) fn next(&mut self) -> Duration {
         let longest = FIRST.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
         self.attempts = self.attempts.saturating_add(1);
-        // Seeded by the operating system for each use: chance enough for a wait.
+        // The operating system seeds it for each use: random enough for jitter.
         let chance = RandomState::new().hash_one(self.attempts) % 1000;
         longest / 2 + longest / 2 * u32::try_from(chance).unwrap_or(0) / 1000
     }

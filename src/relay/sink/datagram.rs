@@ -1,4 +1,4 @@
-//! Sinks that take datagrams: UDP and Unix.
+//! Datagram sinks: UDP and Unix.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,9 +9,9 @@ use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
 
 use super::super::resolve::Addresses;
-use super::{Way, address, moved};
-use crate::relay::mmsg::{BATCH, SendFault, send};
-use crate::relay::sink_queue::Lane;
+use super::{SinkTask, address, moved};
+use crate::relay::mmsg::{BATCH, SendErrorKind, send};
+use crate::relay::sink_queue::SinkQueue;
 
 /// A connected socket.
 enum Socket {
@@ -52,26 +52,26 @@ impl Socket {
     }
 }
 
-/// Why a socket is given up.
+/// Why a socket is closed.
 enum End {
-    /// Everything is sent.
+    /// The queue is closed and empty.
     Done,
-    /// The sink has other addresses.
+    /// The sink's name resolves to other addresses.
     Moved,
-    /// Nobody listens there.
+    /// No process listens at the address.
     Refused(io::Error),
-    /// It cannot be used any more.
+    /// The socket failed.
     Broken(io::Error),
 }
 
-pub(super) async fn udp(mut way: Way, mut addresses: Addresses) {
+pub(super) async fn udp(mut task: SinkTask, mut addresses: Addresses) {
     let mut turn = 0;
-    while way.outlet.ready().await {
-        let Some(to) = address(&mut addresses, turn, &way).await else { return };
+    while task.receiver.ready().await {
+        let Some(to) = address(&mut addresses, turn, &task).await else { return };
         let end = match Socket::udp(to) {
             Ok(socket) => {
                 tokio::select! {
-                    end = send_all(&socket, &mut way) => end,
+                    end = send_all(&socket, &mut task) => end,
                     () = moved(&mut addresses) => End::Moved,
                 }
             }
@@ -81,13 +81,13 @@ pub(super) async fn udp(mut way: Way, mut addresses: Addresses) {
             End::Done => return,
             End::Moved => {}
             End::Refused(_) => {
-                // A datagram to nobody is lost like any other that UDP loses. The next address may be better.
-                way.lane().metrics().failed("refused");
+                // Lost like any datagram that UDP loses. Try the next address.
+                task.queue().metrics().failed("refused");
                 turn += 1;
             }
             End::Broken(error) => {
                 turn += 1;
-                if !way.fail("send", &error).await {
+                if !task.fail("send", &error).await {
                     return;
                 }
             }
@@ -95,46 +95,46 @@ pub(super) async fn udp(mut way: Way, mut addresses: Addresses) {
     }
 }
 
-pub(super) async fn unix(mut way: Way, path: PathBuf) {
-    while way.outlet.ready().await {
+pub(super) async fn unix(mut task: SinkTask, path: PathBuf) {
+    while task.receiver.ready().await {
         let end = match Socket::unix(&path) {
-            Ok(socket) => send_all(&socket, &mut way).await,
+            Ok(socket) => send_all(&socket, &mut task).await,
             Err(error) => End::Broken(error),
         };
         let (End::Refused(error) | End::Broken(error)) = end else { return };
-        if !way.fail("connect", &error).await {
+        if !task.fail("connect", &error).await {
             return;
         }
     }
 }
 
-/// Sends what comes until the socket cannot any more. Cancel safe: a datagram is sent or still there.
-async fn send_all(socket: &Socket, way: &mut Way) -> End {
-    while way.outlet.ready().await {
+/// Sends queued datagrams until the socket fails. Cancel safe: a datagram is either sent or still queued.
+async fn send_all(socket: &Socket, task: &mut SinkTask) -> End {
+    while task.receiver.ready().await {
         if let Err(error) = socket.writable().await {
             return End::Broken(error);
         }
-        match socket.try_write(|fd| send_batch(fd, way.lane())) {
-            Ok(()) => way.succeed(),
+        match socket.try_write(|fd| send_batch(fd, task.queue())) {
+            Ok(()) => task.succeed(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => match SendFault::of(&error) {
-                SendFault::TooLong => {
-                    let left = way.lane().with_queue(|queue| queue.pop(1));
-                    way.lane().metrics().dropped_too_long(left.lines);
+            Err(error) => match SendErrorKind::of(&error) {
+                SendErrorKind::TooLong => {
+                    let left = task.queue().with_queue(|queue| queue.pop(1));
+                    task.queue().metrics().dropped_too_long(left.lines);
                 }
-                SendFault::Refused => return End::Refused(error),
-                SendFault::Away => return End::Broken(error),
+                SendErrorKind::Refused => return End::Refused(error),
+                SendErrorKind::Away => return End::Broken(error),
             },
         }
     }
     End::Done
 }
 
-fn send_batch(fd: BorrowedFd<'_>, lane: &Lane) -> io::Result<()> {
-    let left = lane.with_queue(|queue| {
+fn send_batch(fd: BorrowedFd<'_>, queue: &SinkQueue) -> io::Result<()> {
+    let left = queue.with_queue(|queue| {
         let sent = send(fd, queue.datagrams().take(BATCH))?;
         Ok::<_, io::Error>(queue.pop(sent))
     })?;
-    lane.metrics().sent(left.datagrams, left.lines, left.bytes);
+    queue.metrics().sent(left.datagrams, left.lines, left.bytes);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Where lines go. For each sink there is a task on each worker, which sends what its lane holds.
+//! Sinks: each has one task per worker, which sends the datagrams of that worker's queue.
 
 mod backoff;
 mod datagram;
@@ -18,19 +18,19 @@ use tokio::task::JoinSet;
 
 use super::resolve::{AbortOnDrop, Addresses, resolve};
 use super::{Settings, SinkAddress};
-use crate::relay::sink_queue::{Lane, Outlet, Shape};
+use crate::relay::sink_queue::{QueueReceiver, QueueSettings, SinkQueue};
 use crate::telemetry::SinkMetrics;
 use backoff::Backoff;
 
-/// One sink, with a lane and a task on each worker.
+/// One sink, with one queue and one task per worker.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) address: SinkAddress,
-    pub(super) lanes: Vec<Arc<Lane>>,
+    pub(super) queues: Vec<Arc<SinkQueue>>,
     _resolving: Option<AbortOnDrop>,
 }
 
-/// Where a task sends to.
+/// The destination of a sink task.
 #[derive(Clone, Debug)]
 enum Destination {
     Udp(Addresses),
@@ -38,10 +38,10 @@ enum Destination {
     Unix(PathBuf),
 }
 
-/// How the lanes of each of so many workers are.
-fn shape(settings: &Settings, workers: usize) -> Shape {
+/// The settings of the queue of each of `workers` workers.
+fn queue_settings(settings: &Settings, workers: usize) -> QueueSettings {
     let queue_bytes = settings.queue_bytes / workers.max(1);
-    Shape {
+    QueueSettings {
         pack_bytes: settings.pack_bytes,
         queue_bytes: queue_bytes.max(settings.pack_bytes + 1),
         overflow: settings.overflow,
@@ -50,7 +50,7 @@ fn shape(settings: &Settings, workers: usize) -> Shape {
 }
 
 impl Sink {
-    /// Begins to resolve the sink's name, and to send what its lanes get until they are closed and empty.
+    /// Starts to resolve the sink's name and to send, until its queues are closed and empty.
     pub(super) fn start(
         address: &SinkAddress,
         settings: &Settings,
@@ -72,77 +72,77 @@ impl Sink {
             SinkAddress::UnixDatagram(path) => (Destination::Unix(path.clone()), None),
         };
         let newline = matches!(address, SinkAddress::Tcp(_));
-        let shape = shape(settings, workers.len());
+        let queue_settings = queue_settings(settings, workers.len());
         let name: Arc<str> = address.to_string().into();
-        let lane = |worker: &Handle| {
-            let lane = Arc::new(Lane::new(shape, newline, metrics.clone()));
-            let send = send(Arc::clone(&name), Arc::clone(&lane), destination.clone());
+        let queue = |worker: &Handle| {
+            let queue = Arc::new(SinkQueue::new(queue_settings, newline, metrics.clone()));
+            let send = send(Arc::clone(&name), Arc::clone(&queue), destination.clone());
             tasks.spawn_on(send, worker);
-            lane
+            queue
         };
-        let lanes = workers.iter().map(lane).collect();
-        Sink { address: address.clone(), lanes, _resolving: resolving }
+        let queues = workers.iter().map(queue).collect();
+        Sink { address: address.clone(), queues, _resolving: resolving }
     }
 
-    /// Packs and holds from now on as these settings say.
-    pub(super) fn reshape(&self, settings: &Settings) {
-        let shape = shape(settings, self.lanes.len());
-        self.lanes.iter().for_each(|lane| lane.reshape(shape));
+    /// Applies new settings to the queues.
+    pub(super) fn reconfigure(&self, settings: &Settings) {
+        let queue_settings = queue_settings(settings, self.queues.len());
+        self.queues.iter().for_each(|queue| queue.reconfigure(queue_settings));
     }
 }
 
-/// Sends what the lane holds, until it is closed and empty, or cannot be emptied.
-async fn send(name: Arc<str>, lane: Arc<Lane>, destination: Destination) {
-    let way = Way {
+/// Sends from the queue until it is closed and empty, or the sink stays unreachable after the close.
+async fn send(name: Arc<str>, queue: Arc<SinkQueue>, destination: Destination) {
+    let task = SinkTask {
         name: Arc::clone(&name),
-        outlet: Outlet::new(Arc::clone(&lane)),
+        receiver: QueueReceiver::new(Arc::clone(&queue)),
         backoff: Backoff::default(),
     };
     match destination {
-        Destination::Udp(addresses) => datagram::udp(way, addresses).await,
-        Destination::Unix(path) => datagram::unix(way, path).await,
-        Destination::Tcp(addresses) => stream::tcp(way, addresses).await,
+        Destination::Udp(addresses) => datagram::udp(task, addresses).await,
+        Destination::Unix(path) => datagram::unix(task, path).await,
+        Destination::Tcp(addresses) => stream::tcp(task, addresses).await,
     }
-    let lines = lane.abandon();
+    let lines = queue.abandon();
     if lines > 0 {
         tracing::warn!(sink = %name, lines, "lines dropped at shutdown");
     }
 }
 
-/// What every sink task has.
+/// The state that sink tasks of every kind share.
 #[derive(Debug)]
-struct Way {
+struct SinkTask {
     name: Arc<str>,
-    outlet: Outlet,
+    receiver: QueueReceiver,
     backoff: Backoff,
 }
 
-impl Way {
-    fn lane(&self) -> &Lane {
-        &self.outlet.lane
+impl SinkTask {
+    fn queue(&self) -> &SinkQueue {
+        &self.receiver.queue
     }
 
-    /// Counts a failure and waits before the next attempt. False when there shall be none: the process is
-    /// stopping, and a sink that is not there now will not be there in time.
+    /// Counts a failure and waits before the next attempt. Returns false if the queue is closed: the gateway is stopping
+    /// or the sink was removed, so there is no further attempt.
     async fn fail(&mut self, reason: &'static str, error: &io::Error) -> bool {
-        self.lane().metrics().failed(reason);
+        self.queue().metrics().failed(reason);
         if self.backoff.is_fresh() {
-            // Once for each time that the sink goes away, not for each attempt.
+            // Logged once per outage, not once per attempt.
             tracing::warn!(sink = %self.name, reason, %error, "sink unreachable");
         }
-        if self.lane().is_closed() {
+        if self.queue().is_closed() {
             return false;
         }
         let wait = self.backoff.next();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            // One last attempt, now.
-            () = self.lane().closed() => {}
+            // One last attempt, at once.
+            () = self.queue().closed() => {}
         }
         true
     }
 
-    /// The sink takes what is sent.
+    /// Records a success.
     fn succeed(&mut self) {
         if !self.backoff.is_fresh() {
             tracing::info!(sink = %self.name, "sink reachable again");
@@ -151,8 +151,8 @@ impl Way {
     }
 }
 
-/// Resolves once there is an address at all, to the one whose turn it is. `None`: there never will be, or not in time.
-async fn address(addresses: &mut Addresses, turn: usize, way: &Way) -> Option<SocketAddr> {
+/// Waits until the sink's name has resolved; returns the address whose turn it is. `None` if the queue is closed first.
+async fn address(addresses: &mut Addresses, turn: usize, task: &SinkTask) -> Option<SocketAddr> {
     loop {
         {
             let known = addresses.borrow_and_update();
@@ -162,13 +162,13 @@ async fn address(addresses: &mut Addresses, turn: usize, way: &Way) -> Option<So
         }
         tokio::select! {
             biased;
-            () = way.lane().closed() => return None,
+            () = task.queue().closed() => return None,
             changed = addresses.changed() => changed.ok()?,
         }
     }
 }
 
-/// Resolves when the addresses change; never when they cannot.
+/// Resolves when the addresses change; never if they are fixed.
 async fn moved(addresses: &mut watch::Receiver<Arc<[SocketAddr]>>) {
     if addresses.changed().await.is_err() {
         std::future::pending::<()>().await;

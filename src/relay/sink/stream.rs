@@ -1,4 +1,4 @@
-//! Sinks that take a stream: TCP, one line behind the other.
+//! Stream sinks: TCP, one line per newline.
 
 use std::io;
 use std::time::Duration;
@@ -8,31 +8,31 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::resolve::Addresses;
-use super::{Way, address, moved};
+use super::{SinkTask, address, moved};
 use crate::relay::datagram_queue::count_lines;
 
-/// How long a connection may take to come about.
+/// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a sink may take nothing before its connection counts as broken.
+/// How long a sink may accept no bytes before its connection is closed.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Most bytes of one system call. The lane's lock is held meanwhile.
+/// Maximum number of bytes per system call. The lock of the queue is held during the call.
 const WRITE_BYTES: usize = 256 * 1024;
 
-/// Why a connection is given up.
+/// Why a connection is closed.
 enum End {
-    /// Everything is sent.
+    /// The queue is closed and empty.
     Done,
-    /// The sink has other addresses.
+    /// The sink's name resolves to other addresses.
     Moved,
     /// The sink has closed it.
     Closed,
-    /// It broke, or the sink takes nothing.
+    /// The connection failed, or the sink accepts no bytes.
     Broken(io::Error),
 }
 
-/// A datagram that went out in part.
+/// A datagram that was written in part.
 #[derive(Debug, Default)]
 struct Cut {
     bytes: Vec<u8>,
@@ -44,12 +44,12 @@ impl Cut {
         &self.bytes[self.written..]
     }
 
-    /// A connection ended within it. A line that was cut has to go again as a whole.
+    /// Rewinds to the start of the line that was cut when the connection ended, so that it is sent again as a whole.
     fn rewind(&mut self) {
         self.written = memrchr(b'\n', &self.bytes[..self.written]).map_or(0, |at| at + 1);
     }
 
-    /// The lines that were not written whole.
+    /// Number of lines that were not written completely.
     fn lines(&self) -> u64 {
         count_lines(self.rest())
     }
@@ -60,18 +60,18 @@ impl Cut {
     }
 }
 
-pub(super) async fn tcp(mut way: Way, mut addresses: Addresses) {
+pub(super) async fn tcp(mut task: SinkTask, mut addresses: Addresses) {
     let mut cut = Cut::default();
-    run(&mut way, &mut addresses, &mut cut).await;
+    run(&mut task, &mut addresses, &mut cut).await;
     cut.rewind();
-    way.lane().metrics().dropped_shutdown(cut.lines());
+    task.queue().metrics().dropped_shutdown(cut.lines());
 }
 
-async fn run(way: &mut Way, addresses: &mut Addresses, cut: &mut Cut) {
+async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
     let mut turn = 0;
-    // A connection is made when there is something to send.
-    while !cut.rest().is_empty() || way.outlet.ready().await {
-        let Some(to) = address(addresses, turn, way).await else { return };
+    // Connect only when there is something to send.
+    while !cut.rest().is_empty() || task.receiver.ready().await {
+        let Some(to) = address(addresses, turn, task).await else { return };
         let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => stream,
             failed => {
@@ -80,14 +80,14 @@ async fn run(way: &mut Way, addresses: &mut Addresses, cut: &mut Cut) {
                     Ok(Err(error)) => error,
                     _ => io::ErrorKind::TimedOut.into(),
                 };
-                if way.fail("connect", &error).await {
+                if task.fail("connect", &error).await {
                     continue;
                 }
                 return;
             }
         };
         let end = tokio::select! {
-            end = write_all(&stream, way, cut) => end,
+            end = write_all(&stream, task, cut) => end,
             end = closed(&stream) => end,
             () = moved(addresses) => End::Moved,
         };
@@ -97,13 +97,13 @@ async fn run(way: &mut Way, addresses: &mut Addresses, cut: &mut Cut) {
             End::Moved => {}
             End::Closed => {
                 let error = io::Error::from(io::ErrorKind::UnexpectedEof);
-                if !way.fail("closed", &error).await {
+                if !task.fail("closed", &error).await {
                     return;
                 }
             }
             End::Broken(error) => {
                 turn += 1;
-                if !way.fail("send", &error).await {
+                if !task.fail("send", &error).await {
                     return;
                 }
             }
@@ -111,10 +111,10 @@ async fn run(way: &mut Way, addresses: &mut Addresses, cut: &mut Cut) {
     }
 }
 
-/// Writes what comes until the connection cannot any more. Cancel safe: what was written is out of the queue.
-async fn write_all(stream: &TcpStream, way: &mut Way, cut: &mut Cut) -> End {
+/// Writes queued datagrams until the connection fails. Cancel safe: written bytes have left the queue.
+async fn write_all(stream: &TcpStream, task: &mut SinkTask, cut: &mut Cut) -> End {
     loop {
-        if cut.rest().is_empty() && !way.outlet.ready().await {
+        if cut.rest().is_empty() && !task.receiver.ready().await {
             return End::Done;
         }
         match timeout(STALL_TIMEOUT, stream.writable()).await {
@@ -122,29 +122,29 @@ async fn write_all(stream: &TcpStream, way: &mut Way, cut: &mut Cut) -> End {
             Ok(Err(error)) => return End::Broken(error),
             Err(_) => return End::Broken(io::ErrorKind::TimedOut.into()),
         }
-        match write_some(stream, way, cut) {
-            Ok(()) => way.succeed(),
+        match write_some(stream, task, cut) {
+            Ok(()) => task.succeed(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return End::Broken(error),
         }
     }
 }
 
-fn write_some(stream: &TcpStream, way: &Way, cut: &mut Cut) -> io::Result<()> {
-    let metrics = way.lane().metrics();
+fn write_some(stream: &TcpStream, task: &SinkTask, cut: &mut Cut) -> io::Result<()> {
+    let metrics = task.queue().metrics();
     if !cut.rest().is_empty() {
         let lines = cut.lines();
         let written = stream.try_write(cut.rest())?;
         cut.written += written;
         let whole = cut.rest().is_empty();
-        // A line counts when its last byte is written, whatever came before.
+        // A line counts when its last byte is written.
         metrics.sent(u64::from(whole), lines - cut.lines(), written as u64);
         if whole {
             cut.clear();
         }
         return Ok(());
     }
-    way.lane().with_queue(|queue| {
+    task.queue().with_queue(|queue| {
         let waiting = queue.bytes();
         let written = stream.try_write(&waiting[..waiting.len().min(WRITE_BYTES)])?;
         let (left, begun) = queue.advance(written, &mut cut.bytes);
@@ -155,7 +155,7 @@ fn write_some(stream: &TcpStream, way: &Way, cut: &mut Cut) -> io::Result<()> {
     })
 }
 
-/// Resolves when the sink closes the connection. What it says meanwhile is read and left.
+/// Resolves when the sink closes the connection. Bytes from the sink are read and ignored.
 async fn closed(stream: &TcpStream) -> End {
     let mut said = [0; 512];
     loop {

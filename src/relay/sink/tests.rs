@@ -17,9 +17,9 @@ use crate::telemetry::Metrics;
 
 type Names = watch::Sender<Arc<[SocketAddr]>>;
 
-/// A sink task, its lane, and what its name resolves to.
+/// A sink task, its queue, and what its name resolves to.
 struct Sending {
-    lane: Arc<Lane>,
+    queue: Arc<SinkQueue>,
     names: Names,
     metrics: Arc<Metrics>,
     task: JoinHandle<()>,
@@ -27,16 +27,16 @@ struct Sending {
 
 fn start(addresses: &[SocketAddr], destination: impl FnOnce(Addresses) -> Destination) -> Sending {
     let metrics = Arc::new(Metrics::new());
-    let shape = Shape {
+    let queue_settings = QueueSettings {
         pack_bytes: 0,
         queue_bytes: 64 << 20,
         overflow: Overflow::Newest,
         flush_interval: Duration::ZERO,
     };
     let (names, resolved) = watch::channel(Arc::from(addresses));
-    let lane = Arc::new(Lane::new(shape, true, metrics.statsd_sink("sink")));
-    let task = tokio::spawn(send("sink".into(), Arc::clone(&lane), destination(resolved)));
-    Sending { lane, names, metrics, task }
+    let queue = Arc::new(SinkQueue::new(queue_settings, true, metrics.statsd_sink("sink")));
+    let task = tokio::spawn(send("sink".into(), Arc::clone(&queue), destination(resolved)));
+    Sending { queue, names, metrics, task }
 }
 
 impl Sending {
@@ -54,7 +54,7 @@ impl Sending {
 
     /// Sends what waits, and ends.
     async fn end(self) {
-        self.lane.close();
+        self.queue.close();
         soon(self.task).await.expect("no panic");
     }
 }
@@ -91,12 +91,12 @@ async fn next(stream: &mut TcpStream, expected: &str) {
 async fn datagrams_go_where_the_name_points_now() {
     let ((first, its), (second, others)) = (udp().await, udp().await);
     let sending = start(&[its], Destination::Udp);
-    sending.lane.push(b"a:1|c\n");
+    sending.queue.push(b"a:1|c\n");
     assert_eq!(line(&first).await, "a:1|c\n");
     sending.move_to(&[others]);
-    // What comes in the same instant may still go the old way.
+    // What comes in the same instant may still go the old task.
     tokio::task::yield_now().await;
-    sending.lane.push(b"b:1|c\n");
+    sending.queue.push(b"b:1|c\n");
     assert_eq!(line(&second).await, "b:1|c\n");
     sending.end().await;
 }
@@ -105,12 +105,12 @@ async fn datagrams_go_where_the_name_points_now() {
 async fn streams_go_where_the_name_points_now() {
     let ((first, its), (second, others)) = (tcp().await, tcp().await);
     let sending = start(&[its], Destination::Tcp);
-    sending.lane.push(b"a:1|c");
+    sending.queue.push(b"a:1|c");
     let (mut stream, _) = soon(first.accept()).await.expect("a connection");
     next(&mut stream, "a:1|c\n").await;
     sending.move_to(&[others]);
     assert_eq!(soon(stream.read(&mut [0; 10])).await.expect("it is closed"), 0);
-    sending.lane.push(b"b:1|c");
+    sending.queue.push(b"b:1|c");
     let (mut stream, _) = soon(second.accept()).await.expect("a connection");
     next(&mut stream, "b:1|c\n").await;
     assert_eq!(sending.failures("closed") + sending.failures("send"), 0, "moving is no failure");
@@ -121,7 +121,7 @@ async fn streams_go_where_the_name_points_now() {
 async fn lines_wait_for_a_name_that_does_not_resolve_yet() {
     let (socket, address) = udp().await;
     let sending = start(&[], Destination::Udp);
-    sending.lane.push(b"early:1|c\n");
+    sending.queue.push(b"early:1|c\n");
     tokio::task::yield_now().await;
     sending.move_to(&[address]);
     assert_eq!(line(&socket).await, "early:1|c\n");
@@ -134,7 +134,7 @@ async fn the_next_address_of_a_name_has_its_turn() {
     drop(refusing);
     let (listener, address) = tcp().await;
     let sending = start(&[gone, address], Destination::Tcp);
-    sending.lane.push(b"a:1|c");
+    sending.queue.push(b"a:1|c");
     let (mut stream, _) = soon(listener.accept()).await.expect("a connection");
     next(&mut stream, "a:1|c\n").await;
     assert_eq!(sending.failures("connect"), 1);
@@ -149,7 +149,7 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
     // More than the buffers of both ends hold.
     let datagram = [&vec![b'x'; 60_000][..], b":1|c"].concat();
     let datagrams = 300;
-    (0..datagrams).for_each(|_| sending.lane.push(&datagram));
+    (0..datagrams).for_each(|_| sending.queue.push(&datagram));
     let begun = Instant::now();
     let (hanging, _) = listener.accept().await.expect("a connection");
     let (mut stream, _) = listener.accept().await.expect("another one");
@@ -157,7 +157,7 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
     assert_eq!(sending.failures("send"), 1);
     // What the first connection has taken is its own; what it was in the middle of comes again.
     let (mut lines, mut buffer) = (0, vec![0; 1 << 16]);
-    sending.lane.close();
+    sending.queue.close();
     loop {
         let len = stream.read(&mut buffer).await.expect("bytes");
         if len == 0 {
