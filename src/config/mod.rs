@@ -51,7 +51,7 @@ pub fn read(path: &Path) -> File {
                 .at(Location::file(&name));
             // Missing keys are no further errors.
             let emit = Some(crate::mapping::Emit::Both.into());
-            let mut file = File { emit, unread: true, ..File::default() };
+            let mut file = File { emit, ..File::default() };
             file.errors.0.push(error);
             file
         }

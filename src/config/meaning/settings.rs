@@ -76,7 +76,8 @@ impl File {
         let secret_lines = self.secret_lines.clone();
         let mut errors = Errors::new(source.as_deref(), self.errors.clone(), &secret_lines);
         let empty = self.targets.is_empty() && self.statsd.is_empty() && self.allow.is_empty();
-        if empty && !self.unread {
+        // After a misspelled `targets:` it would be no news.
+        if empty && !self.errors.has_errors() {
             let help = "give a --target=URL or --statsd.listen and --statsd.forward, or `targets:`, \
                         `allow:` or `statsd:` in the settings file";
             errors.whole("the gateway has nothing to do", help);

@@ -71,9 +71,6 @@ pub struct File {
     /// The lines of the file that diagnostics must not show.
     #[serde(skip)]
     pub(in crate::config) secret_lines: BTreeSet<usize>,
-    /// The file could not be read at all: what is missing from it is not known.
-    #[serde(skip)]
-    pub(in crate::config) unread: bool,
 }
 
 /// One target.
@@ -165,7 +162,6 @@ impl Shape for File {
             source: None,
             errors: Diagnostics::default(),
             secret_lines: BTreeSet::new(),
-            unread: false,
         }
     }
 }

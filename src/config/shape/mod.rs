@@ -21,7 +21,7 @@ pub(super) fn read_file(source: &Source) -> File {
     let document = match parse_one(source, Limits::WRITTEN) {
         Ok(document) => document,
         Err(error) => {
-            let mut file = File { unread: true, ..File::default() };
+            let mut file = File::default();
             file.errors.0.push(error);
             return file;
         }
@@ -31,8 +31,7 @@ pub(super) fn read_file(source: &Source) -> File {
     }
     let secret = secrets::lines(&document, source);
     let mut reader = Reader::new(source, read::HELP);
-    let mut file: File = read::shape(&mut reader, document)
-        .unwrap_or_else(|| File { unread: true, ..File::default() });
+    let mut file: File = read::shape(&mut reader, document).unwrap_or_default();
     file.errors = reader.finish();
     for error in &mut file.errors.0 {
         if error.location.as_ref().is_some_and(|location| secret.contains(&location.line)) {
