@@ -1,4 +1,4 @@
-//! `crossfade explain`: what happens to one line, one family or a whole scrape, entry by entry.
+//! `crossfade explain`: how one line, one family or a whole scrape is rewritten, rule by rule.
 
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
@@ -15,7 +15,8 @@ use crate::mapping;
 use crate::packs;
 use crate::rewrite;
 use crate::rewrite::exposition::{
-    ExplainedSeries, Explanation, Fate, History, LabelStep, Limits, Line, Options, Reading, Then,
+    Absent, DropReason, ExplainedSeries, Explanation, Fate, History, Joined, LabelStep, Limits,
+    Line, Options, Reading, RefusedBecause, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
 
@@ -25,15 +26,15 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE|URL", default_value = "-", conflicts_with = "lines")]
     place: String,
 
-    /// A line to explain, in place of a file. May be repeated.
+    /// A line to explain, instead of a file. May be repeated.
     #[arg(long = "line", value_name = "TEXT")]
     lines: Vec<String>,
 
-    /// Only what has to do with this family, of either generation.
+    /// Explain only what involves this family, of either generation.
     #[arg(long, value_name = "NAME", conflicts_with = "statsd")]
     family: Option<String>,
 
-    #[arg(long, help = "StatsD lines, all of one sender, in place of an exposition")]
+    #[arg(long, help = "Explain StatsD lines, all of one sender, instead of an exposition")]
     statsd: bool,
 
     #[command(flatten)]
@@ -45,7 +46,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     of_lines: Lines,
 
-    /// How to say it.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let plan = mapping::compile_statsd(&packs, &arguments.of_lines.settings(emit))?;
         let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
         let lines = rewriter.explain(&text, &mut Sender::default());
-        return say(arguments.format, &lines, |to| write_lines(&lines, to));
+        return print(arguments.format, &lines, |to| write_lines(&lines, to));
     }
     let fill = arguments.rewriting.fill.iter();
     let settings = mapping::Settings {
@@ -77,10 +78,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let family = arguments.family.as_deref();
     let explanation =
         rewrite::exposition::explain(&plan, options, History::default(), &text, family)?;
-    say(arguments.format, &explanation, |to| write(&explanation, to))
+    print(arguments.format, &explanation, |to| write(&explanation, to))
 }
 
-fn say(
+fn print(
     format: Format,
     value: &impl Serialize,
     text: impl Fn(&mut String) -> fmt::Result,
@@ -88,25 +89,25 @@ fn say(
     match format {
         Format::Json => anstream::println!("{}", serde_json::to_string_pretty(value)?),
         Format::Text => {
-            let mut said = String::new();
-            text(&mut said)?;
-            anstream::print!("{said}");
+            let mut output = String::new();
+            text(&mut output)?;
+            anstream::print!("{output}");
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What came, line by line, then what leaves at the end.
+/// Writes the lines, then the series that are written at the end.
 fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
     let mut rest = explanation.lines.as_slice();
-    while let Some((first, behind)) = rest.split_first() {
-        // The buckets of a ladder, or what no entry names: the same is to be said of many lines in a row.
-        let alike = behind.iter().take_while(|line| is_alike(first, line)).count();
-        write_line(first, behind.get(alike.wrapping_sub(1)), &explanation.series, to)?;
-        rest = &behind[alike..];
+    while let Some((first, after)) = rest.split_first() {
+        // Many consecutive lines have one explanation: buckets of a histogram, or unknown families.
+        let alike = after.iter().take_while(|line| is_alike(first, line)).count();
+        write_line(first, after.get(alike.wrapping_sub(1)), &explanation.series, to)?;
+        rest = &after[alike..];
     }
     if !explanation.series.is_empty() {
-        writeln!(to, "\n{BOLD}gathered, and leaving at the end{BOLD:#}")?;
+        writeln!(to, "\n{BOLD}gathered, and written at the end{BOLD:#}")?;
     }
     explanation.series.iter().try_for_each(|series| write_series(series, to))?;
     if explanation
@@ -114,28 +115,35 @@ fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
         .iter()
         .any(|series| !series.estimated.is_empty() && series.absent.is_none())
     {
-        writeln!(to, "\n~ estimated: what came has no such boundary")?;
+        writeln!(to, "\n~ estimated: the input has no such bucket boundary")?;
     }
     Ok(())
 }
 
+/// Whether the explanation of `first` also applies to `line`.
 fn is_alike(first: &Line, line: &Line) -> bool {
-    let told = |line: &Line| {
-        let by =
-            line.read_by.iter().map(|it| (&it.source, &it.labels, place(it))).collect::<Vec<_>>();
+    let explained = |line: &Line| {
+        let by = line
+            .read_by
+            .iter()
+            .map(|it| (&it.source, &it.labels, series_of(it)))
+            .collect::<Vec<_>>();
         format!("{:?} {:?} {by:?}", line.fate, line.not_read_by)
     };
     let at_once = first.read_by.iter().any(|it| matches!(it.then, Then::Line { .. }));
     let named = !first.read_by.is_empty() || !first.not_read_by.is_empty();
     let dropped = matches!(first.fate, Fate::Dropped(_) | Fate::Refused(_));
-    !at_once && !dropped && (!named || first.family == line.family) && told(first) == told(line)
+    !at_once
+        && !dropped
+        && (!named || first.family == line.family)
+        && explained(first) == explained(line)
 }
 
-/// Where a sample goes, but for its value.
-fn place(reading: &Reading) -> Option<usize> {
+/// Index of the series that a sample is gathered into.
+fn series_of(reading: &Reading) -> Option<usize> {
     match reading.then {
         Then::Gathered { series, .. } => series,
-        _ => None,
+        Then::Line { .. } | Then::Nothing { .. } => None,
     }
 }
 
@@ -152,16 +160,16 @@ fn write_line(
     }
     match line.fate {
         Fate::Passed if line.not_read_by.is_empty() && line.read_by.is_empty() => {
-            writeln!(to, "    {GREEN}passes{GREEN:#}: no entry reads `{}`", line.family)?;
+            writeln!(to, "    {GREEN}passes{GREEN:#}: no rule reads `{}`", line.family)?;
         }
-        Fate::Passed => writeln!(to, "    {GREEN}passes{GREEN:#} as it came")?,
-        Fate::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}, and beside that")?,
+        Fate::Passed => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged")?,
+        Fate::Kept => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged, and is also rewritten")?,
         Fate::Rewritten => {}
         Fate::Dropped(reason) => {
-            writeln!(to, "    {RED}left out{RED:#}: {reason}, {}", meaning(reason))?;
+            writeln!(to, "    {RED}dropped{RED:#}: {reason}, {}", drop_meaning(reason))?;
         }
         Fate::Refused(reason) => {
-            writeln!(to, "    {RED}handed on all the same{RED:#}: {reason}, {}", meaning(reason))?;
+            writeln!(to, "    {RED}forwarded{RED:#}: {reason}, {}", drop_meaning(reason))?;
         }
     }
     for title in &line.not_read_by {
@@ -174,34 +182,34 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
     writeln!(to, "    {BLUE}{}{BLUE:#} {}", reading.source, reading.title)?;
     for step in &reading.labels {
         match step {
-            LabelStep::Dropped { label } => writeln!(to, "        without `{label}`")?,
+            LabelStep::Dropped { label } => writeln!(to, "        drops `{label}`")?,
             LabelStep::Renamed { label, to: name } => {
-                writeln!(to, "        `{label}` becomes `{name}`")?;
+                writeln!(to, "        renames `{label}` to `{name}`")?;
             }
-            LabelStep::Added { label, value } => writeln!(to, "        with {label}={value:?}")?,
+            LabelStep::Added { label, value } => writeln!(to, "        adds {label}={value:?}")?,
             LabelStep::Filled { label, value } => {
-                writeln!(to, "        with {label}={value:?}, as `fill` says")?;
+                writeln!(to, "        adds {label}={value:?} (`fill`)")?;
             }
         }
     }
-    let named = |place: usize| {
-        let ExplainedSeries { family, labels, .. } = &series[place];
+    let named = |index: usize| {
+        let ExplainedSeries { family, labels, .. } = &series[index];
         if labels.is_empty() { family.clone() } else { format!("{family}{{{labels}}}") }
     };
     match &reading.then {
         Then::Line { text } => writeln!(to, "        -> {text}"),
         Then::Gathered { series, part_of } => {
             match series {
-                Some(place) => writeln!(to, "        gathered into {}", named(*place))?,
+                Some(index) => writeln!(to, "        gathered into {}", named(*index))?,
                 None => writeln!(to, "        gathered, and nothing is left to write")?,
             }
-            if let Some(place) = part_of {
-                writeln!(to, "        and taken from {}", named(*place))?;
+            if let Some(index) = part_of {
+                writeln!(to, "        and subtracted from {}", named(*index))?;
             }
             Ok(())
         }
         Then::Nothing { reason } => {
-            writeln!(to, "        {RED}not carried out{RED:#}: {reason}, {}", meaning(reason))
+            writeln!(to, "        {RED}not applied{RED:#}: {reason}, {}", refused_meaning(*reason))
         }
     }
 }
@@ -210,26 +218,27 @@ fn write_series(series: &ExplainedSeries, to: &mut String) -> fmt::Result {
     let from = numbers(&series.from);
     match (series.text.as_slice(), series.joined) {
         ([], _) => writeln!(to, "{BOLD}{}{{{}}}{BOLD:#}", series.family, series.labels)?,
-        (lines, "buckets") => write_ladder(series, lines, to)?,
+        (lines, Joined::Buckets) => write_histogram(series, lines, to)?,
         (lines, _) => lines.iter().try_for_each(|line| writeln!(to, "{BOLD}{line}{BOLD:#}"))?,
     }
     let how = match (series.joined, series.from.len()) {
-        ("buckets", _) => format!("buckets, sum and count of {from}"),
-        ("difference", _) => difference(series, &from),
+        (Joined::Buckets, _) => format!("buckets, sum and count of {from}"),
+        (Joined::Difference, _) => difference(series, &from),
         (_, 1) => format!("from {from}"),
-        (joined, _) => format!("{joined} of {from}"),
+        (joined, _) => format!("{} of {from}", joined.as_str()),
     };
     writeln!(to, "    {how}")?;
     writeln!(to, "    {BLUE}{}{BLUE:#} {}", series.source, series.title)?;
     if let Some(family) = &series.diverted_by {
         writeln!(to, "    because `{family}` has the same label set")?;
     }
-    match series.absent {
-        Some(reason) => {
-            writeln!(to, "    {RED}does not leave{RED:#}: {reason}, {}", meaning(reason))
-        }
-        None => Ok(()),
-    }
+    let meaning = match series.absent {
+        None => return Ok(()),
+        Some(Absent::AlreadyPresent) => ALREADY_PRESENT,
+        Some(Absent::NothingLeft) => "the parts make up the whole total, now and before",
+    };
+    let reason = series.absent.map_or("", Absent::as_str);
+    writeln!(to, "    {RED}not written{RED:#}: {reason}, {meaning}")
 }
 
 fn difference(series: &ExplainedSeries, from: &str) -> String {
@@ -238,15 +247,15 @@ fn difference(series: &ExplainedSeries, from: &str) -> String {
         Some(parts) => {
             let less = numbers(&series.less);
             format!(
-                "{total} of {from}, less {parts} of {less}; it never goes down between two scrapes"
+                "{total} of {from} minus {parts} of {less}; never decreases between two scrapes"
             )
         }
-        None => format!("{total} of {from}, nothing is to be taken from it"),
+        None => format!("{total} of {from}, with nothing to subtract"),
     }
 }
 
-/// A ladder in one line; `~` marks what is estimated.
-fn write_ladder(series: &ExplainedSeries, lines: &[String], to: &mut String) -> fmt::Result {
+/// A histogram in one line. `~` marks estimates.
+fn write_histogram(series: &ExplainedSeries, lines: &[String], to: &mut String) -> fmt::Result {
     let labels = &series.labels;
     let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
     writeln!(to, "{BOLD}{}{braces}{BOLD:#}", series.family)?;
@@ -291,18 +300,27 @@ fn numbers(lines: &[u64]) -> String {
     }
 }
 
-/// What a reason means, for people.
-fn meaning(reason: &str) -> &'static str {
+const ALREADY_PRESENT: &str = "the series is also in the input in the emitted generation";
+
+fn drop_meaning(reason: DropReason) -> &'static str {
     match reason {
-        "repeated_series" => {
-            "the pack says that the source prints this family more than once, and it came before"
+        DropReason::AlreadyPresent => ALREADY_PRESENT,
+        DropReason::BadLe => "its `le` is not a number",
+        DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
+        DropReason::RepeatedHeader => "the family has this header already",
+        DropReason::RepeatedSeries => {
+            "the source exports this family more than once, and an equal series came before"
         }
-        "already_present" => "the series came in the emitted shape too",
-        "nothing_left" => "the parts make the whole, and there was never more",
-        "label_conflict" => "the sample has a label already that the entry would add",
-        "not_joinable" => "nobody said how such gauges or summaries are joined",
-        "bad_le" => "its `le` is not a number",
-        _ => "Prometheus would refuse the line, and with it the whole scrape",
+    }
+}
+
+fn refused_meaning(reason: RefusedBecause) -> &'static str {
+    match reason {
+        RefusedBecause::BadLe => "its `le` is not a number",
+        RefusedBecause::LabelConflict => "the sample already has a label that the rule would add",
+        RefusedBecause::NotJoinable => {
+            "the rule does not say how to merge such gauges or summaries"
+        }
     }
 }
 
@@ -348,15 +366,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_numbers_are_told_in_runs() {
-        for (lines, told) in [
+    fn line_numbers_are_written_as_ranges() {
+        for (lines, expected) in [
             (&[][..], "no line"),
             (&[3], "line 3"),
             (&[3, 4, 5], "lines 3-5"),
             (&[3, 3], "lines 3"),
             (&[1, 3, 4, 9], "lines 1, 3-4 and 9"),
         ] {
-            assert_eq!(numbers(lines), told);
+            assert_eq!(numbers(lines), expected);
         }
     }
 }

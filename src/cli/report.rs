@@ -1,13 +1,13 @@
-//! The report of a rewriting, as a table for people.
+//! The report of one rewriting, as a table.
 
 use std::fmt::{self, Write as _};
 
 use crate::rewrite::exposition::Report;
 
-/// What became of what: one line for each rule that read anything, and a section for whatever else there is to know.
+/// One line for each rule that read any sample, then a section for everything else.
 pub(super) fn table(report: &Report) -> String {
     let mut text = String::new();
-    write(report, &mut text).expect("a String takes everything");
+    write(report, &mut text).expect("writing to a String cannot fail");
     text
 }
 
@@ -28,30 +28,26 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
     for rule in &report.rewritten {
         writeln!(to, "{:>10} {:>10}  {}", rule.samples_in, rule.samples_out, rule.title)?;
     }
-    writeln!(to, "{0:>10} {0:>10}  no rule: as they came", report.passed)?;
+    writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.passed)?;
     if report.kept > 0 {
-        writeln!(
-            to,
-            "{:>10} {:>10}  as they came, beside what rules made of them",
-            "", report.kept
-        )?;
+        writeln!(to, "{:>10} {:>10}  passed unchanged and also rewritten", "", report.kept)?;
     }
 
-    let counts = [
-        ("left out", "lines", &report.dropped),
-        ("left as they came although a rule reads them", "series", &report.notes),
-    ];
-    for (title, unit, counts) in counts {
-        if !counts.is_empty() {
-            writeln!(to, "\n{title}")?;
-        }
-        for (reason, count) in counts {
-            writeln!(to, "{count:>10} {unit}: {reason}")?;
-        }
+    if !report.dropped.is_empty() {
+        writeln!(to, "\ndropped")?;
+    }
+    for (reason, count) in &report.dropped {
+        writeln!(to, "{count:>10} lines: {reason}")?;
+    }
+    if !report.unrewritten.is_empty() {
+        writeln!(to, "\npassed unchanged although a rule reads them")?;
+    }
+    for (reason, count) in &report.unrewritten {
+        writeln!(to, "{count:>10} series: {reason}")?;
     }
     if report.malformed_passed > 0 {
         let lines = report.malformed_passed;
-        writeln!(to, "\n{lines} lines that Prometheus would refuse were handed on")?;
+        writeln!(to, "\n{lines} malformed lines were forwarded")?;
     }
     if !report.estimated.is_empty() {
         writeln!(to, "\nestimated bucket boundaries")?;
@@ -76,8 +72,9 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::exposition::Flaw;
     use crate::mapping::Generation;
-    use crate::rewrite::exposition::{Missing, Rewritten};
+    use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
 
     #[test]
     fn a_full_report() {
@@ -96,8 +93,8 @@ mod tests {
             samples_in: 9,
             samples_out: 4,
         });
-        report.dropped = BTreeMap::from([("bad_value", 1)]);
-        report.notes = BTreeMap::from([("not_joinable", 2)]);
+        report.dropped = BTreeMap::from([(DropReason::Malformed(Flaw::BadValue), 1)]);
+        report.unrewritten = BTreeMap::from([(RefusedBecause::NotJoinable, 2)]);
         report.malformed_passed = 1;
         report.estimated =
             BTreeMap::from([("b".into(), BTreeSet::from(["15".into(), "25".into()]))]);
@@ -113,16 +110,16 @@ mod tests {
             "\n",
             "      read    written  rule\n",
             "         9          4  a{x} -> b\n",
-            "         3          3  no rule: as they came\n",
-            "                    2  as they came, beside what rules made of them\n",
+            "         3          3  no rule: passed unchanged\n",
+            "                    2  passed unchanged and also rewritten\n",
             "\n",
-            "left out\n",
+            "dropped\n",
             "         1 lines: bad_value\n",
             "\n",
-            "left as they came although a rule reads them\n",
+            "passed unchanged although a rule reads them\n",
             "         2 series: not_joinable\n",
             "\n",
-            "1 lines that Prometheus would refuse were handed on\n",
+            "1 malformed lines were forwarded\n",
             "\n",
             "estimated bucket boundaries\n",
             "  b: 15 25\n",
@@ -135,12 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_say_is_short() {
+    fn an_empty_report() {
         let expected = concat!(
             "read 0 samples in 0 bytes, wrote 0 samples; held 0 bytes at most; generations read: none\n",
             "\n",
             "      read    written  rule\n",
-            "         0          0  no rule: as they came\n",
+            "         0          0  no rule: passed unchanged\n",
         );
         assert_eq!(table(&Report::default()), expected);
     }

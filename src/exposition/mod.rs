@@ -83,9 +83,9 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// The flaw as one of a fixed set of words, fit for a metric label.
+    /// The flaw as a metric label value.
     #[must_use]
-    pub fn reason(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Flaw::BadName => "bad_name",
             Flaw::BadLabels => "bad_labels",

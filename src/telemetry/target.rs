@@ -319,11 +319,11 @@ impl ScrapeInFlight {
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
         self.metrics.passed_lines.inc_by(report.malformed_passed);
-        for (reason, series) in &report.notes {
-            all.unrewritten_series.with_label_values(&[&**target, *reason]).inc_by(*series);
+        for (reason, series) in &report.unrewritten {
+            all.unrewritten_series.with_label_values(&[&**target, reason.as_str()]).inc_by(*series);
         }
         for (reason, lines) in &report.dropped {
-            all.dropped_lines.with_label_values(&[&**target, *reason]).inc_by(*lines);
+            all.dropped_lines.with_label_values(&[&**target, reason.as_str()]).inc_by(*lines);
         }
         if report.bytes_in > 0 {
             self.metrics.rewriting.observe(self.rewriting.as_secs_f64());

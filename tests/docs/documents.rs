@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossfade::config::{self, File, Listener, Sink, Target, Value};
 use crossfade::mapping::Emit;
-use crossfade::rewrite::exposition::{Report, Rewritten};
+use crossfade::rewrite::exposition::{DropReason, Report, Rewritten};
 use crossfade::scrape::Error;
 use crossfade::telemetry::{Metrics, Outcome};
 
@@ -185,7 +185,7 @@ fn every_metric_is_listed_with_type_labels_and_meaning() {
 fn what_is_told_of_a_target_goes_with_it() {
     let metrics = Arc::new(Metrics::new());
     let mut report = Report::default();
-    report.dropped.insert("bad_value", 1);
+    report.dropped.insert(DropReason::Malformed(crossfade::exposition::Flaw::BadValue), 1);
     report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
     report.complete = true;
     let [here, gone] = ["here", "gone"].map(|target| metrics.target(target));

@@ -128,7 +128,7 @@ async fn a_fault_changes_nothing_and_is_told_everywhere() {
     assert!(first > Some(1_600_000_000), "{first:?}");
 
     for (text, fault) in [
-        ("emti: old\n", "unknown field `emti`"),
+        ("emti: old\n", "has no key `emti`"),
         (
             "emit: old\npacks: [/nowhere/at/all.yaml]\ntargets: [{url: 'http://a/'}]\n",
             "/nowhere/at/all.yaml",

@@ -221,7 +221,8 @@ fn serve_refuses_settings_that_do_not_hold() {
     let file = TempFile::new("settings.yaml", "emit: old\ntragets: []\n");
     let output = run(&["serve", "--config.file", file.path()], "");
     assert_eq!(output.status.code(), Some(1));
-    let expected = format!("crossfade: {}:2:1: unknown field `tragets`", file.path());
+    let expected =
+        format!("crossfade: {}:2:1: the settings file has no key `tragets`", file.path());
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
 
     let output = run(&["serve", "--config.file=/no/such/file"], "");

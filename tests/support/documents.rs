@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossfade::mapping::{Emit, Generation};
-use crossfade::rewrite::exposition::{Missing, Report, Rewritten};
+use crossfade::rewrite::exposition::{DropReason, Missing, RefusedBecause, Report, Rewritten};
 use crossfade::telemetry::{Metrics, Outcome};
 
 pub(crate) const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
@@ -40,8 +40,8 @@ pub(crate) fn metrics() -> String {
     let metrics = Arc::new(Metrics::new());
     let target = metrics.target("kong");
     let mut report = Report::default();
-    report.dropped.insert("bad_value", 1);
-    report.notes.insert("not_joinable", 1);
+    report.dropped.insert(DropReason::Malformed(crossfade::exposition::Flaw::BadValue), 1);
+    report.unrewritten.insert(RefusedBecause::NotJoinable, 1);
     report.generations.insert(Generation::Old);
     target.joined();
     target.left("timeout");

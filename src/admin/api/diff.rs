@@ -1,4 +1,4 @@
-//! Two texts beside each other, with what differs marked.
+//! Two texts side by side, with differing lines marked.
 
 use std::collections::HashSet;
 
@@ -10,9 +10,9 @@ const MAX_LINES: usize = 4_000;
 /// Longest piece of a line that is shown.
 const MAX_LINE_BYTES: usize = 2_000;
 
-/// What came and what leaves.
+/// The input and the output.
 #[derive(Debug, Serialize)]
-pub(super) struct Sides {
+pub(super) struct Diff {
     before: Side,
     after: Side,
 }
@@ -21,24 +21,24 @@ pub(super) struct Sides {
 #[derive(Debug, Serialize)]
 pub(super) struct Side {
     lines: Vec<Line>,
-    /// How many there are that match the filter; not all of them may be shown.
+    /// Number of lines that match the filter, including those that are not shown.
     matching: usize,
     total: usize,
 }
 
-/// One line, and whether the other side has it too.
+/// One line, and whether the other side lacks it.
 #[derive(Debug, Serialize)]
 struct Line {
     changed: bool,
     text: String,
 }
 
-impl Sides {
-    /// Those lines that contain `filter`. The order of lines does not count as a difference.
-    pub(super) fn new(before: &[u8], after: &[u8], filter: &str) -> Sides {
+impl Diff {
+    /// Shows lines that contain `filter`. A different order of lines is not a difference.
+    pub(super) fn new(before: &[u8], after: &[u8], filter: &str) -> Diff {
         let set = |text| lines(text).collect::<HashSet<&[u8]>>();
         let (old, new) = (set(before), set(after));
-        Sides { before: Side::new(before, &new, filter), after: Side::new(after, &old, filter) }
+        Diff { before: Side::new(before, &new, filter), after: Side::new(after, &old, filter) }
     }
 }
 
@@ -59,9 +59,9 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }
 
-/// For people: bytes that are no text are replaced.
+/// A line for display: bytes that are not UTF-8 are replaced, and a long line is cut.
 fn readable(line: &[u8]) -> String {
-    #[allow(clippy::disallowed_methods, reason = "for people only, nothing of it is sent on")]
+    #[allow(clippy::disallowed_methods, reason = "for display only, nothing of it is forwarded")]
     let mut text = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE_BYTES)]).into_owned();
     if line.len() > MAX_LINE_BYTES {
         text.push('…');
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_the_other_side_lacks_is_marked() {
-        let sides = Sides::new(b"a 1\nb 1\n\nc 1", b"c 1\na 1\nbb 1\n", "");
+        let sides = Diff::new(b"a 1\nb 1\n\nc 1", b"c 1\na 1\nbb 1\n", "");
         assert_eq!(shown(&sides.before), [(false, "a 1"), (true, "b 1"), (false, "c 1")]);
         assert_eq!(shown(&sides.after), [(false, "c 1"), (false, "a 1"), (true, "bb 1")]);
     }
@@ -87,10 +87,10 @@ mod tests {
     #[test]
     fn a_filter_and_limits() {
         let many = "x 1\n".repeat(5_000);
-        let sides = Sides::new(many.as_bytes(), b"x 1\ny 1\n", "x");
+        let sides = Diff::new(many.as_bytes(), b"x 1\ny 1\n", "x");
         assert_eq!((sides.before.lines.len(), sides.before.matching), (MAX_LINES, 5_000));
         assert_eq!((sides.after.matching, sides.after.total), (1, 2));
-        let sides = Sides::new(&[b'\xff'; 3_000], b"", "");
+        let sides = Diff::new(&[b'\xff'; 3_000], b"", "");
         assert_eq!(sides.before.lines[0].text.chars().count(), MAX_LINE_BYTES + 1);
     }
 }

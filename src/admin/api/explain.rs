@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Lack, Report};
 use super::{Refusal, answer, body, refuse};
-use crate::admin::api::diff::Sides;
+use crate::admin::api::diff::Diff;
 use crate::admin::{Admin, Running};
 use crate::mapping::{self, Emit, StatsdSettings};
 use crate::rewrite::exposition::{History, Progress, Rewriter};
@@ -58,7 +58,7 @@ struct Look {
 struct Rewritten<'a> {
     kind: Kind,
     #[serde(flatten)]
-    sides: Sides,
+    sides: Diff,
     report: Report<'a>,
     missing: Vec<Lack<'a>>,
     /// Line by line, of a text that was pasted.
@@ -125,7 +125,7 @@ impl Admin {
             })?;
         Ok(answer(&Rewritten {
             kind: Kind::Exposition,
-            sides: Sides::new(&preview.before, &preview.after, &look.filter),
+            sides: Diff::new(&preview.before, &preview.after, &look.filter),
             report: Report::new(&preview.report),
             missing: Report::lacks(&preview.report),
             explained: None,
@@ -187,7 +187,7 @@ where
             let explained = explained.map_err(failed)?;
             Ok(answer(&Rewritten {
                 kind: Kind::Exposition,
-                sides: Sides::new(&text, &explained.output, ""),
+                sides: Diff::new(&text, &explained.output, ""),
                 report: Report::new(&report),
                 missing: Vec::new(),
                 explained: Some(Explained { lines: &explained.lines, series: &explained.series }),

@@ -1,11 +1,11 @@
-//! What the engine says of one exposition.
+//! The report of one exposition, as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::rewrite;
-use crate::rewrite::exposition::{Missing, Rewritten};
+use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
 
 /// A report.
 #[derive(Debug, Serialize)]
@@ -19,8 +19,8 @@ pub(super) struct Report<'a> {
     held_bytes: usize,
     malformed_passed: u64,
     rules: Vec<Rule<'a>>,
-    dropped: &'a BTreeMap<&'static str, u64>,
-    unrewritten: &'a BTreeMap<&'static str, u64>,
+    dropped: &'a BTreeMap<DropReason, u64>,
+    unrewritten: &'a BTreeMap<RefusedBecause, u64>,
     /// By family, ascending.
     estimated: BTreeMap<&'a str, Vec<&'a str>>,
 }
@@ -35,7 +35,7 @@ struct Rule<'a> {
     samples_out: u64,
 }
 
-/// What did not come.
+/// Samples that sources export and that did not arrive.
 #[derive(Debug, Serialize)]
 pub(super) struct Lack<'a> {
     input: &'a str,
@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
             malformed_passed: report.malformed_passed,
             rules: report.rewritten.iter().map(rule).collect(),
             dropped: &report.dropped,
-            unrewritten: &report.notes,
+            unrewritten: &report.unrewritten,
             estimated: report
                 .estimated
                 .iter()
@@ -84,7 +84,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Boundaries as numbers go, not as their texts do.
+/// Boundaries in the order of their numbers, not of their texts.
 fn ascending(bounds: &BTreeSet<String>) -> Vec<&str> {
     let mut bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
     bounds.sort_by(|a, b| {

@@ -1,45 +1,53 @@
-//! The families of one body: their headers, and what of them has been written.
+//! The families of one exposition, and which of their headers were written.
 
 use std::collections::HashMap;
 
 use super::output::Output;
 use crate::exposition::{HeaderKind, MetricType, write_value};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan};
-use crate::rewrite::exposition::gathered::series::HistogramPart;
 
 /// Index of a family in [`Families`].
-pub(super) type FamilyId = usize;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FamilyId(usize);
 
-/// One family of the body, arrived or written.
+/// Which part of a histogram or summary a sample is, by the suffix of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HistogramPart {
+    Bucket,
+    Sum,
+    Count,
+}
+
+/// One family, read or written.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one header")]
 pub(super) struct Family {
     pub(super) name: Box<[u8]>,
-    /// What becomes of it; nothing, where no pack names it.
+    /// How it is rewritten. Empty if no pack names it.
     pub(super) plan: FamilyPlan,
-    /// `# TYPE` or `# HELP` has come.
+    /// A `# TYPE` or `# HELP` line arrived.
     declared: bool,
     pub(super) metric_type: Option<MetricType>,
-    /// The help text as it came, escapes and all, of a family that rules read.
+    /// The help text, still escaped, of a family that rules read.
     help: Option<Box<[u8]>>,
-    /// Header lines that wait for the first sample to leave under this name.
+    /// Header lines that are output before the first sample of this name.
     waiting: Vec<u8>,
     help_written: bool,
     type_written: bool,
-    /// A sample has left under this name.
+    /// A sample of this name was output.
     started: bool,
-    /// A sample has come under this name.
-    came: bool,
+    /// A sample of this name arrived.
+    arrived: bool,
 }
 
-/// What becomes of a header line.
+/// What to do with a header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeaderAction {
-    /// It leaves as it came.
+    /// Output it unchanged.
     Pass,
-    /// It waits: whether it leaves at all depends on the samples.
+    /// Keep it. Whether it is output depends on the samples.
     Wait,
-    /// The family was opened before; a second header is what strict parsers refuse.
+    /// The family has this header already. Strict parsers refuse a second one.
     Repeated,
 }
 
@@ -55,11 +63,11 @@ impl Family {
             help_written: false,
             type_written: false,
             started: false,
-            came: false,
+            arrived: false,
         }
     }
 
-    /// No pack has anything to say about this family.
+    /// Whether no pack names this family.
     pub(super) fn is_plain(&self) -> bool {
         let plan = &self.plan;
         plan.rules.is_empty() && !plan.once && !plan.written && plan.reference.is_none()
@@ -75,7 +83,7 @@ impl Family {
                 }
                 self.help_written
             }
-            // A type behind the first sample is refused like a second one.
+            // A type after the first sample is refused like a second one.
             HeaderKind::Type(metric_type) => {
                 self.metric_type.get_or_insert(metric_type);
                 self.type_written || self.started
@@ -95,7 +103,7 @@ impl Family {
         HeaderAction::Wait
     }
 
-    /// A sample leaves as it came: appends the header lines that go before it.
+    /// A sample is output unchanged: appends the header lines that were kept.
     #[inline]
     pub(super) fn pass(&mut self, out: &mut Output<'_>) {
         self.started = true;
@@ -105,7 +113,7 @@ impl Family {
     }
 }
 
-/// The families of one body by name.
+/// The families of one exposition by name.
 #[derive(Debug, Default)]
 pub(super) struct Families {
     list: Vec<Family>,
@@ -118,31 +126,31 @@ impl Families {
     }
 
     pub(super) fn family(&self, id: FamilyId) -> &Family {
-        &self.list[id]
+        &self.list[id.0]
     }
 
     pub(super) fn family_mut(&mut self, id: FamilyId) -> &mut Family {
-        &mut self.list[id]
+        &mut self.list[id.0]
     }
 
-    /// A sample of this family has come.
+    /// Notes that a sample of this family arrived.
     pub(super) fn arrived(&mut self, id: FamilyId) -> &Family {
-        let family = &mut self.list[id];
-        family.came = true;
+        let family = &mut self.list[id.0];
+        family.arrived = true;
         family
     }
 
-    /// Whether a sample of the family of this name has come.
-    pub(super) fn came(&self, name: &[u8]) -> bool {
-        self.by_name.get(name).is_some_and(|id| self.list[*id].came)
+    /// Whether a sample of the family of this name arrived.
+    pub(super) fn has_arrived(&self, name: &[u8]) -> bool {
+        self.by_name.get(name).is_some_and(|id| self.list[id.0].arrived)
     }
 
-    /// The family of this name, a new one where it is new.
+    /// The family of this name. Adds it if it is new.
     pub(super) fn named(&mut self, name: &[u8], plan: &Plan) -> FamilyId {
         if let Some(&id) = self.by_name.get(name) {
             return id;
         }
-        let id = self.list.len();
+        let id = FamilyId(self.list.len());
         self.list.push(Family::new(name, plan));
         self.by_name.insert(name.into(), id);
         id
@@ -150,16 +158,16 @@ impl Families {
 
     /// The family that a sample of this name belongs to, and which part of a histogram it is.
     ///
-    /// The suffix decides nothing by itself: `requests_count` may be a counter of that very name. It
-    /// is a part only where a histogram (for `_sum` and `_count` also a summary) of the shorter name
-    /// was declared, or a pack says that it is one.
+    /// The suffix alone decides nothing: `requests_count` may be the whole name of a counter. The
+    /// sample is a part only if a histogram (for `_sum` and `_count`, also a summary) of the shorter
+    /// name was declared, or if a pack says that it is a histogram.
     pub(super) fn of_sample(
         &mut self,
         name: &[u8],
         plan: &Plan,
     ) -> (FamilyId, Option<HistogramPart>) {
         if let Some(&id) = self.by_name.get(name)
-            && self.list[id].declared
+            && self.list[id.0].declared
         {
             return (id, None);
         }
@@ -172,7 +180,7 @@ impl Families {
                 continue;
             };
             let known = self.by_name.get(base).copied();
-            let declared = known.and_then(|id| self.list[id].metric_type);
+            let declared = known.and_then(|id| self.list[id.0].metric_type);
             let is_part = match declared {
                 Some(MetricType::Histogram) => true,
                 Some(MetricType::Summary) => part != HistogramPart::Bucket,
@@ -185,10 +193,10 @@ impl Families {
         (self.named(name, plan), None)
     }
 
-    /// A sample leaves under a name that a rule gave it: appends its headers, where they are still
-    /// to be written.
+    /// A sample is about to be written with a name that a rule gave it: appends the headers of that
+    /// family, unless they were written before.
     ///
-    /// `help` is the pack's text; where it has none, the text of the family read is taken.
+    /// `help` is the text of the pack. Without one, the help text of the family read is used.
     pub(super) fn open_written(
         &mut self,
         id: FamilyId,
@@ -197,14 +205,14 @@ impl Families {
         metric_type: Option<MetricType>,
         out: &mut Vec<u8>,
     ) {
-        if self.list[id].started {
+        if self.list[id.0].started {
             return;
         }
-        let source_help = self.list[source].help.clone();
-        let family = &mut self.list[id];
+        let source_help = self.list[source.0].help.clone();
+        let family = &mut self.list[id.0];
         family.started = true;
         if !family.waiting.is_empty() {
-            // One name in both generations: its own header gives way to the emitted one's.
+            // The name exists in both generations: the header of the emitted one is written.
             family.waiting = Vec::new();
             (family.help_written, family.type_written) = (false, false);
         }
@@ -232,7 +240,7 @@ impl Families {
     }
 }
 
-/// Appends a help text with the two escapes that help texts know.
+/// Appends a help text with the two escapes that help texts have.
 fn write_help(text: &[u8], out: &mut Vec<u8>) {
     for &byte in text {
         match byte {

@@ -1,8 +1,8 @@
-//! What is held, counted against the limits.
+//! Counts what is kept in memory against the limits.
 
-use super::{Error, Limits};
+use super::options::{Error, Limits};
 
-/// A limit was passed; [`LimitExceeded::at`] makes the error of it.
+/// A limit was exceeded.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LimitExceeded {
     Series(usize),
@@ -11,6 +11,7 @@ pub(super) enum LimitExceeded {
 }
 
 impl LimitExceeded {
+    /// The error for a limit that was exceeded at this line.
     pub(super) fn at(self, line: u64) -> Error {
         match self {
             LimitExceeded::Series(limit) => Error::TooManySeries { line, limit },
@@ -20,7 +21,7 @@ impl LimitExceeded {
     }
 }
 
-/// Label sets, families and keys that are remembered until the end of the body.
+/// Label sets, families and keys that are kept until the end of the exposition.
 #[derive(Debug)]
 pub(super) struct Budget {
     series: usize,
@@ -34,11 +35,11 @@ impl Budget {
         Budget { series: 0, bytes: 0, max_series: limits.held_series, max_bytes: limits.held_bytes }
     }
 
-    /// One more label set of so many bytes is held.
+    /// Counts one more label set (or family, or key) of this many bytes.
     ///
     /// # Errors
     ///
-    /// A limit is passed.
+    /// Either limit is exceeded.
     pub(super) fn add_series(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         self.series += 1;
         if self.series > self.max_series {
@@ -47,11 +48,11 @@ impl Budget {
         self.add_bytes(bytes)
     }
 
-    /// What is held grows by so many bytes.
+    /// Counts this many more bytes.
     ///
     /// # Errors
     ///
-    /// The limit is passed.
+    /// The limit is exceeded.
     pub(super) fn add_bytes(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         self.bytes += bytes;
         if self.bytes > self.max_bytes { Err(LimitExceeded::Bytes(self.max_bytes)) } else { Ok(()) }

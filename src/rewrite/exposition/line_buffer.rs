@@ -1,27 +1,29 @@
-//! Chunks cut anywhere become whole lines.
+//! Chunks, cut anywhere, become whole lines.
 
-/// Keeps the beginning of a line until the rest of it comes.
+/// Keeps an incomplete line until the rest of it arrives.
 ///
-/// Lines that lie whole within a chunk are read where they are. Only what a cut has torn is copied.
+/// Lines that are whole within a chunk are read where they are. Only lines that span two chunks are
+/// copied.
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
-    torn: Vec<u8>,
-    /// Reading the torn line has failed at this length; it is tried again when half as much again
-    /// has come. (A newline between quotes does not end a line, so a newline is no promise.) This
-    /// keeps a peer that sends a long line in tiny pieces from costing the square of its length.
+    incomplete: Vec<u8>,
+    /// Parsing the incomplete line failed at this length. It is parsed again when it is half as
+    /// long again. (A newline between quotes does not end a line.) Without this, a target that
+    /// sends a long line in tiny pieces would cost the square of its length.
     failed_at: usize,
 }
 
 impl LineBuffer {
-    /// Bytes that wait.
+    /// Bytes kept.
     pub(super) fn len(&self) -> usize {
-        self.torn.len()
+        self.incomplete.len()
     }
 
-    /// Takes of a chunk what ends the line that waits, and returns what is behind it: the beginning of a line, to be
-    /// read where it is. What is not read of that [waits](Self::keep).
+    /// Completes the incomplete line with the beginning of `chunk`. Returns the rest of the chunk,
+    /// which begins with a line. Pass what remains of that to [`keep`](Self::keep).
     ///
-    /// `read` is given what has waited, with its end. It says how many of the bytes it took: whole lines only.
+    /// `read` is given the incomplete line and what completes it. It returns how many bytes it has
+    /// read: whole lines only.
     ///
     /// # Errors
     ///
@@ -31,15 +33,16 @@ impl LineBuffer {
         mut chunk: &'a [u8],
         mut read: impl FnMut(&[u8]) -> Result<usize, E>,
     ) -> Result<&'a [u8], E> {
-        while !self.torn.is_empty() {
-            let wanted = (self.failed_at + self.failed_at / 2).saturating_sub(self.torn.len());
+        while !self.incomplete.is_empty() {
+            let wanted =
+                (self.failed_at + self.failed_at / 2).saturating_sub(self.incomplete.len());
             if chunk.len() <= wanted {
-                self.torn.extend_from_slice(chunk);
+                self.incomplete.extend_from_slice(chunk);
                 return Ok(&[]);
             }
             let newline = memchr::memchr(b'\n', &chunk[wanted..]);
             let taken = newline.map_or(chunk.len(), |at| wanted + at + 1);
-            self.torn.extend_from_slice(&chunk[..taken]);
+            self.incomplete.extend_from_slice(&chunk[..taken]);
             chunk = &chunk[taken..];
             if newline.is_none() {
                 return Ok(&[]);
@@ -49,15 +52,15 @@ impl LineBuffer {
         Ok(chunk)
     }
 
-    /// The last of a chunk waits for the next one; nothing else does.
-    pub(super) fn keep(&mut self, torn: &[u8]) {
-        self.torn.extend_from_slice(torn);
-        if !torn.is_empty() {
-            self.failed_at = if torn.contains(&b'\n') { torn.len() } else { 0 };
+    /// Keeps the end of a chunk for the next one.
+    pub(super) fn keep(&mut self, incomplete: &[u8]) {
+        self.incomplete.extend_from_slice(incomplete);
+        if !incomplete.is_empty() {
+            self.failed_at = if incomplete.contains(&b'\n') { incomplete.len() } else { 0 };
         }
     }
 
-    /// Reads what waits once more, whatever its length: lines may be complete in it.
+    /// Parses what is kept once more, whatever its length: there may be complete lines in it.
     ///
     /// # Errors
     ///
@@ -66,19 +69,19 @@ impl LineBuffer {
         &mut self,
         mut read: impl FnMut(&[u8]) -> Result<usize, E>,
     ) -> Result<(), E> {
-        let read = read(&self.torn)?;
-        self.torn.drain(..read);
-        self.failed_at = if read == 0 { self.torn.len() } else { 0 };
+        let read = read(&self.incomplete)?;
+        self.incomplete.drain(..read);
+        self.failed_at = if read == 0 { self.incomplete.len() } else { 0 };
         Ok(())
     }
 
-    /// The input is complete: gives what waits, ended by a newline, in one piece.
+    /// The input is complete: returns what is kept, with a newline at its end.
     pub(super) fn take_last(&mut self) -> Vec<u8> {
-        if self.torn.last().is_some_and(|&byte| byte != b'\n') {
-            self.torn.push(b'\n');
+        if self.incomplete.last().is_some_and(|&byte| byte != b'\n') {
+            self.incomplete.push(b'\n');
         }
         self.failed_at = 0;
-        std::mem::take(&mut self.torn)
+        std::mem::take(&mut self.incomplete)
     }
 }
 
@@ -86,7 +89,7 @@ impl LineBuffer {
 mod tests {
     use super::*;
 
-    /// Lines end at a newline that is not within quotes.
+    /// Lines end at a newline that is not between quotes.
     fn split(input: &[u8], chunk: usize) -> (Vec<Vec<u8>>, usize) {
         let mut lines = Vec::new();
         let mut looked_at = 0;
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cutting_gives_the_same_lines() {
+    fn lines_do_not_depend_on_the_chunks() {
         let input = b"a\n\nb \"x\ny\n\" c\n\"\n\n\n\"d\nlast";
         let (whole, _) = split(input, input.len());
         assert_eq!(whole.len(), 5);

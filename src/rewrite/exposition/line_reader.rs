@@ -1,56 +1,68 @@
-//! One line after the other: what passes, what is dropped, what the body has to decide on.
-
-use std::sync::Arc;
+//! Reads an exposition line by line, and outputs what can be output at once.
 
 use super::families::HeaderAction;
+use super::options::{Error, Malformed, Options};
 use super::output::Output;
-use super::{Error, Malformed, Options};
+use super::reason::DropReason;
+use super::recorder::Recorder;
+use super::sample_line::SampleLine;
+use super::state::ExpositionState;
 use crate::exposition::{Flaw, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
 use crate::mapping::Plan;
-use crate::rewrite::exposition::state::ExpositionState;
 
-/// A byte order mark: no part of the format, and no reason to lose the first line.
+/// A byte order mark. It is not part of the format, but no reason to drop the first line.
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The last line of an `OpenMetrics` exposition; nothing may follow it.
+/// The last line of an `OpenMetrics` exposition. Nothing may follow it.
 const EOF: &[u8] = b"# EOF\n";
 
-/// Reads lines and writes those that leave now.
+/// A whole line: its length, and whether it is output unchanged.
+type LineOutcome = (usize, bool);
+
+/// Reads lines.
 #[derive(Debug)]
-pub(super) struct LineReader {
+pub(super) struct LineReader<R> {
     options: Options,
     scanner: Scanner,
-    pub(super) body: ExpositionState,
-    /// The first bytes have been looked at.
+    pub(super) state: ExpositionState<R>,
+    /// The first bytes were checked for a byte order mark.
     begun: bool,
     /// The last line was `# EOF`.
     eof: bool,
-    /// Lines read.
+    /// Number of the last line read.
     line: u64,
 }
 
-impl LineReader {
-    pub(super) fn new(plan: Arc<Plan>, options: Options) -> Self {
+impl<R: Recorder> LineReader<R> {
+    pub(super) fn new(plan: &Plan, options: Options, recorder: R) -> Self {
         let limits = options.limits;
         LineReader {
             options,
             scanner: Scanner::new(limits.line_bytes, limits.labels, options.exemplars),
-            body: ExpositionState::new(plan, limits),
+            state: ExpositionState::new(plan, limits, recorder),
             begun: false,
             eof: false,
             line: 0,
         }
     }
 
-    /// Reads the whole lines that the input begins with, and writes what leaves now.
+    /// Reads the whole lines at the beginning of the input.
     ///
-    /// With `complete`, no more will come: an unfinished line is a flawed one.
-    pub(super) fn read(&mut self, out: &mut Output<'_>, complete: bool) -> Result<(), Error> {
-        let plan = Arc::clone(&self.body.plan);
+    /// If the input is `complete`, an incomplete line at its end is malformed.
+    ///
+    /// # Errors
+    ///
+    /// A limit is exceeded, or a malformed line is found and the options are to fail.
+    pub(super) fn read(
+        &mut self,
+        plan: &Plan,
+        out: &mut Output<'_>,
+        complete: bool,
+    ) -> Result<(), Error> {
         if !self.begun {
             let input = out.rest();
             if BOM.starts_with(input) {
-                // All or part of a mark, or nothing at all: wait for the line behind it.
+                // A part of a mark, or nothing: wait for the line after it.
                 return Ok(());
             }
             self.begun = true;
@@ -63,21 +75,26 @@ impl LineReader {
             if rest.is_empty() {
                 return Ok(());
             }
-            let (len, keep) = if let Some(sample) = self.scanner.scan_alike(rest) {
-                let line = &rest[..sample.len];
+            let (len, unchanged) = if let Some(sample) = self.scanner.scan_alike(rest) {
                 self.line += 1;
-                match self.body.alike(&self.scanner, line, sample, out) {
-                    Some(keep) => (sample.len, keep),
-                    None => (sample.len, self.sample(&plan, line, sample, out)?),
+                let line = SampleLine {
+                    number: self.line,
+                    text: &rest[..sample.len],
+                    sample,
+                    scanner: &self.scanner,
+                };
+                match self.state.sample_alike(&line, out) {
+                    Some(unchanged) => (sample.len, unchanged),
+                    None => (sample.len, self.sample(plan, rest, sample, out)?),
                 }
             } else {
                 let scan = self.scanner.scan(rest);
-                match self.line(&plan, rest, scan, complete, out)? {
+                match self.line(plan, rest, scan, complete, out)? {
                     Some(line) => line,
                     None => return Ok(()),
                 }
             };
-            if keep {
+            if unchanged {
                 out.keep(len);
             } else {
                 out.skip(len);
@@ -85,20 +102,20 @@ impl LineReader {
         }
     }
 
-    /// As [`read`](Self::read), with everything copied. Returns how many bytes were read.
+    /// As [`read`](Self::read), but copies everything. Returns how many bytes were read.
     pub(super) fn read_short(
         &mut self,
+        plan: &Plan,
         input: &[u8],
         complete: bool,
         out: &mut Vec<u8>,
     ) -> Result<usize, Error> {
         let mut out = Output::new(input, out);
-        self.read(&mut out, complete)?;
+        self.read(plan, &mut out, complete)?;
         Ok(out.finish().0)
     }
 
-    /// Decides on the line that `input` begins with: its length, and whether it leaves as it came.
-    /// `None` where the rest of it has yet to come.
+    /// Handles the line at the beginning of `input`. `None` if it is incomplete.
     fn line(
         &mut self,
         plan: &Plan,
@@ -106,33 +123,31 @@ impl LineReader {
         scan: Scan,
         complete: bool,
         out: &mut Output<'_>,
-    ) -> Result<Option<(usize, bool)>, Error> {
+    ) -> Result<Option<LineOutcome>, Error> {
         if scan == Scan::Incomplete && !complete {
             return Ok(None);
         }
         self.line += 1;
         if std::mem::take(&mut self.eof) {
-            // An end that was not the last line was a comment.
+            // A `# EOF` that is not the last line is a comment.
             out.replacement().extend_from_slice(EOF);
         }
         Ok(Some(match scan {
-            Scan::Sample(sample) => {
-                (sample.len, self.sample(plan, &input[..sample.len], sample, out)?)
-            }
+            Scan::Sample(sample) => (sample.len, self.sample(plan, input, sample, out)?),
             Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
             Scan::Comment { len } => {
-                // What is held leaves before the end.
+                // Gathered families are written before the end.
                 self.eof = input[..len] == *EOF;
                 if self.eof {
                     self.scanner.forget();
                 }
                 (len, !self.eof)
             }
-            Scan::Flawed { len, flaw } => (len, self.flawed(flaw, &input[..len])?),
+            Scan::Flawed { len, flaw } => (len, self.malformed(flaw, &input[..len])?),
             Scan::Incomplete => {
                 let newline = memchr::memchr(b'\n', input);
                 let len = newline.map_or(input.len(), |end| end + 1);
-                (len, self.flawed(Flaw::Unterminated, &input[..len])?)
+                (len, self.malformed(Flaw::Unterminated, &input[..len])?)
             }
             Scan::TooLong => {
                 let limit = self.options.limits.line_bytes;
@@ -145,23 +160,23 @@ impl LineReader {
         }))
     }
 
+    /// Handles the sample at the beginning of `input`. Returns whether it is output unchanged.
     fn sample(
         &mut self,
         plan: &Plan,
-        line: &[u8],
+        input: &[u8],
         sample: Sample,
         out: &mut Output<'_>,
     ) -> Result<bool, Error> {
-        let decided = self.body.sample(plan, &self.scanner, line, sample, out);
-        if self.body.trace.is_some() {
-            self.body.record(self.line, line);
-        }
-        decided.map_err(|over| over.at(self.line))
+        let text = &input[..sample.len];
+        let line = SampleLine { number: self.line, text, sample, scanner: &self.scanner };
+        self.state.sample(plan, &line, out).map_err(|exceeded| exceeded.at(self.line))
     }
 
     fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
-        let fate = self.body.header(plan, header, line).map_err(|over| over.at(self.line))?;
-        Ok(match fate {
+        let action =
+            self.state.header(plan, header, line).map_err(|exceeded| exceeded.at(self.line))?;
+        Ok(match action {
             HeaderAction::Pass => true,
             HeaderAction::Wait => false,
             HeaderAction::Repeated
@@ -170,40 +185,40 @@ impl LineReader {
                 true
             }
             HeaderAction::Repeated => {
-                self.body.report.drop("repeated_header");
+                self.state.report.drop(DropReason::RepeatedHeader);
                 false
             }
         })
     }
 
-    fn flawed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
-        if let Some(trace) = &mut self.body.trace {
-            trace.flawed.push((self.line, line.into(), flaw.reason()));
-        }
+    fn malformed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
+        self.state.recorder.malformed(self.line, line, flaw);
         match self.options.malformed {
             Malformed::Drop => {
-                self.body.report.drop(flaw.reason());
+                self.state.report.drop(DropReason::Malformed(flaw));
                 Ok(false)
             }
             Malformed::Pass => {
-                self.body.report.malformed_passed += 1;
+                self.state.report.malformed_passed += 1;
                 Ok(true)
             }
             Malformed::Fail => Err(Error::Malformed { line: self.line, flaw }),
         }
     }
 
+    /// The error for a next line that exceeds the limit.
     pub(super) fn too_long(&self) -> Error {
         Error::LineTooLong { line: self.line + 1, limit: self.options.limits.line_bytes }
     }
 
-    /// What must end the body, if anything.
+    /// What must end the exposition, if anything.
     pub(super) fn last_line(&self) -> &'static [u8] {
         if self.eof { EOF } else { b"" }
     }
 }
 
-/// A type whose samples have a label (`le`, `quantile`) that Prometheus reads as a number.
+/// Whether the samples of this type have a label (`le`, `quantile`) that Prometheus parses as a
+/// number.
 fn has_numbers_in_labels(header: Header) -> bool {
     matches!(header.kind, HeaderKind::Type(MetricType::Histogram | MetricType::Summary))
 }

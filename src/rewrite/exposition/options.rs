@@ -120,7 +120,7 @@ pub enum Error {
         limit: u64,
     },
     /// A line was refused under [`Malformed::Fail`].
-    #[error("line {line} would fail the scrape: {}", flaw.reason())]
+    #[error("line {line} would fail the scrape: {}", flaw.as_str())]
     Malformed {
         /// Number of the line, from 1.
         line: u64,

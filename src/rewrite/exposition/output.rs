@@ -1,73 +1,74 @@
-//! Where bytes leave: untouched ones in long runs, others in between.
+//! The output: unchanged lines are copied in long ranges, with replacements between them.
 
 use std::ops::Range;
 
-/// A part of a chunk that leaves as it came, and that nobody has copied.
+/// A part of a chunk that is output unchanged and was not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UncopiedRange {
-    /// It leaves behind this many bytes of what is written.
+    /// Insert it in the output before the byte of this index.
     pub at: usize,
-    /// Where in the chunk it is.
+    /// Where it is in the chunk.
     pub range: Range<usize>,
 }
 
 impl UncopiedRange {
-    /// The run where it is a part of something longer, which has `bytes` more in front.
-    pub(super) fn behind(self, bytes: usize) -> UncopiedRange {
+    /// The same range within something longer that has `bytes` more bytes before it.
+    pub(super) fn after(self, bytes: usize) -> UncopiedRange {
         UncopiedRange { range: self.range.start + bytes..self.range.end + bytes, ..self }
     }
 }
 
-/// Output of a piece of input that is read line by line.
+/// The output of a piece of input that is read line by line.
 ///
-/// Lines that leave as they came are not touched one by one: the run that they make is copied when
-/// something else has to be written, and at the end. Or it is not copied at all, but [uncopied](Self::sparing).
+/// Unchanged lines are not copied one by one. The range that they form is copied when something
+/// else is written, and at the end, or not at all (see [`with_uncopied`](Self::with_uncopied)).
 #[derive(Debug)]
 pub(super) struct Output<'a> {
     out: &'a mut Vec<u8>,
     input: &'a [u8],
-    /// Where the run begins that has yet to be copied.
-    run: usize,
-    /// Where the line at hand begins.
+    /// Where the range begins that is output unchanged and not yet copied.
+    unchanged: usize,
+    /// Where the current line begins.
     at: usize,
-    /// A run is uncopied if it is longer than this.
+    /// A range that is longer than this many bytes is not copied.
     longer_than: usize,
     uncopied: Option<UncopiedRange>,
 }
 
 impl<'a> Output<'a> {
-    /// Everything of `input` leaves, unless told otherwise.
+    /// Everything in `input` is output, unless a line is skipped.
     pub(super) fn new(input: &'a [u8], out: &'a mut Vec<u8>) -> Output<'a> {
-        Output { out, input, run: 0, at: 0, longer_than: usize::MAX, uncopied: None }
+        Output { out, input, unchanged: 0, at: 0, longer_than: usize::MAX, uncopied: None }
     }
 
-    /// A run that is longer than `longer_than` bytes is not copied. No other can be as long: at least half of the input.
+    /// Does not copy a range that is longer than `longer_than` bytes and than half of the input.
+    /// There is at most one of these.
     pub(super) fn with_uncopied(self, longer_than: usize) -> Output<'a> {
         let longer_than = longer_than.max(self.input.len() / 2);
         Output { longer_than, ..self }
     }
 
-    /// The input from the line at hand on.
+    /// The input from the current line on.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         &self.input[self.at..]
     }
 
-    /// The line at hand leaves as it came, with so many bytes.
+    /// The current line, of this many bytes, is output unchanged.
     #[inline]
     pub(super) fn keep(&mut self, len: usize) {
         self.at += len;
     }
 
-    /// The line at hand does not leave, or something else has left [instead](Self::instead).
+    /// The current line is not output, or was [replaced](Self::replacement).
     #[inline]
     pub(super) fn skip(&mut self, len: usize) {
         self.flush();
         self.at += len;
-        self.run = self.at;
+        self.unchanged = self.at;
     }
 
-    /// Takes what leaves before the line at hand, or instead of it.
+    /// Takes what is output before the current line, or in place of it.
     #[inline]
     pub(super) fn replacement(&mut self) -> &mut Vec<u8> {
         self.flush();
@@ -76,22 +77,23 @@ impl<'a> Output<'a> {
 
     #[inline]
     fn flush(&mut self) {
-        if self.run < self.at {
-            self.copy_or_spare();
+        if self.unchanged < self.at {
+            self.copy_or_leave();
         }
     }
 
-    fn copy_or_spare(&mut self) {
-        let run = self.run..self.at;
-        if run.len() > self.longer_than {
-            self.uncopied = Some(UncopiedRange { at: self.out.len(), range: run });
+    fn copy_or_leave(&mut self) {
+        let range = self.unchanged..self.at;
+        if range.len() > self.longer_than {
+            self.uncopied = Some(UncopiedRange { at: self.out.len(), range });
         } else {
-            self.out.extend_from_slice(&self.input[run]);
+            self.out.extend_from_slice(&self.input[range]);
         }
-        self.run = self.at;
+        self.unchanged = self.at;
     }
 
-    /// The input is read as far as it goes: how many bytes that is, and the run that was uncopied.
+    /// Nothing more of the input can be read. Returns how many bytes were read, and the range that
+    /// was not copied.
     pub(super) fn finish(mut self) -> (usize, Option<UncopiedRange>) {
         self.flush();
         (self.at, self.uncopied)
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_long_run_is_spared_and_all_others_are_copied() {
+    fn one_long_range_is_not_copied_and_all_others_are() {
         let input = b"aaaaaaaaaabccccccccccccccd";
         for (longer_than, uncopied) in
             [(20, None), (13, Some(UncopiedRange { at: 12, range: 11..25 }))]
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_ends_with_the_input_is_spared_too() {
+    fn a_range_that_ends_with_the_input_is_not_copied_either() {
         let mut bytes = b"before".to_vec();
         let mut out = Output::new(b"0123456789torn", &mut bytes).with_uncopied(0);
         out.keep(10);

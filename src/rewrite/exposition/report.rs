@@ -2,41 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::reason::{DropReason, RefusedBecause};
 use crate::mapping::Generation;
 use crate::mapping::plan::exposition::{Input, Plan, RuleId};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Bytes that arrived.
+    /// Bytes received, uncompressed.
     pub bytes_in: u64,
-    /// Samples that arrived and could be read.
+    /// Samples received that could be parsed.
     pub samples_in: u64,
-    /// Samples that left.
+    /// Samples written.
     pub samples_out: u64,
-    /// Samples that left as they came because no rule reads them.
+    /// Samples output unchanged because no rule reads them.
     pub passed: u64,
-    /// Samples that left as they came although a rule reads them too (`emit: both`).
+    /// Samples output unchanged that rules read too (`emit: both`).
     pub kept: u64,
-    /// Most bytes held at one time for families that leave at the end, about.
+    /// Most bytes kept at one time for families that are written at the end. An estimate.
     pub held_bytes: usize,
-    /// What each rule did that read anything, in the order of the packs. Complete at the end.
+    /// What each rule did that read any sample, in the order of the packs. Complete at the end.
     pub rewritten: Vec<Rewritten>,
-    /// Lines and samples left out, by reason. Reasons are a fixed set, fit for a metric label.
-    pub dropped: BTreeMap<&'static str, u64>,
-    /// Label sets that a rule reads but that had to leave as they came, by reason: `label_conflict`
-    /// (the rule would give a second label of one name), `not_joinable` (a gauge or summary that
-    /// nobody said how to join).
-    pub notes: BTreeMap<&'static str, u64>,
-    /// Lines that Prometheus would refuse and that were handed on all the same.
+    /// Lines and samples that were not output.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Label sets that a rule should have rewritten and that were output unchanged.
+    pub unrewritten: BTreeMap<RefusedBecause, u64>,
+    /// Lines that Prometheus would refuse and that were output all the same.
     pub malformed_passed: u64,
-    /// Generations whose families occurred.
+    /// Generations whose families were read.
     pub generations: BTreeSet<Generation>,
-    /// Family written → spelled boundaries that were estimated rather than read.
+    /// By family written: bucket boundaries, as spelled in `le`, whose counts are estimates.
     pub estimated: BTreeMap<String, BTreeSet<String>>,
-    /// What a source of these generations prints and this one did not. Known at the end.
+    /// What sources of these generations export and this one did not. Complete at the end.
     pub missing: Vec<Missing>,
-    /// The exposition was read and written to its end.
+    /// Whether the exposition was read and written to its end.
     pub complete: bool,
     counts: Vec<Counts>,
 }
@@ -44,28 +43,28 @@ pub struct Report {
 /// What one rule did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
-    /// The entry for people, as in `Rule::title`.
+    /// The rule for display, as in `Rule::title`.
     pub title: String,
     /// Family read.
     pub from: String,
     /// Family written.
     pub to: String,
-    /// Samples read. For an `only_with` entry 0: its samples are read by the entry without.
+    /// Samples read. 0 for a rule with `only_with`: its samples are read by the rule without.
     pub samples_in: u64,
     /// Samples written.
     pub samples_out: u64,
 }
 
-/// Samples that packs know a source of this generation to print, and that did not come.
+/// Samples that sources of a generation export, according to packs, and that did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The family, where it did not occur at all; otherwise which of its samples did not.
+    /// The family if all of it is missing, otherwise a selector of the missing samples.
     pub input: String,
-    /// The generation of a source that prints them.
+    /// The generation of the sources that export them.
     pub generation: Generation,
-    /// The rules that had nothing to read, as in `Rule::title`. None where the samples would have passed.
+    /// The rules that had nothing to read, as in `Rule::title`. Empty if the samples would pass.
     pub rules: Vec<String>,
-    /// Why they may be missing and what to do, where a pack says it.
+    /// Why they may be missing and what to do, if a pack has a hint.
     pub hint: Option<String>,
 }
 
@@ -93,15 +92,17 @@ impl Report {
         self.rewritten.push(rewritten);
     }
 
-    /// A line or sample is left out.
-    pub(super) fn drop(&mut self, reason: &'static str) {
+    /// Counts a line or sample that is not output.
+    pub(super) fn drop(&mut self, reason: DropReason) {
         *self.dropped.entry(reason).or_default() += 1;
     }
 
-    pub(super) fn note(&mut self, reason: &'static str) {
-        *self.notes.entry(reason).or_default() += 1;
+    /// Counts a label set to which a rule could not be applied.
+    pub(super) fn refuse(&mut self, because: RefusedBecause) {
+        *self.unrewritten.entry(because).or_default() += 1;
     }
 
+    /// Notes that the counts at these boundaries of a family are estimates.
     pub(super) fn estimate<'a>(&mut self, family: &[u8], texts: impl Iterator<Item = &'a str>) {
         let mut texts = texts.peekable();
         if texts.peek().is_some() {
@@ -110,10 +111,11 @@ impl Report {
         }
     }
 
-    /// Everything is written: lists what the rules did, and what did not come. `came` says whether a family had samples.
-    pub(super) fn complete(&mut self, plan: &Plan, came: impl Fn(&[u8]) -> bool) {
+    /// Everything is written: lists what the rules did, and what is missing. `arrived` tells whether
+    /// a family had samples.
+    pub(super) fn complete(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
         self.complete = true;
-        self.find_missing(plan, came);
+        self.find_missing(plan, arrived);
         let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
@@ -128,21 +130,21 @@ impl Report {
             self.passed + self.kept + self.rewritten.iter().map(|r| r.samples_out).sum::<u64>();
     }
 
-    fn find_missing(&mut self, plan: &Plan, came: impl Fn(&[u8]) -> bool) {
+    fn find_missing(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
         let read = |rule: &RuleId| self.counts[rule.0 as usize].read > 0;
-        // Where no rule reads the samples, nothing but the family can be told of.
-        let arrived = |input: &Input| {
-            input.rules.iter().any(read) || (input.rules.is_empty() && came(&input.family))
+        // If no rule reads the samples, only the family is known to have arrived.
+        let present = |input: &Input| {
+            input.rules.iter().any(read) || (input.rules.is_empty() && arrived(&input.family))
         };
         let mut missing: Vec<Missing> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for expected in &plan.expected {
-            if [&expected.old, &expected.new].into_iter().flatten().any(arrived) {
+            if [&expected.old, &expected.new].into_iter().flatten().any(present) {
                 continue;
             }
             for generation in &self.generations {
                 let Some(input) = expected.side(*generation) else { continue };
-                let (name, hint) = if came(&input.family) {
+                let (name, hint) = if arrived(&input.family) {
                     (input.selector.clone(), &input.without_samples)
                 } else {
                     (input.family.escape_ascii().to_string(), &input.without_family)

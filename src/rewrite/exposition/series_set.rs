@@ -1,13 +1,16 @@
-//! Series that have left, remembered in case an equal one is to be written.
+//! Sets of series that were output, to recognize a series that would be output twice.
 
 use std::collections::HashSet;
 
-/// Hashes of series, which need no further mixing.
+use crate::exposition::LabelHasher;
+
+/// Hashes of series. They need no further mixing.
 pub(super) type SeriesKeys = HashSet<u64, foldhash::fast::RandomState>;
 
-/// A set that is hardly ever asked: adding costs no more than a list does until somebody asks.
+/// A set that is added to often and searched rarely: adding costs as much as `Vec::push` until the
+/// first lookup.
 ///
-/// Bodies in which one family arrives in both shapes are rare; those in which it could are all of them.
+/// Almost every exposition *could* contain one family in both generations; very few do.
 #[derive(Debug, Default)]
 pub(super) struct SeriesSet {
     list: Vec<u64>,
@@ -32,5 +35,30 @@ impl SeriesSet {
         }
         self.set.extend(self.list.drain(..));
         self.set.contains(&key)
+    }
+}
+
+/// The key of a series: its family and the hash of its labels.
+pub(super) fn series_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
+    hasher.label(family).wrapping_add(labels)
+}
+
+/// Every series that must not be output twice.
+#[derive(Debug, Default)]
+pub(super) struct SeriesSeen {
+    /// Output unchanged, of families that rules write too.
+    pub(super) passed_series: SeriesSet,
+    /// Written by rules that rename.
+    pub(super) renamed_series: SeriesSet,
+    /// Of families that the source exports more than once.
+    pub(super) deduplicated: SeriesKeys,
+    /// Label sets of each reference family, as hashes of the labels that are compared.
+    pub(super) references: Vec<HashSet<u64>>,
+}
+
+impl SeriesSeen {
+    /// An empty set, for a plan with this many reference families.
+    pub(super) fn new(references: usize) -> Self {
+        SeriesSeen { references: vec![HashSet::new(); references], ..SeriesSeen::default() }
     }
 }

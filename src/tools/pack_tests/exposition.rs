@@ -76,7 +76,7 @@ impl Exposition {
                     len
                 }
                 Scan::Comment { len } => len,
-                Scan::Flawed { flaw, .. } => return Err(format!("{}: {}", flaw.reason(), shown())),
+                Scan::Flawed { flaw, .. } => return Err(format!("{}: {}", flaw.as_str(), shown())),
                 Scan::Incomplete => return Err(format!("unterminated: {}", shown())),
                 Scan::TooLong | Scan::TooManyLabels => unreachable!("there are no limits"),
             };

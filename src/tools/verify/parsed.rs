@@ -82,7 +82,7 @@ impl ParsedExposition {
                     types.insert(header.name.of(line).escape_ascii().to_string(), metric_type);
                 }
             }
-            Scan::Flawed { flaw, .. } => *self.malformed.entry(flaw.reason()).or_default() += 1,
+            Scan::Flawed { flaw, .. } => *self.malformed.entry(flaw.as_str()).or_default() += 1,
             Scan::Incomplete => *self.malformed.entry("unterminated").or_default() += 1,
             Scan::TooLong => *self.malformed.entry("too_long").or_default() += 1,
             _ => {}

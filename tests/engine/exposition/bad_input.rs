@@ -103,7 +103,7 @@ fn refused_lines_are_counted_by_reason() {
     );
     assert_eq!(outcome.body, b"f 1\n");
     let dropped: Vec<(&str, u64)> =
-        outcome.report.dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
+        outcome.report.dropped.iter().map(|(reason, count)| (reason.as_str(), *count)).collect();
     let expected = [
         ("bad_header", 1),
         ("bad_labels", 1),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
 use crossfade::rewrite::exposition::{
-    Error, History, Limits, Malformed, Options, Progress, Report, Rewriter,
+    DropReason, Error, History, Limits, Malformed, Options, Progress, RefusedBecause, Report,
+    Rewriter,
 };
 
 const PACK: &str = r#"
@@ -167,7 +168,7 @@ fn a_gauge_that_nobody_said_how_to_join_passes_and_is_noted() {
     let mut run = Run::new(Emit::Old);
     let input = "# TYPE hits_total gauge\nhits_total{zone=\"1\"} 1\n";
     assert_eq!(run.rewrite(input), input);
-    assert_eq!(run.report.notes, BTreeMap::from([("not_joinable", 1)]));
+    assert_eq!(run.report.unrewritten, BTreeMap::from([(RefusedBecause::NotJoinable, 1)]));
 }
 
 #[test]
@@ -344,9 +345,9 @@ fn what_arrives_in_both_shapes_leaves_once_whichever_comes_first() {
         run.rewrite(&format!("{old}{new}{other}{new}")),
         format!("bytes_total{{direction=\"in\",b=\"1\"}} 1\n{other}")
     );
-    assert_eq!(run.report.dropped, BTreeMap::from([("already_present", 2)]));
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::AlreadyPresent, 2)]));
     assert_eq!(run.rewrite(&format!("{new}{other}{old}{old}")), format!("{new}{other}"));
-    assert_eq!(run.report.dropped, BTreeMap::from([("already_present", 2)]));
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::AlreadyPresent, 2)]));
 
     let ladder = |name: &str| {
         format!(
@@ -398,7 +399,7 @@ fn a_label_that_the_rule_would_write_twice_keeps_the_rule_away() {
     let mut run = Run::new(Emit::New);
     let input = "bytes{type=\"in\",direction=\"mine\"} 1\n";
     assert_eq!(run.rewrite(input), input);
-    assert_eq!(run.report.notes, BTreeMap::from([("label_conflict", 1)]));
+    assert_eq!(run.report.unrewritten, BTreeMap::from([(RefusedBecause::LabelConflict, 1)]));
     // An empty one is none.
     assert_eq!(
         run.rewrite("bytes{type=\"in\",direction=\"\"} 1\n"),
@@ -425,7 +426,7 @@ fn a_header_comes_once_and_before_its_samples() {
         ),
         "# HELP x One.\n# TYPE x gauge\nx{a=\"1\"} 1\nx{a=\"2\"} 2\ny 1\n"
     );
-    assert_eq!(run.report.dropped, BTreeMap::from([("repeated_header", 3)]));
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::RepeatedHeader, 3)]));
 }
 
 #[test]
@@ -448,7 +449,7 @@ fn a_family_that_is_printed_twice_leaves_once() {
         ),
         "build{v=\"1\"} 1\nother 1\nbuild{v=\"2\"} 1\nother 1\n"
     );
-    assert_eq!(run.report.dropped, BTreeMap::from([("repeated_series", 1)]));
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::RepeatedSeries, 1)]));
 }
 
 #[test]

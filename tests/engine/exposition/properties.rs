@@ -10,7 +10,9 @@ use crate::support::naive::{self, Item};
 use crate::support::{differences, oracle, strict};
 use crossfade::exposition::{Scan, Scanner};
 use crossfade::mapping::{Emit, Plan};
-use crossfade::rewrite::exposition::{Explanation, Fate, History, Options, Then, explain};
+use crossfade::rewrite::exposition::{
+    Absent, DropReason, Explanation, Fate, History, Options, Then, explain,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -289,12 +291,15 @@ fn is_complete(told: &Explanation, outcome: &crate::support::engine::Outcome) {
         u64::try_from(lines.count()).expect("few")
     };
     // Headers are no samples; a bucket without a boundary may leave as it came all the same (`emit: both`).
-    let counted = |reason: &str| !["repeated_header", "bad_le"].contains(&reason);
+    let counted =
+        |reason: DropReason| ![DropReason::RepeatedHeader, DropReason::BadLe].contains(&reason);
     let lost =
-        report.dropped.iter().filter(|(reason, _)| counted(reason)).map(|(_, n)| n).sum::<u64>();
-    let never_left = told.series.iter().filter(|series| series.absent == Some("already_present"));
+        report.dropped.iter().filter(|(reason, _)| counted(**reason)).map(|(_, n)| n).sum::<u64>();
+    let never_left =
+        told.series.iter().filter(|series| series.absent == Some(Absent::AlreadyPresent));
     let never_left = u64::try_from(never_left.count()).expect("few");
-    let told_lost = fates(|fate| matches!(fate, Fate::Dropped(reason) if *reason != "bad_le"));
+    let told_lost =
+        fates(|fate| matches!(fate, Fate::Dropped(reason) if *reason != DropReason::BadLe));
     assert_eq!(told_lost + never_left, lost, "{told:#?}");
     assert_eq!(fates(|fate| *fate == Fate::Passed), report.passed, "{told:#?}");
     assert_eq!(fates(|fate| *fate == Fate::Kept), report.kept, "{told:#?}");

@@ -1,85 +1,140 @@
-//! What the walk did, step by step, for [`explain`](crate::rewrite::exposition::explain()).
-//!
-//! The engine walks the same way whether or not it is watched; watched, it takes no short cut, so that each sample is
-//! seen, and writes down what it did behind each decision. Nothing is ever read back.
+//! Records what the engine did.
 
+use crate::exposition::Flaw;
 use crate::mapping::plan::exposition::{OutputId, RuleId};
-use crate::rewrite::exposition::families::Family;
-use crate::rewrite::exposition::gathered::series::SeriesSlot;
+use crate::rewrite::exposition::gathered::SeriesRef;
+use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
+use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
 
-/// Everything that was done with one body.
+/// Everything that was done with one exposition.
 #[derive(Debug, Default)]
-pub(in crate::rewrite::exposition) struct Trace {
+pub(super) struct Trace {
     /// Samples, in order.
-    pub(in crate::rewrite::exposition) samples: Vec<SampleTrace>,
+    pub(super) samples: Vec<SampleTrace>,
     /// Lines that Prometheus would refuse: number, line, reason.
-    pub(in crate::rewrite::exposition) flawed: Vec<(u64, Box<[u8]>, &'static str)>,
-    /// Held label sets, as they left.
-    pub(in crate::rewrite::exposition) written: Vec<Written>,
-    /// What the sample at hand left as.
-    pub(in crate::rewrite::exposition) streamed: Box<[u8]>,
-    /// Buckets without a boundary so far.
-    pub(in crate::rewrite::exposition) bad_le: u64,
+    pub(super) malformed: Vec<(u64, Box<[u8]>, Flaw)>,
+    /// Gathered series, in the order in which they were written.
+    pub(super) written: Vec<Written>,
 }
 
 /// What was done with one sample.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct SampleTrace {
+pub(super) struct SampleTrace {
     /// Number of the line, from 1.
-    pub(in crate::rewrite::exposition) number: u64,
-    pub(in crate::rewrite::exposition) line: Box<[u8]>,
-    pub(in crate::rewrite::exposition) family: Box<[u8]>,
-    /// It left as it came.
-    pub(in crate::rewrite::exposition) keep: bool,
-    /// Some rule read it and was carried out.
-    pub(in crate::rewrite::exposition) used: bool,
-    pub(in crate::rewrite::exposition) dropped: Option<&'static str>,
-    pub(in crate::rewrite::exposition) refused: Vec<(RuleId, &'static str)>,
-    pub(in crate::rewrite::exposition) actions: Vec<Used>,
+    pub(super) number: u64,
+    pub(super) line: Box<[u8]>,
+    pub(super) family: Box<[u8]>,
+    /// It was output unchanged.
+    pub(super) forwarded: bool,
+    pub(super) dropped: Option<DropReason>,
+    pub(super) refused: Vec<(RuleId, RefusedBecause)>,
+    pub(super) effects: Vec<Effect>,
 }
 
 /// What one rule did with a sample.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) enum Used {
-    /// It left at once, as this.
-    Streamed(RuleId, Box<[u8]>),
-    /// It was held.
-    Held(RuleId, usize, SeriesSlot),
-    /// It was held as part of a total.
-    PartOfTotal(usize, SeriesSlot),
+pub(super) enum Effect {
+    /// Wrote it at once as this line.
+    Renamed(RuleId, Box<[u8]>),
+    /// Added it to a series that is written at the end.
+    Gathered(RuleId, SeriesRef),
+    /// Subtracted it from the total in this series.
+    SubtractedFrom(SeriesRef),
 }
 
-/// What became of a held label set.
+/// How a gathered series was written.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct Written {
-    pub(in crate::rewrite::exposition) output: OutputId,
-    pub(in crate::rewrite::exposition) rule: RuleId,
-    pub(in crate::rewrite::exposition) redirect: Option<usize>,
-    /// Where it was held, and what was joined to it.
-    pub(in crate::rewrite::exposition) held: Vec<(usize, SeriesSlot)>,
-    pub(in crate::rewrite::exposition) labels: Box<[u8]>,
-    /// The lines written, headers included.
-    pub(in crate::rewrite::exposition) text: Box<[u8]>,
-    pub(in crate::rewrite::exposition) estimated: Vec<String>,
-    pub(in crate::rewrite::exposition) is_ladder: bool,
-    /// Of a remainder: what it is of, and what is taken from it.
-    pub(in crate::rewrite::exposition) total: Option<f64>,
-    pub(in crate::rewrite::exposition) parts: Option<f64>,
-    /// The series had come in this shape too.
-    pub(in crate::rewrite::exposition) already_present: bool,
+pub(super) struct Written {
+    pub(super) output: OutputId,
+    pub(super) rule: RuleId,
+    pub(super) redirect: Option<usize>,
+    /// The series, and those that were merged with it.
+    pub(super) series: Vec<SeriesRef>,
+    pub(super) labels: Box<[u8]>,
+    /// The lines written, including headers.
+    pub(super) text: Box<[u8]>,
+    pub(super) estimated: Vec<String>,
+    pub(super) is_histogram: bool,
+    pub(super) total: Option<f64>,
+    pub(super) parts: Option<f64>,
+    pub(super) already_present: bool,
 }
 
 impl SampleTrace {
-    pub(in crate::rewrite::exposition) fn new(number: u64, line: &[u8], family: &Family) -> Self {
-        SampleTrace {
+    /// Whether the `le` of a bucket is not a number.
+    pub(super) fn has_bad_le(&self) -> bool {
+        self.refused.iter().any(|(_, because)| *because == RefusedBecause::BadLe)
+    }
+
+    /// Whether a rule was applied, or was only prevented by a bad `le`.
+    pub(super) fn was_read(&self) -> bool {
+        !self.effects.is_empty() || self.has_bad_le()
+    }
+}
+
+impl Trace {
+    /// The sample that the current event is about.
+    fn current(&mut self) -> &mut SampleTrace {
+        self.samples.last_mut().expect("a sample is announced before what is done with it")
+    }
+}
+
+impl Recorder for Trace {
+    const RECORDS: bool = true;
+
+    fn sample(&mut self, number: u64, line: &[u8], family: &[u8]) {
+        self.samples.push(SampleTrace {
             number,
             line: line.into(),
-            family: family.name.clone(),
-            keep: false,
-            used: false,
+            family: family.into(),
+            forwarded: false,
             dropped: None,
             refused: Vec::new(),
-            actions: Vec::new(),
-        }
+            effects: Vec::new(),
+        });
+    }
+
+    fn forwarded(&mut self) {
+        self.current().forwarded = true;
+    }
+
+    fn dropped(&mut self, reason: DropReason) {
+        self.current().dropped = Some(reason);
+    }
+
+    fn renamed(&mut self, rule: RuleId, line: &[u8]) {
+        self.current().effects.push(Effect::Renamed(rule, line.into()));
+    }
+
+    fn gathered(&mut self, rule: RuleId, series: SeriesRef) {
+        self.current().effects.push(Effect::Gathered(rule, series));
+    }
+
+    fn subtracted_from(&mut self, total: SeriesRef) {
+        self.current().effects.push(Effect::SubtractedFrom(total));
+    }
+
+    fn refused(&mut self, rule: RuleId, because: RefusedBecause) {
+        self.current().refused.push((rule, because));
+    }
+
+    fn malformed(&mut self, number: u64, line: &[u8], flaw: Flaw) {
+        self.malformed.push((number, line.into(), flaw));
+    }
+
+    fn written(&mut self, series: WrittenSeries<'_>) {
+        self.written.push(Written {
+            output: series.output,
+            rule: series.rule,
+            redirect: series.redirect,
+            series: std::iter::once(series.series).chain(series.merged.iter().copied()).collect(),
+            labels: series.labels.into(),
+            text: series.text.into(),
+            estimated: series.estimated.into_iter().map(str::to_owned).collect(),
+            is_histogram: series.is_histogram,
+            total: series.total,
+            parts: series.parts,
+            already_present: series.already_present,
+        });
     }
 }

@@ -1,7 +1,20 @@
-//! Families that can only be written once the whole exposition is known: what is held of them, and how they are written.
+//! Series that can only be written when the whole exposition was read.
 
-pub(super) mod buckets;
-pub(super) mod contributions;
-pub(super) mod history;
-pub(super) mod series;
-pub(super) mod writer;
+mod absent;
+mod boundaries;
+mod conversion;
+mod histograms;
+mod ids;
+mod label_sets;
+mod scalars;
+mod series;
+mod store;
+
+pub(super) use absent::{ABSENT, add, is_absent};
+pub(super) use boundaries::{MAX_BUCKETS, NoCell};
+pub(super) use conversion::{Buckets, Conversion};
+pub(super) use histograms::HistogramRows;
+pub(super) use ids::{GatheredId, SeriesRef, SeriesSlot};
+pub(super) use scalars::Scalars;
+pub(super) use series::{Accumulator, GatheredSeries, Shape};
+pub(super) use store::Gathered;

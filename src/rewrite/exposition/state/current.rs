@@ -1,84 +1,117 @@
-//! The family and label set at hand, and what was decided of them.
+//! The family and label set of the current sample, and the verdict on them.
 
 use crate::mapping::plan::exposition::RuleId;
-use crate::rewrite::exposition::families::FamilyId;
-use crate::rewrite::exposition::gathered::series::{HistogramPart, SeriesSlot};
+use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
+use crate::rewrite::exposition::gathered::{GatheredId, SeriesRef};
 use crate::rewrite::exposition::labels::LabelTransform;
+use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 
-/// The family and label set at hand: decided once, good for all samples that share them.
+/// The family and label set of the current sample. Decided once, for all samples that share them.
 #[derive(Debug, Default)]
-pub(in crate::rewrite::exposition) struct Current {
-    /// Empty where the next sample's name has to be looked up whatever it is.
-    pub(in crate::rewrite::exposition) name: Vec<u8>,
-    pub(in crate::rewrite::exposition) family: FamilyId,
-    pub(in crate::rewrite::exposition) part: Option<HistogramPart>,
+pub(super) struct Current {
+    /// The sample name. Empty if the next sample's name must be looked up even if it is equal.
+    pub(super) name: Vec<u8>,
+    pub(super) family: FamilyId,
+    pub(super) part: Option<HistogramPart>,
     /// No pack names the family: its samples pass.
-    pub(in crate::rewrite::exposition) plain: bool,
-    pub(in crate::rewrite::exposition) deduplicated: bool,
-    /// The label names, in order; what follows is made for them.
-    pub(in crate::rewrite::exposition) names: Vec<Box<[u8]>>,
-    pub(in crate::rewrite::exposition) renderings: Vec<Rendering>,
-    /// How many labels, from the first, make the label set that was decided on.
-    pub(in crate::rewrite::exposition) labels: usize,
-    /// The sample leaves as it came.
-    pub(in crate::rewrite::exposition) keep: bool,
-    /// The sample leaves in no shape at all, for this reason.
-    pub(in crate::rewrite::exposition) dropped: Option<&'static str>,
-    /// Rules that read the sample and could not be carried out, and why.
-    pub(in crate::rewrite::exposition) refused: Vec<(RuleId, &'static str)>,
-    pub(in crate::rewrite::exposition) actions: Vec<Action>,
-    /// What the next sample may do without a decision of its own.
-    pub(in crate::rewrite::exposition) fast_path: FastPath,
-    /// What the samples of a ladder that leaves under another name begin with, up to the value of `le`.
-    pub(in crate::rewrite::exposition) rendered_prefix: Vec<u8>,
+    pub(super) plain: bool,
+    /// Only the first of equal series is output.
+    pub(super) deduplicated: bool,
+    /// The label names, in order. The renderings are compiled for them.
+    pub(super) label_names: Vec<Box<[u8]>>,
+    pub(super) renderings: Vec<Rendering>,
+    /// Number of leading labels covered by the current verdict. `usize::MAX`: all of them.
+    pub(super) decided_labels: usize,
+    pub(super) verdict: Verdict,
+    /// Rules whose conditions match the label set and that could not be applied.
+    pub(super) refused: Vec<(RuleId, RefusedBecause)>,
+    pub(super) fast_path: FastPath,
+    /// What the buckets of a renamed histogram begin with, up to the value of `le`.
+    pub(super) rendered_prefix: Vec<u8>,
 }
 
-/// What a sample that shares enough with the one before (`Sample::shared`) does like it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::rewrite::exposition) enum FastPath {
-    /// Everything has to be looked at again.
+impl Current {
+    /// The action of this index that the verdict asks for.
+    #[inline]
+    pub(super) fn action(&self, index: usize) -> Option<Action> {
+        match &self.verdict {
+            Verdict::Apply(decision) => decision.actions.get(index).copied(),
+            Verdict::Pass | Verdict::Drop(_) => None,
+        }
+    }
+}
+
+/// What to do with the samples of a label set.
+#[derive(Debug, Default)]
+pub(super) enum Verdict {
+    /// Output them unchanged.
     #[default]
-    Unknown,
-    /// With as much as this in common, it passes.
-    Passes(usize),
-    /// It is the next bucket of the ladder that one rule reads, into this hold.
-    Bucket(RuleId, usize),
-    /// It is the next bucket of a ladder that leaves at once: behind [`Current::head`].
-    Renamed(RuleId),
+    Pass,
+    /// Do not output them in any form.
+    Drop(DropReason),
+    /// Carry out what rules ask for.
+    Apply(Decision),
 }
 
-/// How label sets of one sequence of names are rendered by one rule.
+/// What rules ask for.
 #[derive(Debug)]
-pub(in crate::rewrite::exposition) struct Rendering {
-    pub(in crate::rewrite::exposition) rule: RuleId,
-    pub(in crate::rewrite::exposition) target: RenderTarget,
-    pub(in crate::rewrite::exposition) transform: LabelTransform,
-    /// Where the label set that was rendered last is held.
-    pub(in crate::rewrite::exposition) place: Option<(usize, SeriesSlot)>,
-    /// The first label that has changed since.
-    pub(in crate::rewrite::exposition) changed: usize,
-}
-
-/// What a label set is rendered for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::rewrite::exposition) enum RenderTarget {
-    /// A line that leaves at once.
-    Line,
-    /// A label set that is held.
-    Series,
-    /// The label set of another rule's total, of which this sample is a part.
-    Total,
+pub(super) struct Decision {
+    /// The sample is also output unchanged.
+    pub(super) forward: bool,
+    pub(super) actions: Vec<Action>,
 }
 
 /// What one rule does with a sample.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::rewrite::exposition) enum Action {
-    /// It leaves at once under another name: that of this family, its labels rendered so.
-    Rename(RuleId, FamilyId, usize),
-    /// It is held.
-    Scalar(RuleId, usize, SeriesSlot),
-    /// It is held as part of a ladder.
-    Histogram(RuleId, usize, SeriesSlot),
-    /// It is held as a part of another rule's total.
-    PartOfTotal(usize, SeriesSlot),
+pub(super) enum Action {
+    /// Write it at once under the name of this family.
+    Rename(RuleId, FamilyId, RenderingId),
+    /// Add it to a number.
+    Scalar(RuleId, SeriesRef),
+    /// Add it to a histogram.
+    Histogram(RuleId, SeriesRef),
+    /// Add it to the parts that are subtracted from another rule's total.
+    PartOfTotal(SeriesRef),
+}
+
+/// What to do with the next sample if it shares enough with the current one (`Sample::shared`).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum FastPath {
+    /// Decide in full.
+    #[default]
+    None,
+    /// It passes if it shares this much.
+    Pass { shared: usize },
+    /// It is the next bucket of a histogram that one rule gathers.
+    Bucket { rule: RuleId, id: GatheredId, forward: bool },
+    /// It is the next bucket of a histogram that is renamed: write it after
+    /// [`Current::rendered_prefix`].
+    Renamed(RuleId),
+}
+
+/// Index in [`Current::renderings`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RenderingId(pub(super) usize);
+
+/// How one rule renders label sets with the current label names.
+#[derive(Debug)]
+pub(super) struct Rendering {
+    pub(super) rule: RuleId,
+    pub(super) target: RenderTarget,
+    pub(super) transform: LabelTransform,
+    /// Where the label set that was rendered last is gathered.
+    pub(super) series: Option<SeriesRef>,
+    /// Index of the first label that has changed since.
+    pub(super) changed: usize,
+}
+
+/// What a label set is rendered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RenderTarget {
+    /// A line that is written at once.
+    Line,
+    /// A gathered series.
+    Series,
+    /// Another rule's total that the sample is subtracted from.
+    Total,
 }

@@ -1,0 +1,186 @@
+//! The bucket boundaries of one family, learned from its `le` labels.
+//!
+//! A source exports a bucket only once something was counted in it, and a line can be malformed. The
+//! boundaries that a family *has* are therefore those that any of its series exported, and those
+//! below the smallest of these that its generation is known to have. Within one series, a boundary
+//! below the first exported one counts 0, and a missing one takes the count of the bucket below.
+
+use super::absent::{ABSENT, is_absent};
+use crate::exposition::parse_number;
+
+/// More bucket boundaries than any real histogram has. The limit keeps a hostile target from
+/// widening the rows of all label sets at once.
+pub(in crate::rewrite::exposition) const MAX_BUCKETS: usize = 512;
+
+/// The cell of `+Inf`.
+pub(super) const INF: usize = 0;
+
+/// The boundaries of one family in one exposition. Each has a cell in the row of every label set.
+#[derive(Debug)]
+pub(in crate::rewrite::exposition) struct Boundaries {
+    /// The upper bound of each cell. The first is `+Inf`.
+    bounds: Vec<f64>,
+    /// Whether any series exported it.
+    exported: Vec<bool>,
+    /// Cells in ascending order of their bound.
+    order: Vec<u16>,
+    /// Spellings of `le` seen so far, in ascending order of their bound, with their cells.
+    spellings: Vec<(Box<[u8]>, u16)>,
+    /// Index of the spelling that probably follows: all histograms of a family have one order.
+    guess: usize,
+}
+
+/// Why a bucket's `le` has no cell.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::rewrite::exposition) enum NoCell {
+    /// It is not a number.
+    NotANumber,
+    /// There are [`MAX_BUCKETS`] already.
+    TooMany,
+}
+
+impl Boundaries {
+    /// With the boundaries that the source's generation is known to have.
+    pub(super) fn new(known: &[f64]) -> Self {
+        let mut boundaries = Boundaries {
+            bounds: Vec::with_capacity(known.len() + 1),
+            exported: Vec::new(),
+            order: Vec::new(),
+            spellings: Vec::new(),
+            guess: 0,
+        };
+        boundaries.insert(f64::INFINITY);
+        for &bound in known {
+            boundaries.insert(bound);
+        }
+        boundaries
+    }
+
+    /// Number of cells in a row.
+    pub(super) fn len(&self) -> usize {
+        self.bounds.len()
+    }
+
+    /// The upper bound of a cell.
+    pub(super) fn bound(&self, cell: usize) -> f64 {
+        self.bounds[cell]
+    }
+
+    /// The cell of a boundary, by the spelling of its `le`. Adds a cell for a new boundary.
+    #[inline]
+    pub(in crate::rewrite::exposition) fn cell(
+        &mut self,
+        spelling: &[u8],
+    ) -> Result<usize, NoCell> {
+        if let Some((text, cell)) = self.spellings.get(self.guess)
+            && **text == *spelling
+        {
+            self.guess += 1;
+            return Ok(usize::from(*cell));
+        }
+        self.find(spelling)
+    }
+
+    fn find(&mut self, spelling: &[u8]) -> Result<usize, NoCell> {
+        if let Some(at) = self.spellings.iter().position(|(text, _)| **text == *spelling) {
+            self.guess = at + 1;
+            return Ok(usize::from(self.spellings[at].1));
+        }
+        let bound = parse_number(spelling).filter(|b| !b.is_nan()).ok_or(NoCell::NotANumber)?;
+        if self.spellings.len() == MAX_BUCKETS {
+            return Err(NoCell::TooMany);
+        }
+        #[allow(clippy::float_cmp, reason = "one boundary is one number, however it is spelled")]
+        let known = self.bounds.iter().position(|&b| b == bound);
+        let cell = known.unwrap_or_else(|| self.insert(bound));
+        self.exported[cell] = true;
+        #[allow(clippy::cast_possible_truncation, reason = "at most MAX_BUCKETS and a pack's own")]
+        let number = cell as u16;
+        // Sorted by bound, so that the guess is also right for histograms with missing buckets.
+        let at =
+            self.spellings.partition_point(|(_, other)| self.bounds[usize::from(*other)] < bound);
+        self.spellings.insert(at, (spelling.into(), number));
+        self.guess = at + 1;
+        Ok(cell)
+    }
+
+    fn insert(&mut self, bound: f64) -> usize {
+        let cell = self.bounds.len();
+        let at = self.order.partition_point(|&other| self.bounds[usize::from(other)] < bound);
+        self.bounds.push(bound);
+        self.exported.push(false);
+        #[allow(clippy::cast_possible_truncation, reason = "at most MAX_BUCKETS and a pack's own")]
+        self.order.insert(at, cell as u16);
+        cell
+    }
+
+    /// Cells in ascending order of their bound, `+Inf` last.
+    fn ascending(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().map(|&cell| usize::from(cell))
+    }
+
+    /// Fills the gaps of a row between its first and its last exported boundary.
+    pub(super) fn fill_gaps(&self, row: &mut [f64]) {
+        let Some(last) = self.ascending().filter(|&cell| !is_absent(row[cell])).last() else {
+            return;
+        };
+        let mut below = ABSENT;
+        for cell in self.ascending().take_while(|&cell| cell != last) {
+            if is_absent(row[cell]) {
+                row[cell] = below;
+            } else {
+                below = row[cell];
+            }
+        }
+    }
+
+    /// The cells of the boundaries that the family has in this exposition, ascending, without
+    /// `+Inf`.
+    pub(super) fn layout(&self) -> Vec<usize> {
+        let smallest = self
+            .ascending()
+            .find(|&cell| self.exported[cell])
+            .map_or(f64::INFINITY, |cell| self.bounds[cell]);
+        self.ascending()
+            .filter(|&cell| cell != INF && (self.exported[cell] || self.bounds[cell] < smallest))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn le_is_a_number_in_any_spelling() {
+        let mut boundaries = Boundaries::new(&[25.0]);
+        let cell = boundaries.cell(b"00025.0");
+        assert_eq!(boundaries.cell(b"25"), cell);
+        assert_eq!(boundaries.cell(b"2.5e1"), cell);
+        assert_eq!(boundaries.cell(b"+Inf"), Ok(INF));
+        assert_eq!(boundaries.cell(b"inf"), Ok(INF));
+        assert_eq!(boundaries.cell(b"x"), Err(NoCell::NotANumber));
+        assert_eq!(boundaries.cell(b"NaN"), Err(NoCell::NotANumber));
+    }
+
+    #[test]
+    fn boundaries_are_limited() {
+        let mut boundaries = Boundaries::new(&[]);
+        for bound in 0..MAX_BUCKETS {
+            assert!(boundaries.cell(bound.to_string().as_bytes()).is_ok());
+        }
+        assert_eq!(boundaries.cell(b"0.5"), Err(NoCell::TooMany));
+    }
+
+    #[test]
+    fn gaps_are_filled_between_first_and_last_only() {
+        let mut boundaries = Boundaries::new(&[1.0, 2.0, 5.0, 10.0]);
+        let mut row = vec![ABSENT; boundaries.len()];
+        row[boundaries.cell(b"2").unwrap()] = 1.0;
+        row[boundaries.cell(b"10").unwrap()] = 3.0;
+        boundaries.fill_gaps(&mut row);
+        let values: Vec<_> =
+            boundaries.ascending().map(|c| (!is_absent(row[c])).then_some(row[c])).collect();
+        assert_eq!(values, [None, Some(1.0), Some(1.0), Some(3.0), None]);
+    }
+}

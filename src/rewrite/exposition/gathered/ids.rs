@@ -1,0 +1,16 @@
+//! Where gathered series are kept.
+
+/// Index of the series that one rule has gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::rewrite::exposition) struct GatheredId(pub(super) usize);
+
+/// Number of a label set among the series of one rule, in order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::rewrite::exposition) struct SeriesSlot(pub(super) usize);
+
+/// One gathered series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::rewrite::exposition) struct SeriesRef {
+    pub(in crate::rewrite::exposition) id: GatheredId,
+    pub(in crate::rewrite::exposition) slot: SeriesSlot,
+}

@@ -1,0 +1,105 @@
+//! Why samples are left out, and why rules do not apply. Fixed sets, used as metric label values.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::exposition::Flaw;
+
+/// Why a line or sample is not output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// The series also arrived in the emitted generation, or another rule has written it already.
+    AlreadyPresent,
+    /// The `le` label of a bucket is not a number.
+    BadLe,
+    /// Prometheus would refuse the line.
+    Malformed(Flaw),
+    /// A second `# HELP` or `# TYPE` of one family, or a `# TYPE` after its first sample.
+    RepeatedHeader,
+    /// The source exports this family more than once, and an equal series arrived before.
+    RepeatedSeries,
+}
+
+/// Why a rule whose conditions match a label set is not applied to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBecause {
+    /// The `le` label of a bucket is not a number. Reported as [`DropReason::BadLe`].
+    BadLe,
+    /// The rule would give the sample a second label of one name.
+    LabelConflict,
+    /// Equal series would have to be merged, and no rule says how: a gauge or summary without
+    /// `merge`, or a family whose type changed within the exposition.
+    NotJoinable,
+}
+
+impl DropReason {
+    /// The reason as a metric label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DropReason::AlreadyPresent => "already_present",
+            DropReason::BadLe => "bad_le",
+            DropReason::Malformed(flaw) => flaw.as_str(),
+            DropReason::RepeatedHeader => "repeated_header",
+            DropReason::RepeatedSeries => "repeated_series",
+        }
+    }
+}
+
+impl RefusedBecause {
+    /// The reason as a metric label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RefusedBecause::BadLe => "bad_le",
+            RefusedBecause::LabelConflict => "label_conflict",
+            RefusedBecause::NotJoinable => "not_joinable",
+        }
+    }
+}
+
+/// Both enums are ordered, looked up, displayed and serialized by their text.
+macro_rules! by_text {
+    ($($reason:ty)*) => {$(
+        impl Ord for $reason {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.as_str().cmp(other.as_str())
+            }
+        }
+
+        impl PartialOrd for $reason {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl PartialEq<str> for $reason {
+            fn eq(&self, other: &str) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl Borrow<str> for $reason {
+            fn borrow(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl fmt::Display for $reason {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $reason {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    )*};
+}
+
+by_text!(DropReason RefusedBecause);

@@ -1,0 +1,61 @@
+//! Everything that is known about the exposition so far.
+
+use super::current::{Current, RenderingId};
+use crate::exposition::LabelHasher;
+use crate::mapping::plan::exposition::Plan;
+use crate::rewrite::exposition::families::Families;
+use crate::rewrite::exposition::gathered::Gathered;
+use crate::rewrite::exposition::labels::{DuplicateLabel, LabelHashes, Labels, RenderedLabels};
+use crate::rewrite::exposition::limits::Budget;
+use crate::rewrite::exposition::options::Limits;
+use crate::rewrite::exposition::report::Report;
+use crate::rewrite::exposition::series_set::SeriesSeen;
+
+/// Everything that is known about the exposition so far. The plan is an argument of each method.
+#[derive(Debug)]
+pub(in crate::rewrite::exposition) struct ExpositionState<R> {
+    pub(in crate::rewrite::exposition) hasher: LabelHasher,
+    pub(in crate::rewrite::exposition) families: Families,
+    pub(in crate::rewrite::exposition) gathered: Gathered,
+    pub(in crate::rewrite::exposition) seen: SeriesSeen,
+    pub(in crate::rewrite::exposition) report: Report,
+    pub(in crate::rewrite::exposition) recorder: R,
+    pub(super) budget: Budget,
+    pub(super) current: Current,
+    pub(super) hashes: LabelHashes,
+    /// The labels that were rendered last.
+    pub(super) rendered: RenderedLabels,
+}
+
+impl<R> ExpositionState<R> {
+    pub(in crate::rewrite::exposition) fn new(plan: &Plan, limits: Limits, recorder: R) -> Self {
+        let hasher = LabelHasher::numbered(0);
+        ExpositionState {
+            families: Families::default(),
+            gathered: Gathered::new(plan.rules.len()),
+            seen: SeriesSeen::new(plan.references.len()),
+            report: Report::new(plan),
+            recorder,
+            budget: Budget::new(limits),
+            current: Current::default(),
+            hashes: LabelHashes::new(hasher.clone()),
+            rendered: RenderedLabels::default(),
+            hasher,
+        }
+    }
+
+    /// Renders the current label set.
+    pub(super) fn render(
+        &mut self,
+        id: RenderingId,
+        labels: Labels<'_>,
+    ) -> Result<(), DuplicateLabel> {
+        let rendering = &self.current.renderings[id.0];
+        rendering.transform.render(labels, &mut self.hashes, &mut self.rendered)
+    }
+
+    /// The exposition is complete.
+    pub(in crate::rewrite::exposition) fn complete(&mut self) {
+        self.gathered.complete();
+    }
+}

@@ -1,0 +1,259 @@
+//! Takes the exposition line by line.
+//!
+//! Most samples are like the one before and take the fast path. For every other label set a verdict
+//! is [decided](super::decide), which is then [applied](super::apply) to each sample of the set.
+
+use super::current::{Action, FastPath, Verdict};
+use super::exposition_state::ExpositionState;
+use crate::exposition::{Header, Span};
+use crate::mapping::plan::exposition::Plan;
+use crate::rewrite::exposition::families::HeaderAction;
+use crate::rewrite::exposition::labels::Labels;
+use crate::rewrite::exposition::limits::LimitExceeded;
+use crate::rewrite::exposition::output::Output;
+use crate::rewrite::exposition::reason::DropReason;
+use crate::rewrite::exposition::recorder::Recorder;
+use crate::rewrite::exposition::sample_line::SampleLine;
+
+/// About how many bytes a family takes, in addition to its name.
+const FAMILY_BYTES: usize = 256;
+
+impl<R: Recorder> ExpositionState<R> {
+    /// Takes a sample that differs from the one before only in its last label and its value, if
+    /// nothing has to be decided: it passes like the one before, or it is the next bucket.
+    ///
+    /// Returns whether the sample is output unchanged, or `None` if [`sample`](Self::sample) has to
+    /// take it.
+    #[inline]
+    pub(in crate::rewrite::exposition) fn sample_alike(
+        &mut self,
+        line: &SampleLine<'_>,
+        out: &mut Output<'_>,
+    ) -> Option<bool> {
+        let forward = match self.current.fast_path {
+            FastPath::None => return None,
+            FastPath::Pass { shared } => {
+                if line.sample.shared < shared {
+                    return None;
+                }
+                self.report.passed += 1;
+                true
+            }
+            FastPath::Bucket { rule, id, forward } => {
+                let le = self.next_le(line)?;
+                let rows = self.gathered.histograms_mut(id)?;
+                let cell = rows.boundaries.cell(le.of(line.text)).ok()?;
+                if rows.bytes_to_widen(cell).is_some() {
+                    return None;
+                }
+                #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
+                rows.add_bucket(cell, line.sample.integer? as f64);
+                self.report.read(rule);
+                self.report.kept += u64::from(forward);
+                forward
+            }
+            FastPath::Renamed(rule) => {
+                let le = self.next_le(line)?;
+                let out = out.replacement();
+                out.extend_from_slice(&self.current.rendered_prefix);
+                out.extend_from_slice(&line.text[le.start()..]);
+                self.report.read(rule);
+                self.report.wrote(rule, 1);
+                false
+            }
+        };
+        self.report.samples_in += 1;
+        Some(forward)
+    }
+
+    /// The `le` of a sample that continues the current histogram.
+    #[inline]
+    fn next_le(&self, line: &SampleLine<'_>) -> Option<Span> {
+        let last = line.scanner.labels().get(self.current.decided_labels)?;
+        (line.sample.shared > self.current.decided_labels).then_some(last.value)
+    }
+
+    /// Takes a header line.
+    ///
+    /// # Errors
+    ///
+    /// More would have to be kept than the limits allow.
+    pub(in crate::rewrite::exposition) fn header(
+        &mut self,
+        plan: &Plan,
+        header: Header,
+        line: &[u8],
+    ) -> Result<HeaderAction, LimitExceeded> {
+        // The header may change what a suffix means, so look up the next sample's name again.
+        self.current.name.clear();
+        self.current.fast_path = FastPath::None;
+        let known = self.families.len();
+        let name = header.name.of(line);
+        let id = self.families.named(name, plan);
+        if self.families.len() > known {
+            self.budget.add_series(name.len() + FAMILY_BYTES)?;
+        }
+        let action = self.families.family_mut(id).header(header.kind, header.text.of(line), line);
+        if action == HeaderAction::Wait {
+            self.budget.add_bytes(2 * line.len())?;
+        }
+        Ok(action)
+    }
+
+    /// Takes a sample. Returns whether it is output unchanged; anything that is written before or
+    /// instead of it is appended to `out`.
+    ///
+    /// # Errors
+    ///
+    /// More would have to be kept than the limits allow.
+    pub(in crate::rewrite::exposition) fn sample(
+        &mut self,
+        plan: &Plan,
+        line: &SampleLine<'_>,
+        out: &mut Output<'_>,
+    ) -> Result<bool, LimitExceeded> {
+        self.report.samples_in += 1;
+        let renamed = line.sample.shared == 0 && line.name() != self.current.name;
+        if renamed || self.current.name.is_empty() || line.scanner.has_quoted_name() {
+            self.enter_family(plan, line)?;
+        }
+        if R::RECORDS {
+            let family = &self.families.family(self.current.family).name;
+            self.recorder.sample(line.number, line.text, family);
+        }
+        if self.current.plain {
+            self.families.family_mut(self.current.family).pass(out);
+            self.report.passed += 1;
+            self.recorder.forwarded();
+            self.current.fast_path =
+                if R::RECORDS { FastPath::None } else { FastPath::Pass { shared: 1 } };
+            return Ok(true);
+        }
+        let changed = line.first_changed();
+        self.hashes.changed(changed);
+        self.current.fast_path = FastPath::None;
+        let labels = line.labels();
+        if self.current.deduplicated && !self.is_first(labels)? {
+            // No verdict covers this label set.
+            self.current.decided_labels = usize::MAX;
+            self.current.verdict = Verdict::Drop(DropReason::RepeatedSeries);
+        } else if changed < self.current.decided_labels
+            || labels.spans.len() != self.current.label_names.len()
+        {
+            self.set_label_names(labels, changed);
+            for rendering in &mut self.current.renderings {
+                rendering.changed = rendering.changed.min(changed);
+            }
+            self.decide(plan, labels)?;
+        }
+        self.carry_out(plan, line, out)
+    }
+
+    /// Carries out the verdict on one sample. Returns whether the sample is output unchanged.
+    #[inline]
+    fn carry_out(
+        &mut self,
+        plan: &Plan,
+        line: &SampleLine<'_>,
+        out: &mut Output<'_>,
+    ) -> Result<bool, LimitExceeded> {
+        let forward = match self.current.verdict {
+            Verdict::Drop(reason) => {
+                self.report.drop(reason);
+                self.recorder.dropped(reason);
+                return Ok(false);
+            }
+            Verdict::Pass => {
+                self.record_refusals();
+                self.report.passed += 1;
+                true
+            }
+            Verdict::Apply(ref decision) => {
+                let forward = decision.forward;
+                self.record_refusals();
+                self.apply(plan, line, out)?;
+                self.report.kept += u64::from(forward);
+                forward
+            }
+        };
+        if forward {
+            self.families.family_mut(self.current.family).pass(out);
+            self.recorder.forwarded();
+        }
+        self.expect_alike();
+        Ok(forward)
+    }
+
+    fn record_refusals(&mut self) {
+        if R::RECORDS {
+            for &(rule, because) in &self.current.refused {
+                self.recorder.refused(rule, because);
+            }
+        }
+    }
+
+    /// Prepares for samples that differ only in `le`: see [`sample_alike`](Self::sample_alike).
+    fn expect_alike(&mut self) {
+        let current = &mut self.current;
+        if R::RECORDS || current.deduplicated || current.decided_labels == usize::MAX {
+            return;
+        }
+        current.fast_path = match &current.verdict {
+            Verdict::Drop(_) => return,
+            Verdict::Pass => FastPath::Pass { shared: current.decided_labels + 1 },
+            Verdict::Apply(decision) => match decision.actions[..] {
+                [Action::Histogram(rule, series)] => {
+                    FastPath::Bucket { rule, id: series.id, forward: decision.forward }
+                }
+                [Action::Rename(rule, ..)] if !current.rendered_prefix.is_empty() => {
+                    FastPath::Renamed(rule)
+                }
+                _ => return,
+            },
+        };
+        // The fast path does not update the hash of `le`.
+        self.hashes.changed(current.decided_labels);
+    }
+
+    /// The sample has another name than the one before.
+    fn enter_family(&mut self, plan: &Plan, line: &SampleLine<'_>) -> Result<(), LimitExceeded> {
+        let name = line.name();
+        let quoted = line.scanner.has_quoted_name();
+        let known = self.families.len();
+        let (id, part) = self.families.of_sample(name, plan);
+        if self.families.len() > known {
+            self.budget.add_series(name.len() + FAMILY_BYTES)?;
+        }
+        let family = self.families.arrived(id);
+        let current = &mut self.current;
+        current.name.clear();
+        if !quoted {
+            current.name.extend_from_slice(name);
+        }
+        current.family = id;
+        current.part = part;
+        current.fast_path = FastPath::None;
+        // A quoted name cannot be replaced like a plain one, and packs cannot name it.
+        current.plain = family.is_plain() || quoted;
+        current.deduplicated = family.plan.once;
+        current.decided_labels = usize::MAX;
+        current.label_names.clear();
+        current.renderings.clear();
+        self.hashes.changed(0);
+        if let Some(generation) = family.plan.generation {
+            self.report.generations.insert(generation);
+        }
+        Ok(())
+    }
+
+    /// Whether no equal series arrived before, of a family that the source exports more than once.
+    fn is_first(&mut self, labels: Labels<'_>) -> Result<bool, LimitExceeded> {
+        let name = self.hasher.label(&self.current.name);
+        let key = name.wrapping_add(self.hashes.of_set(labels, None));
+        let first = self.seen.deduplicated.insert(key);
+        if first {
+            self.budget.add_series(16)?;
+        }
+        Ok(first)
+    }
+}

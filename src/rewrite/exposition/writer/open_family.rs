@@ -1,0 +1,71 @@
+//! The family that is being written.
+
+use super::contributions::Contribution;
+use crate::exposition::MetricType;
+use crate::mapping::plan::exposition::{Kind, OutputId, Plan};
+use crate::rewrite::exposition::families::{Families, FamilyId};
+use crate::rewrite::exposition::gathered::Gathered;
+use crate::rewrite::exposition::report::{Report, Rewritten};
+
+/// The family that is being written, and how far.
+#[derive(Debug)]
+pub(super) struct OpenFamily {
+    pub(super) output: OutputId,
+    pub(super) family: FamilyId,
+    pub(super) contributions: Vec<Contribution>,
+    /// Index of the contribution that is being written.
+    pub(super) current: usize,
+    /// Index of its next slot.
+    pub(super) next_slot: usize,
+}
+
+impl OpenFamily {
+    /// The contribution that is being written.
+    pub(super) fn contribution(&self) -> &Contribution {
+        &self.contributions[self.current]
+    }
+
+    /// A series is about to be written: writes the headers of the family if it is the first one.
+    pub(super) fn write_headers(
+        &self,
+        plan: &Plan,
+        gathered: &Gathered,
+        families: &mut Families,
+        out: &mut Vec<u8>,
+    ) {
+        let id = self.contribution().rule;
+        let source = gathered.source_of(id);
+        let help = plan.output(self.output).help.as_deref();
+        let declared = families.family(source).metric_type;
+        let metric_type = match &plan.rule(id).kind {
+            Kind::Histogram(_) => Some(MetricType::Histogram),
+            Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
+            Kind::Typed => declared,
+        };
+        families.open_written(self.family, help, source, metric_type, out);
+    }
+
+    /// The family is written: adds it to the report.
+    pub(super) fn report(self, plan: &Plan, report: &mut Report) {
+        let output = plan.output(self.output);
+        for contribution in self.contributions {
+            let rule = plan.rule(contribution.rule);
+            if contribution.series > 0
+                && let Some(conversion) = &contribution.conversion
+            {
+                report.estimate(&output.name, conversion.estimated());
+            }
+            match contribution.redirect {
+                None => report.wrote(contribution.rule, contribution.samples),
+                Some(at) if contribution.series > 0 => report.redirected(Rewritten {
+                    title: rule.redirects[at].title.clone(),
+                    from: rule.from.escape_ascii().to_string(),
+                    to: output.name.escape_ascii().to_string(),
+                    samples_in: 0,
+                    samples_out: contribution.samples,
+                }),
+                Some(_) => {}
+            }
+        }
+    }
+}
