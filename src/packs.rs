@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::mapping::{self, Fault, Faults, Pack, Place};
+use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::mapping::{self, Pack};
 
-/// The shipped packs, by the name under which faults would show them.
+/// The shipped packs, by the name under which errors would show them.
 const SHIPPED: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
 
 /// The packs that ship with the gateway.
@@ -28,9 +29,9 @@ pub fn builtin() -> Vec<Pack> {
 /// # Errors
 ///
 /// Everything that is wrong with any of the files, unreadable ones included.
-pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
-    let (packs, faults) = read_all(files);
-    if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
+pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Diagnostics> {
+    let (packs, errors) = read_all(files);
+    if errors.is_empty() { Ok(packs) } else { Err(Diagnostics(errors)) }
 }
 
 /// The packs of [`load`], checked for how they fit together too.
@@ -38,36 +39,37 @@ pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
 /// # Errors
 ///
 /// Everything that is wrong with any of the files, and with all of them together.
-pub fn check<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Faults> {
-    let (packs, mut faults) = read_all(files);
-    faults.extend(mapping::check(&packs, !faults.is_empty()));
-    if faults.is_empty() { Ok(packs) } else { Err(Faults(faults)) }
+pub fn check<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Diagnostics> {
+    let (packs, mut errors) = read_all(files);
+    errors.extend(mapping::check(&packs, !errors.is_empty()));
+    if errors.is_empty() { Ok(packs) } else { Err(Diagnostics(errors)) }
 }
 
 /// The shipped packs with what is right of these, and what is wrong with these.
-fn read_all<P: AsRef<Path>>(files: &[P]) -> (Vec<Pack>, Vec<Fault>) {
+fn read_all<P: AsRef<Path>>(files: &[P]) -> (Vec<Pack>, Vec<Diagnostic>) {
     let mut packs = builtin();
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     for file in files {
         let (pack, more) = read(file.as_ref());
-        faults.extend(more);
+        errors.extend(more);
         let Some(pack) = pack else { continue };
         match packs.iter_mut().find(|its| its.name() == pack.name()) {
             Some(earlier) => *earlier = pack,
             None => packs.push(pack),
         }
     }
-    (packs, faults)
+    (packs, errors)
 }
 
-fn read(file: &Path) -> (Option<Pack>, Vec<Fault>) {
+fn read(file: &Path) -> (Option<Pack>, Vec<Diagnostic>) {
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => Pack::read(&name, &text),
         Err(error) => {
-            let message = format!("cannot be read: {error}");
-            let remedy = "check the path and the permissions of the file";
-            (None, vec![Fault::at(Place::file(&name), message, remedy)])
+            let error = Diagnostic::error(format!("cannot be read: {error}"))
+                .at(Location::file(&name))
+                .with_help("check the path and the permissions of the file");
+            (None, vec![error])
         }
     }
 }

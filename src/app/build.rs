@@ -79,7 +79,7 @@ impl Compiled {
         &mut self,
         settings: &mapping::Settings,
         known: Option<&Compiled>,
-    ) -> Result<Mapping, mapping::Faults> {
+    ) -> Result<Mapping, crate::document::Diagnostics> {
         let alike = |mapping: &&Mapping| mapping.settings == *settings;
         if let Some(mapping) = self.mappings.iter().find(alike) {
             return Ok(mapping.clone());
@@ -147,7 +147,7 @@ fn plans(
     mapping: &StatsdSettings,
     relay: &relay::Settings,
     packs: &[Pack],
-) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, mapping::Faults> {
+) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, crate::document::Diagnostics> {
     let plan = |emit| {
         let plan = mapping::compile_statsd(packs, &StatsdSettings { emit, ..mapping.clone() })?;
         Ok((emit, Arc::new(plan)))

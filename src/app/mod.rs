@@ -19,7 +19,6 @@ use crate::admin::{Admin, ReloadRequests, Reloader, Running};
 use crate::config::Settings;
 use crate::document::Diagnostics;
 use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
-use crate::mapping;
 use crate::relay::{self, ListenAddress, Relay};
 use crate::scrape::{ClientError, Resolve, SharedState, SystemResolver, TargetSettings};
 use crate::shutdown::Shutdown;
@@ -29,12 +28,9 @@ use build::{Compiled, Parts};
 /// Why the gateway did not start or reload.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The settings cannot be used.
+    /// The settings or a pack cannot be used.
     #[error("{0}")]
-    Settings(#[from] Diagnostics),
-    /// A pack cannot be used.
-    #[error("{0}")]
-    Packs(#[from] mapping::Faults),
+    Files(#[from] Diagnostics),
     /// The web configuration file cannot be used.
     #[error(transparent)]
     Web(#[from] http_server::WebFaults),

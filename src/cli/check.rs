@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::diagnostic::{self, Diagnostic, GREEN, RED, counted};
+use super::diagnostic::{self, GREEN, RED, counted};
 use crate::config::{self, Settings};
-use crate::mapping::{self, Emit, Fault, Faults, Pack, Place, StatsdSettings};
+use crate::document::{Diagnostic, Diagnostics, Source, Span};
+use crate::mapping::{self, Emit, Pack, StatsdSettings};
 use crate::packs;
 
 #[derive(Debug, Args)]
@@ -55,91 +56,108 @@ pub(super) enum Format {
     Json,
 }
 
-/// What `--format=json` says.
+/// The output of `--format=json`.
 #[derive(Debug, Serialize)]
-struct Said<'a> {
-    faults: usize,
-    notes: usize,
+struct Report<'a> {
+    errors: usize,
+    warnings: usize,
     diagnostics: &'a [Diagnostic],
 }
 
-/// Checks, and succeeds when nothing is wrong. Notes are not faults.
+/// Checks, and succeeds if there is no error. Warnings are not errors.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (mut diagnostics, files, output) = match &arguments.what {
+    let (diagnostics, files, output) = match &arguments.what {
         What::Config { file, syntax_only, output } => (config(file, *syntax_only), 1, output),
         What::Mapping { files, output } => (mapping(files), files.len(), output),
     };
-    diagnostic::sort(&mut diagnostics);
-    let faults = diagnostics.iter().filter(|it| it.is_fault()).count();
-    let notes = diagnostics.len() - faults;
+    let mut diagnostics = Diagnostics(diagnostics);
+    diagnostics.sort();
+    let Diagnostics(diagnostics) = diagnostics;
+    let errors = diagnostics.iter().filter(|it| it.is_error()).count();
+    let warnings = diagnostics.len() - errors;
     match output.format {
         Format::Json => {
-            let said = Said { faults, notes, diagnostics: &diagnostics };
-            anstream::println!("{}", serde_json::to_string_pretty(&said)?);
+            let report = Report { errors, warnings, diagnostics: &diagnostics };
+            anstream::println!("{}", serde_json::to_string_pretty(&report)?);
         }
         Format::Text => {
-            let style = if faults == 0 { GREEN } else { RED };
+            let style = if errors == 0 { GREEN } else { RED };
             let space = if diagnostics.is_empty() { "" } else { "\n" };
             anstream::println!(
                 "{}{space}{style}{}{style:#} in {}, {}",
                 diagnostic::text(&diagnostics),
-                counted(faults, "fault"),
+                counted(errors, "error"),
                 counted(files, "file"),
-                counted(notes, "note")
+                counted(warnings, "warning")
             );
         }
     }
-    Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first place in a text that gives a key.
+fn key(text: &str, key: &str) -> Option<Span> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let (start, _) = text.match_indices(key).find(|(at, _)| {
+        let (before, from) = text.split_at(*at);
+        let after = from.trim_start_matches(key).trim_start_matches(['"', '\'', ' ']);
+        !before.ends_with(is_part) && after.starts_with(':')
+    })?;
+    Some(Span::new(start..start + key.len()))
 }
 
 fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let config::Checked { diagnostics, packs: named, settings } = config::check(file, !syntax_only);
-    let of_settings = |diagnostic| Diagnostic::of_settings(diagnostic, &text);
-    let mut diagnostics: Vec<Diagnostic> = diagnostics.0.into_iter().map(of_settings).collect();
+    let source = Source::new(&file.display().to_string(), text);
+    let Diagnostics(mut diagnostics) = diagnostics;
     match packs::check(&named) {
-        Err(Faults(faults)) => diagnostics.extend(faults.into_iter().map(Diagnostic::from)),
+        Err(Diagnostics(errors)) => diagnostics.extend(errors),
         Ok(packs) => {
-            let faults = used(&packs, &settings, &Place::file(&file.display().to_string()), &text);
-            diagnostics.extend(faults.into_iter().map(Diagnostic::from));
-            diagnostics.extend(notes(&packs, &named));
+            diagnostics.extend(used(&packs, &settings, &source));
+            diagnostics.extend(warnings(&packs, &named));
         }
     }
     diagnostics
 }
 
-/// What is wrong with the settings that packs are compiled with, where nothing is wrong with the packs.
-fn used(packs: &[Pack], settings: &Settings, file: &Place, text: &str) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
+/// What is wrong with the settings that packs are compiled with, if nothing is wrong with the packs.
+fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic> {
+    let mut errors: Vec<Diagnostic> = Vec::new();
     for target in &settings.targets {
         for (label, value) in &target.mapping.fill {
-            // One by one, so that it is known which of them is meant.
+            // One by one, so that the label at fault is known.
             let fill = [(label.clone(), value.clone())].into();
             let settings = mapping::Settings { fill, ..target.mapping.clone() };
-            let Err(Faults(more)) = mapping::compile(packs, &settings) else { continue };
-            let place = file.of_key(text, label);
-            faults.extend(more.into_iter().map(|it| Fault { place: Some(place.clone()), ..it }));
+            let Err(Diagnostics(more)) = mapping::compile(packs, &settings) else { continue };
+            let span = key(source.text(), label);
+            let location = span.map_or_else(|| source.whole(), |span| source.location(span));
+            errors.extend(more.into_iter().map(|it| it.at(location.clone())));
         }
     }
     let statsd = StatsdSettings { emit: Emit::Both, ..settings.statsd.clone() };
-    if let Err(Faults(more)) = mapping::compile_statsd(packs, &statsd) {
-        let of_file = |it: Fault| Fault { place: it.place.or_else(|| Some(file.clone())), ..it };
-        faults.extend(more.into_iter().map(of_file));
+    if let Err(Diagnostics(more)) = mapping::compile_statsd(packs, &statsd) {
+        errors.extend(more.into_iter().map(|it| match it.location {
+            Some(_) => it,
+            None => it.at(source.whole()),
+        }));
     }
-    faults.dedup();
-    faults
+    errors.dedup();
+    errors
 }
 
 fn mapping(files: &[PathBuf]) -> Vec<Diagnostic> {
     match packs::check(files) {
-        Err(Faults(faults)) => faults.into_iter().map(Into::into).collect(),
-        Ok(packs) => notes(&packs, files).collect(),
+        Err(Diagnostics(errors)) => errors,
+        Ok(packs) => warnings(&packs, files).collect(),
     }
 }
 
-/// What is worth knowing of these files; what the others say is known.
-fn notes(packs: &[Pack], files: &[PathBuf]) -> impl Iterator<Item = Diagnostic> {
+/// The warnings about these files, not those about other packs.
+fn warnings(packs: &[Pack], files: &[PathBuf]) -> impl Iterator<Item = Diagnostic> {
     let files: BTreeSet<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let notes = mapping::notes(packs).into_iter();
-    notes.filter(move |note| files.contains(&*note.place.file)).map(Into::into)
+    let is_of_files = move |warning: &Diagnostic| {
+        warning.location.as_ref().is_some_and(|it| files.contains(&*it.file))
+    };
+    mapping::notes(packs).into_iter().filter(is_of_files)
 }

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::diagnostic::{self, BOLD, Diagnostic, GREEN, RED, counted};
+use super::diagnostic::{self, BOLD, GREEN, RED, counted};
 use super::junit;
-use crate::mapping::Faults;
+use crate::document::Diagnostics;
 use crate::tools::pack_tests::{Failure, Outcome, Suite};
 
 #[derive(Debug, Args)]
@@ -26,12 +26,12 @@ pub(super) struct Arguments {
 #[derive(Debug)]
 pub(super) struct Tried {
     pub(super) file: String,
-    pub(super) outcomes: Result<Vec<Outcome>, Faults>,
+    pub(super) outcomes: Result<Vec<Outcome>, Diagnostics>,
 }
 
 /// Runs everything; succeeds when all of it is as expected.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let suites: Vec<(String, Result<Suite, Faults>)> = if arguments.files.is_empty() {
+    let suites: Vec<(String, Result<Suite, Diagnostics>)> = if arguments.files.is_empty() {
         Suite::builtin().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
     } else {
         let files = arguments.files.iter();
@@ -51,9 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 passed += well;
                 failed += outcomes.len() - well;
             }
-            Err(Faults(faults)) => {
-                let faults: Vec<Diagnostic> = faults.iter().cloned().map(Into::into).collect();
-                anstream::println!("\n{}", diagnostic::text(&faults));
+            Err(Diagnostics(errors)) => {
+                anstream::println!("\n{}", diagnostic::text(errors));
                 failed += 1;
             }
         }

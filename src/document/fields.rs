@@ -42,6 +42,12 @@ impl<'s> Reader<'s> {
         self.diagnostics.0.push(diagnostic);
     }
 
+    /// True if nothing has been recorded.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.diagnostics.0.is_empty()
+    }
+
     /// Everything that was recorded, in the order of the file.
     #[must_use]
     pub fn finish(mut self) -> Diagnostics {

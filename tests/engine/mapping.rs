@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crossfade::document::Diagnostics;
 use crossfade::mapping::{
-    BucketPolicy, Emit, Faults, Pack, Settings, StatsdSettings, compile, compile_statsd,
+    BucketPolicy, Emit, Pack, Settings, StatsdSettings, compile, compile_statsd,
 };
 use crossfade::packs;
 use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
@@ -31,13 +32,13 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     files
 }
 
-fn parse(file: &Path) -> Result<Pack, Faults> {
+fn parse(file: &Path) -> Result<Pack, Diagnostics> {
     let name = file.file_name().unwrap().to_str().unwrap();
     Pack::parse(name, &fs::read_to_string(file).unwrap())
 }
 
 /// Everything that compiling finds wrong, for every choice there is.
-fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Faults>> {
+fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Diagnostics>> {
     let mut outcomes = Vec::new();
     for emit in EMITS {
         for buckets in POLICIES {
@@ -46,8 +47,8 @@ fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Faults>> {
                 let lines =
                     compile_statsd(packs, &StatsdSettings { tags, ..StatsdSettings::new(emit) });
                 let faults = [families.err(), lines.err()].into_iter().flatten();
-                let faults: Vec<_> = faults.flat_map(|Faults(faults)| faults).collect();
-                outcomes.push(if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) });
+                let faults: Vec<_> = faults.flat_map(|Diagnostics(faults)| faults).collect();
+                outcomes.push(if faults.is_empty() { Ok(()) } else { Err(Diagnostics(faults)) });
             }
         }
     }
@@ -79,11 +80,11 @@ fn bad_packs_fail_with_the_text_beside_them() {
     let mut wrong = Vec::new();
     for file in files("tests/mappings", ".bad.yaml") {
         let found = match parse(&file) {
-            Err(faults) => faults.to_string(),
+            Err(faults) => faults.to_text(),
             Ok(pack) => {
                 let all = compile_each_way(&[pack]);
                 let mut faults =
-                    all.into_iter().map(|outcome| outcome.err().map(|it| it.to_string()));
+                    all.into_iter().map(|outcome| outcome.err().map(|it| it.to_text()));
                 let first = faults.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
                 assert!(
@@ -154,9 +155,9 @@ fn all_files_are_read_before_faults_are_told() {
         (folder.join("missing.yaml"), folder.join("bad.yaml"), folder.join("worse.yaml"));
     fs::write(&bad, "name: a b\ncolour: red\n").unwrap();
     fs::write(&worse, "name: [").unwrap();
-    let Faults(faults) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
+    let Diagnostics(faults) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
     let files: Vec<PathBuf> =
-        faults.iter().map(|fault| PathBuf::from(&*fault.place.as_ref().unwrap().file)).collect();
+        faults.iter().map(|fault| PathBuf::from(&*fault.location.as_ref().unwrap().file)).collect();
     assert_eq!(files, [missing, bad.clone(), bad, worse]);
 }
 
@@ -172,10 +173,10 @@ fn a_file_that_is_not_text_is_a_fault() {
 fn survives(text: &str) {
     let outcome = Pack::parse("x.yaml", text)
         .and_then(|pack| compile(&[pack], &Settings::new(Emit::Both)).map(drop));
-    if let Err(Faults(faults)) = outcome {
+    if let Err(Diagnostics(faults)) = outcome {
         assert!(!faults.is_empty());
-        assert!(faults.iter().all(|fault| !fault.message.is_empty() && !fault.remedy.is_empty()));
-        assert!(faults.iter().all(|fault| fault.to_string().len() < 2_000));
+        assert!(faults.iter().all(|fault| !fault.message.is_empty() && fault.help.is_some()));
+        assert!(faults.iter().all(|fault| fault.to_text().len() < 2_000));
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crossfade::mapping::{Cases, Faults};
+use crossfade::document::Diagnostics;
+use crossfade::mapping::Cases;
 use crossfade::tools::pack_tests::Suite;
 use serde_json::Value;
 
@@ -62,7 +63,7 @@ fn good_settings_pass() {
     for file in files("tests/settings", ".good.yaml") {
         let output = run_in("tests/settings", &["check", "config", &file]);
         assert_eq!(output.status.code(), Some(0), "{file}: {}", stdout(&output));
-        assert!(stdout(&output).contains("no faults in 1 file"), "{}", stdout(&output));
+        assert!(stdout(&output).contains("no errors in 1 file"), "{}", stdout(&output));
     }
 }
 
@@ -106,7 +107,7 @@ fn what_a_round_trip_loses_is_listed_by_name() {
         "without `route`, `workspace`, `node` and `shdict`",
         "lines of type `ms` come back as `c`",
         "the value `-1` and `nil`",
-        "\nno faults in 1 file, ",
+        "\nno errors in 1 file, ",
     ] {
         assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
     }
@@ -120,8 +121,8 @@ fn machines_read_json() {
     assert_eq!(output.status.code(), Some(1));
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let first = &said["diagnostics"][0];
-    assert_eq!(said["faults"].as_u64(), said["diagnostics"].as_array().map(|all| all.len() as u64));
-    assert_eq!(first["severity"], "fault");
+    assert_eq!(said["errors"].as_u64(), said["diagnostics"].as_array().map(|all| all.len() as u64));
+    assert_eq!(first["severity"], "error");
     assert_eq!(first["file"], "types.bad.yaml");
     assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(4), Some(29)));
     assert_eq!(first["message"], "`conter` is not a metric type");
@@ -129,8 +130,8 @@ fn machines_read_json() {
 
     let output = run_in("mappings", &["check", "mapping", "--format=json", "kong.yaml"]);
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(said["faults"], 0);
-    assert_eq!(said["diagnostics"][0]["severity"], "note");
+    assert_eq!(said["errors"], 0);
+    assert_eq!(said["diagnostics"][0]["severity"], "warning");
 }
 
 #[test]
@@ -342,8 +343,8 @@ fn the_packs_and_cases_in_the_document_hold() {
 
 /// The keys that the code knows, as it tells whoever gives one that it does not.
 fn known_keys(text: &str) -> Vec<String> {
-    let Err(Faults(faults)) = Cases::parse("a.yaml", text) else { panic!("{text} is right") };
-    let remedies = faults.iter().map(|fault| fault.remedy.as_str());
+    let Err(Diagnostics(faults)) = Cases::parse("a.yaml", text) else { panic!("{text} is right") };
+    let remedies = faults.iter().filter_map(|fault| fault.help.as_deref());
     let remedy = remedies.into_iter().find(|remedy| remedy.contains("has the keys"));
     let remedy = remedy.unwrap_or_else(|| panic!("{faults:?}"));
     let mut keys: Vec<String> = remedy.split('`').skip(1).step_by(2).map(str::to_owned).collect();

@@ -157,7 +157,7 @@ where
         (None, Some(target)) => target.settings().mapping.emit,
         (None, None) => return Err(bad("say which `target`, or what to `emit`".to_owned())),
     };
-    let faults = |faults: mapping::Faults| bad(faults.to_string());
+    let faults = |faults: crate::document::Diagnostics| bad(faults.to_string());
     match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
         Kind::Statsd => {
             let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };

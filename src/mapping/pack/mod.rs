@@ -3,6 +3,7 @@
 //! What entries can only tell together (overlaps, families that nobody names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
+mod check;
 pub(super) mod exposition;
 pub(super) mod file;
 mod grammar;
@@ -12,13 +13,16 @@ mod test_case;
 
 use std::sync::Arc;
 
-use super::fault::{Fault, Faults, Source, Spot};
-use super::yaml;
+use crate::document::{Diagnostic, Diagnostics, Limits, Reader, Source, parse_one};
 use crate::mapping::pack::exposition::selector::Selector;
+use check::Check;
 
 pub(super) use exposition::entry::{Entry, OnlyWith};
 pub(super) use statsd::entry::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
 pub use test_case::{Case, Cases, Expected, Given, Step, Trial};
+
+/// Where the format of packs is described.
+const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
 
 /// A mapping between two generations of metrics, valid in itself.
 #[derive(Clone, Debug)]
@@ -44,6 +48,11 @@ pub struct Hint {
 }
 
 impl Hint {
+    fn from_file(hint: file::HintFile, check: &mut Check<'_>) -> Option<Hint> {
+        let selector = check.selector(&hint.when_missing)?;
+        Some(Hint { when_missing: hint.when_missing.text, say: hint.say.text, selector })
+    }
+
     /// What it speaks of.
     pub(super) fn selector(&self) -> &Selector {
         &self.selector
@@ -66,40 +75,38 @@ impl Pack {
     ///
     /// Everything that is wrong with the pack as far as it can be told without other packs. Where the text
     /// is not YAML, only the first such place.
-    pub fn parse(file_name: &str, text: &str) -> Result<Pack, Faults> {
+    pub fn parse(file_name: &str, text: &str) -> Result<Pack, Diagnostics> {
         match Pack::read(file_name, text) {
             (Some(pack), faults) if faults.is_empty() => Ok(pack),
-            (_, faults) => Err(Faults(faults)),
+            (_, faults) => Err(Diagnostics(faults)),
         }
     }
 
     /// As [`parse`](Self::parse), but with faults there may be a pack all the same: what is right of it.
     #[must_use]
-    pub fn read(file_name: &str, text: &str) -> (Option<Pack>, Vec<Fault>) {
+    pub fn read(file_name: &str, text: &str) -> (Option<Pack>, Vec<Diagnostic>) {
         let source = Source::new(file_name, text);
-        let document = match yaml::parse(&source) {
+        let document = match parse_one(&source, Limits::WRITTEN) {
             Ok(document) => document,
-            Err(Faults(faults)) => return (None, faults),
+            Err(error) => return (None, vec![error]),
         };
-        let mut faults = Vec::new();
-        let file = file::read(document, &source, &mut faults);
-        let mut check = Check { source: &source, faults: &mut faults };
+        let mut check = Check { reader: Reader::new(&source, SHAPE_HELP) };
+        let file = file::read(document, &mut check.reader);
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
-        let entries = file
-            .prometheus
-            .into_iter()
-            .filter_map(|entry| Entry::from_file(entry, &mut check))
-            .collect();
+        let entries = file.prometheus.into_iter();
+        let entries = entries.filter_map(|entry| Entry::from_file(entry, &mut check)).collect();
         let repeats = check.families_once(file.repeats, "repeats");
-        let hints = check.hints(file.hints);
+        let hints =
+            file.hints.into_iter().filter_map(|hint| Hint::from_file(hint, &mut check)).collect();
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_file(&file.statsd, common, &mut check);
         let tests = file.tests.into_iter();
         let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
         let description = file.description.map(|description| description.text);
+        let Diagnostics(errors) = check.reader.finish();
         let source = Arc::new(source);
         let pack = Pack { name, description, entries, repeats, hints, lines, cases, source };
-        (Some(pack), in_order(faults))
+        (Some(pack), errors)
     }
 
     /// The pack's name. A pack on disk with the name of a shipped one takes its place.
@@ -148,84 +155,5 @@ impl Pack {
 
     pub(super) fn source(&self) -> &Source {
         &self.source
-    }
-}
-
-/// Checking is done part by part; readers go from top to bottom.
-fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
-    faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.line, place.column)));
-    faults
-}
-
-/// Where faults go while a pack is checked.
-pub(super) struct Check<'a> {
-    source: &'a Source,
-    faults: &'a mut Vec<Fault>,
-}
-
-impl Check<'_> {
-    fn fault(&mut self, spot: Spot, message: impl Into<String>, remedy: impl Into<String>) {
-        self.faults.push(self.source.fault(spot, message, remedy));
-    }
-
-    fn pack_name(&mut self, name: file::Text) -> String {
-        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.text.is_empty() || !name.text.chars().all(legal) {
-            self.fault(
-                name.spot,
-                format!("`{}` cannot be the name of a pack", name.text),
-                "use letters, digits, `-`, `_` and `.`",
-            );
-        }
-        name.text
-    }
-
-    /// Reports a name that no family can have.
-    fn family(&mut self, family: &str, spot: Spot) {
-        if !names::is_family(family) {
-            self.fault(
-                spot,
-                format!("`{family}` cannot be the name of a family"),
-                "use letters, digits, `_` and `:`, no digit first",
-            );
-        }
-    }
-
-    /// Reports a name that no label can have.
-    fn label(&mut self, label: &str, spot: Spot) {
-        if !names::is_label(label) {
-            self.fault(
-                spot,
-                format!("`{label}` cannot be the name of a label"),
-                "use letters, digits and `_`, no digit first",
-            );
-        } else if label == "__name__" {
-            self.fault(spot, "`__name__` is the family's name", "write it in front of the `{`");
-        }
-    }
-
-    fn families_once(&mut self, families: Vec<file::Text>, key: &str) -> Vec<String> {
-        let mut known: Vec<String> = Vec::new();
-        for family in families {
-            self.family(&family.text, family.spot);
-            if known.contains(&family.text) {
-                self.fault(
-                    family.spot,
-                    format!("`{}` stands twice under `{key}`", family.text),
-                    "remove one of them",
-                );
-            } else {
-                known.push(family.text);
-            }
-        }
-        known
-    }
-
-    fn hints(&mut self, hints: Vec<file::HintFile>) -> Vec<Hint> {
-        let hint = |hint: file::HintFile| {
-            let selector = self.selector(&hint.when_missing)?;
-            Some(Hint { when_missing: hint.when_missing.text, say: hint.say.text, selector })
-        };
-        hints.into_iter().filter_map(hint).collect()
     }
 }

@@ -3,10 +3,11 @@
 //! A pack carries its own; an operator's are in a file of their own that names packs. Running them is the business of
 //! whoever can read files.
 
-use super::{Check, Faults, Pack, Source, file, yaml};
-use crate::mapping::fault::Place;
+use super::check::Check;
+use super::{Pack, SHAPE_HELP, file};
+use crate::document::{Diagnostics, Limits, Location, Reader, Scalar, Source, parse_one};
 use crate::mapping::generation::{BucketPolicy, Emit};
-use crate::mapping::pack::file::{CaseFile, GivenFile, StepFile, Text};
+use crate::mapping::pack::file::{CaseFile, GivenFile, StepFile};
 use crate::mapping::settings::{Settings, StatsdSettings};
 use crate::statsd::Dialect;
 
@@ -18,7 +19,7 @@ pub enum Cases {
     /// The file has nothing but cases.
     OfPacks {
         /// The packs on disk that it names, beside the built-in ones.
-        packs: Vec<(String, Place)>,
+        packs: Vec<(String, Location)>,
         /// The cases.
         cases: Vec<Case>,
     },
@@ -30,7 +31,7 @@ pub struct Case {
     /// What it shows.
     pub name: String,
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// What is tried.
     pub trial: Trial,
 }
@@ -70,7 +71,7 @@ pub enum Given {
     /// The text.
     Text(String),
     /// A file, relative to that of the case.
-    File(String, Place),
+    File(String, Location),
 }
 
 impl Cases {
@@ -79,34 +80,30 @@ impl Cases {
     /// # Errors
     ///
     /// Everything that is wrong with the file.
-    pub fn parse(file_name: &str, text: &str) -> Result<Cases, Faults> {
+    pub fn parse(file_name: &str, text: &str) -> Result<Cases, Diagnostics> {
         let source = Source::new(file_name, text);
-        let document = yaml::parse(&source)?;
+        let document = parse_one(&source, Limits::WRITTEN)?;
         if file::has_key(&document, &["name", "prometheus", "statsd"]) {
             return Pack::parse(file_name, text).map(|pack| Cases::OfPack(Box::new(pack)));
         }
-        let mut faults = Vec::new();
-        let spot = document.spot;
-        let file = file::read_cases(document, &source, &mut faults);
-        if file.tests.is_empty() && faults.is_empty() {
-            faults.push(source.fault(spot, "no test case", "list them under `tests`"));
+        let span = document.span();
+        let mut check = Check { reader: Reader::new(&source, SHAPE_HELP) };
+        let file = file::read_cases(document, &mut check.reader);
+        if file.tests.is_empty() && check.reader.is_clean() {
+            check.error(span, "no test case", "list them under `tests`");
         }
-        let mut check = Check { source: &source, faults: &mut faults };
-        let packs = file.packs.into_iter().map(|Text { spot, text }| (text, source.place(spot)));
+        let packs = file.packs.into_iter().map(|pack| (pack.text, source.location(pack.span)));
         let packs = packs.collect();
         let tests = file.tests.into_iter();
         let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
-        if faults.is_empty() {
-            Ok(Cases::OfPacks { packs, cases })
-        } else {
-            Err(Faults(super::in_order(faults)))
-        }
+        let errors = check.reader.finish();
+        if errors.0.is_empty() { Ok(Cases::OfPacks { packs, cases }) } else { Err(errors) }
     }
 }
 
 impl Case {
     pub(in crate::mapping) fn from_file(file: CaseFile, check: &mut Check<'_>) -> Option<Case> {
-        let place = check.source.place(file.name.spot);
+        let place = check.reader.source().location(file.name.span);
         let emits = [("old", Emit::Old), ("new", Emit::New), ("both", Emit::Both)];
         let emit = file.emit.as_ref().and_then(|word| check.one_of(word, "a generation", &emits));
         let trial = match (file.lines, file.scrapes) {
@@ -115,8 +112,8 @@ impl Case {
                 let tags = file.tags.as_ref().and_then(|word| check.tag_style(word));
                 let prefixes = file.prefixes.into_iter().map(|prefix| prefix.text).collect();
                 let output = file.step.output.or_else(|| {
-                    let spot = file.step.spot;
-                    check.fault(spot, "nothing is expected of the lines", "add `output: …`");
+                    let span = file.step.span;
+                    check.error(span, "nothing is expected of the lines", "add `output: …`");
                     None
                 })?;
                 let settings = StatsdSettings { emit: emit?, prefixes, tags };
@@ -124,20 +121,20 @@ impl Case {
             }
             (None, scrapes) => {
                 for text in file.tags.iter().chain(&file.prefixes) {
-                    check.fault(text.spot, "this is for `lines`", "leave it out");
+                    check.error(text.span, "this is for `lines`", "leave it out");
                 }
                 let buckets = file.buckets.as_ref().map(|word| check.policy(word));
                 let steps = match scrapes {
                     Some(scrapes) => {
                         if file.step.scrape.is_some() {
-                            check.fault(
-                                file.step.spot,
+                            check.error(
+                                file.step.span,
                                 "`scrape` and `scrapes`",
                                 "keep one of them",
                             );
                         }
                         if scrapes.is_empty() {
-                            check.fault(file.step.spot, "no scrape under `scrapes`", "add one");
+                            check.error(file.step.span, "no scrape under `scrapes`", "add one");
                         }
                         scrapes
                     }
@@ -155,7 +152,7 @@ impl Case {
 }
 
 impl Check<'_> {
-    fn policy(&mut self, word: &Text) -> Option<BucketPolicy> {
+    fn policy(&mut self, word: &Scalar) -> Option<BucketPolicy> {
         let words = [
             ("target", BucketPolicy::Target),
             ("common", BucketPolicy::Common),
@@ -164,7 +161,7 @@ impl Check<'_> {
         self.one_of(word, "a policy for buckets", &words)
     }
 
-    fn tag_style(&mut self, word: &Text) -> Option<Dialect> {
+    fn tag_style(&mut self, word: &Scalar) -> Option<Dialect> {
         let words = [
             ("dogstatsd", Dialect::DogStatsd),
             ("influxdb", Dialect::Influx),
@@ -178,7 +175,7 @@ impl Check<'_> {
         match given {
             GivenFile::Here(text) => Given::Text(text.text),
             GivenFile::In(text) => {
-                let place = self.source.place(text.spot);
+                let place = self.reader.source().location(text.span);
                 Given::File(text.text, place)
             }
         }
@@ -189,19 +186,19 @@ impl Check<'_> {
         expected.extend(step.output.map(|output| Expected::Output(self.given(output))));
         expected.extend(step.series.map(|series| Expected::Series(series.text)));
         for family in step.absent {
-            self.family(&family.text, family.spot);
+            self.family(&family.text, family.span);
             expected.push(Expected::Absent(family.text));
         }
         if expected.is_empty() {
-            self.fault(
-                step.spot,
+            self.error(
+                step.span,
                 "nothing is expected of the scrape",
                 "add `output: …`, `series: …` or `absent: […]`",
             );
         }
         if step.scrape.is_none() {
-            self.fault(
-                step.spot,
+            self.error(
+                step.span,
                 "nothing comes in",
                 "add `scrape: …`, `scrapes: […]` or `lines: …`",
             );
@@ -211,25 +208,25 @@ impl Check<'_> {
     }
 
     /// Reports what a case of lines cannot have.
-    fn not_of_lines(&mut self, step: &StepFile, scrapes: bool, buckets: Option<&Text>) {
-        let mut fault = |spot, key: &str| {
+    fn not_of_lines(&mut self, step: &StepFile, scrapes: bool, buckets: Option<&Scalar>) {
+        let mut fault = |span, key: &str| {
             let message = format!("`{key}` is for scrapes, and these are `lines`");
-            self.fault(spot, message, "leave it out");
+            self.error(span, message, "leave it out");
         };
         if step.scrape.is_some() {
-            fault(step.spot, "scrape");
+            fault(step.span, "scrape");
         }
         if scrapes {
-            fault(step.spot, "scrapes");
+            fault(step.span, "scrapes");
         }
         if let Some(series) = &step.series {
-            fault(series.spot, "series");
+            fault(series.span, "series");
         }
         if let Some(absent) = step.absent.first() {
-            fault(absent.spot, "absent");
+            fault(absent.span, "absent");
         }
         if let Some(buckets) = buckets {
-            fault(buckets.spot, "buckets");
+            fault(buckets.span, "buckets");
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum Outcome {
 /// assert_eq!(rewriter.rewrite(b"load:0.3|g", &mut sender, &mut out), Outcome::Untouched);
 /// assert_eq!(rewriter.rewrite(b"shop.hits:1|c|@0.1", &mut sender, &mut out), Outcome::Rewritten);
 /// assert_eq!(out, b"app.shop.hits:1|c|@0.1");
-/// # Ok::<(), crossfade::mapping::Faults>(())
+/// # Ok::<(), crossfade::document::Diagnostics>(())
 /// ```
 #[derive(Debug)]
 pub struct Rewriter {

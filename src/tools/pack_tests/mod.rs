@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 pub use difference::Difference;
 
-use crate::mapping::{self, Case, Cases, Expected, Fault, Faults, Given, Pack, Place, Step, Trial};
+use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::mapping::{self, Case, Cases, Expected, Given, Pack, Step, Trial};
 use crate::packs;
 use crate::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crate::rewrite::statsd;
@@ -35,7 +36,7 @@ pub struct Outcome {
     /// What the case shows.
     pub name: String,
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// What is wrong; empty where nothing is.
     pub failures: Vec<Failure>,
     /// How long it took.
@@ -57,10 +58,12 @@ impl Suite {
     /// # Errors
     ///
     /// Everything that is wrong with the file or with the packs.
-    pub fn load(file: &Path) -> Result<Suite, Faults> {
+    pub fn load(file: &Path) -> Result<Suite, Diagnostics> {
         let name = file.display().to_string();
         let fault = |message: String, remedy: &str| {
-            Faults(vec![Fault::at(Place::file(&name), message, remedy)])
+            Diagnostics::from(
+                Diagnostic::error(message).at(Location::file(&name)).with_help(remedy),
+            )
         };
         let text = std::fs::read_to_string(file).map_err(|error| {
             fault(
@@ -79,22 +82,21 @@ impl Suite {
                 let missing = missing.map(|(pack, place)| {
                     let message = format!("there is no file `{pack}` beside this one");
                     let remedy = "give its path from here; built-in packs need not be named";
-                    Fault::at(place.clone(), message, remedy)
+                    Diagnostic::error(message).at(place.clone()).with_help(remedy)
                 });
-                let missing: Vec<Fault> = missing.collect();
+                let missing: Vec<Diagnostic> = missing.collect();
                 if !missing.is_empty() {
-                    return Err(Faults(missing));
+                    return Err(Diagnostics(missing));
                 }
                 let paths: Vec<PathBuf> = packs.iter().map(|(pack, _)| folder.join(pack)).collect();
                 Suite { file: name, folder, packs: packs::check(&paths)?, cases }
             }
         };
         if suite.cases.is_empty() {
-            return Err(Faults(vec![Fault::at(
-                Place::file(&suite.file),
-                "the pack has no test case",
-                "list them under `tests`",
-            )]));
+            let error = Diagnostic::error("the pack has no test case")
+                .at(Location::file(&suite.file))
+                .with_help("list them under `tests`");
+            return Err(error.into());
         }
         Ok(suite)
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::cross_check::CrossCheck;
 use super::options::Traffic;
-use crate::mapping::Faults;
+use crate::document::Diagnostics;
 use crate::rewrite;
 
 /// Whether two generations agree.
@@ -138,7 +138,7 @@ pub struct Estimated {
 pub enum Error {
     /// The packs cannot be compiled.
     #[error(transparent)]
-    Packs(#[from] Faults),
+    Packs(#[from] Diagnostics),
     /// The rewriter refused a side.
     #[error("{side}: {error}")]
     Rewrite {

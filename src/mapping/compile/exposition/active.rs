@@ -1,7 +1,7 @@
 //! Which entries are in force when packs extend each other.
 
+use crate::document::{Diagnostic, Span};
 use crate::mapping::Pack;
-use crate::mapping::fault::{Fault, Spot};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::Entry;
 
@@ -13,18 +13,22 @@ pub(in crate::mapping) struct InForce<'a> {
 }
 
 impl InForce<'_> {
-    pub(in crate::mapping) fn fault(
+    pub(in crate::mapping) fn error(
         self,
-        spot: Spot,
+        span: Span,
         message: String,
         remedy: impl Into<String>,
-    ) -> Fault {
-        self.pack.source().fault(spot, message, remedy)
+    ) -> Diagnostic {
+        self.pack.source().error(span, message, remedy)
     }
 
     /// `pack:line`, for people.
     pub(in crate::mapping) fn source(self) -> String {
-        format!("{}:{}", self.pack.name(), self.entry.spot(Generation::Old).line)
+        format!(
+            "{}:{}",
+            self.pack.name(),
+            self.pack.source().line(self.entry.span(Generation::Old).start)
+        )
     }
 }
 

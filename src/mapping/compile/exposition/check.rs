@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::document::listed;
+use crate::document::{Diagnostic, closest};
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::InForce;
 use crate::mapping::compile::exposition::labels;
-use crate::mapping::fault::{Fault, closest};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::OnlyWith;
-use crate::mapping::pack::file::listed;
 
 /// Everything that is wrong with the entries in force, in their order; settings last.
-pub(in crate::mapping) fn faults(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
+pub(in crate::mapping) fn faults(entries: &[InForce<'_>], settings: &Settings) -> Vec<Diagnostic> {
     let mut faults = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         faults.extend(clashes(*entry, &entries[..index]));
@@ -29,18 +29,18 @@ pub(in crate::mapping) fn faults(entries: &[InForce<'_>], settings: &Settings) -
 }
 
 /// What is wrong with entries two by two: true whatever other entries there may be.
-pub(in crate::mapping) fn pairs(entries: &[InForce<'_>]) -> Vec<Fault> {
+pub(in crate::mapping) fn pairs(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
     let each = entries.iter().enumerate();
     each.flat_map(|(index, entry)| clashes(*entry, &entries[..index])).collect()
 }
 
-fn clashes(entry: InForce<'_>, earlier: &[InForce<'_>]) -> Vec<Fault> {
+fn clashes(entry: InForce<'_>, earlier: &[InForce<'_>]) -> Vec<Diagnostic> {
     let clash = |its: &InForce<'_>| [both_claim(*its, entry), both_write(*its, entry)];
     earlier.iter().flat_map(clash).flatten().collect()
 }
 
 /// Two entries that read the same samples, without one saying that it does so on purpose.
-fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
+fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
     let (a, b) = (first.entry, second.entry);
     let derived = a.derive.is_some() || b.derive.is_some();
     // Reading the old side, a condition shares samples with the entry it takes them from.
@@ -57,8 +57,8 @@ fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
         (false, true) => Generation::New,
         (false, false) => return None,
     };
-    Some(second.fault(
-        b.spot(side),
+    Some(second.error(
+        b.span(side),
         format!(
             "`{}` reads samples that `{}` ({}) reads already",
             b.side(side),
@@ -77,7 +77,7 @@ fn includes_entry(first: InForce<'_>, second: InForce<'_>) -> bool {
 }
 
 /// Two entries that write into one family and do not agree on what it is.
-fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
+fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
     let (a, b) = (first.entry, second.entry);
     let written = |generation: &Generation| {
         [a, b].iter().all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
@@ -100,38 +100,38 @@ fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Fault> {
         } else {
             return None;
         };
-        Some(second.fault(
-            b.spot(generation),
+        Some(second.error(
+            b.span(generation),
             format!("`{}` has other {disagree} at {}", mine.family, first.source()),
             "give both entries the same",
         ))
     })
 }
 
-fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
-    let (family, spot) = entry.entry.includes.as_ref()?;
+fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
+    let (family, span) = entry.entry.includes.as_ref()?;
     let included: Vec<_> = entries
         .iter()
         .filter(|its| its.entry.old.family == *family && its.entry.derive.is_none())
         .collect();
     if *family == entry.entry.old.family {
-        return Some(entry.fault(
-            *spot,
+        return Some(entry.error(
+            *span,
             format!("`{family}` cannot include itself"),
             "name the family whose counts are already inside this one",
         ));
     }
     if included.is_empty() {
         let families = entries.iter().map(|its| its.entry.old.family.as_str());
-        return Some(entry.fault(
-            *spot,
+        return Some(entry.error(
+            *span,
             format!("no entry reads `{family}`"),
             meant(family, families, "name the `old` family of another entry"),
         ));
     }
     let elsewhere = included.iter().find(|its| its.entry.new.family != entry.entry.new.family)?;
-    Some(entry.fault(
-        *spot,
+    Some(entry.error(
+        *span,
         format!(
             "`{family}` becomes `{}`, and `{}` becomes `{}`",
             elsewhere.entry.new.family, entry.entry.old.family, entry.entry.new.family
@@ -140,14 +140,14 @@ fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
     ))
 }
 
-fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Fault> {
+fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
     let read = entry.entry.derive?.other();
     let side = entry.entry.side(read);
     let accompanied =
         entries.iter().any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
     (!accompanied).then(|| {
-        entry.fault(
-            entry.entry.spot(read),
+        entry.error(
+            entry.entry.span(read),
             format!("nothing but this derived entry reads `{side}`"),
             "add an entry that says what becomes of these samples themselves",
         )
@@ -160,10 +160,10 @@ fn only_with(
     entry: InForce<'_>,
     condition: &OnlyWith,
     entries: &[InForce<'_>],
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<Diagnostic>,
 ) {
     let mut fault = |message: String, remedy: String| {
-        faults.push(entry.fault(condition.spot, message, remedy));
+        faults.push(entry.error(condition.span, message, remedy));
     };
     let OnlyWith { family, on, .. } = condition;
     let known = || {
@@ -243,7 +243,7 @@ pub(in crate::mapping) fn plain_entry(
 }
 
 /// Values for labels that no entry has to write.
-fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
+fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Diagnostic> {
     let mut known: Vec<&str> =
         entries.iter().flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare())).collect();
     known.sort_unstable();
@@ -255,10 +255,8 @@ fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Fault> {
                 [] => "no entry has a label to fill: remove `fill`".to_owned(),
                 known => format!("labels that can be filled: {}", listed(known)),
             };
-            Fault::of_settings(
-                format!("fill: no entry writes a label `{label}` without a value"),
-                meant(label, known.iter().copied(), &remedy),
-            )
+            Diagnostic::error(format!("fill: no entry writes a label `{label}` without a value"))
+                .with_help(meant(label, known.iter().copied(), &remedy))
         })
         .collect()
 }

@@ -14,8 +14,8 @@ mod labels;
 mod tests;
 pub(super) mod warnings;
 
+use crate::document::Diagnostics;
 use crate::mapping::Pack;
-use crate::mapping::fault::Faults;
 use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
 use active::in_force;
@@ -27,8 +27,12 @@ use active::in_force;
 ///
 /// Everything that is wrong with the packs as a whole, whatever the settings ask for: a pack that
 /// compiles for one generation compiles for the others.
-pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Faults> {
+pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Diagnostics> {
     let entries = in_force(packs);
     let faults = check::faults(&entries, settings);
-    if faults.is_empty() { Ok(build::plan(packs, &entries, settings)) } else { Err(Faults(faults)) }
+    if faults.is_empty() {
+        Ok(build::plan(packs, &entries, settings))
+    } else {
+        Err(Diagnostics(faults))
+    }
 }

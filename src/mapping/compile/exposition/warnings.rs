@@ -3,14 +3,14 @@
 //! A pack promises that both sides mean the same samples; they need not carry the same information. What one
 //! generation knows and the other does not is gone after a trip there and back, and is listed here by name.
 
+use crate::document::Diagnostic;
+use crate::document::listed;
 use crate::mapping::compile::exposition::active::InForce;
-use crate::mapping::fault::Note;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::file::listed;
 use crate::mapping::plan::exposition::Boundary;
 
 /// All notes, in the order of the entries.
-pub(in crate::mapping) fn of_entries(entries: &[InForce<'_>]) -> Vec<Note> {
+pub(in crate::mapping) fn of_entries(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
     let mut notes = Vec::new();
     for entry in entries {
         notes.extend(untold_type(*entry));
@@ -24,7 +24,7 @@ pub(in crate::mapping) fn of_entries(entries: &[InForce<'_>]) -> Vec<Note> {
 }
 
 /// Samples that lose labels, and nothing says of which type they are.
-fn untold_type(from: InForce<'_>) -> Option<Note> {
+fn untold_type(from: InForce<'_>) -> Option<Diagnostic> {
     let entry = from.entry;
     if entry.metric_type.is_some() || entry.merge.is_some() || entry.buckets.is_some() {
         return None;
@@ -33,8 +33,8 @@ fn untold_type(from: InForce<'_>) -> Option<Note> {
         let read = entry.side(generation);
         let labels: Vec<&str> = read.bare().collect();
         (!labels.is_empty()).then(|| {
-            from.pack.source().note(
-                entry.spot(generation),
+            from.pack.source().warning(
+                entry.span(generation),
                 format!(
                     "if `{}` is a gauge, it leaves as it came: nothing says how to join what differs in {} alone",
                     read.family,
@@ -47,15 +47,15 @@ fn untold_type(from: InForce<'_>) -> Option<Note> {
 }
 
 /// Labels that exist on one side only.
-fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Note> {
+fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> {
     let (read, other) = (from.entry.side(generation), from.entry.side(generation.other()));
     let labels: Vec<&str> = read.bare().collect();
     if labels.is_empty() || from.entry.derive == Some(generation) {
         return None;
     }
     let has = if labels.len() == 1 { "no such label" } else { "no such labels" };
-    Some(from.pack.source().note(
-        from.entry.spot(generation),
+    Some(from.pack.source().warning(
+        from.entry.span(generation),
         format!(
             "{} to {} and back loses {} of `{}`: `{}` has {has}",
             generation.as_str(),
@@ -69,7 +69,7 @@ fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Note> {
 }
 
 /// Bucket boundaries that the other side lacks.
-fn estimated(from: InForce<'_>) -> Option<Note> {
+fn estimated(from: InForce<'_>) -> Option<Diagnostic> {
     let entry = from.entry;
     let (old, new) = entry.buckets.as_ref()?;
     let lacking = |from: &[Boundary], other: &[Boundary]| {
@@ -84,8 +84,8 @@ fn estimated(from: InForce<'_>) -> Option<Note> {
             .map(|(family, bounds)| format!("{bounds} of `{family}`"))
             .collect();
     (!parts.is_empty()).then(|| {
-        from.pack.source().note(
-            entry.spot(Generation::Old),
+        from.pack.source().warning(
+            entry.span(Generation::Old),
             format!("buckets come back estimated, the other side lacks them: {}", parts.join("; ")),
             "`buckets: common` leaves them out, so that every number is exact",
         )
@@ -93,12 +93,12 @@ fn estimated(from: InForce<'_>) -> Option<Note> {
 }
 
 /// Families that are told apart by a condition one way, and become one the other way.
-fn joined(from: InForce<'_>, entries: &[InForce<'_>]) -> Option<Note> {
+fn joined(from: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
     let condition = from.entry.only_with.as_ref()?;
     let plain = super::check::plain_entry(from, entries).map(|place| entries[place].entry)?;
     let labels: Vec<&str> = condition.on.iter().map(String::as_str).collect();
-    Some(from.pack.source().note(
-        condition.spot,
+    Some(from.pack.source().warning(
+        condition.span,
         format!(
             "new to old and back: `{}` and `{}` become one, and are told apart again only where `{}` has the same {}",
             plain.new.family,
@@ -118,7 +118,10 @@ mod tests {
         let pack = Pack::parse("a.yaml", &format!("name: a\n{body}"));
         let packs = [pack.unwrap_or_else(|faults| panic!("{faults}"))];
         assert_eq!(check(&packs, false), []);
-        notes(&packs).into_iter().map(|note| format!("{} {}", note.place, note.message)).collect()
+        notes(&packs)
+            .into_iter()
+            .map(|note| format!("{} {}", note.location.expect("in a file"), note.message))
+            .collect()
     }
 
     #[test]

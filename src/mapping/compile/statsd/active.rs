@@ -1,7 +1,7 @@
 //! Which patterns read lines: the entries in force, with every prefix that names can have.
 
+use crate::document::{Diagnostic, Diagnostics, Span};
 use crate::mapping::Pack;
-use crate::mapping::fault::{Fault, Faults, Spot};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::statsd::pattern::Segment;
 use crate::mapping::pack::{LineEntry, parse_prefix};
@@ -16,7 +16,7 @@ pub(super) struct InForce<'a> {
 impl InForce<'_> {
     /// `pack:line`, for people.
     pub(super) fn source(self) -> String {
-        format!("{}:{}", self.pack.name(), self.entry.old.spot.line)
+        format!("{}:{}", self.pack.name(), self.pack.source().line(self.entry.old.span.start))
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Reader<'a> {
     /// How many of the segments are the prefix.
     pub(super) prefix: usize,
     pub(super) types: &'a [String],
-    pub(super) spot: Spot,
+    pub(super) span: Span,
     /// The pattern for people.
     pub(super) shown: String,
 }
@@ -98,18 +98,20 @@ pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
 /// # Errors
 ///
 /// Everything that is wrong with them.
-pub(super) fn prefixes(texts: &[String]) -> Result<Vec<Vec<Segment>>, Faults> {
+pub(super) fn prefixes(texts: &[String]) -> Result<Vec<Vec<Segment>>, Diagnostics> {
     let mut faults = Vec::new();
     let mut prefixes = Vec::new();
     for text in texts {
         match parse_prefix(text) {
             Ok(prefix) => prefixes.push(prefix),
             Err((message, remedy)) => {
-                faults.push(Fault::of_settings(format!("prefix `{text}`: {message}"), remedy));
+                faults.push(
+                    Diagnostic::error(format!("prefix `{text}`: {message}")).with_help(remedy),
+                );
             }
         }
     }
-    if faults.is_empty() { Ok(prefixes) } else { Err(Faults(faults)) }
+    if faults.is_empty() { Ok(prefixes) } else { Err(Diagnostics(faults)) }
 }
 
 /// What can stand in front of a pack's names, with nothing between first.
@@ -132,14 +134,14 @@ pub(super) fn readers<'a>(entries: &[InForce<'a>], prefixes: &[Vec<Segment>]) ->
     for (place, from) in entries.iter().enumerate() {
         let entry = from.entry;
         for front in fronts(from.pack, prefixes) {
-            let mut add = |role, segments: &[Segment], types: &'a [String], spot, shown| {
+            let mut add = |role, segments: &[Segment], types: &'a [String], span, shown| {
                 readers.push(Reader {
                     entry: place,
                     role,
                     segments: [&front, segments].concat(),
                     prefix: front.len(),
                     types,
-                    spot,
+                    span,
                     shown,
                 });
             };
@@ -152,12 +154,12 @@ pub(super) fn readers<'a>(entries: &[InForce<'a>], prefixes: &[Vec<Segment>]) ->
                     if let Some(side) = side {
                         let pattern = &side.pattern;
                         let shown = pattern.to_string();
-                        add(role, &pattern.segments, &pattern.types, side.spot, shown);
+                        add(role, &pattern.segments, &pattern.types, side.span, shown);
                     }
                 }
             }
-            if let Some((tagged, spot)) = &entry.tagged {
-                add(Role::Tagged, &tagged.segments, &tagged.types, *spot, tagged.to_string());
+            if let Some((tagged, span)) = &entry.tagged {
+                add(Role::Tagged, &tagged.segments, &tagged.types, *span, tagged.to_string());
             }
         }
     }

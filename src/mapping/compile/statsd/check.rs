@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::overlap::{contains, example, order, shared};
+use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
 use crate::mapping::compile::statsd::active::{InForce, Reader, Role, fronts};
-use crate::mapping::fault::{Fault, Faults};
 use crate::mapping::pack::statsd::pattern::{Dotted, Segment};
 
 /// The patterns that share lines with the other generation, by place of the entry and role: the texts that placeholders
@@ -26,7 +26,7 @@ pub(super) fn rivals(
     entries: &[InForce<'_>],
     readers: &[Reader<'_>],
     prefixes: &[Vec<Segment>],
-) -> Result<Rivals, Faults> {
+) -> Result<Rivals, Diagnostics> {
     let mut check = Check {
         entries,
         either: packs.iter().flat_map(|pack| either(pack, prefixes)).collect(),
@@ -39,7 +39,7 @@ pub(super) fn rivals(
             check.pair(earlier, reader);
         }
     }
-    if check.faults.is_empty() { Ok(check.rivals) } else { Err(Faults(check.faults)) }
+    if check.faults.is_empty() { Ok(check.rivals) } else { Err(Diagnostics(check.faults)) }
 }
 
 /// The whole names that a pack says both generations may mean.
@@ -54,7 +54,7 @@ struct Check<'a> {
     either: Vec<Vec<Segment>>,
     /// Pairs that have been told of: below another prefix they are no news.
     told: HashSet<[(usize, Role); 2]>,
-    faults: Vec<Fault>,
+    faults: Vec<Diagnostic>,
     rivals: Rivals,
 }
 
@@ -131,7 +131,7 @@ impl Check<'_> {
             example(name),
         );
         let pack = self.entries[second.entry].pack;
-        self.faults.push(pack.source().fault(second.spot, message, remedy));
+        self.faults.push(pack.source().error(second.span, message, remedy));
     }
 }
 

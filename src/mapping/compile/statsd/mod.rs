@@ -13,8 +13,8 @@ mod overlap;
 mod tests;
 mod warnings;
 
+use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
-use crate::mapping::fault::{Faults, Note};
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::mapping::settings::StatsdSettings;
 
@@ -24,7 +24,10 @@ use crate::mapping::settings::StatsdSettings;
 /// # Errors
 ///
 /// Everything that is wrong with the packs as a whole, whatever is to be emitted.
-pub fn compile_statsd(packs: &[Pack], settings: &StatsdSettings) -> Result<StatsdPlan, Faults> {
+pub fn compile_statsd(
+    packs: &[Pack],
+    settings: &StatsdSettings,
+) -> Result<StatsdPlan, Diagnostics> {
     let entries = active::in_force(packs);
     let prefixes = active::prefixes(&settings.prefixes)?;
     let readers = active::readers(&entries, &prefixes);
@@ -33,6 +36,6 @@ pub fn compile_statsd(packs: &[Pack], settings: &StatsdSettings) -> Result<Stats
 }
 
 /// What a round trip of lines loses.
-pub(super) fn notes(packs: &[Pack]) -> Vec<Note> {
+pub(super) fn notes(packs: &[Pack]) -> Vec<Diagnostic> {
     warnings::of_entries(&active::in_force(packs))
 }

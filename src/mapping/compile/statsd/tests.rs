@@ -7,7 +7,7 @@ use crate::mapping::plan::statsd::{Capture, Cuts, LineRule};
 use crate::statsd::Dialect;
 
 /// Compiles packs that are called p1, p2 and so on.
-fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Faults> {
+fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Diagnostics> {
     let parse = |(index, text): (usize, &&str)| {
         let pack = Pack::parse("pack.yaml", &format!("name: p{}\n{text}", index + 1));
         pack.unwrap_or_else(|faults| panic!("{faults}"))

@@ -1,12 +1,12 @@
 //! What a trip of lines from one generation to the other and back loses.
 
+use crate::document::Diagnostic;
+use crate::document::listed;
 use crate::mapping::compile::statsd::active::InForce;
-use crate::mapping::fault::Note;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::file::listed;
 
 /// All notes, in the order of the entries.
-pub(super) fn of_entries(entries: &[InForce<'_>]) -> Vec<Note> {
+pub(super) fn of_entries(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
     let mut notes = Vec::new();
     for from in entries {
         for generation in [Generation::Old, Generation::New] {
@@ -26,13 +26,13 @@ pub(super) fn of_entries(entries: &[InForce<'_>]) -> Vec<Note> {
 }
 
 /// Types that are read, but not written.
-fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Note> {
+fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> {
     let side = from.entry.side(generation);
     let (written, others) = side.pattern.types.split_first()?;
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     (!others.is_empty()).then(|| {
-        from.pack.source().note(
-            side.spot,
+        from.pack.source().warning(
+            side.span,
             format!(
                 "{} to {} and back: lines of type {} come back as `{written}`",
                 generation.as_str(),
@@ -45,11 +45,11 @@ fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Note> {
 }
 
 /// Values of the old generation that stand for none.
-fn skipped(from: InForce<'_>) -> Option<Note> {
+fn skipped(from: InForce<'_>) -> Option<Diagnostic> {
     let values: Vec<&str> = from.entry.skip.iter().map(String::as_str).collect();
     (!values.is_empty()).then(|| {
-        from.pack.source().note(
-            from.entry.old.spot,
+        from.pack.source().warning(
+            from.entry.old.span,
             format!("old to new loses lines with the value {}", listed(&values)),
             "remove `skip`, where they should arrive as the new generation's",
         )
@@ -57,8 +57,8 @@ fn skipped(from: InForce<'_>) -> Option<Note> {
 }
 
 /// Tags that no entry of a pack reads.
-fn lost_tags(first: InForce<'_>, entries: &[InForce<'_>]) -> Option<Note> {
-    let (_, spot) = first.entry.tagged.as_ref()?;
+fn lost_tags(first: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
+    let (_, span) = first.entry.tagged.as_ref()?;
     let of_pack = entries.iter().filter(|it| it.pack.name() == first.pack.name());
     let read: Vec<&String> = of_pack
         .filter_map(|it| it.entry.tagged.as_ref())
@@ -68,8 +68,8 @@ fn lost_tags(first: InForce<'_>, entries: &[InForce<'_>]) -> Option<Note> {
     let lost: Vec<&str> = tags.filter(|tag| !read.contains(tag)).map(String::as_str).collect();
     let lost =
         if lost.is_empty() { String::new() } else { format!(" and without {}", listed(&lost)) };
-    Some(first.pack.source().note(
-        *spot,
+    Some(first.pack.source().warning(
+        *span,
         format!("new to old and back: tagged lines come back without tags{lost}; dots in a `{{x}}` come back as `_`"),
         "`statsd.tags` writes the tags that the old lines give",
     ))
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(check(&packs, false), []);
         let notes: Vec<String> = notes(&packs)
             .into_iter()
-            .map(|note| format!("{} {}", note.place, note.message))
+            .map(|note| format!("{} {}", note.location.expect("in a file"), note.message))
             .collect();
         assert_eq!(
             notes,

@@ -1,13 +1,13 @@
 //! One entry of a pack: two selectors and what is said about their samples.
 
+use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
-use crate::mapping::fault::{Spot, closest};
 use crate::mapping::generation::{Generation, Merge};
-use crate::mapping::pack::Check;
+use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
     Item, Selector, Term, parse_condition, parse_selector,
 };
-use crate::mapping::pack::file::{EntryFile, Sides, Text, listed};
+use crate::mapping::pack::file::{EntryFile, Sides};
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::plan::exposition::Boundary;
 
@@ -19,8 +19,8 @@ const MAX_LABELS: usize = 64;
 pub(in crate::mapping) struct Entry {
     pub(in crate::mapping) old: Selector,
     pub(in crate::mapping) new: Selector,
-    old_spot: Spot,
-    new_spot: Spot,
+    old_span: Span,
+    new_span: Span,
     old_help: Option<String>,
     new_help: Option<String>,
     /// Boundaries of the old and of the new side.
@@ -29,7 +29,7 @@ pub(in crate::mapping) struct Entry {
     /// What the pack says that the samples are. The engine goes by `# TYPE`; checks have only this.
     pub(in crate::mapping) metric_type: Option<MetricType>,
     /// The family whose counts are already inside this entry's old side.
-    pub(in crate::mapping) includes: Option<(String, Spot)>,
+    pub(in crate::mapping) includes: Option<(String, Span)>,
     pub(in crate::mapping) only_with: Option<OnlyWith>,
     /// The generation that this entry only adds to.
     pub(in crate::mapping) derive: Option<Generation>,
@@ -40,7 +40,7 @@ pub(in crate::mapping) struct Entry {
 pub(in crate::mapping) struct OnlyWith {
     pub(in crate::mapping) family: String,
     pub(in crate::mapping) on: Vec<String>,
-    pub(in crate::mapping) spot: Spot,
+    pub(in crate::mapping) span: Span,
 }
 
 impl Entry {
@@ -52,10 +52,10 @@ impl Entry {
     }
 
     /// Where one side stands.
-    pub(in crate::mapping) fn spot(&self, generation: Generation) -> Spot {
+    pub(in crate::mapping) fn span(&self, generation: Generation) -> Span {
         match generation {
-            Generation::Old => self.old_spot,
-            Generation::New => self.new_spot,
+            Generation::Old => self.old_span,
+            Generation::New => self.new_span,
         }
     }
 
@@ -90,8 +90,8 @@ impl Entry {
         let buckets = file.buckets.map(|lists| check.buckets(lists));
         let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
         let includes = file.includes.map(|family| {
-            check.family(&family.text, family.spot);
-            (family.text, family.spot)
+            check.family(&family.text, family.span);
+            (family.text, family.span)
         });
         let (old, new) = (old?, new?);
         check.variables(&old, &file.old, &new);
@@ -103,15 +103,15 @@ impl Entry {
         }
         let same_buckets = buckets.as_ref().is_none_or(|(old, new)| old == new);
         if old.to_string() == new.to_string() && same_buckets {
-            check.fault(
-                file.new.spot,
+            check.error(
+                file.new.span,
                 "both sides are the same",
                 "remove the entry: what no entry names passes as it is",
             );
         }
         if let (Some(_), Some(word)) = (&buckets, &file.merge) {
-            check.fault(
-                word.spot,
+            check.error(
+                word.span,
                 "`merge` is for gauges, and `buckets` makes this a histogram",
                 "remove `merge`: histograms are summed",
             );
@@ -123,8 +123,8 @@ impl Entry {
                 (None, None) => None,
             };
             if let Some((key, other)) = means.filter(|(_, other)| *other != metric_type) {
-                check.fault(
-                    word.spot,
+                check.error(
+                    word.span,
                     format!(
                         "`{key}` is for {}s, and this is a {}",
                         other.as_str(),
@@ -136,15 +136,15 @@ impl Entry {
             check.joinable(metric_type, merge.is_some(), (&old, &file.old), (&new, &file.new));
         }
         check.at_most_one(&[
-            ("includes", includes.as_ref().map(|(_, spot)| *spot)),
-            ("only_with", only_with.as_ref().map(|condition| condition.spot)),
-            ("derive", file.derive.as_ref().map(|word| word.spot)),
+            ("includes", includes.as_ref().map(|(_, span)| *span)),
+            ("only_with", only_with.as_ref().map(|condition| condition.span)),
+            ("derive", file.derive.as_ref().map(|word| word.span)),
         ]);
         Some(Entry {
             old,
             new,
-            old_spot: file.old.spot,
-            new_spot: file.new.spot,
+            old_span: file.old.span,
+            new_span: file.new.span,
             old_help: file.help.old.map(|help| help.text),
             new_help: file.help.new.map(|help| help.text),
             buckets,
@@ -158,7 +158,7 @@ impl Entry {
 }
 
 impl Check<'_> {
-    pub(in crate::mapping) fn selector(&mut self, text: &Text) -> Option<Selector> {
+    pub(in crate::mapping) fn selector(&mut self, text: &Scalar) -> Option<Selector> {
         let selector = match parse_selector(&text.text) {
             Ok(selector) => selector,
             Err(error) => {
@@ -172,26 +172,26 @@ impl Check<'_> {
         };
         self.family(&selector.family, self.within(text, 0, selector.family.len()));
         if selector.items.len() > MAX_LABELS {
-            self.fault(
-                text.spot,
+            self.error(
+                text.span,
                 format!("more than {MAX_LABELS} labels in one selector"),
                 "name only labels that differ between the generations",
             );
             return None;
         }
         for (index, item) in selector.items.iter().enumerate() {
-            let spot = self.item(text, item);
-            self.label(&item.label, spot);
+            let span = self.item(text, item);
+            self.label(&item.label, span);
             if item.label == "le" {
-                self.fault(
-                    spot,
+                self.error(
+                    span,
                     "`le` is not a label that selectors can name",
                     "say under `buckets` which boundaries each generation has",
                 );
             }
             if selector.items.iter().take(index).any(|before| before.label == item.label) {
-                self.fault(
-                    spot,
+                self.error(
+                    span,
                     format!("`{}` is named twice", item.label),
                     "name each label once",
                 );
@@ -201,19 +201,19 @@ impl Check<'_> {
     }
 
     /// Each variable of this side is used once and occurs on the other.
-    fn variables(&mut self, this: &Selector, text: &Text, other: &Selector) {
+    fn variables(&mut self, this: &Selector, text: &Scalar, other: &Selector) {
         for (index, item) in this.items.iter().enumerate() {
             let Term::Variable(name) = &item.term else {
                 continue;
             };
             if this.items.iter().take(index).any(|before| before.term == item.term) {
-                self.fault(
+                self.error(
                     self.item(text, item),
                     format!("`${name}` is used twice in one selector"),
                     "give each label its own variable",
                 );
             } else if !other.variables().any(|(_, its)| its == name) {
-                self.fault(
+                self.error(
                     self.item(text, item),
                     format!("`${name}` does not occur on the other side"),
                     format!(
@@ -226,10 +226,10 @@ impl Check<'_> {
         }
     }
 
-    fn bare_on_both(&mut self, old: &Selector, new: &Selector, text: &Text) {
+    fn bare_on_both(&mut self, old: &Selector, new: &Selector, text: &Scalar) {
         for item in new.items.iter().filter(|item| item.term == Term::Bare) {
             if old.bare().any(|label| label == item.label) {
-                self.fault(
+                self.error(
                     self.item(text, item),
                     format!("`{}` is named on both sides without a value", item.label),
                     "leave it out of both: labels that are not named pass through",
@@ -238,9 +238,9 @@ impl Check<'_> {
         }
     }
 
-    fn no_series(&mut self, selector: &Selector, text: &Text) {
+    fn no_series(&mut self, selector: &Selector, text: &Scalar) {
         if let Some(family) = selector.family.strip_suffix("_bucket") {
-            self.fault(
+            self.error(
                 self.within(text, 0, selector.family.len()),
                 format!("`{}` are series of a histogram, not the histogram", selector.family),
                 format!("name the family: `{family}`"),
@@ -248,16 +248,16 @@ impl Check<'_> {
         }
     }
 
-    fn buckets(&mut self, lists: Sides<Vec<Text>>) -> (Vec<Boundary>, Vec<Boundary>) {
+    fn buckets(&mut self, lists: Sides<Vec<Scalar>>) -> (Vec<Boundary>, Vec<Boundary>) {
         (self.boundaries(lists.old), self.boundaries(lists.new))
     }
 
-    fn boundaries(&mut self, list: Vec<Text>) -> Vec<Boundary> {
+    fn boundaries(&mut self, list: Vec<Scalar>) -> Vec<Boundary> {
         let mut boundaries: Vec<Boundary> = Vec::with_capacity(list.len());
-        for Text { spot, text } in list {
+        for Scalar { span, text, .. } in list {
             let Some(bound) = text.parse().ok().filter(|bound: &f64| bound.is_finite()) else {
-                self.fault(
-                    spot,
+                self.error(
+                    span,
                     format!("`{text}` is not a bucket boundary"),
                     "write a number; `+Inf` is always there and is left out",
                 );
@@ -269,7 +269,7 @@ impl Check<'_> {
                 } else {
                     format!("the boundary {text} stands behind {}", before.text)
                 };
-                self.fault(spot, message, "list boundaries in ascending order, each once");
+                self.error(span, message, "list boundaries in ascending order, each once");
                 continue;
             }
             boundaries.push(Boundary { bound, text: text.into() });
@@ -277,12 +277,12 @@ impl Check<'_> {
         boundaries
     }
 
-    fn merge(&mut self, word: &Text) -> Option<Merge> {
+    fn merge(&mut self, word: &Scalar) -> Option<Merge> {
         let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
         self.one_of(word, "a way to merge gauges", &words)
     }
 
-    fn metric_type(&mut self, word: &Text) -> Option<MetricType> {
+    fn metric_type(&mut self, word: &Scalar) -> Option<MetricType> {
         let words = [
             MetricType::Counter,
             MetricType::Gauge,
@@ -300,8 +300,8 @@ impl Check<'_> {
         &mut self,
         metric_type: MetricType,
         merged: bool,
-        old: (&Selector, &Text),
-        new: (&Selector, &Text),
+        old: (&Selector, &Scalar),
+        new: (&Selector, &Scalar),
     ) {
         let lost = [old, new].into_iter().find_map(|(selector, text)| {
             let item = selector.items.iter().find(|item| item.term == Term::Bare)?;
@@ -309,15 +309,15 @@ impl Check<'_> {
         });
         let Some((item, text)) = lost.filter(|_| !merged) else { return };
         let label = &item.label;
-        let spot = self.item(text, item);
+        let span = self.item(text, item);
         match metric_type {
-            MetricType::Gauge => self.fault(
-                spot,
+            MetricType::Gauge => self.error(
+                span,
                 format!("gauges that lose `{label}` may become equal, and nothing says which value leaves"),
                 "add `merge: max`, `merge: min` or `merge: sum`",
             ),
-            MetricType::Summary => self.fault(
-                spot,
+            MetricType::Summary => self.error(
+                span,
                 format!("summaries that lose `{label}` may become equal, and quantiles cannot be added up"),
                 format!("do not name `{label}`, so that it passes through"),
             ),
@@ -325,30 +325,21 @@ impl Check<'_> {
         }
     }
 
-    fn derive(&mut self, word: &Text) -> Option<Generation> {
+    fn derive(&mut self, word: &Scalar) -> Option<Generation> {
         let words = [("old", Generation::Old), ("new", Generation::New)];
         self.one_of(word, "a generation", &words)
     }
 
     pub(in crate::mapping) fn one_of<T: Copy>(
         &mut self,
-        word: &Text,
+        word: &Scalar,
         noun: &str,
         known: &[(&str, T)],
     ) -> Option<T> {
-        let found = known.iter().find(|(name, _)| *name == word.text);
-        if found.is_none() {
-            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            let remedy = match closest(&word.text, names.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("there are {}", listed(&names)),
-            };
-            self.fault(word.spot, format!("`{}` is not {noun}", word.text), remedy);
-        }
-        found.map(|(_, value)| *value)
+        self.reader.one_of(word, noun, known)
     }
 
-    fn only_with(&mut self, text: &Text) -> Option<OnlyWith> {
+    fn only_with(&mut self, text: &Scalar) -> Option<OnlyWith> {
         let condition = match parse_condition(&text.text) {
             Ok(condition) => condition,
             Err(error) => {
@@ -356,71 +347,62 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.family(&condition.family, text.spot);
+        self.family(&condition.family, text.span);
         if condition.on.is_empty() || condition.on.len() > MAX_LABELS {
-            self.fault(
-                text.spot,
+            self.error(
+                text.span,
                 format!("{} labels are compared", condition.on.len()),
                 format!("name the labels by which the two families belong together, at most {MAX_LABELS}"),
             );
             return None;
         }
         for (index, label) in condition.on.iter().enumerate() {
-            self.label(label, text.spot);
+            self.label(label, text.span);
             if condition.on.iter().take(index).any(|before| before == label) {
-                self.fault(text.spot, format!("`{label}` is named twice"), "name each label once");
+                self.error(text.span, format!("`{label}` is named twice"), "name each label once");
             }
         }
-        Some(OnlyWith { family: condition.family, on: condition.on, spot: text.spot })
+        Some(OnlyWith { family: condition.family, on: condition.on, span: text.span })
     }
 
-    fn at_most_one(&mut self, keys: &[(&str, Option<Spot>)]) {
-        let mut given = keys.iter().filter_map(|(key, spot)| Some((*key, (*spot)?)));
+    fn at_most_one(&mut self, keys: &[(&str, Option<Span>)]) {
+        let mut given = keys.iter().filter_map(|(key, span)| Some((*key, (*span)?)));
         let first = given.next();
-        if let (Some((first, _)), Some((second, spot))) = (first, given.next()) {
-            self.fault(
-                spot,
+        if let (Some((first, _)), Some((second, span))) = (first, given.next()) {
+            self.error(
+                span,
                 format!("`{first}` and `{second}` exclude each other"),
                 "keep one of them, and say the other in an entry of its own",
             );
         }
     }
 
-    pub(in crate::mapping) fn syntax(&mut self, text: &Text, error: SyntaxError, remedy: &str) {
-        let spot = self.within(text, error.offset, 1);
-        self.fault(spot, format!("expected {}", error.expected), remedy);
+    pub(in crate::mapping) fn syntax(&mut self, text: &Scalar, error: SyntaxError, remedy: &str) {
+        let span = self.within(text, error.offset, 1);
+        self.error(span, format!("expected {}", error.expected), remedy);
     }
 
-    fn item(&self, text: &Text, item: &Item) -> Spot {
+    fn item(&self, text: &Scalar, item: &Item) -> Span {
         self.within(text, item.range.start, item.range.len())
     }
 
-    /// The place of some bytes of a scalar in the file. Quotes and escapes in front of them are counted
-    /// in; of a scalar over several lines, it is the whole scalar.
-    pub(in crate::mapping) fn within(&self, text: &Text, offset: usize, width: usize) -> Spot {
-        let (before, behind) = text.text.split_at_checked(offset).unwrap_or((&text.text, ""));
-        let shown = behind.get(..width).unwrap_or(behind).chars().count().max(1);
-        let mut written = self.source.from(text.spot).peekable();
-        let quote = written.next_if(|c| matches!(c, '"' | '\''));
-        let mut passed: Vec<char> = quote.into_iter().collect();
-        for meant in before.chars() {
-            // In front of what is meant stands at most one character that says how to take it.
-            let escape = match quote {
-                Some('\'') if meant == '\'' => written.next(),
-                Some('"') => written.next_if_eq(&'\\'),
-                _ => None,
-            };
-            let next = written.next();
-            if next.is_none_or(|next| next != meant && escape.is_none()) {
-                return text.spot;
+    /// Where some bytes of a scalar's text are written; the whole scalar if that is not clear.
+    pub(in crate::mapping) fn within(&self, scalar: &Scalar, offset: usize, width: usize) -> Span {
+        let document = self.reader.source().text();
+        let text = &scalar.text;
+        let next = text.get(offset..).and_then(|rest| rest.chars().next());
+        let range = match (next, text.char_indices().next_back()) {
+            // An error at the end is after the last character.
+            (None, Some((last, _))) => scalar
+                .range_in_document(document, last..text.len())
+                .map(|range| range.end..range.end),
+            // An empty text is written as two quotes.
+            (None, None) => Some(scalar.span.start + 1..scalar.span.start + 1),
+            (Some(next), _) => {
+                let end = text.len().min(offset + width.max(next.len_utf8()));
+                scalar.range_in_document(document, offset..end)
             }
-            passed.extend(escape.into_iter().chain(next));
-        }
-        Spot {
-            column: text.spot.column + passed.len(),
-            byte: text.spot.byte + passed.iter().map(|c| c.len_utf8()).sum::<usize>(),
-            width: shown,
-            ..text.spot
-        }
+        };
+        range.map_or(scalar.span, Span::new)
     }
 }

@@ -1,9 +1,9 @@
 //! What a pack says of `StatsD` lines, checked as far as one entry can tell.
 
-use crate::mapping::fault::Spot;
+use crate::document::{Scalar, Span, listed};
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::Check;
-use crate::mapping::pack::file::{LineFile, Text, listed};
+use crate::mapping::pack::check::Check;
+use crate::mapping::pack::file::LineFile;
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::pack::statsd::pattern::{
     Pattern, Placeholder, Segment, TaggedPattern, parse_name, parse_pattern, parse_tagged,
@@ -47,7 +47,7 @@ pub(in crate::mapping) struct LineEntry {
     pub(in crate::mapping) also_old: Option<Side>,
     /// The same for `new`.
     pub(in crate::mapping) also_new: Option<Side>,
-    pub(in crate::mapping) tagged: Option<(TaggedPattern, Spot)>,
+    pub(in crate::mapping) tagged: Option<(TaggedPattern, Span)>,
     /// Values that only the old generation sends, for want of a real one.
     pub(in crate::mapping) skip: Vec<String>,
 }
@@ -56,7 +56,7 @@ pub(in crate::mapping) struct LineEntry {
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Side {
     pub(in crate::mapping) pattern: Pattern,
-    pub(in crate::mapping) spot: Spot,
+    pub(in crate::mapping) span: Span,
 }
 
 impl LineEntry {
@@ -101,8 +101,8 @@ impl LineEntry {
             check.tags_bound(tagged, text, &entry.old.pattern, &file.old);
         }
         if entry.old.pattern.to_string() == entry.new.pattern.to_string() {
-            check.fault(
-                file.new.spot,
+            check.error(
+                file.new.span,
                 "both sides are the same",
                 "remove the entry: what no entry names passes as it is",
             );
@@ -132,7 +132,7 @@ pub(in crate::mapping) fn parse_prefix(text: &str) -> Result<Vec<Segment>, (Stri
     Ok(name)
 }
 
-type Common = (Option<Text>, Vec<Text>, Vec<Text>, Vec<Text>);
+type Common = (Option<Scalar>, Vec<Scalar>, Vec<Scalar>, Vec<Scalar>);
 
 impl Lines {
     pub(in crate::mapping) fn from_file(
@@ -157,22 +157,22 @@ impl Lines {
 }
 
 impl Check<'_> {
-    fn side(&mut self, text: &Text) -> Option<Side> {
+    fn side(&mut self, text: &Scalar) -> Option<Side> {
         let pattern = self.parsed(text, parse_pattern(&text.text), LOOKS_LIKE)?;
         self.segments(&pattern.segments, text);
         self.types(&pattern.types, text);
         let placeholders: Vec<&Placeholder> = pattern.placeholders().collect();
         self.once(&placeholders, text);
-        Some(Side { pattern, spot: text.spot })
+        Some(Side { pattern, span: text.span })
     }
 
-    fn tagged(&mut self, text: &Text, known: &[String]) -> Option<(TaggedPattern, Spot)> {
+    fn tagged(&mut self, text: &Scalar, known: &[String]) -> Option<(TaggedPattern, Span)> {
         let looks_like = "a tagged line looks like `text.text:type|#key:{x},key:{y}`";
         let tagged = self.parsed(text, parse_tagged(&text.text), looks_like)?;
         self.segments(&tagged.segments, text);
         self.types(&tagged.types, text);
         if let Some(placeholder) = tagged.segments.iter().find_map(Segment::placeholder) {
-            self.fault(
+            self.error(
                 self.placeholder(text, placeholder),
                 "a placeholder in the name of a tagged line",
                 "write the name out: what varies stands in the tags",
@@ -181,9 +181,9 @@ impl Check<'_> {
         let placeholders: Vec<&Placeholder> = tagged.tags.iter().map(|(_, it)| it).collect();
         self.once(&placeholders, text);
         for (index, (key, placeholder)) in tagged.tags.iter().enumerate() {
-            let spot = self.placeholder(text, placeholder);
+            let span = self.placeholder(text, placeholder);
             if tagged.tags.iter().take(index).any(|(before, _)| before == key) {
-                self.fault(spot, format!("the tag `{key}` is named twice"), "name each tag once");
+                self.error(span, format!("the tag `{key}` is named twice"), "name each tag once");
             } else if !known.contains(key) {
                 let words: Vec<&str> = known.iter().map(String::as_str).collect();
                 let remedy = match words.as_slice() {
@@ -192,23 +192,23 @@ impl Check<'_> {
                     }
                     words => format!("the pack's `tags` are {}", listed(words)),
                 };
-                self.fault(spot, format!("the source has no tag `{key}`"), remedy);
+                self.error(span, format!("the source has no tag `{key}`"), remedy);
             }
         }
-        Some((tagged, text.spot))
+        Some((tagged, text.span))
     }
 
     /// A name that may have placeholders, but of one segment each.
-    fn fixed_name(&mut self, text: &Text, noun: &str) -> Option<Vec<Segment>> {
+    fn fixed_name(&mut self, text: &Scalar, noun: &str) -> Option<Vec<Segment>> {
         let name = self.name(text)?;
         if name.len() > MAX_PREFIX_SEGMENTS {
             let message = format!("{noun} has more than {MAX_PREFIX_SEGMENTS} segments");
-            self.fault(text.spot, message, "shorten it");
+            self.error(text.span, message, "shorten it");
         }
         if let Some(Segment::Many(placeholder)) =
             name.iter().find(|segment| matches!(segment, Segment::Many(_)))
         {
-            self.fault(
+            self.error(
                 self.placeholder(text, placeholder),
                 format!("{noun} has as many segments as it has"),
                 format!("write `{{{}}}` for each of them", placeholder.name),
@@ -217,7 +217,7 @@ impl Check<'_> {
         Some(name)
     }
 
-    fn name(&mut self, text: &Text) -> Option<Vec<Segment>> {
+    fn name(&mut self, text: &Scalar) -> Option<Vec<Segment>> {
         let looks_like = "a name looks like `text.{x}.{x*}`";
         let name = self.parsed(text, parse_name(&text.text), looks_like)?;
         self.segments(&name, text);
@@ -226,17 +226,17 @@ impl Check<'_> {
 
     fn parsed<T>(
         &mut self,
-        text: &Text,
+        text: &Scalar,
         parsed: Result<T, SyntaxError>,
         looks_like: &str,
     ) -> Option<T> {
         parsed.map_err(|error| self.syntax(text, error, looks_like)).ok()
     }
 
-    fn segments(&mut self, segments: &[Segment], text: &Text) {
+    fn segments(&mut self, segments: &[Segment], text: &Scalar) {
         if segments.len() > MAX_NAME_SEGMENTS {
-            self.fault(
-                text.spot,
+            self.error(
+                text.span,
                 format!("more than {MAX_NAME_SEGMENTS} segments in one name"),
                 "take what varies together as `{x*}`",
             );
@@ -246,7 +246,7 @@ impl Check<'_> {
             Segment::Text(_) | Segment::One(..) => None,
         });
         if let Some(second) = many.clone().nth(1) {
-            self.fault(
+            self.error(
                 self.placeholder(text, second),
                 "a second `{x*}` in one name",
                 format!("write `{{{}}}`: where the first ends could not be told", second.name),
@@ -254,20 +254,20 @@ impl Check<'_> {
         }
     }
 
-    fn types(&mut self, types: &[String], text: &Text) {
+    fn types(&mut self, types: &[String], text: &Scalar) {
         for (index, word) in types.iter().enumerate() {
             let letters = word.bytes().all(|byte| byte.is_ascii_alphabetic());
             if !letters || word.len() > MAX_TYPE_BYTES {
-                self.fault(
-                    text.spot,
+                self.error(
+                    text.span,
                     format!("`{word}` cannot be a type"),
                     format!(
                         "types are up to {MAX_TYPE_BYTES} letters: `c`, `g`, `ms`, `s`, `h`, `d`"
                     ),
                 );
             } else if types.iter().take(index).any(|before| before == word) {
-                self.fault(
-                    text.spot,
+                self.error(
+                    text.span,
                     format!("the type `{word}` is named twice"),
                     "name each type once",
                 );
@@ -275,10 +275,10 @@ impl Check<'_> {
         }
     }
 
-    fn once(&mut self, placeholders: &[&Placeholder], text: &Text) {
+    fn once(&mut self, placeholders: &[&Placeholder], text: &Scalar) {
         for (index, placeholder) in placeholders.iter().enumerate() {
             if placeholders.iter().take(index).any(|before| before.name == placeholder.name) {
-                self.fault(
+                self.error(
                     self.placeholder(text, placeholder),
                     format!("`{{{}}}` is used twice in one pattern", placeholder.name),
                     "give each its own name",
@@ -288,18 +288,18 @@ impl Check<'_> {
     }
 
     /// Each placeholder of `this` occurs in `other`, and stands for as much there.
-    fn bound(&mut self, this: &Pattern, text: &Text, other: &Pattern) {
+    fn bound(&mut self, this: &Pattern, text: &Scalar, other: &Pattern) {
         for placeholder in this.placeholders() {
-            let spot = self.placeholder(text, placeholder);
+            let span = self.placeholder(text, placeholder);
             let name = &placeholder.name;
             match (shown(this, name), shown(other, name)) {
-                (Some(mine), Some(its)) if mine != its => self.fault(
-                    spot,
+                (Some(mine), Some(its)) if mine != its => self.error(
+                    span,
                     format!("`{mine}` here and `{its}` on the other side"),
                     "let it stand for as much on both sides",
                 ),
-                (_, None) => self.fault(
-                    spot,
+                (_, None) => self.error(
+                    span,
                     format!("`{{{name}}}` does not occur on the other side"),
                     "say there where its text goes: nothing may be lost or made up",
                 ),
@@ -309,10 +309,16 @@ impl Check<'_> {
     }
 
     /// The tags give exactly what the dotted name needs.
-    fn tags_bound(&mut self, tagged: &TaggedPattern, text: &Text, old: &Pattern, old_text: &Text) {
+    fn tags_bound(
+        &mut self,
+        tagged: &TaggedPattern,
+        text: &Scalar,
+        old: &Pattern,
+        old_text: &Scalar,
+    ) {
         for (_, placeholder) in &tagged.tags {
             if shown(old, &placeholder.name).is_none() {
-                self.fault(
+                self.error(
                     self.placeholder(text, placeholder),
                     format!("`{{{}}}` does not occur in `old`", placeholder.name),
                     "leave the tag out: tags that an entry does not name may be there or not",
@@ -321,7 +327,7 @@ impl Check<'_> {
         }
         for placeholder in old.placeholders() {
             if !tagged.tags.iter().any(|(_, its)| its.name == placeholder.name) {
-                self.fault(
+                self.error(
                     self.placeholder(old_text, placeholder),
                     format!("no tag gives `{{{}}}`", placeholder.name),
                     "say under `tagged` which tag has its text",
@@ -330,22 +336,22 @@ impl Check<'_> {
         }
     }
 
-    fn tags(&mut self, tags: Vec<Text>) -> Vec<String> {
+    fn tags(&mut self, tags: Vec<Scalar>) -> Vec<String> {
         let mut known: Vec<String> = Vec::new();
-        for Text { spot, text } in tags {
+        for Scalar { span, text, .. } in tags {
             if text.is_empty()
                 || text.contains(|c: char| c.is_whitespace() || ",:=|#[]".contains(c))
             {
-                self.fault(
-                    spot,
+                self.error(
+                    span,
                     format!("`{text}` cannot be the key of a tag"),
                     "leave out space and `,:=|#[]`",
                 );
             } else if known.contains(&text) {
-                self.fault(spot, format!("the tag `{text}` is named twice"), "name each tag once");
+                self.error(span, format!("the tag `{text}` is named twice"), "name each tag once");
             } else if known.len() == MAX_TAGS {
-                self.fault(
-                    spot,
+                self.error(
+                    span,
                     format!("more than {MAX_TAGS} tags"),
                     "leave out tags that no entry names",
                 );
@@ -355,11 +361,11 @@ impl Check<'_> {
         known
     }
 
-    fn skip(&mut self, values: &[Text]) -> Vec<String> {
-        for Text { spot, text } in values {
+    fn skip(&mut self, values: &[Scalar]) -> Vec<String> {
+        for Scalar { span, text, .. } in values {
             if text.is_empty() || text.contains(['|', ':', '\n']) {
-                self.fault(
-                    *spot,
+                self.error(
+                    *span,
                     format!("`{text}` cannot be a value"),
                     "write what stands between `:` and `|`",
                 );
@@ -368,7 +374,7 @@ impl Check<'_> {
         values.iter().map(|value| value.text.clone()).collect()
     }
 
-    fn placeholder(&self, text: &Text, placeholder: &Placeholder) -> Spot {
+    fn placeholder(&self, text: &Scalar, placeholder: &Placeholder) -> Span {
         self.within(text, placeholder.range.start, placeholder.range.len())
     }
 }
