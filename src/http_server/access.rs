@@ -19,7 +19,7 @@ use super::Rules;
 use super::connection::Terms;
 use crate::http_server::connection_state::{Activity, Phase};
 use crate::http_server::web_config::{SignIn, Web};
-use crate::telemetry::HttpListenerMetrics;
+use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 
 /// Among a request's extensions: it came through TLS.
 #[derive(Clone, Copy, Debug)]
@@ -145,12 +145,12 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn reason(&self) -> &'static str {
+    fn reason(&self) -> ConnectionRefusal {
         match self {
-            Refusal::TooLong(_) => "header_bytes",
-            Refusal::Rate => "rate",
-            Refusal::Unauthorized(_) => "unauthorized",
-            Refusal::Busy => "sign_in",
+            Refusal::TooLong(_) => ConnectionRefusal::HeaderBytes,
+            Refusal::Rate => ConnectionRefusal::Rate,
+            Refusal::Unauthorized(_) => ConnectionRefusal::Unauthorized,
+            Refusal::Busy => ConnectionRefusal::SignIn,
         }
     }
 

@@ -25,7 +25,7 @@ use crate::http_server::access::Door;
 use crate::http_server::connection_state::{Activity, Phase};
 use crate::http_server::timeouts::{Broken, Guard};
 use crate::shutdown::Shutdown;
-use crate::telemetry::HttpListenerMetrics;
+use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 use crate::tls::Stream;
 
 /// How long a client has to take a last word that fits into one packet.
@@ -63,7 +63,7 @@ where
     let stream = tokio::select! {
         stream = open(tcp, &terms) => stream,
         () = activity.asked_to_leave() => {
-            terms.metrics.refused("made_room");
+            terms.metrics.refused(ConnectionRefusal::MadeRoom);
             None
         }
         () = terms.shutdown.until_drain() => None,
@@ -98,11 +98,11 @@ async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
         Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "A TLS handshake failed.");
-            terms.metrics.refused("tls");
+            terms.metrics.refused(ConnectionRefusal::Tls);
             None
         }
         Err(_) => {
-            terms.metrics.refused("header_timeout");
+            terms.metrics.refused(ConnectionRefusal::HeaderTimeout);
             None
         }
     }
@@ -137,7 +137,7 @@ where
                 () = activity.asked_to_leave() => {
                     // A request may have come in the meantime.
                     if activity.waits_since().is_some() {
-                        terms.metrics.refused("made_room");
+                        terms.metrics.refused(ConnectionRefusal::MadeRoom);
                         break None;
                     }
                 }
@@ -208,13 +208,13 @@ async fn last_request<T>(ended: impl Future<Output = T>, activity: &Activity) ->
 }
 
 /// Why a connection ended, as far as it was the client's doing and not its good right.
-fn reason(error: &hyper::Error, broken: Option<Broken>) -> Option<&'static str> {
+fn reason(error: &hyper::Error, broken: Option<Broken>) -> Option<ConnectionRefusal> {
     match broken {
-        Some(Broken::Head) => Some("header_timeout"),
-        Some(Broken::Write) => Some("write_timeout"),
-        Some(Broken::Answer) => Some("answer_timeout"),
-        None if error.is_parse_too_large() => Some("header_bytes"),
-        None if error.is_parse() => Some("malformed"),
+        Some(Broken::Head) => Some(ConnectionRefusal::HeaderTimeout),
+        Some(Broken::Write) => Some(ConnectionRefusal::WriteTimeout),
+        Some(Broken::Answer) => Some(ConnectionRefusal::AnswerTimeout),
+        None if error.is_parse_too_large() => Some(ConnectionRefusal::HeaderBytes),
+        None if error.is_parse() => Some(ConnectionRefusal::Malformed),
         Some(Broken::Idle) | None => None,
     }
 }

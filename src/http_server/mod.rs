@@ -32,7 +32,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
-use crate::telemetry::HttpListenerMetrics;
+use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 pub use access::Encrypted;
 use connection::Terms;
 use connection_state::Activity;
@@ -195,7 +195,7 @@ impl Listener {
     fn admit(&self, stream: TcpStream, open: &mut Open) -> io::Result<Option<std::net::TcpStream>> {
         let most = self.rules.limits().max_connections;
         if open.activities.len() >= most && !open.make_room() {
-            self.metrics.refused("connections");
+            self.metrics.refused(ConnectionRefusal::Connections);
             if self.rules.web().is_none_or(|web| web.tls.is_none()) {
                 let text = "Too many connections (web.max_connections), and none of them waits.\n";
                 // It fits into the socket's buffer, or the client does without.

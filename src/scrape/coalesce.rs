@@ -24,9 +24,11 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
+use super::error::Error;
+use super::proxy_headers;
+use super::rewriting_body::RewritingBody;
+use super::target::Target;
 use super::upstream::UpstreamRequest;
-use super::{Error, Target, proxy_headers};
-use crate::scrape::rewriting_body::RewritingBody;
 
 /// Most bytes that wait for the slowest of several clients; a whole exposition of most Kongs.
 const MAX_WAITING_BYTES: usize = 4 << 20;
@@ -409,7 +411,7 @@ impl SharedScrapeBody {
         let metrics = self.target.metrics();
         match why {
             LeaveReason::Done | LeaveReason::SeenEnough => {}
-            LeaveReason::Gone => metrics.left("client_gone"),
+            LeaveReason::Gone => metrics.client_left(),
             LeaveReason::Failed(error) => {
                 let target = &self.target.settings().name;
                 tracing::warn!(%target, error = %error, "A client of a shared scrape was cut off.");

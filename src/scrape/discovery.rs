@@ -7,7 +7,7 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Uri};
 use serde::Serialize;
 
-use super::TargetSettings;
+use super::settings::TargetSettings;
 
 /// Where Prometheus finds targets, and what it labels them with.
 #[derive(Debug, Serialize)]
@@ -49,7 +49,7 @@ fn instance(url: &Uri) -> String {
 }
 
 /// The address by which whoever asks has reached us.
-pub(super) fn asked_at(headers: &HeaderMap) -> Option<String> {
+pub(super) fn requested_address(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let authority: Authority = host.parse().ok()?;
     (!authority.host().is_empty() && !host.contains('@')).then(|| host.to_owned())
@@ -75,12 +75,12 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        let asked_at = |host: &'static str| {
-            asked_at(&HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]))
+        let requested_address = |host: &'static str| {
+            requested_address(&HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]))
         };
-        assert_eq!(asked_at("crossfade:9542").as_deref(), Some("crossfade:9542"));
+        assert_eq!(requested_address("crossfade:9542").as_deref(), Some("crossfade:9542"));
         for host in ["", "a b", "u@crossfade", ":9542", "a/b"] {
-            assert_eq!(asked_at(host), None, "{host}");
+            assert_eq!(requested_address(host), None, "{host}");
         }
     }
 }

@@ -12,13 +12,16 @@ use hyper::Uri;
 use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use tokio::time::Instant;
 
-use super::target::RewriteContext;
+use super::allow_list::{AllowList, Denied};
+use super::error::Error;
+use super::scraper::Scraper;
+use super::settings::TargetSettings;
+use super::shared_state::SharedState;
+use super::target::{RewriteContext, Target};
 use super::upstream::{
     Client, ClientError, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
 };
-use super::{Error, SharedState, Target, TargetSettings};
 use crate::mapping;
-use crate::scrape::allow_list::{AllowList, Denied};
 
 /// Most targets of one kind at a time. More Kongs than stand behind one gateway.
 const MAX_TARGETS: usize = 1024;
@@ -46,7 +49,7 @@ pub struct DynamicTargetSet {
 
 #[derive(Debug)]
 struct Made {
-    target: Arc<Target>,
+    scraper: Arc<Scraper>,
     asked_for: Instant,
 }
 
@@ -54,7 +57,7 @@ struct Made {
 #[derive(Debug)]
 pub(super) enum Unavailable {
     /// The client may not go there.
-    Refused(Denied),
+    Denied(Denied),
     /// The settings do not fit the target.
     Failed(Error),
 }
@@ -94,32 +97,32 @@ impl DynamicTargetSet {
     }
 
     /// The target at a URL. What stands behind `?` is not part of it.
-    pub(super) fn target(&self, url: &Uri) -> Result<Arc<Target>, Unavailable> {
+    pub(super) fn scraper(&self, url: &Uri) -> Result<Arc<Scraper>, Unavailable> {
         let url = without_query(url);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some(known) = made.get_mut(&url) {
             known.asked_for = now;
-            return Ok(Arc::clone(&known.target));
+            return Ok(Arc::clone(&known.scraper));
         }
-        let target = self.make(&url)?;
+        let scraper = self.make(&url)?;
         if made.len() >= MAX_TARGETS {
             let idlest = made.iter().min_by_key(|(_, made)| made.asked_for);
             if let Some(idlest) = idlest.map(|(url, _)| url.clone()) {
                 made.remove(&idlest);
             }
         }
-        made.insert(url, Made { target: Arc::clone(&target), asked_for: now });
-        Ok(target)
+        made.insert(url, Made { scraper: Arc::clone(&scraper), asked_for: now });
+        Ok(scraper)
     }
 
-    fn make(&self, url: &Uri) -> Result<Arc<Target>, Unavailable> {
+    fn make(&self, url: &Uri) -> Result<Arc<Scraper>, Unavailable> {
         let allow_list = Some(Arc::clone(&self.allow_list));
         let upstream = Upstream::new(url, Arc::clone(&self.client), allow_list);
         let upstream =
             upstream.map_err(|fault| Unavailable::Failed(Error::Credentials(fault.to_string())))?;
         // Before it takes a place: names off the list shall not push out those on it.
-        upstream.check_name().map_err(Unavailable::Refused)?;
+        upstream.check_name().map_err(Unavailable::Denied)?;
         let settings = TargetSettings {
             name: self.settings.name.clone(),
             url: url.clone(),
@@ -128,9 +131,9 @@ impl DynamicTargetSet {
             passthrough: Vec::new(),
             labels: BTreeMap::new(),
         };
-        let metrics = self.context.metrics.apart(settings.shown_url());
+        let metrics = self.context.metrics.without_missing();
         let context = RewriteContext { metrics, ..self.context.clone() };
-        Ok(Arc::new(Target::dynamic(settings, context, upstream)))
+        Ok(Arc::new(Scraper::new(Target::dynamic(settings, context, upstream))))
     }
 
     /// Up to so many targets, those first that were asked for last.
@@ -138,7 +141,7 @@ impl DynamicTargetSet {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<&Made> = made.values().collect();
         all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
-        all.into_iter().take(most).map(|made| Arc::clone(&made.target)).collect()
+        all.into_iter().take(most).map(|made| Arc::clone(made.scraper.target())).collect()
     }
 
     /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 
 use crate::rewrite;
 use crate::scrape::allow_list::Denied;
-use crate::telemetry::Outcome;
+use crate::scrape::status::Outcome;
 
 /// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
 ///

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Error, Settings};
+use super::error::Error;
+use super::settings::Settings;
 
 /// How much is going on.
 #[derive(Debug, Default)]

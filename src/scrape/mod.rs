@@ -1,21 +1,27 @@
-//! The pull side: a scrape comes in, its target is scraped, what it answers goes through the engine and out.
+//! The pull side: a client's scrape is forwarded to its target, and the target's exposition is
+//! rewritten on its way back.
 //!
 //! ```text
-//! client ── Gateway::answer ── Target::open ── Upstream ── target
-//!    │                             │
-//!    └── Client (a body) ◄── Rewriting ◄── Source
+//! client ── router ── handlers ── Scraper ── Target ── Upstream ── target
+//!    │                               │
+//!    └── SharedScrapeBody ◄── RewritingBody ◄── ExpositionBody
 //! ```
 //!
-//! [`Gateway`] routes a request to its [`Target`]: one that the settings list, or one that the client names (`on_demand`)
-//! where the allow-list (`reach`) lets it. `travel` says what of the request goes along. `upstream` speaks HTTP to the
-//! target, `source` decides whether what it answers is an exposition and yields its uncompressed bytes, `rewriting`
-//! drives the engine with them. `sharing` hands what comes out to everybody who came at the same moment, and is the body of
-//! our answers: client, engine and upstream share one task, so the client's pace is the upstream's pace and nothing
-//! queues up in between. The last client that goes away takes the upstream's connection with it. `load` bounds what all of
-//! them cost together; it and whatever else is older than the settings in force are in [`SharedState`].
+//! - [`Gateway`] (`router`, `handlers`, `landing`) finds the target of a request: one in the
+//!   settings, or one that the client names (`dynamic_targets`) and the allow-list permits
+//!   (`allow_list`). `proxy_headers` selects the headers that are forwarded.
+//! - `upstream` speaks HTTP to the target. `upstream::exposition` checks that the response is an
+//!   exposition and yields its uncompressed bytes.
+//! - `rewriting_body` feeds these bytes to the engine. `coalesce` shares its output among clients
+//!   that made the same request at the same time, and is the body of their responses. A client, the
+//!   engine and the upstream connection share one task: the client's pace is the upstream's pace,
+//!   and nothing queues up in between. When the last client disconnects, the upstream connection
+//!   is closed.
+//! - `limiter` bounds what all scrapes together cost. It and whatever else survives a reload are in
+//!   [`SharedState`].
 //!
-//! Nothing is sent before there is a sample to send. Up to then a failure is a 502 or 504 with its reason; from then on it
-//! breaks the answer off. See [`Error`].
+//! Nothing is sent before the first sample. Until then an error becomes a 502, 503 or 504 with its
+//! reason; after that it resets the client's connection. See [`Error`].
 
 mod allow_list;
 mod buffer_pool;
@@ -24,7 +30,9 @@ mod discovery;
 mod dynamic_targets;
 mod error;
 mod gzip;
+mod handlers;
 mod histories;
+mod landing;
 mod limiter;
 mod passthrough;
 mod preview;
@@ -32,19 +40,15 @@ mod proxy_headers;
 mod response;
 mod rewriting_body;
 mod router;
+mod scraper;
 mod secret;
+mod settings;
 mod shared_state;
+mod status;
 mod target;
 mod timeout;
 mod upstream;
 mod user_agent;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use hyper::Uri;
-
-use crate::mapping;
 
 pub use allow_list::{AddressRange, AllowList, Denied, HostPattern, Rule};
 pub use dynamic_targets::{DynamicTargetSet, DynamicTargetSettings};
@@ -54,55 +58,12 @@ pub use preview::{Preview, PreviewError};
 pub use response::Body;
 pub use router::{DynamicTargets, Gateway};
 pub use secret::{Secret, SecretSource};
+pub use settings::{Settings, TargetSettings};
 pub use shared_state::SharedState;
+pub use status::{LastScrape, Outcome, TargetStatus};
 pub use target::{RewriteContext, Target};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
     Authorization, Client, ClientError, HttpSettings, Identity, Lookup, Resolve, SystemResolver,
     TlsError, TlsSettings, TlsVersion,
 };
-
-/// How targets are scraped.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Time for one scrape whose client does not say how long it waits.
-    pub timeout: Duration,
-    /// How much earlier than its client a scrape gives up.
-    pub timeout_margin: Duration,
-    /// How long a target may be silent in the middle of its answer.
-    pub idle_timeout: Duration,
-    /// Most scrapes at a time.
-    pub max_scrapes: usize,
-    /// Most bytes that all of them may hold.
-    pub max_held_bytes: usize,
-    /// How hard answers are compressed for clients that ask for gzip; 0 not at all.
-    pub gzip_level: u32,
-    /// By which address Prometheus reaches us. Without it, by that with which it asks for the targets.
-    pub external_address: Option<String>,
-}
-
-/// One target, and how its exposition is rewritten.
-#[derive(Clone, Debug)]
-pub struct TargetSettings {
-    /// Its name in paths, logs and labels.
-    pub name: String,
-    /// Where its exposition is.
-    pub url: Uri,
-    /// What packs are compiled with for it.
-    pub mapping: mapping::Settings,
-    /// How requests to it are made.
-    pub http: HttpSettings,
-    /// Paths that are handed through to it as they are.
-    pub passthrough: Vec<String>,
-    /// What Prometheus labels it with when it asks for the targets.
-    pub labels: BTreeMap<String, String>,
-}
-
-impl TargetSettings {
-    /// The URL as it may be shown: what stands behind a `?` can be a secret.
-    #[must_use]
-    pub fn shown_url(&self) -> String {
-        let url = self.url.to_string();
-        url.split_once('?').map_or(url.clone(), |(shown, _)| shown.to_owned())
-    }
-}

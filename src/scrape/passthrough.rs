@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
-use super::Error;
+use super::error::Error;
 use super::upstream::UpstreamBody;
 
 /// A body that is handed on as it arrives.

@@ -5,8 +5,10 @@ use std::future::poll_fn;
 use hyper::Method;
 use tokio::time::Instant;
 
-use super::upstream::UpstreamRequest;
-use super::{Error, Gateway, Target};
+use super::error::Error;
+use super::router::Gateway;
+use super::target::Target;
+use super::upstream::{ExpositionBody, UpstreamRequest};
 use crate::rewrite::exposition::{Progress, Report};
 
 /// Both sides of one scrape.
@@ -49,7 +51,7 @@ impl Gateway {
         let target = self.target(target).ok_or(PreviewError::NoTarget)?;
         let timeout = self.settings().timeout;
         let deadline = Instant::now() + timeout;
-        let ask = UpstreamRequest {
+        let request = UpstreamRequest {
             method: Method::GET,
             path: target.path().clone(),
             headers: self.own_headers(),
@@ -57,8 +59,8 @@ impl Gateway {
             deadline,
         };
         let scraped = tokio::time::timeout_at(deadline, async {
-            let source = target.open(&ask).await?;
-            both_sides(target, source, limit).await
+            let body = target.open(&request).await?;
+            both_sides(target, body, limit).await
         });
         scraped.await.unwrap_or(Err(Error::Timeout(timeout).into()))
     }
@@ -66,12 +68,12 @@ impl Gateway {
 
 async fn both_sides(
     target: &Target,
-    mut source: crate::scrape::upstream::exposition::ExpositionBody,
+    mut body: ExpositionBody,
     limit: usize,
 ) -> Result<Preview, PreviewError> {
     let (mut rewriter, _) = target.rewriter(false);
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    while let Some(chunk) = poll_fn(|cx| source.poll_chunk(cx)).await? {
+    while let Some(chunk) = poll_fn(|cx| body.poll_chunk(cx)).await? {
         if before.len() + chunk.len() > limit {
             return Err(PreviewError::TooLong { limit });
         }

@@ -4,6 +4,7 @@
 //! query, `User-Agent`. What is between two neighbours does not, and what we must decide ourselves does not when the
 //! answer is an exposition: its format and encoding, and whether it is a part.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use hyper::header::{
@@ -134,21 +135,10 @@ pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> Option<Pat
     joined.try_into().ok()
 }
 
-/// A value of a query as it was meant. `None` where that is not text.
-pub(super) fn unescaped(value: &str) -> Option<String> {
-    let mut bytes = value.bytes();
-    let mut text = Vec::with_capacity(value.len());
-    while let Some(byte) = bytes.next() {
-        text.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            b'+' => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(text).ok()
+/// Decodes a value in a query string: `+` and percent-encoding. `None` if it is not UTF-8.
+pub(super) fn decode_query_value(value: &str) -> Option<String> {
+    let spaced = value.replace('+', " ");
+    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]
@@ -218,17 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn values_of_queries_are_unescaped() {
+    fn query_values_are_decoded() {
         for (value, expected) in [
             ("kong:8100", Some("kong:8100")),
             ("http%3A%2f%2Fkong%3a8100", Some("http://kong:8100")),
             ("a+b%2Bc", Some("a b+c")),
-            ("%", None),
-            ("%4", None),
-            ("%zz", None),
-            ("%ff", None), // no text
+            ("%", Some("%")), // not an escape, so it stays
+            ("%4", Some("%4")),
+            ("%zz", Some("%zz")),
+            ("%ff", None), // not UTF-8
         ] {
-            assert_eq!(unescaped(value).as_deref(), expected, "{value}");
+            assert_eq!(decode_query_value(value).as_deref(), expected, "{value}");
         }
     }
 

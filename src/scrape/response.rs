@@ -10,7 +10,7 @@ use hyper::ext::ReasonPhrase;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode, Uri};
 
-use super::Error;
+use super::error::Error;
 
 /// The body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Error>;

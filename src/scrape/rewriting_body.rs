@@ -9,14 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
-use super::Error;
+use super::buffer_pool::BufferPool;
+use super::error::Error;
+use super::histories::CompletedScrapes;
+use super::limiter::ScrapePermit;
+use super::status::{Outcome, RunningScrape};
 use super::target::Target;
+use super::upstream::ExpositionBody;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
-use crate::scrape::buffer_pool::BufferPool;
-use crate::scrape::histories::CompletedScrapes;
-use crate::scrape::limiter::ScrapePermit;
-use crate::scrape::upstream::exposition::ExpositionBody;
-use crate::telemetry::{Outcome, ScrapeInFlight};
 
 /// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -62,19 +62,11 @@ enum Stage {
 
 #[derive(Debug)]
 struct Running {
-    scrape: ScrapeInFlight,
+    scrape: RunningScrape,
     permit: ScrapePermit,
     /// `None` until there is something to rewrite.
     engine: Option<(Rewriter, CompletedScrapes)>,
     wrote_any: bool,
-}
-
-/// Lets the engine do something, and counts the time it takes.
-fn timed<T>(scrape: &mut ScrapeInFlight, work: impl FnOnce() -> T) -> T {
-    let started = std::time::Instant::now();
-    let done = work();
-    scrape.rewrote(started.elapsed());
-    done
 }
 
 impl Running {
@@ -95,7 +87,7 @@ impl RewritingBody {
         permit: ScrapePermit,
         idle: Duration,
     ) -> RewritingBody {
-        let scrape = target.metrics().start();
+        let scrape = target.start();
         RewritingBody {
             target,
             stage: Stage::Opening(opening),
@@ -158,9 +150,8 @@ impl RewritingBody {
                         // Before the first sample everything waits.
                         let has_sample = rewriter.report().samples_in > 0;
                         let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
-                        let pushed = timed(scrape, || {
-                            rewriter.push_uncopied(&chunk, longer_than, &mut self.out)
-                        });
+                        let pushed = scrape
+                            .timed(|| rewriter.push_uncopied(&chunk, longer_than, &mut self.out));
                         let run = match pushed {
                             Ok(run) => run,
                             Err(error) => return self.fail(error.into()),
@@ -180,7 +171,7 @@ impl RewritingBody {
                     Poll::Pending => starved = true,
                 }
             } else {
-                match timed(scrape, || rewriter.finish(&mut self.out)) {
+                match scrape.timed(|| rewriter.finish(&mut self.out)) {
                     Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
                     Ok(Progress::Done) => return self.finish(),
                     Err(error) => return self.fail(error.into()),

@@ -1,27 +1,29 @@
-//! What outlasts settings.
+//! State that survives a reload of the settings.
 
 use std::sync::Arc;
 
+use super::limiter::ScrapeLimiter;
+use super::status::Statuses;
 use super::upstream::Resolve;
-use crate::scrape::limiter::ScrapeLimiter;
 use crate::telemetry::Metrics;
 
-/// What a gateway hands on to the one that takes its place when settings change. Clones are one.
+/// State that a gateway passes on to its successor when settings are reloaded. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedState {
     metrics: Arc<Metrics>,
     resolver: Arc<dyn Resolve>,
     limiter: Arc<ScrapeLimiter>,
+    statuses: Arc<Statuses>,
 }
 
 impl SharedState {
-    /// For the first gateway: nothing is going on yet.
+    /// State for the first gateway.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>, resolver: Arc<dyn Resolve>) -> SharedState {
-        SharedState { metrics, resolver, limiter: Arc::default() }
+        SharedState { metrics, resolver, limiter: Arc::default(), statuses: Arc::default() }
     }
 
-    /// What is counted.
+    /// Crossfade's own metrics.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -33,5 +35,9 @@ impl SharedState {
 
     pub(super) fn limiter(&self) -> &Arc<ScrapeLimiter> {
         &self.limiter
+    }
+
+    pub(super) fn statuses(&self) -> &Statuses {
+        &self.statuses
     }
 }

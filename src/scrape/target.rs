@@ -1,21 +1,23 @@
-//! One target: where it is scraped, how its exposition is rewritten, and what one scrape tells the next.
+//! One target: where it is scraped, how its exposition is rewritten, and what its scrapes remember.
 
 use std::sync::Arc;
 
 use hyper::http::uri::{PathAndQuery, Scheme};
 
+use super::error::Error;
+use super::histories::{CompletedScrapes, TargetHistories};
+use super::settings::TargetSettings;
+use super::shared_state::SharedState;
+use super::status::{RunningScrape, StatusCell, TargetStatus};
 use super::upstream::{
-    Client, ClientError, Resolve, SystemResolver, Upstream, UpstreamRequest, UpstreamResponse,
+    Client, ClientError, ExpositionBody, Resolve, SystemResolver, Upstream, UpstreamRequest,
+    UpstreamResponse,
 };
-use super::{Error, SharedState, TargetSettings};
 use crate::mapping::Plan;
 use crate::rewrite::exposition::{Options, Rewriter};
-use crate::scrape::coalesce::InFlightScrapes;
-use crate::scrape::histories::{CompletedScrapes, TargetHistories};
-use crate::scrape::upstream::exposition::ExpositionBody;
-use crate::telemetry::{TargetMetrics, TargetStatus};
+use crate::telemetry::TargetMetrics;
 
-/// One target. All that its scrapes share is here.
+/// One target, with everything that its scrapes share.
 #[derive(Debug)]
 pub struct Target {
     settings: TargetSettings,
@@ -23,17 +25,17 @@ pub struct Target {
     context: RewriteContext,
     upstream: Arc<Upstream>,
     histories: Arc<TargetHistories>,
-    in_flight: InFlightScrapes,
+    status: Arc<StatusCell>,
 }
 
-/// How expositions are rewritten, and where that is counted.
+/// How expositions are rewritten, and the metrics that count it.
 #[derive(Clone, Debug)]
 pub struct RewriteContext {
-    /// What becomes of each family.
+    /// The compiled rules.
     pub plan: Arc<Plan>,
-    /// What becomes of bad lines, and what a scrape may cost.
+    /// How malformed lines are handled, and the limits of one scrape.
     pub options: Options,
-    /// What is counted.
+    /// The metrics of the target.
     pub metrics: TargetMetrics,
 }
 
@@ -42,7 +44,7 @@ impl TargetSettings {
     ///
     /// # Errors
     ///
-    /// The first that cannot be used.
+    /// The first file that cannot be used.
     pub fn check(&self) -> Result<(), ClientError> {
         self.client(Arc::new(SystemResolver)).map(drop)
     }
@@ -55,11 +57,12 @@ impl TargetSettings {
 }
 
 impl Target {
-    /// A target that has not been scraped yet, or goes on where `pasts` know it to be.
+    /// A target in the settings. It continues with the history and the status recorded for its
+    /// name, if any.
     ///
     /// # Errors
     ///
-    /// A file that the settings name for its secrets or its TLS cannot be used.
+    /// A file that the settings name for secrets or TLS cannot be used.
     pub fn new(
         settings: TargetSettings,
         context: RewriteContext,
@@ -67,9 +70,10 @@ impl Target {
         shared: &SharedState,
     ) -> Result<Target, ClientError> {
         let client = settings.client(shared.resolver())?;
-        // The operator has named it, so no allow-list has to.
+        // The operator configured it, so it is not checked against the allow-list.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
-        Ok(Target::with(settings, context, upstream, histories))
+        let status = shared.statuses().target(&settings.name);
+        Ok(Target::with(settings, context, upstream, histories, status))
     }
 
     /// A target that a client has named.
@@ -78,8 +82,8 @@ impl Target {
         context: RewriteContext,
         upstream: Upstream,
     ) -> Target {
-        // Others may have the same name, but not the same past.
-        Target::with(settings, context, upstream, Arc::default())
+        // Several of these share a name, so history and status must not be looked up by name.
+        Target::with(settings, context, upstream, Arc::default(), Arc::default())
     }
 
     fn with(
@@ -87,72 +91,71 @@ impl Target {
         context: RewriteContext,
         upstream: Upstream,
         histories: Arc<TargetHistories>,
+        status: Arc<StatusCell>,
     ) -> Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Target {
-            settings,
-            path,
-            context,
-            upstream: Arc::new(upstream),
-            histories,
-            in_flight: InFlightScrapes::default(),
-        }
+        Target { settings, path, context, upstream: Arc::new(upstream), histories, status }
     }
 
-    /// Where it is and what it emits.
+    /// Its settings.
     #[must_use]
     pub fn settings(&self) -> &TargetSettings {
         &self.settings
     }
 
-    /// How its exposition is rewritten.
+    /// The compiled rules for its exposition.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.context.plan
     }
 
-    /// What its last scrapes have told.
+    /// Its last scrapes.
     #[must_use]
     pub fn status(&self) -> TargetStatus {
-        self.metrics().status()
+        self.status.status()
     }
 
     pub(super) fn metrics(&self) -> &TargetMetrics {
         &self.context.metrics
     }
 
-    /// Asks it for anything, up to the head of its answer.
-    pub(super) async fn ask(&self, ask: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
-        self.upstream.get(ask).await
+    /// Starts to count a scrape.
+    pub(super) fn start(&self) -> RunningScrape {
+        RunningScrape::start(&self.context.metrics, Arc::clone(&self.status))
     }
 
-    /// Scrapes it, up to the head of its answer.
-    pub(super) async fn open(&self, ask: &UpstreamRequest) -> Result<ExpositionBody, Error> {
-        ExpositionBody::new(self.ask(ask).await?)
+    /// The span of everything that is logged about a scrape.
+    pub(super) fn span(&self) -> tracing::Span {
+        tracing::info_span!("scrape", target = self.settings.name, url = self.settings.shown_url())
     }
 
-    /// Its scrapes that can still be joined.
-    pub(super) fn in_flight(&self) -> &InFlightScrapes {
-        &self.in_flight
+    /// Sends a request to the target. Resolves with the head of the response.
+    pub(super) async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
+        self.upstream.send(request).await
     }
 
-    /// Where its exposition is, on its host.
+    /// Requests an exposition. Resolves when the head of the response has been checked.
+    pub(super) async fn open(&self, request: &UpstreamRequest) -> Result<ExpositionBody, Error> {
+        ExpositionBody::new(self.send(request).await?)
+    }
+
+    /// The path and query of its exposition.
     pub(super) fn path(&self) -> &PathAndQuery {
         &self.path
     }
 
-    /// An engine for the next exposition, and how much of the past it has seen.
+    /// An engine for the next exposition, and the number of scrapes that its history covers.
     ///
-    /// `repeated_types`: whoever asks needs the second `# TYPE` of a histogram that opens twice.
+    /// `repeated_types`: the client needs the second `# TYPE` of a histogram that is reopened.
     pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, CompletedScrapes) {
-        let (history, seen) = self.histories.of(&self.settings.name);
+        let (history, completed) = self.histories.get(&self.settings.name);
         let options = Options { repeated_types, ..self.context.options };
-        (Rewriter::new(Arc::clone(&self.context.plan), options, history), seen)
+        (Rewriter::new(Arc::clone(&self.context.plan), options, history), completed)
     }
 
-    /// A scrape is complete.
-    pub(super) fn complete(&self, rewriter: Rewriter, seen: CompletedScrapes) {
-        self.histories.complete(&self.settings.name, rewriter.into_history(), seen);
+    /// Records the history of a scrape that is complete.
+    pub(super) fn complete(&self, rewriter: Rewriter, completed: CompletedScrapes) {
+        self.histories.complete(&self.settings.name, rewriter.into_history(), completed);
     }
 }

@@ -5,8 +5,6 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
-use super::Settings;
-
 /// In which Prometheus says how long it waits, in seconds.
 pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
@@ -17,15 +15,15 @@ const LONGEST: Duration = Duration::from_secs(3600);
 ///
 /// A little less than the client waits, so that it still hears the reason; but at least half of it, so that a short wait
 /// is not used up by the margin.
-pub(super) fn scrape_timeout(headers: &HeaderMap, settings: &Settings) -> Duration {
+pub(super) fn scrape_timeout(headers: &HeaderMap, default: Duration, margin: Duration) -> Duration {
     let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
     let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
     match claimed {
         Some(seconds) if seconds > 0.0 => {
             let waits = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST);
-            waits.saturating_sub(settings.timeout_margin).max(waits / 2)
+            waits.saturating_sub(margin).max(waits / 2)
         }
-        _ => settings.timeout,
+        _ => default,
     }
 }
 
@@ -40,20 +38,12 @@ mod tests {
     use super::*;
 
     fn timeout(header: Option<&str>) -> f64 {
-        let settings = Settings {
-            timeout: Duration::from_secs(10),
-            timeout_margin: Duration::from_millis(500),
-            idle_timeout: Duration::from_secs(10),
-            max_scrapes: 1,
-            max_held_bytes: 1,
-            gzip_level: 1,
-            external_address: None,
-        };
+        let (default, margin) = (Duration::from_secs(10), Duration::from_millis(500));
         let mut headers = HeaderMap::new();
         if let Some(text) = header {
             headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).expect("printable"));
         }
-        scrape_timeout(&headers, &settings).as_secs_f64()
+        scrape_timeout(&headers, default, margin).as_secs_f64()
     }
 
     #[test]

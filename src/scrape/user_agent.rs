@@ -8,7 +8,7 @@ use hyper::header::USER_AGENT;
 /// It writes `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came last, and
 /// needs that line again where a histogram opens a second time; strict parsers refuse it. See
 /// `docs/decisions/0008-reopened-families.md`.
-pub(super) fn reads_le_by_type(headers: &HeaderMap) -> bool {
+pub(super) fn needs_repeated_types(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let version = agent.and_then(|agent| agent.strip_prefix("Prometheus/"));
     let major = version.and_then(|version| version.split('.').next());
@@ -36,7 +36,7 @@ mod tests {
             if let Some(agent) = agent {
                 headers.insert(USER_AGENT, HeaderValue::from_static(agent));
             }
-            assert_eq!(reads_le_by_type(&headers), expected, "{agent:?}");
+            assert_eq!(needs_repeated_types(&headers), expected, "{agent:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::define::Define;
+use super::reasons::ConnectionRefusal;
 
 /// All of them.
 #[derive(Clone, Debug)]
@@ -61,8 +62,8 @@ impl HttpListenerMetrics {
     }
 
     /// Somebody was turned away.
-    pub fn refused(&self, reason: &'static str) {
-        self.refusals.with_label_values(&[self.listener, reason]).inc();
+    pub fn refused(&self, reason: ConnectionRefusal) {
+        self.refusals.with_label_values(&[self.listener, reason.as_str()]).inc();
     }
 }
 

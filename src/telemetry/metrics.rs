@@ -7,6 +7,7 @@ use prometheus::{IntCounterVec, Registry, TextEncoder};
 use super::define::Define;
 use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
 use super::process::Process;
+use super::reasons::RequestRefusal;
 use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
 use super::statsd::{Count, ListenerMetrics, SinkMetrics, StatsdMetrics};
@@ -93,8 +94,8 @@ impl Metrics {
     }
 
     /// A request that no scrape was made for.
-    pub fn refused(&self, reason: &'static str) {
-        self.refused_requests.with_label_values(&[reason]).inc();
+    pub fn refused(&self, reason: RequestRefusal) {
+        self.refused_requests.with_label_values(&[reason.as_str()]).inc();
     }
 
     /// The metrics of one `StatsD` listener.

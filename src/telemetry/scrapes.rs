@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::define::Define;
+use super::missing_inputs::MissingInputs;
 use super::series::{Forget as _, Holders};
-use super::target::Targets;
 
 /// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
 const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -19,7 +19,7 @@ const REWRITING_BUCKETS: [f64; 11] =
 #[derive(Debug)]
 pub(super) struct ScrapeMetrics {
     holders: Holders,
-    pub(super) targets: Targets,
+    pub(super) missing_inputs: MissingInputs,
     pub(super) scrapes: IntCounterVec,
     pub(super) duration: HistogramVec,
     pub(super) upstream: HistogramVec,
@@ -45,11 +45,11 @@ impl ScrapeMetrics {
     #[allow(clippy::too_many_lines, reason = "one family after the other")]
     pub(super) fn register(registry: &Registry) -> prometheus::Result<ScrapeMetrics> {
         let define = Define(registry);
-        let targets = Targets::new()?;
-        registry.register(Box::new(targets.clone()))?;
+        let missing_inputs = MissingInputs::new()?;
+        registry.register(Box::new(missing_inputs.clone()))?;
         Ok(ScrapeMetrics {
             holders: Holders::default(),
-            targets,
+            missing_inputs,
             scrapes: define.counters(
                 "crossfade_scrapes_total",
                 "Scrapes, by how they ended.",
@@ -159,7 +159,7 @@ impl ScrapeMetrics {
     }
 
     fn forget(&self, target: &str) {
-        self.targets.forget(target);
+        self.missing_inputs.forget(target);
         for counters in [
             &self.scrapes,
             &self.read_bytes,

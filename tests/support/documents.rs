@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossfade::mapping::{Emit, Generation};
 use crossfade::rewrite::exposition::{DropReason, Missing, RefusedBecause, Report, Rewritten};
-use crossfade::telemetry::{Metrics, Outcome};
+use crossfade::telemetry::{ConnectionRefusal, Metrics, RequestRefusal};
 
 pub(crate) const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
 
@@ -53,12 +53,12 @@ pub(crate) fn metrics() -> String {
         hint: None,
     });
     report.complete = true;
-    target.start().end(Outcome::Success, &report);
-    metrics.refused("path");
+    target.start().end("success", &report);
+    metrics.refused(RequestRefusal::UnknownPath);
     metrics.passed_through("kong", "answered");
     let listener = metrics.http_listener("data");
     drop(listener.connection());
-    listener.refused("malformed");
+    listener.refused(ConnectionRefusal::Malformed);
     let listener = metrics.statsd_listener("udp://0.0.0.0:8125");
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     listener.watch_kernel_drops(&[socket]);

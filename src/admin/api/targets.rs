@@ -6,7 +6,7 @@ use super::report::{Lack, Report};
 use super::unix;
 use crate::admin::Running;
 use crate::scrape;
-use crate::telemetry::{LastScrape, Outcome, TargetStatus};
+use crate::scrape::{LastScrape, Outcome, TargetStatus};
 
 /// Most targets of a kind that are shown of those that clients have named.
 const MOST_ON_DEMAND: usize = 100;
@@ -79,7 +79,7 @@ impl Scrape<'_> {
         Scrape {
             at: unix(scrape.at),
             seconds: scrape.took.as_secs_f64(),
-            outcome: scrape.outcome.word(),
+            outcome: scrape.outcome.as_str(),
             error: match &scrape.outcome {
                 Outcome::Failed { error, .. } => Some(error),
                 Outcome::Success | Outcome::ClientGone => None,

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 
@@ -15,8 +15,8 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use super::super::Error;
-use super::{Upstream, tls};
+use super::tls;
+use crate::scrape::error::Error;
 use crate::tls::Stream;
 
 /// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
@@ -27,6 +27,10 @@ const READ_BYTES: usize = 512 * 1024;
 /// save a fraction of a millisecond in a scrape that takes many.
 const MAX_KEPT_BODY_BYTES: u64 = 1 << 20;
 
+/// Maximum number of connections that each thread keeps for its next scrape. One per Prometheus
+/// replica is enough.
+const MAX_IDLE: usize = 2;
+
 pub(super) type NoBody = Empty<Bytes>;
 
 /// A connection, with the driver that moves its bytes when polled.
@@ -35,7 +39,7 @@ pub(super) struct Connection {
     requests: http1::SendRequest<NoBody>,
     driver: Driver,
     /// On which it was opened.
-    pub(super) thread: ThreadId,
+    thread: ThreadId,
 }
 
 #[derive(Debug)]
@@ -88,34 +92,62 @@ impl Connection {
     }
 }
 
-/// The body of an answer, as it arrives.
+/// The idle connections of one target.
+#[derive(Debug, Default)]
+pub(super) struct IdleConnections(Mutex<Vec<Connection>>);
+
+impl IdleConnections {
+    /// Takes a connection that was kept on this thread. A connection of another thread would work
+    /// too, but its events would be delivered to that thread's event loop first.
+    pub(super) fn take_here(&self) -> Option<Connection> {
+        let mut idle = self.lock();
+        let here = thread::current().id();
+        let found = idle.iter().rposition(|connection| connection.thread == here)?;
+        Some(idle.swap_remove(found))
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = self.lock();
+        let here = idle.iter().filter(|kept| kept.thread == connection.thread).count();
+        if here < MAX_IDLE {
+            idle.push(connection);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // Connections are pushed and popped whole, so a panic elsewhere leaves no partial state.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of a response, as it arrives.
 #[derive(Debug)]
-pub(in super::super) struct UpstreamBody {
+pub(in crate::scrape) struct UpstreamBody {
     incoming: Incoming,
     has_length: bool,
     read_bytes: u64,
     /// `None` once the body has ended and the connection went back to its upstream, or to its end.
     connection: Option<Connection>,
-    upstream: Arc<Upstream>,
+    idle: Arc<IdleConnections>,
 }
 
 impl UpstreamBody {
     pub(super) fn new(
         incoming: Incoming,
         connection: Connection,
-        upstream: Arc<Upstream>,
+        idle: Arc<IdleConnections>,
     ) -> UpstreamBody {
         let has_length = incoming.size_hint().exact().is_some();
-        UpstreamBody { incoming, has_length, read_bytes: 0, connection: Some(connection), upstream }
+        UpstreamBody { incoming, has_length, read_bytes: 0, connection: Some(connection), idle }
     }
 
     /// Whether the head told the body's length.
-    pub(in super::super) fn has_length(&self) -> bool {
+    pub(in crate::scrape) fn has_length(&self) -> bool {
         self.has_length
     }
 
     /// The next bytes of the body; `None` at its end.
-    pub(in super::super) fn poll_chunk(
+    pub(in crate::scrape) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Error>> {
@@ -158,7 +190,7 @@ impl UpstreamBody {
             Driver::Runs(_)
                 if connection.requests.is_ready() && self.read_bytes <= MAX_KEPT_BODY_BYTES =>
             {
-                self.upstream.keep(connection);
+                self.idle.keep(connection);
                 Ok(())
             }
             _ => Ok(()),

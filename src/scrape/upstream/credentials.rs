@@ -11,7 +11,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::super::Error;
+use super::super::error::Error;
 use super::super::secret::{SecretSource, UnreadableFile};
 use super::resolve::Resolve;
 use super::tls::{Tls, TlsError, TlsSettings};

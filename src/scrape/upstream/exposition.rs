@@ -6,10 +6,10 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFER_ENCODING};
 
-use crate::scrape::Error;
-use crate::scrape::error::QuotedHeader;
+use super::connection::UpstreamBody;
+use super::message::UpstreamResponse;
+use crate::scrape::error::{Error, QuotedHeader};
 use crate::scrape::gzip::{GzipDecoder, InvalidGzip};
-use crate::scrape::upstream::{UpstreamBody, UpstreamResponse};
 
 /// The bytes of an exposition.
 #[derive(Debug)]

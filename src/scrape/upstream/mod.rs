@@ -9,37 +9,35 @@
 
 mod connection;
 mod credentials;
-pub(super) mod exposition;
+mod exposition;
+mod message;
 mod resolve;
 mod tls;
 
 use std::io::{Error as IoError, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
-use hyper::header::{HOST, HeaderMap, HeaderValue};
-use hyper::http::uri::{PathAndQuery, Scheme};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::header::{HOST, HeaderValue};
+use hyper::http::uri::Scheme;
+use hyper::{Request, Uri};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use self::connection::{Connection, NoBody, exchange_error};
-use super::Error;
+use self::connection::{Connection, IdleConnections, NoBody, exchange_error};
+use super::error::Error;
 use super::timeout::{TIMEOUT_HEADER, header_value};
 use crate::scrape::allow_list::{AllowList, Denied};
 use crate::tls::Stream;
 
 pub(super) use self::connection::UpstreamBody;
 pub use self::credentials::{Authorization, Client, ClientError, HttpSettings};
+pub(super) use self::exposition::ExpositionBody;
+pub(super) use self::message::{UpstreamRequest, UpstreamResponse};
 pub use self::resolve::{Lookup, Resolve, SystemResolver};
 pub use self::tls::{Identity, TlsError, TlsSettings, TlsVersion};
-
-/// Connections that each thread keeps for its next scrape. One per Prometheus replica is the most that is of use.
-const MAX_IDLE: usize = 2;
 
 /// The HTTP side of one target.
 #[derive(Debug)]
@@ -52,27 +50,7 @@ pub(super) struct Upstream {
     client: Arc<Client>,
     /// Where it must not go; `None` for targets that the operator has named.
     allow_list: Option<Arc<AllowList>>,
-    idle: Mutex<Vec<Connection>>,
-}
-
-/// What a target is asked for, on a client's behalf.
-#[derive(Clone, Debug)]
-pub(super) struct UpstreamRequest {
-    pub(super) method: Method,
-    pub(super) path: PathAndQuery,
-    /// What the client's request carries for the target.
-    pub(super) headers: HeaderMap,
-    /// How long the target may take from now on, which it is told.
-    pub(super) timeout: Duration,
-    pub(super) deadline: Instant,
-}
-
-/// The head of an answer, and its body to come.
-#[derive(Debug)]
-pub(super) struct UpstreamResponse {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: UpstreamBody,
+    idle: Arc<IdleConnections>,
 }
 
 impl Upstream {
@@ -101,7 +79,7 @@ impl Upstream {
             host_header: authority.as_str().try_into().expect("an authority is a header value"),
             client,
             allow_list,
-            idle: Mutex::new(Vec::new()),
+            idle: Arc::default(),
         })
     }
 
@@ -115,42 +93,39 @@ impl Upstream {
     /// Asks the target. The answer must be there before the deadline.
     ///
     /// Cancelling closes the connection that was used.
-    pub(super) async fn get(
-        self: &Arc<Self>,
-        ask: &UpstreamRequest,
-    ) -> Result<UpstreamResponse, Error> {
-        let request = self.request(ask)?;
-        if let Some(connection) = self.idle_here()
-            && let Ok(answer) = self.exchange(connection, request.clone()).await
+    pub(super) async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
+        let http = self.http_request(request)?;
+        if let Some(connection) = self.idle.take_here()
+            && let Ok(answer) = self.exchange(connection, http.clone()).await
         {
             return Ok(answer);
         }
-        let stream = self.connect(ask.deadline).await?;
+        let stream = self.connect(request.deadline).await?;
         let connection = Connection::new(stream).await.map_err(|error| exchange_error(&error))?;
-        self.exchange(connection, request).await.map_err(|error| exchange_error(&error))
+        self.exchange(connection, http).await.map_err(|error| exchange_error(&error))
     }
 
     async fn exchange(
-        self: &Arc<Self>,
+        &self,
         mut connection: Connection,
         request: Request<NoBody>,
     ) -> hyper::Result<UpstreamResponse> {
         let answer = connection.exchange(request).await?;
         let (head, incoming) = answer.into_parts();
-        let body = UpstreamBody::new(incoming, connection, Arc::clone(self));
+        let body = UpstreamBody::new(incoming, connection, Arc::clone(&self.idle));
         Ok(UpstreamResponse { status: head.status, headers: head.headers, body })
     }
 
-    fn request(&self, ask: &UpstreamRequest) -> Result<Request<NoBody>, Error> {
-        let mut request = Request::new(NoBody::new());
-        *request.method_mut() = ask.method.clone();
-        *request.uri_mut() = ask.path.clone().into();
-        let headers = request.headers_mut();
-        headers.clone_from(&ask.headers);
+    fn http_request(&self, request: &UpstreamRequest) -> Result<Request<NoBody>, Error> {
+        let mut http = Request::new(NoBody::new());
+        *http.method_mut() = request.method.clone();
+        *http.uri_mut() = request.path.clone().into();
+        let headers = http.headers_mut();
+        headers.clone_from(&request.headers);
         headers.insert(HOST, self.host_header.clone());
-        headers.insert(TIMEOUT_HEADER, header_value(ask.timeout));
+        headers.insert(TIMEOUT_HEADER, header_value(request.timeout));
         self.client.sign(headers)?;
-        Ok(request)
+        Ok(http)
     }
 
     async fn connect(&self, deadline: Instant) -> Result<Stream, Error> {
@@ -202,28 +177,6 @@ impl Upstream {
         match refused {
             Some(refusal) if allowed.is_empty() => Err(Error::NotAllowed(refusal)),
             _ => Ok(allowed),
-        }
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        // Connections are pushed and popped whole, so a panic elsewhere leaves nothing half done.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A connection that was kept on this thread. One of another thread's would work as well, but its events would go
-    /// to that thread's event loop first.
-    fn idle_here(&self) -> Option<Connection> {
-        let mut idle = self.idle();
-        let here = thread::current().id();
-        let found = idle.iter().rposition(|connection| connection.thread == here)?;
-        Some(idle.swap_remove(found))
-    }
-
-    fn keep(&self, connection: Connection) {
-        let mut idle = self.idle();
-        let here = idle.iter().filter(|kept| kept.thread == connection.thread).count();
-        if here < MAX_IDLE {
-            idle.push(connection);
         }
     }
 }

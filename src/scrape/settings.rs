@@ -1,0 +1,55 @@
+//! How targets are scraped: the settings of this module.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hyper::Uri;
+
+use super::upstream::HttpSettings;
+use crate::mapping;
+
+/// How targets are scraped.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Time limit of a scrape whose client does not send its own timeout.
+    pub timeout: Duration,
+    /// How much earlier than its client's timeout a scrape is aborted.
+    pub timeout_margin: Duration,
+    /// Longest pause of a target within a response.
+    pub idle_timeout: Duration,
+    /// Maximum number of scrapes in flight.
+    pub max_scrapes: usize,
+    /// Maximum number of bytes that all scrapes together may hold.
+    pub max_held_bytes: usize,
+    /// Compression level of responses to clients that accept gzip; 0 disables compression.
+    pub gzip_level: u32,
+    /// The address at which Prometheus scrapes Crossfade. Without it, the `Host` of the service
+    /// discovery request is used.
+    pub external_address: Option<String>,
+}
+
+/// One target, and how its exposition is rewritten.
+#[derive(Clone, Debug)]
+pub struct TargetSettings {
+    /// Its name in paths, logs and labels.
+    pub name: String,
+    /// The URL of its exposition.
+    pub url: Uri,
+    /// The settings that packs are compiled with for it.
+    pub mapping: mapping::Settings,
+    /// How requests to it are made.
+    pub http: HttpSettings,
+    /// Paths that are forwarded to it unchanged.
+    pub passthrough: Vec<String>,
+    /// Labels that service discovery reports for it.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl TargetSettings {
+    /// The URL without its query, which can contain a secret.
+    #[must_use]
+    pub fn shown_url(&self) -> String {
+        let url = self.url.to_string();
+        url.split_once('?').map_or(url.clone(), |(shown, _)| shown.to_owned())
+    }
+}
