@@ -231,10 +231,12 @@ impl App {
 
         status.set_ready(true);
         systemd::ready();
-        // Boxed because both are large.
+        // Boxed because both are large. Upkeep is polled first: where nothing is in flight, traffic ends
+        // at once, and that the gateway is draining must be logged and reported before.
         tokio::select! {
-            _ = Box::pin(traffic) => {}
+            biased;
             _ = Box::pin(upkeep) => {}
+            _ = Box::pin(traffic) => {}
         }
     }
 

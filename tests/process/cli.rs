@@ -98,7 +98,7 @@ fn rewrite_does_as_told_with_bad_lines() {
     let input = "up 1\nno value\nup{a=\"b\"} 2\n";
     let dropped = run(&["rewrite", "--emit=old", "--report"], input);
     assert_eq!(stdout(&dropped), "up 1\nup{a=\"b\"} 2\n");
-    assert!(stderr(&dropped).contains("left out\n         1 lines: "), "{}", stderr(&dropped));
+    assert!(stderr(&dropped).contains("dropped\n         1 lines: "), "{}", stderr(&dropped));
     let passed = run(&["rewrite", "--emit=old", "--malformed=pass"], input);
     assert_eq!(stdout(&passed), input);
     let failed = run(&["rewrite", "--emit=old", "--malformed=fail"], input);
@@ -312,7 +312,7 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
     serving.signal("HUP");
     hears("RELOADING=1\nMONOTONIC_USEC=");
     hears("READY=1\n");
-    serving.logs(&["level=error", "unknown field `tragets`"]);
+    serving.logs(&["level=error", "has no key `tragets`"]);
 
     serving.signal("TERM");
     hears("STOPPING=1\n");

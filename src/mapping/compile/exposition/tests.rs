@@ -406,7 +406,7 @@ fn fill_knows_only_labels_that_entries_leave_open() {
     let faults = compile(&packs, &settings).unwrap_err().to_string();
     assert_eq!(
         faults,
-        "fill: no entry writes a label `type` without a value\n  help: labels that can be filled: `zone`\n\n\
-         fill: no entry writes a label `zoen` without a value\n  help: did you mean `zone`?\n"
+        "fill: no entry writes a label `type` without a value; labels that can be filled: `zone`\n\
+         fill: no entry writes a label `zoen` without a value; did you mean `zone`?"
     );
 }
