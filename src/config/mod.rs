@@ -21,13 +21,12 @@ pub use check::{Checked, check};
 pub use keywords::Choice;
 pub use meaning::dynamic_targets::DynamicSettings;
 pub use meaning::settings::Settings;
-pub use shape::Fill;
 pub use shape::dynamic_targets::{Allow, DynamicTargets};
 pub use shape::file::{Admin, File, Limits, Log, Runtime, Scrape, Target, Web};
 pub use shape::http::{Authorization, BasicAuth, Header, HeaderValues, Http, Tls};
 pub use shape::statsd::{Listener, Sink, Statsd};
 pub use value::{
-    FilePath, GzipLevel, HostPort, LabelName, Listen, PackPath, Section, Size, StatsdPrefix,
+    FilePath, Fill, GzipLevel, HostPort, LabelName, Listen, PackPath, Section, Size, StatsdPrefix,
     TargetName, TargetUrl, TimeSpan, Value,
 };
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::errors::Errors;
-use super::settings::{EMIT_HELP, texts};
+use super::parts::{EMIT_HELP, texts};
 use crate::config::shape::dynamic_targets::{Allow, DynamicTargets};
 use crate::config::shape::file::File;
 use crate::config::value::Section;

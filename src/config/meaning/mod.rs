@@ -3,6 +3,7 @@
 pub(super) mod dynamic_targets;
 mod errors;
 mod http;
+mod parts;
 pub(super) mod settings;
 mod statsd;
 

@@ -8,9 +8,9 @@ use hyper::http::uri::Authority;
 
 use super::dynamic_targets::DynamicSettings;
 use super::errors::Errors;
-use crate::config::shape::Fill;
+use super::parts::{EMIT_HELP, bytes, texts};
 use crate::config::shape::file::{File, Limits, Scrape, Target, Web};
-use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl, Value};
+use crate::config::value::{HostPort, Section, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
 use crate::http_server;
 use crate::mapping;
@@ -18,9 +18,6 @@ use crate::relay;
 use crate::rewrite;
 use crate::scrape;
 use crate::telemetry;
-
-/// What to do if no generation is given.
-pub(super) const EMIT_HELP: &str = "give --emit=old|new|both, or `emit:` in the settings file";
 
 /// Everything the gateway needs to run.
 #[derive(Clone, Debug)]
@@ -299,14 +296,6 @@ impl Web {
             answer_timeout: self.answer_timeout.value.0,
         }
     }
-}
-
-pub(super) fn bytes(size: Value<Size>) -> usize {
-    usize::try_from(size.value.0).unwrap_or(usize::MAX)
-}
-
-pub(super) fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
-    fill.iter().map(|(label, value)| (label.0.clone(), value.value.clone()))
 }
 
 fn default_name(url: &TargetUrl, span: Option<Span>, errors: &mut Errors<'_>) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What the relay's part of the settings file asks for.
 
 use super::errors::Errors;
-use super::settings::{EMIT_HELP, bytes};
+use super::parts::{EMIT_HELP, bytes};
 use crate::config::shape::statsd::Statsd;
 use crate::config::value::Size;
 use crate::mapping::{Emit, StatsdSettings};

@@ -4,10 +4,9 @@ use std::num::NonZeroU16;
 
 use serde::Serialize;
 
-use super::Fill;
 use super::http::Http;
 use super::read::{ReadSettings as _, Shape};
-use crate::config::value::Value;
+use crate::config::value::{Fill, Value};
 use crate::document::Fields;
 use crate::mapping::{BucketPolicy, Emit};
 use crate::scrape::{AddressRange, HostPattern};

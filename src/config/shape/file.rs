@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Fill;
 use super::dynamic_targets::{Allow, DynamicTargets};
 use super::http::Http;
 use super::read::{ReadSettings as _, Shape, shape, value};
 use super::statsd::Statsd;
 use crate::config::value::{
-    FilePath, GzipLevel, HostPort, Listen, PackPath, Section, Size, TargetName, TargetUrl,
+    FilePath, Fill, GzipLevel, HostPort, Listen, PackPath, Section, Size, TargetName, TargetUrl,
     TimeSpan, Value, positive,
 };
 use crate::document::{Diagnostics, Fields, Source};

@@ -7,14 +7,8 @@ mod read;
 mod secrets;
 pub(super) mod statsd;
 
-use std::collections::BTreeMap;
-
-use super::value::{LabelName, Value};
 use crate::document::{Limits, Reader, Source, parse_one};
 use file::File;
-
-/// Labels that only the emitted generation has, and the value of each.
-pub type Fill = BTreeMap<LabelName, Value<String>>;
 
 /// Reads the settings file, with everything that is wrong with its keys and values.
 pub(super) fn read_file(source: &Source) -> File {

@@ -6,8 +6,7 @@ use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use super::Fill;
-use crate::config::value::{LabelName, Section, Value, expand_secret, parse_value};
+use crate::config::value::{Fill, LabelName, Section, Value, expand_secret, parse_value};
 use crate::document::{Diagnostic, Fields, Node, Reader, Scalar};
 use crate::scrape::Secret;
 

@@ -209,6 +209,9 @@ fn circles_are_found() {
         circles(&[("f/mod.rs", "mod a; mod b;"), a, ("f/b.rs", "// super::a\n\"super::a\"")])
             .is_empty()
     );
+    // Saying who may see something is no import.
+    let b = ("f/b.rs", "pub(in crate::f::a) struct C;");
+    assert!(circles(&[("f/mod.rs", "mod a; mod b;"), a, b]).is_empty());
     // Tests may use everything.
     assert!(
         circles(&[

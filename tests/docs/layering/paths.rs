@@ -18,6 +18,11 @@ pub(super) fn read(text: &str) -> Paths {
     let mut re_exported = BTreeMap::new();
     let mut at = 0;
     while at < tokens.len() {
+        // `pub(in crate::a)` says who may see something, and imports nothing.
+        if tokens[at] == "in" && at > 1 && tokens[at - 1] == "(" && tokens[at - 2] == "pub" {
+            at += tokens[at..].iter().position(|it| it == ")").unwrap_or(1);
+            continue;
+        }
         if tokens[at] != "use" {
             at = path(&tokens, at, &mut paths, &re_exported);
             continue;
