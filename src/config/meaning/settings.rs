@@ -10,7 +10,7 @@ use super::dynamic_targets::DynamicSettings;
 use super::errors::Errors;
 use super::parts::{EMIT_HELP, bytes, texts};
 use crate::config::shape::file::{File, Limits, Scrape, Target, Web};
-use crate::config::value::{HostPort, Section, TargetName, TargetUrl};
+use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
 use crate::http_server;
 use crate::mapping;
