@@ -39,10 +39,22 @@ impl LineDecision<'_> {
 pub(super) enum SampleDecision<'a> {
     /// Copy it: no rule matches.
     NoRule,
-    /// Copy it: the rule that matches keeps it.
-    Keep,
+    /// Copy it: this rule matches and keeps it.
+    Keep(LineRuleId),
     /// Apply a rule.
     Apply(Match<'a>),
+}
+
+impl SampleDecision<'_> {
+    /// The rule that matches the sample.
+    #[inline]
+    pub(super) fn rule(&self) -> Option<LineRuleId> {
+        match self {
+            SampleDecision::NoRule => None,
+            SampleDecision::Keep(rule) => Some(*rule),
+            SampleDecision::Apply(found) => Some(found.rule),
+        }
+    }
 }
 
 /// The rule that matches a line. The positions of the line's parts are in the [`Matcher`], until it
@@ -122,9 +134,13 @@ impl Matcher {
         if line.has_more() {
             return self.samples(plan, line, sender, recorder);
         }
-        match self.sample(plan, &line, sender, recorder) {
+        let decision = self.sample(plan, &line, sender);
+        if let Some(rule) = decision.rule() {
+            recorder.matched(rule);
+        }
+        match decision {
             SampleDecision::NoRule => LineDecision::NoRule,
-            SampleDecision::Keep => LineDecision::Keep,
+            SampleDecision::Keep(_) => LineDecision::Keep,
             SampleDecision::Apply(found) => LineDecision::Apply(line, found),
         }
     }
@@ -143,23 +159,27 @@ impl Matcher {
         }
         let mut decision = LineDecision::NoRule;
         for sample in line.samples() {
-            match self.sample(plan, &sample, sender, recorder) {
+            let of_sample = self.sample(plan, &sample, sender);
+            if let Some(rule) = of_sample.rule() {
+                recorder.matched(rule);
+            }
+            match of_sample {
                 SampleDecision::NoRule => {}
-                SampleDecision::Keep => decision = LineDecision::Keep,
+                SampleDecision::Keep(_) => decision = LineDecision::Keep,
                 SampleDecision::Apply(_) => return LineDecision::ApplySamples(line),
             }
         }
         decision
     }
 
-    /// Finds the rule for one sample.
+    /// Finds the rule for one sample. Not generic over the recorder, so that there is one copy of it
+    /// and what it calls is compiled into it.
     #[inline]
     pub(super) fn sample<'a>(
         &mut self,
         plan: &StatsdPlan,
         line: &Line<'a>,
         sender: &mut Sender,
-        recorder: &mut impl Recorder,
     ) -> SampleDecision<'a> {
         let name = line.name();
         let mut found = match plan.find(name, line.metric_type(), None, &mut self.cuts) {
@@ -183,9 +203,8 @@ impl Matcher {
             }
             Some(_) => {}
         }
-        recorder.matched(found.rule);
         if rule.keep && rule.writes.is_empty() {
-            SampleDecision::Keep
+            SampleDecision::Keep(found.rule)
         } else {
             SampleDecision::Apply(found)
         }

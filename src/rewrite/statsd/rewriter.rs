@@ -88,7 +88,9 @@ impl Rewriter {
                 LineDecision::Apply(read, found) => {
                     out.extend_from_slice(&datagram[written..start]);
                     let from = out.len();
-                    self.apply(Some(line), &read, &found, out, recorder);
+                    if let Some(reason) = self.apply(Some(line), &read, &found, out) {
+                        recorder.dropped(reason);
+                    }
                     recorder.replaced(line, &out[from..]);
                     written = datagram.len().min(start + end + 1);
                     outcome = Outcome::Rewritten;
@@ -129,6 +131,7 @@ impl Rewriter {
     }
 
     /// Writes the output of a rule. `text` is the whole line; `None` for one of several samples.
+    /// Returns the reason if there is no output.
     #[inline]
     fn apply(
         &mut self,
@@ -136,8 +139,7 @@ impl Rewriter {
         line: &Line<'_>,
         found: &Match<'_>,
         out: &mut Vec<u8>,
-        recorder: &mut impl Recorder,
-    ) {
+    ) -> Option<DropReason> {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
@@ -146,13 +148,15 @@ impl Rewriter {
         let writer = LineWriter { matcher: &self.matcher, text, line, found };
         let written = writer.write_rule(rule, out);
         self.report.lines_out += kept + written;
+        let mut dropped = None;
         if kept + written == 0 {
             let implied = rule.writes.is_empty();
             let reason = if implied { DropReason::Implied } else { DropReason::SkippedValue };
             self.report.count_dropped(reason);
-            recorder.dropped(reason);
+            dropped = Some(reason);
         }
         self.report.count(found.rule, written);
+        dropped
     }
 
     /// Writes each sample of a line as a line of its own, because rules treat them differently.
@@ -165,9 +169,14 @@ impl Rewriter {
     ) {
         recorder.reading();
         for sample in line.samples() {
-            let decision = self.matcher.sample(&self.plan, &sample, sender, recorder);
+            let decision = self.matcher.sample(&self.plan, &sample, sender);
+            if let Some(rule) = decision.rule() {
+                recorder.matched(rule);
+            }
             if let SampleDecision::Apply(found) = decision {
-                self.apply(None, &sample, &found, out, recorder);
+                if let Some(reason) = self.apply(None, &sample, &found, out) {
+                    recorder.dropped(reason);
+                }
             } else {
                 keep(&sample, out);
                 self.report.lines_out += 1;
