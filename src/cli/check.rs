@@ -159,5 +159,5 @@ fn warnings(packs: &[Pack], files: &[PathBuf]) -> impl Iterator<Item = Diagnosti
     let is_of_files = move |warning: &Diagnostic| {
         warning.location.as_ref().is_some_and(|it| files.contains(&*it.file))
     };
-    mapping::notes(packs).into_iter().filter(is_of_files)
+    mapping::warnings(packs).into_iter().filter(is_of_files)
 }

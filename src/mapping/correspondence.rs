@@ -1,47 +1,47 @@
-//! What packs say of families, to be read by tools that rewrite something other than samples.
+//! The rules of packs for tools that rewrite something other than samples.
 
-use super::compile::exposition::active::in_force;
-use super::pack::{Entry, Pack};
+use super::compile::exposition::active::active_rules;
+use super::pack::{Pack, PackRule};
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::pack::exposition::selector::{Selector, Term};
 use crate::mapping::plan::exposition::Boundary;
 
-/// One entry in force: two shapes that mean the same samples.
+/// One active rule: two shapes of the same samples.
 #[derive(Clone, Debug)]
 pub struct Correspondence {
-    /// Where the entry stands: `pack name:line`.
+    /// The location of the rule: `pack name:line`.
     pub source: String,
     /// The shape in the old generation.
     pub old: Shape,
     /// The shape in the new generation.
     pub new: Shape,
-    /// Boundaries of the old and of the new side, where the family is a histogram that is converted.
+    /// Boundaries of the old and the new side, if the rule converts a histogram.
     pub buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
-    /// How equal gauges are joined. Without it, equal series are summed.
+    /// How equal gauges are merged. Without it, equal series are summed.
     pub merge: Option<Merge>,
-    /// The family whose counts are already inside the old side.
+    /// The family whose counts the old side includes.
     pub includes: Option<String>,
-    /// The old side means only label sets that this family has too.
+    /// The old side is limited to label sets that this family has too.
     pub only_with: Option<String>,
-    /// The generation that the entry only adds to.
+    /// The generation that the rule only derives.
     pub derive: Option<Generation>,
 }
 
-/// A family, and the labels in which generations differ. All others are the same in both.
+/// A family and the labels in which the generations differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// The family's name.
     pub family: String,
-    /// Labels, and what is said of each.
+    /// Labels and their meanings.
     pub labels: Vec<(String, Meaning)>,
 }
 
-/// What a shape says of a label.
+/// The meaning of a label in a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// It has this value.
     Fixed(String),
-    /// It has the value that this label has on the other side.
+    /// It has the value of this label on the other side.
     Carried(String),
     /// The other side has no such label.
     Own,
@@ -66,34 +66,34 @@ impl Correspondence {
 }
 
 impl Shape {
-    /// What is said of a label, if anything is.
+    /// The meaning of a label, if the generations differ in it.
     #[must_use]
     pub fn meaning(&self, label: &str) -> Option<&Meaning> {
         self.labels.iter().find(|(its, _)| its == label).map(|(_, meaning)| meaning)
     }
 }
 
-/// The entries in force when packs extend each other, as [`compile`](super::compile()) takes them.
+/// The active rules when packs extend each other, as [`compile`](super::compile()) uses them.
 #[must_use]
 pub fn correspondences(packs: &[Pack]) -> Vec<Correspondence> {
-    let of = |its: super::compile::exposition::active::InForce<'_>| {
-        let entry = its.entry;
+    let of = |its: super::compile::exposition::active::ActiveRule<'_>| {
+        let rule = its.rule;
         Correspondence {
             source: its.source(),
-            old: shape(entry, Generation::Old),
-            new: shape(entry, Generation::New),
-            buckets: entry.buckets.clone(),
-            merge: entry.merge,
-            includes: entry.includes.as_ref().map(|(family, _)| family.clone()),
-            only_with: entry.only_with.as_ref().map(|condition| condition.family.clone()),
-            derive: entry.derive,
+            old: shape(rule, Generation::Old),
+            new: shape(rule, Generation::New),
+            buckets: rule.buckets.clone(),
+            merge: rule.merge,
+            includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
+            only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
+            derive: rule.derive,
         }
     };
-    in_force(packs).into_iter().map(of).collect()
+    active_rules(packs).into_iter().map(of).collect()
 }
 
-fn shape(entry: &Entry, generation: Generation) -> Shape {
-    let (selector, other) = (entry.side(generation), entry.side(generation.other()));
+fn shape(rule: &PackRule, generation: Generation) -> Shape {
+    let (selector, other) = (rule.side(generation), rule.side(generation.other()));
     let labels = selector.items.iter();
     let labels = labels.map(|item| (item.label.clone(), meaning(&item.term, other)));
     Shape { family: selector.family.clone(), labels: labels.collect() }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_entry_says_of_labels() {
+    fn labels_of_a_rule() {
         let pack =
             "name: p\nprometheus:\n- old: a{t=$x, k=\"v\"}\n  new: b{d=$x, own}\n  merge: max\n";
         let pack = Pack::parse("p.yaml", pack).expect("valid");

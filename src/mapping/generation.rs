@@ -1,17 +1,17 @@
-//! The words that packs, settings and plans share: which generation, and how its samples are combined.
+//! Types that packs, settings and plans share: generations and ways to combine samples.
 
-/// The generation(s) that leave the gateway.
+/// The generation(s) in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Emit {
     /// The shapes of the older generation.
     Old,
     /// The shapes of the newer generation.
     New,
-    /// Old and new shapes side by side.
+    /// Old and new shapes together.
     Both,
 }
 
-/// One of the two shapes that a pack relates.
+/// One of the two generations that a pack relates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Generation {
     /// The shapes before the rename.
@@ -21,7 +21,7 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// `old` or `new`, as in packs and settings.
+    /// `old` or `new`, the keyword in packs and settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Generation {
         }
     }
 
-    /// The one that this one is not.
+    /// The opposite generation.
     #[must_use]
     pub const fn other(self) -> Generation {
         match self {
@@ -40,7 +40,7 @@ impl Generation {
     }
 }
 
-/// Which bucket boundaries a converted histogram leaves with.
+/// The bucket boundaries of a converted histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BucketPolicy {
     /// Exactly the emitted generation's boundaries; those that the source lacks are estimated.
@@ -48,11 +48,11 @@ pub enum BucketPolicy {
     Target,
     /// Only boundaries that both generations have; every number exact.
     Common,
-    /// The boundaries as they came.
+    /// The boundaries of the input.
     Native,
 }
 
-/// How equal gauges are joined.
+/// How gauges with equal label sets are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// The largest value.

@@ -14,7 +14,7 @@ mod pack;
 pub mod plan;
 mod settings;
 
-pub use compile::{check, compile, compile_statsd, notes};
+pub use compile::{check, compile, compile_statsd, warnings};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
 pub use generation::{BucketPolicy, Emit, Generation, Merge};
 pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};

@@ -1,43 +1,43 @@
-//! What packs do not say and the operator does.
+//! The operator's settings for compiling packs.
 
 use std::collections::BTreeMap;
 
 use super::generation::{BucketPolicy, Emit};
 use crate::statsd::Dialect;
 
-/// What is not said by packs: the operator's choice.
+/// Settings for expositions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The generation(s) that leave.
+    /// The generation(s) in the output.
     pub emit: Emit,
     /// Boundaries of converted histograms.
     pub buckets: BucketPolicy,
-    /// Values for labels that the generation read does not have, by label. An empty value is written as
-    /// an empty value.
+    /// Values by label, for labels that the input generation lacks. An empty value is written as an
+    /// empty value.
     pub fill: BTreeMap<String, String>,
 }
 
 impl Settings {
-    /// Every choice but the emitted generation at its default.
+    /// The defaults, for this emitted generation.
     #[must_use]
     pub fn new(emit: Emit) -> Settings {
         Settings { emit, buckets: BucketPolicy::default(), fill: BTreeMap::new() }
     }
 }
 
-/// What is not said by packs: the operator's choice.
+/// Settings for `StatsD` lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsdSettings {
-    /// The generation(s) that leave.
+    /// The generation(s) in the output.
     pub emit: Emit,
-    /// The prefixes that names have, in place of the packs'. `{x}` is a segment that varies.
+    /// Prefixes of names, in place of those in packs. `{x}` is a variable segment.
     pub prefixes: Vec<String>,
-    /// Write the new generation with tags where that is exact: a line for a line.
+    /// Write the new generation with tags where that is exact, one line for each line.
     pub tags: Option<Dialect>,
 }
 
 impl StatsdSettings {
-    /// Every choice but the emitted generation at its default.
+    /// The defaults, for this emitted generation.
     #[must_use]
     pub fn new(emit: Emit) -> StatsdSettings {
         StatsdSettings { emit, prefixes: Vec::new(), tags: None }

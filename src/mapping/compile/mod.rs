@@ -1,4 +1,4 @@
-//! Packs and settings in, a plan out: one for expositions, one for `StatsD` lines.
+//! Compiles packs and settings into plans: one for expositions, one for `StatsD` lines.
 
 pub(super) mod exposition;
 mod statsd;
@@ -11,29 +11,29 @@ use super::generation::Emit;
 use super::settings::{Settings, StatsdSettings};
 use crate::document::{Diagnostic, Diagnostics};
 
-/// Everything that is wrong with packs as a whole, of families and of lines.
+/// All errors of packs as a whole, for expositions and for lines.
 ///
-/// `incomplete`: entries are missing, because they are wrong in themselves. What others say of them is then not
-/// looked at.
+/// `incomplete`: rules are missing because they are invalid. References to other rules are then not
+/// checked.
 #[must_use]
 pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
-    let entries = exposition::active::in_force(packs);
-    let mut faults = if incomplete {
-        exposition::check::pairs(&entries)
+    let rules = exposition::active::active_rules(packs);
+    let mut errors = if incomplete {
+        exposition::check::pairs(&rules)
     } else {
-        exposition::check::faults(&entries, &Settings::new(Emit::Both))
+        exposition::check::errors(&rules, &Settings::new(Emit::Both))
     };
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
-        faults.extend(lines);
+        errors.extend(lines);
     }
-    faults
+    errors
 }
 
-/// What is worth knowing of packs that are right: what a round trip from one generation to the other and back
-/// loses, and what cannot be told without seeing a scrape.
+/// Warnings about valid packs: what a round trip from one generation to the other loses, and what
+/// cannot be known without a scrape.
 #[must_use]
-pub fn notes(packs: &[Pack]) -> Vec<Diagnostic> {
-    let mut notes = exposition::warnings::of_entries(&exposition::active::in_force(packs));
-    notes.extend(statsd::notes(packs));
-    notes
+pub fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
+    let mut warnings = exposition::warnings::of_rules(&exposition::active::active_rules(packs));
+    warnings.extend(statsd::warnings(packs));
+    warnings
 }

@@ -17,7 +17,7 @@ pub(in crate::mapping) struct Sides<T> {
 pub(in crate::mapping) struct PackFile {
     pub(in crate::mapping) name: Option<Scalar>,
     pub(in crate::mapping) description: Option<Scalar>,
-    pub(in crate::mapping) prometheus: Vec<EntryFile>,
+    pub(in crate::mapping) prometheus: Vec<RuleFile>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
     pub(in crate::mapping) hints: Vec<HintFile>,
     pub(in crate::mapping) statsd: Vec<LineFile>,
@@ -67,9 +67,9 @@ pub(in crate::mapping) enum GivenFile {
     In(Scalar),
 }
 
-/// An entry under `prometheus:`.
+/// A rule under `prometheus:`.
 #[derive(Debug)]
-pub(in crate::mapping) struct EntryFile {
+pub(in crate::mapping) struct RuleFile {
     pub(in crate::mapping) old: Scalar,
     pub(in crate::mapping) new: Scalar,
     pub(in crate::mapping) help: Sides<Option<Scalar>>,
@@ -81,7 +81,7 @@ pub(in crate::mapping) struct EntryFile {
     pub(in crate::mapping) derive: Option<Scalar>,
 }
 
-/// An entry under `statsd:`.
+/// A rule under `statsd:`.
 #[derive(Debug)]
 pub(in crate::mapping) struct LineFile {
     pub(in crate::mapping) old: Scalar,
@@ -105,7 +105,7 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackF
         Some(PackFile {
             name: fields.required_text("name"),
             description: fields.text("description"),
-            prometheus: fields.each("prometheus", entry),
+            prometheus: fields.each("prometheus", rule),
             repeats: fields.texts("repeats"),
             hints: fields.each("hints", hint),
             statsd: fields.each("statsd", line),
@@ -133,7 +133,7 @@ pub(in crate::mapping) fn has_key(document: &Node, wanted: &[&str]) -> bool {
     wanted.iter().any(|key| document.get(key).is_some())
 }
 
-fn entry(reader: &mut Reader<'_>, node: Node) -> Option<EntryFile> {
+fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleFile> {
     reader.map(node, "a rule", |fields| {
         // Every key is read before the rule is given up: each may hide an error.
         let old = fields.required_text("old");
@@ -146,7 +146,7 @@ fn entry(reader: &mut Reader<'_>, node: Node) -> Option<EntryFile> {
         let only_with = fields.text("only_with");
         let derive = fields.text("derive");
         let (old, new) = (old?, new?);
-        Some(EntryFile { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
+        Some(RuleFile { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
     })
 }
 

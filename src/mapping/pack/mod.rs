@@ -1,6 +1,6 @@
-//! A pack that has been checked for everything that one entry can tell about itself.
+//! A pack that has been checked for everything that one rule can tell about itself.
 //!
-//! What entries can only tell together (overlaps, families that nobody names) is checked by
+//! What rules can only tell together (overlaps, families that nobody names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
 mod check;
@@ -17,8 +17,8 @@ use crate::document::{Diagnostic, Diagnostics, Limits, Reader, Source, parse_one
 use crate::mapping::pack::exposition::selector::Selector;
 use check::Check;
 
-pub(super) use exposition::entry::{Entry, OnlyWith};
-pub(super) use statsd::entry::{LineEntry, Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, parse_prefix};
+pub(super) use exposition::rule::{OnlyWith, PackRule};
+pub(super) use statsd::rule::{Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, PackLineRule, parse_prefix};
 pub use test_case::{Case, Cases, Expected, Given, Step, Trial};
 
 /// Where the format of packs is described.
@@ -29,7 +29,7 @@ const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
 pub struct Pack {
     name: String,
     description: Option<String>,
-    entries: Vec<Entry>,
+    rules: Vec<PackRule>,
     repeats: Vec<String>,
     hints: Vec<Hint>,
     lines: Lines,
@@ -93,8 +93,8 @@ impl Pack {
         let mut check = Check { reader: Reader::new(&source, SHAPE_HELP) };
         let file = file::read(document, &mut check.reader);
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
-        let entries = file.prometheus.into_iter();
-        let entries = entries.filter_map(|entry| Entry::from_file(entry, &mut check)).collect();
+        let rules = file.prometheus.into_iter();
+        let rules = rules.filter_map(|rule| PackRule::from_file(rule, &mut check)).collect();
         let repeats = check.families_once(file.repeats, "repeats");
         let hints =
             file.hints.into_iter().filter_map(|hint| Hint::from_file(hint, &mut check)).collect();
@@ -105,7 +105,7 @@ impl Pack {
         let description = file.description.map(|description| description.text);
         let Diagnostics(errors) = check.reader.finish();
         let source = Arc::new(source);
-        let pack = Pack { name, description, entries, repeats, hints, lines, cases, source };
+        let pack = Pack { name, description, rules, repeats, hints, lines, cases, source };
         (Some(pack), errors)
     }
 
@@ -144,8 +144,8 @@ impl Pack {
         &self.repeats
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
-        &self.entries
+    pub(super) fn rules(&self) -> &[PackRule] {
+        &self.rules
     }
 
     /// What the pack says of `StatsD` lines.

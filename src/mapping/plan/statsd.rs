@@ -1,7 +1,7 @@
 //! The plan for `StatsD` lines: packs compiled for one emitted generation.
 //!
-//! A [`StatsdPlan`] answers one question quickly: *what becomes of a line of this name and type?* Like
-//! [`Plan`](crate::mapping::Plan) it is built by [`compile_statsd`](crate::mapping::compile_statsd()) and cannot be invalid.
+//! A [`StatsdPlan`] finds the rule for a line by name and type. Like [`Plan`](crate::mapping::Plan) it
+//! cannot be invalid, because only [`compile_statsd`](crate::mapping::compile_statsd()) builds it.
 
 use super::name_tree::Names;
 use crate::mapping::Generation;
@@ -13,66 +13,68 @@ pub use super::name_tree::{Capture, Cuts};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineRuleId(pub u32);
 
-/// `StatsD` entries of packs, compiled for one emitted generation.
+/// `StatsD` rules of packs, compiled for one emitted generation.
 #[derive(Debug, Default)]
 pub struct StatsdPlan {
-    /// Every rule, in the order of the packs' entries.
+    /// Every rule, in the order of the packs.
     pub rules: Vec<LineRule>,
-    /// The keys of all tags that sources write. A tag's place here is its number.
+    /// The keys of all tags that sources write. The index of a tag is its number.
     pub tags: Vec<Box<[u8]>>,
-    /// Some rule reads lines for their tags.
+    /// Whether any rule reads tagged lines.
     pub tagged: bool,
-    /// How lines begin that some rule may read.
+    /// The first bytes of lines that a rule may read.
     pub(in crate::mapping) leads: Vec<Box<[u8]>>,
     pub(in crate::mapping) names: Names,
 }
 
-/// What becomes of lines that one pattern reads.
+/// How lines that one pattern reads are rewritten.
 #[derive(Debug)]
 pub struct LineRule {
-    /// The entry for people, read → written.
+    /// The pack rule as shown to users, read → written.
     pub title: String,
-    /// Where the entry stands: `pack name:line`.
+    /// The location of the pack rule: `pack name:line`.
     pub source: String,
     /// The generation of the lines read.
     pub reads: Generation,
-    /// Lines of any type are read.
+    /// Whether it reads lines of any type.
     pub any_type: bool,
-    /// Only lines with tags are read, and only as far as they have the tags that are needed.
+    /// It reads only lines with tags, and writes only the templates whose tags are present.
     pub tagged: bool,
-    /// A rule of the other generation may read the line too where all parts of one of these have these texts. What the
-    /// sender sent before then tells which is meant.
+    /// A line is ambiguous if all parts of one of these have these texts: a rule of the other generation
+    /// may read it too, and earlier lines of the sender decide.
     pub ambiguous_with: Vec<Vec<(Capture, Box<[u8]>)>>,
-    /// Values that stand for none: with one of these, nothing is written.
+    /// Values that mean "no value": nothing is written for them.
     pub skip: Vec<Box<[u8]>>,
-    /// The line also leaves as it came. A rule that keeps and writes nothing is there so that no other reads
-    /// these lines, and to tell the generation.
+    /// The line is also forwarded unchanged. A rule that keeps and writes nothing prevents other rules
+    /// from reading the line, and identifies the generation.
     pub keep: bool,
-    /// The lines written for one that is read. Neither kept nor written: other lines say the same.
+    /// The lines written for one that is read. A line neither kept nor written is implied by others.
     pub writes: Vec<LineTemplate>,
 }
 
-/// How to write a line. What is not said here is copied from the line read: prefix, value, rate, other fields.
+/// How to write a line. Everything else is copied from the line read: prefix, value, rate, other
+/// fields.
 #[derive(Debug)]
 pub struct LineTemplate {
-    /// The name behind the prefix.
+    /// The name after the prefix.
     pub name: Vec<Part>,
-    /// The same, where the line read ends as this one does.
+    /// The same, if the written name ends like the name read.
     pub ending: Option<Ending>,
-    /// The value, where it is not that of the line read.
+    /// The value, if it differs from that of the line read.
     pub value: Option<Capture>,
-    /// The type, where it is not that of the line read.
+    /// The type, if it differs from that of the line read.
     pub metric_type: Option<Box<[u8]>>,
-    /// Numbers of tags without which this line is not written, as bits.
+    /// Numbers of the tags that this line requires, as bits.
     pub needs: u32,
     /// Tags to write.
     pub tags: Option<TagsTemplate>,
 }
 
-/// From some part on, the name is as it was read. With what stands behind it, that is copied in one piece.
+/// From some part on, the name equals the name read. That part and the rest of the line are copied at
+/// once.
 #[derive(Debug)]
 pub struct Ending {
-    /// The name in front of it.
+    /// The name before it.
     pub front: Vec<Part>,
     /// The part.
     pub from: Capture,
@@ -81,9 +83,9 @@ pub struct Ending {
 /// How to write tags.
 #[derive(Debug)]
 pub struct TagsTemplate {
-    /// In which dialect.
+    /// The dialect.
     pub dialect: Dialect,
-    /// Key, and what gives the value.
+    /// Keys, and where the values are.
     pub tags: Vec<(Box<[u8]>, Capture)>,
 }
 
@@ -92,25 +94,25 @@ pub struct TagsTemplate {
 pub enum Part {
     /// This text, dots included.
     Text(Box<[u8]>),
-    /// What was read there.
+    /// The text read there.
     Copy(Capture),
-    /// What was read there, as one segment: dots become underscores.
+    /// The text read there, as one segment: dots become underscores.
     Segment(Capture),
 }
 
 impl StatsdPlan {
-    /// False when surely no rule reads the line: most lines of other senders are told by their first bytes.
+    /// False if no rule reads the line, judged by its first bytes. True if a rule may read it.
     #[inline]
     #[must_use]
     pub fn concerns(&self, line: &[u8]) -> bool {
         self.leads.iter().any(|lead| line.starts_with(lead))
     }
 
-    /// The rule for lines of this name and type, and in `cuts` where the name's parts lie. With `only`, rules
-    /// that read the other generation do not count.
+    /// The rule for lines of this name and type; `cuts` receives the positions of the name's parts. With
+    /// `only`, rules that read the other generation are ignored.
     ///
-    /// Text beats `{x}` beats `{x*}`, from left to right; a type that is named beats any. The cost grows with the
-    /// segments of the name, not with the number of rules.
+    /// Text precedes `{x}`, which precedes `{x*}`, from left to right; a named type precedes any type. The
+    /// cost grows with the segments of the name, not with the number of rules.
     #[inline]
     pub fn find(
         &self,
@@ -122,7 +124,7 @@ impl StatsdPlan {
         self.names.find(name, metric_type, only, cuts)
     }
 
-    /// The rule behind an id.
+    /// The rule with this id.
     #[must_use]
     pub fn rule(&self, id: LineRuleId) -> &LineRule {
         &self.rules[id.0 as usize]

@@ -1,18 +1,18 @@
-//! Which entries are in force when packs extend each other.
+//! Which rules are active when packs extend each other.
 
 use crate::document::{Diagnostic, Span};
 use crate::mapping::Pack;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::Entry;
+use crate::mapping::pack::PackRule;
 
-/// An entry in force and the pack it comes from.
+/// An active rule and its pack.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::mapping) struct InForce<'a> {
-    pub(in crate::mapping) entry: &'a Entry,
+pub(in crate::mapping) struct ActiveRule<'a> {
+    pub(in crate::mapping) rule: &'a PackRule,
     pub(in crate::mapping) pack: &'a Pack,
 }
 
-impl InForce<'_> {
+impl ActiveRule<'_> {
     pub(in crate::mapping) fn error(
         self,
         span: Span,
@@ -22,56 +22,56 @@ impl InForce<'_> {
         self.pack.source().error(span, message, remedy)
     }
 
-    /// `pack:line`, for people.
+    /// The location as `pack:line`.
     pub(in crate::mapping) fn source(self) -> String {
         format!(
             "{}:{}",
             self.pack.name(),
-            self.pack.source().line(self.entry.span(Generation::Old).start)
+            self.pack.source().line(self.rule.span(Generation::Old).start)
         )
     }
 }
 
-/// The entries of all packs, in order. An entry of a later pack stands where the one stood whose place it
-/// takes.
-pub(in crate::mapping) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
-    let mut entries: Vec<InForce<'_>> = Vec::new();
+/// The active rules of all packs, in order. A rule of a later pack takes the position of the first rule
+/// it replaces.
+pub(in crate::mapping) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
+    let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {
-        let (earlier, mut added) = (entries.len(), Vec::new());
-        // What an entry of this pack has replaced is out of reach for the next one.
+        let (earlier, mut added) = (rules.len(), Vec::new());
+        // A rule of this pack cannot replace another rule of this pack.
         let mut open: Vec<bool> = vec![true; earlier];
-        let mut kept: Vec<Option<InForce<'_>>> = entries.into_iter().map(Some).collect();
-        for entry in pack.entries() {
-            let mut places = replaced(entry, &kept, &open).into_iter();
+        let mut kept: Vec<Option<ActiveRule<'_>>> = rules.into_iter().map(Some).collect();
+        for rule in pack.rules() {
+            let mut places = replaced(rule, &kept, &open).into_iter();
             match places.next() {
                 Some(first) => {
-                    kept[first] = Some(InForce { entry, pack });
+                    kept[first] = Some(ActiveRule { rule, pack });
                     open[first] = false;
                     places.for_each(|place| kept[place] = None);
                 }
-                None => added.push(InForce { entry, pack }),
+                None => added.push(ActiveRule { rule, pack }),
             }
         }
-        entries = kept.into_iter().flatten().chain(added).collect();
+        rules = kept.into_iter().flatten().chain(added).collect();
     }
-    entries
+    rules
 }
 
-/// The places of the entries that `entry` replaces: the one that it equals on both sides; otherwise all
-/// that do the same job for the samples of one of its sides.
-fn replaced(entry: &Entry, earlier: &[Option<InForce<'_>>], open: &[bool]) -> Vec<usize> {
-    let places = |like: &dyn Fn(&Entry) -> bool| -> Vec<usize> {
+/// Indices of the rules that `rule` replaces: the one with equal selectors on both sides, otherwise all
+/// with the same `derive` and `only_with` and an equal selector on one side.
+fn replaced(rule: &PackRule, earlier: &[Option<ActiveRule<'_>>], open: &[bool]) -> Vec<usize> {
+    let places = |like: &dyn Fn(&PackRule) -> bool| -> Vec<usize> {
         let open = earlier.iter().zip(open).enumerate().filter(|(_, (_, open))| **open);
-        open.filter_map(|(place, (earlier, _))| like(earlier.as_ref()?.entry).then_some(place))
+        open.filter_map(|(place, (earlier, _))| like(earlier.as_ref()?.rule).then_some(place))
             .collect()
     };
-    let both = places(&|it| it.old.reads_like(&entry.old) && it.new.reads_like(&entry.new));
+    let both = places(&|it| it.old.reads_like(&rule.old) && it.new.reads_like(&rule.new));
     if !both.is_empty() {
         return both;
     }
     places(&|it| {
         let same_job =
-            it.derive == entry.derive && it.only_with.is_some() == entry.only_with.is_some();
-        same_job && (it.old.reads_like(&entry.old) || it.new.reads_like(&entry.new))
+            it.derive == rule.derive && it.only_with.is_some() == rule.only_with.is_some();
+        same_job && (it.old.reads_like(&rule.old) || it.new.reads_like(&rule.new))
     })
 }

@@ -1,27 +1,27 @@
-//! Turns checked entries into a plan. Nothing can go wrong here any more.
+//! Builds the plan from checked rules. This step cannot fail.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::check::plain_entry;
+use super::check::plain_rule;
 use super::expected;
 use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
-use crate::mapping::compile::exposition::active::InForce;
+use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::labels;
 use crate::mapping::generation::{BucketPolicy, Emit, Generation};
 use crate::mapping::plan::exposition::{
     Kind, Output, OutputId, PartOf, Plan, Redirect, ReferenceFamily, ReferenceId, Rule, RuleId,
 };
 
-/// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
+/// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
 pub(in crate::mapping) fn plan(
     packs: &[Pack],
-    entries: &[InForce<'_>],
+    active: &[ActiveRule<'_>],
     settings: &Settings,
 ) -> Plan {
     let mut build = Build {
-        entries,
+        active,
         settings,
         ids: HashMap::new(),
         outputs: HashMap::new(),
@@ -33,7 +33,7 @@ pub(in crate::mapping) fn plan(
     build.family_rules();
     build.stream();
     build.families(packs);
-    build.plan.expected = expected::expected(packs, entries, &build.ids);
+    build.plan.expected = expected::expected(packs, active, &build.ids);
     build.plan
 }
 
@@ -47,9 +47,9 @@ fn written(emit: Emit) -> &'static [Generation] {
 }
 
 struct Build<'a> {
-    entries: &'a [InForce<'a>],
+    active: &'a [ActiveRule<'a>],
     settings: &'a Settings,
-    /// The rule of an entry that writes a generation, by the entry's place.
+    /// The rule of a rule that writes a generation, by the rule's place.
     ids: HashMap<(usize, Generation), RuleId>,
     outputs: HashMap<&'a str, OutputId>,
     plan: Plan,
@@ -59,41 +59,42 @@ impl<'a> Build<'a> {
     /// Gives rules and outputs their numbers: rules point at each other, whichever comes first.
     fn name(&mut self) {
         let mut next = 0;
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (index, pack_rule) in self.active.iter().enumerate() {
             for generation in written(self.settings.emit) {
                 let rule = self.has_rule(index, *generation);
                 if rule {
                     self.ids.insert((index, *generation), RuleId(next));
                     next += 1;
                 }
-                if rule || is_divert(*entry, *generation) {
-                    self.output(*entry, *generation);
+                if rule || is_redirect(*pack_rule, *generation) {
+                    self.output(*pack_rule, *generation);
                 }
             }
         }
     }
 
     fn has_rule(&self, index: usize, written: Generation) -> bool {
-        let from = self.entries[index];
-        let entry = from.entry;
-        if entry.derive.is_some_and(|derived| derived != written) || is_divert(from, written) {
+        let from = self.active[index];
+        let pack_rule = from.rule;
+        if pack_rule.derive.is_some_and(|derived| derived != written) || is_redirect(from, written)
+        {
             return false;
         }
-        if !entry.keeps_name() {
+        if !pack_rule.keeps_name() {
             return true;
         }
         // Side by side, a family with one name leaves in its new shape only.
         let leaves = self.settings.emit != Emit::Both || written == Generation::New;
-        let changes = entry.buckets.is_some()
-            || !labels::labels(entry, written, &self.settings.fill).is_identity();
-        let redirected = |its: &InForce<'_>| {
-            is_divert(*its, written) && plain_entry(*its, self.entries) == Some(index)
+        let changes = pack_rule.buckets.is_some()
+            || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
+        let redirected = |its: &ActiveRule<'_>| {
+            is_redirect(*its, written) && plain_rule(*its, self.active) == Some(index)
         };
-        leaves && (changes || self.entries.iter().any(redirected))
+        leaves && (changes || self.active.iter().any(redirected))
     }
 
     fn rules(&mut self) {
-        for (index, from) in self.entries.iter().enumerate() {
+        for (index, from) in self.active.iter().enumerate() {
             for written in written(self.settings.emit) {
                 if let Some(id) = self.ids.get(&(index, *written)).copied() {
                     let rule = self.rule(*from, *written);
@@ -104,29 +105,29 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn rule(&mut self, from: InForce<'a>, written: Generation) -> Rule {
-        let entry = from.entry;
-        let labels = labels::labels(entry, written, &self.settings.fill);
+    fn rule(&mut self, from: ActiveRule<'a>, written: Generation) -> Rule {
+        let pack_rule = from.rule;
+        let labels = labels::labels(pack_rule, written, &self.settings.fill);
         let included = written == Generation::Old && self.including(from).is_some();
         Rule {
             title: title(from, written),
             source: from.source(),
-            from: entry.side(written.other()).family.as_bytes().into(),
+            from: pack_rule.side(written.other()).family.as_bytes().into(),
             to: self.output(from, written),
-            when: labels::conditions(entry, written, &labels),
+            when: labels::conditions(pack_rule, written, &labels),
             labels,
-            kind: labels::kind(entry, written, self.settings.buckets),
+            kind: labels::kind(pack_rule, written, self.settings.buckets),
             stream: false, // told when all rules are known
-            keep: self.settings.emit == Emit::Both && !entry.keeps_name(),
-            also: entry.derive.is_some() || included,
+            keep: self.settings.emit == Emit::Both && !pack_rule.keeps_name(),
+            also: pack_rule.derive.is_some() || included,
             part_of: self.part_of(from, written),
-            remainder: entry.includes.is_some() && written == Generation::New,
+            remainder: pack_rule.includes.is_some() && written == Generation::New,
             redirects: Vec::new(),
         }
     }
 
-    fn output(&mut self, from: InForce<'a>, written: Generation) -> OutputId {
-        let family = from.entry.side(written).family.as_str();
+    fn output(&mut self, from: ActiveRule<'a>, written: Generation) -> OutputId {
+        let family = from.rule.side(written).family.as_str();
         let outputs = &mut self.plan.outputs;
         let id = *self.outputs.entry(family).or_insert_with(|| {
             outputs.push(Output { name: family.as_bytes().into(), help: None, rules: Vec::new() });
@@ -134,7 +135,7 @@ impl<'a> Build<'a> {
         });
         let output = &mut outputs[id.0 as usize];
         if output.help.is_none() {
-            output.help = from.entry.help(written).map(Into::into);
+            output.help = from.rule.help(written).map(Into::into);
         }
         id
     }
@@ -146,22 +147,22 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The place of the entry whose old side counts this one's counts too.
-    fn including(&self, part: InForce<'_>) -> Option<usize> {
-        self.entries.iter().position(|its| {
-            let included = its.entry.includes.as_ref();
-            part.entry.derive.is_none()
-                && included.is_some_and(|(family, _)| *family == part.entry.old.family)
+    /// The place of the rule whose old side counts this one's counts too.
+    fn including(&self, part: ActiveRule<'_>) -> Option<usize> {
+        self.active.iter().position(|its| {
+            let included = its.rule.includes.as_ref();
+            part.rule.derive.is_none()
+                && included.is_some_and(|(family, _)| *family == part.rule.old.family)
         })
     }
 
-    fn part_of(&self, part: InForce<'_>, written: Generation) -> Option<PartOf> {
+    fn part_of(&self, part: ActiveRule<'_>, written: Generation) -> Option<PartOf> {
         if written == Generation::Old {
             return None;
         }
         let total = self.including(part)?;
-        let named = &self.entries[total].entry.old;
-        let without = part.entry.old.items.iter().map(|item| item.label.as_str());
+        let named = &self.active[total].rule.old;
+        let without = part.rule.old.items.iter().map(|item| item.label.as_str());
         Some(PartOf {
             total: *self.ids.get(&(total, written))?,
             without: without
@@ -172,18 +173,18 @@ impl<'a> Build<'a> {
     }
 
     fn redirects(&mut self) {
-        let entries = self.entries;
+        let active = self.active;
         for written in written(self.settings.emit) {
-            for entry in entries.iter().filter(|entry| is_divert(**entry, *written)) {
-                self.redirect(*entry, *written);
+            for pack_rule in active.iter().filter(|pack_rule| is_redirect(**pack_rule, *written)) {
+                self.redirect(*pack_rule, *written);
             }
         }
     }
 
-    /// Takes label sets away from the rule that reads the same samples.
-    fn redirect(&mut self, from: InForce<'a>, written: Generation) {
-        let condition = from.entry.only_with.as_ref().expect("only conditions redirect");
-        let plain = plain_entry(from, self.entries).expect("checked: a plain entry reads the same");
+    /// Redirects label sets from the rule that reads the same samples.
+    fn redirect(&mut self, from: ActiveRule<'a>, written: Generation) {
+        let condition = from.rule.only_with.as_ref().expect("only conditions redirect");
+        let plain = plain_rule(from, self.active).expect("checked: a plain rule reads the same");
         let id = self.ids[&(plain, written)];
         let to = self.output(from, written);
         let reference = self.reference(&condition.family, &condition.on);
@@ -203,7 +204,7 @@ impl<'a> Build<'a> {
         })
     }
 
-    /// Says for each family which rules read it, in the order to try them.
+    /// Lists the rules that read each family, in the order to try them.
     fn family_rules(&mut self) {
         for (index, rule) in self.plan.rules.iter().enumerate() {
             let family = self.plan.families.entry(rule.from.clone()).or_default();
@@ -211,8 +212,8 @@ impl<'a> Build<'a> {
         }
         let rules = &self.plan.rules;
         for family in self.plan.families.values_mut() {
-            // A rule that lets others follow must come first, or they would not be reached; of the
-            // others, the one that asks for more is the exception to the one that asks for less.
+            // A rule that lets others follow comes first, or they would not be reached. Of the others,
+            // the more specific rule comes first.
             family.rules.sort_by_key(|id| {
                 let rule = &rules[id.0 as usize];
                 (!rule.also, Reverse(rule.when.equal.len()), *id)
@@ -223,21 +224,21 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// Tells which rules need not hold anything back.
+    /// Marks the rules that can write each sample at once.
     fn stream(&mut self) {
         for index in 0..self.plan.rules.len() {
             let rule = &self.plan.rules[index];
             let alone = self.plan.families[&rule.from].rules.len() == 1
                 && self.plan.output(rule.to).rules.len() == 1;
-            let ladder_stays = match &rule.kind {
-                Kind::Histogram(ladders) => ladders.policy == BucketPolicy::Native,
+            let buckets_unchanged = match &rule.kind {
+                Kind::Histogram(buckets) => buckets.policy == BucketPolicy::Native,
                 Kind::Typed | Kind::Gauge(_) => true,
             };
-            // Leaving out a label that has one value only cannot make two series equal.
+            // Dropping a label with a single value cannot make two series equal.
             let joins = |label: &[u8]| !rule.when.equal.iter().any(|(its, _)| **its == *label);
             let stream = self.settings.emit != Emit::Both
                 && alone
-                && ladder_stays
+                && buckets_unchanged
                 && !rule.labels.drop.iter().any(|label| joins(label))
                 && rule.part_of.is_none()
                 && !rule.remainder
@@ -247,7 +248,7 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// Says the rest about families: those that rules write, and what packs know of them.
+    /// Completes the families: those that rules write, and what packs declare about them.
     fn families(&mut self, packs: &[Pack]) {
         for rule in &self.plan.rules {
             for to in rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]) {
@@ -259,15 +260,15 @@ impl<'a> Build<'a> {
             self.plan.families.entry(family.as_bytes().into()).or_default().once = true;
         }
         for generation in [Generation::Old, Generation::New] {
-            for entry in self.entries {
-                let family = &entry.entry.side(generation).family;
-                if entry.entry.buckets.is_some() {
+            for pack_rule in self.active {
+                let family = &pack_rule.rule.side(generation).family;
+                if pack_rule.rule.buckets.is_some() {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.histogram = true;
                 }
                 let elsewhere =
-                    |its: &InForce<'_>| its.entry.side(generation.other()).family == *family;
-                if !self.entries.iter().any(elsewhere) {
+                    |its: &ActiveRule<'_>| its.rule.side(generation.other()).family == *family;
+                if !self.active.iter().any(elsewhere) {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.generation = Some(generation);
                 }
@@ -276,16 +277,16 @@ impl<'a> Build<'a> {
     }
 }
 
-/// True when the entry has no rule of its own: it redirects what the plain entry's rule holds.
-fn is_divert(from: InForce<'_>, written: Generation) -> bool {
-    from.entry.only_with.is_some() && written == Generation::New
+/// True if the pack rule is compiled into a redirect of the plain rule, not into a rule of its own.
+fn is_redirect(from: ActiveRule<'_>, written: Generation) -> bool {
+    from.rule.only_with.is_some() && written == Generation::New
 }
 
-/// The entry for people, read -> written.
-fn title(from: InForce<'_>, written: Generation) -> String {
-    format!("{} -> {}", from.entry.side(written.other()), from.entry.side(written))
+/// The rule for people, read -> written.
+fn title(from: ActiveRule<'_>, written: Generation) -> String {
+    format!("{} -> {}", from.rule.side(written.other()), from.rule.side(written))
 }
 
 fn number(index: usize) -> u32 {
-    u32::try_from(index).expect("a pack with four thousand million entries does not fit in memory")
+    u32::try_from(index).expect("a pack with four thousand million rules does not fit in memory")
 }

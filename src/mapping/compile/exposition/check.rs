@@ -1,56 +1,56 @@
-//! What entries can only tell together.
+//! Checks of all active rules against each other.
 //!
-//! Nothing here depends on what is emitted, so a pack that compiles for one generation compiles for
-//! the others.
+//! The result does not depend on the emitted generation: a pack that compiles for one compiles for
+//! all.
 
 use std::collections::BTreeMap;
 
 use crate::document::listed;
 use crate::document::{Diagnostic, closest};
 use crate::mapping::compile::Settings;
-use crate::mapping::compile::exposition::active::InForce;
+use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::labels;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::OnlyWith;
 
-/// Everything that is wrong with the entries in force, in their order; settings last.
-pub(in crate::mapping) fn faults(entries: &[InForce<'_>], settings: &Settings) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
-    for (index, entry) in entries.iter().enumerate() {
-        faults.extend(clashes(*entry, &entries[..index]));
-        faults.extend(includes(*entry, entries));
-        faults.extend(derives(*entry, entries));
-        if let Some(condition) = &entry.entry.only_with {
-            only_with(*entry, condition, entries, &mut faults);
+/// All errors of the active rules, in their order, then those of the settings.
+pub(in crate::mapping) fn errors(rules: &[ActiveRule<'_>], settings: &Settings) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    for (index, active) in rules.iter().enumerate() {
+        errors.extend(clashes(*active, &rules[..index]));
+        errors.extend(includes(*active, rules));
+        errors.extend(derives(*active, rules));
+        if let Some(condition) = &active.rule.only_with {
+            only_with(*active, condition, rules, &mut errors);
         }
     }
-    faults.extend(fill(entries, settings));
-    faults
+    errors.extend(fill(rules, settings));
+    errors
 }
 
-/// What is wrong with entries two by two: true whatever other entries there may be.
-pub(in crate::mapping) fn pairs(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
-    let each = entries.iter().enumerate();
-    each.flat_map(|(index, entry)| clashes(*entry, &entries[..index])).collect()
+/// Errors between two rules, which do not depend on other rules.
+pub(in crate::mapping) fn pairs(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let each = rules.iter().enumerate();
+    each.flat_map(|(index, active)| clashes(*active, &rules[..index])).collect()
 }
 
-fn clashes(entry: InForce<'_>, earlier: &[InForce<'_>]) -> Vec<Diagnostic> {
-    let clash = |its: &InForce<'_>| [both_claim(*its, entry), both_write(*its, entry)];
+fn clashes(active: ActiveRule<'_>, earlier: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let clash = |its: &ActiveRule<'_>| [both_claim(*its, active), both_write(*its, active)];
     earlier.iter().flat_map(clash).flatten().collect()
 }
 
-/// Two entries that read the same samples, without one saying that it does so on purpose.
-fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
-    let (a, b) = (first.entry, second.entry);
+/// Two rules that read the same samples, without a key that allows it.
+fn both_claim(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnostic> {
+    let (a, b) = (first.rule, second.rule);
     let derived = a.derive.is_some() || b.derive.is_some();
-    // Reading the old side, a condition shares samples with the entry it takes them from.
+    // Reading the old side, a condition shares samples with the rule it takes them from.
     let shared = match (&a.only_with, &b.only_with) {
         (None, None) => false,
         (Some(a), Some(b)) => a.family != b.family,
         _ => true,
     };
     let old = a.old.overlaps(&b.old) && !derived && !shared;
-    let including = includes_entry(first, second) || includes_entry(second, first);
+    let including = includes_rule(first, second) || includes_rule(second, first);
     let new = a.new.overlaps(&b.new) && !derived && !including;
     let side = match (old, new) {
         (true, _) => Generation::Old,
@@ -70,17 +70,17 @@ fn both_claim(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
     ))
 }
 
-/// True when the first entry's old side counts what the second one's counts too.
-fn includes_entry(first: InForce<'_>, second: InForce<'_>) -> bool {
-    let included = first.entry.includes.as_ref();
-    included.is_some_and(|(family, _)| *family == second.entry.old.family)
+/// True if the first rule's old side includes the counts of the second's.
+fn includes_rule(first: ActiveRule<'_>, second: ActiveRule<'_>) -> bool {
+    let included = first.rule.includes.as_ref();
+    included.is_some_and(|(family, _)| *family == second.rule.old.family)
 }
 
-/// Two entries that write into one family and do not agree on what it is.
-fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
-    let (a, b) = (first.entry, second.entry);
+/// Two rules that write one family and disagree about its metadata.
+fn both_write(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnostic> {
+    let (a, b) = (first.rule, second.rule);
     let written = |generation: &Generation| {
-        [a, b].iter().all(|entry| entry.derive.is_none_or(|derived| derived == *generation))
+        [a, b].iter().all(|rule| rule.derive.is_none_or(|derived| derived == *generation))
     };
     [Generation::Old, Generation::New].into_iter().filter(written).find_map(|generation| {
         let (mine, its) = (b.side(generation), a.side(generation));
@@ -103,99 +103,99 @@ fn both_write(first: InForce<'_>, second: InForce<'_>) -> Option<Diagnostic> {
         Some(second.error(
             b.span(generation),
             format!("`{}` has other {disagree} at {}", mine.family, first.source()),
-            "give both entries the same",
+            "give both rules the same",
         ))
     })
 }
 
-fn includes(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
-    let (family, span) = entry.entry.includes.as_ref()?;
-    let included: Vec<_> = entries
+fn includes(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+    let (family, span) = active.rule.includes.as_ref()?;
+    let included: Vec<_> = rules
         .iter()
-        .filter(|its| its.entry.old.family == *family && its.entry.derive.is_none())
+        .filter(|its| its.rule.old.family == *family && its.rule.derive.is_none())
         .collect();
-    if *family == entry.entry.old.family {
-        return Some(entry.error(
+    if *family == active.rule.old.family {
+        return Some(active.error(
             *span,
             format!("`{family}` cannot include itself"),
             "name the family whose counts are already inside this one",
         ));
     }
     if included.is_empty() {
-        let families = entries.iter().map(|its| its.entry.old.family.as_str());
-        return Some(entry.error(
+        let families = rules.iter().map(|its| its.rule.old.family.as_str());
+        return Some(active.error(
             *span,
-            format!("no entry reads `{family}`"),
-            meant(family, families, "name the `old` family of another entry"),
+            format!("no rule reads `{family}`"),
+            meant(family, families, "name the `old` family of another rule"),
         ));
     }
-    let elsewhere = included.iter().find(|its| its.entry.new.family != entry.entry.new.family)?;
-    Some(entry.error(
+    let elsewhere = included.iter().find(|its| its.rule.new.family != active.rule.new.family)?;
+    Some(active.error(
         *span,
         format!(
             "`{family}` becomes `{}`, and `{}` becomes `{}`",
-            elsewhere.entry.new.family, entry.entry.old.family, entry.entry.new.family
+            elsewhere.rule.new.family, active.rule.old.family, active.rule.new.family
         ),
         "counts can only be shared out within one new family: give both the same",
     ))
 }
 
-fn derives(entry: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
-    let read = entry.entry.derive?.other();
-    let side = entry.entry.side(read);
+fn derives(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+    let read = active.rule.derive?.other();
+    let side = active.rule.side(read);
     let accompanied =
-        entries.iter().any(|its| its.entry.derive.is_none() && its.entry.side(read).overlaps(side));
+        rules.iter().any(|its| its.rule.derive.is_none() && its.rule.side(read).overlaps(side));
     (!accompanied).then(|| {
-        entry.error(
-            entry.entry.span(read),
-            format!("nothing but this derived entry reads `{side}`"),
-            "add an entry that says what becomes of these samples themselves",
+        active.error(
+            active.rule.span(read),
+            format!("nothing but this derived rule reads `{side}`"),
+            "add a rule that rewrites these samples themselves",
         )
     })
 }
 
-/// A condition moves label sets from the plain entry of the same samples to another family. Both share the
+/// A condition moves label sets from the plain rule of the same samples to another family. Both share the
 /// series that are held, so they must treat them alike.
 fn only_with(
-    entry: InForce<'_>,
+    active: ActiveRule<'_>,
     condition: &OnlyWith,
-    entries: &[InForce<'_>],
-    faults: &mut Vec<Diagnostic>,
+    rules: &[ActiveRule<'_>],
+    errors: &mut Vec<Diagnostic>,
 ) {
-    let mut fault = |message: String, remedy: String| {
-        faults.push(entry.error(condition.span, message, remedy));
+    let mut error = |message: String, remedy: String| {
+        errors.push(active.error(condition.span, message, remedy));
     };
     let OnlyWith { family, on, .. } = condition;
     let known = || {
-        let sides = entries.iter().flat_map(|its| [&its.entry.old, &its.entry.new]);
-        let repeats = entries.iter().flat_map(|its| its.pack.repeats());
+        let sides = rules.iter().flat_map(|its| [&its.rule.old, &its.rule.new]);
+        let repeats = rules.iter().flat_map(|its| its.pack.repeats());
         sides.map(|side| &side.family).chain(repeats).map(String::as_str)
     };
     if !known().any(|its| its == family) {
-        fault(
-            format!("no entry names `{family}`"),
-            meant(family, known(), "name a family that some entry names"),
+        error(
+            format!("no rule names `{family}`"),
+            meant(family, known(), "name a family that some rule names"),
         );
     }
-    let other = entries.iter().find_map(|its| {
-        let other = its.entry.only_with.as_ref()?;
+    let other = rules.iter().find_map(|its| {
+        let other = its.rule.only_with.as_ref()?;
         (other.family == *family && other.on != *on).then_some((other, its))
     });
     if let Some((other, its)) = other {
         let labels: Vec<&str> = other.on.iter().map(String::as_str).collect();
-        fault(
+        error(
             format!("`{family}` is compared by {} at {}", listed(&labels), its.source()),
             "compare one family by the same labels everywhere".to_owned(),
         );
     }
-    let Some(plain) = plain_entry(entry, entries).map(|place| entries[place]) else {
-        fault(
-            format!("no plain entry reads `{}`", entry.entry.old),
-            "add the entry that says what becomes of the samples that are not meant".to_owned(),
+    let Some(plain) = plain_rule(active, rules).map(|place| rules[place]) else {
+        error(
+            format!("no plain rule reads `{}`", active.rule.old),
+            "add the rule that rewrites the other samples".to_owned(),
         );
         return;
     };
-    let (mine, its) = (entry.entry, plain.entry);
+    let (mine, its) = (active.rule, plain.rule);
     // Any value will do, so that labels which could be filled count as written.
     let fill: BTreeMap<String, String> = mine
         .new
@@ -208,10 +208,10 @@ fn only_with(
         || mine.buckets != its.buckets
         || mine.merge != its.merge
     {
-        fault(
+        error(
             format!("`{}` and `{}` differ in more than the name", mine.new, its.new),
             format!(
-                "write the same labels, `buckets` and `merge` as the entry at {}",
+                "write the same labels, `buckets` and `merge` as the rule at {}",
                 plain.source()
             ),
         );
@@ -222,40 +222,40 @@ fn only_with(
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))
             || edits.append.iter().chain(&edits.fill).any(|(its, _)| same(its));
         if touched {
-            fault(
+            error(
                 format!("`{label}` is compared, but does not pass through unchanged"),
-                "compare labels that no selector of the entry touches".to_owned(),
+                "compare labels that no selector of the rule touches".to_owned(),
             );
         }
     }
 }
 
-/// The place of the entry without a condition that reads the same samples on the old side.
-pub(in crate::mapping) fn plain_entry(
-    entry: InForce<'_>,
-    entries: &[InForce<'_>],
+/// The index of the rule without a condition that reads the same old samples.
+pub(in crate::mapping) fn plain_rule(
+    active: ActiveRule<'_>,
+    rules: &[ActiveRule<'_>],
 ) -> Option<usize> {
-    entries.iter().position(|its| {
-        its.entry.only_with.is_none()
-            && its.entry.derive.is_none()
-            && its.entry.old.reads_like(&entry.entry.old)
+    rules.iter().position(|its| {
+        its.rule.only_with.is_none()
+            && its.rule.derive.is_none()
+            && its.rule.old.reads_like(&active.rule.old)
     })
 }
 
-/// Values for labels that no entry has to write.
-fn fill(entries: &[InForce<'_>], settings: &Settings) -> Vec<Diagnostic> {
+/// Values of `fill` for labels that no rule writes.
+fn fill(rules: &[ActiveRule<'_>], settings: &Settings) -> Vec<Diagnostic> {
     let mut known: Vec<&str> =
-        entries.iter().flat_map(|its| its.entry.old.bare().chain(its.entry.new.bare())).collect();
+        rules.iter().flat_map(|its| its.rule.old.bare().chain(its.rule.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
     let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));
     unknown
         .map(|label| {
             let remedy = match known.as_slice() {
-                [] => "no entry has a label to fill: remove `fill`".to_owned(),
+                [] => "no rule has a label to fill: remove `fill`".to_owned(),
                 known => format!("labels that can be filled: {}", listed(known)),
             };
-            Diagnostic::error(format!("fill: no entry writes a label `{label}` without a value"))
+            Diagnostic::error(format!("fill: no rule writes a label `{label}` without a value"))
                 .with_help(meant(label, known.iter().copied(), &remedy))
         })
         .collect()

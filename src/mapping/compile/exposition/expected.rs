@@ -2,36 +2,36 @@
 
 use std::collections::HashMap;
 
-use crate::mapping::compile::exposition::active::InForce;
+use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::plan::exposition::{Expected, Input, RuleId};
 use crate::mapping::{Hint, Pack};
 
-/// One for each entry, in order, and behind them families of which packs know no more than why they may be missing.
+/// One for each rule, in order, and behind them families of which packs know no more than why they may be missing.
 ///
-/// `ids` are the rules: that of an entry that writes a generation.
+/// `ids` are the rules: that of a rule that writes a generation.
 pub(in crate::mapping) fn expected(
     packs: &[Pack],
-    entries: &[InForce<'_>],
+    active: &[ActiveRule<'_>],
     ids: &HashMap<(usize, Generation), RuleId>,
 ) -> Vec<Expected> {
     // What a later pack says takes the place of what an earlier one does.
     let hints: Vec<&Hint> = packs.iter().rev().flat_map(Pack::hints).collect();
     let input = |index: usize, generation: Generation| {
-        let InForce { entry, .. } = entries[index];
+        let ActiveRule { rule: pack_rule, .. } = active[index];
         // What one generation only derives from something else is not its own. And samples that another family
-        // tells apart are those of the entry without that condition, too.
-        let own = entry.derive != Some(generation)
-            && (entry.only_with.is_none() || generation == Generation::New);
+        // tells apart are those of the rule without that condition, too.
+        let own = pack_rule.derive != Some(generation)
+            && (pack_rule.only_with.is_none() || generation == Generation::New);
         let rule = ids.get(&(index, generation.other())).copied();
-        own.then(|| of_selector(entry.side(generation), rule, &hints))
+        own.then(|| of_selector(pack_rule.side(generation), rule, &hints))
     };
-    let of_entries = (0..entries.len()).map(|index| Expected {
+    let of_rules = (0..active.len()).map(|index| Expected {
         old: input(index, Generation::Old),
         new: input(index, Generation::New),
     });
-    let mut expected: Vec<Expected> = of_entries.collect();
+    let mut expected: Vec<Expected> = of_rules.collect();
     for hint in hints.iter().filter(|hint| hint.selector().items.is_empty()) {
         let family = &hint.selector().family;
         let named = |expected: &Expected| {

@@ -1,9 +1,9 @@
-//! What an entry does with labels and buckets, seen in one direction.
+//! Labels and buckets of a rule, in one direction.
 
 use std::collections::BTreeMap;
 
 use crate::mapping::generation::{BucketPolicy, Generation};
-use crate::mapping::pack::Entry;
+use crate::mapping::pack::PackRule;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
 use crate::mapping::plan::exposition::{BucketLayouts, Kind, LabelEdits, Match};
 
@@ -11,22 +11,22 @@ fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
 }
 
-/// Which samples an entry reads when it writes `written`.
+/// Which samples a rule reads if it writes `written`.
 pub(in crate::mapping) fn conditions(
-    entry: &Entry,
+    rule: &PackRule,
     written: Generation,
     edits: &LabelEdits,
 ) -> Match {
-    let (read, write) = (entry.side(written.other()), entry.side(written));
+    let (read, write) = (rule.side(written.other()), rule.side(written));
     let mut when = Match {
         equal: read.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
         present: read.variables().map(|(label, _)| bytes(label)).collect(),
         ..Match::default()
     };
-    if entry.keeps_name() && !told_apart(read, write) {
-        // A sample that has a label of the written side has the written shape already.
+    if rule.keeps_name() && !told_apart(read, write) {
+        // A sample with a label of the written side already has the written shape.
         when.none_of = write.bare().map(bytes).collect();
-        // With nothing to add, only a label to be left out makes a sample worth rewriting.
+        // If no label is added, only samples with a label to drop need rewriting.
         if edits.append.is_empty() && edits.fill.is_empty() {
             when.any_of = read.bare().map(bytes).collect();
         }
@@ -34,7 +34,7 @@ pub(in crate::mapping) fn conditions(
     when
 }
 
-/// True when no sample that `read` reads can have come out of `write`.
+/// True if no sample that `read` matches can have the shape of `write`.
 fn told_apart(read: &Selector, write: &Selector) -> bool {
     read.items.iter().any(|item| match (&item.term, write.item(&item.label).map(|its| &its.term)) {
         (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
@@ -43,13 +43,13 @@ fn told_apart(read: &Selector, write: &Selector) -> bool {
     })
 }
 
-/// What becomes of the labels when an entry writes `written`.
+/// How labels are rewritten if a rule writes `written`.
 pub(in crate::mapping) fn labels(
-    entry: &Entry,
+    rule: &PackRule,
     written: Generation,
     fill: &BTreeMap<String, String>,
 ) -> LabelEdits {
-    let (read, write) = (entry.side(written.other()), entry.side(written));
+    let (read, write) = (rule.side(written.other()), rule.side(written));
     let mut edits = LabelEdits::default();
     for item in &read.items {
         match &item.term {
@@ -79,10 +79,9 @@ pub(in crate::mapping) fn labels(
     edits
 }
 
-/// How an entry joins series when it writes `written`.
-pub(in crate::mapping) fn kind(entry: &Entry, written: Generation, policy: BucketPolicy) -> Kind {
-    if let (Some(read), Some(write)) =
-        (entry.boundaries(written.other()), entry.boundaries(written))
+/// How a rule merges series if it writes `written`.
+pub(in crate::mapping) fn kind(rule: &PackRule, written: Generation, policy: BucketPolicy) -> Kind {
+    if let (Some(read), Some(write)) = (rule.boundaries(written.other()), rule.boundaries(written))
     {
         let read: Vec<f64> = read.iter().map(|boundary| boundary.bound).collect();
         let mut write = write.to_vec();
@@ -93,5 +92,5 @@ pub(in crate::mapping) fn kind(entry: &Entry, written: Generation, policy: Bucke
         }
         return Kind::Histogram(BucketLayouts { read, write, policy });
     }
-    entry.merge.map_or(Kind::Typed, Kind::Gauge)
+    rule.merge.map_or(Kind::Typed, Kind::Gauge)
 }

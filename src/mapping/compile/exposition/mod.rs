@@ -1,7 +1,7 @@
-//! Packs' entries for families and settings in, a [`Plan`] out.
+//! Compiles rules for families, with the settings, into a [`Plan`].
 //!
 //! ```text
-//! packs ── active ──> entries ── check ──> faults, or ── build ──> Plan
+//! packs ── active ──> rules ── check ──> errors, or ── build ──> Plan
 //!                                  └─ labels ─┘
 //! ```
 
@@ -18,21 +18,34 @@ use crate::document::Diagnostics;
 use crate::mapping::Pack;
 use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
-use active::in_force;
+use active::active_rules;
 
-/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: an entry that reads
-/// the same samples as an earlier pack's entry takes its place.
+/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces the
+/// rule of an earlier pack that reads the same samples.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the packs as a whole, whatever the settings ask for: a pack that
-/// compiles for one generation compiles for the others.
+/// All errors of the packs as a whole, whatever is emitted: a pack that compiles for one generation
+/// compiles for all.
+///
+/// ```
+/// use crossfade::mapping::{Emit, Pack, Settings, compile};
+///
+/// let pack = r#"
+/// name: demo
+/// prometheus: [{ old: app_hits, new: app_hits_total }]
+/// "#;
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// let plan = compile(&[pack], &Settings::new(Emit::New))?;
+/// assert_eq!(plan.rules[0].title, "app_hits -> app_hits_total");
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Diagnostics> {
-    let entries = in_force(packs);
-    let faults = check::faults(&entries, settings);
-    if faults.is_empty() {
-        Ok(build::plan(packs, &entries, settings))
+    let rules = active_rules(packs);
+    let errors = check::errors(&rules, settings);
+    if errors.is_empty() {
+        Ok(build::plan(packs, &rules, settings))
     } else {
-        Err(Diagnostics(faults))
+        Err(Diagnostics(errors))
     }
 }

@@ -7,11 +7,11 @@ use crate::mapping::plan::exposition::{Kind, Pair, Rule, RuleId};
 
 fn pack(name: &str, body: &str) -> Pack {
     Pack::parse(&format!("{name}.yaml"), &format!("name: {name}\n{body}"))
-        .unwrap_or_else(|faults| panic!("{faults}"))
+        .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn plan_with(body: &str, settings: &Settings) -> Plan {
-    compile(&[pack("demo", body)], settings).unwrap_or_else(|faults| panic!("{faults}"))
+    compile(&[pack("demo", body)], settings).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn plan(body: &str, emit: Emit) -> Plan {
@@ -388,25 +388,25 @@ fn an_entry_that_equals_one_on_both_sides_replaces_only_that_one() {
     ];
     let plan = compile(&packs, &Settings::new(Emit::New)).unwrap();
     assert_eq!(plan.rules[0].source, "second:2");
-    assert!(plan.rules[1].part_of.is_some(), "the other entry is still there");
+    assert!(plan.rules[1].part_of.is_some(), "the other rule is still there");
 }
 
 #[test]
 fn what_later_packs_break_is_told_where_it_stands() {
     let packs =
         [pack("first", INCLUDES), pack("second", "prometheus: [{ old: 'all{x=\"1\"}', new: b }]")];
-    let faults = compile(&packs, &Settings::new(Emit::New)).unwrap_err();
-    assert!(faults.to_string().starts_with("second.yaml:2:21: "), "{faults}");
+    let errors = compile(&packs, &Settings::new(Emit::New)).unwrap_err();
+    assert!(errors.to_string().starts_with("second.yaml:2:21: "), "{errors}");
 }
 
 #[test]
 fn fill_knows_only_labels_that_entries_leave_open() {
     let packs = [pack("demo", ONE_TO_ONE)];
     let settings = filled(Emit::Old, &[("zone", ""), ("zoen", "x"), ("type", "y")]);
-    let faults = compile(&packs, &settings).unwrap_err().to_string();
+    let errors = compile(&packs, &settings).unwrap_err().to_string();
     assert_eq!(
-        faults,
-        "fill: no entry writes a label `type` without a value; labels that can be filled: `zone`\n\
-         fill: no entry writes a label `zoen` without a value; did you mean `zone`?"
+        errors,
+        "fill: no rule writes a label `type` without a value; labels that can be filled: `zone`\n\
+         fill: no rule writes a label `zoen` without a value; did you mean `zone`?"
     );
 }

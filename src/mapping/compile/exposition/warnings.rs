@@ -1,40 +1,40 @@
-//! What is worth knowing of entries that are right.
+//! Warnings about valid rules.
 //!
-//! A pack promises that both sides mean the same samples; they need not carry the same information. What one
-//! generation knows and the other does not is gone after a trip there and back, and is listed here by name.
+//! The two sides of a rule describe the same samples, but one may carry information that the other
+//! lacks. A round trip loses it; the warnings name what is lost.
 
 use crate::document::Diagnostic;
 use crate::document::listed;
-use crate::mapping::compile::exposition::active::InForce;
+use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
 use crate::mapping::plan::exposition::Boundary;
 
-/// All notes, in the order of the entries.
-pub(in crate::mapping) fn of_entries(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
-    let mut notes = Vec::new();
-    for entry in entries {
-        notes.extend(untold_type(*entry));
+/// All warnings, in the order of the rules.
+pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for active in rules {
+        warnings.extend(untold_type(*active));
         for generation in [Generation::Old, Generation::New] {
-            notes.extend(lost_labels(*entry, generation));
+            warnings.extend(lost_labels(*active, generation));
         }
-        notes.extend(estimated(*entry));
-        notes.extend(joined(*entry, entries));
+        warnings.extend(estimated(*active));
+        warnings.extend(joined(*active, rules));
     }
-    notes
+    warnings
 }
 
-/// Samples that lose labels, and nothing says of which type they are.
-fn untold_type(from: InForce<'_>) -> Option<Diagnostic> {
-    let entry = from.entry;
-    if entry.metric_type.is_some() || entry.merge.is_some() || entry.buckets.is_some() {
+/// Samples that lose labels, from a rule without a type.
+fn untold_type(from: ActiveRule<'_>) -> Option<Diagnostic> {
+    let rule = from.rule;
+    if rule.metric_type.is_some() || rule.merge.is_some() || rule.buckets.is_some() {
         return None;
     }
     [Generation::New, Generation::Old].into_iter().find_map(|generation| {
-        let read = entry.side(generation);
+        let read = rule.side(generation);
         let labels: Vec<&str> = read.bare().collect();
         (!labels.is_empty()).then(|| {
             from.pack.source().warning(
-                entry.span(generation),
+                rule.span(generation),
                 format!(
                     "if `{}` is a gauge, it leaves as it came: nothing says how to join what differs in {} alone",
                     read.family,
@@ -47,15 +47,15 @@ fn untold_type(from: InForce<'_>) -> Option<Diagnostic> {
 }
 
 /// Labels that exist on one side only.
-fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> {
-    let (read, other) = (from.entry.side(generation), from.entry.side(generation.other()));
+fn lost_labels(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnostic> {
+    let (read, other) = (from.rule.side(generation), from.rule.side(generation.other()));
     let labels: Vec<&str> = read.bare().collect();
-    if labels.is_empty() || from.entry.derive == Some(generation) {
+    if labels.is_empty() || from.rule.derive == Some(generation) {
         return None;
     }
     let has = if labels.len() == 1 { "no such label" } else { "no such labels" };
     Some(from.pack.source().warning(
-        from.entry.span(generation),
+        from.rule.span(generation),
         format!(
             "{} to {} and back loses {} of `{}`: `{}` has {has}",
             generation.as_str(),
@@ -69,23 +69,23 @@ fn lost_labels(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> 
 }
 
 /// Bucket boundaries that the other side lacks.
-fn estimated(from: InForce<'_>) -> Option<Diagnostic> {
-    let entry = from.entry;
-    let (old, new) = entry.buckets.as_ref()?;
+fn estimated(from: ActiveRule<'_>) -> Option<Diagnostic> {
+    let rule = from.rule;
+    let (old, new) = rule.buckets.as_ref()?;
     let lacking = |from: &[Boundary], other: &[Boundary]| {
         let lacks =
             |it: &&Boundary| !other.iter().any(|its| its.bound.total_cmp(&it.bound).is_eq());
         from.iter().filter(lacks).map(|it| it.text.to_string()).collect::<Vec<_>>().join(" ")
     };
     let parts: Vec<String> =
-        [(&entry.old.family, lacking(old, new)), (&entry.new.family, lacking(new, old))]
+        [(&rule.old.family, lacking(old, new)), (&rule.new.family, lacking(new, old))]
             .into_iter()
             .filter(|(_, bounds)| !bounds.is_empty())
             .map(|(family, bounds)| format!("{bounds} of `{family}`"))
             .collect();
     (!parts.is_empty()).then(|| {
         from.pack.source().warning(
-            entry.span(Generation::Old),
+            rule.span(Generation::Old),
             format!("buckets come back estimated, the other side lacks them: {}", parts.join("; ")),
             "`buckets: common` leaves them out, so that every number is exact",
         )
@@ -93,16 +93,16 @@ fn estimated(from: InForce<'_>) -> Option<Diagnostic> {
 }
 
 /// Families that are told apart by a condition one way, and become one the other way.
-fn joined(from: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
-    let condition = from.entry.only_with.as_ref()?;
-    let plain = super::check::plain_entry(from, entries).map(|place| entries[place].entry)?;
+fn joined(from: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+    let condition = from.rule.only_with.as_ref()?;
+    let plain = super::check::plain_rule(from, rules).map(|place| rules[place].rule)?;
     let labels: Vec<&str> = condition.on.iter().map(String::as_str).collect();
     Some(from.pack.source().warning(
         condition.span,
         format!(
             "new to old and back: `{}` and `{}` become one, and are told apart again only where `{}` has the same {}",
             plain.new.family,
-            from.entry.new.family,
+            from.rule.new.family,
             condition.family,
             listed(&labels)
         ),
@@ -112,15 +112,15 @@ fn joined(from: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
 
 #[cfg(test)]
 mod tests {
-    use crate::mapping::{Pack, check, notes};
+    use crate::mapping::{Pack, check, warnings};
 
     fn told(body: &str) -> Vec<String> {
         let pack = Pack::parse("a.yaml", &format!("name: a\n{body}"));
-        let packs = [pack.unwrap_or_else(|faults| panic!("{faults}"))];
+        let packs = [pack.unwrap_or_else(|errors| panic!("{errors}"))];
         assert_eq!(check(&packs, false), []);
-        notes(&packs)
+        warnings(&packs)
             .into_iter()
-            .map(|note| format!("{} {}", note.location.expect("in a file"), note.message))
+            .map(|warning| format!("{} {}", warning.location.expect("in a file"), warning.message))
             .collect()
     }
 
@@ -139,8 +139,9 @@ mod tests {
 
     #[test]
     fn a_gauge_could_be_meant() {
-        let entry = |more: &str| format!("prometheus:\n  - {{ old: f, new: 'g{{b}}'{more} }}\n");
-        let untold = |more: &str| told(&entry(more)).iter().any(|note| note.contains("is a gauge"));
+        let rule = |more: &str| format!("prometheus:\n  - {{ old: f, new: 'g{{b}}'{more} }}\n");
+        let untold =
+            |more: &str| told(&rule(more)).iter().any(|warning| warning.contains("is a gauge"));
         assert!(untold(""));
         for more in [", type: counter", ", merge: max", ", buckets: { old: [1], new: [2] }"] {
             assert!(!untold(more), "{more}");

@@ -1,26 +1,26 @@
-//! Which patterns read lines: the entries in force, with every prefix that names can have.
+//! The patterns that read lines: those of the active rules, with every prefix.
 
 use crate::document::{Diagnostic, Diagnostics, Span};
 use crate::mapping::Pack;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::statsd::pattern::Segment;
-use crate::mapping::pack::{LineEntry, parse_prefix};
+use crate::mapping::pack::{PackLineRule, parse_prefix};
 
-/// An entry in force and the pack it comes from.
+/// An active rule and its pack.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InForce<'a> {
-    pub(super) entry: &'a LineEntry,
+pub(super) struct ActiveRule<'a> {
+    pub(super) rule: &'a PackLineRule,
     pub(super) pack: &'a Pack,
 }
 
-impl InForce<'_> {
-    /// `pack:line`, for people.
+impl ActiveRule<'_> {
+    /// The location as `pack:line`.
     pub(super) fn source(self) -> String {
-        format!("{}:{}", self.pack.name(), self.pack.source().line(self.entry.old.span.start))
+        format!("{}:{}", self.pack.name(), self.pack.source().line(self.rule.old.span.start))
     }
 }
 
-/// What a pattern is in its entry.
+/// The key of a pattern in its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Role {
     /// `old` or `new`.
@@ -43,8 +43,8 @@ impl Role {
 /// One pattern below one prefix.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    /// The place of its entry.
-    pub(super) entry: usize,
+    /// The index of its rule.
+    pub(super) rule: usize,
     pub(super) role: Role,
     /// The whole name.
     pub(super) segments: Vec<Segment>,
@@ -52,28 +52,26 @@ pub(super) struct Reader<'a> {
     pub(super) prefix: usize,
     pub(super) types: &'a [String],
     pub(super) span: Span,
-    /// The pattern for people.
+    /// The pattern as shown to users.
     pub(super) shown: String,
 }
 
-/// The entries of all packs, in order. An entry of a later pack stands where the one stood whose place it takes:
-/// the one that reads the same on both sides, otherwise each that reads the same on one.
-pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
-    let mut entries: Vec<InForce<'_>> = Vec::new();
+/// The active rules of all packs, in order. A rule of a later pack replaces, at its position, the rule
+/// that reads the same lines on both sides, otherwise each that reads the same lines on one side.
+pub(super) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
+    let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {
-        // An entry of this pack does not take the place of another.
-        let mut earlier: Vec<Option<InForce<'_>>> = entries.into_iter().map(Some).collect();
-        let mut placed: Vec<Option<InForce<'_>>> = vec![None; earlier.len()];
+        // A rule of this pack cannot replace another rule of this pack.
+        let mut earlier: Vec<Option<ActiveRule<'_>>> = rules.into_iter().map(Some).collect();
+        let mut placed: Vec<Option<ActiveRule<'_>>> = vec![None; earlier.len()];
         let mut added = Vec::new();
-        for entry in &pack.lines().entries {
-            let places = |like: &dyn Fn(&LineEntry) -> bool| -> Vec<usize> {
+        for rule in &pack.lines().rules {
+            let places = |like: &dyn Fn(&PackLineRule) -> bool| -> Vec<usize> {
                 let known = earlier.iter().enumerate();
-                known
-                    .filter_map(|(place, its)| like(its.as_ref()?.entry).then_some(place))
-                    .collect()
+                known.filter_map(|(place, its)| like(its.as_ref()?.rule).then_some(place)).collect()
             };
-            let old = |its: &LineEntry| its.old.pattern.reads_like(&entry.old.pattern);
-            let new = |its: &LineEntry| its.new.pattern.reads_like(&entry.new.pattern);
+            let old = |its: &PackLineRule| its.old.pattern.reads_like(&rule.old.pattern);
+            let new = |its: &PackLineRule| its.new.pattern.reads_like(&rule.new.pattern);
             let mut replaced = places(&|its| old(its) && new(its));
             if replaced.is_empty() {
                 replaced = places(&|its| old(its) || new(its));
@@ -82,39 +80,39 @@ pub(super) fn in_force(packs: &[Pack]) -> Vec<InForce<'_>> {
                 earlier[*place] = None;
             }
             match replaced.first() {
-                Some(first) => placed[*first] = Some(InForce { entry, pack }),
-                None => added.push(InForce { entry, pack }),
+                Some(first) => placed[*first] = Some(ActiveRule { rule, pack }),
+                None => added.push(ActiveRule { rule, pack }),
             }
         }
         let kept =
             earlier.into_iter().zip(placed).filter_map(|(earlier, placed)| placed.or(earlier));
-        entries = kept.chain(added).collect();
+        rules = kept.chain(added).collect();
     }
-    entries
+    rules
 }
 
 /// The prefixes of the settings.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with them.
+/// All errors in them.
 pub(super) fn prefixes(texts: &[String]) -> Result<Vec<Vec<Segment>>, Diagnostics> {
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let mut prefixes = Vec::new();
     for text in texts {
         match parse_prefix(text) {
             Ok(prefix) => prefixes.push(prefix),
             Err((message, remedy)) => {
-                faults.push(
+                errors.push(
                     Diagnostic::error(format!("prefix `{text}`: {message}")).with_help(remedy),
                 );
             }
         }
     }
-    if faults.is_empty() { Ok(prefixes) } else { Err(Diagnostics(faults)) }
+    if errors.is_empty() { Ok(prefixes) } else { Err(Diagnostics(errors)) }
 }
 
-/// What can stand in front of a pack's names, with nothing between first.
+/// All prefixes of a pack's names; those without a `between` segment first.
 pub(super) fn fronts(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>> {
     let lines = pack.lines();
     let roots: Vec<&[Segment]> = match &lines.prefix {
@@ -128,15 +126,15 @@ pub(super) fn fronts(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>
     plain.chain(more).collect()
 }
 
-/// Every pattern of the entries, below every prefix.
-pub(super) fn readers<'a>(entries: &[InForce<'a>], prefixes: &[Vec<Segment>]) -> Vec<Reader<'a>> {
+/// Every pattern of the rules with every prefix.
+pub(super) fn readers<'a>(rules: &[ActiveRule<'a>], prefixes: &[Vec<Segment>]) -> Vec<Reader<'a>> {
     let mut readers = Vec::new();
-    for (place, from) in entries.iter().enumerate() {
-        let entry = from.entry;
+    for (place, from) in rules.iter().enumerate() {
+        let rule = from.rule;
         for front in fronts(from.pack, prefixes) {
             let mut add = |role, segments: &[Segment], types: &'a [String], span, shown| {
                 readers.push(Reader {
-                    entry: place,
+                    rule: place,
                     role,
                     segments: [&front, segments].concat(),
                     prefix: front.len(),
@@ -147,8 +145,8 @@ pub(super) fn readers<'a>(entries: &[InForce<'a>], prefixes: &[Vec<Segment>]) ->
             };
             for generation in [Generation::Old, Generation::New] {
                 let sides = [
-                    (Role::Side(generation), Some(entry.side(generation))),
-                    (Role::Also(generation), entry.also(generation)),
+                    (Role::Side(generation), Some(rule.side(generation))),
+                    (Role::Also(generation), rule.also(generation)),
                 ];
                 for (role, side) in sides {
                     if let Some(side) = side {
@@ -158,7 +156,7 @@ pub(super) fn readers<'a>(entries: &[InForce<'a>], prefixes: &[Vec<Segment>]) ->
                     }
                 }
             }
-            if let Some((tagged, span)) = &entry.tagged {
+            if let Some((tagged, span)) = &rule.tagged {
                 add(Role::Tagged, &tagged.segments, &tagged.types, *span, tagged.to_string());
             }
         }

@@ -1,35 +1,35 @@
-//! Turns checked entries into a plan. Nothing can go wrong here any more.
+//! Builds the plan from checked rules. This step cannot fail.
 
 use std::collections::HashMap;
 
 use super::StatsdSettings;
-use super::check::Rivals;
+use super::check::Ambiguities;
 use crate::mapping::Pack;
-use crate::mapping::compile::statsd::active::{InForce, Reader, Role};
+use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role};
 use crate::mapping::generation::{Emit, Generation};
-use crate::mapping::pack::LineEntry;
+use crate::mapping::pack::PackLineRule;
 use crate::mapping::pack::statsd::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
 use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
 };
 
-/// Builds the plan of entries that [`check`](super::check) found nothing wrong with.
+/// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
 pub(super) fn plan(
     packs: &[Pack],
-    entries: &[InForce<'_>],
+    active: &[ActiveRule<'_>],
     readers: &[Reader<'_>],
-    rivals: &Rivals,
+    ambiguous: &Ambiguities,
     settings: &StatsdSettings,
 ) -> StatsdPlan {
     let mut build = Build {
-        rivals,
+        ambiguous,
         settings,
-        bases: bases(entries),
+        bases: bases(active),
         ids: HashMap::new(),
         plan: StatsdPlan::default(),
     };
     build.tags(packs);
-    for (place, from) in entries.iter().enumerate() {
+    for (place, from) in active.iter().enumerate() {
         for generation in [Generation::Old, Generation::New] {
             build.side(place, *from, generation);
             build.also(place, *from, generation);
@@ -41,10 +41,10 @@ pub(super) fn plan(
 }
 
 struct Build<'a> {
-    rivals: &'a Rivals,
+    ambiguous: &'a Ambiguities,
     settings: &'a StatsdSettings,
-    /// Of each entry with `tagged`, the first that reads the same tagged lines. It counts them all; the others count
-    /// parts of them.
+    /// For each rule with `tagged`, the first rule that reads the same tagged lines. The first counts all
+    /// of them, the others parts.
     bases: Vec<Option<usize>>,
     ids: HashMap<(usize, Role), LineRuleId>,
     plan: StatsdPlan,
@@ -67,69 +67,70 @@ impl Build<'_> {
         }
     }
 
-    fn rivals(&self, place: usize, role: Role) -> Vec<Vec<(Capture, Box<[u8]>)>> {
+    fn ambiguous(&self, place: usize, role: Role) -> Vec<Vec<(Capture, Box<[u8]>)>> {
         let part = |(place, text): &(usize, String)| {
             (Capture::Head(number(*place)), text.as_bytes().into())
         };
-        let rivals = self.rivals.get(&(place, role)).into_iter().flatten();
-        rivals.map(|parts| parts.iter().map(part).collect()).collect()
+        let ambiguous = self.ambiguous.get(&(place, role)).into_iter().flatten();
+        ambiguous.map(|parts| parts.iter().map(part).collect()).collect()
     }
 
     /// The rule for lines of one side.
-    fn side(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
-        let entry = from.entry;
-        let read = &entry.side(reads).pattern;
-        // A name that is the same either way leaves once, in its new shape.
-        let renamed = !entry.old.pattern.names_like(&entry.new.pattern);
+    fn side(&mut self, place: usize, from: ActiveRule<'_>, reads: Generation) {
+        let pack_rule = from.rule;
+        let read = &pack_rule.side(reads).pattern;
+        // A name that is the same in both generations is written once, in its new shape.
+        let renamed = !pack_rule.old.pattern.names_like(&pack_rule.new.pattern);
         let both = self.settings.emit == Emit::Both;
-        let becomes = written_shown(entry, reads.other());
+        let becomes = written_shown(pack_rule, reads.other());
         let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
-        rule.ambiguous_with = self.rivals(place, Role::Side(reads));
+        rule.ambiguous_with = self.ambiguous(place, Role::Side(reads));
         for written in [Generation::Old, Generation::New] {
             if !self.emits(written) || both && !renamed && written == Generation::Old {
                 continue;
             }
-            if let Some(template) = self.with_tags(place, entry, written, read) {
+            if let Some(template) = self.with_tags(place, pack_rule, written, read) {
                 rule.writes.push(template);
             } else if written == reads {
                 rule.keep = true;
             } else {
                 let origin = |placeholder: &str| origin(read, placeholder);
-                let mut writes = templates(entry, written, &origin);
-                // What is written besides (`also`) does not end as what is read.
+                let mut writes = templates(pack_rule, written, &origin);
+                // The name of an `also` line does not end like the name read.
                 if let Some(first) = writes.first_mut() {
-                    first.ending = ending(&entry.side(written).pattern, read, &origin);
+                    first.ending = ending(&pack_rule.side(written).pattern, read, &origin);
                 }
                 rule.writes.extend(writes);
             }
         }
-        // Only what is new can be skipped: the old generation is used to these values.
+        // Only new lines are skipped: the old generation sends these values itself.
         if reads == Generation::Old && self.emits(Generation::New) {
-            rule.skip = entry.skip.iter().map(|value| value.as_bytes().into()).collect();
+            rule.skip = pack_rule.skip.iter().map(|value| value.as_bytes().into()).collect();
         }
         self.add(place, Role::Side(reads), rule);
     }
 
-    /// The rule for lines that say nothing of their own: kept among their like, otherwise left out.
-    fn also(&mut self, place: usize, from: InForce<'_>, reads: Generation) {
-        if let Some(also) = from.entry.also(reads) {
+    /// The rule for `also` lines, which carry no information of their own: kept if their generation is
+    /// emitted, otherwise dropped.
+    fn also(&mut self, place: usize, from: ActiveRule<'_>, reads: Generation) {
+        if let Some(also) = from.rule.also(reads) {
             let mut rule = rule(format!("{} -> nothing", also.pattern), from, reads);
-            rule.ambiguous_with = self.rivals(place, Role::Also(reads));
+            rule.ambiguous_with = self.ambiguous(place, Role::Also(reads));
             rule.keep = self.emits(reads);
             self.add(place, Role::Also(reads), rule);
         }
     }
 
-    /// The rule for tagged lines, or what this entry adds to the one there is.
-    fn tagged(&mut self, place: usize, from: InForce<'_>) {
-        let Some((tagged, _)) = &from.entry.tagged else { return };
+    /// The rule for tagged lines, or an addition to the existing one.
+    fn tagged(&mut self, place: usize, from: ActiveRule<'_>) {
+        let Some((tagged, _)) = &from.rule.tagged else { return };
         let mut templates = Vec::new();
         if self.emits(Generation::Old) {
             let tag = |placeholder: &str| {
                 let tag = tagged.tags.iter().find(|(_, its)| its.name == placeholder)?;
                 self.plan.tag(tag.0.as_bytes()).map(Capture::Tag)
             };
-            templates = self::templates(from.entry, Generation::Old, &tag);
+            templates = self::templates(from.rule, Generation::Old, &tag);
             let numbers = tagged.tags.iter().filter_map(|(key, _)| self.plan.tag(key.as_bytes()));
             let needs = numbers.fold(0, |needs, number| needs | 1 << number);
             for template in &mut templates {
@@ -155,17 +156,17 @@ impl Build<'_> {
         }
     }
 
-    /// The tagged line that stands for one line of an entry, where settings ask for it and it is exact: the entry
+    /// The tagged line that stands for one line of a rule, where settings ask for it and it is exact: the rule
     /// must be the one that counts the tagged lines whole.
     fn with_tags(
         &self,
         place: usize,
-        entry: &LineEntry,
+        pack_rule: &PackLineRule,
         written: Generation,
         read: &Pattern,
     ) -> Option<LineTemplate> {
         let dialect = self.settings.tags.filter(|_| written == Generation::New)?;
-        let (tagged, _) = entry.tagged.as_ref()?;
+        let (tagged, _) = pack_rule.tagged.as_ref()?;
         if self.bases[place] != Some(place) || read.value.is_some() {
             return None;
         }
@@ -187,12 +188,11 @@ impl Build<'_> {
 
     fn names(&mut self, readers: &[Reader<'_>]) {
         for reader in readers {
-            let id = self.ids[&(reader.entry, reader.role)];
+            let id = self.ids[&(reader.rule, reader.role)];
             let rule = &mut self.plan.rules[id.0 as usize];
-            // Several entries may say what becomes of one tagged line: the first stands for all. Where
-            // nothing becomes of it, it need not be known either.
-            let first =
-                reader.role != Role::Tagged || self.bases[reader.entry] == Some(reader.entry);
+            // Several pack rules can rewrite one tagged line; the first represents them. A tagged line
+            // that is not rewritten needs no name in the tree.
+            let first = reader.role != Role::Tagged || self.bases[reader.rule] == Some(reader.rule);
             if !first || rule.tagged && rule.writes.is_empty() {
                 continue;
             }
@@ -211,16 +211,16 @@ impl Build<'_> {
     }
 }
 
-fn bases(entries: &[InForce<'_>]) -> Vec<Option<usize>> {
+fn bases(active: &[ActiveRule<'_>]) -> Vec<Option<usize>> {
     let mut first = HashMap::new();
-    let place = |(place, from): (usize, &InForce<'_>)| {
-        let (tagged, _) = from.entry.tagged.as_ref()?;
+    let place = |(place, from): (usize, &ActiveRule<'_>)| {
+        let (tagged, _) = from.rule.tagged.as_ref()?;
         Some(*first.entry(without_tags(tagged)).or_insert(place))
     };
-    entries.iter().enumerate().map(place).collect()
+    active.iter().enumerate().map(place).collect()
 }
 
-/// How names begin, as far as it can be told without a placeholder: their prefix, or their first segment.
+/// How names begin, as far as it can be reported without a placeholder: their prefix, or their first segment.
 fn lead(segments: &[Segment], prefix: usize) -> Box<[u8]> {
     let mut lead = Vec::new();
     for (index, segment) in segments.iter().take(prefix.max(1)).enumerate() {
@@ -233,7 +233,7 @@ fn lead(segments: &[Segment], prefix: usize) -> Box<[u8]> {
     lead.into()
 }
 
-fn rule(title: String, from: InForce<'_>, reads: Generation) -> LineRule {
+fn rule(title: String, from: ActiveRule<'_>, reads: Generation) -> LineRule {
     LineRule {
         title,
         source: from.source(),
@@ -251,19 +251,19 @@ fn without_tags(tagged: &TaggedPattern) -> String {
     TaggedPattern { tags: Vec::new(), ..tagged.clone() }.to_string()
 }
 
-/// What a line of the other generation becomes, for people.
-fn written_shown(entry: &LineEntry, written: Generation) -> String {
-    let also = entry.also(written).map(|also| format!(", {}", also.pattern));
-    format!("{}{}", entry.side(written).pattern, also.unwrap_or_default())
+/// The lines written, as shown to users.
+fn written_shown(pack_rule: &PackLineRule, written: Generation) -> String {
+    let also = pack_rule.also(written).map(|also| format!(", {}", also.pattern));
+    format!("{}{}", pack_rule.side(written).pattern, also.unwrap_or_default())
 }
 
-/// How to write a side of an entry and what goes with it. `origin` says where the text of a placeholder comes from.
+/// How to write a side of a rule and what goes with it. `origin` says where the text of a placeholder comes from.
 fn templates(
-    entry: &LineEntry,
+    pack_rule: &PackLineRule,
     written: Generation,
     origin: &dyn Fn(&str) -> Option<Capture>,
 ) -> Vec<LineTemplate> {
-    let patterns = [Some(entry.side(written)), entry.also(written)];
+    let patterns = [Some(pack_rule.side(written)), pack_rule.also(written)];
     let write = |pattern: &Pattern| {
         let value = pattern.value.as_ref().and_then(|value| origin(&value.name));
         template(&pattern.segments, &pattern.types, value, origin)
@@ -277,7 +277,7 @@ fn template(
     value: Option<Capture>,
     origin: &dyn Fn(&str) -> Option<Capture>,
 ) -> LineTemplate {
-    // A value that is the line's own is copied with the rest.
+    // If the value is that of the line read, it is copied with the rest.
     let value = value.filter(|value| *value != Capture::Value);
     let metric_type = types.first().map(|word| word.as_bytes().into());
     let name = parts(segments, origin);
@@ -300,7 +300,7 @@ fn parts(segments: &[Segment], origin: &dyn Fn(&str) -> Option<Capture>) -> Vec<
                 continue;
             }
             Segment::One(placeholder, _) => match bound(&placeholder.name) {
-                // Only the text of a tag can have dots where one segment is written.
+                // Only tag values can contain dots where one segment is written.
                 tag @ Capture::Tag(_) => Part::Segment(tag),
                 other => Part::Copy(other),
             },
@@ -317,7 +317,7 @@ fn parts(segments: &[Segment], origin: &dyn Fn(&str) -> Option<Capture>) -> Vec<
     name
 }
 
-/// From where on the name written is the end of the name read.
+/// From where the written name equals the end of the name read.
 fn ending(
     written: &Pattern,
     read: &Pattern,
@@ -342,7 +342,7 @@ fn ending(
     Some(Ending { front, from })
 }
 
-/// Where a placeholder's text lies in lines that a pattern reads.
+/// Where the text of a placeholder is in lines that a pattern reads.
 fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
     if read.value.as_ref().is_some_and(|value| value.name == placeholder) {
         return Some(Capture::Value);
@@ -351,7 +351,7 @@ fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
     Some(place(read, read.segments.iter().position(stands)?))
 }
 
-/// A segment of what was read.
+/// A segment of the name read.
 fn place(read: &Pattern, place: usize) -> Capture {
     let many = read.segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
     match many {

@@ -1,61 +1,61 @@
-//! What entries can only tell together: which lines more than one pattern reads.
+//! Finds lines that more than one pattern reads.
 //!
-//! Within a generation a pattern may be the exception to a wider one, which it must then be in every respect. Across
-//! generations there is no exception: a line that both may mean has no meaning of its own. Some sources
-//! have such lines. A pack must list them under `either`, and then what the same sender sent before decides.
+//! Within a generation, a pattern may be an exception to a wider one if it is narrower in every respect.
+//! Across generations, a line that both patterns read is ambiguous. Some sources send such lines; a pack
+//! must list them under `either`, and earlier lines of the sender then decide.
 
 use std::collections::{HashMap, HashSet};
 
 use super::overlap::{contains, example, order, shared};
 use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
-use crate::mapping::compile::statsd::active::{InForce, Reader, Role, fronts};
+use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role, fronts};
 use crate::mapping::pack::statsd::pattern::{Dotted, Segment};
 
-/// The patterns that share lines with the other generation, by place of the entry and role: the texts that placeholders
-/// have in such lines, by the place of the segment.
-pub(super) type Rivals = HashMap<(usize, Role), Vec<Vec<(usize, String)>>>;
+/// Patterns that share lines with the other generation, by index of the rule and role, with the
+/// placeholder texts of such lines by index of the segment.
+pub(super) type Ambiguities = HashMap<(usize, Role), Vec<Vec<(usize, String)>>>;
 
 /// Compares every pattern with every other.
 ///
 /// # Errors
 ///
-/// Every pair that reads the same line to different ends, with such a line.
-pub(super) fn rivals(
+/// Every pair of patterns that read the same line differently, with an example.
+pub(super) fn check(
     packs: &[Pack],
-    entries: &[InForce<'_>],
+    rules: &[ActiveRule<'_>],
     readers: &[Reader<'_>],
     prefixes: &[Vec<Segment>],
-) -> Result<Rivals, Diagnostics> {
+) -> Result<Ambiguities, Diagnostics> {
     let mut check = Check {
-        entries,
-        either: packs.iter().flat_map(|pack| either(pack, prefixes)).collect(),
-        told: HashSet::new(),
-        faults: Vec::new(),
-        rivals: Rivals::new(),
+        rules,
+        listed: packs.iter().flat_map(|pack| ambiguous_names(pack, prefixes)).collect(),
+        reported: HashSet::new(),
+        errors: Vec::new(),
+        ambiguous: Ambiguities::new(),
     };
     for (index, reader) in readers.iter().enumerate() {
         for earlier in readers.iter().take(index) {
             check.pair(earlier, reader);
         }
     }
-    if check.faults.is_empty() { Ok(check.rivals) } else { Err(Diagnostics(check.faults)) }
+    if check.errors.is_empty() { Ok(check.ambiguous) } else { Err(Diagnostics(check.errors)) }
 }
 
-/// The whole names that a pack says both generations may mean.
-fn either(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>> {
+/// The whole names that a pack lists as ambiguous.
+fn ambiguous_names(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>> {
     let fronts = fronts(pack, prefixes);
     let names = pack.lines().either.iter();
     names.flat_map(|name| fronts.iter().map(|front| [front, name.as_slice()].concat())).collect()
 }
 
 struct Check<'a> {
-    entries: &'a [InForce<'a>],
-    either: Vec<Vec<Segment>>,
-    /// Pairs that have been told of: below another prefix they are no news.
-    told: HashSet<[(usize, Role); 2]>,
-    faults: Vec<Diagnostic>,
-    rivals: Rivals,
+    rules: &'a [ActiveRule<'a>],
+    listed: Vec<Vec<Segment>>,
+    /// Pairs already reported: they are reported for one prefix only.
+    reported: HashSet<[(usize, Role); 2]>,
+    errors: Vec<Diagnostic>,
+    ambiguous: Ambiguities,
 }
 
 impl Check<'_> {
@@ -66,31 +66,36 @@ impl Check<'_> {
         let names = shared(&first.segments, &second.segments);
         let tagged = first.role == Role::Tagged || second.role == Role::Tagged;
         let both_tagged = first.role == second.role && tagged;
-        // One tagged line becomes what all entries that read it say.
+        // All rules that read a tagged line apply to it.
         if both_tagged && first.types == second.types && first.prefix == second.prefix {
             return;
         }
         if first.role.generation() != second.role.generation() && !tagged {
-            let listed = |name: &&Vec<Segment>| self.either.iter().any(|it| contains(it, name));
+            let listed = |name: &&Vec<Segment>| self.listed.iter().any(|it| contains(it, name));
             if let Some(name) = names.iter().find(|name| !listed(name)) {
                 let name = name.clone();
-                self.tell_generations(first, second, &name);
+                self.report_generations(first, second, &name);
             } else {
                 for name in &names {
-                    self.rival(first, name);
-                    self.rival(second, name);
+                    self.record(first, name);
+                    self.record(second, name);
                 }
             }
         } else if let Some(name) = names.first()
             && (tagged && !both_tagged || !excepts(first, second) && !excepts(second, first))
         {
             let name = name.clone();
-            self.tell(first, second, &name, "exclude it from one of them: `{x!=text}`".to_owned());
+            self.report(
+                first,
+                second,
+                &name,
+                "exclude it from one of them: `{x!=text}`".to_owned(),
+            );
         }
     }
 
-    /// Notes that the other generation has names like this too.
-    fn rival(&mut self, reader: &Reader<'_>, name: &[Segment]) {
+    /// Records that the other generation has such names too.
+    fn record(&mut self, reader: &Reader<'_>, name: &[Segment]) {
         let own = reader.segments.iter().zip(name).enumerate().skip(reader.prefix);
         let own = own.take_while(|(_, (segment, _))| !matches!(segment, Segment::Many(_)));
         let texts = own.filter_map(|(place, pair)| match pair {
@@ -98,25 +103,31 @@ impl Check<'_> {
             _ => None,
         });
         let texts = texts.collect();
-        let known = self.rivals.entry((reader.entry, reader.role)).or_default();
+        let known = self.ambiguous.entry((reader.rule, reader.role)).or_default();
         if !known.contains(&texts) {
             known.push(texts);
         }
     }
 
-    fn tell_generations(&mut self, first: &Reader<'_>, second: &Reader<'_>, name: &[Segment]) {
+    fn report_generations(&mut self, first: &Reader<'_>, second: &Reader<'_>, name: &[Segment]) {
         let below = if first.prefix == second.prefix { first.prefix } else { 0 };
         let remedy = format!(
             "exclude it from one of them (`{{x!=text}}`), or list `{}` under `either`: then what the same \
              sender sent before decides",
             Dotted(&name[below..])
         );
-        self.tell(first, second, name, remedy);
+        self.report(first, second, name, remedy);
     }
 
-    fn tell(&mut self, first: &Reader<'_>, second: &Reader<'_>, name: &[Segment], remedy: String) {
-        let pair = [(first.entry, first.role), (second.entry, second.role)];
-        if !self.told.insert(pair) {
+    fn report(
+        &mut self,
+        first: &Reader<'_>,
+        second: &Reader<'_>,
+        name: &[Segment],
+        remedy: String,
+    ) {
+        let pair = [(first.rule, first.role), (second.rule, second.role)];
+        if !self.reported.insert(pair) {
             return;
         }
         let types = [first.types, second.types];
@@ -127,15 +138,15 @@ impl Check<'_> {
             "`{}` reads a line that `{}` ({}) reads too: `{}:1|{metric_type}`",
             second.shown,
             first.shown,
-            self.entries[first.entry].source(),
+            self.rules[first.rule].source(),
             example(name),
         );
-        let pack = self.entries[second.entry].pack;
-        self.faults.push(pack.source().error(second.span, message, remedy));
+        let pack = self.rules[second.rule].pack;
+        self.errors.push(pack.source().error(second.span, message, remedy));
     }
 }
 
-/// True when `narrow` is an exception to `wide` and is tried first.
+/// True if `narrow` is an exception to `wide` and is tried first.
 fn excepts(narrow: &Reader<'_>, wide: &Reader<'_>) -> bool {
     let named = |reader: &Reader<'_>| !reader.types.is_empty();
     let types_within =

@@ -1,7 +1,7 @@
-//! Packs' `StatsD` entries and settings in, a [`StatsdPlan`] out.
+//! Compiles `StatsD` rules, with the settings, into a [`StatsdPlan`].
 //!
 //! ```text
-//! packs ── active ──> readers ── check ──> faults, or ── build ──> StatsdPlan
+//! packs ── active ──> readers ── check ──> errors, or ── build ──> StatsdPlan
 //!                                   └─ overlap ─┘
 //! ```
 
@@ -18,24 +18,37 @@ use crate::mapping::Pack;
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::mapping::settings::StatsdSettings;
 
-/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: an entry that reads
-/// the same lines as an earlier pack's entry takes its place.
+/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces the
+/// rule of an earlier pack that reads the same lines.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the packs as a whole, whatever is to be emitted.
+/// All errors of the packs as a whole, whatever is emitted.
+///
+/// ```
+/// use crossfade::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
+///
+/// let pack = r#"
+/// name: demo
+/// statsd: [{ old: "{app}.hits:c", new: "app.{app}.hits:c" }]
+/// "#;
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New))?;
+/// assert_eq!(plan.rules[0].title, "{app}.hits:c -> app.{app}.hits:c");
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 pub fn compile_statsd(
     packs: &[Pack],
     settings: &StatsdSettings,
 ) -> Result<StatsdPlan, Diagnostics> {
-    let entries = active::in_force(packs);
+    let rules = active::active_rules(packs);
     let prefixes = active::prefixes(&settings.prefixes)?;
-    let readers = active::readers(&entries, &prefixes);
-    let rivals = check::rivals(packs, &entries, &readers, &prefixes)?;
-    Ok(build::plan(packs, &entries, &readers, &rivals, settings))
+    let readers = active::readers(&rules, &prefixes);
+    let ambiguous = check::check(packs, &rules, &readers, &prefixes)?;
+    Ok(build::plan(packs, &rules, &readers, &ambiguous, settings))
 }
 
-/// What a round trip of lines loses.
-pub(super) fn notes(packs: &[Pack]) -> Vec<Diagnostic> {
-    warnings::of_entries(&active::in_force(packs))
+/// Warnings about what a round trip of lines loses.
+pub(super) fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
+    warnings::of_rules(&active::active_rules(packs))
 }

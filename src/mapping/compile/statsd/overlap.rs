@@ -1,7 +1,7 @@
-//! Which lines two patterns share.
+//! The names that two patterns share.
 //!
-//! A name has at most one `{x*}`, so what two names share is a short list of names again: one for each length up
-//! to where both `{x*}` lie above each other, and one for all that are longer.
+//! A name has at most one `{x*}`, so the intersection of two patterns is a short list of patterns: one
+//! for each length up to the length at which both `{x*}` align, and one for all longer names.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,7 @@ pub(super) fn shared(a: &[Segment], b: &[Segment]) -> Vec<Vec<Segment>> {
     };
     let heads = many_a.max(many_b);
     let tails = (a.len() - many_a).max(b.len() - many_b) - 1;
-    // Where heads or tails contradict each other no length helps.
+    // If the heads or tails contradict each other, no length matches.
     let Some(longest) = of_length(a, b, heads + 1 + tails) else { return Vec::new() };
     let shorter =
         (a.len().max(b.len())..heads + 1 + tails).filter_map(|length| of_length(a, b, length));
@@ -24,7 +24,7 @@ pub(super) fn shared(a: &[Segment], b: &[Segment]) -> Vec<Vec<Segment>> {
     all
 }
 
-/// True when `wide` reads every name that `narrow` reads.
+/// True if `wide` reads every name that `narrow` reads.
 pub(super) fn contains(wide: &[Segment], narrow: &[Segment]) -> bool {
     let pair = |(wide, narrow): (&Segment, &Segment)| match (wide, narrow) {
         (Segment::Many(_), _) => true,
@@ -38,7 +38,7 @@ pub(super) fn contains(wide: &[Segment], narrow: &[Segment]) -> bool {
     stretched(wide, narrow.len()).is_some_and(|wide| wide.into_iter().zip(narrow).all(pair))
 }
 
-/// Which of two names is tried first, where both are followed from the left: text, `{x}`, `{x*}`.
+/// Which of two patterns is tried first, compared from the left: text, `{x}`, `{x*}`.
 pub(super) fn order(a: &[Segment], b: &[Segment]) -> Ordering {
     let rank = |segment: &Segment| match segment {
         Segment::Text(_) => (0, 0),
@@ -48,7 +48,7 @@ pub(super) fn order(a: &[Segment], b: &[Segment]) -> Ordering {
     let ranks = |segments: &[Segment]| segments.iter().map(rank).collect::<Vec<_>>();
     match (many(a), many(b)) {
         (Some(many_a), Some(many_b)) if many_a == many_b => {
-            // Behind the `{x*}` the right comes first, and more before less.
+            // After the `{x*}`, compare from the right; more segments come first.
             let tail = |segments: &[Segment]| -> Vec<_> {
                 let ranks = segments.iter().skip(many_a + 1).rev().map(rank);
                 ranks.chain([(9, 9)]).collect()
@@ -77,13 +77,13 @@ fn many(segments: &[Segment]) -> Option<usize> {
     segments.iter().position(|segment| matches!(segment, Segment::Many(_)))
 }
 
-/// The names of this many segments that both read. Where both have their `{x*}`, longer names are meant too.
+/// The names of this many segments that both read; longer names too, where both have their `{x*}`.
 fn of_length(a: &[Segment], b: &[Segment], length: usize) -> Option<Vec<Segment>> {
     let (a, b) = (stretched(a, length)?, stretched(b, length)?);
     a.into_iter().zip(b).map(|(a, b)| both(a, b)).collect()
 }
 
-/// As many segments as wanted, the `{x*}` repeated; `None` where that cannot be.
+/// The segments with the `{x*}` repeated up to `length`; `None` if they do not fit.
 fn stretched(segments: &[Segment], length: usize) -> Option<Vec<&Segment>> {
     let more = length.checked_sub(segments.len())?;
     match many(segments) {
@@ -96,7 +96,7 @@ fn stretched(segments: &[Segment], length: usize) -> Option<Vec<&Segment>> {
     }
 }
 
-/// The segments that both stand for.
+/// The intersection of two segments.
 fn both(a: &Segment, b: &Segment) -> Option<Segment> {
     match (a, b) {
         (narrow, Segment::Many(_)) | (Segment::Many(_), narrow) => Some(narrow.clone()),

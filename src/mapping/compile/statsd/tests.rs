@@ -10,7 +10,7 @@ use crate::statsd::Dialect;
 fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Diagnostics> {
     let parse = |(index, text): (usize, &&str)| {
         let pack = Pack::parse("pack.yaml", &format!("name: p{}\n{text}", index + 1));
-        pack.unwrap_or_else(|faults| panic!("{faults}"))
+        pack.unwrap_or_else(|errors| panic!("{errors}"))
     };
     let packs: Vec<Pack> = packs.iter().enumerate().map(parse).collect();
     compile_statsd(&packs, settings)
@@ -18,7 +18,7 @@ fn compiled(packs: &[&str], settings: &StatsdSettings) -> Result<StatsdPlan, Dia
 
 #[track_caller]
 fn plan(packs: &[&str], emit: Emit) -> StatsdPlan {
-    compiled(packs, &StatsdSettings::new(emit)).unwrap_or_else(|faults| panic!("{faults}"))
+    compiled(packs, &StatsdSettings::new(emit)).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The rule for lines of this name and type, given as `name:type`.
@@ -69,8 +69,8 @@ statsd:
 
 #[test]
 fn many_texts_at_one_place_are_told_apart() {
-    let entries = (0..40).map(|n| format!("  - {{ old: 'a.t{n}', new: 'b.t{n}' }}\n"));
-    let pack = format!("statsd:\n{}", entries.collect::<String>());
+    let rules = (0..40).map(|n| format!("  - {{ old: 'a.t{n}', new: 'b.t{n}' }}\n"));
+    let pack = format!("statsd:\n{}", rules.collect::<String>());
     let plan = plan(&[&pack], Emit::New);
     for n in 0..40 {
         assert_eq!(title(&plan, &format!("a.t{n}:c")), Some(&*format!("a.t{n} -> b.t{n}")));
@@ -79,7 +79,7 @@ fn many_texts_at_one_place_are_told_apart() {
 }
 
 #[test]
-fn entries_of_later_packs_take_the_place_of_those_that_read_the_same() {
+fn rules_of_later_packs_take_the_place_of_those_that_read_the_same() {
     let first = r#"
 statsd:
   - { old: "a.{x}", new: "n.{x}" }
@@ -98,14 +98,14 @@ statsd:
 
 #[test]
 fn a_line_of_both_generations_has_to_be_listed() {
-    let entry = r#"statsd: [{ old: "{s}.r.{c}", new: "x.{s}.{c}" }]"#;
-    let faults = compiled(&[entry], &StatsdSettings::new(Emit::Old)).expect_err("they overlap");
-    let text = faults.to_string();
-    assert_eq!(faults.0.len(), 1, "{text}");
+    let pack = r#"statsd: [{ old: "{s}.r.{c}", new: "x.{s}.{c}" }]"#;
+    let errors = compiled(&[pack], &StatsdSettings::new(Emit::Old)).expect_err("they overlap");
+    let text = errors.to_string();
+    assert_eq!(errors.0.len(), 1, "{text}");
     assert!(text.contains("`x.{s}.{c}` reads a line that `{s}.r.{c}` (p1:2) reads too"), "{text}");
     assert!(text.contains("`x.r.x:1|c`") && text.contains("under `either`"), "{text}");
 
-    let listed = format!("either: ['x.r.{{c}}']\n{entry}");
+    let listed = format!("either: ['x.r.{{c}}']\n{pack}");
     let plan = plan(&[&listed], Emit::Old);
     for (only, expected) in
         [(Generation::Old, "{s}.r.{c} -> x.{s}.{c}"), (Generation::New, "x.{s}.{c} -> {s}.r.{c}")]
@@ -124,16 +124,16 @@ fn a_line_of_both_generations_has_to_be_listed() {
 
 #[test]
 fn exceptions_must_be_exceptions_in_every_respect() {
-    for (entries, example) in [
+    for (rules, example) in [
         // Each has a text where the other has none.
         (r#"{ old: "a.{x}", new: "m.{x}" }, { old: "{x}.b", new: "n.{x}" }"#, "`a.b:1|c`"),
         // Narrower by name, wider by type.
         (r#"{ old: "a.b", new: "m" }, { old: "a.{x}:c", new: "n.{x}" }"#, "`a.b:1|c`"),
         (r#"{ old: "a.b:ms/g", new: "m" }, { old: "a.b:g", new: "n" }"#, "`a.b:1|g`"),
     ] {
-        let pack = format!("statsd: [{entries}]");
-        let faults = compiled(&[&pack], &StatsdSettings::new(Emit::New)).expect_err(entries);
-        assert!(faults.to_string().contains(example), "{faults}");
+        let pack = format!("statsd: [{rules}]");
+        let errors = compiled(&[&pack], &StatsdSettings::new(Emit::New)).expect_err(rules);
+        assert!(errors.to_string().contains(example), "{errors}");
     }
 }
 
@@ -172,9 +172,9 @@ statsd: [{ old: "{s}.hits", new: "s.{s}.all.hits" }]
 
     let prefixes = vec!["a..b".to_owned(), "ok".to_owned(), "{x*}".to_owned()];
     let settings = StatsdSettings { prefixes, ..settings };
-    let faults = compiled(&[pack], &settings).expect_err("two of them cannot be");
-    let text = faults.to_string();
-    assert!(faults.0.len() == 2 && text.contains("`a..b`") && text.contains("`{x*}`"), "{text}");
+    let errors = compiled(&[pack], &settings).expect_err("two of them cannot be");
+    let text = errors.to_string();
+    assert!(errors.0.len() == 2 && text.contains("`a..b`") && text.contains("`{x*}`"), "{text}");
 }
 
 #[test]
@@ -252,7 +252,7 @@ statsd:
     assert!(!rule(&tagged, "n.s.a.count:c", None).expect("read").keep);
     assert!(!writes_tags(&plan(&[pack], Emit::New), "a.count:c"));
 
-    // One tagged line becomes what both entries say of it, each as far as it has their tags.
+    // One tagged line becomes what both rules say of it, each as far as it has their tags.
     let old = plan(&[pack], Emit::Old);
     let rule = rule(&old, "count:c", None).expect("it is read for its tags");
     let needs: Vec<u32> = rule.writes.iter().map(|template| template.needs).collect();

@@ -1,33 +1,33 @@
-//! What a trip of lines from one generation to the other and back loses.
+//! Warnings about what a round trip from one generation to the other loses.
 
 use crate::document::Diagnostic;
 use crate::document::listed;
-use crate::mapping::compile::statsd::active::InForce;
+use crate::mapping::compile::statsd::active::ActiveRule;
 use crate::mapping::generation::Generation;
 
-/// All notes, in the order of the entries.
-pub(super) fn of_entries(entries: &[InForce<'_>]) -> Vec<Diagnostic> {
-    let mut notes = Vec::new();
-    for from in entries {
+/// All warnings, in the order of the rules.
+pub(super) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for from in rules {
         for generation in [Generation::Old, Generation::New] {
-            notes.extend(lost_types(*from, generation));
+            warnings.extend(lost_types(*from, generation));
         }
-        notes.extend(skipped(*from));
+        warnings.extend(skipped(*from));
     }
-    // One tagged line stands for many entries; what it loses is told once for each pack.
+    // Many rules share one tagged line, so its losses are reported once for each pack.
     let mut told: Vec<&str> = Vec::new();
-    for from in entries {
-        if from.entry.tagged.is_some() && !told.contains(&from.pack.name()) {
+    for from in rules {
+        if from.rule.tagged.is_some() && !told.contains(&from.pack.name()) {
             told.push(from.pack.name());
-            notes.extend(lost_tags(*from, entries));
+            warnings.extend(lost_tags(*from, rules));
         }
     }
-    notes
+    warnings
 }
 
-/// Types that are read, but not written.
-fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> {
-    let side = from.entry.side(generation);
+/// Types that are read but not written.
+fn lost_types(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnostic> {
+    let side = from.rule.side(generation);
     let (written, others) = side.pattern.types.split_first()?;
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     (!others.is_empty()).then(|| {
@@ -39,29 +39,29 @@ fn lost_types(from: InForce<'_>, generation: Generation) -> Option<Diagnostic> {
                 generation.other().as_str(),
                 listed(&others)
             ),
-            "give each type an entry of its own, where the other generation can tell them apart",
+            "give each type a rule of its own, where the other generation can tell them apart",
         )
     })
 }
 
-/// Values of the old generation that stand for none.
-fn skipped(from: InForce<'_>) -> Option<Diagnostic> {
-    let values: Vec<&str> = from.entry.skip.iter().map(String::as_str).collect();
+/// Values of the old generation that mean "no value".
+fn skipped(from: ActiveRule<'_>) -> Option<Diagnostic> {
+    let values: Vec<&str> = from.rule.skip.iter().map(String::as_str).collect();
     (!values.is_empty()).then(|| {
         from.pack.source().warning(
-            from.entry.old.span,
+            from.rule.old.span,
             format!("old to new loses lines with the value {}", listed(&values)),
             "remove `skip`, where they should arrive as the new generation's",
         )
     })
 }
 
-/// Tags that no entry of a pack reads.
-fn lost_tags(first: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> {
-    let (_, span) = first.entry.tagged.as_ref()?;
-    let of_pack = entries.iter().filter(|it| it.pack.name() == first.pack.name());
+/// Tags that no rule of a pack reads.
+fn lost_tags(first: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+    let (_, span) = first.rule.tagged.as_ref()?;
+    let of_pack = rules.iter().filter(|it| it.pack.name() == first.pack.name());
     let read: Vec<&String> = of_pack
-        .filter_map(|it| it.entry.tagged.as_ref())
+        .filter_map(|it| it.rule.tagged.as_ref())
         .flat_map(|(tagged, _)| tagged.tags.iter().map(|(key, _)| key))
         .collect();
     let tags = first.pack.lines().tags.iter();
@@ -77,20 +77,20 @@ fn lost_tags(first: InForce<'_>, entries: &[InForce<'_>]) -> Option<Diagnostic> 
 
 #[cfg(test)]
 mod tests {
-    use crate::mapping::{Pack, check, notes};
+    use crate::mapping::{Pack, check, warnings};
 
     #[test]
     fn what_lines_lose() {
         let body = "name: a\ntags: [s, t]\nstatsd:\n  - old: 'a.{x}:ms'\n    new: 'b.{x}:c/ms'\n    skip: [-1]\n    \
                     tagged: 'b|#s:{x}'\n";
-        let packs = [Pack::parse("a.yaml", body).unwrap_or_else(|faults| panic!("{faults}"))];
+        let packs = [Pack::parse("a.yaml", body).unwrap_or_else(|errors| panic!("{errors}"))];
         assert_eq!(check(&packs, false), []);
-        let notes: Vec<String> = notes(&packs)
+        let warnings: Vec<String> = warnings(&packs)
             .into_iter()
-            .map(|note| format!("{} {}", note.location.expect("in a file"), note.message))
+            .map(|warning| format!("{} {}", warning.location.expect("in a file"), warning.message))
             .collect();
         assert_eq!(
-            notes,
+            warnings,
             [
                 "a.yaml:5:10 new to old and back: lines of type `ms` come back as `c`",
                 "a.yaml:4:10 old to new loses lines with the value `-1`",

@@ -1,4 +1,4 @@
 //! What a pack says of families.
 
-pub(in crate::mapping) mod entry;
+pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;

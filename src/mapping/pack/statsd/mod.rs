@@ -1,4 +1,4 @@
 //! What a pack says of `StatsD` lines.
 
-pub(in crate::mapping) mod entry;
 pub(in crate::mapping) mod pattern;
+pub(in crate::mapping) mod rule;

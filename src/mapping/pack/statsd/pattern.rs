@@ -38,7 +38,7 @@ pub(in crate::mapping) enum Segment {
     Many(Placeholder),
 }
 
-/// `{x}`: carries text to where another pattern of the entry says `{x}`.
+/// `{x}`: carries text to where another pattern of the rule says `{x}`.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Placeholder {
     pub(in crate::mapping) name: String,

@@ -1,4 +1,4 @@
-//! What a pack says of `StatsD` lines, checked as far as one entry can tell.
+//! What a pack says of `StatsD` lines, checked as far as one rule can tell.
 
 use crate::document::{Scalar, Span, listed};
 use crate::mapping::generation::Generation;
@@ -24,10 +24,10 @@ pub(in crate::mapping) const MAX_TYPE_BYTES: usize = 8;
 /// Most tags of a source. Matching keeps one bit for each; real sources have less than ten.
 const MAX_TAGS: usize = 32;
 
-/// What a pack says of lines: the entries, and what they have in common.
+/// What a pack says of lines: the rules, and what they have in common.
 #[derive(Clone, Debug, Default)]
 pub(in crate::mapping) struct Lines {
-    pub(in crate::mapping) entries: Vec<LineEntry>,
+    pub(in crate::mapping) rules: Vec<PackLineRule>,
     /// In front of every name, unless settings say otherwise.
     pub(in crate::mapping) prefix: Option<Vec<Segment>>,
     /// What may stand between prefix and name.
@@ -40,7 +40,7 @@ pub(in crate::mapping) struct Lines {
 
 /// Lines that mean the same in both generations.
 #[derive(Clone, Debug)]
-pub(in crate::mapping) struct LineEntry {
+pub(in crate::mapping) struct PackLineRule {
     pub(in crate::mapping) old: Side,
     pub(in crate::mapping) new: Side,
     /// Says nothing that `old` does not: written beside it, left out when read.
@@ -59,7 +59,7 @@ pub(in crate::mapping) struct Side {
     pub(in crate::mapping) span: Span,
 }
 
-impl LineEntry {
+impl PackLineRule {
     pub(in crate::mapping) fn side(&self, generation: Generation) -> &Side {
         match generation {
             Generation::Old => &self.old,
@@ -74,7 +74,7 @@ impl LineEntry {
         }
     }
 
-    fn from_file(file: &LineFile, tags: &[String], check: &mut Check<'_>) -> Option<LineEntry> {
+    fn from_file(file: &LineFile, tags: &[String], check: &mut Check<'_>) -> Option<PackLineRule> {
         let old = check.side(&file.old);
         let new = check.side(&file.new);
         // Each is read before any is given up: each may hide a fault.
@@ -82,7 +82,7 @@ impl LineEntry {
         let also_new = file.also_new.as_ref().map(|text| check.side(text));
         let tagged = file.tagged.as_ref().map(|text| check.tagged(text, tags));
         let skip = check.skip(&file.skip);
-        let entry = LineEntry {
+        let rule = PackLineRule {
             old: old?,
             new: new?,
             also_old: also_old.map_or(Some(None), |side| side.map(Some))?,
@@ -90,24 +90,24 @@ impl LineEntry {
             tagged: tagged.map_or(Some(None), |tagged| tagged.map(Some))?,
             skip,
         };
-        check.bound(&entry.old.pattern, &file.old, &entry.new.pattern);
-        check.bound(&entry.new.pattern, &file.new, &entry.old.pattern);
-        for (also, text) in [(&entry.also_old, &file.also_old), (&entry.also_new, &file.also_new)] {
+        check.bound(&rule.old.pattern, &file.old, &rule.new.pattern);
+        check.bound(&rule.new.pattern, &file.new, &rule.old.pattern);
+        for (also, text) in [(&rule.also_old, &file.also_old), (&rule.also_new, &file.also_new)] {
             if let (Some(also), Some(text)) = (also, text) {
-                check.bound(&also.pattern, text, &entry.old.pattern);
+                check.bound(&also.pattern, text, &rule.old.pattern);
             }
         }
-        if let (Some((tagged, _)), Some(text)) = (&entry.tagged, &file.tagged) {
-            check.tags_bound(tagged, text, &entry.old.pattern, &file.old);
+        if let (Some((tagged, _)), Some(text)) = (&rule.tagged, &file.tagged) {
+            check.tags_bound(tagged, text, &rule.old.pattern, &file.old);
         }
-        if entry.old.pattern.to_string() == entry.new.pattern.to_string() {
+        if rule.old.pattern.to_string() == rule.new.pattern.to_string() {
             check.error(
                 file.new.span,
                 "both sides are the same",
-                "remove the entry: what no entry names passes as it is",
+                "remove the rule: what no rule names is forwarded unchanged",
             );
         }
-        Some(entry)
+        Some(rule)
     }
 }
 
@@ -136,15 +136,15 @@ type Common = (Option<Scalar>, Vec<Scalar>, Vec<Scalar>, Vec<Scalar>);
 
 impl Lines {
     pub(in crate::mapping) fn from_file(
-        entries: &[LineFile],
+        rules: &[LineFile],
         (prefix, between, tags, either): Common,
         check: &mut Check<'_>,
     ) -> Lines {
         let tags = check.tags(tags);
-        let read = entries.iter().filter_map(|entry| LineEntry::from_file(entry, &tags, check));
-        let entries = read.collect();
+        let read = rules.iter().filter_map(|rule| PackLineRule::from_file(rule, &tags, check));
+        let rules = read.collect();
         Lines {
-            entries,
+            rules,
             prefix: prefix.and_then(|text| check.fixed_name(&text, "the prefix")),
             between: between
                 .iter()
@@ -321,7 +321,7 @@ impl Check<'_> {
                 self.error(
                     self.placeholder(text, placeholder),
                     format!("`{{{}}}` does not occur in `old`", placeholder.name),
-                    "leave the tag out: tags that an entry does not name may be there or not",
+                    "leave the tag out: tags that a rule does not name may be there or not",
                 );
             }
         }
@@ -353,7 +353,7 @@ impl Check<'_> {
                 self.error(
                     span,
                     format!("more than {MAX_TAGS} tags"),
-                    "leave out tags that no entry names",
+                    "leave out tags that no rule names",
                 );
             }
             known.push(text);

@@ -1,4 +1,4 @@
-//! One entry of a pack: two selectors and what is said about their samples.
+//! One rule of a pack: two selectors and what is said about their samples.
 
 use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
@@ -7,7 +7,7 @@ use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
     Item, Selector, Term, parse_condition, parse_selector,
 };
-use crate::mapping::pack::file::{EntryFile, Sides};
+use crate::mapping::pack::file::{RuleFile, Sides};
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::plan::exposition::Boundary;
 
@@ -16,7 +16,7 @@ const MAX_LABELS: usize = 64;
 
 /// Two selectors that mean the same samples, one in each generation.
 #[derive(Clone, Debug)]
-pub(in crate::mapping) struct Entry {
+pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) old: Selector,
     pub(in crate::mapping) new: Selector,
     old_span: Span,
@@ -28,10 +28,10 @@ pub(in crate::mapping) struct Entry {
     pub(in crate::mapping) merge: Option<Merge>,
     /// What the pack says that the samples are. The engine goes by `# TYPE`; checks have only this.
     pub(in crate::mapping) metric_type: Option<MetricType>,
-    /// The family whose counts are already inside this entry's old side.
+    /// The family whose counts are already inside this rule's old side.
     pub(in crate::mapping) includes: Option<(String, Span)>,
     pub(in crate::mapping) only_with: Option<OnlyWith>,
-    /// The generation that this entry only adds to.
+    /// The generation that this rule only adds to.
     pub(in crate::mapping) derive: Option<Generation>,
 }
 
@@ -43,7 +43,7 @@ pub(in crate::mapping) struct OnlyWith {
     pub(in crate::mapping) span: Span,
 }
 
-impl Entry {
+impl PackRule {
     pub(in crate::mapping) fn side(&self, generation: Generation) -> &Selector {
         match generation {
             Generation::Old => &self.old,
@@ -66,7 +66,7 @@ impl Entry {
         }
     }
 
-    /// Boundaries of one side; `None` where the entry says nothing of buckets.
+    /// Boundaries of one side; `None` where the rule says nothing of buckets.
     pub(in crate::mapping) fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
         let (old, new) = self.buckets.as_ref()?;
         Some(match generation {
@@ -80,8 +80,8 @@ impl Entry {
         self.old.family == self.new.family
     }
 
-    /// Checks what an entry can tell about itself. `None` when a selector could not be read.
-    pub(in crate::mapping) fn from_file(file: EntryFile, check: &mut Check<'_>) -> Option<Entry> {
+    /// Checks what a rule can tell about itself. `None` when a selector could not be read.
+    pub(in crate::mapping) fn from_file(file: RuleFile, check: &mut Check<'_>) -> Option<PackRule> {
         let old = check.selector(&file.old);
         let new = check.selector(&file.new);
         let merge = file.merge.as_ref().and_then(|word| check.merge(word));
@@ -106,7 +106,7 @@ impl Entry {
             check.error(
                 file.new.span,
                 "both sides are the same",
-                "remove the entry: what no entry names passes as it is",
+                "remove the rule: what no rule names is forwarded unchanged",
             );
         }
         if let (Some(_), Some(word)) = (&buckets, &file.merge) {
@@ -140,7 +140,7 @@ impl Entry {
             ("only_with", only_with.as_ref().map(|condition| condition.span)),
             ("derive", file.derive.as_ref().map(|word| word.span)),
         ]);
-        Some(Entry {
+        Some(PackRule {
             old,
             new,
             old_span: file.old.span,
@@ -372,7 +372,7 @@ impl Check<'_> {
             self.error(
                 span,
                 format!("`{first}` and `{second}` exclude each other"),
-                "keep one of them, and say the other in an entry of its own",
+                "keep one of them, and give the other a rule of its own",
             );
         }
     }
