@@ -18,10 +18,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use hyper::header::{HeaderName, HeaderValue};
-use serde_saphyr::MessageFormatter as _;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use crate::document::Diagnostics;
 use crate::telemetry::WebConfigMetrics;
 use file::File;
 use rate::Rate;
@@ -150,30 +150,28 @@ pub fn check(path: &Path) -> Result<(), WebFaults> {
 ///
 /// The file cannot be read at all, or its certificate cannot.
 pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, WebFaults> {
-    let Some(tls) = parse(path)?.tls_server_config else { return Ok(None) };
+    let Some(tls) = parse(path)?.0.tls_server_config else { return Ok(None) };
     let mut faults = Vec::new();
     let certificate = tls::certificate(tls, path.parent().unwrap_or(Path::new("")), &mut faults);
     certificate.map(Some).ok_or(WebFaults(faults))
 }
 
-fn parse(path: &Path) -> Result<File, WebFaults> {
+/// What is right of a file, and what is wrong with its keys and shapes, one line each.
+fn parse(path: &Path) -> Result<(File, Vec<String>), WebFaults> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
         WebFaults(vec![format!("cannot read the web configuration file {shown}: {error}")])
     })?;
-    let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
-        let message = serde_saphyr::UserMessageFormatter.format_message(&error).into_owned();
-        WebFaults(vec![match error.location() {
-            Some(at) => format!("{shown}:{}:{}: {message}", at.line(), at.column()),
-            None => format!("{shown}: {message}"),
-        }])
-    })
+    let lines = |errors: &Diagnostics| errors.0.iter().map(ToString::to_string).collect();
+    match file::read(&shown.to_string(), &text) {
+        Ok((file, errors)) => Ok((file, lines(&errors))),
+        Err(errors) => Err(WebFaults(lines(&errors))),
+    }
 }
 
 impl Web {
     fn read(path: &Path) -> Result<Web, WebFaults> {
-        let file = parse(path)?;
+        let (file, mut errors) = parse(path)?;
         let mut faults = Vec::new();
         let mut files = Vec::new();
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -183,11 +181,12 @@ impl Web {
         let users = users.map(|users| Users::new(users, &mut faults));
         let headers = headers(file.http_server_config.headers, &mut faults);
         let rate = file.rate_limit.and_then(|rate| Rate::new(&rate, &mut faults));
-        if faults.is_empty() {
+        let shown = path.display();
+        errors.extend(faults.iter().map(|fault| format!("{shown}: {fault}")));
+        if errors.is_empty() {
             Ok(Web { tls, users, headers, rate, files })
         } else {
-            let shown = path.display();
-            Err(WebFaults(faults.iter().map(|fault| format!("{shown}: {fault}")).collect()))
+            Err(WebFaults(errors))
         }
     }
 }
@@ -262,8 +261,14 @@ mod tests {
     fn faults_say_where_and_what() {
         const HASH: &str = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze";
         for (text, part) in [
-            ("tls_config: {}\n", "web.yaml:1:1: unknown field `tls_config`"),
-            ("tls_server_config:\n  cert_fiel: a\n", "web.yaml:2:3: unknown field `cert_fiel`"),
+            (
+                "tls_config: {}\n",
+                "web.yaml:1:1: the web configuration file has no key `tls_config`",
+            ),
+            (
+                "tls_server_config:\n  cert_fiel: a\n",
+                "web.yaml:2:3: `tls_server_config` has no key `cert_fiel`",
+            ),
             ("tls_server_config: {}\n", "no certificate"),
             ("tls_server_config: {cert_file: a, key_file: /nowhere/b}\n", "/nowhere/b"),
             ("tls_server_config: {cert: x, key: y}\n", "tls_server_config.cert"),
@@ -282,6 +287,26 @@ mod tests {
             let faults = read("faults", text).err().unwrap_or_default();
             assert!(faults.contains(part), "{text:?}: {faults}");
             assert!(!faults.contains("secret"), "{faults}");
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_reported_in_one_run() {
+        let text = concat!(
+            "tls_server_config: {cert_fiel: a, cert_file: /nowhere/c, key_file: /nowhere/k}\n",
+            "http_server_config: {headers: {Server: x}, http2: maybe}\n",
+            "rate_limit: {interval: 1s, burst: x}\n",
+        );
+        let errors = read("everything", text).err().unwrap_or_default();
+        for part in [
+            "web.yaml:1:21: `tls_server_config` has no key `cert_fiel`",
+            "/nowhere/c",
+            "/nowhere/k",
+            "Server cannot be set",
+            "web.yaml:2:51: `maybe`",
+            "web.yaml:3:35: `x`",
+        ] {
+            assert!(errors.contains(part), "{part}: {errors}");
         }
     }
 

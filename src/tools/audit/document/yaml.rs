@@ -1,8 +1,8 @@
-//! YAML documents, with places: the parser below serde-saphyr, which knows where each scalar stands.
+//! YAML documents, with places: read from parser events, which have the span of each scalar.
 
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
+use granit_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::scalar::Style;
 use super::{MAX_DEPTH, Node, Text};
