@@ -5,6 +5,7 @@
 mod api;
 mod page;
 mod reload;
+mod respond;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Body;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 
@@ -25,6 +26,7 @@ use crate::mapping::Pack;
 use crate::scrape::Gateway;
 use crate::telemetry::{METRICS_CONTENT_TYPE, Metrics};
 pub use reload::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
+use respond::respond;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -130,16 +132,5 @@ impl Admin {
 fn not_allowed(methods: &'static str, text: &'static str) -> Response<Full<Bytes>> {
     let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
-    response
-}
-
-fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

@@ -1,28 +1,28 @@
-//! What came of test cases, as `JUnit` reports them: what CI systems show.
+//! Results of test cases in the `JUnit` format, which CI systems display.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::test::{Tried, reasons};
+use super::file_result::{FileResult, failures};
 
 /// The report as XML.
-pub(super) fn report(all: &[Tried]) -> String {
+pub(super) fn report(all: &[FileResult]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     write(all, &mut text).expect("a String takes everything");
     text
 }
 
-fn write(all: &[Tried], to: &mut String) -> std::fmt::Result {
+fn write(all: &[FileResult], to: &mut String) -> std::fmt::Result {
     writeln!(to, "<testsuites>")?;
-    for Tried { file, outcomes } in all {
+    for FileResult { file, outcomes } in all {
         let file = attribute(file);
         match outcomes {
             Ok(outcomes) => {
-                let failures = outcomes.iter().filter(|it| !it.failures.is_empty()).count();
+                let failed = outcomes.iter().filter(|it| !it.failures.is_empty()).count();
                 let took: Duration = outcomes.iter().map(|it| it.took).sum();
                 writeln!(
                     to,
-                    "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failures}\" errors=\"0\" time=\"{:.3}\">",
+                    "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" time=\"{:.3}\">",
                     outcomes.len(),
                     took.as_secs_f64()
                 )?;
@@ -37,7 +37,7 @@ fn write(all: &[Tried], to: &mut String) -> std::fmt::Result {
                     if outcome.failures.is_empty() {
                         writeln!(to, "/>")?;
                     } else {
-                        let reasons = escaped(&reasons(outcome));
+                        let reasons = escaped(&failures(outcome));
                         writeln!(
                             to,
                             ">\n      <failure message=\"not as expected\">{reasons}</failure>\n    </testcase>"

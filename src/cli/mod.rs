@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod diagnostic;
 mod explain;
+mod file_result;
 mod flags;
 mod health;
 mod http_get;

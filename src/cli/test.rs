@@ -8,9 +8,10 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::diagnostic::{self, BOLD, GREEN, RED, counted};
+use super::file_result::{FileResult, failures};
 use super::junit;
 use crate::document::Diagnostics;
-use crate::tools::pack_tests::{Failure, Outcome, Suite};
+use crate::tools::pack_tests::{Outcome, Suite};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,13 +21,6 @@ pub(super) struct Arguments {
 
     #[arg(long, value_name = "FILE", help = "Write what came of them in JUnit's format too")]
     junit: Option<PathBuf>,
-}
-
-/// What came of one file.
-#[derive(Debug)]
-pub(super) struct Tried {
-    pub(super) file: String,
-    pub(super) outcomes: Result<Vec<Outcome>, Diagnostics>,
 }
 
 /// Runs everything; succeeds when all of it is as expected.
@@ -56,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 failed += 1;
             }
         }
-        all.push(Tried { file, outcomes });
+        all.push(FileResult { file, outcomes });
     }
     if let Some(path) = &arguments.junit {
         std::fs::write(path, junit::report(&all))
@@ -74,29 +68,13 @@ fn told(outcome: &Outcome) -> String {
         return format!("  {GREEN}ok{GREEN:#}    {name}\n");
     }
     let mut text = format!("  {RED}FAIL{RED:#}  {name} ({})\n", outcome.place);
-    for line in reasons(outcome).lines() {
+    for line in failures(outcome).lines() {
         let style = match line.trim_start().chars().next() {
             Some('-') => RED,
             Some('+') => GREEN,
             _ => BOLD,
         };
         writeln!(text, "        {style}{line}{style:#}").expect("a String takes everything");
-    }
-    text
-}
-
-/// What was not as expected, for people.
-pub(super) fn reasons(outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for failure in &outcome.failures {
-        match failure {
-            Failure::Left(scrape, difference) => {
-                let scrape = scrape.map_or_else(String::new, |number| format!("scrape {number}: "));
-                write!(text, "{scrape}- expected, + left\n{difference}")
-            }
-            Failure::Untried(reason) => writeln!(text, "{}", reason.trim_end()),
-        }
-        .expect("a String takes everything");
     }
     text
 }

@@ -10,8 +10,7 @@ mod settings;
 mod statsd;
 mod status;
 mod targets;
-
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod unix_time;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -19,7 +18,8 @@ use hyper::header::{CACHE_CONTROL, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::{Admin, respond};
+use super::Admin;
+use super::respond::respond;
 
 /// What is wrong with a request, and the status that says so.
 type Refusal = (StatusCode, String);
@@ -52,9 +52,4 @@ fn respond_json(status: StatusCode, value: &impl Serialize) -> Response<Full<Byt
     let mut response = respond(status, "application/json", text);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Seconds since 1970.
-fn unix(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH).as_ref().map_or(0.0, Duration::as_secs_f64)
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::unix;
+use super::unix_time::unix;
 use crate::admin::Admin;
 
 impl Admin {

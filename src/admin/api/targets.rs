@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::report::{Lack, Report};
-use super::unix;
+use super::unix_time::unix;
 use crate::admin::Running;
 use crate::scrape;
 use crate::scrape::{LastScrape, Outcome, TargetStatus};

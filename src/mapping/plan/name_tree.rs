@@ -11,7 +11,7 @@ use memchr::memrchr;
 use crate::mapping::Generation;
 use crate::mapping::pack::statsd::pattern::Segment;
 use crate::mapping::pack::{MAX_SEGMENTS, MAX_TYPE_BYTES};
-use crate::mapping::plan::statsd::LineRuleId;
+use crate::mapping::plan::line_rule_id::LineRuleId;
 
 /// A part of a name that was read, or what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

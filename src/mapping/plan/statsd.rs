@@ -7,11 +7,8 @@ use super::name_tree::Names;
 use crate::mapping::Generation;
 use crate::statsd::Dialect;
 
+pub use super::line_rule_id::LineRuleId;
 pub use super::name_tree::{Capture, Cuts};
-
-/// Index into [`StatsdPlan::rules`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LineRuleId(pub u32);
 
 /// `StatsD` rules of packs, compiled for one emitted generation.
 #[derive(Debug, Default)]

@@ -1,0 +1,31 @@
+//! The results of a file of test cases.
+
+use std::fmt::Write as _;
+
+use crate::document::Diagnostics;
+use crate::tools::pack_tests::{Failure, Outcome};
+
+/// The results of one file of test cases.
+#[derive(Debug)]
+pub(super) struct FileResult {
+    /// The name of the file.
+    pub(super) file: String,
+    /// The result of each test case, or why the file cannot be used.
+    pub(super) outcomes: Result<Vec<Outcome>, Diagnostics>,
+}
+
+/// What differs from what a test case expects, as text.
+pub(super) fn failures(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for failure in &outcome.failures {
+        match failure {
+            Failure::Left(scrape, difference) => {
+                let scrape = scrape.map_or_else(String::new, |number| format!("scrape {number}: "));
+                write!(text, "{scrape}- expected, + left\n{difference}")
+            }
+            Failure::Untried(reason) => writeln!(text, "{}", reason.trim_end()),
+        }
+        .expect("a String takes everything");
+    }
+    text
+}
