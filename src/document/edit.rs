@@ -66,8 +66,15 @@ impl Scalar {
         edits
             .iter()
             .map(|edit| {
-                let starts = |offset: usize| chars.iter().find(|c| c.in_text.start == offset);
-                let ends = |offset: usize| chars.iter().find(|c| c.in_text.end == offset);
+                // Both are ascending: a document in a string may have thousands of edits.
+                let starts = |offset: usize| {
+                    let first = chars.partition_point(|c| c.in_text.start < offset);
+                    chars.get(first).filter(|c| c.in_text.start == offset)
+                };
+                let ends = |offset: usize| {
+                    let first = chars.partition_point(|c| c.in_text.end < offset);
+                    chars.get(first).filter(|c| c.in_text.end == offset)
+                };
                 let (start, end) = if !edit.at.is_empty() {
                     (starts(edit.at.start)?.written.start, ends(edit.at.end)?.written.end)
                 } else if edit.is_after {

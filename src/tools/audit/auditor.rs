@@ -4,16 +4,18 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::catalog::Catalog;
-use super::document::{Edit, apply};
-use super::extract::{EditTarget, Query, QueryKind, SourceFile};
+use super::extract::extract;
 use super::finding::{FileAudit, Finding, Impact};
 use super::legend;
 use super::link::decoded;
 use super::migrate::{Input, migrate};
 use super::promql;
+use super::query::{Query, QueryKind};
+use super::source_file::EditTarget;
 use super::template_vars::MaskedQuery;
 use super::variable_query::VariableQuery;
 use super::verdict::assess;
+use crate::document::{Edit, Source, apply};
 use crate::mapping::{Emit, Generation, Pack, correspondences};
 
 /// Audits queries against packs.
@@ -54,9 +56,9 @@ impl Auditor {
     /// Audits the text of one file.
     #[must_use]
     pub fn file(&self, path: &Path, text: &str) -> FileAudit {
-        let source = match SourceFile::parse(text.to_owned()) {
+        let source = match extract(Source::new(&path.to_string_lossy(), text)) {
             Ok(source) => source,
-            Err(reason) => return FileAudit::unreadable(path, reason),
+            Err(diagnostic) => return FileAudit::unreadable(path, diagnostic.to_string()),
         };
         let mut audit = FileAudit { queries: source.queries.len(), ..FileAudit::new(path) };
         let mut edits: Vec<(EditTarget, Vec<Edit>)> = Vec::new();
@@ -89,7 +91,7 @@ impl Auditor {
     }
 
     fn query(&self, query: &Query) -> Option<(Finding, Option<QueryEdits>)> {
-        let text = query.text.value.as_str();
+        let text = query.text.text.as_str();
         if let VariableQuery::Metrics(at) = variable_query(query.kind, text) {
             return self.name_pattern(query, &at).map(|finding| (finding, None));
         }
@@ -140,8 +142,8 @@ impl Auditor {
         masked: &MaskedQuery,
         expr: &promql::Expr,
     ) -> Result<(String, QueryEdits), Vec<String>> {
-        let text = query.text.value.as_str();
-        let legend = query.legend.as_ref().map_or("", |legend| legend.value.as_str());
+        let text = query.text.text.as_str();
+        let legend = query.legend.as_ref().map_or("", |legend| legend.text.as_str());
         let values_of = part.values_of.as_ref();
         let input = Input {
             catalog: &self.catalog,
@@ -164,7 +166,7 @@ impl Auditor {
         {
             edits.push(Edit::replace(label.clone(), to));
         }
-        let legend = query.legend.as_ref().map(|it| legend::edits(&it.value, &migration.renames));
+        let legend = query.legend.as_ref().map(|it| legend::edits(&it.text, &migration.renames));
         let legend = legend.filter(|edits| !edits.is_empty());
         let migrated = self.checked(text, &edits, query.kind)?;
         Ok((migrated, QueryEdits { query: edits, legend }))
@@ -188,7 +190,7 @@ impl Auditor {
 
     /// `metrics(pattern)` of a template variable.
     fn name_pattern(&self, query: &Query, at: &Range<usize>) -> Option<Finding> {
-        let regex = regex::Regex::new(query.text.value.get(at.clone())?).ok()?;
+        let regex = regex::Regex::new(query.text.text.get(at.clone())?).ok()?;
         let matches = |generation: &Generation| {
             self.catalog.only_in(*generation).into_iter().any(|it| regex.is_match(it))
         };
@@ -231,7 +233,7 @@ impl Auditor {
 }
 
 fn new_finding(query: &Query) -> Finding {
-    Finding::new(query.line, query.kind.as_str(), &query.title, &query.text.value)
+    Finding::new(query.line, query.kind.as_str(), &query.title, &query.text.text)
 }
 
 fn masked(kind: QueryKind, promql: &str) -> MaskedQuery {

@@ -1,78 +1,29 @@
-//! Finds the queries of a file, and edits them in place.
+//! Finds the queries of a file.
 //!
 //! Queries are found by shape, not by schema: an object with `expr` and `record` or `alert` is a rule,
 //! another one with `expr` is a panel target or an annotation, and one with `"type": "query"` and
 //! `query` is a variable. This covers rows, nested panels, library panels, exports, Grafana alerts,
 //! Kubernetes manifests and all schema versions.
 
-use std::collections::BTreeMap;
+use super::query::{Query, QueryKind};
+use super::source_file::SourceFile;
+use crate::document::{Diagnostic, Limits, Node, Scalar, Source, parse_all, parse_json};
 
-use super::document::{self, Content, Edit, Node, Text, apply};
+/// Deepest nesting of documents in strings, such as a dashboard in a `ConfigMap` in a list.
+const MAX_NESTED_DOCUMENTS: usize = 3;
 
-/// A file and its queries.
-#[derive(Debug)]
-pub(super) struct SourceFile {
-    /// The file itself, followed by documents in strings. Each is after the document that contains it.
-    documents: Vec<Document>,
-    pub(super) queries: Vec<Query>,
-    /// Lines and URLs of links, which may contain a query.
-    pub(super) links: Vec<(usize, String)>,
-}
-
-#[derive(Debug)]
-struct Document {
-    text: String,
-    nodes: Vec<Node>,
-    /// The first byte of each line but the first.
-    lines: Vec<usize>,
-    /// The document that contains this one, and the string that it is.
-    holder: Option<(usize, Text)>,
-}
-
-/// A query of a file.
-#[derive(Clone, Debug)]
-pub(super) struct Query {
-    pub(super) kind: QueryKind,
-    /// The title of the panel, or the name of the variable or rule.
-    pub(super) title: String,
-    pub(super) line: usize,
-    pub(super) text: Text,
-    pub(super) legend: Option<Text>,
-    /// Something outside the query uses its labels by name, so they must stay.
-    pub(super) labels_matter: bool,
-    document: usize,
-}
-
-/// The kinds of queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum QueryKind {
-    /// Of a panel or another part of a dashboard.
-    Target,
-    /// Of an annotation.
-    Annotation,
-    /// Of a template variable: `label_values(…)`, `query_result(…)` and the like.
-    Variable,
-    /// Of a recording rule.
-    Record,
-    /// Of an alerting rule.
-    Alert,
-}
-
-impl QueryKind {
-    /// True if Grafana replaces variables in it.
-    pub(super) fn has_variables(self) -> bool {
-        !matches!(self, QueryKind::Record | QueryKind::Alert)
+/// Finds the queries of a file.
+///
+/// # Errors
+///
+/// The first place that is neither JSON nor YAML.
+pub(super) fn extract(source: Source) -> Result<SourceFile, Diagnostic> {
+    let nodes = parse_all(&source, Limits::EXPORTED)?;
+    let mut extractor = Extractor { source: SourceFile::new(source, nodes.clone()) };
+    for node in &nodes {
+        extractor.visit(node, 0, &Context::default());
     }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            QueryKind::Target => "panel",
-            QueryKind::Annotation => "annotation",
-            QueryKind::Variable => "variable",
-            QueryKind::Record => "record",
-            QueryKind::Alert => "alert",
-        }
-    }
+    Ok(extractor.source)
 }
 
 /// What the enclosing objects say about a query.
@@ -85,49 +36,27 @@ struct Context {
     foreign: bool,
 }
 
-impl Document {
-    fn new(text: String, nodes: Vec<Node>, holder: Option<(usize, Text)>) -> Document {
-        let lines = text.match_indices('\n').map(|(at, _)| at + 1).collect();
-        Document { text, nodes, lines, holder }
-    }
-
-    /// The line, from 1, of a byte. The index keeps this fast in files with many queries.
-    fn line(&self, at: usize) -> usize {
-        self.lines.partition_point(|start| *start <= at) + 1
-    }
+struct Extractor {
+    source: SourceFile,
 }
 
-impl SourceFile {
-    /// Finds the queries of a file.
-    ///
-    /// # Errors
-    ///
-    /// The text is neither JSON nor YAML.
-    pub(super) fn parse(text: String) -> Result<SourceFile, String> {
-        let nodes = document::parse(&text)?;
-        let first = Document::new(text, nodes.clone(), None);
-        let mut source =
-            SourceFile { documents: vec![first], queries: Vec::new(), links: Vec::new() };
-        for node in &nodes {
-            source.look(node, 0, &Context::default());
-        }
-        Ok(source)
-    }
-
-    fn look(&mut self, node: &Node, document: usize, here: &Context) {
+impl Extractor {
+    fn visit(&mut self, node: &Node, document: usize, here: &Context) {
         match node {
-            Node::Text(_) | Node::Other(_) => {}
-            Node::List(items) => items.iter().for_each(|item| self.look(item, document, here)),
-            Node::Map(entries) => {
+            Node::Scalar(_) => {}
+            Node::List(list) => {
+                list.items.iter().for_each(|item| self.visit(item, document, here));
+            }
+            Node::Map(map) => {
                 let here = here.within(node);
                 self.query(node, document, &here);
-                for (key, item) in entries {
+                for (key, item) in &map.entries {
                     let mut here = here.clone();
-                    here.in_annotations |= key == "annotations";
-                    if let Node::Text(text) = item {
-                        self.text(key, text, document, &here);
+                    here.in_annotations |= key.text == "annotations";
+                    if let Some(scalar) = item.text() {
+                        self.string(&key.text, scalar, document, &here);
                     }
-                    self.look(item, document, &here);
+                    self.visit(item, document, &here);
                 }
             }
         }
@@ -178,122 +107,33 @@ impl SourceFile {
     }
 
     fn push(&mut self, mut query: Query) {
-        query.line = self.line(query.document, query.text.at.start);
-        self.queries.push(query);
+        query.line = self.source.line(query.document, query.text.span.start);
+        self.source.queries.push(query);
     }
 
     /// A string that is not a query: it may be a document, or a link.
-    fn text(&mut self, key: &str, text: &Text, document: usize, here: &Context) {
+    fn string(&mut self, key: &str, scalar: &Scalar, document: usize, here: &Context) {
         if key == "url" {
-            let line = self.line(document, text.at.start);
-            self.links.push((line, text.value.clone()));
+            let line = self.source.line(document, scalar.span.start);
+            self.source.links.push((line, scalar.text.clone()));
         }
-        let json = text.value.trim_start().starts_with('{');
+        let json = scalar.text.trim_start().starts_with('{');
         let yaml = [".yaml", ".yml", ".rules"].iter().any(|ending| key.ends_with(ending));
+        if !(json || yaml) || self.source.depth(document) >= MAX_NESTED_DOCUMENTS {
+            return;
+        }
+        let source = Source::new(key, scalar.text.clone());
         let nodes = if json {
-            document::parse_json(&text.value).map(|node| vec![node])
-        } else if yaml {
-            document::parse(&text.value).ok()
+            parse_json(&source, Limits::EXPORTED).map(|node| vec![node])
         } else {
-            None
+            parse_all(&source, Limits::EXPORTED)
         };
-        // Manifests nest documents at most this deep.
-        if let Some(nodes) = nodes.filter(|_| self.depth(document) < 3) {
-            let holder = Some((document, text.clone()));
-            self.documents.push(Document::new(text.value.clone(), nodes.clone(), holder));
-            let inner = self.documents.len() - 1;
-            for node in &nodes {
-                self.look(node, inner, &Context { foreign: false, ..here.clone() });
-            }
+        let Ok(nodes) = nodes else { return };
+        let inner = self.source.add(source, nodes.clone(), (document, scalar.clone()));
+        for node in &nodes {
+            self.visit(node, inner, &Context { foreign: false, ..here.clone() });
         }
     }
-
-    fn depth(&self, document: usize) -> usize {
-        self.documents[document].holder.as_ref().map_or(0, |(holder, _)| 1 + self.depth(*holder))
-    }
-
-    /// The line of the file. In a document whose lines are not lines of the file, that of the document.
-    fn line(&self, document: usize, at: usize) -> usize {
-        let this = &self.documents[document];
-        let line = this.line(at);
-        match &this.holder {
-            None => line,
-            Some((holder, text)) => {
-                let first = self.line(*holder, text.at.start);
-                if text.style == document::Style::Block { first + line - 1 } else { first }
-            }
-        }
-    }
-
-    /// The text of the file with edits of its queries and legends. All other bytes stay.
-    ///
-    /// # Errors
-    ///
-    /// The edits cannot be made in place, or would change something else.
-    pub(super) fn edited(&self, edits: &[(EditTarget, Vec<Edit>)]) -> Result<String, &'static str> {
-        const NOT_EDITABLE: &str = "it is written in a way that cannot be edited in place";
-        let mut by_document: Vec<Vec<Edit>> = vec![Vec::new(); self.documents.len()];
-        let mut changed: Vec<BTreeMap<usize, String>> = vec![BTreeMap::new(); self.documents.len()];
-        for (target, edits) in edits {
-            let (document, text) = self.target(*target);
-            // A YAML alias repeats a query.
-            if changed[document].contains_key(&text.at.start) {
-                continue;
-            }
-            let raw =
-                text.in_document(&self.documents[document].text, edits).ok_or(NOT_EDITABLE)?;
-            by_document[document].extend(raw);
-            let new = apply(&text.value, edits).ok_or(NOT_EDITABLE)?;
-            changed[document].insert(text.at.start, new);
-        }
-        for index in (0..self.documents.len()).rev() {
-            let this = &self.documents[index];
-            if by_document[index].is_empty() {
-                continue;
-            }
-            let new = apply(&this.text, &by_document[index]).ok_or(NOT_EDITABLE)?;
-            check(this, &new, &changed[index])?;
-            let Some((holder, text)) = &this.holder else {
-                return Ok(new);
-            };
-            let raw = text.in_document(&self.documents[*holder].text, &by_document[index]);
-            by_document[*holder].extend(raw.ok_or(NOT_EDITABLE)?);
-            changed[*holder].insert(text.at.start, new);
-        }
-        Ok(self.documents[0].text.clone())
-    }
-
-    fn target(&self, target: EditTarget) -> (usize, &Text) {
-        let (EditTarget::Query(index) | EditTarget::Legend(index)) = target;
-        let query = &self.queries[index];
-        let text = match target {
-            EditTarget::Query(_) => &query.text,
-            EditTarget::Legend(_) => query.legend.as_ref().unwrap_or(&query.text),
-        };
-        (query.document, text)
-    }
-}
-
-/// A string to edit, by the index of its query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EditTarget {
-    Query(usize),
-    Legend(usize),
-}
-
-/// Parses a changed document: nothing but the changed strings may differ.
-fn check(
-    document: &Document,
-    new: &str,
-    changed: &BTreeMap<usize, String>,
-) -> Result<(), &'static str> {
-    const CHANGED: &str = "an edit in place would change more than the query";
-    let again = document::parse(new).map_err(|_| CHANGED)?;
-    let contents = |nodes: &[Node], instead: &BTreeMap<usize, String>| -> Vec<Content> {
-        nodes.iter().map(|node| node.content(instead)).collect()
-    };
-    let same = contents(&document.nodes, changed) == contents(&again, &BTreeMap::new());
-    if same { Ok(()) } else { Err(CHANGED) }
 }
 
 impl Context {
@@ -307,7 +147,7 @@ impl Context {
         }
         if holds_queries {
             let mut names_labels = false;
-            node.texts(&mut |text| names_labels |= text.contains("field.labels"));
+            node.scalars(&mut |scalar| names_labels |= scalar.text.contains("field.labels"));
             let transformed = !node.list("transformations").is_empty();
             here.labels_matter = here.labels_matter || transformed || names_labels;
         }

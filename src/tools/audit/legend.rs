@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::document::Edit;
+use crate::document::Edit;
 
 /// The labels that a legend uses.
 pub(super) fn labels(legend: &str) -> BTreeSet<String> {

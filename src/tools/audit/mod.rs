@@ -31,7 +31,6 @@
 
 mod auditor;
 mod catalog;
-mod document;
 mod extract;
 mod finding;
 mod legend;
@@ -39,6 +38,8 @@ mod link;
 mod matching;
 mod migrate;
 mod promql;
+mod query;
+mod source_file;
 mod table;
 mod template_vars;
 mod variable_query;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::document::Edit;
 use crate::mapping::Generation;
 use crate::tools::audit::catalog::Catalog;
-use crate::tools::audit::document::Edit;
 use crate::tools::audit::promql::{Expr, Matcher};
 use crate::tools::audit::template_vars::MaskedQuery;
 use crate::tools::audit::vector_use::SelectorUse;

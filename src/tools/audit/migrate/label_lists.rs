@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::tools::audit::document::Edit;
+use crate::document::Edit;
 use crate::tools::audit::promql::{Expr, LabelList};
 
 /// The label lists that gain or lose labels, by their first byte.

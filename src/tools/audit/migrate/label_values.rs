@@ -3,8 +3,8 @@
 use super::input::Input;
 use super::select::Selected;
 use super::selector::edit_selector;
+use crate::document::{Edit, apply};
 use crate::mapping::Meaning;
-use crate::tools::audit::document::{Edit, apply};
 
 /// The edits of the selector. Several families become one selector with a pattern of names, because
 /// `label_values` takes only one selector.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::boundaries::{check_all_boundaries, check_boundary};
 use super::input::Input;
 use super::select::Selected;
+use crate::document::Edit;
 use crate::mapping::{Correspondence, Meaning};
-use crate::tools::audit::document::Edit;
 use crate::tools::audit::matching::{Match, all_match, matches};
 use crate::tools::audit::promql::Matcher;
 

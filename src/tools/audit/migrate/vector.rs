@@ -8,8 +8,8 @@ use super::label_values::edit_label_values;
 use super::select::{Selected, Selection};
 use super::selector::edit_selector;
 use super::wrap::wrapping;
+use crate::document::{Edit, apply};
 use crate::mapping::{Correspondence, Meaning};
-use crate::tools::audit::document::{Edit, apply};
 
 /// The edits of the whole query.
 pub(super) fn edit_query(
