@@ -20,7 +20,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("mapping", &["pack", "plan"]),
     ("mapping/pack", &["mod", "test_case"]),
     ("relay", &["listener", "mod", "pipeline", "supervisor", "topology"]),
-    ("tools/audit/document", &["json", "mod", "scalar", "yaml"]),
 ];
 
 /// One file of `src`.
