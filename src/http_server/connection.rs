@@ -58,7 +58,7 @@ where
 {
     let _open = terms.metrics.connection();
     if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%error, "Cannot turn off Nagle's algorithm.");
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let stream = tokio::select! {
         stream = open(tcp, &terms) => stream,
@@ -97,7 +97,7 @@ async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
     match timeout(terms.limits.header_timeout, shake).await {
         Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
         Ok(Err(error)) => {
-            tracing::debug!(%error, "A TLS handshake failed.");
+            tracing::debug!(%error, "TLS handshake failed");
             terms.metrics.refused(ConnectionRefusal::Tls);
             None
         }
@@ -172,7 +172,7 @@ where
             reset(&stream);
             return;
         }
-        tracing::debug!(%error, "A client's connection ended.");
+        tracing::debug!(%error, "client connection ended");
         if broken == Some(Broken::Head) {
             let limit = terms.limits.header_timeout.as_secs_f64();
             let text = format!("No whole request came within {limit} seconds.\n");
@@ -183,14 +183,14 @@ where
     }
     // Whoever does not read on shall not keep us.
     if !matches!(timeout(LAST_WORD, stream.shutdown()).await, Ok(Ok(()))) {
-        tracing::debug!("A client's connection was gone before it was closed.");
+        tracing::debug!("client had disconnected before the connection was closed");
     }
 }
 
 /// Makes the end of a connection a reset: nobody shall take the part for the whole.
 fn reset(stream: &Stream) {
     if let Err(error) = stream.tcp().set_zero_linger() {
-        tracing::debug!(%error, "A client's connection was gone before it was closed.");
+        tracing::debug!(%error, "client had disconnected before the connection was closed");
     }
 }
 

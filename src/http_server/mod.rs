@@ -172,7 +172,7 @@ impl Listener {
                     let serve = async move {
                         match TcpStream::from_std(stream) {
                             Ok(stream) => connection::serve(stream, answer, terms, its).await,
-                            Err(error) => tracing::warn!(%error, "Cannot take on a connection."),
+                            Err(error) => tracing::warn!(%error, "cannot serve a connection"),
                         }
                         drop(worker);
                     };
@@ -181,7 +181,7 @@ impl Listener {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, address = %self.address, "Cannot accept a connection.");
+                    tracing::warn!(%error, address = %self.address, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -113,7 +113,7 @@ impl Drop for Workers {
             .collect();
         for thread in threads {
             if thread.join().is_err() {
-                tracing::error!("A worker thread panicked.");
+                tracing::error!("worker thread panicked");
             }
         }
     }

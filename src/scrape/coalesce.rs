@@ -414,7 +414,7 @@ impl SharedScrapeBody {
             LeaveReason::Gone => metrics.client_left(),
             LeaveReason::Failed(error) => {
                 let target = &self.target.settings().name;
-                tracing::warn!(%target, error = %error, "A client of a shared scrape was cut off.");
+                tracing::warn!(%target, error = %error, "client of a shared scrape disconnected by the gateway");
                 metrics.left(error.reason());
             }
         }

@@ -263,9 +263,9 @@ impl RewritingBody {
         let target = self.target.settings();
         let (target, url) = (&target.name, target.shown_url());
         if running.wrote_any {
-            tracing::warn!(%target, url, error = %error, "A scrape was broken off.");
+            tracing::warn!(%target, url, error = %error, "scrape aborted");
         } else {
-            tracing::warn!(%target, url, error = %error, "A scrape failed.");
+            tracing::warn!(%target, url, error = %error, "scrape failed");
         }
         running.end(error.outcome());
     }

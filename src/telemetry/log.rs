@@ -1,24 +1,29 @@
 //! The log: logfmt for people and `grep`, JSON for collectors.
+//!
+//! A line has the fields of the event, and those of the spans around it. Each key occurs once: the
+//! event's value wins, then that of the innermost span.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
+use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Subscriber};
-use tracing_subscriber::Registry;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
-/// The least important level that is written.
+/// The least severe level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// What stops us.
+    /// The gateway cannot do what it should.
     Error,
     /// What an operator should look at.
     Warn,
@@ -42,30 +47,28 @@ pub enum LogFormat {
 /// How to log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogSettings {
-    /// The least important level that is written.
+    /// The least severe level that is logged.
     pub level: LogLevel,
     /// The format of a line.
     pub format: LogFormat,
 }
 
-/// The level that holds, once the log was started.
+/// The level, once the log has started.
 static LEVEL: OnceLock<Handle<LevelFilter, Registry>> = OnceLock::new();
 
-/// Sends the log of this process to stderr. A second call does nothing: whoever started the log first owns it.
+/// Sends the log of this process to stderr. Only the first call has an effect.
 pub fn start_log(settings: LogSettings) {
     let (level, handle) = reload::Layer::new(filter(settings.level));
     let log = tracing_subscriber::registry().with(level);
-    let writer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let started = match settings.format {
-        LogFormat::Logfmt => log.with(writer.event_format(Logfmt)).try_init(),
-        LogFormat::Json => log.with(writer.json().flatten_event(true)).try_init(),
-    };
+    // A log that cannot be written must not stop the gateway.
+    let write = |line: &str| drop(io::stderr().lock().write_all(line.as_bytes()));
+    let started = log.with(LogLayer { format: settings.format, write }).try_init();
     if started.is_err() || LEVEL.set(handle).is_err() {
-        tracing::debug!("The log was started before.");
+        tracing::debug!("the log has started already");
     }
 }
 
-/// From now on this is the least important level that is written.
+/// Changes the least severe level that is logged.
 ///
 /// # Panics
 ///
@@ -85,66 +88,138 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-/// Writes an event as `ts=… level=… msg=… key=value`.
-struct Logfmt;
+/// Writes each event as one line.
+struct LogLayer<W> {
+    format: LogFormat,
+    /// Takes one line, newline included.
+    write: W,
+}
 
-impl<S, N> FormatEvent<S, N> for Logfmt
+impl<S, W> Layer<S> for LogLayer<W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
+    W: Fn(&str) + 'static,
 {
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        writer.write_str("ts=")?;
-        SystemTime.format_time(&mut writer)?;
-        let level = match *event.metadata().level() {
-            tracing::Level::ERROR => "error",
-            tracing::Level::WARN => "warn",
-            tracing::Level::INFO => "info",
-            tracing::Level::DEBUG | tracing::Level::TRACE => "debug",
-        };
-        write!(writer, " level={level}")?;
-        let mut fields = Fields { writer: &mut writer, result: Ok(()) };
-        event.record(&mut fields);
-        fields.result?;
-        writeln!(writer)
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        context.span(id).expect("it has just begun").extensions_mut().insert(fields);
     }
-}
 
-struct Fields<'a, 'w> {
-    writer: &'a mut Writer<'w>,
-    result: fmt::Result,
-}
-
-impl Fields<'_, '_> {
-    fn write(&mut self, field: &Field, text: &str) {
-        let name = match field.name() {
-            "message" => "msg",
-            name => name,
-        };
-        if self.result.is_ok() {
-            self.result = write_pair(self.writer, name, text);
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let span = context.span(id).expect("it has not ended");
+        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
+            values.record(fields);
         }
     }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                fields.add(of_span);
+            }
+        }
+        let level = *event.metadata().level();
+        (self.write)(&match self.format {
+            LogFormat::Logfmt => logfmt(level, fields),
+            LogFormat::Json => json_line(level, fields),
+        });
+    }
 }
 
-impl Visit for Fields<'_, '_> {
+/// The fields of an event or a span, in their order, each name once.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn set(&mut self, field: &Field, value: Value) {
+        match self.0.iter_mut().find(|(name, _)| *name == field.name()) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((field.name(), value)),
+        }
+    }
+
+    /// Adds the fields of a span whose names are not used yet.
+    fn add(&mut self, of_span: &Fields) {
+        for (name, value) in &of_span.0 {
+            if !self.0.iter().any(|(used, _)| used == name) {
+                self.0.push((*name, value.clone()));
+            }
+        }
+    }
+
+    fn take_message(&mut self) -> String {
+        let index = self.0.iter().position(|(name, _)| *name == "message");
+        index.map(|index| text(self.0.remove(index).1)).unwrap_or_default()
+    }
+}
+
+impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(field, value);
+        self.set(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field, value.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = String::new();
-        self.result = self.result.and_then(|()| write!(text, "{value:?}"));
-        self.write(field, &text);
+        self.set(field, format!("{value:?}").into());
     }
 }
 
-/// Writes ` name=text`, quoted where a reader could otherwise not tell where it ends. A line break never gets out.
+/// `ts=… level=… msg=… key=value`.
+fn logfmt(level: Level, mut fields: Fields) -> String {
+    let mut line = format!("ts={} level={}", now(), level.as_str().to_lowercase());
+    write_pair(&mut line, "msg", &fields.take_message()).expect("a String takes everything");
+    for (name, value) in fields.0 {
+        write_pair(&mut line, name, &text(value)).expect("a String takes everything");
+    }
+    line.push('\n');
+    line
+}
+
+/// One object; the fields of the event are beside `timestamp`, `level` and `message`.
+fn json_line(level: Level, mut fields: Fields) -> String {
+    let mut object = Map::new();
+    object.insert("timestamp".to_owned(), now().into());
+    object.insert("level".to_owned(), level.as_str().into());
+    object.insert("message".to_owned(), fields.take_message().into());
+    for (name, value) in fields.0 {
+        object.entry(name).or_insert(value);
+    }
+    format!("{}\n", Value::Object(object))
+}
+
+fn now() -> String {
+    let mut text = String::new();
+    SystemTime.format_time(&mut Writer::new(&mut text)).expect("a String takes everything");
+    text
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Writes ` name=text`, in quotes if a reader could not tell otherwise where it ends. Line breaks are
+/// escaped.
 fn write_pair(writer: &mut impl fmt::Write, name: &str, text: &str) -> fmt::Result {
     let plain = |char: char| char > ' ' && char != '"' && char != '=' && !char.is_control();
     if !text.is_empty() && text.chars().all(plain) {
@@ -156,7 +231,62 @@ fn write_pair(writer: &mut impl fmt::Write, name: &str, text: &str) -> fmt::Resu
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    /// The lines of a log, without their time.
+    fn logged(format: LogFormat, log: impl FnOnce()) -> Vec<String> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&lines);
+        let write = move |line: &str| to.lock().unwrap().push(line.to_owned());
+        let subscriber = tracing_subscriber::registry().with(LogLayer { format, write });
+        tracing::subscriber::with_default(subscriber, log);
+        lines.lock().unwrap().clone()
+    }
+
+    fn scrape() {
+        let connection = tracing::info_span!("connection", listener = "data", target = "outer");
+        let _connection = connection.enter();
+        let scrape = tracing::info_span!("scrape", target = "kong-1", samples = 7);
+        let _scrape = scrape.enter();
+        tracing::info!(generation = "3.x", "target generation detected");
+        tracing::warn!(target = "event", seconds = 1.5, ok = true, "level {}", "x");
+    }
+
+    #[test]
+    fn lines_have_the_fields_of_their_spans() {
+        let lines = logged(LogFormat::Logfmt, scrape);
+        let after = |line: &String| line.split_once(' ').expect("a time").1.to_owned();
+        assert_eq!(
+            lines.iter().map(after).collect::<Vec<_>>(),
+            [
+                "level=info msg=\"target generation detected\" generation=3.x target=kong-1 \
+                 samples=7 listener=data\n",
+                "level=warn msg=\"level x\" target=event seconds=1.5 ok=true samples=7 \
+                 listener=data\n",
+            ]
+        );
+    }
+
+    #[test]
+    fn json_lines_have_each_key_once() {
+        let lines = logged(LogFormat::Json, || {
+            scrape();
+            tracing::error!(level = "mine", timestamp = 1, "names of the log itself");
+        });
+        for (line, target) in lines.iter().zip([Some("kong-1"), Some("event"), None]) {
+            assert!(line.ends_with("}\n"), "{line}");
+            let value: Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(value["target"].as_str(), target, "{line}");
+            // A parser keeps the last of two equal keys, so it is the text that tells.
+            for key in value.as_object().expect("an object").keys() {
+                assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key}: {line}");
+            }
+        }
+        assert!(lines[2].contains("\"level\":\"ERROR\""), "{}", lines[2]);
+        assert!(lines[1].contains("\"seconds\":1.5"), "{}", lines[1]);
+    }
 
     #[test]
     fn pairs_are_quoted_where_needed() {

@@ -124,11 +124,11 @@ impl WebConfig {
                 }
                 self.web.store(Arc::new(web));
                 self.metrics.read(true);
-                tracing::info!(%path, "Read the web configuration file and its certificates again.");
+                tracing::info!(%path, "web configuration file and certificates reloaded");
             }
             Err(error) => {
                 self.metrics.read(false);
-                tracing::error!(%path, %error, "The web configuration file cannot be used; what was there holds.");
+                tracing::error!(%path, %error, "web configuration file rejected; the previous one stays in use");
             }
         }
     }

@@ -121,11 +121,11 @@ impl Tls {
             current.read = read;
             match config(&self.settings) {
                 Ok(config) => {
-                    tracing::info!("TLS files have changed and were read again.");
+                    tracing::info!("TLS files reloaded");
                     current.config = Arc::new(config);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "TLS files have changed and cannot be used; the last ones stay.");
+                    tracing::warn!(%error, "TLS files rejected; the previous ones stay in use");
                 }
             }
             return Ok(Arc::clone(&current.config));
