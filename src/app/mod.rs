@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use crate::admin::{Admin, ReloadRequests, Reloader, Running};
 use crate::config::Settings;
 use crate::document::Diagnostics;
-use crate::http_server::{self, Listener, Rules, WebConfig, Workers};
+use crate::http_server::{self, Listener, ReloadableConfig, WebConfig, Workers};
 use crate::relay::{self, ListenAddress, Relay};
 use crate::scrape::{ClientError, Resolve, SharedState, SystemResolver, TargetSettings};
 use crate::shutdown::Shutdown;
@@ -84,8 +84,8 @@ pub struct App {
 #[derive(Clone, Debug)]
 struct Current {
     running: Arc<ArcSwap<Running>>,
-    data: Arc<Rules>,
-    admin: Arc<Rules>,
+    data: Arc<ReloadableConfig>,
+    admin: Arc<ReloadableConfig>,
 }
 
 impl Debug for App {

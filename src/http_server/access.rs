@@ -1,4 +1,4 @@
-//! What stands between a request and its answer: how long its head may be, how many may come, and who may come in.
+//! Checks between a request and its response: the length of its head, the rate, and the user.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -15,34 +15,37 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 
-use super::Rules;
-use super::connection::Terms;
-use crate::http_server::connection_state::{Activity, Phase};
+use super::context::{ConnectionContext, ReloadableConfig};
+use crate::http_server::connection_state::{ConnectionState, Phase};
 use crate::http_server::web_config::{SignIn, Web};
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 
-/// Among a request's extensions: it came through TLS.
+/// A request extension: the request arrived over TLS.
 #[derive(Clone, Copy, Debug)]
 pub struct Encrypted;
 
 /// One for each connection.
-pub(super) struct Door {
-    rules: Arc<Rules>,
+pub(super) struct AccessControl {
+    rules: Arc<ReloadableConfig>,
     metrics: HttpListenerMetrics,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionState>,
     is_encrypted: bool,
 }
 
-/// A body that says when it has ended, one way or the other.
+/// A body that records when it has ended, completely or not.
 pub(super) struct Watched<B> {
     body: Pin<Box<Either<B, Full<Bytes>>>>,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionState>,
 }
 
-impl Door {
-    pub(super) fn new(terms: &Terms, activity: Arc<Activity>, is_encrypted: bool) -> Door {
-        let Terms { rules, metrics, .. } = terms.clone();
-        Door { rules, metrics, activity, is_encrypted }
+impl AccessControl {
+    pub(super) fn new(
+        context: &ConnectionContext,
+        activity: Arc<ConnectionState>,
+        is_encrypted: bool,
+    ) -> AccessControl {
+        let ConnectionContext { rules, metrics, .. } = context.clone();
+        AccessControl { rules, metrics, activity, is_encrypted }
     }
 
     /// A request has come.

@@ -20,61 +20,53 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{BUFFER_BYTES, Limits, Rules};
-use crate::http_server::access::Door;
-use crate::http_server::connection_state::{Activity, Phase};
-use crate::http_server::timeouts::{Broken, Guard};
-use crate::shutdown::Shutdown;
-use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
+use super::context::{BUFFER_BYTES, ConnectionContext};
+use crate::http_server::access::AccessControl;
+use crate::http_server::connection_state::{ConnectionState, Phase};
+use crate::http_server::timeouts::{Broken, TimeoutIo};
+use crate::telemetry::ConnectionRefusal;
 use crate::tls::Stream;
 
-/// How long a client has to take a last word that fits into one packet.
+/// How long a client may take to accept a last response that fits into one packet.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// How long a connection may take to say what it was about to when it was time to stop.
+/// How long a client may take to finish the request it has begun when the gateway drains.
 const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 /// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// What a connection has to keep to.
-#[derive(Clone, Debug)]
-pub(super) struct Terms {
-    /// What held when the connection came.
-    pub(super) limits: Limits,
-    /// What holds when a request comes.
-    pub(super) rules: Arc<Rules>,
-    pub(super) metrics: HttpListenerMetrics,
-    pub(super) shutdown: Shutdown,
-}
-
 /// Serves one connection to its end.
-pub(super) async fn serve<S, F, B>(tcp: TcpStream, answer: S, terms: Terms, activity: Arc<Activity>)
-where
+pub(super) async fn serve<S, F, B>(
+    tcp: TcpStream,
+    answer: S,
+    context: ConnectionContext,
+    activity: Arc<ConnectionState>,
+) where
     S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let _open = terms.metrics.connection();
+    let _open = context.metrics.connection();
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let stream = tokio::select! {
-        stream = open(tcp, &terms) => stream,
+        stream = open(tcp, &context) => stream,
         () = activity.asked_to_leave() => {
-            terms.metrics.refused(ConnectionRefusal::MadeRoom);
+            context.metrics.refused(ConnectionRefusal::MadeRoom);
             None
         }
-        () = terms.shutdown.until_drain() => None,
+        () = context.shutdown.until_drain() => None,
     };
     let Some(stream) = stream else { return };
-    exchange(stream, answer, &terms, &activity).await;
+    exchange(stream, answer, &context, &activity).await;
 }
 
 /// Shakes hands, where there are hands to shake. `None`: it came to nothing, and was counted.
-async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
-    let tls = terms.rules.web().and_then(|web| web.tls.clone());
+async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
+    let tls = context.rules.web().and_then(|web| web.tls.clone());
     let Some(tls) = tls else {
         return Some(Stream::Plain(tcp));
     };
@@ -94,35 +86,39 @@ async fn open(tcp: TcpStream, terms: &Terms) -> Option<Stream> {
         }
         TlsAcceptor::from(tls).accept(tcp).await.map(Some)
     };
-    match timeout(terms.limits.header_timeout, shake).await {
+    match timeout(context.limits.header_timeout, shake).await {
         Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "TLS handshake failed");
-            terms.metrics.refused(ConnectionRefusal::Tls);
+            context.metrics.refused(ConnectionRefusal::Tls);
             None
         }
         Err(_) => {
-            terms.metrics.refused(ConnectionRefusal::HeaderTimeout);
+            context.metrics.refused(ConnectionRefusal::HeaderTimeout);
             None
         }
     }
 }
 
-async fn exchange<S, F, B>(stream: Stream, answer: S, terms: &Terms, activity: &Arc<Activity>)
-where
+async fn exchange<S, F, B>(
+    stream: Stream,
+    answer: S,
+    context: &ConnectionContext,
+    activity: &Arc<ConnectionState>,
+) where
     S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let is_encrypted = matches!(stream, Stream::Tls(_));
-    let door = Arc::new(Door::new(terms, Arc::clone(activity), is_encrypted));
+    let access = Arc::new(AccessControl::new(context, Arc::clone(activity), is_encrypted));
     let service = service_fn(|request| {
-        door.opens();
-        let (door, answer) = (Arc::clone(&door), answer.clone());
-        Box::pin(async move { Ok::<_, Infallible>(door.answer(request, answer).await) })
+        access.opens();
+        let (access, answer) = (Arc::clone(&access), answer.clone());
+        Box::pin(async move { Ok::<_, Infallible>(access.answer(request, answer).await) })
     });
-    let guard = Guard::new(stream, terms.limits, Arc::clone(activity));
+    let guard = TimeoutIo::new(stream, context.limits, Arc::clone(activity));
     let mut connection = http1::Builder::new()
         // The guard has its eye on that.
         .header_read_timeout(None)
@@ -137,11 +133,11 @@ where
                 () = activity.asked_to_leave() => {
                     // A request may have come in the meantime.
                     if activity.waits_since().is_some() {
-                        terms.metrics.refused(ConnectionRefusal::MadeRoom);
+                        context.metrics.refused(ConnectionRefusal::MadeRoom);
                         break None;
                     }
                 }
-                () = terms.shutdown.until_drain() => {
+                () = context.shutdown.until_drain() => {
                     Pin::new(&mut connection).graceful_shutdown();
                     let ended = poll_fn(|cx| connection.poll_without_shutdown(cx));
                     break last_request(ended, activity).await;
@@ -151,7 +147,7 @@ where
     };
     let ended = tokio::select! {
         ended = to_its_end => ended,
-        () = terms.shutdown.until_cut_short() => None,
+        () = context.shutdown.until_cut_short() => None,
     };
 
     // Whoever is told to leave while nothing is being answered has lost nothing.
@@ -165,7 +161,7 @@ where
     };
     if let Err(error) = ended {
         if let Some(reason) = reason(&error, broken) {
-            terms.metrics.refused(reason);
+            context.metrics.refused(reason);
         }
         // Our own body failed, or what we say is not taken.
         if error.is_user() || matches!(broken, Some(Broken::Write | Broken::Answer)) {
@@ -174,7 +170,7 @@ where
         }
         tracing::debug!(%error, "client connection ended");
         if broken == Some(Broken::Head) {
-            let limit = terms.limits.header_timeout.as_secs_f64();
+            let limit = context.limits.header_timeout.as_secs_f64();
             let text = format!("No whole request came within {limit} seconds.\n");
             let word = last_word(StatusCode::REQUEST_TIMEOUT, &text);
             // It is a courtesy.
@@ -195,7 +191,7 @@ fn reset(stream: &Stream) {
 }
 
 /// Waits for the end of a connection that may begin nothing more.
-async fn last_request<T>(ended: impl Future<Output = T>, activity: &Activity) -> Option<T> {
+async fn last_request<T>(ended: impl Future<Output = T>, activity: &ConnectionState) -> Option<T> {
     let mut ended = pin!(ended);
     loop {
         if let Ok(ended) = timeout(LAST_REQUEST, &mut ended).await {

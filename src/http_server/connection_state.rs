@@ -21,7 +21,7 @@ pub(super) enum Phase {
 
 /// What a connection is at, and since when. Written by the connection alone; the listener looks.
 #[derive(Debug)]
-pub(super) struct Activity {
+pub(super) struct ConnectionState {
     /// Before any of the times.
     epoch: Instant,
     /// The phase in the last two bits, in front of it the milliseconds since the epoch.
@@ -29,9 +29,9 @@ pub(super) struct Activity {
     leave: Notify,
 }
 
-impl Activity {
-    pub(super) fn new(epoch: Instant) -> Activity {
-        let activity = Activity { epoch, state: AtomicU64::new(0), leave: Notify::new() };
+impl ConnectionState {
+    pub(super) fn new(epoch: Instant) -> ConnectionState {
+        let activity = ConnectionState { epoch, state: AtomicU64::new(0), leave: Notify::new() };
         activity.enter(Phase::Quiet);
         activity
     }

@@ -1,16 +1,17 @@
 //! One HTTP/1.1 listener: accepts, encrypts, serves, drains.
 //!
-//! What is answered is the caller's business; who is answered and what a connection may cost is decided here. A request's
-//! head has a length and a time, an answer has a time to be taken, and there is a cap on connections. Beyond it the one that
-//! has waited longest for a request makes room; where all are busy, clients are turned away. With a
-//! [web configuration file](WebConfig) there are TLS and users too.
+//! The caller produces the responses. This module decides which clients get one and what a connection
+//! may cost: request heads have a maximum length and time, responses have a maximum time, and the number
+//! of connections is limited. At the limit, the connection that has been idle longest is closed; if none
+//! is idle, new clients are refused. A [web configuration file](WebConfig) adds TLS and users.
 //!
-//! An answer that breaks off ends in a reset, not in an orderly close: a client that speaks HTTP/1.0, whose bodies end
-//! where the connection ends, could otherwise take the part for the whole.
+//! A response that is aborted ends with a reset, not with an orderly close: an HTTP/1.0 client, whose
+//! bodies end with the connection, could otherwise take a part for the whole.
 
 mod access;
 mod connection;
 mod connection_state;
+mod context;
 mod timeouts;
 mod web_config;
 mod workers;
@@ -34,40 +35,21 @@ use tokio::time::Instant;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 pub use access::Encrypted;
-use connection::Terms;
-use connection_state::Activity;
+use connection_state::ConnectionState;
+use context::ConnectionContext;
+pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};
 pub use web_config::{WebConfig, WebFaults, certificate, check};
 pub use workers::Workers;
-
-/// Most bytes of an answer that wait for a client to take them, and of a request's head.
-pub const BUFFER_BYTES: usize = 128 * 1024;
 
 /// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What connections may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most connections at a time.
-    pub max_connections: usize,
-    /// Longest head of a request. Beyond [`BUFFER_BYTES`] nothing is read.
-    pub header_bytes: usize,
-    /// How long the head of a request may take from its first byte, and a TLS handshake.
-    pub header_timeout: Duration,
-    /// How long a connection may wait for its next request.
-    pub idle_timeout: Duration,
-    /// How long a client may refuse to take more of an answer.
-    pub write_timeout: Duration,
-    /// How long a client may take for the whole of an answer, from its request on.
-    pub answer_timeout: Duration,
-}
-
-/// What a listener may do.
+/// Settings of a listener.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Where to listen. Port 0 takes any free port.
+    /// The address to listen on. Port 0 takes any free port.
     pub address: SocketAddr,
-    /// What connections may cost.
+    /// Limits of connections.
     pub limits: Limits,
 }
 
@@ -76,35 +58,14 @@ pub struct Settings {
 pub struct Listener {
     tcp: TcpListener,
     address: SocketAddr,
-    rules: Arc<Rules>,
+    rules: Arc<ReloadableConfig>,
     metrics: HttpListenerMetrics,
 }
 
-/// What can be changed while a listener serves. How long things may take is settled when a connection comes, everything
-/// else with each request.
-#[derive(Debug)]
-pub struct Rules(ArcSwap<(Limits, Option<Arc<WebConfig>>)>);
-
-impl Rules {
-    /// From now on these hold.
-    pub fn replace(&self, limits: Limits, web: Option<Arc<WebConfig>>) {
-        self.0.store(Arc::new((limits, web)));
-    }
-
-    fn limits(&self) -> Limits {
-        self.0.load().0
-    }
-
-    /// What the web configuration file says now, where there is one.
-    fn web(&self) -> Option<Arc<web_config::Web>> {
-        self.0.load().1.as_ref().map(|web| web.current())
-    }
-}
-
-/// Connections that are open.
-struct Open {
+/// The open connections.
+struct Connections {
     tasks: JoinSet<()>,
-    activities: HashMap<Id, Arc<Activity>>,
+    activities: HashMap<Id, Arc<ConnectionState>>,
     /// Before any of them.
     epoch: Instant,
 }
@@ -122,7 +83,7 @@ impl Listener {
     ) -> io::Result<Listener> {
         let tcp = TcpListener::bind(settings.address).await?;
         let address = tcp.local_addr()?;
-        let rules = Arc::new(Rules(ArcSwap::from_pointee((settings.limits, web))));
+        let rules = Arc::new(ReloadableConfig(ArcSwap::from_pointee((settings.limits, web))));
         Ok(Listener { tcp, address, rules, metrics })
     }
 
@@ -134,7 +95,7 @@ impl Listener {
 
     /// What can be changed while it serves.
     #[must_use]
-    pub fn rules(&self) -> Arc<Rules> {
+    pub fn rules(&self) -> Arc<ReloadableConfig> {
         Arc::clone(&self.rules)
     }
 
@@ -149,7 +110,7 @@ impl Listener {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let mut open = Open::new();
+        let mut open = Connections::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
@@ -161,8 +122,8 @@ impl Listener {
                     let worker = workers.place();
                     let runtime = worker.runtime.clone();
                     let answer = answer.clone();
-                    let activity = Arc::new(Activity::new(open.epoch));
-                    let terms = Terms {
+                    let activity = Arc::new(ConnectionState::new(open.epoch));
+                    let context = ConnectionContext {
                         limits: self.rules.limits(),
                         rules: Arc::clone(&self.rules),
                         metrics: self.metrics.clone(),
@@ -171,7 +132,7 @@ impl Listener {
                     let its = Arc::clone(&activity);
                     let serve = async move {
                         match TcpStream::from_std(stream) {
-                            Ok(stream) => connection::serve(stream, answer, terms, its).await,
+                            Ok(stream) => connection::serve(stream, answer, context, its).await,
                             Err(error) => tracing::warn!(%error, "cannot serve a connection"),
                         }
                         drop(worker);
@@ -192,7 +153,11 @@ impl Listener {
     }
 
     /// Finds a place for a connection, at the cost of another that waits if need be. `None`: it was turned away.
-    fn admit(&self, stream: TcpStream, open: &mut Open) -> io::Result<Option<std::net::TcpStream>> {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        open: &mut Connections,
+    ) -> io::Result<Option<std::net::TcpStream>> {
         let most = self.rules.limits().max_connections;
         if open.activities.len() >= most && !open.make_room() {
             self.metrics.refused(ConnectionRefusal::Connections);
@@ -209,9 +174,9 @@ impl Listener {
     }
 }
 
-impl Open {
-    fn new() -> Open {
-        Open { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
+impl Connections {
+    fn new() -> Connections {
+        Connections { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
     }
 
     /// Resolves when a connection has ended; never while there is none. Cancel safe.

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::Limits;
-use crate::http_server::connection_state::{Activity, Phase};
+use super::context::Limits;
+use crate::http_server::connection_state::{ConnectionState, Phase};
 
 /// Fails reads and writes when the peer takes too long: for a request's head, to take more of an answer, to take the
 /// whole of it, or to ask again.
@@ -20,10 +20,10 @@ use crate::http_server::connection_state::{Activity, Phase};
 ///
 /// The timer is set anew at most once per limit, not once per read or write, so it costs nothing while bytes flow.
 #[derive(Debug)]
-pub(super) struct Guard<T> {
+pub(super) struct TimeoutIo<T> {
     io: T,
     limits: Limits,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionState>,
     /// Since when the peer takes nothing.
     stalled: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -43,9 +43,9 @@ pub(super) enum Broken {
     Answer,
 }
 
-impl<T> Guard<T> {
-    pub(super) fn new(io: T, limits: Limits, activity: Arc<Activity>) -> Guard<T> {
-        Guard { io, limits, activity, stalled: None, timer: None, broken: None }
+impl<T> TimeoutIo<T> {
+    pub(super) fn new(io: T, limits: Limits, activity: Arc<ConnectionState>) -> TimeoutIo<T> {
+        TimeoutIo { io, limits, activity, stalled: None, timer: None, broken: None }
     }
 
     /// The connection, and why it was given up, if it was.
@@ -98,7 +98,7 @@ impl<T> Guard<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Guard<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for TimeoutIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -124,7 +124,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guard<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Guard<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    fn guard() -> Guard<Peer> {
+    fn guard() -> TimeoutIo<Peer> {
         let limits = Limits {
             max_connections: 1,
             header_bytes: 1,
@@ -218,14 +218,14 @@ mod tests {
             write_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(100),
         };
-        Guard::new(Peer::default(), limits, Arc::new(Activity::new(Instant::now())))
+        TimeoutIo::new(Peer::default(), limits, Arc::new(ConnectionState::new(Instant::now())))
     }
 
-    async fn write(guard: &mut Guard<Peer>) -> io::Result<usize> {
+    async fn write(guard: &mut TimeoutIo<Peer>) -> io::Result<usize> {
         poll_fn(|cx| Pin::new(&mut *guard).poll_write(cx, b"x")).await
     }
 
-    async fn flush(guard: &mut Guard<Peer>) -> io::Result<()> {
+    async fn flush(guard: &mut TimeoutIo<Peer>) -> io::Result<()> {
         poll_fn(|cx| Pin::new(&mut *guard).poll_flush(cx)).await
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -195,14 +195,17 @@ fn logfmt(level: Level, mut fields: Fields) -> String {
 
 /// One object; the fields of the event are beside `timestamp`, `level` and `message`.
 fn json_line(level: Level, mut fields: Fields) -> String {
-    let mut object = Map::new();
-    object.insert("timestamp".to_owned(), now().into());
-    object.insert("level".to_owned(), level.as_str().into());
-    object.insert("message".to_owned(), fields.take_message().into());
-    for (name, value) in fields.0 {
-        object.entry(name).or_insert(value);
-    }
-    format!("{}\n", Value::Object(object))
+    let own = [
+        ("timestamp", now().into()),
+        ("level", level.as_str().into()),
+        ("message", fields.take_message().into()),
+    ];
+    let is_own = |name: &str| own.iter().any(|(its, _): &(&str, Value)| *its == name);
+    fields.0.retain(|(name, _)| !is_own(name));
+    let pairs = own.into_iter().chain(fields.0);
+    let pairs: Vec<String> =
+        pairs.map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+    format!("{{{}}}\n", pairs.join(","))
 }
 
 fn now() -> String {
