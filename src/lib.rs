@@ -1,63 +1,70 @@
-//! Crossfade: a metrics gateway that keeps dashboards continuous across a rename.
+//! Crossfade: a metrics gateway that keeps dashboards continuous across a rename of metrics.
 //!
-//! This page is the map. What the gateway is for stands in the README; each module says what it promises.
+//! This page is the map of the code. The README says what the gateway is for; the documentation of each
+//! module says what the module guarantees.
 //!
 //! # The data flow
 //!
 //! ```text
 //!              packs (mappings/*.yaml)
-//!                     │ mapping: read, check, compile for what is emitted
+//!                     │ document ▸ mapping: read, check, compile for the generation to emit
 //!                     ▼
 //!                 Plan, StatsdPlan
 //!                     │
-//! Prometheus ─scrape──┼──────────────────────────────────────────┐
-//!   http_server ▸ scrape ▸ upstream ═ chunks ═▸ rewrite::exposition ═ pieces ═▸ answer
-//!                     │                   (exposition)
-//! a StatsD client ────┼──────────────────────────────────────────┐
+//! Prometheus ─scrape──┼────────────────────────────────────────────────────┐
+//!   http_server ▸ scrape ▸ upstream ═ chunks ═▸ rewrite::exposition ═ pieces ═▸ response
+//!                     │
+//! a StatsD client ────┼────────────────────────────────────────────────────┐
 //!   relay::listener ═ datagrams ═▸ rewrite::statsd ═ lines ═▸ relay::sink
-//!                                      (statsd)
 //! ```
 //!
-//! A scrape is pulled through: the answer's body reads from the target when its client takes more, and drives the engine
-//! in between. A `StatsD` line is pushed through: it is rewritten and packed by the thread that received it, and waits in the
-//! bounded queue of each sink.
+//! Scrapes are pulled: when the client accepts more data, the body of the response reads from the target
+//! and drives the engine. `StatsD` lines are pushed: the thread that receives a line rewrites and packs
+//! it, and puts it into the bounded queue of each sink.
+//!
+//! Both pipelines have the same phases: a wire format, a part of the pack, a part of compilation, a
+//! plan, an engine.
 //!
 //! # The layers
 //!
-//! Imports point one way, from later lines to earlier ones; a test reads them.
+//! A module uses only modules of earlier lines. A test checks this.
 //!
-//! **The core** is synchronous, and knows no I/O, no clock, no log, and no gateway by name: bytes in, bytes out, and a report of
-//! what happened. It is the same type that serves scrapes, filters files, and is tested, fuzzed and measured.
+//! **The core** is synchronous. It has no I/O, no clock and no log, and it does not contain the name of
+//! any product: bytes in, bytes out, and a report of what happened. The same types serve scrapes, filter
+//! files, and are tested, fuzzed and measured.
 //!
-//! - [`exposition`], [`statsd`]: the two formats. Lines borrow the bytes they were read from.
+//! - [`exposition`], [`statsd`]: the wire formats. Lines borrow the bytes they were read from.
 //! - [`document`]: YAML and JSON with source positions, and diagnostics.
-//! - [`mapping`]: packs, which say once what corresponds to what, and their compilation into a plan for one direction.
-//! - [`rewrite`]: the engine, for expositions and for lines.
+//! - [`mapping`]: packs, which describe how two generations correspond, and their compilation into plans.
+//! - [`rewrite`]: the engines for expositions and for `StatsD` lines.
 //!
-//! **The edges** move bytes, and count and log what the core reports.
+//! **The edges** move bytes. They count and log what the core reports.
 //!
-//! - [`packs`]: the packs that ship, and those on disk. [`telemetry`]: every metric about ourselves, and the log.
-//!   `tls`: what encrypted connections have in common, whoever opens them. [`shutdown`]: drain, then cut short.
-//! - [`http_server`]: an HTTP listener. [`scrape`]: what it answers to Prometheus. [`relay`]: `StatsD` in and out.
+//! - [`packs`]: the built-in packs, and packs on disk. [`telemetry`]: the gateway's own metrics, and the
+//!   log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
+//! - [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in and
+//!   out.
 //!
-//! **The shell** starts, replaces and stops things.
+//! **The shell** starts, reloads and stops the parts.
 //!
-//! - [`config`]: the settings file. [`admin`]: what the admin listener answers. [`app`]: the gateway as a whole.
-//! - [`demo`]: the same with stand-ins for what is around it.
+//! - [`config`]: the settings file. [`admin`]: the admin listener's responses. [`app`]: the whole gateway.
+//! - [`demo`]: the gateway with stand-ins for Kong, Prometheus and a `StatsD` server.
 //! - [`cli`]: the commands.
 //!
-//! **The tools** prove things offline, with the core and nothing else.
+//! **The tools** work offline.
 //!
-//! - [`tools::pack_tests`]: runs the test cases of packs. [`tools::verify`]: do two generations agree?
-//! - [`tools::audit`]: do dashboards and rules survive, and what are they in the other generation?
+//! - [`tools::pack_tests`] runs the test cases of packs.
+//! - [`tools::verify`] compares scrapes of two generations.
+//! - [`tools::audit`] checks dashboards and rule files, and migrates them.
 //!
-//! # Three promises that shape the code
+//! # Three guarantees that shape the code
 //!
-//! 1. What no rule touches leaves byte for byte as it came: values, spacing, comments, and lines that we do not understand.
-//! 2. Memory is bounded by our settings, not by the peer: lines, label sets, datagrams, queues and connections have a cap.
-//! 3. Nothing disappears silently: each thing dropped or refused has a counter with a reason.
+//! 1. Whatever no rule matches is forwarded byte for byte: values, spacing, comments, unknown lines.
+//! 2. Settings bound the memory, not the peer: lines, label sets, datagrams, queues and connections have
+//!    a limit.
+//! 3. Nothing is lost silently: everything that is dropped or refused is counted, with a reason.
 //!
-//! Choices that somebody will want to undo are in `docs/decisions`, one page each.
+//! `docs/decisions` has one page for each choice that is easy to question.
 
 pub mod document;
 pub mod exposition;

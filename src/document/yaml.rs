@@ -1,7 +1,7 @@
 //! YAML as a tree of nodes.
 //!
 //! Built on the events of a YAML 1.2 parser. Scalars are not resolved to numbers or truth values:
-//! whoever reads a scalar decides what it means, and its spelling is kept.
+//! the reader of a scalar decides what it means, and its spelling is kept.
 
 use std::collections::{HashMap, HashSet};
 

@@ -202,7 +202,7 @@ impl<'a> Line<'a> {
         self.colons && self.metric_type() != b"s"
     }
 
-    /// How far this reading can be trusted. If it is not [`Confidence::Sure`], [`Line::parse_from`] one byte behind the
+    /// How far this reading can be trusted. If it is not [`Confidence::Sure`], [`Line::parse_from`] one byte after the
     /// name gives the next.
     #[inline]
     #[must_use]

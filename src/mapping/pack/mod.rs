@@ -1,6 +1,6 @@
 //! A pack that has been checked for everything that one rule can tell about itself.
 //!
-//! What rules can only tell together (overlaps, families that nobody names) is checked by
+//! What rules can only tell together (overlaps, families that no rule names) is checked by
 //! [`compile`](super::compile()), because packs extend each other.
 
 mod check;

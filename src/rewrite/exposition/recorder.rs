@@ -1,4 +1,4 @@
-//! What the engine did, event by event, for whoever observes it.
+//! What the engine did, event by event, for an observer such as `explain`.
 
 use super::gathered::SeriesRef;
 use super::reason::{DropReason, RefusedBecause};

@@ -8,7 +8,7 @@ use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::plan::exposition::{Expected, Input, RuleId};
 use crate::mapping::{Hint, Pack};
 
-/// One for each rule, in order, and behind them families of which packs know no more than why they may be missing.
+/// One for each rule, in order, followed by the families for which packs only have a hint.
 ///
 /// `ids` are the rules: that of a rule that writes a generation.
 pub(in crate::mapping) fn expected(
