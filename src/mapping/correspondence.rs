@@ -2,9 +2,9 @@
 
 use super::compile::exposition::active::active_rules;
 use super::pack::{Pack, PackRule};
+use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::pack::exposition::selector::{Selector, Term};
-use crate::mapping::plan::exposition::Boundary;
 
 /// One active rule: two shapes of the same samples.
 #[derive(Clone, Debug)]

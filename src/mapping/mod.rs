@@ -7,16 +7,19 @@
 //! A [`Pack`] is valid in itself, a [`Plan`] cannot be invalid. [`compile`](compile()) is the only
 //! bridge between the two. Everything wrong is a [`Diagnostic`](crate::document::Diagnostic).
 
+mod boundary;
 mod compile;
 mod correspondence;
 mod generation;
 mod pack;
 pub mod plan;
+mod segment;
 mod settings;
 
+pub use boundary::Boundary;
 pub use compile::{check, compile, compile_statsd, warnings};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
 pub use generation::{BucketPolicy, Emit, Generation, Merge};
-pub use pack::{Case, Cases, Expected, Given, Hint, Pack, Step, Trial};
+pub use pack::{Expected, Fixture, Hint, Pack, PackTest, TestFile, TestInput, TestScrape};
 pub use plan::{Plan, StatsdPlan};
 pub use settings::{Settings, StatsdSettings};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crossfade::document::Diagnostics;
-use crossfade::mapping::Cases;
+use crossfade::mapping::TestFile;
 use crossfade::tools::pack_tests::Suite;
 use serde_json::Value;
 
@@ -341,7 +341,9 @@ fn the_packs_and_cases_in_the_document_hold() {
 
 /// The keys that the code knows, as it tells whoever gives one that it does not.
 fn known_keys(text: &str) -> Vec<String> {
-    let Err(Diagnostics(faults)) = Cases::parse("a.yaml", text) else { panic!("{text} is right") };
+    let Err(Diagnostics(faults)) = TestFile::parse("a.yaml", text) else {
+        panic!("{text} is right")
+    };
     let remedies = faults.iter().filter_map(|fault| fault.help.as_deref());
     let remedy = remedies.into_iter().find(|remedy| remedy.contains("has the keys"));
     let remedy = remedy.unwrap_or_else(|| panic!("{faults:?}"));

@@ -1,14 +1,21 @@
-//! What every part of a pack is checked for: names, and where errors go.
+//! Checks that all parts of a pack need: names, and the collection of errors.
 
 use super::names;
-use crate::document::{Reader, Scalar, Span};
+use crate::document::{Reader, Scalar, Source, Span};
 
-/// Collects what is wrong with a pack while it is checked.
+/// Help for keys that a pack does not have.
+const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
+
+/// Collects the errors of a pack while it is checked.
 pub(in crate::mapping) struct Check<'s> {
     pub(in crate::mapping) reader: Reader<'s>,
 }
 
-impl Check<'_> {
+impl<'s> Check<'s> {
+    pub(in crate::mapping) fn new(source: &'s Source) -> Check<'s> {
+        Check { reader: Reader::new(source, SHAPE_HELP) }
+    }
+
     pub(in crate::mapping) fn error(
         &mut self,
         span: Span,
@@ -30,7 +37,7 @@ impl Check<'_> {
         name.text
     }
 
-    /// Reports a name that no family can have.
+    /// Reports an error if this cannot be the name of a family.
     pub(in crate::mapping) fn family(&mut self, family: &str, span: Span) {
         if !names::is_family(family) {
             self.error(
@@ -41,7 +48,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports a name that no label can have.
+    /// Reports an error if this cannot be the name of a label.
     pub(in crate::mapping) fn label(&mut self, label: &str, span: Span) {
         if !names::is_label(label) {
             self.error(
@@ -54,24 +61,25 @@ impl Check<'_> {
         }
     }
 
-    pub(in crate::mapping) fn families_once(
+    /// The names of the families in the list `key`, without duplicates, which are reported.
+    pub(in crate::mapping) fn distinct_families(
         &mut self,
         families: Vec<Scalar>,
         key: &str,
     ) -> Vec<String> {
-        let mut known: Vec<String> = Vec::new();
+        let mut distinct: Vec<String> = Vec::new();
         for family in families {
             self.family(&family.text, family.span);
-            if known.contains(&family.text) {
+            if distinct.contains(&family.text) {
                 self.error(
                     family.span,
                     format!("`{}` is listed twice under `{key}`", family.text),
                     "remove one of them",
                 );
             } else {
-                known.push(family.text);
+                distinct.push(family.text);
             }
         }
-        known
+        distinct
     }
 }

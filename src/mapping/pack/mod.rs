@@ -1,28 +1,28 @@
-//! A pack that has been checked for everything that one rule can tell about itself.
+//! Packs, parsed and checked.
 //!
-//! What rules can only tell together (overlaps, families that no rule names) is checked by
-//! [`compile`](super::compile()), because packs extend each other.
+//! A [`Pack`] is checked for every error that can be seen in one rule. Errors that involve several
+//! rules (overlaps, families that no rule names) are found by [`compile`](super::compile()), because
+//! packs extend each other.
 
 mod check;
 pub(super) mod exposition;
-pub(super) mod file;
 mod grammar;
+mod keys;
 mod names;
 pub(super) mod statsd;
 mod test_case;
+mod test_file;
 
 use std::sync::Arc;
 
-use crate::document::{Diagnostic, Diagnostics, Limits, Reader, Source, parse_one};
+use crate::document::{Diagnostic, Diagnostics, Limits, Source, parse_one};
 use crate::mapping::pack::exposition::selector::Selector;
 use check::Check;
 
 pub(super) use exposition::rule::{OnlyWith, PackRule};
-pub(super) use statsd::rule::{Lines, MAX_SEGMENTS, MAX_TYPE_BYTES, PackLineRule, parse_prefix};
-pub use test_case::{Case, Cases, Expected, Given, Step, Trial};
-
-/// Where the format of packs is described.
-const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
+pub(super) use statsd::rule::{Lines, PackLineRule, parse_prefix};
+pub use test_case::{Expected, Fixture, PackTest, TestInput, TestScrape};
+pub use test_file::TestFile;
 
 /// A mapping between two generations of metrics, valid in itself.
 #[derive(Clone, Debug)]
@@ -33,33 +33,33 @@ pub struct Pack {
     repeats: Vec<String>,
     hints: Vec<Hint>,
     lines: Lines,
-    cases: Vec<Case>,
+    tests: Vec<PackTest>,
     source: Arc<Source>,
 }
 
-/// What to tell the operator when a family, or some of its samples, do not occur.
+/// An explanation for the operator if a family, or some of its samples, are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The family, of either generation, or a selector of some of its samples.
     pub when_missing: String,
-    /// Why it may be missing, and what to do.
+    /// Why it can be missing, and what to do.
     pub say: String,
     selector: Selector,
 }
 
 impl Hint {
-    fn from_file(hint: file::HintFile, check: &mut Check<'_>) -> Option<Hint> {
+    fn from_keys(hint: keys::HintKeys, check: &mut Check<'_>) -> Option<Hint> {
         let selector = check.selector(&hint.when_missing)?;
         Some(Hint { when_missing: hint.when_missing.text, say: hint.say.text, selector })
     }
 
-    /// What it speaks of.
+    /// The samples that it is about.
     pub(super) fn selector(&self) -> &Selector {
         &self.selector
     }
 }
 
-/// Packs are equal when they say the same in the same words.
+/// Packs are equal if their texts are equal; the file name does not matter.
 impl PartialEq for Pack {
     fn eq(&self, other: &Pack) -> bool {
         self.source.text() == other.source.text()
@@ -69,20 +69,35 @@ impl PartialEq for Pack {
 impl Eq for Pack {}
 
 impl Pack {
-    /// Reads a pack from YAML. `file_name` is what faults call the file.
+    /// Parses a pack from YAML. Diagnostics name the file `file_name`.
+    ///
+    /// ```
+    /// use crossfade::mapping::Pack;
+    ///
+    /// let pack = Pack::parse("demo.yaml", "
+    /// name: demo
+    /// prometheus:
+    ///   - { old: 'demo_status{service=$s}', new: 'demo_requests_total{app=$s}' }
+    /// ")?;
+    /// assert_eq!(pack.name(), "demo");
+    ///
+    /// let errors = Pack::parse("demo.yaml", "name: demo\nrules: []").unwrap_err();
+    /// assert!(errors.to_string().contains("demo.yaml:2"));
+    /// # Ok::<(), crossfade::document::Diagnostics>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the pack as far as it can be told without other packs. Where the text
-    /// is not YAML, only the first such place.
+    /// Every error that can be found without other packs. If the text is not YAML, only the first
+    /// syntax error.
     pub fn parse(file_name: &str, text: &str) -> Result<Pack, Diagnostics> {
         match Pack::read(file_name, text) {
-            (Some(pack), faults) if faults.is_empty() => Ok(pack),
-            (_, faults) => Err(Diagnostics(faults)),
+            (Some(pack), errors) if errors.is_empty() => Ok(pack),
+            (_, errors) => Err(Diagnostics(errors)),
         }
     }
 
-    /// As [`parse`](Self::parse), but with faults there may be a pack all the same: what is right of it.
+    /// Like [`parse`](Self::parse), but also returns the valid parts of a pack that has errors.
     #[must_use]
     pub fn read(file_name: &str, text: &str) -> (Option<Pack>, Vec<Diagnostic>) {
         let source = Source::new(file_name, text);
@@ -90,26 +105,26 @@ impl Pack {
             Ok(document) => document,
             Err(error) => return (None, vec![error]),
         };
-        let mut check = Check { reader: Reader::new(&source, SHAPE_HELP) };
-        let file = file::read(document, &mut check.reader);
+        let mut check = Check::new(&source);
+        let file = keys::read(document, &mut check.reader);
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
         let rules = file.prometheus.into_iter();
-        let rules = rules.filter_map(|rule| PackRule::from_file(rule, &mut check)).collect();
-        let repeats = check.families_once(file.repeats, "repeats");
+        let rules = rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
+        let repeats = check.distinct_families(file.repeats, "repeats");
         let hints =
-            file.hints.into_iter().filter_map(|hint| Hint::from_file(hint, &mut check)).collect();
+            file.hints.into_iter().filter_map(|hint| Hint::from_keys(hint, &mut check)).collect();
         let common = (file.prefix, file.between, file.tags, file.either);
-        let lines = Lines::from_file(&file.statsd, common, &mut check);
+        let lines = Lines::from_keys(&file.statsd, common, &mut check);
         let tests = file.tests.into_iter();
-        let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
+        let tests = tests.filter_map(|test| PackTest::from_keys(test, &mut check)).collect();
         let description = file.description.map(|description| description.text);
         let Diagnostics(errors) = check.reader.finish();
         let source = Arc::new(source);
-        let pack = Pack { name, description, rules, repeats, hints, lines, cases, source };
+        let pack = Pack { name, description, rules, repeats, hints, lines, tests, source };
         (Some(pack), errors)
     }
 
-    /// The pack's name. A pack on disk with the name of a shipped one takes its place.
+    /// The pack's name. A pack on disk replaces the built-in pack of the same name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -121,7 +136,7 @@ impl Pack {
         self.description.as_deref()
     }
 
-    /// What to tell the operator when a family is missing.
+    /// Explanations for families that are missing.
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
@@ -129,17 +144,17 @@ impl Pack {
 
     /// The pack's own test cases.
     #[must_use]
-    pub fn cases(&self) -> &[Case] {
-        &self.cases
+    pub fn tests(&self) -> &[PackTest] {
+        &self.tests
     }
 
-    /// What faults call the pack's file.
+    /// The name of the pack's file in diagnostics.
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.source.file()
     }
 
-    /// Families that the source prints more than once.
+    /// Families that the source exposes more than once.
     pub(super) fn repeats(&self) -> &[String] {
         &self.repeats
     }
@@ -148,7 +163,7 @@ impl Pack {
         &self.rules
     }
 
-    /// What the pack says of `StatsD` lines.
+    /// The rules for `StatsD` lines.
     pub(super) fn lines(&self) -> &Lines {
         &self.lines
     }

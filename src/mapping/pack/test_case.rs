@@ -1,158 +1,138 @@
-//! Test cases: what comes in, under which settings, and what is expected to leave.
+//! Test cases of packs: an input, the settings to rewrite it with, and the expected output.
 //!
-//! A pack carries its own; an operator's are in a file of their own that names packs. Running them is the business of
-//! whoever can read files.
+//! A fixture may be a file, so running the tests is left to code that may read files.
 
 use super::check::Check;
-use super::{Pack, SHAPE_HELP, file};
-use crate::document::{Diagnostics, Limits, Location, Reader, Scalar, Source, parse_one};
+use super::keys::{FixtureKeys, ScrapeKeys, TestKeys};
+use crate::document::{Location, Scalar};
 use crate::mapping::generation::{BucketPolicy, Emit};
-use crate::mapping::pack::file::{CaseFile, GivenFile, StepFile};
 use crate::mapping::settings::{Settings, StatsdSettings};
 use crate::statsd::Dialect;
 
-/// Test cases of one file.
-#[derive(Debug)]
-pub enum Cases {
-    /// The file is a pack, and these are its own.
-    OfPack(Box<Pack>),
-    /// The file has nothing but cases.
-    OfPacks {
-        /// The packs on disk that it names, beside the built-in ones.
-        packs: Vec<(String, Location)>,
-        /// The cases.
-        cases: Vec<Case>,
-    },
-}
-
-/// One test case.
+/// A test case.
 #[derive(Clone, Debug)]
-pub struct Case {
-    /// What it shows.
+pub struct PackTest {
+    /// The behavior that it tests.
     pub name: String,
-    /// Where it stands.
-    pub place: Location,
-    /// What is tried.
-    pub trial: Trial,
+    /// The location of its name in the file.
+    pub location: Location,
+    /// The input, and the expected output.
+    pub input: TestInput,
 }
 
-/// What a case tries.
+/// What a test rewrites.
 #[derive(Clone, Debug)]
-pub enum Trial {
-    /// Scrapes of one target, one after the other.
-    Scrapes(Settings, Vec<Step>),
-    /// `StatsD` lines of one sender, and the lines that must leave, in order.
-    Lines(StatsdSettings, Given, Given),
+pub enum TestInput {
+    /// Scrapes of one target, in order.
+    Scrapes(Settings, Vec<TestScrape>),
+    /// `StatsD` lines of one sender.
+    Lines {
+        /// The settings to compile the packs with.
+        settings: StatsdSettings,
+        /// The lines.
+        lines: Fixture,
+        /// The expected lines, in order.
+        output: Fixture,
+    },
 }
 
 /// One scrape.
 #[derive(Clone, Debug)]
-pub struct Step {
-    /// The exposition that comes.
-    pub scrape: Given,
-    /// What is expected of what leaves; never empty.
+pub struct TestScrape {
+    /// The exposition to rewrite.
+    pub exposition: Fixture,
+    /// The expectations; never empty.
     pub expected: Vec<Expected>,
 }
 
-/// What is expected of an exposition that leaves.
+/// An expectation of a rewritten exposition.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// This, as a whole; families, samples and labels in any order.
-    Output(Given),
-    /// Of the names that occur here, these samples and no others.
+    /// The whole output, with families, samples and labels in any order.
+    Output(Fixture),
+    /// All samples of the names that occur in this text.
     Series(String),
     /// No sample of this family.
     Absent(String),
 }
 
-/// A text, or the file that has it.
+/// A text, inline or in a file.
 #[derive(Clone, Debug)]
-pub enum Given {
+pub enum Fixture {
     /// The text.
     Text(String),
-    /// A file, relative to that of the case.
+    /// The path of a file, relative to the file with the test, and the location of the path.
     File(String, Location),
 }
 
-impl Cases {
-    /// Reads test cases: those of a pack, or a file with nothing else. `file_name` is what faults call the file.
-    ///
-    /// # Errors
-    ///
-    /// Everything that is wrong with the file.
-    pub fn parse(file_name: &str, text: &str) -> Result<Cases, Diagnostics> {
-        let source = Source::new(file_name, text);
-        let document = parse_one(&source, Limits::WRITTEN)?;
-        if file::has_key(&document, &["name", "prometheus", "statsd"]) {
-            return Pack::parse(file_name, text).map(|pack| Cases::OfPack(Box::new(pack)));
-        }
-        let span = document.span();
-        let mut check = Check { reader: Reader::new(&source, SHAPE_HELP) };
-        let file = file::read_cases(document, &mut check.reader);
-        if file.tests.is_empty() && check.reader.is_clean() {
-            check.error(span, "no test case", "list them under `tests`");
-        }
-        let packs = file.packs.into_iter().map(|pack| (pack.text, source.location(pack.span)));
-        let packs = packs.collect();
-        let tests = file.tests.into_iter();
-        let cases = tests.filter_map(|case| Case::from_file(case, &mut check)).collect();
-        let errors = check.reader.finish();
-        if errors.0.is_empty() { Ok(Cases::OfPacks { packs, cases }) } else { Err(errors) }
-    }
-}
-
-impl Case {
-    pub(in crate::mapping) fn from_file(file: CaseFile, check: &mut Check<'_>) -> Option<Case> {
-        let place = check.reader.source().location(file.name.span);
+impl PackTest {
+    /// Checks a test case. Returns `None` if it cannot be run; the reasons are reported.
+    pub(in crate::mapping) fn from_keys(keys: TestKeys, check: &mut Check<'_>) -> Option<PackTest> {
+        let name = keys.name.text.clone();
+        let location = check.reader.source().location(keys.name.span);
         let emits = [("old", Emit::Old), ("new", Emit::New), ("both", Emit::Both)];
-        let emit = file.emit.as_ref().and_then(|word| check.one_of(word, "a generation", &emits));
-        let trial = match (file.lines, file.scrapes) {
-            (Some(lines), scrapes) => {
-                check.not_of_lines(&file.step, scrapes.is_some(), file.buckets.as_ref());
-                let tags = file.tags.as_ref().and_then(|word| check.tag_style(word));
-                let prefixes = file.prefixes.into_iter().map(|prefix| prefix.text).collect();
-                let output = file.step.output.or_else(|| {
-                    let span = file.step.span;
-                    check.error(span, "nothing is expected of the lines", "add `output: …`");
-                    None
-                })?;
-                let settings = StatsdSettings { emit: emit?, prefixes, tags };
-                Trial::Lines(settings, check.given(lines), check.given(output))
-            }
-            (None, scrapes) => {
-                for text in file.tags.iter().chain(&file.prefixes) {
-                    check.error(text.span, "this is for `lines`", "leave it out");
-                }
-                let buckets = file.buckets.as_ref().map(|word| check.policy(word));
-                let steps = match scrapes {
-                    Some(scrapes) => {
-                        if file.step.scrape.is_some() {
-                            check.error(
-                                file.step.span,
-                                "`scrape` and `scrapes`",
-                                "keep one of them",
-                            );
-                        }
-                        if scrapes.is_empty() {
-                            check.error(file.step.span, "no scrape under `scrapes`", "add one");
-                        }
-                        scrapes
-                    }
-                    None => vec![file.step],
-                };
-                let steps: Vec<_> = steps.into_iter().map(|step| check.step(step)).collect();
-                let fill = file.fill.into_iter().map(|(label, value)| (label.text, value.text));
-                let mut settings = Settings { fill: fill.collect(), ..Settings::new(emit?) };
-                settings.buckets = buckets.flatten().unwrap_or_default();
-                Trial::Scrapes(settings, steps.into_iter().collect::<Option<_>>()?)
-            }
+        let emit = keys.emit.as_ref().and_then(|word| check.one_of(word, "a generation", &emits));
+        let input = match keys.lines {
+            Some(_) => check.test_of_lines(keys, emit)?,
+            None => check.test_of_scrapes(keys, emit)?,
         };
-        Some(Case { name: file.name.text, place, trial })
+        Some(PackTest { name, location, input })
     }
 }
 
 impl Check<'_> {
-    fn policy(&mut self, word: &Scalar) -> Option<BucketPolicy> {
+    fn test_of_lines(&mut self, keys: TestKeys, emit: Option<Emit>) -> Option<TestInput> {
+        let lines = keys.lines?;
+        self.only_for_scrapes(&keys.scrape, keys.scrapes.is_some(), keys.buckets.as_ref());
+        let tags = keys.tags.as_ref().and_then(|word| self.tag_dialect(word));
+        let prefixes = keys.prefixes.into_iter().map(|prefix| prefix.text).collect();
+        let Some(output) = keys.scrape.output else {
+            self.error(keys.scrape.span, "no output is expected of the lines", "add `output: …`");
+            return None;
+        };
+        Some(TestInput::Lines {
+            settings: StatsdSettings { emit: emit?, prefixes, tags },
+            lines: self.fixture(lines),
+            output: self.fixture(output),
+        })
+    }
+
+    fn test_of_scrapes(&mut self, keys: TestKeys, emit: Option<Emit>) -> Option<TestInput> {
+        for (key, text) in keys
+            .tags
+            .iter()
+            .map(|it| ("tags", it))
+            .chain(keys.prefixes.iter().map(|it| ("prefixes", it)))
+        {
+            let message = format!("`{key}` is for `lines`, and this test has scrapes");
+            self.error(text.span, message, format!("remove `{key}`"));
+        }
+        let buckets = keys.buckets.as_ref().and_then(|word| self.bucket_policy(word));
+        let scrapes = match keys.scrapes {
+            Some(scrapes) => {
+                if keys.scrape.exposition.is_some() {
+                    let message = "`scrape` and `scrapes` exclude each other";
+                    self.error(keys.scrape.span, message, "keep one of them");
+                }
+                if scrapes.is_empty() {
+                    self.error(keys.scrape.span, "no scrape under `scrapes`", "add one");
+                }
+                scrapes
+            }
+            None => vec![keys.scrape],
+        };
+        // All scrapes are checked before the first invalid one ends the test.
+        let scrapes: Vec<_> = scrapes.into_iter().map(|scrape| self.scrape(scrape)).collect();
+        let fill = keys.fill.into_iter().map(|(label, value)| (label.text, value.text));
+        let settings = Settings {
+            fill: fill.collect(),
+            buckets: buckets.unwrap_or_default(),
+            ..Settings::new(emit?)
+        };
+        Some(TestInput::Scrapes(settings, scrapes.into_iter().collect::<Option<_>>()?))
+    }
+
+    fn bucket_policy(&mut self, word: &Scalar) -> Option<BucketPolicy> {
         let words = [
             ("target", BucketPolicy::Target),
             ("common", BucketPolicy::Common),
@@ -161,7 +141,7 @@ impl Check<'_> {
         self.one_of(word, "a policy for buckets", &words)
     }
 
-    fn tag_style(&mut self, word: &Scalar) -> Option<Dialect> {
+    fn tag_dialect(&mut self, word: &Scalar) -> Option<Dialect> {
         let words = [
             ("dogstatsd", Dialect::DogStatsd),
             ("influxdb", Dialect::Influx),
@@ -171,62 +151,49 @@ impl Check<'_> {
         self.one_of(word, "a style of tags", &words)
     }
 
-    fn given(&mut self, given: GivenFile) -> Given {
-        match given {
-            GivenFile::Here(text) => Given::Text(text.text),
-            GivenFile::In(text) => {
-                let place = self.reader.source().location(text.span);
-                Given::File(text.text, place)
+    fn fixture(&mut self, keys: FixtureKeys) -> Fixture {
+        match keys {
+            FixtureKeys::Inline(text) => Fixture::Text(text.text),
+            FixtureKeys::File(path) => {
+                let location = self.reader.source().location(path.span);
+                Fixture::File(path.text, location)
             }
         }
     }
 
-    fn step(&mut self, step: StepFile) -> Option<Step> {
+    fn scrape(&mut self, keys: ScrapeKeys) -> Option<TestScrape> {
         let mut expected = Vec::new();
-        expected.extend(step.output.map(|output| Expected::Output(self.given(output))));
-        expected.extend(step.series.map(|series| Expected::Series(series.text)));
-        for family in step.absent {
+        expected.extend(keys.output.map(|output| Expected::Output(self.fixture(output))));
+        expected.extend(keys.series.map(|series| Expected::Series(series.text)));
+        for family in keys.absent {
             self.family(&family.text, family.span);
             expected.push(Expected::Absent(family.text));
         }
         if expected.is_empty() {
-            self.error(
-                step.span,
-                "nothing is expected of the scrape",
-                "add `output: …`, `series: …` or `absent: […]`",
-            );
+            let help = "add `output: …`, `series: …` or `absent: […]`";
+            self.error(keys.span, "nothing is expected of the scrape", help);
         }
-        if step.scrape.is_none() {
-            self.error(
-                step.span,
-                "nothing comes in",
-                "add `scrape: …`, `scrapes: […]` or `lines: …`",
-            );
+        if keys.exposition.is_none() {
+            let help = "add `scrape: …`, `scrapes: […]` or `lines: …`";
+            self.error(keys.span, "the test has no input", help);
         }
-        let scrape = self.given(step.scrape?);
-        (!expected.is_empty()).then_some(Step { scrape, expected })
+        let exposition = self.fixture(keys.exposition?);
+        (!expected.is_empty()).then_some(TestScrape { exposition, expected })
     }
 
-    /// Reports what a case of lines cannot have.
-    fn not_of_lines(&mut self, step: &StepFile, scrapes: bool, buckets: Option<&Scalar>) {
-        let mut fault = |span, key: &str| {
-            let message = format!("`{key}` is for scrapes, and these are `lines`");
-            self.error(span, message, "leave it out");
-        };
-        if step.scrape.is_some() {
-            fault(step.span, "scrape");
-        }
-        if scrapes {
-            fault(step.span, "scrapes");
-        }
-        if let Some(series) = &step.series {
-            fault(series.span, "series");
-        }
-        if let Some(absent) = step.absent.first() {
-            fault(absent.span, "absent");
-        }
-        if let Some(buckets) = buckets {
-            fault(buckets.span, "buckets");
+    /// Reports the keys that a test of lines cannot have.
+    fn only_for_scrapes(&mut self, keys: &ScrapeKeys, scrapes: bool, buckets: Option<&Scalar>) {
+        let found = [
+            ("scrape", keys.exposition.is_some().then_some(keys.span)),
+            ("scrapes", scrapes.then_some(keys.span)),
+            ("series", keys.series.as_ref().map(|series| series.span)),
+            ("absent", keys.absent.first().map(|absent| absent.span)),
+            ("buckets", buckets.map(|buckets| buckets.span)),
+        ];
+        for (key, span) in found {
+            let Some(span) = span else { continue };
+            let message = format!("`{key}` is for scrapes, and this test has `lines`");
+            self.error(span, message, format!("remove `{key}`"));
         }
     }
 }

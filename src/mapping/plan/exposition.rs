@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
 
 /// Index into [`Plan::rules`].
@@ -147,15 +148,6 @@ pub struct BucketLayouts {
     pub write: Vec<Boundary>,
     /// What to write.
     pub policy: BucketPolicy,
-}
-
-/// One bucket boundary.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Boundary {
-    /// The number.
-    pub bound: f64,
-    /// Its spelling inside `le="…"`.
-    pub text: Box<str>,
 }
 
 /// A part that is already counted in another rule's input.

@@ -9,9 +9,8 @@ use hashbrown::HashMap;
 use memchr::memrchr;
 
 use crate::mapping::Generation;
-use crate::mapping::pack::statsd::pattern::Segment;
-use crate::mapping::pack::{MAX_SEGMENTS, MAX_TYPE_BYTES};
 use crate::mapping::plan::line_rule_id::LineRuleId;
+use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
 
 /// A part of a name that was read, or what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub use difference::Difference;
 
 use crate::document::{Diagnostic, Diagnostics, Location};
-use crate::mapping::{self, Case, Cases, Expected, Given, Pack, Step, Trial};
+use crate::mapping::{self, Expected, Fixture, Pack, PackTest, TestFile, TestInput, TestScrape};
 use crate::packs;
 use crate::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crate::rewrite::statsd;
@@ -27,7 +27,7 @@ pub struct Suite {
     /// Where the files are that cases name.
     folder: PathBuf,
     packs: Vec<Pack>,
-    cases: Vec<Case>,
+    tests: Vec<PackTest>,
 }
 
 /// What came of a case.
@@ -72,12 +72,12 @@ impl Suite {
             )
         })?;
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
-        let suite = match Cases::parse(&name, &text)? {
-            Cases::OfPack(pack) => {
+        let suite = match TestFile::parse(&name, &text)? {
+            TestFile::Pack(pack) => {
                 let packs = packs::check(&[file])?;
-                Suite { file: name, folder, packs, cases: pack.cases().to_vec() }
+                Suite { file: name, folder, packs, tests: pack.tests().to_vec() }
             }
-            Cases::OfPacks { packs, cases } => {
+            TestFile::Tests { packs, tests } => {
                 let missing = packs.iter().filter(|(pack, _)| !folder.join(pack).is_file());
                 let missing = missing.map(|(pack, place)| {
                     let message = format!("there is no file `{pack}` beside this one");
@@ -89,10 +89,10 @@ impl Suite {
                     return Err(Diagnostics(missing));
                 }
                 let paths: Vec<PathBuf> = packs.iter().map(|(pack, _)| folder.join(pack)).collect();
-                Suite { file: name, folder, packs: packs::check(&paths)?, cases }
+                Suite { file: name, folder, packs: packs::check(&paths)?, tests }
             }
         };
-        if suite.cases.is_empty() {
+        if suite.tests.is_empty() {
             let error = Diagnostic::error("the pack has no test case")
                 .at(Location::file(&suite.file))
                 .with_help("list them under `tests`");
@@ -109,30 +109,30 @@ impl Suite {
             file: pack.file_name().to_owned(),
             folder: PathBuf::new(),
             packs: packs.clone(),
-            cases: pack.cases().to_vec(),
+            tests: pack.tests().to_vec(),
         };
         packs.iter().map(of_pack).collect()
     }
 
     /// Runs every case.
     pub fn run(&self) -> impl Iterator<Item = Outcome> + '_ {
-        self.cases.iter().map(|case| {
+        self.tests.iter().map(|test| {
             let begun = Instant::now();
-            let failures = match self.case(case) {
+            let failures = match self.test(test) {
                 Ok(failures) => failures,
                 Err(untried) => vec![Failure::Untried(untried)],
             };
-            let place = case.place.clone();
-            Outcome { name: case.name.clone(), place, failures, took: begun.elapsed() }
+            let place = test.location.clone();
+            Outcome { name: test.name.clone(), place, failures, took: begun.elapsed() }
         })
     }
 
-    fn case(&self, case: &Case) -> Result<Vec<Failure>, String> {
-        match &case.trial {
-            Trial::Lines(settings, given, expected) => {
+    fn test(&self, test: &PackTest) -> Result<Vec<Failure>, String> {
+        match &test.input {
+            TestInput::Lines { settings, lines, output } => {
                 let plan = mapping::compile_statsd(&self.packs, settings);
                 let plan = plan.map_err(|faults| faults.to_string())?;
-                let (given, expected) = (self.text(given)?, self.text(expected)?);
+                let (given, expected) = (self.text(lines)?, self.text(output)?);
                 let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
                 let mut left = Vec::new();
                 let mut sender = statsd::Sender::default();
@@ -142,14 +142,14 @@ impl Suite {
                 let difference = Difference::of_lines(&expected, &left);
                 Ok(difference.into_iter().map(|it| Failure::Left(None, it)).collect())
             }
-            Trial::Scrapes(settings, steps) => {
+            TestInput::Scrapes(settings, steps) => {
                 let plan = mapping::compile(&self.packs, settings);
                 let plan = Arc::new(plan.map_err(|faults| faults.to_string())?);
                 let mut history = History::default();
                 let mut failures = Vec::new();
                 for (index, step) in steps.iter().enumerate() {
                     let number = (steps.len() > 1).then_some(index + 1);
-                    let scrape = self.text(&step.scrape)?;
+                    let scrape = self.text(&step.exposition)?;
                     let rewriter = Rewriter::new(Arc::clone(&plan), Options::default(), history);
                     let (left, next) = rewrite(rewriter, &scrape)?;
                     history = next;
@@ -162,7 +162,7 @@ impl Suite {
     }
 
     /// What is not as a step expects.
-    fn differences(&self, step: &Step, left: &[u8]) -> Result<Vec<Difference>, String> {
+    fn differences(&self, step: &TestScrape, left: &[u8]) -> Result<Vec<Difference>, String> {
         let left = Exposition::read(left).map_err(|flaw| format!("what left is wrong: {flaw}"))?;
         let mut differences = Vec::new();
         for expected in &step.expected {
@@ -186,10 +186,10 @@ impl Suite {
         Ok(differences)
     }
 
-    fn text(&self, given: &Given) -> Result<Vec<u8>, String> {
+    fn text(&self, given: &Fixture) -> Result<Vec<u8>, String> {
         match given {
-            Given::Text(text) => Ok(text.as_bytes().to_vec()),
-            Given::File(name, place) => std::fs::read(self.folder.join(name))
+            Fixture::Text(text) => Ok(text.as_bytes().to_vec()),
+            Fixture::File(name, place) => std::fs::read(self.folder.join(name))
                 .map_err(|error| format!("{place}: {name} cannot be read: {error}")),
         }
     }

@@ -16,8 +16,6 @@ type Module = Vec<String>;
 const KNOWN: &[(&str, &[&str])] = &[
     ("app", &["build", "mod", "reload"]),
     ("cli/rewrite", &["mod", "statsd"]),
-    ("mapping", &["pack", "plan"]),
-    ("mapping/pack", &["mod", "test_case"]),
     ("relay", &["listener", "mod", "pipeline", "supervisor", "topology"]),
 ];
 

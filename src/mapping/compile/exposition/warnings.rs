@@ -5,9 +5,9 @@
 
 use crate::document::Diagnostic;
 use crate::document::listed;
+use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
-use crate::mapping::plan::exposition::Boundary;
 
 /// All warnings, in the order of the rules.
 pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {

@@ -3,8 +3,8 @@
 use crate::document::{Diagnostic, Diagnostics, Span};
 use crate::mapping::Pack;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::statsd::pattern::Segment;
 use crate::mapping::pack::{PackLineRule, parse_prefix};
+use crate::mapping::segment::Segment;
 
 /// An active rule and its pack.
 #[derive(Clone, Copy, Debug)]

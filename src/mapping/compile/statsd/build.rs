@@ -8,10 +8,11 @@ use crate::mapping::Pack;
 use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role};
 use crate::mapping::generation::{Emit, Generation};
 use crate::mapping::pack::PackLineRule;
-use crate::mapping::pack::statsd::pattern::{Pattern, Placeholder, Segment, TaggedPattern};
+use crate::mapping::pack::statsd::pattern::{Pattern, TaggedPattern};
 use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
 };
+use crate::mapping::segment::{Placeholder, Segment};
 
 /// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
 pub(super) fn plan(

@@ -10,7 +10,7 @@ use super::overlap::{contains, example, order, shared};
 use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
 use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role, fronts};
-use crate::mapping::pack::statsd::pattern::{Dotted, Segment};
+use crate::mapping::segment::{Dotted, Segment};
 
 /// Patterns that share lines with the other generation, by index of the rule and role, with the
 /// placeholder texts of such lines by index of the segment.

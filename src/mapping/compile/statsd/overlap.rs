@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::mapping::pack::statsd::pattern::Segment;
+use crate::mapping::segment::Segment;
 
 /// The names that both read, as patterns.
 pub(super) fn shared(a: &[Segment], b: &[Segment]) -> Vec<Vec<Segment>> {
@@ -116,7 +116,8 @@ fn both(a: &Segment, b: &Segment) -> Option<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::pack::statsd::pattern::{Dotted, parse_name};
+    use crate::mapping::pack::statsd::pattern::parse_name;
+    use crate::mapping::segment::Dotted;
 
     fn name(text: &str) -> Vec<Segment> {
         parse_name(text).unwrap()

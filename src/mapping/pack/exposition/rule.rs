@@ -2,14 +2,14 @@
 
 use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
+use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
     Item, Selector, Term, parse_condition, parse_selector,
 };
-use crate::mapping::pack::file::{RuleFile, Sides};
 use crate::mapping::pack::grammar::SyntaxError;
-use crate::mapping::plan::exposition::Boundary;
+use crate::mapping::pack::keys::{PerGeneration, RuleKeys};
 
 /// Most labels of a selector. Samples have far fewer; checks compare each with each.
 const MAX_LABELS: usize = 64;
@@ -81,43 +81,43 @@ impl PackRule {
     }
 
     /// Checks what a rule can tell about itself. `None` when a selector could not be read.
-    pub(in crate::mapping) fn from_file(file: RuleFile, check: &mut Check<'_>) -> Option<PackRule> {
-        let old = check.selector(&file.old);
-        let new = check.selector(&file.new);
-        let merge = file.merge.as_ref().and_then(|word| check.merge(word));
-        let metric_type = file.metric_type.as_ref().and_then(|word| check.metric_type(word));
-        let derive = file.derive.as_ref().and_then(|word| check.derive(word));
-        let buckets = file.buckets.map(|lists| check.buckets(lists));
-        let only_with = file.only_with.as_ref().and_then(|text| check.only_with(text));
-        let includes = file.includes.map(|family| {
+    pub(in crate::mapping) fn from_keys(keys: RuleKeys, check: &mut Check<'_>) -> Option<PackRule> {
+        let old = check.selector(&keys.old);
+        let new = check.selector(&keys.new);
+        let merge = keys.merge.as_ref().and_then(|word| check.merge(word));
+        let metric_type = keys.metric_type.as_ref().and_then(|word| check.metric_type(word));
+        let derive = keys.derive.as_ref().and_then(|word| check.derive(word));
+        let buckets = keys.buckets.map(|lists| check.buckets(lists));
+        let only_with = keys.only_with.as_ref().and_then(|text| check.only_with(text));
+        let includes = keys.includes.map(|family| {
             check.family(&family.text, family.span);
             (family.text, family.span)
         });
         let (old, new) = (old?, new?);
-        check.variables(&old, &file.old, &new);
-        check.variables(&new, &file.new, &old);
-        check.bare_on_both(&old, &new, &file.new);
+        check.variables(&old, &keys.old, &new);
+        check.variables(&new, &keys.new, &old);
+        check.bare_on_both(&old, &new, &keys.new);
         if buckets.is_some() {
-            check.no_series(&old, &file.old);
-            check.no_series(&new, &file.new);
+            check.no_series(&old, &keys.old);
+            check.no_series(&new, &keys.new);
         }
         let same_buckets = buckets.as_ref().is_none_or(|(old, new)| old == new);
         if old.to_string() == new.to_string() && same_buckets {
             check.error(
-                file.new.span,
+                keys.new.span,
                 "both sides are the same",
                 "remove the rule: what no rule names is forwarded unchanged",
             );
         }
-        if let (Some(_), Some(word)) = (&buckets, &file.merge) {
+        if let (Some(_), Some(word)) = (&buckets, &keys.merge) {
             check.error(
                 word.span,
                 "`merge` is for gauges, and `buckets` makes this a histogram",
                 "remove `merge`: histograms are summed",
             );
         }
-        if let (Some(metric_type), Some(word)) = (metric_type, &file.metric_type) {
-            let means = match (&buckets, &file.merge) {
+        if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
+            let means = match (&buckets, &keys.merge) {
                 (Some(_), _) => Some(("buckets", MetricType::Histogram)),
                 (None, Some(_)) => Some(("merge", MetricType::Gauge)),
                 (None, None) => None,
@@ -133,20 +133,20 @@ impl PackRule {
                     format!("remove `{key}`, or correct `type`"),
                 );
             }
-            check.joinable(metric_type, merge.is_some(), (&old, &file.old), (&new, &file.new));
+            check.joinable(metric_type, merge.is_some(), (&old, &keys.old), (&new, &keys.new));
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, span)| *span)),
             ("only_with", only_with.as_ref().map(|condition| condition.span)),
-            ("derive", file.derive.as_ref().map(|word| word.span)),
+            ("derive", keys.derive.as_ref().map(|word| word.span)),
         ]);
         Some(PackRule {
             old,
             new,
-            old_span: file.old.span,
-            new_span: file.new.span,
-            old_help: file.help.old.map(|help| help.text),
-            new_help: file.help.new.map(|help| help.text),
+            old_span: keys.old.span,
+            new_span: keys.new.span,
+            old_help: keys.help.old.map(|help| help.text),
+            new_help: keys.help.new.map(|help| help.text),
             buckets,
             merge,
             metric_type,
@@ -248,7 +248,7 @@ impl Check<'_> {
         }
     }
 
-    fn buckets(&mut self, lists: Sides<Vec<Scalar>>) -> (Vec<Boundary>, Vec<Boundary>) {
+    fn buckets(&mut self, lists: PerGeneration<Vec<Scalar>>) -> (Vec<Boundary>, Vec<Boundary>) {
         (self.boundaries(lists.old), self.boundaries(lists.new))
     }
 

@@ -5,7 +5,6 @@
 //! written, `:c/ms` is written as `c` and read as either. `:{x}|s` takes the value itself.
 
 use std::fmt;
-use std::ops::Range;
 
 use nom::Parser;
 use nom::branch::alt;
@@ -16,6 +15,7 @@ use nom::error::context;
 use nom::sequence::{delimited, preceded, terminated};
 
 use crate::mapping::pack::grammar::{Parsed, Stop, SyntaxError, whole};
+use crate::mapping::segment::{Dotted, Placeholder, Segment};
 
 /// Lines without tags.
 #[derive(Clone, Debug)]
@@ -27,25 +27,6 @@ pub(in crate::mapping) struct Pattern {
     pub(in crate::mapping) types: Vec<String>,
 }
 
-/// One part of a name, or several.
-#[derive(Clone, Debug)]
-pub(in crate::mapping) enum Segment {
-    /// This text.
-    Text(String),
-    /// Any one segment but these.
-    One(Placeholder, Vec<String>),
-    /// One or more segments.
-    Many(Placeholder),
-}
-
-/// `{x}`: carries text to where another pattern of the rule says `{x}`.
-#[derive(Clone, Debug)]
-pub(in crate::mapping) struct Placeholder {
-    pub(in crate::mapping) name: String,
-    /// Where it stands in the pattern's text, in bytes, braces included.
-    pub(in crate::mapping) range: Range<usize>,
-}
-
 /// Lines with tags.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct TaggedPattern {
@@ -53,25 +34,6 @@ pub(in crate::mapping) struct TaggedPattern {
     pub(in crate::mapping) types: Vec<String>,
     /// The tags that must be there, each with the placeholder that takes its value.
     pub(in crate::mapping) tags: Vec<(String, Placeholder)>,
-}
-
-impl Segment {
-    pub(in crate::mapping) fn placeholder(&self) -> Option<&Placeholder> {
-        match self {
-            Segment::Text(_) => None,
-            Segment::One(placeholder, _) | Segment::Many(placeholder) => Some(placeholder),
-        }
-    }
-
-    /// True when both stand for the same segments, whatever their placeholders are called.
-    pub(in crate::mapping) fn reads_like(&self, other: &Segment) -> bool {
-        match (self, other) {
-            (Segment::Text(a), Segment::Text(b)) => a == b,
-            (Segment::One(_, a), Segment::One(_, b)) => a == b,
-            (Segment::Many(_), Segment::Many(_)) => true,
-            _ => false,
-        }
-    }
 }
 
 impl Pattern {
@@ -89,33 +51,6 @@ impl Pattern {
     pub(in crate::mapping) fn names_like(&self, other: &Pattern) -> bool {
         let pairs = || self.segments.iter().zip(&other.segments);
         self.segments.len() == other.segments.len() && pairs().all(|(a, b)| a.reads_like(b))
-    }
-}
-
-impl fmt::Display for Segment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Segment::Text(text) => f.write_str(text),
-            Segment::One(placeholder, except) if except.is_empty() => {
-                write!(f, "{{{}}}", placeholder.name)
-            }
-            Segment::One(placeholder, except) => {
-                write!(f, "{{{}!={}}}", placeholder.name, except.join(","))
-            }
-            Segment::Many(placeholder) => write!(f, "{{{}*}}", placeholder.name),
-        }
-    }
-}
-
-/// Segments with the dots between them.
-pub(in crate::mapping) struct Dotted<'a>(pub(in crate::mapping) &'a [Segment]);
-
-impl fmt::Display for Dotted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, segment) in self.0.iter().enumerate() {
-            write!(f, "{}{segment}", if index == 0 { "" } else { "." })?;
-        }
-        Ok(())
     }
 }
 

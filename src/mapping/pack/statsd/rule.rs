@@ -3,23 +3,14 @@
 use crate::document::{Scalar, Span, listed};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::check::Check;
-use crate::mapping::pack::file::LineFile;
 use crate::mapping::pack::grammar::SyntaxError;
+use crate::mapping::pack::keys::LineRuleKeys;
 use crate::mapping::pack::statsd::pattern::{
-    Pattern, Placeholder, Segment, TaggedPattern, parse_name, parse_pattern, parse_tagged,
+    Pattern, TaggedPattern, parse_name, parse_pattern, parse_tagged,
 };
-
-/// Most segments of a pattern; real names have less than ten.
-const MAX_NAME_SEGMENTS: usize = 16;
-
-/// Most segments of a prefix, and of what stands behind it.
-const MAX_PREFIX_SEGMENTS: usize = 8;
-
-/// Most segments of a whole name that a rule can tell apart. Matching keeps one place for each.
-pub(in crate::mapping) const MAX_SEGMENTS: usize = 2 * MAX_PREFIX_SEGMENTS + MAX_NAME_SEGMENTS;
-
-/// Longest type. Types are compared as numbers; real ones have one or two letters.
-pub(in crate::mapping) const MAX_TYPE_BYTES: usize = 8;
+use crate::mapping::segment::{
+    MAX_NAME_SEGMENTS, MAX_PREFIX_SEGMENTS, MAX_TYPE_BYTES, Placeholder, Segment,
+};
 
 /// Most tags of a source. Matching keeps one bit for each; real sources have less than ten.
 const MAX_TAGS: usize = 32;
@@ -74,7 +65,11 @@ impl PackLineRule {
         }
     }
 
-    fn from_file(file: &LineFile, tags: &[String], check: &mut Check<'_>) -> Option<PackLineRule> {
+    fn from_keys(
+        file: &LineRuleKeys,
+        tags: &[String],
+        check: &mut Check<'_>,
+    ) -> Option<PackLineRule> {
         let old = check.side(&file.old);
         let new = check.side(&file.new);
         // Each is read before any is given up: each may hide a fault.
@@ -135,13 +130,13 @@ pub(in crate::mapping) fn parse_prefix(text: &str) -> Result<Vec<Segment>, (Stri
 type Common = (Option<Scalar>, Vec<Scalar>, Vec<Scalar>, Vec<Scalar>);
 
 impl Lines {
-    pub(in crate::mapping) fn from_file(
-        rules: &[LineFile],
+    pub(in crate::mapping) fn from_keys(
+        rules: &[LineRuleKeys],
         (prefix, between, tags, either): Common,
         check: &mut Check<'_>,
     ) -> Lines {
         let tags = check.tags(tags);
-        let read = rules.iter().filter_map(|rule| PackLineRule::from_file(rule, &tags, check));
+        let read = rules.iter().filter_map(|rule| PackLineRule::from_keys(rule, &tags, check));
         let rules = read.collect();
         Lines {
             rules,

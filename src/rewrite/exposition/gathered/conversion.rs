@@ -3,8 +3,9 @@
 use super::absent::{ABSENT, is_absent};
 use super::boundaries::{Boundaries, INF};
 use crate::exposition::write_number;
+use crate::mapping::Boundary;
 use crate::mapping::BucketPolicy;
-use crate::mapping::plan::exposition::{Boundary, BucketLayouts};
+use crate::mapping::plan::exposition::BucketLayouts;
 
 /// Converts rows of cells, one per boundary of the source, to the buckets that are written.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use super::input::Input;
 use super::select::Selected;
+use crate::mapping::Boundary;
 use crate::mapping::Correspondence;
-use crate::mapping::plan::exposition::Boundary;
 use crate::tools::audit::matching::{Match, matches};
 use crate::tools::audit::promql::Matcher;
 

@@ -1,79 +1,78 @@
 //! The keys of a pack file, without their meaning.
 //!
-//! What is read here mirrors the YAML. Unknown, missing, duplicate and misplaced keys are reported,
-//! all of them.
+//! The types mirror the YAML. Unknown, missing, duplicate and misplaced keys are all reported.
 
 use crate::document::{Fields, Node, Reader, Scalar, Span};
 
-/// A value for each generation.
+/// One value for each generation.
 #[derive(Debug)]
-pub(in crate::mapping) struct Sides<T> {
+pub(in crate::mapping) struct PerGeneration<T> {
     pub(in crate::mapping) old: T,
     pub(in crate::mapping) new: T,
 }
 
-/// A pack file.
+/// The keys of a pack.
 #[derive(Debug, Default)]
-pub(in crate::mapping) struct PackFile {
+pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) name: Option<Scalar>,
     pub(in crate::mapping) description: Option<Scalar>,
-    pub(in crate::mapping) prometheus: Vec<RuleFile>,
+    pub(in crate::mapping) prometheus: Vec<RuleKeys>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
-    pub(in crate::mapping) hints: Vec<HintFile>,
-    pub(in crate::mapping) statsd: Vec<LineFile>,
+    pub(in crate::mapping) hints: Vec<HintKeys>,
+    pub(in crate::mapping) statsd: Vec<LineRuleKeys>,
     pub(in crate::mapping) prefix: Option<Scalar>,
     pub(in crate::mapping) between: Vec<Scalar>,
     pub(in crate::mapping) tags: Vec<Scalar>,
     pub(in crate::mapping) either: Vec<Scalar>,
-    pub(in crate::mapping) tests: Vec<CaseFile>,
+    pub(in crate::mapping) tests: Vec<TestKeys>,
 }
 
-/// A file of test cases.
+/// The keys of a file that has only test cases.
 #[derive(Debug, Default)]
-pub(in crate::mapping) struct CasesFile {
+pub(in crate::mapping) struct TestFileKeys {
     pub(in crate::mapping) packs: Vec<Scalar>,
-    pub(in crate::mapping) tests: Vec<CaseFile>,
+    pub(in crate::mapping) tests: Vec<TestKeys>,
 }
 
 /// An item under `tests:`.
 #[derive(Debug)]
-pub(in crate::mapping) struct CaseFile {
+pub(in crate::mapping) struct TestKeys {
     pub(in crate::mapping) name: Scalar,
     pub(in crate::mapping) emit: Option<Scalar>,
     pub(in crate::mapping) buckets: Option<Scalar>,
     pub(in crate::mapping) fill: Vec<(Scalar, Scalar)>,
     pub(in crate::mapping) prefixes: Vec<Scalar>,
     pub(in crate::mapping) tags: Option<Scalar>,
-    pub(in crate::mapping) lines: Option<GivenFile>,
-    /// The case itself where it is of one scrape.
-    pub(in crate::mapping) step: StepFile,
-    pub(in crate::mapping) scrapes: Option<Vec<StepFile>>,
+    pub(in crate::mapping) lines: Option<FixtureKeys>,
+    /// The keys of a test with a single scrape.
+    pub(in crate::mapping) scrape: ScrapeKeys,
+    pub(in crate::mapping) scrapes: Option<Vec<ScrapeKeys>>,
 }
 
-/// A scrape, and what is expected of it; or what is expected of lines.
+/// The input of a scrape and its expected output, or the expected output for lines.
 #[derive(Debug)]
-pub(in crate::mapping) struct StepFile {
+pub(in crate::mapping) struct ScrapeKeys {
     pub(in crate::mapping) span: Span,
-    pub(in crate::mapping) scrape: Option<GivenFile>,
-    pub(in crate::mapping) output: Option<GivenFile>,
+    pub(in crate::mapping) exposition: Option<FixtureKeys>,
+    pub(in crate::mapping) output: Option<FixtureKeys>,
     pub(in crate::mapping) series: Option<Scalar>,
     pub(in crate::mapping) absent: Vec<Scalar>,
 }
 
-/// A text, or the file that has it.
+/// A text, or the name of the file that contains it.
 #[derive(Debug)]
-pub(in crate::mapping) enum GivenFile {
-    Here(Scalar),
-    In(Scalar),
+pub(in crate::mapping) enum FixtureKeys {
+    Inline(Scalar),
+    File(Scalar),
 }
 
 /// A rule under `prometheus:`.
 #[derive(Debug)]
-pub(in crate::mapping) struct RuleFile {
+pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) old: Scalar,
     pub(in crate::mapping) new: Scalar,
-    pub(in crate::mapping) help: Sides<Option<Scalar>>,
-    pub(in crate::mapping) buckets: Option<Sides<Vec<Scalar>>>,
+    pub(in crate::mapping) help: PerGeneration<Option<Scalar>>,
+    pub(in crate::mapping) buckets: Option<PerGeneration<Vec<Scalar>>>,
     pub(in crate::mapping) metric_type: Option<Scalar>,
     pub(in crate::mapping) merge: Option<Scalar>,
     pub(in crate::mapping) includes: Option<Scalar>,
@@ -83,7 +82,7 @@ pub(in crate::mapping) struct RuleFile {
 
 /// A rule under `statsd:`.
 #[derive(Debug)]
-pub(in crate::mapping) struct LineFile {
+pub(in crate::mapping) struct LineRuleKeys {
     pub(in crate::mapping) old: Scalar,
     pub(in crate::mapping) new: Scalar,
     pub(in crate::mapping) also_old: Option<Scalar>,
@@ -94,15 +93,15 @@ pub(in crate::mapping) struct LineFile {
 
 /// An item under `hints:`.
 #[derive(Debug)]
-pub(in crate::mapping) struct HintFile {
+pub(in crate::mapping) struct HintKeys {
     pub(in crate::mapping) when_missing: Scalar,
     pub(in crate::mapping) say: Scalar,
 }
 
-/// Reads the keys of a pack. What cannot be read is left out and reported by the reader.
-pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackFile {
+/// Reads the keys of a pack. Invalid values are reported by the reader and left out.
+pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackKeys {
     let file = reader.map(document, "a pack", |fields| {
-        Some(PackFile {
+        Some(PackKeys {
             name: fields.required_text("name"),
             description: fields.text("description"),
             prometheus: fields.each("prometheus", rule),
@@ -113,29 +112,28 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackF
             between: fields.texts("between"),
             tags: fields.texts("tags"),
             either: fields.texts("either"),
-            tests: fields.each("tests", case),
+            tests: fields.each("tests", test),
         })
     });
     file.unwrap_or_default()
 }
 
-/// Reads the keys of a file of test cases. What cannot be read is left out and reported by the
-/// reader.
-pub(in crate::mapping) fn read_cases(document: Node, reader: &mut Reader<'_>) -> CasesFile {
+/// Reads the keys of a file of test cases. Invalid values are reported by the reader and left out.
+pub(in crate::mapping) fn read_test_file(document: Node, reader: &mut Reader<'_>) -> TestFileKeys {
     let file = reader.map(document, "a file of test cases", |fields| {
-        Some(CasesFile { packs: fields.texts("packs"), tests: fields.each("tests", case) })
+        Some(TestFileKeys { packs: fields.texts("packs"), tests: fields.each("tests", test) })
     });
     file.unwrap_or_default()
 }
 
-/// True for a document that has one of these keys.
+/// True if the document has at least one of these keys.
 pub(in crate::mapping) fn has_key(document: &Node, wanted: &[&str]) -> bool {
     wanted.iter().any(|key| document.get(key).is_some())
 }
 
-fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleFile> {
+fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
     reader.map(node, "a rule", |fields| {
-        // Every key is read before the rule is given up: each may hide an error.
+        // Read every key before returning `None`, because each may contain an error.
         let old = fields.required_text("old");
         let new = fields.required_text("new");
         let help = help(fields);
@@ -146,11 +144,11 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleFile> {
         let only_with = fields.text("only_with");
         let derive = fields.text("derive");
         let (old, new) = (old?, new?);
-        Some(RuleFile { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
+        Some(RuleKeys { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
     })
 }
 
-fn line(reader: &mut Reader<'_>, node: Node) -> Option<LineFile> {
+fn line(reader: &mut Reader<'_>, node: Node) -> Option<LineRuleKeys> {
     reader.map(node, "a rule", |fields| {
         let old = fields.required_text("old");
         let new = fields.required_text("new");
@@ -158,11 +156,11 @@ fn line(reader: &mut Reader<'_>, node: Node) -> Option<LineFile> {
         let also_new = fields.text("also_new");
         let tagged = fields.text("tagged");
         let skip = fields.texts("skip");
-        Some(LineFile { old: old?, new: new?, also_old, also_new, tagged, skip })
+        Some(LineRuleKeys { old: old?, new: new?, also_old, also_new, tagged, skip })
     })
 }
 
-fn case(reader: &mut Reader<'_>, node: Node) -> Option<CaseFile> {
+fn test(reader: &mut Reader<'_>, node: Node) -> Option<TestKeys> {
     reader.map(node, "a test case", |fields| {
         let name = fields.required_text("name");
         let emit = fields.required_text("emit");
@@ -170,48 +168,52 @@ fn case(reader: &mut Reader<'_>, node: Node) -> Option<CaseFile> {
         let fill = fields.pairs("fill");
         let prefixes = fields.texts("prefixes");
         let tags = fields.text("tags");
-        let lines = given(fields, "lines", "lines_file");
+        let lines = fixture(fields, "lines", "lines_file");
         let has_scrapes = fields.has("scrapes");
         let scrapes = fields.each("scrapes", |reader, node| {
-            reader.map(node, "a scrape", |fields| Some(step(fields)))
+            reader.map(node, "a scrape", |fields| Some(scrape(fields)))
         });
-        let step = step(fields);
+        let scrape = scrape(fields);
         let scrapes = has_scrapes.then_some(scrapes);
-        Some(CaseFile { name: name?, emit, buckets, fill, prefixes, tags, lines, step, scrapes })
+        Some(TestKeys { name: name?, emit, buckets, fill, prefixes, tags, lines, scrape, scrapes })
     })
 }
 
-fn step(fields: &mut Fields<'_, '_>) -> StepFile {
-    StepFile {
+fn scrape(fields: &mut Fields<'_, '_>) -> ScrapeKeys {
+    ScrapeKeys {
         span: fields.span(),
-        scrape: given(fields, "scrape", "scrape_file"),
-        output: given(fields, "output", "output_file"),
+        exposition: fixture(fields, "scrape", "scrape_file"),
+        output: fixture(fields, "output", "output_file"),
         series: fields.text("series"),
         absent: fields.texts("absent"),
     }
 }
 
-/// The text of one key, or the file that another key names.
-fn given(fields: &mut Fields<'_, '_>, here: &'static str, file: &'static str) -> Option<GivenFile> {
-    let text = fields.text(here);
+/// The text of the key `inline`, or the file named by the key `file`.
+fn fixture(
+    fields: &mut Fields<'_, '_>,
+    inline: &'static str,
+    file: &'static str,
+) -> Option<FixtureKeys> {
+    let text = fields.text(inline);
     let in_file = fields.text(file);
     if let (Some(_), Some(in_file)) = (&text, &in_file) {
-        let message = format!("`{here}` and `{file}` exclude each other");
+        let message = format!("`{inline}` and `{file}` exclude each other");
         fields.reader.error(in_file.span, message, "keep one of them");
     }
-    text.map(GivenFile::Here).or(in_file.map(GivenFile::In))
+    text.map(FixtureKeys::Inline).or(in_file.map(FixtureKeys::File))
 }
 
-fn help(fields: &mut Fields<'_, '_>) -> Sides<Option<Scalar>> {
+fn help(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
     let help = fields.map("help", "`help`", |sides| {
-        Some(Sides { old: sides.text("old"), new: sides.text("new") })
+        Some(PerGeneration { old: sides.text("old"), new: sides.text("new") })
     });
-    help.unwrap_or(Sides { old: None, new: None })
+    help.unwrap_or(PerGeneration { old: None, new: None })
 }
 
-fn buckets(fields: &mut Fields<'_, '_>) -> Option<Sides<Vec<Scalar>>> {
+fn buckets(fields: &mut Fields<'_, '_>) -> Option<PerGeneration<Vec<Scalar>>> {
     fields.map("buckets", "`buckets`", |sides| {
-        Some(Sides { old: boundaries(sides, "old"), new: boundaries(sides, "new") })
+        Some(PerGeneration { old: boundaries(sides, "old"), new: boundaries(sides, "new") })
     })
 }
 
@@ -228,10 +230,10 @@ fn boundaries(sides: &mut Fields<'_, '_>, side: &'static str) -> Vec<Scalar> {
     items.into_iter().filter_map(|item| sides.reader.scalar(item, "a text")).collect()
 }
 
-fn hint(reader: &mut Reader<'_>, node: Node) -> Option<HintFile> {
+fn hint(reader: &mut Reader<'_>, node: Node) -> Option<HintKeys> {
     reader.map(node, "a hint", |fields| {
         let when_missing = fields.required_text("when_missing");
         let say = fields.required_text("say");
-        Some(HintFile { when_missing: when_missing?, say: say? })
+        Some(HintKeys { when_missing: when_missing?, say: say? })
     })
 }
