@@ -47,7 +47,8 @@
 //!
 //! **The shell** starts, reloads and stops the parts.
 //!
-//! - [`config`]: the settings file. [`admin`]: the admin listener's responses. [`app`]: the whole gateway.
+//! - [`config`]: the settings file. [`running`]: the state that a reload replaces.
+//! - [`admin`]: the admin listener's responses. [`app`]: the whole gateway.
 //! - [`demo`]: the gateway with stand-ins for Kong, Prometheus and a `StatsD` server.
 //! - [`cli`]: the commands.
 //!
@@ -88,3 +89,4 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod running;

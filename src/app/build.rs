@@ -1,9 +1,12 @@
-//! What settings and packs are made into.
+//! Builds the parts of the gateway from settings, packs and other files.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Error;
+use super::error::Error;
 use crate::config::Settings;
+use crate::document::Diagnostics;
+use crate::http_server::{WebConfig, WebFaults};
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
@@ -11,18 +14,19 @@ use crate::scrape::{
     DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, RewriteContext, SharedState,
     Target, TargetHistories,
 };
+use crate::telemetry::Metrics;
 
-/// Everything that can be built without taking an address.
+/// Everything that can be built without binding an address.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) gateway: Gateway,
-    /// A plan for each generation that leaves the relay.
+    /// A plan for each generation that the relay emits.
     pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
-    /// What the next settings can go on with.
+    /// What a reload can keep.
     pub(super) compiled: Compiled,
 }
 
-/// Packs, and what was compiled from them for targets.
+/// The packs, and what was compiled from them for targets.
 #[derive(Debug)]
 pub(super) struct Compiled {
     packs: Vec<Pack>,
@@ -30,18 +34,18 @@ pub(super) struct Compiled {
     dynamic_targets: Vec<Arc<DynamicTargetSet>>,
 }
 
-/// What targets have in common that are rewritten alike.
+/// What targets with the same mapping settings share.
 #[derive(Clone, Debug)]
 struct Mapping {
     settings: mapping::Settings,
     plan: Arc<Plan>,
-    /// What a scrape tells the next makes sense under one plan only.
+    /// A history is valid for one plan only.
     histories: Arc<TargetHistories>,
 }
 
 impl Parts {
-    /// Reads the packs from disk and builds what `settings` say. Targets whose packs and mapping are as
-    /// `before` go on where they were.
+    /// Reads the packs from disk and builds the parts. Targets whose packs and mapping settings are the
+    /// same as in `before` keep their plans and histories.
     ///
     /// # Errors
     ///
@@ -61,10 +65,10 @@ impl Parts {
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
             let built = Target::new(target.clone(), context, histories, shared);
             targets
-                .push(built.map_err(|fault| Error::Target { name: target.name.clone(), fault })?);
+                .push(built.map_err(|error| Error::Target { name: target.name.clone(), error })?);
         }
-        let clients = compiled.by_clients(settings, shared, known)?;
-        let gateway = Gateway::new(targets, clients, settings.scrape.clone(), shared);
+        let dynamic = compiled.dynamic_targets(settings, shared, known)?;
+        let gateway = Gateway::new(targets, dynamic, settings.scrape.clone(), shared);
         let plans = match &settings.relay {
             Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
             None => Vec::new(),
@@ -74,12 +78,12 @@ impl Parts {
 }
 
 impl Compiled {
-    /// The mapping for these settings: one that is there already, or `known`, or a new one.
+    /// The mapping for these settings: one of `self` or of `known` if there is one, or a new one.
     fn mapping(
         &mut self,
         settings: &mapping::Settings,
         known: Option<&Compiled>,
-    ) -> Result<Mapping, crate::document::Diagnostics> {
+    ) -> Result<Mapping, Diagnostics> {
         let alike = |mapping: &&Mapping| mapping.settings == *settings;
         if let Some(mapping) = self.mappings.iter().find(alike) {
             return Ok(mapping.clone());
@@ -97,13 +101,13 @@ impl Compiled {
         Ok(mapping)
     }
 
-    /// All packs in force.
+    /// All packs.
     pub(super) fn packs(&self) -> &[Pack] {
         &self.packs
     }
 
-    /// What clients may name. Without an allow-list, nothing.
-    fn by_clients(
+    /// The targets that clients may name. Without an allow-list there are none.
+    fn dynamic_targets(
         &mut self,
         settings: &Settings,
         shared: &SharedState,
@@ -113,7 +117,7 @@ impl Compiled {
             return Ok(DynamicTargets::default());
         };
         let allow_list = Arc::new(named.allow_list.clone());
-        let mut dynamic_targets = |its: &DynamicTargetSettings| {
+        let mut build = |its: &DynamicTargetSettings| {
             let Mapping { plan, .. } = self.mapping(&its.mapping, known)?;
             let metrics = shared.metrics().target(&its.name);
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
@@ -124,19 +128,19 @@ impl Compiled {
                 let built =
                     DynamicTargetSet::new(its.clone(), context, Arc::clone(&allow_list), shared);
                 let name = its.name.clone();
-                Arc::new(built.map_err(|fault| Error::Target { name, fault })?)
+                Arc::new(built.map_err(|error| Error::Target { name, error })?)
             };
             self.dynamic_targets.push(Arc::clone(&built));
             Ok::<_, Error>(built)
         };
-        let proxy = Some(dynamic_targets(&named.proxy)?);
-        let probe = Some(dynamic_targets(&named.probe)?);
+        let proxy = Some(build(&named.proxy)?);
+        let probe = Some(build(&named.probe)?);
         let modules = named.modules.iter();
-        let modules = modules.map(|(name, its)| Ok((name.clone(), dynamic_targets(its)?)));
+        let modules = modules.map(|(name, its)| Ok((name.clone(), build(its)?)));
         Ok(DynamicTargets { proxy, probe, modules: modules.collect::<Result<_, Error>>()? })
     }
 
-    /// Forgets the past of targets that are no more.
+    /// Forgets the histories of targets that `settings` no longer have.
     pub(super) fn retain(&self, settings: &Settings) {
         let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
         self.mappings.iter().for_each(|mapping| mapping.histories.retain(is_target));
@@ -147,10 +151,24 @@ fn plans(
     mapping: &StatsdSettings,
     relay: &relay::Settings,
     packs: &[Pack],
-) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, crate::document::Diagnostics> {
+) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, Diagnostics> {
     let plan = |emit| {
         let plan = mapping::compile_statsd(packs, &StatsdSettings { emit, ..mapping.clone() })?;
         Ok((emit, Arc::new(plan)))
     };
     relay.emits().into_iter().map(plan).collect()
+}
+
+/// The relay's settings; an idle relay if there are none.
+pub(super) fn relay_settings(settings: &Settings) -> relay::Settings {
+    settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
+}
+
+/// Loads the web configuration file, if the settings name one.
+pub(super) fn web_config(
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<Option<Arc<WebConfig>>, WebFaults> {
+    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
+    settings.web_config.as_ref().map(load).transpose()
 }

@@ -1,157 +1,128 @@
-//! The gateway as a whole: builds, runs, reloads and drains its parts.
+//! The gateway as a whole: builds, binds, runs, reloads and drains its parts.
 
 mod build;
+mod error;
+mod log;
 mod reload;
 mod shutdown;
 mod systemd;
 
 use std::fmt::{self, Debug};
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use hyper::Request;
 use hyper::body::Incoming;
 
-use crate::admin::{Admin, ReloadRequests, Reloader, Running};
+use crate::admin::Admin;
 use crate::config::Settings;
 use crate::document::Diagnostics;
-use crate::http_server::{self, Listener, ReloadableConfig, WebConfig, Workers};
-use crate::relay::{self, ListenAddress, Relay};
-use crate::scrape::{ClientError, Resolve, SharedState, SystemResolver, TargetSettings};
+use crate::http_server::{self, Listener, WebConfig, Workers};
+use crate::relay::{ListenAddress, Relay};
+use crate::running::{ReloadRequests, Reloader, Running};
+use crate::scrape::{Resolve, SharedState, SystemResolver};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
-use build::{Compiled, Parts};
+use build::Parts;
+use reload::{Current, Reloads};
 
-/// Why the gateway did not start or reload.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The settings or a pack cannot be used.
-    #[error("{0}")]
-    Files(#[from] Diagnostics),
-    /// The web configuration file cannot be used.
-    #[error(transparent)]
-    Web(#[from] http_server::WebFaults),
-    /// A target's HTTP client cannot be built.
-    #[error("target {name}: {fault}")]
-    Target {
-        /// The target's name.
-        name: String,
-        /// What is wrong.
-        fault: ClientError,
-    },
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} ({setting}): {error}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The setting it came from.
-        setting: &'static str,
-        /// The error of the operating system.
-        error: io::Error,
-    },
-    /// A `StatsD` address cannot be listened on.
-    #[error(transparent)]
-    Relay(#[from] relay::BindError),
-    /// A setting that needs a restart has changed.
-    #[error(
-        "{} cannot be changed without a restart; restart, or put back what was there",
-        .0.join(", ")
-    )]
-    Restart(Vec<&'static str>),
+pub use error::Error;
+
+/// A gateway that is built from its settings and files, and listens nowhere yet.
+#[derive(Debug)]
+pub struct Unbound {
+    settings: Settings,
+    metrics: Arc<Metrics>,
+    shared: SharedState,
+    parts: Parts,
+    web: Option<Arc<WebConfig>>,
 }
-
-/// Reads the settings for a reload.
-type ReadSettings = Box<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
 
 /// A gateway whose addresses are bound. Clients can connect; they get a response once it [runs](App::run).
 pub struct App {
     data: Listener,
     admin: Listener,
     relay: Relay,
-    current: Current,
-    compiled: Compiled,
-    shared: SharedState,
-    status: Arc<Admin>,
+    handlers: Arc<Admin>,
     reloader: Reloader,
     requests: ReloadRequests,
-    read: Option<ReadSettings>,
-}
-
-/// The state that a reload replaces. Requests in progress keep the state that they started with.
-#[derive(Clone, Debug)]
-struct Current {
-    running: Arc<ArcSwap<Running>>,
-    data: Arc<ReloadableConfig>,
-    admin: Arc<ReloadableConfig>,
+    reloads: Reloads,
 }
 
 impl Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("App").field("current", &self.reloads.current).finish_non_exhaustive()
     }
 }
 
-impl App {
-    /// Builds every part and binds the addresses. Port 0 selects any free port.
+impl Unbound {
+    /// Binds the addresses. Port 0 selects any free port.
     ///
     /// # Errors
     ///
-    /// A pack that cannot be used, or an address that cannot be listened on.
-    pub async fn bind(settings: Settings) -> Result<App, Error> {
-        App::bind_with(settings, Arc::new(SystemResolver)).await
-    }
-
-    /// As [`bind`](Self::bind), with a resolver other than the system's for the names of targets.
-    ///
-    /// # Errors
-    ///
-    /// As [`bind`](Self::bind).
-    pub async fn bind_with(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<App, Error> {
-        let metrics = Arc::new(Metrics::new());
-        let shared = SharedState::new(Arc::clone(&metrics), resolver);
-        let Parts { gateway, plans, compiled } = Parts::build(&settings, &shared, None)?;
-        let web = web_config(&settings, &metrics)?;
+    /// An address that cannot be listened on.
+    pub async fn bind(self) -> Result<App, Error> {
+        let Unbound { settings, metrics, shared, parts, web } = self;
         let bind = async |its: http_server::Settings, name, setting| {
             let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
             bound.map_err(|error| Error::Bind { address: its.address, setting, error })
         };
         let data = bind(settings.web, "data", "web.listen_address").await?;
         let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
-        let relay = Relay::bind(relayed(&settings), plans, settings.worker_threads, &metrics)?;
-        let (reloader, requests) = Reloader::new();
+        let relay_settings = build::relay_settings(&settings);
+        let relay = Relay::bind(relay_settings, parts.plans, settings.worker_threads, &metrics)?;
+
         let running = Arc::new(ArcSwap::from_pointee(Running {
-            gateway: Arc::new(gateway),
-            packs: compiled.packs().into(),
+            gateway: Arc::new(parts.gateway),
+            packs: parts.compiled.packs().into(),
             settings,
         }));
-        let status =
-            Arc::new(Admin::new(Arc::clone(&metrics), Arc::clone(&running), reloader.clone()));
+        let (reloader, requests) = Reloader::new();
+        let handlers = Admin::new(Arc::clone(&metrics), Arc::clone(&running), reloader.clone());
         metrics.reloads().hold();
-        let current = Current { running, data: data.rules(), admin: admin.rules() };
-        Ok(App {
-            data,
-            admin,
-            relay,
-            current,
-            compiled,
-            shared,
-            status,
-            reloader,
-            requests,
+        let reloads = Reloads {
             read: None,
-        })
+            current: Current { running, data: data.reloadable(), admin: admin.reloadable() },
+            compiled: parts.compiled,
+            shared,
+            relay: relay.control(),
+        };
+        Ok(App { data, admin, relay, handlers: Arc::new(handlers), reloader, requests, reloads })
+    }
+}
+
+impl App {
+    /// Reads the packs and the files that the settings name, and builds every part. `resolver`
+    /// resolves the host names of targets.
+    ///
+    /// # Errors
+    ///
+    /// A pack or another file that cannot be used.
+    pub fn build(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<Unbound, Error> {
+        let metrics = Arc::new(Metrics::new());
+        let shared = SharedState::new(Arc::clone(&metrics), resolver);
+        let parts = Parts::build(&settings, &shared, None)?;
+        let web = build::web_config(&settings, &metrics)?;
+        Ok(Unbound { settings, metrics, shared, parts, web })
+    }
+
+    /// [Builds](Self::build) with the resolver of the system, and [binds](Unbound::bind).
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be used, or an address that cannot be listened on.
+    pub async fn bind(settings: Settings) -> Result<App, Error> {
+        App::build(settings, Arc::new(SystemResolver))?.bind().await
     }
 
     /// Sets the source of the settings for reloads. Without it, a reload reads only the packs again.
     #[must_use]
-    pub fn reading_again(
+    pub fn reload_from(
         mut self,
         read: impl Fn() -> Result<Settings, Diagnostics> + Send + Sync + 'static,
     ) -> App {
-        self.read = Some(Box::new(read));
+        self.reloads.read = Some(Box::new(read));
         self
     }
 
@@ -179,6 +150,12 @@ impl App {
         self.relay.addresses()
     }
 
+    /// Logs the bound addresses and the targets.
+    pub fn log_addresses(&self) {
+        let settings = &self.reloads.current.running.load().settings;
+        log::listening(self.data_addr(), self.admin_addr(), &self.statsd_addresses(), settings);
+    }
+
     /// Runs until `shutdown` drains; then accepts no more scrapes and lines, finishes the scrapes in flight, sends the
     /// lines that are queued, and returns. If that takes longer than the setting `runtime.shutdown_timeout`, it cuts
     /// `shutdown` short: scrapes are reset, and lines that are still queued are dropped and counted.
@@ -186,52 +163,29 @@ impl App {
     /// Scrapes and lines are served on `workers`, the admin listener on the runtime of the caller. Dropping the future
     /// closes everything at once.
     pub async fn run(self, workers: &Workers, shutdown: &Shutdown) {
-        self.log_addresses();
-        let App { data, admin, relay, current, status, .. } = self;
-        let handles = workers.handles();
-        let reloads = reload::Reloads {
-            read: self.read,
-            current: current.clone(),
-            compiled: self.compiled,
-            shared: self.shared,
-            relay: relay.control(),
-        };
+        let App { data, admin, relay, handlers, requests, reloads, .. } = self;
+        let threads = workers.handles();
+        let running = Arc::clone(&reloads.current.running);
 
-        let answer = {
-            let running = Arc::clone(&current.running);
-            move |request: Request<Incoming>| {
-                let gateway = Arc::clone(&running.load().gateway);
-                // The body of a GET is ignored.
-                let request = request.map(drop);
-                async move { gateway.answer(&request).await }
-            }
-        };
         let traffic = async {
-            tokio::join!(data.serve(workers, answer, shutdown), relay.run(&handles, shutdown))
-        };
-
-        let answer = {
-            let status = Arc::clone(&status);
-            move |request: Request<Incoming>| {
-                let status = Arc::clone(&status);
-                async move { status.answer(request).await }
-            }
-        };
-        let limit = || current.running.load().settings.shutdown_timeout;
-        let upkeep = async {
-            let (here, never) = (Workers::here(), Shutdown::new());
             tokio::join!(
-                // It answers until the end, so that health checks see the gateway draining.
-                admin.serve(&here, answer, &never),
-                reloads.run(self.requests, shutdown),
-                systemd::watch_over(&handles, shutdown),
-                shutdown::supervise(shutdown, &status, limit),
+                serve_data(data, Arc::clone(&running), workers, shutdown),
+                relay.run(&threads, shutdown),
+            )
+        };
+        let drain_timeout = || running.load().settings.shutdown_timeout;
+        let upkeep = async {
+            tokio::join!(
+                serve_admin(admin, Arc::clone(&handlers)),
+                reloads.run(requests, shutdown),
+                systemd::watch_over(&threads, shutdown),
+                shutdown::supervise(shutdown, &handlers, drain_timeout),
             )
         };
 
-        status.set_ready(true);
+        handlers.set_ready(true);
         systemd::ready();
-        // Boxed because both are large. Upkeep is polled first: where nothing is in flight, traffic ends
+        // Boxed because both are large. Upkeep is polled first: if nothing is in flight, traffic ends
         // at once, and that the gateway is draining must be logged and reported before.
         tokio::select! {
             biased;
@@ -239,37 +193,31 @@ impl App {
             _ = Box::pin(traffic) => {}
         }
     }
-
-    fn log_addresses(&self) {
-        let statsd = self.statsd_addresses().iter().map(ToString::to_string).collect::<Vec<_>>();
-        tracing::info!(
-            data = %self.data.address(),
-            admin = %self.admin.address(),
-            targets = described(&self.current.running.load().settings),
-            statsd = statsd.join(", "),
-            "ready"
-        );
-    }
 }
 
-/// The relay's settings; an idle relay if there are none.
-fn relayed(settings: &Settings) -> relay::Settings {
-    settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
-}
-
-/// The targets, for the log.
-fn described(settings: &Settings) -> String {
-    let described = |target: &TargetSettings| {
-        format!("{} {} emit={}", target.name, target.shown_url(), target.mapping.emit)
+/// Responds to Prometheus until `shutdown` drains and the last response is complete.
+async fn serve_data(
+    listener: Listener,
+    running: Arc<ArcSwap<Running>>,
+    workers: &Workers,
+    shutdown: &Shutdown,
+) {
+    let answer = move |request: Request<Incoming>| {
+        // A request in progress keeps the targets that it started with.
+        let gateway = Arc::clone(&running.load().gateway);
+        // The body of a GET is ignored.
+        let request = request.map(drop);
+        async move { gateway.answer(&request).await }
     };
-    settings.targets.iter().map(described).collect::<Vec<_>>().join(", ")
+    listener.serve(workers, answer, shutdown).await;
 }
 
-/// Loads the web configuration file, if the settings name one.
-fn web_config(
-    settings: &Settings,
-    metrics: &Metrics,
-) -> Result<Option<Arc<WebConfig>>, http_server::WebFaults> {
-    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
-    settings.web_config.as_ref().map(load).transpose()
+/// Serves the admin listener on this thread until the end, so that health checks see the gateway
+/// draining.
+async fn serve_admin(listener: Listener, handlers: Arc<Admin>) {
+    let answer = move |request: Request<Incoming>| {
+        let handlers = Arc::clone(&handlers);
+        async move { handlers.answer(request).await }
+    };
+    listener.serve(&Workers::here(), answer, &Shutdown::new()).await;
 }

@@ -2,14 +2,30 @@
 
 use std::sync::Arc;
 
-use super::build::{Compiled, Parts};
-use super::{Current, Error, ReadSettings, described, relayed, systemd, web_config};
-use crate::admin::{ReloadRequests, Running};
+use arc_swap::ArcSwap;
+
+use super::build::{self, Compiled, Parts};
+use super::error::Error;
+use super::{log, systemd};
 use crate::config::Settings;
+use crate::document::Diagnostics;
+use crate::http_server::ReloadableConfig;
 use crate::relay;
+use crate::running::{ReloadRequests, Running};
 use crate::scrape::SharedState;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
+
+/// Reads the settings for a reload.
+type ReadSettings = Box<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
+
+/// The state that a reload replaces. Requests in progress keep the state that they started with.
+#[derive(Clone, Debug)]
+pub(super) struct Current {
+    pub(super) running: Arc<ArcSwap<Running>>,
+    pub(super) data: Arc<ReloadableConfig>,
+    pub(super) admin: Arc<ReloadableConfig>,
+}
 
 /// Serves reload requests.
 pub(super) struct Reloads {
@@ -34,8 +50,7 @@ impl Reloads {
             systemd::reloading();
             let outcome = match self.reload().await {
                 Ok(()) => {
-                    let targets = described(&self.current.running.load().settings);
-                    tracing::info!(targets, "settings reloaded");
+                    log::reloaded(&self.current.running.load().settings);
                     Ok(())
                 }
                 Err(error) => {
@@ -61,9 +76,9 @@ impl Reloads {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
-        let web = web_config(&settings, self.shared.metrics())?;
+        let web = build::web_config(&settings, self.shared.metrics())?;
         let parts = Parts::build(&settings, &self.shared, Some(&self.compiled))?;
-        self.relay.replace(relayed(&settings), parts.plans).await?;
+        self.relay.replace(build::relay_settings(&settings), parts.plans).await?;
 
         self.compiled = parts.compiled;
         self.compiled.retain(&settings);

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _, stdout};
 use anyhow::Context as _;
 use clap::Args;
 
-use super::signals;
+use super::signals::StopSignals;
 use crate::demo::{Demo, Ports};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         let shutdown = Shutdown::new();
-        let stop = signals::stop(shutdown.clone())?;
+        let stop = StopSignals::install()?;
         let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let show = |screen: &str| {
             // Without anyone to read it the gateway is still there to be scraped.
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let demo = Demo::bind(ports).await?;
         tokio::select! {
             ended = demo.run(&shutdown, is_terminal, show) => Ok(ended?),
-            () = stop => Ok(()),
+            () = stop.handle(&shutdown) => Ok(()),
         }
     })
 }

@@ -1,12 +1,13 @@
 //! `crossfade serve`: the gateway.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::flags::{Lines, Rewriting, choice};
-use super::signals;
+use super::signals::{ReloadSignal, StopSignals};
 use crate::app::App;
 use crate::config::{
     self, File, FilePath, Listen, Listener, PackPath, Section, Settings, Sink, Target, TargetName,
@@ -16,6 +17,7 @@ use crate::document::Diagnostics;
 use crate::http_server::Workers;
 use crate::mapping::Emit;
 use crate::relay::{ListenAddress, SinkAddress};
+use crate::scrape::SystemResolver;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel};
 
@@ -153,6 +155,7 @@ fn sink(text: &str) -> Result<Sink, String> {
     Ok(Sink { address: Some(Value::new(address.parse::<SinkAddress>()?)), emit })
 }
 
+/// The gateway from its start to its end.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     telemetry::start_log(settings.log);
@@ -160,14 +163,18 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let (stop, reload) = (StopSignals::install()?, ReloadSignal::install()?);
         let shutdown = Shutdown::new();
-        let stop = signals::stop(shutdown.clone())?;
-        let hangups = signals::hangups()?;
-        let app = App::bind(settings).await?.reading_again(move || arguments.settings());
-        let reload = signals::reload(hangups, app.reloader());
+        // Everything that can fail without an address fails before the first one is bound.
+        let gateway = App::build(settings, Arc::new(SystemResolver))?;
+        let gateway = gateway.bind().await?.reload_from(move || arguments.settings());
+        gateway.log_addresses();
+        let reloader = gateway.reloader();
         tokio::select! {
-            () = app.run(&workers, &shutdown) => {}
-            _ = async { tokio::join!(stop, reload) } => {}
+            // Serves, and drains after the first stop signal.
+            () = gateway.run(&workers, &shutdown) => {}
+            // The handlers never end.
+            _ = async { tokio::join!(stop.handle(&shutdown), reload.handle(&reloader)) } => {}
         }
         Ok(())
     })

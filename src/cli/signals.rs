@@ -1,50 +1,68 @@
 //! The signals of a gateway: SIGTERM and SIGINT stop it, SIGHUP reloads it.
+//!
+//! A signal that arrives between the installation of its handler and the call of `handle` is not
+//! lost: `handle` begins with it.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::admin::Reloader;
+use crate::running::Reloader;
 use crate::shutdown::Shutdown;
 
-/// Installs the handlers of SIGTERM and SIGINT. Returns the task that turns the first signal into a drain, and every
-/// later one into cutting it short. The task never ends.
-///
-/// # Errors
-///
-/// The operating system refuses the handlers.
-pub(super) fn stop(shutdown: Shutdown) -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut next = async move || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    Ok(async move {
-        next().await;
+/// The handlers of SIGTERM and SIGINT.
+#[derive(Debug)]
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    ///
+    /// The operating system refuses the handlers.
+    pub(super) fn install() -> io::Result<StopSignals> {
+        Ok(StopSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Drains at the first signal, and cuts the drain short at each later one. Never ends.
+    pub(super) async fn handle(mut self, shutdown: &Shutdown) {
+        self.next().await;
         shutdown.drain();
         loop {
-            next().await;
+            self.next().await;
             shutdown.cut_short();
         }
-    })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
-/// Installs the handler of SIGHUP.
-///
-/// # Errors
-///
-/// The operating system refuses it.
-pub(super) fn hangups() -> io::Result<Signal> {
-    signal(SignalKind::hangup())
-}
+/// The handler of SIGHUP.
+#[derive(Debug)]
+pub(super) struct ReloadSignal(Signal);
 
-/// Reloads the gateway at each of `hangups`. Never ends.
-pub(super) async fn reload(mut hangups: Signal, reloader: Reloader) {
-    while hangups.recv().await.is_some() {
-        // The outcome is logged by the gateway.
-        drop(reloader.reload().await);
+impl ReloadSignal {
+    /// # Errors
+    ///
+    /// The operating system refuses the handler.
+    pub(super) fn install() -> io::Result<ReloadSignal> {
+        signal(SignalKind::hangup()).map(ReloadSignal)
+    }
+
+    /// Reloads at each signal. Never ends.
+    pub(super) async fn handle(mut self, reloader: &Reloader) {
+        while self.0.recv().await.is_some() {
+            // The gateway logs the outcome.
+            drop(reloader.reload().await);
+        }
     }
 }

@@ -93,9 +93,9 @@ impl Listener {
         self.address
     }
 
-    /// What can be changed while it serves.
+    /// The configuration that can be replaced while it serves.
     #[must_use]
-    pub fn rules(&self) -> Arc<ReloadableConfig> {
+    pub fn reloadable(&self) -> Arc<ReloadableConfig> {
         Arc::clone(&self.rules)
     }
 

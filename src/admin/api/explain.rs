@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Lack, Report};
 use super::{Refusal, answer, body, refuse};
+use crate::admin::Admin;
 use crate::admin::api::diff::Diff;
-use crate::admin::{Admin, Running};
 use crate::mapping::{self, Emit, StatsdSettings};
 use crate::rewrite::exposition::{History, Progress, Rewriter};
 use crate::rewrite::{self, statsd};
+use crate::running::Running;
 use crate::scrape::PreviewError;
 
 /// Longest body that is shown before and after.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::admin::Running;
+use crate::running::Running;
 use crate::telemetry::{Count, Metrics};
 
 /// All listeners and sinks, in the order of the settings.

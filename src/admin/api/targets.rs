@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::report::{Lack, Report};
 use super::unix_time::unix;
-use crate::admin::Running;
+use crate::running::Running;
 use crate::scrape;
 use crate::scrape::{LastScrape, Outcome, TargetStatus};
 

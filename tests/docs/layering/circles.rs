@@ -14,7 +14,6 @@ type Module = Vec<String>;
 
 /// Circles that are still there: the folder and the entries. Remove a line when its circle is gone.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("app", &["build", "mod", "reload"]),
     ("cli/rewrite", &["mod", "statsd"]),
     ("relay", &["listener", "mod", "pipeline", "supervisor", "topology"]),
 ];

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["http_server", "tools"],
     &["scrape", "relay"],
     &["config"],
+    &["running"],
     &["admin"],
     &["app"],
     &["demo"],

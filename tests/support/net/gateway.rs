@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossfade::admin::{Outcome, Reloader};
 use crossfade::app::App;
 use crossfade::config::{self, Settings};
 use crossfade::http_server::Workers;
 use crossfade::relay::ListenAddress;
+use crossfade::running::{Outcome, Reloader};
 use crossfade::scrape::{Resolve, SystemResolver};
 use crossfade::shutdown::Shutdown;
 use tokio::task::JoinHandle;
@@ -48,10 +48,11 @@ impl Gateway {
 
     async fn start_with(settings: &str, workers: Workers, resolver: Arc<dyn Resolve>) -> Gateway {
         let file = Arc::new(Mutex::new(settings.to_owned()));
-        let app = App::bind_with(read(settings).expect("valid settings"), resolver).await;
+        let app = App::build(read(settings).expect("valid settings"), resolver);
+        let app = app.expect("valid packs").bind().await;
         let reads = Arc::clone(&file);
         let again = move || read(&reads.lock().expect("nobody panics"));
-        let app = app.expect("the gateway starts").reading_again(again);
+        let app = app.expect("the gateway starts").reload_from(again);
         let (data, admin) = (app.data_addr(), app.admin_addr());
         let statsd = app.statsd_addresses();
         let reloader = app.reloader();

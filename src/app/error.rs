@@ -1,0 +1,47 @@
+//! Why the gateway did not start or reload.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::document::Diagnostics;
+use crate::http_server;
+use crate::relay;
+use crate::scrape::ClientError;
+
+/// Why the gateway did not start or reload.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings or a pack cannot be used.
+    #[error("{0}")]
+    Files(#[from] Diagnostics),
+    /// The web configuration file cannot be used.
+    #[error(transparent)]
+    Web(#[from] http_server::WebFaults),
+    /// A target's HTTP client cannot be built.
+    #[error("target {name}: {error}")]
+    Target {
+        /// The target's name.
+        name: String,
+        /// What is wrong.
+        error: ClientError,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({setting}): {error}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// The setting it came from.
+        setting: &'static str,
+        /// The error of the operating system.
+        error: io::Error,
+    },
+    /// A `StatsD` address cannot be listened on.
+    #[error(transparent)]
+    Relay(#[from] relay::BindError),
+    /// A setting that needs a restart has changed.
+    #[error(
+        "{} cannot be changed without a restart; restart, or restore the previous value",
+        .0.join(", ")
+    )]
+    Restart(Vec<&'static str>),
+}
