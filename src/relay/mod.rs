@@ -23,128 +23,27 @@ mod mmsg;
 mod peers;
 mod pipeline;
 mod resolve;
+mod settings;
 mod shard;
 mod sink;
 mod sink_queue;
 mod supervisor;
 mod topology;
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 pub use address::{HostPort, ListenAddress, SinkAddress};
 pub use datagram_queue::Overflow;
+pub use listener::BindError;
+pub use settings::{ListenerSettings, Mode, Plans, Settings, SinkSettings};
 
-use crate::mapping::{Emit, StatsdPlan};
 use crate::shutdown::Shutdown;
-use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
 use crate::telemetry::Metrics;
 use listener::Listener;
 use supervisor::Supervisor;
-
-/// How lines are distributed among the sinks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Every sink gets all lines.
-    #[default]
-    Mirror,
-    /// Each line goes to one of the sinks with the same generation, selected by its emitted name.
-    Shard,
-}
-
-/// A listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenerSettings {
-    /// The address.
-    pub address: ListenAddress,
-    /// The generation(s) to emit, unless the sink sets its own.
-    pub emit: Emit,
-}
-
-/// A sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SinkSettings {
-    /// The address, unique among the sinks.
-    pub address: SinkAddress,
-    /// The generation(s) to emit to this sink, instead of the listener's.
-    pub emit: Option<Emit>,
-}
-
-/// The settings of the relay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The listeners.
-    pub listeners: Vec<ListenerSettings>,
-    /// The sinks.
-    pub sinks: Vec<SinkSettings>,
-    /// How lines are distributed among the sinks.
-    pub mode: Mode,
-    /// Maximum size in bytes of a packed datagram; 0 turns packing off.
-    pub pack_bytes: usize,
-    /// How long a datagram may wait for more lines.
-    pub flush_interval: Duration,
-    /// Maximum number of bytes queued for one sink, divided among the workers.
-    pub queue_bytes: usize,
-    /// What to drop when a queue is full.
-    pub overflow: Overflow,
-    /// Sockets per UDP address; `None`: one per worker.
-    pub sockets: Option<usize>,
-    /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's default.
-    pub receive_buffer: Option<usize>,
-    /// Maximum number of open connections of each stream listener.
-    pub max_connections: usize,
-    /// How often the names of sinks are resolved again.
-    pub resolve_interval: Duration,
-}
-
-impl Settings {
-    /// No listeners and no sinks: the relay is idle until its settings are replaced.
-    #[must_use]
-    pub fn nothing() -> Settings {
-        Settings {
-            listeners: Vec::new(),
-            sinks: Vec::new(),
-            mode: Mode::Mirror,
-            pack_bytes: DEFAULT_DATAGRAM_BYTES,
-            flush_interval: Duration::ZERO,
-            queue_bytes: MAX_DATAGRAM_BYTES,
-            overflow: Overflow::Newest,
-            sockets: None,
-            receive_buffer: None,
-            max_connections: 0,
-            resolve_interval: Duration::MAX,
-        }
-    }
-
-    /// The generations that are emitted, each once. Each needs a plan.
-    #[must_use]
-    pub fn emits(&self) -> Vec<Emit> {
-        let mut emits = Vec::new();
-        for listener in &self.listeners {
-            for sink in &self.sinks {
-                let emit = sink.emit.unwrap_or(listener.emit);
-                if !emits.contains(&emit) {
-                    emits.push(emit);
-                }
-            }
-        }
-        emits
-    }
-}
-
-/// Binding a listener failed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} (statsd.listen): {error}")]
-pub struct BindError {
-    /// The address.
-    pub address: ListenAddress,
-    /// The error of the operating system.
-    pub error: io::Error,
-}
 
 /// A relay that is bound. The kernel queues what arrives until the relay [runs](Relay::run).
 #[derive(Debug)]
@@ -156,9 +55,6 @@ pub struct Relay {
     control: Control,
     changes: mpsc::Receiver<Change>,
 }
-
-/// A plan for each emitted generation.
-pub type Plans = Vec<(Emit, Arc<StatsdPlan>)>;
 
 /// Changes the settings of a running relay.
 #[derive(Clone, Debug)]
@@ -181,11 +77,11 @@ impl Control {
     ///
     /// A listener cannot be bound. Then nothing has changed.
     pub async fn replace(&self, settings: Settings, plans: Plans) -> Result<(), BindError> {
-        let (done, told) = oneshot::channel();
+        let (done, outcome) = oneshot::channel();
         if self.0.send(Change { settings, plans, done }).await.is_err() {
             return Ok(());
         }
-        told.await.unwrap_or(Ok(()))
+        outcome.await.unwrap_or(Ok(()))
     }
 }
 
@@ -201,7 +97,7 @@ impl Relay {
         workers: usize,
         metrics: &Arc<Metrics>,
     ) -> Result<Relay, BindError> {
-        let bind = |listener| bind(listener, &settings, workers, metrics);
+        let bind = |listener| Listener::bind(listener, &settings, workers, metrics);
         let listeners = settings.listeners.iter().map(bind).collect::<Result<_, _>>()?;
         let (control, changes) = mpsc::channel(1);
         let metrics = Arc::clone(metrics);
@@ -250,14 +146,4 @@ impl Relay {
         }
         running.stop(shutdown).await;
     }
-}
-
-fn bind(
-    listener: &ListenerSettings,
-    settings: &Settings,
-    workers: usize,
-    metrics: &Metrics,
-) -> Result<Listener, BindError> {
-    let bound = Listener::bind(listener, settings, workers, metrics);
-    bound.map_err(|error| BindError { address: listener.address.clone(), error })
 }

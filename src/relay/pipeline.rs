@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::settings::Mode;
 use super::shard::Shards;
 use super::topology::{ListenerKey, Topology};
-use super::{Mode, SinkSettings};
-use crate::mapping::{Emit, StatsdPlan};
+use crate::mapping::StatsdPlan;
 use crate::relay::sink_queue::QueueSender;
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
@@ -81,15 +81,9 @@ impl PipelineFactory {
     fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
         let topology = Arc::clone(&self.topology.borrow_and_update());
         let its = self.listener.find(&topology.listeners)?;
-        let emit_of = |sink: &SinkSettings| sink.emit.unwrap_or(its.emit);
-        let mut emits: Vec<Emit> = Vec::new();
-        for (sink, _) in &topology.sinks {
-            if !emits.contains(&emit_of(sink)) {
-                emits.push(emit_of(sink));
-            }
-        }
+        let emits = its.emits(topology.sinks.iter().map(|(sink, _)| sink));
         let group = |emit| {
-            let of_group = || topology.sinks.iter().filter(|(sink, _)| emit_of(sink) == emit);
+            let of_group = || topology.sinks.iter().filter(|(sink, _)| sink.emit_for(its) == emit);
             let names: Vec<String> = of_group().map(|(sink, _)| sink.address.to_string()).collect();
             let shards = (topology.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));

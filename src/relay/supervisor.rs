@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::listener::Listener;
+use super::listener::{BindError, Listener};
 use super::pipeline::PipelineFactory;
+use super::settings::{ListenerSettings, Plans, Settings};
 use super::sink::Sink;
 use super::topology::{ListenerKey, Topology};
-use super::{BindError, ListenerSettings, Plans, Settings};
 use crate::relay::sink_queue::{QueueSender, SinkQueue};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
@@ -53,7 +53,7 @@ impl<'a> Supervisor<'a> {
 
     /// Binds the listeners of `settings` that do not exist yet. Changes nothing else.
     pub(super) fn bind(&self, settings: &Settings) -> Result<Vec<Listener>, BindError> {
-        let bind = |(_, its)| super::bind(its, settings, self.workers.len(), &self.metrics);
+        let bind = |(_, its)| Listener::bind(its, settings, self.workers.len(), &self.metrics);
         self.missing(settings).map(bind).collect()
     }
 

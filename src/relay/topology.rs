@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::address::ListenAddress;
+use super::settings::{ListenerSettings, Mode, Plans, SinkSettings};
 use super::sink_queue::QueueSender;
-use super::{ListenAddress, ListenerSettings, Mode, SinkSettings};
-use crate::mapping::{Emit, StatsdPlan};
 
 /// The listeners, the sinks and the plans of the current settings. A reload replaces it as a whole.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Topology {
     /// Each sink with one queue sender per worker.
     pub(super) sinks: Vec<(SinkSettings, Vec<Arc<QueueSender>>)>,
     /// One plan for each emitted generation.
-    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    pub(super) plans: Plans,
     /// Maximum number of open connections of each stream listener.
     pub(super) max_connections: usize,
 }

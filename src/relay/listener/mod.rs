@@ -14,9 +14,20 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::address::ListenAddress;
 use super::pipeline::PipelineFactory;
-use super::{ListenAddress, ListenerSettings, Settings};
+use super::settings::{ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
+
+/// Binding a listener failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} (statsd.listen): {error}")]
+pub struct BindError {
+    /// The address.
+    pub address: ListenAddress,
+    /// The error of the operating system.
+    pub error: io::Error,
+}
 
 /// A bound listener that has not started to read.
 #[derive(Debug)]
@@ -47,38 +58,16 @@ impl Drop for SocketFile {
 }
 
 impl Listener {
+    /// Binds a listener. `workers` is the number of workers.
     pub(super) fn bind(
         listener: &ListenerSettings,
         settings: &Settings,
         workers: usize,
         metrics: &Metrics,
-    ) -> io::Result<Listener> {
-        let (address, sockets) = match &listener.address {
-            ListenAddress::Udp(address) => {
-                let count = settings.sockets.unwrap_or(workers).max(1);
-                let (address, sockets) = udp(*address, count, settings.receive_buffer)?;
-                (ListenAddress::Udp(address), Sockets::Udp(sockets))
-            }
-            ListenAddress::Tcp(address) => {
-                let socket = std::net::TcpListener::bind(address)?;
-                socket.set_nonblocking(true)?;
-                (ListenAddress::Tcp(socket.local_addr()?), Sockets::Tcp(socket))
-            }
-            ListenAddress::UnixDatagram(path) => {
-                remove_stale_socket(path, Type::DGRAM)?;
-                let socket = unix::UnixDatagram::bind(path)?;
-                socket.set_nonblocking(true)?;
-                let file = SocketFile(path.clone());
-                (listener.address.clone(), Sockets::UnixDatagram(socket, file))
-            }
-            ListenAddress::UnixStream(path) => {
-                remove_stale_socket(path, Type::STREAM)?;
-                let socket = unix::UnixListener::bind(path)?;
-                socket.set_nonblocking(true)?;
-                let file = SocketFile(path.clone());
-                (listener.address.clone(), Sockets::UnixStream(socket, file))
-            }
-        };
+    ) -> Result<Listener, BindError> {
+        let sockets = Sockets::bind(&listener.address, settings, workers);
+        let (address, sockets) =
+            sockets.map_err(|error| BindError { address: listener.address.clone(), error })?;
         // Labelled with the address of the settings: with port 0, the actual port would make a new series each time.
         let metrics = metrics.statsd_listener(&listener.address.to_string());
         Ok(Listener { address, sockets, metrics })
@@ -137,6 +126,42 @@ impl Listener {
                 tasks.spawn(accept);
             }
         }
+    }
+}
+
+impl Sockets {
+    /// Returns the bound address as well, with the actual port.
+    fn bind(
+        address: &ListenAddress,
+        settings: &Settings,
+        workers: usize,
+    ) -> io::Result<(ListenAddress, Sockets)> {
+        Ok(match address {
+            ListenAddress::Udp(address) => {
+                let count = settings.sockets.unwrap_or(workers).max(1);
+                let (address, sockets) = udp(*address, count, settings.receive_buffer)?;
+                (ListenAddress::Udp(address), Sockets::Udp(sockets))
+            }
+            ListenAddress::Tcp(address) => {
+                let socket = std::net::TcpListener::bind(address)?;
+                socket.set_nonblocking(true)?;
+                (ListenAddress::Tcp(socket.local_addr()?), Sockets::Tcp(socket))
+            }
+            ListenAddress::UnixDatagram(path) => {
+                remove_stale_socket(path, Type::DGRAM)?;
+                let socket = unix::UnixDatagram::bind(path)?;
+                socket.set_nonblocking(true)?;
+                let file = SocketFile(path.clone());
+                (address.clone(), Sockets::UnixDatagram(socket, file))
+            }
+            ListenAddress::UnixStream(path) => {
+                remove_stale_socket(path, Type::STREAM)?;
+                let socket = unix::UnixListener::bind(path)?;
+                socket.set_nonblocking(true)?;
+                let file = SocketFile(path.clone());
+                (address.clone(), Sockets::UnixStream(socket, file))
+            }
+        })
     }
 }
 

@@ -16,8 +16,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::address::SinkAddress;
 use super::resolve::{AbortOnDrop, Addresses, resolve};
-use super::{Settings, SinkAddress};
+use super::settings::Settings;
 use crate::relay::sink_queue::{QueueReceiver, QueueSettings, SinkQueue};
 use crate::telemetry::SinkMetrics;
 use backoff::Backoff;

@@ -1,0 +1,117 @@
+//! The settings of the relay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::{ListenAddress, SinkAddress};
+use super::datagram_queue::Overflow;
+use crate::mapping::{Emit, StatsdPlan};
+use crate::statsd::{DEFAULT_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES};
+
+/// How lines are distributed among the sinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Every sink gets all lines.
+    #[default]
+    Mirror,
+    /// Each line goes to one of the sinks with the same generation, selected by its emitted name.
+    Shard,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// The address.
+    pub address: ListenAddress,
+    /// The generation(s) to emit, unless the sink sets its own.
+    pub emit: Emit,
+}
+
+/// A sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkSettings {
+    /// The address, unique among the sinks.
+    pub address: SinkAddress,
+    /// The generation(s) to emit to this sink, instead of the listener's.
+    pub emit: Option<Emit>,
+}
+
+/// The settings of the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The listeners.
+    pub listeners: Vec<ListenerSettings>,
+    /// The sinks.
+    pub sinks: Vec<SinkSettings>,
+    /// How lines are distributed among the sinks.
+    pub mode: Mode,
+    /// Maximum size in bytes of a packed datagram; 0 turns packing off.
+    pub pack_bytes: usize,
+    /// How long a datagram may wait for more lines.
+    pub flush_interval: Duration,
+    /// Maximum number of bytes queued for one sink, divided among the workers.
+    pub queue_bytes: usize,
+    /// What to drop when a queue is full.
+    pub overflow: Overflow,
+    /// Sockets per UDP address; `None`: one per worker.
+    pub sockets: Option<usize>,
+    /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's default.
+    pub receive_buffer: Option<usize>,
+    /// Maximum number of open connections of each stream listener.
+    pub max_connections: usize,
+    /// How often the names of sinks are resolved again.
+    pub resolve_interval: Duration,
+}
+
+impl Settings {
+    /// No listeners and no sinks: the relay is idle until its settings are replaced.
+    #[must_use]
+    pub fn nothing() -> Settings {
+        Settings {
+            listeners: Vec::new(),
+            sinks: Vec::new(),
+            mode: Mode::Mirror,
+            pack_bytes: DEFAULT_DATAGRAM_BYTES,
+            flush_interval: Duration::ZERO,
+            queue_bytes: MAX_DATAGRAM_BYTES,
+            overflow: Overflow::Newest,
+            sockets: None,
+            receive_buffer: None,
+            max_connections: 0,
+            resolve_interval: Duration::MAX,
+        }
+    }
+
+    /// The generations that are emitted, each once. Each needs a plan.
+    #[must_use]
+    pub fn emits(&self) -> Vec<Emit> {
+        distinct(self.listeners.iter().flat_map(|listener| listener.emits(&self.sinks)))
+    }
+}
+
+impl ListenerSettings {
+    /// The generations that are emitted for this listener, each once, in the order of `sinks`.
+    pub(super) fn emits<'a>(&self, sinks: impl IntoIterator<Item = &'a SinkSettings>) -> Vec<Emit> {
+        distinct(sinks.into_iter().map(|sink| sink.emit_for(self)))
+    }
+}
+
+impl SinkSettings {
+    /// The generation(s) to emit to this sink for lines of `listener`.
+    pub(super) fn emit_for(&self, listener: &ListenerSettings) -> Emit {
+        self.emit.unwrap_or(listener.emit)
+    }
+}
+
+fn distinct(emits: impl Iterator<Item = Emit>) -> Vec<Emit> {
+    let mut distinct = Vec::new();
+    for emit in emits {
+        if !distinct.contains(&emit) {
+            distinct.push(emit);
+        }
+    }
+    distinct
+}
+
+/// A plan for each emitted generation.
+pub type Plans = Vec<(Emit, Arc<StatsdPlan>)>;
