@@ -74,6 +74,7 @@ pub mod packs;
 pub mod rewrite;
 pub mod statsd;
 
+mod duration;
 pub mod shutdown;
 pub mod telemetry;
 mod tls;

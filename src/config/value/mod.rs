@@ -159,30 +159,7 @@ impl FromStr for TimeSpan {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "expected a time such as 500ms, 10s or 1m30s";
-        let mut rest = text;
-        let mut total = Duration::ZERO;
-        if rest.is_empty() {
-            return Err(EXPECTED);
-        }
-        while !rest.is_empty() {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let (number, after) = rest.split_at(digits);
-            let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-            let (unit, after) = after.split_at(letters);
-            let number: u64 = number.parse().map_err(|_| EXPECTED)?;
-            let millis = match unit {
-                "ms" => 1,
-                "s" => 1_000,
-                "m" => 60_000,
-                "h" => 3_600_000,
-                _ => return Err(EXPECTED),
-            };
-            let part = number.checked_mul(millis).ok_or("time is too long")?;
-            total = total.checked_add(Duration::from_millis(part)).ok_or("time is too long")?;
-            rest = after;
-        }
-        Ok(TimeSpan(total))
+        crate::duration::parse(text).map(TimeSpan)
     }
 }
 

@@ -19,11 +19,12 @@ pub(in crate::http_server) struct Rate {
 impl Rate {
     pub(super) fn new(file: &file::Rate, faults: &mut Vec<String>) -> Option<Rate> {
         let written = file.interval.as_deref().unwrap_or("0s");
-        let Some(interval) = duration(written) else {
-            faults.push(format!(
-                "rate_limit.interval: `{written}`: expected a time such as 100ms or 1s"
-            ));
-            return None;
+        let interval = match crate::duration::parse(written) {
+            Ok(interval) => interval,
+            Err(error) => {
+                faults.push(format!("rate_limit.interval: `{written}`: {error}"));
+                return None;
+            }
         };
         if interval.is_zero() {
             return None;
@@ -48,23 +49,6 @@ impl Rate {
             *empty_at = Some(now + spent + self.interval);
         }
         admitted
-    }
-}
-
-/// `1s`, `100ms`, `0` and the like, as Go writes them.
-fn duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        "h" => number.checked_mul(3600).map(Duration::from_secs),
-        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd", "document"],
     &["mapping"],
     &["rewrite"],
-    &["packs", "shutdown", "telemetry", "tls"],
+    &["duration", "packs", "shutdown", "telemetry", "tls"],
     &["http_server", "tools"],
     &["scrape", "relay"],
     &["config"],
