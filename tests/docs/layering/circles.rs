@@ -13,9 +13,7 @@ use super::paths::{Paths, read};
 type Module = Vec<String>;
 
 /// Circles that are still there: the folder and the entries. Remove a line when its circle is gone.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("cli/rewrite", &["mod", "statsd"]),
-];
+const KNOWN: &[(&str, &[&str])] = &[("cli/rewrite", &["mod", "statsd"])];
 
 /// One file of `src`.
 struct File {
