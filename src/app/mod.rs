@@ -113,7 +113,8 @@ impl App {
     ///
     /// A file that cannot be used, or an address that cannot be listened on.
     pub async fn bind(settings: Settings) -> Result<App, Error> {
-        App::build(settings, Arc::new(SystemResolver))?.bind().await
+        // Boxed because it is large.
+        Box::pin(App::build(settings, Arc::new(SystemResolver))?.bind()).await
     }
 
     /// Sets the source of the settings for reloads. Without it, a reload reads only the packs again.
