@@ -1,8 +1,8 @@
-//! The plan: packs compiled for one emitted generation.
+//! The plan for expositions: packs compiled for one emitted generation.
 //!
-//! A [`Plan`] answers one question quickly: *what becomes of a sample of this family?* It is built by
-//! [`compile`](crate::mapping::compile()) and cannot be invalid: every rule's output exists, every ladder is
-//! ascending, every label name is legal. The engine walks it and adds nothing of its own.
+//! A [`Plan`] says how the samples of each family are rewritten. Only
+//! [`compile`](crate::mapping::compile()) builds it, so it cannot be invalid: the output of every rule
+//! exists, bucket boundaries are ascending, label names are legal.
 
 use std::collections::HashMap;
 
@@ -24,65 +24,66 @@ pub struct ReferenceId(pub u32);
 /// Packs compiled for one emitted generation.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// What becomes of each family that some entry names, by the name it arrives under.
+    /// How each family named by a rule is rewritten, by the family's name in the input.
     pub families: HashMap<Box<[u8]>, FamilyPlan>,
-    /// Every rule, in the order of the packs' entries.
+    /// Every rule, in the order of the packs.
     pub rules: Vec<Rule>,
-    /// Every family that rules write, in the order in which gathered ones leave.
+    /// Every family that rules write. Gathered families are written in this order.
     pub outputs: Vec<Output>,
-    /// Every family that decides where others go (`only_with`).
+    /// Every family that decides how others are rewritten (`only_with`).
     pub references: Vec<ReferenceFamily>,
-    /// What packs know that a source prints, whichever generation it speaks.
-    pub expected: Vec<Expected>,
+    /// What a source exposes according to the packs, for each generation.
+    pub expected: Vec<ExpectedMetric>,
 }
 
-/// What becomes of one arriving family.
+/// How one family of the input is rewritten.
 #[derive(Clone, Debug, Default)]
 pub struct FamilyPlan {
-    /// Rules that may apply to a sample, in the order to try them. The first that matches applies;
-    /// trying goes on behind a rule that says [`Rule::also`]. None matching: the sample passes.
+    /// Rules that may match a sample, in the order to try them. The first match applies; after a rule
+    /// with [`Rule::also`], later rules are tried too. A sample that no rule matches is unchanged.
     pub rules: Vec<RuleId>,
-    /// The source prints the family more than once: only the first of equal series leaves.
-    pub once: bool,
-    /// The family's label sets decide where other families go.
+    /// The source exposes the family more than once: only the first of equal series is written.
+    pub deduplicated: bool,
+    /// The family's label sets decide how other families are rewritten.
     pub reference: Option<ReferenceId>,
-    /// Some rule writes a family of this name: a written series must not repeat an arrived one.
+    /// A rule writes a family of this name, so a written series must not repeat one of the input.
     pub written: bool,
-    /// A pack says that it is a histogram, whether or not a `# TYPE` does.
+    /// The family is a histogram according to a pack, whether or not it has a `# TYPE`.
     pub histogram: bool,
-    /// The generation that the family's name alone betrays.
+    /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
 }
 
-/// One pack entry, seen in one direction.
+/// A pack rule, compiled for one direction.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties, in any combination")]
 pub struct Rule {
-    /// The entry for people, read → written: `time{type="x"} -> x_time{zone}`.
+    /// The rule as shown to users, read → written: `time{type="x"} -> x_time{zone}`.
     pub title: String,
-    /// Where the entry stands: `pack name:line`.
+    /// The location of the pack rule: `pack name:line`.
     pub source: String,
-    /// The family it reads.
+    /// The family that it reads.
     pub from: Box<[u8]>,
-    /// The family it writes.
+    /// The family that it writes.
     pub to: OutputId,
-    /// Which samples of the family it applies to.
+    /// Which samples of the family it matches.
     pub when: Match,
-    /// What becomes of their labels.
+    /// How the labels are rewritten.
     pub labels: LabelEdits,
-    /// How equal series are joined.
+    /// How series that become equal are merged.
     pub kind: Kind,
-    /// Samples may leave while the body is still arriving: nothing is joined, split or shared.
+    /// Samples can be written before the end of the input: nothing is merged, converted or shared.
     pub stream: bool,
-    /// The sample also leaves as it came (`emit: both`).
+    /// The sample is also written unchanged (`emit: both`).
     pub keep: bool,
-    /// Rules behind this one are tried too: another entry reads the same samples on purpose.
+    /// Later rules are tried too, because another pack rule reads the same samples on purpose.
     pub also: bool,
-    /// Samples read here are already counted in this rule's input too, which therefore leaves as the difference.
+    /// The samples read are also counted in another rule's input, which is written as the difference.
     pub part_of: Option<PartOf>,
-    /// What leaves is the total less its parts ([`Rule::part_of`] of other rules points here), and never goes down.
+    /// The output is the total minus its parts ([`Rule::part_of`] of other rules refers to this rule),
+    /// and never decreases.
     pub remainder: bool,
-    /// Held label sets that a reference knows go to another output instead. First match wins.
+    /// Gathered label sets that a reference family contains have another output. The first match wins.
     pub redirects: Vec<Redirect>,
 }
 
@@ -96,28 +97,28 @@ pub struct Match {
     pub equal: Vec<Pair>,
     /// `label=$x`: present and not empty.
     pub present: Vec<Box<[u8]>>,
-    /// At least one of these is present (when not empty). Both sides share one family name, and these
-    /// labels tell that the sample still has the shape to be left behind.
+    /// At least one of these is present, unless the list is empty. If both sides have the same family
+    /// name, these labels show that the sample has the shape that is read.
     pub any_of: Vec<Box<[u8]>>,
-    /// None of these is present: they tell that the sample already has the emitted shape.
+    /// None of these is present: they show that the sample already has the emitted shape.
     pub none_of: Vec<Box<[u8]>>,
 }
 
-/// What becomes of the labels of a sample. Labels not named here pass through, in place.
+/// How the labels of a sample are rewritten. Labels not named here are copied, in place.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LabelEdits {
-    /// Left out.
+    /// Removed.
     pub drop: Vec<Box<[u8]>>,
     /// Renamed in place: (from, to).
     pub rename: Vec<Pair>,
-    /// Added behind the others (before `le`): (name, unescaped value).
+    /// Added after the others (before `le`): (name, unescaped value).
     pub append: Vec<Pair>,
-    /// Added likewise, where the sample does not have the label already.
+    /// Added likewise, unless the sample already has the label.
     pub fill: Vec<Pair>,
 }
 
 impl LabelEdits {
-    /// True when labels leave exactly as they came.
+    /// True if labels are copied unchanged.
     #[must_use]
     pub fn is_identity(&self) -> bool {
         self.drop.is_empty()
@@ -127,79 +128,79 @@ impl LabelEdits {
     }
 }
 
-/// How series that become equal are joined.
+/// How series that become equal are merged.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// As the family's `# TYPE` says: counters and untyped samples are summed, histograms are summed
-    /// bucket by bucket. A gauge is not joined without being told how: it passes, and is reported.
+    /// By the family's `# TYPE`: counters and untyped samples are summed, histograms are summed bucket
+    /// by bucket. A gauge is not merged without a method: it is written unchanged and reported.
     Typed,
-    /// A gauge, joined as told.
+    /// A gauge, merged by this method.
     Gauge(Merge),
-    /// A histogram with known boundaries on both sides.
+    /// A histogram with known bucket boundaries on both sides.
     Histogram(BucketLayouts),
 }
 
 /// Bucket boundaries of both sides, ascending, without `+Inf`.
 #[derive(Debug, Clone, Default)]
 pub struct BucketLayouts {
-    /// The boundaries that the generation read is known to have.
+    /// The boundaries of the generation read.
     pub read: Vec<f64>,
-    /// The boundaries that the generation written has, spelled as it spells them.
+    /// The boundaries of the generation written, spelled as it spells them.
     pub write: Vec<Boundary>,
-    /// What to write.
+    /// Which of them to write.
     pub policy: BucketPolicy,
 }
 
-/// A part that is already counted in another rule's input.
+/// A rule whose samples are also counted in another rule's input.
 #[derive(Debug)]
 pub struct PartOf {
     /// The rule that reads the total.
     pub total: RuleId,
-    /// Labels (as read) that the total does not have.
+    /// Labels, as read, that the total does not have.
     pub without: Vec<Box<[u8]>>,
 }
 
-/// A second output, for label sets that a reference knows.
+/// Another output, for label sets that a reference family contains.
 #[derive(Debug)]
 pub struct Redirect {
-    /// The entry for people, as in [`Rule::title`].
+    /// The rule as shown to users, see [`Rule::title`].
     pub title: String,
-    /// Where the entry stands, as in [`Rule::source`].
+    /// The location of the pack rule, see [`Rule::source`].
     pub source: String,
-    /// Who knows.
+    /// The reference family.
     pub reference: ReferenceId,
-    /// Where those label sets go. Their labels and ladders are those of the rule.
+    /// The output of those label sets. Label edits and buckets are those of the rule.
     pub to: OutputId,
 }
 
-/// A family whose label sets decide where others go.
+/// A family whose label sets decide how other families are rewritten.
 #[derive(Debug)]
 pub struct ReferenceFamily {
     /// The labels that are compared.
     pub on: Vec<Box<[u8]>>,
 }
 
-/// What a source prints in one generation or the other. Where one of the two came, nothing is missing.
+/// Samples that a source exposes in one generation or the other. They are missing if neither occurs.
 #[derive(Debug)]
-pub struct Expected {
-    /// What a source of the older generation prints.
-    pub old: Option<Input>,
-    /// What a source of the newer generation prints.
-    pub new: Option<Input>,
+pub struct ExpectedMetric {
+    /// What a source of the older generation exposes.
+    pub old: Option<ExpectedSamples>,
+    /// What a source of the newer generation exposes.
+    pub new: Option<ExpectedSamples>,
 }
 
-/// Samples that packs know a source to print.
+/// Samples that a source exposes according to the packs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
+pub struct ExpectedSamples {
     /// The family.
     pub family: Box<[u8]>,
-    /// Which samples of it: `time{type="x"}`, as an entry says it without what it says of other labels.
+    /// The samples as a `PromQL` selector: `time{type="x", service!=""}`.
     pub selector: String,
-    /// Rules that read exactly these samples. Where there are none, the family is all that can be told of.
+    /// Rules that read exactly these samples. If there are none, only the family can be checked.
     pub rules: Vec<RuleId>,
-    /// Why the family may not occur, and what to do.
+    /// Why the family can be missing, and what to do.
     pub without_family: Option<String>,
-    /// Why the family may occur without these samples.
+    /// Why the family can occur without these samples.
     pub without_samples: Option<String>,
 }
 
@@ -208,16 +209,16 @@ pub struct Input {
 pub struct Output {
     /// Its name.
     pub name: Box<[u8]>,
-    /// Its help text (unescaped), where a pack gives one. Otherwise the text of the family read.
+    /// Its help text (unescaped), if a pack defines one. Otherwise that of the family read is written.
     pub help: Option<Box<str>>,
-    /// Rules that write it, redirects included, in the order of the entries.
+    /// Rules that write it, redirects included, in the order of the packs.
     pub rules: Vec<RuleId>,
 }
 
-impl Expected {
-    /// What a source of this generation prints.
+impl ExpectedMetric {
+    /// What a source of this generation exposes.
     #[must_use]
-    pub fn side(&self, generation: Generation) -> Option<&Input> {
+    pub fn side(&self, generation: Generation) -> Option<&ExpectedSamples> {
         match generation {
             Generation::Old => self.old.as_ref(),
             Generation::New => self.new.as_ref(),
@@ -226,13 +227,13 @@ impl Expected {
 }
 
 impl Plan {
-    /// The rule behind an id.
+    /// The rule with this id.
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
     }
 
-    /// The output behind an id.
+    /// The output with this id.
     #[must_use]
     pub fn output(&self, id: OutputId) -> &Output {
         &self.outputs[id.0 as usize]

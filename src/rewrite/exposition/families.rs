@@ -70,7 +70,7 @@ impl Family {
     /// Whether no pack names this family.
     pub(super) fn is_plain(&self) -> bool {
         let plan = &self.plan;
-        plan.rules.is_empty() && !plan.once && !plan.written && plan.reference.is_none()
+        plan.rules.is_empty() && !plan.deduplicated && !plan.written && plan.reference.is_none()
     }
 
     /// Takes a header line.

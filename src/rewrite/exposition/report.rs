@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::reason::{DropReason, RefusedBecause};
 use crate::mapping::Generation;
-use crate::mapping::plan::exposition::{Input, Plan, RuleId};
+use crate::mapping::plan::exposition::{ExpectedSamples, Plan, RuleId};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,7 +133,7 @@ impl Report {
     fn find_missing(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
         let read = |rule: &RuleId| self.counts[rule.0 as usize].read > 0;
         // If no rule reads the samples, only the family is known to have arrived.
-        let present = |input: &Input| {
+        let present = |input: &ExpectedSamples| {
             input.rules.iter().any(read) || (input.rules.is_empty() && arrived(&input.family))
         };
         let mut missing: Vec<Missing> = Vec::new();

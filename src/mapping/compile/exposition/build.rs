@@ -257,7 +257,7 @@ impl<'a> Build<'a> {
             }
         }
         for family in packs.iter().flat_map(Pack::repeats) {
-            self.plan.families.entry(family.as_bytes().into()).or_default().once = true;
+            self.plan.families.entry(family.as_bytes().into()).or_default().deduplicated = true;
         }
         for generation in [Generation::Old, Generation::New] {
             for pack_rule in self.active {

@@ -143,8 +143,8 @@ repeats: [d, a]
     assert_eq!(generation("b"), Some(Generation::New));
     assert_eq!(generation("c"), None);
     assert_eq!(generation("d"), None);
-    let once = |family: &str| plan.families[family.as_bytes()].once;
-    assert_eq!((once("a"), once("b"), once("c"), once("d")), (true, false, false, true));
+    let deduplicated = |family: &str| plan.families[family.as_bytes()].deduplicated;
+    assert_eq!(["a", "b", "c", "d"].map(deduplicated), [true, false, false, true]);
 }
 
 const SAME_NAME: &str = "prometheus: [{ old: mem, new: 'mem{node}', merge: max }]";
@@ -302,7 +302,7 @@ fn a_condition_can_be_any_family_of_the_pack() {
         ONLY_WITH.replace("  - old: sessions\n    new: sessions_total", "repeats: [sessions]");
     let plan = plan(&body, Emit::New);
     let reference = &plan.families[b"sessions".as_slice()];
-    assert!(reference.reference.is_some() && reference.rules.is_empty() && reference.once);
+    assert!(reference.reference.is_some() && reference.rules.is_empty() && reference.deduplicated);
 }
 
 const DERIVED: &str = r#"

@@ -235,7 +235,7 @@ impl<R: Recorder> ExpositionState<R> {
         current.fast_path = FastPath::None;
         // A quoted name cannot be replaced like a plain one, and packs cannot name it.
         current.plain = family.is_plain() || quoted;
-        current.deduplicated = family.plan.once;
+        current.deduplicated = family.plan.deduplicated;
         current.decided_labels = usize::MAX;
         current.label_names.clear();
         current.renderings.clear();
