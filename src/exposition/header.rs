@@ -2,18 +2,18 @@
 
 use super::{Flaw, MetricType, Span, is_name_byte, is_name_start};
 
-/// A `# HELP` or `# TYPE` line; the offsets are those of the line it was read from.
+/// A `# HELP` or `# TYPE` line. Spans are offsets in that line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Which of the two.
+    /// Help or type.
     pub kind: HeaderKind,
     /// The family's name.
     pub name: Span,
-    /// What follows the name and one separator: the escaped help text, or the type's word.
+    /// The text after the name and one separator: the escaped help text, or the type.
     pub text: Span,
 }
 
-/// Which header a line is.
+/// The kind of a header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderKind {
     /// `# HELP name text`
@@ -22,15 +22,15 @@ pub enum HeaderKind {
     Type(MetricType),
 }
 
-/// Reads a comment line, `line` being all of it but the newline, `hash` the offset of its `#`.
+/// Parses a comment line without its newline; `hash` is the offset of its `#`.
 ///
-/// `Ok(None)` is a comment that means nothing. Only `#`, blanks, the keyword and another blank make
-/// a header: Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
+/// Returns `Ok(None)` for an ordinary comment. A header is `#`, blanks, the keyword and another blank:
+/// Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
 pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
     let keyword_at = skip_blanks(line, hash + 1);
     let has_blank = keyword_at > hash + 1;
-    // Prometheus takes some NULs for the end of its input and silently ignores what follows: those in
-    // a comment without a blank, and one right behind the blanks.
+    // Prometheus treats some NULs as the end of the input and silently ignores the rest: those in a
+    // comment without a blank, and one directly after the blanks.
     if line.get(keyword_at) == Some(&0) || !has_blank && line.contains(&0) {
         return Err(Flaw::BadHeader);
     }
@@ -59,7 +59,7 @@ pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
     Ok(Some(Header { kind, name, text }))
 }
 
-/// A plain or (since Prometheus 3) quoted metric name, and where it ends.
+/// A plain or (since Prometheus 3) quoted metric name, and the offset after it.
 fn name(line: &[u8], at: usize) -> Option<(Span, usize)> {
     if line.get(at) == Some(&b'"') {
         let mut end = at + 1;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_and_comments_as_prometheus_tells_them_apart() {
+    fn headers_and_comments_as_in_prometheus() {
         let help = HeaderKind::Help;
         let gauge = HeaderKind::Type(MetricType::Gauge);
         assert_eq!(read("# HELP a_b some \\n text"), Ok(Some((help, "a_b", "some \\n text"))));
@@ -103,9 +103,9 @@ mod tests {
         assert_eq!(read("# TYPE \"my.metric\" gauge"), Ok(Some((gauge, "my.metric", "gauge"))));
         assert_eq!(read(r#"# HELP "a\"b" c"#), Ok(Some((help, r#"a\"b"#, "c"))));
         assert_eq!(read(r#"# HELP "a\\" c"#), Ok(Some((help, r"a\\", "c"))));
-        assert_eq!(read(r#"# HELP "a\" c"#), Err(Flaw::BadHeader)); // nothing closes the name
+        assert_eq!(read(r#"# HELP "a\" c"#), Err(Flaw::BadHeader)); // the name is not closed
         assert_eq!(read("#TYPE a gauge"), Ok(None)); // no blank: a comment
-        assert_eq!(read("# TYPE"), Ok(None)); // no blank behind it: a comment
+        assert_eq!(read("# TYPE"), Ok(None)); // no blank after it: a comment
         assert_eq!(read("# TYPEa gauge"), Ok(None));
         assert_eq!(read("# EOF"), Ok(None));
         assert_eq!(read("#"), Ok(None));

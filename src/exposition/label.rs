@@ -1,14 +1,14 @@
-//! Label values: escaping, and comparing label sets in whatever order they are written.
+//! Label values: escapes, and hashes of label sets that do not depend on their order.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
 use foldhash::fast::FixedState;
 
-/// Appends a value that was read from between quotes, escaped so that every parser agrees on it.
+/// Appends a label value read from an exposition, escaped so that all parsers agree on it.
 ///
-/// `\\`, `\"` and `\n` stay. A raw newline becomes `\n`. Any other backslash stands for itself in
-/// Prometheus and is refused by strict parsers: it is written doubled, which both read the same.
+/// `\\`, `\"` and `\n` are copied; a raw newline is written as `\n`. Prometheus reads any other
+/// backslash literally and strict parsers refuse it, so it is doubled, which both read the same.
 pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr2(b'\\', b'\n', rest) {
@@ -30,7 +30,7 @@ pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Appends plain text (a label value, not read from an exposition) with the escapes it needs.
+/// Appends an unescaped label value with the necessary escapes.
 pub fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     for &byte in text {
         match byte {
@@ -42,7 +42,7 @@ pub fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Hashes label sets so that the order of labels does not matter and empty values do not count.
+/// Hashes label sets. The order of labels and labels with empty values make no difference.
 ///
 /// In Prometheus `{a="1",b="2"}`, `{b="2",a="1"}` and `{a="1",b="2",c=""}` are one series.
 #[derive(Clone, Debug)]
@@ -51,21 +51,21 @@ pub struct LabelHasher {
 }
 
 impl LabelHasher {
-    /// One of several hashers that are independent of each other. The same number gives the same
-    /// hasher as long as the process lives, and another one in the next: label values are chosen by
-    /// strangers, who must not be able to choose their hashes.
+    /// One of several independent hashers. The same number gives the same hasher within a process, and
+    /// another one in the next process: label values are untrusted, and clients must not be
+    /// able to predict their hashes.
     #[must_use]
     pub fn numbered(number: u64) -> Self {
         static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
         LabelHasher { state: FixedState::with_seed(SEED.wrapping_add(number)) }
     }
 
-    /// What one label adds (by wrapping addition) to the hash of its set. `label` is
-    /// `name="value`, without the closing quote: one run of bytes, as it stands in a line.
+    /// The hash of one label. The hash of a set is the wrapping sum of its labels' hashes. `label` is
+    /// `name="value` without the closing quote, as in a line.
     #[must_use]
     #[inline]
     pub fn label(&self, label: &[u8]) -> u64 {
-        // An opening quote at the end; one inside a value would stand behind a backslash.
+        // The quote at the end is the opening one: inside a value it would follow a backslash.
         if label.ends_with(b"=\"") {
             return 0;
         }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_escaped_as_every_parser_reads_them() {
+    fn values_are_escaped_for_all_parsers() {
         assert_eq!(rewritten("plain"), "plain");
         assert_eq!(rewritten("two\nlines"), r"two\nlines");
         assert_eq!(rewritten(r#"q\"u"#), r#"q\"u"#);

@@ -1,10 +1,12 @@
 //! The Prometheus text exposition format: one line's grammar, numbers, label values.
 //!
-//! Nothing here knows rules or families. A line is read where it lies: [`Scanner`] finds its parts
-//! and says whether Prometheus would accept it, the bytes stay as they came. The grammar is that of
-//! Prometheus' own text parser (`prometheus/prometheus:model/textparse/promparse.go`), which is a
-//! little wider than the documented format: blanks may stand between any two tokens, a label value
-//! may contain a raw newline, names may be quoted.
+//! A [`Scanner`] finds the parts of each line and checks whether Prometheus would accept it; nothing
+//! is copied or unescaped. Rules and families are in other modules.
+//!
+//! The grammar is that of Prometheus' own text parser
+//! (`prometheus/prometheus:model/textparse/promparse.go`), which is a little wider than the documented
+//! format: blanks are allowed between any two tokens, a label value may contain a raw newline, names
+//! may be quoted.
 
 mod header;
 mod label;
@@ -35,7 +37,7 @@ pub enum MetricType {
 }
 
 impl MetricType {
-    /// The word as it stands in a `# TYPE` line; Prometheus wants it in lower case.
+    /// Parses the type in a `# TYPE` line. As in Prometheus, only lower case is accepted.
     #[must_use]
     pub fn from_word(word: &[u8]) -> Option<Self> {
         Some(match word {
@@ -48,7 +50,7 @@ impl MetricType {
         })
     }
 
-    /// The word to write in a `# TYPE` line.
+    /// The type as written in a `# TYPE` line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,7 +63,7 @@ impl MetricType {
     }
 }
 
-/// Why Prometheus would refuse a line, and with it the whole scrape.
+/// Why Prometheus would refuse a line, and therefore the whole scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The metric name is missing or has an illegal character.
@@ -74,11 +76,11 @@ pub enum Flaw {
     BadUtf8,
     /// The value is not a number.
     BadValue,
-    /// The timestamp is not a whole number of milliseconds, or something follows it.
+    /// The timestamp is not a whole number of milliseconds, or has text after it.
     BadTimestamp,
     /// A `# HELP` or `# TYPE` line without a legal name, or with an unknown type.
     BadHeader,
-    /// The body ends inside a label value.
+    /// The input ends inside a label value.
     Unterminated,
 }
 
@@ -99,12 +101,12 @@ impl Flaw {
     }
 }
 
-/// `[a-zA-Z_:]`: the bytes that may begin a metric name. Label names may not contain the colon.
+/// `[a-zA-Z_:]`: the bytes that a metric name can begin with. Label names cannot contain a colon.
 fn is_name_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte == b':'
 }
 
-/// Bytes that may go on in a metric name.
+/// The bytes that a metric name can contain after the first.
 fn is_name_byte(byte: u8) -> bool {
     is_name_start(byte) || byte.is_ascii_digit()
 }

@@ -1,10 +1,10 @@
-//! Sample values: Go's float syntax as Prometheus reads it, and the shortest way to write one.
+//! Sample values: parsed as Prometheus does, and written in the shortest form.
 
-/// Reads a sample value; `None` where Prometheus would refuse it.
+/// Parses a sample value. Returns `None` if Prometheus would refuse it.
 ///
-/// Accepted is what Go's `strconv.ParseFloat` takes, less hexadecimal and underscores: `1`, `.5`,
+/// The syntax is that of Go's `strconv.ParseFloat` without hexadecimal and underscores: `1`, `.5`,
 /// `1e3`, `+Inf`, `infinity` and `nan` in any case. A signed `nan` is refused, and so is a number
-/// beyond the range of a double (Go reports those as an error; they do not become infinity).
+/// outside the range of a double (an error in Go, not infinity).
 #[must_use]
 pub fn parse_number(text: &[u8]) -> Option<f64> {
     if let Some(value) = small_integer(text) {
@@ -22,7 +22,7 @@ pub fn parse_number(text: &[u8]) -> Option<f64> {
     if text.eq_ignore_ascii_case(b"nan") {
         return Some(f64::NAN);
     }
-    // What is left must be a decimal: Rust's own words for infinity and NaN are wider than Go's.
+    // Only decimals are left. Rust accepts more spellings of infinity and NaN than Go.
     if !unsigned.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
     {
         return None;
@@ -31,7 +31,7 @@ pub fn parse_number(text: &[u8]) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Up to 15 digits: exact in a double, and by far the most common value.
+/// Up to 15 digits: exact in a double, and by far the most common kind of value.
 fn small_integer(text: &[u8]) -> Option<f64> {
     if text.is_empty() || text.len() > 15 {
         return None;
@@ -48,13 +48,13 @@ fn small_integer(text: &[u8]) -> Option<f64> {
     Some(value as f64)
 }
 
-/// Up to this size every whole number is exact in a double, and is written without an exponent.
+/// Every whole number up to this one is exact in a double, and is written without an exponent.
 const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// Appends a computed value: whole numbers up to 2^53 as digits, others in the shortest form that
-/// reads back as the same number.
+/// Appends a value: whole numbers up to 2^53 as digits, others in the shortest form that parses back
+/// to the same number.
 pub fn write_number(value: f64, out: &mut Vec<u8>) {
-    #[allow(clippy::cast_possible_truncation, reason = "the range is checked before")]
+    #[allow(clippy::cast_possible_truncation, reason = "the range has been checked")]
     if value.abs() <= EXACT {
         let whole = value as i64;
         #[allow(clippy::cast_precision_loss, clippy::float_cmp, reason = "exact within 2^53")]

@@ -1,4 +1,4 @@
-//! Parts of a line, as byte offsets: what was read need not be copied to be remembered.
+//! Parts of a line as byte offsets, so that they can be stored without copying.
 
 /// A part of a line: byte offsets from the line's first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,24 +8,24 @@ pub struct Span {
 }
 
 impl Span {
-    #[allow(clippy::cast_possible_truncation, reason = "a line's length is limited below 4 GiB")]
+    #[allow(clippy::cast_possible_truncation, reason = "lines are limited to less than 4 GiB")]
     pub(super) fn new(start: usize, end: usize) -> Self {
         Span { start: start as u32, end: end as u32 }
     }
 
-    /// The first byte's offset.
+    /// The offset of the first byte.
     #[must_use]
     pub fn start(self) -> usize {
         self.start as usize
     }
 
-    /// The offset behind the last byte.
+    /// The offset after the last byte.
     #[must_use]
     pub fn end(self) -> usize {
         self.end as usize
     }
 
-    /// The same part where what stood at offset `was` stands at `is`.
+    /// The same part in a line where the byte at offset `was` has moved to `is`.
     #[inline]
     pub(super) fn moved(self, was: usize, is: usize) -> Span {
         Span::new(self.start() + is - was, self.end() + is - was)
@@ -41,11 +41,11 @@ impl Span {
 /// One label of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LabelSpan {
-    /// The name; with its quotes where it is quoted.
+    /// The name, including the quotes if it is quoted.
     pub name: Span,
-    /// What stands between the quotes of the value, escapes and all.
+    /// The value between the quotes, still escaped.
     pub value: Span,
-    /// Whether the value has a raw newline, or a backslash that escapes nothing: we would write it
-    /// differently.
+    /// True if the value has a raw newline, or a backslash that escapes nothing. Such a value is
+    /// written differently, see [`write_value`](super::write_value).
     pub odd: bool,
 }

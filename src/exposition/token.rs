@@ -1,8 +1,8 @@
-//! The pieces that lines are made of, each read from a place in a line.
+//! The tokens of sample lines. Each function reads one at an offset.
 
 use super::{Flaw, Span, number};
 
-/// Why reading a sample stopped early.
+/// Why a sample could not be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stop {
     Incomplete,
@@ -22,7 +22,7 @@ pub(super) fn byte(line: &[u8], at: usize) -> Result<u8, Stop> {
     line.get(at).copied().ok_or(Stop::Incomplete)
 }
 
-/// The offset behind blanks, if there are any.
+/// The offset after any blanks.
 #[inline]
 pub(super) fn skip_blanks(line: &[u8], mut at: usize) -> usize {
     while matches!(line.get(at), Some(b' ' | b'\t')) {
@@ -31,8 +31,8 @@ pub(super) fn skip_blanks(line: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Reads to the closing quote, `at` being the first byte behind the opening one. Returns what is
-/// between them, whether it is [odd](LabelSpan::odd), and the offset behind the quote.
+/// Reads from the first byte after an opening quote to the closing one. Returns the text between
+/// them, whether it is [odd](super::LabelSpan::odd), and the offset after the closing quote.
 #[inline]
 pub(super) fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
     let mut end = at;
@@ -43,11 +43,11 @@ pub(super) fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop
         match byte {
             b'"' => break,
             b'\\' => {
-                // Prometheus' lexer takes any byte but a newline behind a backslash.
+                // Prometheus' lexer accepts any byte except a newline after a backslash.
                 match self::byte(line, end + 1)? {
                     b'\n' => return Err(Flaw::BadLabels.into()),
                     b'"' | b'\\' | b'n' => end += 2,
-                    // It may open a character of several bytes: look at it in turn.
+                    // The byte may begin a multi-byte character, so it is read next.
                     _ => {
                         odd = true;
                         end += 1;
@@ -67,7 +67,7 @@ pub(super) fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop
     Ok((Span::new(at, end), odd, end + 1))
 }
 
-/// How many bytes both begin with.
+/// The length of the common prefix.
 #[inline]
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     const WORD: usize = 8;
@@ -81,7 +81,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
 }
 
-/// `{labels} value [timestamp]` behind the `#` of an exemplar; returns the line's length.
+/// Reads an exemplar, `{labels} value [timestamp]`, after its `#`. Returns the length of the line.
 pub(super) fn exemplar(line: &[u8], at: usize) -> Result<usize, Stop> {
     let refuse = || Stop::Flaw(Flaw::BadTimestamp);
     let mut at = skip_blanks(line, at);

@@ -1,17 +1,17 @@
-//! Lines, one after another, each compared with the sample before it.
+//! Scans lines, comparing each sample with the one before it.
 //!
-//! Neighbouring samples of an exposition are nearly equal: in a histogram everything up to the `le`
-//! value is the same. The [`Scanner`] keeps the last sample and where its parts are; of the next one
-//! it reads only what lies behind the first label that differs. That is what makes checking every
-//! byte as Prometheus would about as cheap as copying it.
+//! Adjacent samples of an exposition are nearly equal: in a histogram everything up to the `le` value
+//! is the same. The [`Scanner`] stores the last sample and the offsets of its parts, and reads only the
+//! part of the next sample after the first label that differs. Checking every byte the way Prometheus
+//! does therefore costs about as much as copying it.
 
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
 use super::{Flaw, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
-/// What a [`Scanner`] found at the start of its input.
+/// The result of scanning the line at the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
-    /// A sample. Its parts are with the scanner until the next call.
+    /// A sample. The scanner has the offsets of its parts until the next call.
     Sample(Sample),
     /// A `# HELP` or `# TYPE` line of `len` bytes.
     Header {
@@ -25,15 +25,15 @@ pub enum Scan {
         /// Its length, newline included.
         len: usize,
     },
-    /// A line that Prometheus would refuse. It ends at the first newline, even one between quotes:
-    /// an open quote must not swallow the lines behind it.
+    /// A line that Prometheus would refuse. It ends at the first newline, even between quotes, so that
+    /// an unclosed quote does not extend to the following lines.
     Flawed {
         /// Its length, newline included.
         len: usize,
-        /// Why.
+        /// Why Prometheus would refuse it.
         flaw: Flaw,
     },
-    /// The input ends within a line.
+    /// The input ends inside a line.
     Incomplete,
     /// The line is longer than the limit.
     TooLong,
@@ -46,18 +46,43 @@ pub enum Scan {
 pub struct Sample {
     /// Its length, newline included.
     pub len: usize,
-    /// How much it surely shares with the sample before: 0 nothing, 1 the name, 2 the first label
-    /// too, and so on. As many as there are labels: all but the last label's value.
+    /// A lower bound for what is equal to the previous sample: 0 nothing, 1 the name, 2 also the first
+    /// label, and so on. If it is the number of labels, only the value of the last label differs.
     pub shared: usize,
-    /// The value, where it has at most 15 digits and nothing else.
+    /// The value, if it consists of at most 15 digits.
     pub integer: Option<u64>,
 }
 
-/// Reads lines, each against the one before it.
+/// Scans an exposition line by line.
+///
+/// ```
+/// use crossfade::exposition::{HeaderKind, MetricType, Scan, Scanner};
+///
+/// let body = b"# TYPE up gauge\nup{job=\"a\"} 1\nup{job=\"b\"} 0\n";
+/// let mut scanner = Scanner::new(1024, 16, false);
+/// let mut rest = &body[..];
+/// let mut jobs = Vec::new();
+/// while !rest.is_empty() {
+///     let len = match scanner.scan(rest) {
+///         Scan::Sample(sample) => {
+///             assert_eq!(scanner.name().of(rest), b"up");
+///             jobs.push((scanner.labels()[0].value.of(rest), scanner.value().of(rest)));
+///             sample.len
+///         }
+///         Scan::Header { header, len } => {
+///             assert_eq!(header.kind, HeaderKind::Type(MetricType::Gauge));
+///             len
+///         }
+///         other => panic!("unexpected: {other:?}"),
+///     };
+///     rest = &rest[len..];
+/// }
+/// assert_eq!(jobs, [(&b"a"[..], &b"1"[..]), (b"b", b"0")]);
+/// ```
 #[derive(Debug)]
 pub struct Scanner {
-    /// The last sample, as it stood, up to where its last label's value begins. Empty where the next
-    /// sample cannot be compared with it.
+    /// The last sample up to the value of its last label. Empty if the next sample cannot be compared
+    /// with it.
     last: Vec<u8>,
     name: Span,
     quoted_name: bool,
@@ -69,13 +94,14 @@ pub struct Scanner {
     max_labels: usize,
 }
 
-/// Integers of up to so many digits are exact in a double, and cannot overflow on the way.
+/// Integers with up to this many digits are exact in a double, and do not overflow while parsed.
 const MAX_DIGITS: usize = 15;
 
 impl Scanner {
-    /// A scanner that refuses lines over `max_line` bytes and samples over `max_labels` labels.
+    /// A scanner that refuses lines longer than `max_line` bytes and samples with more than
+    /// `max_labels` labels.
     ///
-    /// `exemplars` says whether ` # {…} value` may follow a value: legal in `OpenMetrics`, and
+    /// With `exemplars`, ` # {…} value` is allowed after a value: it is legal in `OpenMetrics`, and
     /// refused by Prometheus in a text exposition.
     #[must_use]
     pub fn new(max_line: usize, max_labels: usize, exemplars: bool) -> Self {
@@ -98,7 +124,7 @@ impl Scanner {
         self.name
     }
 
-    /// Whether the name stood in quotes inside the braces (Prometheus 3).
+    /// True if the name was in quotes inside the braces (Prometheus 3).
     #[must_use]
     pub fn has_quoted_name(&self) -> bool {
         self.quoted_name
@@ -110,7 +136,7 @@ impl Scanner {
         &self.labels
     }
 
-    /// Where the last sample's label set ends: behind its `}`, or behind the name without one.
+    /// The offset after the last sample's `}`, or after its name if it has no braces.
     #[must_use]
     pub fn labels_end(&self) -> usize {
         self.labels_end
@@ -122,14 +148,14 @@ impl Scanner {
         self.value
     }
 
-    /// Makes the next sample be read as if it were the first.
+    /// Clears the stored sample, so that the next one is read as if it were the first.
     pub fn forget(&mut self) {
         self.last.clear();
     }
 
-    /// Reads the line that `input` begins with, if it is a sample that differs from the one before in
-    /// its last label and its value alone, and has nothing unusual about it. `None` says nothing
-    /// about the line: [`scan`](Self::scan) does.
+    /// Reads the first line of `input` if it is a plain sample that differs from the previous one only in
+    /// the value of its last label and in its own value. Otherwise returns `None`, and
+    /// [`scan`](Self::scan) must read the line.
     #[inline]
     pub fn scan_alike(&mut self, input: &[u8]) -> Option<Sample> {
         let from = self.last.len();
@@ -169,10 +195,10 @@ impl Scanner {
         Some(Sample { len: end + 1, shared: self.labels.len(), integer: Some(integer) })
     }
 
-    /// Reads the line that `input` begins with.
+    /// Reads the first line of `input`.
     ///
-    /// Anything but a sample leaves the last sample in place for comparison. The same input cut
-    /// shorter gives [`Scan::Incomplete`] or the same answer, never another one.
+    /// Headers and comments do not affect the comparison with the last sample. A prefix of the same input
+    /// gives either [`Scan::Incomplete`] or the same result.
     pub fn scan(&mut self, input: &[u8]) -> Scan {
         // A line may have max_line bytes and a newline.
         let window = &input[..input.len().min(self.max_line + 1)];
@@ -182,7 +208,7 @@ impl Scanner {
         }
     }
 
-    /// Everything that is not a sample.
+    /// Classifies a line that is not a sample.
     #[cold]
     fn other(&mut self, window: &[u8], available: usize, stop: Stop) -> Scan {
         let newline = memchr::memchr(b'\n', window);
@@ -207,11 +233,11 @@ impl Scanner {
         }
     }
 
-    /// Reads a sample, from the first label on that differs from the last one's.
+    /// Reads a sample, starting at the first label that differs from the last sample.
     fn sample(&mut self, line: &[u8]) -> Result<Sample, Stop> {
         let same = common_prefix(line, &self.last);
         let labels = self.labels.len();
-        // The last label whose value begins within what is the same, or right behind it.
+        // The last label whose value begins inside the common prefix, or directly after it.
         let resumed = if self.last.is_empty() {
             None
         } else {
@@ -234,13 +260,13 @@ impl Scanner {
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
         let mut at = 0;
-        // Comments and blank lines are the caller's; they are no flaw. A blank in front is: Prometheus
-        // takes it for a part of the name.
+        // The caller handles comments and blank lines. A leading blank is a flaw: Prometheus reads it
+        // as part of the name.
         let first = byte(line, at)?;
         if matches!(first, b'#' | b' ' | b'\t' | b'\n') {
             return Err(Flaw::BadName.into());
         }
-        // The parts below no longer belong to it.
+        // The parts read below are no longer those of the last sample.
         self.last.clear();
         self.labels.clear();
         self.quoted_name = first == b'{';
@@ -273,7 +299,7 @@ impl Scanner {
         let open = skip_blanks(line, at);
         match byte(line, open)? {
             b'{' => self.labels_from_name(line, open + 1),
-            // A value that touches the name: Prometheus reads it, but nobody writes it on purpose.
+            // A value directly after the name: Prometheus accepts it, but it is surely a mistake.
             _ if open == at => Err(Flaw::BadName.into()),
             _ => Ok(open),
         }
@@ -284,7 +310,7 @@ impl Scanner {
         brace + 1
     }
 
-    /// Reads labels from where a name or the closing brace is expected.
+    /// Reads labels, starting where a name or the closing brace is expected.
     fn labels_from_name(&mut self, line: &[u8], mut at: usize) -> Result<usize, Stop> {
         loop {
             at = skip_blanks(line, at);
@@ -333,26 +359,27 @@ impl Scanner {
         }
     }
 
-    /// Reads on from the value of the label with this index.
+    /// Reads labels, starting at the value of the label with this index.
     #[inline]
     fn labels_from_value(&mut self, line: &[u8], index: usize) -> Result<usize, Stop> {
         let label = &mut self.labels[index];
         let was = label.value.end();
         let mut next;
         (label.value, label.odd, next) = quoted(line, label.value.start())?;
-        let (is, behind) = (label.value.end(), index + 1);
-        if behind < self.labels.len() {
-            // Mostly one label differs, and those behind it are the same but for their place.
+        let (is, following) = (label.value.end(), index + 1);
+        if following < self.labels.len() {
+            // Usually only one label differs, and the others are equal but at other offsets.
             let same = &self.last[was..];
             if line[is..].starts_with(same) {
-                for label in &mut self.labels[behind..] {
+                for label in &mut self.labels[following..] {
                     label.name = label.name.moved(was, is);
                     label.value = label.value.moved(was, is);
                 }
-                let last = self.labels.last_mut().expect("one is behind the one that differs");
+                let last =
+                    self.labels.last_mut().expect("there are labels after the one that differs");
                 (last.value, last.odd, next) = quoted(line, is + same.len())?;
             } else {
-                self.labels.truncate(behind);
+                self.labels.truncate(following);
             }
         }
         match self.after_value(line, next)? {
@@ -371,7 +398,8 @@ impl Scanner {
         }
     }
 
-    /// Reads value, timestamp and exemplar; returns the line's length and a short integer value.
+    /// Reads value, timestamp and exemplar. Returns the length of the line, and the value if it is a
+    /// short integer.
     #[inline]
     fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, Option<u64>), Stop> {
         let start = skip_blanks(line, at);

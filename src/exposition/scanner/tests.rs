@@ -1,4 +1,4 @@
-//! Lines of the text format: what is read of them, and what is refused.
+//! Lines of the text format: how they are read, and which are refused.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn scanner() -> Scanner {
     Scanner::new(1000, 8, true)
 }
 
-/// name{label=value,…} value, as read.
+/// The sample as `name{label=value,…} value`.
 fn read(scanner: &mut Scanner, line: &str) -> Result<String, Flaw> {
     match scanner.scan(line.as_bytes()) {
         Scan::Sample(sample) => {
@@ -39,7 +39,7 @@ fn samples_as_prometheus_reads_them() {
     ok("a{b=\"c\"} 1\n", "a{b=c} 1");
     ok("a { b\t= \"c\" , d=\"\" ,\t} \t1 \t 1234 \n", "a{b=c,d=} 1"); // blanks anywhere
     ok("a:b_C9{b=\"c\",} +Inf\n", "a:b_C9{b=c} +Inf"); // trailing comma
-    ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank behind the brace
+    ok("a{b=\"c\"}1\n", "a{b=c} 1"); // no blank after the brace
     ok("a{b=\"\\\"q\\\\\"} 1\n", "a{b=\\\"q\\\\} 1");
     ok("a{b=\"x}y,z=\\\"1\\\"\"} 1\n", "a{b=x}y,z=\\\"1\\\"} 1");
     ok("a{b=\"two\nlines\"} 1\n", "a{b=two\nlines} 1"); // a raw newline is part of the value
@@ -53,7 +53,7 @@ fn samples_as_prometheus_reads_them() {
 }
 
 #[test]
-fn lines_that_fail_a_scrape_have_their_reason() {
+fn lines_that_fail_a_scrape_have_a_reason() {
     let bad = |line: &str, flaw: Flaw| {
         assert_eq!(read(&mut scanner(), line), Err(flaw), "{line:?}");
     };
@@ -61,7 +61,7 @@ fn lines_that_fail_a_scrape_have_their_reason() {
     bad("9a 1\n", Flaw::BadName);
     bad(" a 1\n", Flaw::BadName);
     bad("\ta{b=\"c\"} 1\n", Flaw::BadName);
-    bad("\0a 1\n", Flaw::BadName); // Prometheus would silently stop reading here
+    bad("\0a 1\n", Flaw::BadName); // Prometheus would silently stop here
     bad("\u{feff}a 1\n", Flaw::BadName);
     bad("a+1\n", Flaw::BadName);
     bad("a\n", Flaw::BadName);
@@ -130,8 +130,8 @@ fn a_line_cut_short_is_incomplete_or_the_same() {
 }
 
 #[test]
-fn what_is_not_compared_is_read_as_if_alone() {
-    // Each neighbour differs from the one before somewhere else.
+fn the_previous_sample_does_not_affect_the_result() {
+    // Each line differs from the previous one in another place.
     let lines = [
         "a{b=\"c\",d=\"e\",le=\"1\"} 1\n",
         "a{b=\"c\",d=\"e\",le=\"25\"} 10\n",
@@ -141,7 +141,7 @@ fn what_is_not_compared_is_read_as_if_alone() {
         "a{b=\"c\",d=\"f\",b=\"g\"} 11\n",
         "a{b=\"c\",d=\"f\"} 12\n",
         "a{b=\"c\",d=\"f\", e=\"\\\"\n\",g=\"h\"} 12\n",
-        "a{b=\"longer\",d=\"f\", e=\"\\\"\n\",g=\"h\"} 13\n", // what is behind moves
+        "a{b=\"longer\",d=\"f\", e=\"\\\"\n\",g=\"h\"} 13\n", // labels after it move
         "a{b=\"\",d=\"f\", e=\"\\\"\n\",g=\"\\o\"} 14\n",
         "a{b=\"\",d=\"ff\", e=\"\\\"\n\",g=\"h\",} 15\n",
         "a{b=\"x\",d=\"ff\", e=\"\\\"\n\",g=\"h\",i=\"j\"} 16\n",
@@ -170,7 +170,7 @@ fn what_is_not_compared_is_read_as_if_alone() {
 }
 
 #[test]
-fn shared_is_what_is_surely_the_same() {
+fn shared_counts_equal_parts() {
     let mut scanner = scanner();
     let mut shared = |line: &str| match scanner.scan(line.as_bytes()) {
         Scan::Sample(sample) => sample.shared,
@@ -184,13 +184,13 @@ fn shared_is_what_is_surely_the_same() {
 }
 
 #[test]
-fn what_is_alike_is_read_as_if_alone() {
+fn scan_alike_agrees_with_scan() {
     let first = "a{b=\"c\",le=\"1\"} 1\n";
     for (line, alike) in [
         ("a{b=\"c\",le=\"1\"} 1\n", true),
         ("a{b=\"c\",le=\"+Inf\"} 123456789012345\n", true),
         ("a{b=\"c\",le=\"\"} 0\n", true),
-        ("a{b=\"c\",le=\"1\"} 1234567890123456\n", false), // more digits than are exact
+        ("a{b=\"c\",le=\"1\"} 1234567890123456\n", false), // too many digits to be exact
         ("a{b=\"c\",le=\"1\"} 1.5\n", false),
         ("a{b=\"c\",le=\"1\"} 1 99\n", false),
         ("a{b=\"c\",le=\"1\"}  1\n", false),
