@@ -125,9 +125,10 @@ impl Target {
         RunningScrape::start(&self.context.metrics, Arc::clone(&self.status))
     }
 
-    /// The span of everything that is logged about a scrape.
+    /// The span of everything that is logged about a scrape. Its level is that of the most severe
+    /// event: a span below the level of the log would take its fields out of every line.
     pub(super) fn span(&self) -> tracing::Span {
-        tracing::info_span!("scrape", target = self.settings.name, url = self.settings.shown_url())
+        tracing::error_span!("scrape", target = self.settings.name, url = self.settings.shown_url())
     }
 
     /// Sends a request to the target. Resolves with the head of the response.

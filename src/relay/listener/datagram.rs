@@ -100,6 +100,7 @@ async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, stop: Canc
             Err(_) => break,
         }
     }
+    tracing::debug!("listener stopped");
 }
 
 /// Reads a batch. Returns the number of datagrams, 0 if there are none.

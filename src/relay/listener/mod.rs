@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::address::ListenAddress;
 use super::pipeline::PipelineFactory;
@@ -89,7 +90,10 @@ impl Listener {
         stop: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) {
-        let Listener { sockets, metrics, .. } = self;
+        let Listener { address, sockets, metrics } = self;
+        // The span of everything that is logged about the listener. Its level is that of the most
+        // severe event: a span below the level of the log would take its fields out of every line.
+        let span = tracing::error_span!("listener", listener = %address);
         let at = |index: usize| {
             let worker = index % workers.len();
             let pipeline =
@@ -101,7 +105,8 @@ impl Listener {
                 metrics.watch_kernel_drops(&sockets);
                 for (index, socket) in sockets.into_iter().enumerate() {
                     let (worker, pipeline) = at(index);
-                    tasks.spawn_on(datagram::udp(socket, pipeline, stop.clone()), worker);
+                    let read = datagram::udp(socket, pipeline, stop.clone());
+                    tasks.spawn_on(read.instrument(span.clone()), worker);
                 }
             }
             Sockets::UnixDatagram(socket, file) => {
@@ -111,11 +116,11 @@ impl Listener {
                     datagram::unix(socket, pipeline, stop).await;
                     drop(file);
                 };
-                tasks.spawn_on(read, worker);
+                tasks.spawn_on(read.instrument(span), worker);
             }
             Sockets::Tcp(socket) => {
                 let pool = pool(workers, factory, stop);
-                tasks.spawn(pool.tcp(socket));
+                tasks.spawn(pool.tcp(socket).instrument(span));
             }
             Sockets::UnixStream(socket, file) => {
                 let pool = pool(workers, factory, stop);
@@ -123,7 +128,7 @@ impl Listener {
                     pool.unix(socket).await;
                     drop(file);
                 };
-                tasks.spawn(accept);
+                tasks.spawn(accept.instrument(span));
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::super::pipeline::{Pipeline, PipelineFactory};
 use crate::rewrite::statsd::Sender;
@@ -93,7 +94,7 @@ impl Pool {
                             tracing::warn!(%error, "cannot register connection");
                         }
                     };
-                    connections.spawn_on(serve, &self.workers[worker]);
+                    connections.spawn_on(serve.in_current_span(), &self.workers[worker]);
                     turn += 1;
                 }
                 Err(error) => {
@@ -103,6 +104,7 @@ impl Pool {
             }
         }
         while connections.join_next().await.is_some() {}
+        tracing::debug!("listener stopped");
     }
 }
 

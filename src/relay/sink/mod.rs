@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::address::SinkAddress;
 use super::resolve::{AbortOnDrop, Addresses, resolve};
@@ -60,6 +61,8 @@ impl Sink {
         metrics: &SinkMetrics,
         tasks: &mut JoinSet<()>,
     ) -> Sink {
+        let span = span(address);
+        let _entered = span.enter();
         let resolve = |name| resolve(name, interval, metrics.clone());
         let (destination, resolving) = match address {
             SinkAddress::Udp(name) => {
@@ -74,11 +77,10 @@ impl Sink {
         };
         let newline = matches!(address, SinkAddress::Tcp(_));
         let queue_settings = queue_settings(settings, workers.len());
-        let name: Arc<str> = address.to_string().into();
         let queue = |worker: &Handle| {
             let queue = Arc::new(SinkQueue::new(queue_settings, newline, metrics.clone()));
-            let send = send(Arc::clone(&name), Arc::clone(&queue), destination.clone());
-            tasks.spawn_on(send, worker);
+            let send = send(Arc::clone(&queue), destination.clone());
+            tasks.spawn_on(send.in_current_span(), worker);
             queue
         };
         let queues = workers.iter().map(queue).collect();
@@ -92,13 +94,16 @@ impl Sink {
     }
 }
 
+/// The span of everything that is logged about a sink. Its level is that of the most severe event: a
+/// span below the level of the log would take its fields out of every line.
+fn span(address: &SinkAddress) -> tracing::Span {
+    tracing::error_span!("sink", sink = %address)
+}
+
 /// Sends from the queue until it is closed and empty, or the sink stays unreachable after the close.
-async fn send(name: Arc<str>, queue: Arc<SinkQueue>, destination: Destination) {
-    let task = SinkTask {
-        name: Arc::clone(&name),
-        receiver: QueueReceiver::new(Arc::clone(&queue)),
-        backoff: Backoff::default(),
-    };
+async fn send(queue: Arc<SinkQueue>, destination: Destination) {
+    let task =
+        SinkTask { receiver: QueueReceiver::new(Arc::clone(&queue)), backoff: Backoff::default() };
     match destination {
         Destination::Udp(addresses) => datagram::udp(task, addresses).await,
         Destination::Unix(path) => datagram::unix(task, path).await,
@@ -106,14 +111,13 @@ async fn send(name: Arc<str>, queue: Arc<SinkQueue>, destination: Destination) {
     }
     let lines = queue.abandon();
     if lines > 0 {
-        tracing::warn!(sink = %name, lines, "lines dropped at shutdown");
+        tracing::warn!(lines, "lines dropped at shutdown");
     }
 }
 
 /// The state that sink tasks of every kind share.
 #[derive(Debug)]
 struct SinkTask {
-    name: Arc<str>,
     receiver: QueueReceiver,
     backoff: Backoff,
 }
@@ -129,7 +133,7 @@ impl SinkTask {
         self.queue().metrics().failed(reason);
         if self.backoff.is_fresh() {
             // Logged once per outage, not once per attempt.
-            tracing::warn!(sink = %self.name, reason, %error, "sink unreachable");
+            tracing::warn!(reason, %error, "sink unreachable");
         }
         if self.queue().is_closed() {
             return false;
@@ -146,7 +150,7 @@ impl SinkTask {
     /// Records a success.
     fn succeed(&mut self) {
         if !self.backoff.is_fresh() {
-            tracing::info!(sink = %self.name, "sink reachable again");
+            tracing::info!("sink reachable again");
             self.backoff = Backoff::default();
         }
     }

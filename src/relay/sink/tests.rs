@@ -35,7 +35,7 @@ fn start(addresses: &[SocketAddr], destination: impl FnOnce(Addresses) -> Destin
     };
     let (names, resolved) = watch::channel(Arc::from(addresses));
     let queue = Arc::new(SinkQueue::new(queue_settings, true, metrics.statsd_sink("sink")));
-    let task = tokio::spawn(send("sink".into(), Arc::clone(&queue), destination(resolved)));
+    let task = tokio::spawn(send(Arc::clone(&queue), destination(resolved)));
     Sending { queue, names, metrics, task }
 }
 
@@ -178,4 +178,13 @@ async fn names_are_looked_up() {
     let (mut addresses, _task) = resolve(&name, interval.subscribe(), metrics);
     let found = soon(addresses.wait_for(|found| !found.is_empty())).await.expect("it resolves");
     assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 8125));
+}
+
+#[test]
+fn lines_name_their_sink_at_every_level_of_the_log() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let address = "udp://statsd:8125".parse().expect("an address");
+    let errors_only =
+        tracing_subscriber::registry().with(tracing::level_filters::LevelFilter::ERROR);
+    tracing::subscriber::with_default(errors_only, || assert!(!span(&address).is_disabled()));
 }

@@ -1,5 +1,6 @@
 //! `relay`: real sockets on both sides.
 
 mod allocations;
+mod logs;
 mod reload;
 mod traffic;
