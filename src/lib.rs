@@ -42,7 +42,7 @@
 //!
 //! - [`packs`]: the built-in packs, and packs on disk. [`telemetry`]: the gateway's own metrics, and the
 //!   log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
-//! - [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in and
+//! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in and
 //!   out.
 //!
 //! **The shell** starts, reloads and stops the parts.
@@ -79,6 +79,7 @@ pub mod shutdown;
 pub mod telemetry;
 mod tls;
 
+mod http_client;
 pub mod http_server;
 pub mod relay;
 pub mod scrape;

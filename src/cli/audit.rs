@@ -25,16 +25,16 @@ pub(super) struct Arguments {
     #[arg(required = true)]
     paths: Vec<PathBuf>,
 
-    /// A pack on disk, replacing or extending the built-in ones. May be repeated.
+    /// A pack that replaces or extends the built-in packs. May be repeated.
     #[arg(long = "pack", value_name = "FILE")]
     packs: Vec<PathBuf>,
 
-    /// Decide the exit code by the impact with a gateway that emits this generation. Without it, by the
-    /// impact without a gateway.
+    /// Set the exit code for queries through a gateway that exports this generation. Without this
+    /// flag, the exit code is for queries without a gateway.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     emit: Option<Emit>,
 
-    /// Migrate all queries that can be migrated, and explain why the others cannot.
+    /// Migrate all queries that can be migrated, and give a reason for each of the others.
     #[arg(long)]
     rewrite: bool,
 
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
     to: GenerationFlag,
 
-    /// Write migrated files to this folder, under the same names.
+    /// Write migrated files to this folder, with the same names.
     #[arg(long, value_name = "DIR", requires = "rewrite", conflicts_with = "in_place")]
     output: Option<PathBuf>,
 
@@ -50,7 +50,8 @@ pub(super) struct Arguments {
     #[arg(long, requires = "rewrite")]
     in_place: bool,
 
-    /// A family that does not occur, so that migrated queries need not consider it. May be repeated.
+    /// A family that your Kong does not export, so that migrated queries can leave it out. May be
+    /// repeated.
     #[arg(long, value_name = "FAMILY")]
     absent: Vec<String>,
 

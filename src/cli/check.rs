@@ -1,4 +1,4 @@
-//! `crossfade check`: what can be told of settings and packs without running anything.
+//! `crossfade check`: checks settings files and packs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,19 +21,20 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A settings file, and what it names: packs, and the files of TLS and credentials.
+    /// Check a settings file and the files it refers to: packs, TLS files and credentials.
     Config {
         /// The settings file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Leaves the files of TLS and credentials alone, which may be on another machine.
+        /// Do not read TLS files and credentials, which may be on another machine.
         #[arg(long)]
         syntax_only: bool,
         #[command(flatten)]
         output: Output,
     },
-    /// Packs: each by itself, and how they fit together and with the built-in ones.
-    Mapping {
+    /// Check packs: each on its own, and in combination with the others and the built-in ones.
+    #[command(visible_alias = "mapping")]
+    Pack {
         /// The packs.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
@@ -44,12 +45,12 @@ enum What {
 
 #[derive(Clone, Copy, Debug, Args)]
 struct Output {
-    /// How to say it.
+    /// Output format.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// Text for people, JSON for machines.
+/// Text for people, JSON for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -68,7 +69,7 @@ struct Report<'a> {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (diagnostics, files, output) = match &arguments.what {
         What::Config { file, syntax_only, output } => (config(file, *syntax_only), 1, output),
-        What::Mapping { files, output } => (mapping(files), files.len(), output),
+        What::Pack { files, output } => (pack(files), files.len(), output),
     };
     let mut diagnostics = Diagnostics(diagnostics);
     diagnostics.sort();
@@ -95,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The first place in a text that gives a key.
+/// The first position of a key in a YAML or JSON text.
 fn key(text: &str, key: &str) -> Option<Span> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     let (start, _) = text.match_indices(key).find(|(at, _)| {
@@ -121,12 +122,12 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// What is wrong with the settings that packs are compiled with, if nothing is wrong with the packs.
+/// The errors in settings that packs are compiled with, if the packs themselves have none.
 fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic> {
     let mut errors: Vec<Diagnostic> = Vec::new();
     for target in &settings.targets {
         for (label, value) in &target.mapping.fill {
-            // One by one, so that the label at fault is known.
+            // One at a time, so that the error can be located.
             let fill = [(label.clone(), value.clone())].into();
             let settings = mapping::Settings { fill, ..target.mapping.clone() };
             let Err(Diagnostics(more)) = mapping::compile(packs, &settings) else { continue };
@@ -146,7 +147,7 @@ fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic>
     errors
 }
 
-fn mapping(files: &[PathBuf]) -> Vec<Diagnostic> {
+fn pack(files: &[PathBuf]) -> Vec<Diagnostic> {
     match packs::check(files) {
         Err(Diagnostics(errors)) => errors,
         Ok(packs) => warnings(&packs, files).collect(),

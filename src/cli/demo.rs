@@ -1,4 +1,4 @@
-//! `crossfade demo`: see it work, with nothing else installed.
+//! `crossfade demo`: shows how the gateway works, without other software.
 
 use std::io::{IsTerminal as _, Write as _, stdout};
 
@@ -12,13 +12,14 @@ use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The gateway's port; the next three are taken too. 0 takes any [default: 9542, or any that is free].
+    /// The port of the gateway. The next three ports are used too. 0 for free ports [default: 9542, or
+    /// free ports if it is in use].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    // The screen is for what there is to see; only what goes wrong is logged.
+    // The terminal shows the demo, so only warnings and errors are logged.
     telemetry::start_log(LogSettings { level: LogLevel::Warn, format: LogFormat::Logfmt });
     let ports = match arguments.port {
         None => Ports::Preferred,
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let stop = StopSignals::install()?;
         let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let show = |screen: &str| {
-            // Without anyone to read it the gateway is still there to be scraped.
+            // If stdout is closed, the gateway can still be scraped.
             drop(stdout().write_all(screen.as_bytes()));
         };
         let demo = Demo::bind(ports).await?;

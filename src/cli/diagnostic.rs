@@ -28,7 +28,7 @@ pub(super) fn text(diagnostics: &[Diagnostic]) -> String {
             continue;
         }
         let help = diagnostic.help.as_deref().filter(|help| !given.contains(help));
-        write_warning(diagnostic, help, &mut text).expect("a String takes everything");
+        write_warning(diagnostic, help, &mut text).expect("writing to a String cannot fail");
         given.extend(help);
     }
     text

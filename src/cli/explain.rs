@@ -10,31 +10,31 @@ use serde::Serialize;
 use super::check::Format;
 use super::diagnostic::{BLUE, BOLD, GREEN, RED};
 use super::flags::{EmitFlag, Lines, Rewriting};
-use crate::cli::http_get;
+use super::input;
 use crate::mapping;
 use crate::packs;
 use crate::rewrite;
 use crate::rewrite::exposition::{
-    Absent, DropReason, ExplainedSeries, Explanation, Fate, History, Joined, LabelStep, Limits,
-    Line, Options, Reading, RefusedBecause, Then,
+    Absent, DropReason, ExplainedSeries, Explanation, Fate, History, Joined, LabelStep, Line,
+    Reading, RefusedBecause, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What to explain: a file, an http:// URL, or - for stdin.
+    /// The input: a file, an http:// URL, or - for stdin. Gzip is unpacked.
     #[arg(value_name = "FILE|URL", default_value = "-", conflicts_with = "lines")]
-    place: String,
+    input: String,
 
-    /// A line to explain, instead of a file. May be repeated.
+    /// A line to explain, instead of an input. May be repeated.
     #[arg(long = "line", value_name = "TEXT")]
     lines: Vec<String>,
 
-    /// Explain only what involves this family, of either generation.
+    /// Explain only the lines and rules of this family, which may be of either generation.
     #[arg(long, value_name = "NAME", conflicts_with = "statsd")]
     family: Option<String>,
 
-    #[arg(long, help = "Explain StatsD lines, all of one sender, instead of an exposition")]
+    #[arg(long, help = "The input is StatsD lines of one sender, not Prometheus metrics")]
     statsd: bool,
 
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let text = if arguments.lines.is_empty() {
-        http_get::read(&arguments.place)?
+        input::read(&arguments.input)?
     } else {
         (arguments.lines.join("\n") + "\n").into_bytes()
     };
@@ -65,16 +65,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let lines = rewriter.explain(&text, &mut Sender::default());
         return print(arguments.format, &lines, |to| write_lines(&lines, to));
     }
-    let fill = arguments.rewriting.fill.iter();
-    let settings = mapping::Settings {
-        emit,
-        buckets: arguments.rewriting.buckets.unwrap_or_default(),
-        fill: fill.map(|(label, value)| (label.0.clone(), value.clone())).collect(),
-    };
-    let plan = Arc::new(mapping::compile(&packs, &settings)?);
-    let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
-    let malformed = arguments.rewriting.malformed.unwrap_or_default();
-    let options = Options { malformed, limits, ..Options::default() };
+    let plan = Arc::new(mapping::compile(&packs, &arguments.rewriting.settings(emit))?);
+    let options = arguments.rewriting.options();
     let family = arguments.family.as_deref();
     let explanation =
         rewrite::exposition::explain(&plan, options, History::default(), &text, family)?;
@@ -332,13 +324,16 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
             LineOutcome::Unreadable => {
                 writeln!(to, "    {GREEN}passes{GREEN:#}: it lacks a name, a value or a type")?;
             }
-            LineOutcome::Kept => writeln!(to, "    {GREEN}leaves as it came{GREEN:#}")?,
+            LineOutcome::Kept => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged")?,
             LineOutcome::Rewritten => {}
             LineOutcome::Skipped => {
-                writeln!(to, "    {RED}left out{RED:#}: its value stands for none")?;
+                writeln!(
+                    to,
+                    "    {RED}dropped{RED:#}: the rule skips its value, which means none"
+                )?;
             }
             LineOutcome::Implied => {
-                writeln!(to, "    {RED}left out{RED:#}: other lines say the same")?;
+                writeln!(to, "    {RED}dropped{RED:#}: other lines of the output imply it")?;
             }
         }
         for by in &line.rules {
@@ -350,7 +345,7 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
             if by.ambiguous {
                 writeln!(
                     to,
-                    "        some such lines may be of either generation; what the sender sent before decides"
+                    "        such a line can be of either generation; the earlier lines of the sender decide"
                 )?;
             }
         }

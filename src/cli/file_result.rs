@@ -14,18 +14,18 @@ pub(super) struct FileResult {
     pub(super) outcomes: Result<Vec<Outcome>, Diagnostics>,
 }
 
-/// What differs from what a test case expects, as text.
+/// The failures of a test case, as text.
 pub(super) fn failures(outcome: &Outcome) -> String {
     let mut text = String::new();
     for failure in &outcome.failures {
         match failure {
             Failure::Left(scrape, difference) => {
                 let scrape = scrape.map_or_else(String::new, |number| format!("scrape {number}: "));
-                write!(text, "{scrape}- expected, + left\n{difference}")
+                write!(text, "{scrape}- expected, + actual\n{difference}")
             }
             Failure::Untried(reason) => writeln!(text, "{}", reason.trim_end()),
         }
-        .expect("a String takes everything");
+        .expect("writing to a String cannot fail");
     }
     text
 }

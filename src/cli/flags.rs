@@ -7,41 +7,60 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::{Choice, Fill, LabelName, StatsdPrefix};
-use crate::mapping::{BucketPolicy, Emit, StatsdSettings};
-use crate::rewrite::exposition::Malformed;
+use crate::mapping::{self, BucketPolicy, Emit, StatsdSettings};
+use crate::rewrite::exposition::{Limits, Malformed, Options};
 use crate::statsd::Dialect;
 
-/// A parser that knows and lists the words of a choice.
+/// A parser of the words of a setting, which `--help` lists.
 pub(super) fn choice<T>() -> impl TypedValueParser<Value = T>
 where
     T: Choice + FromStr + Send + Sync,
 {
     let words = T::WORDS.iter().map(|(word, _)| *word);
     PossibleValuesParser::new(words)
-        .map(|word| word.parse().ok().expect("only words of the choice get here"))
+        .map(|word| word.parse().ok().expect("the parser accepts only these words"))
 }
 
-/// How to rewrite.
+/// How to rewrite expositions.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Rewriting {
-    /// A pack on disk, replacing or extending the built-in ones. May be repeated.
+    /// A pack that replaces or extends the built-in packs. May be repeated.
     #[arg(long = "pack", value_name = "FILE")]
     pub(super) packs: Vec<PathBuf>,
 
-    /// Which bucket boundaries converted histograms leave with [default: target].
+    /// The bucket boundaries of converted histograms [default: target].
     #[arg(long, value_name = "POLICY", value_parser = choice::<BucketPolicy>())]
     pub(super) buckets: Option<BucketPolicy>,
 
-    /// The value for a label that only the emitted generation has. May be repeated.
+    /// The value of a label that only the exported generation has. May be repeated.
     #[arg(long = "fill", value_name = "LABEL=VALUE", value_parser = label_value)]
     pub(super) fill: Vec<(LabelName, String)>,
 
-    /// What to do with lines that Prometheus would refuse [default: drop].
+    /// What to do with lines that Prometheus would reject [default: drop].
     #[arg(long, value_name = "ACTION", value_parser = choice::<Malformed>())]
     pub(super) malformed: Option<Malformed>,
 }
 
 impl Rewriting {
+    /// The settings of the exposition engine.
+    pub(super) fn settings(&self, emit: Emit) -> mapping::Settings {
+        let pair = |(label, value): &(LabelName, String)| (label.0.clone(), value.clone());
+        mapping::Settings {
+            emit,
+            buckets: self.buckets.unwrap_or_default(),
+            fill: self.fill.iter().map(pair).collect(),
+        }
+    }
+
+    /// Options for rewriting one file. The size of the body is not limited, because it costs no
+    /// memory.
+    pub(super) fn options(&self) -> Options {
+        let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
+        let malformed = self.malformed.unwrap_or_default();
+        Options { malformed, limits, ..Options::default() }
+    }
+
+    /// The `fill` key of the settings file.
     pub(super) fn fill(&self) -> Fill {
         let pair = |(label, value): &(LabelName, String)| (label.clone(), value.clone().into());
         self.fill.iter().map(pair).collect()
@@ -54,8 +73,8 @@ pub(super) struct Lines {
     #[arg(
         long = "statsd.prefix",
         value_name = "PREFIX",
-        help = "What StatsD names begin with, in place of what packs say. `{x}` is a segment that varies. May be \
-                repeated [default: kong]"
+        help = "The prefix of StatsD names, instead of the prefix in the pack. `{x}` matches one segment of \
+                any text. May be repeated [default: kong]"
     )]
     pub(super) prefixes: Vec<StatsdPrefix>,
 
@@ -63,7 +82,8 @@ pub(super) struct Lines {
         long = "statsd.tags",
         value_name = "DIALECT",
         value_parser = choice::<Dialect>(),
-        help = "Write the new generation of StatsD lines with tags, where that is exact [default: dotted names]"
+        help = "Export new-generation StatsD lines with tags in this dialect, where this is exact [default: \
+                dotted names]"
     )]
     pub(super) tags: Option<Dialect>,
 }
@@ -75,10 +95,10 @@ impl Lines {
     }
 }
 
-/// What to emit, where it has to be said.
+/// `--emit`, for commands that require it.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct EmitFlag {
-    /// The generation(s) that leave.
+    /// The generation(s) of metrics to export: old is Kong 2.x, new is Kong 3.x.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     pub(super) emit: Emit,
 }

@@ -8,7 +8,7 @@ use super::file_result::{FileResult, failures};
 /// The report as XML.
 pub(super) fn report(all: &[FileResult]) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    write(all, &mut text).expect("a String takes everything");
+    write(all, &mut text).expect("writing to a String cannot fail");
     text
 }
 
@@ -45,13 +45,13 @@ fn write(all: &[FileResult], to: &mut String) -> std::fmt::Result {
                     }
                 }
             }
-            Err(faults) => {
+            Err(errors) => {
                 writeln!(
                     to,
                     "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\" time=\"0\">\n    \
                      <testcase name=\"the file can be used\" classname=\"{file}\" file=\"{file}\">\n      \
                      <error message=\"it cannot\">{}</error>\n    </testcase>",
-                    escaped(&faults.to_string())
+                    escaped(&errors.to_string())
                 )?;
             }
         }
@@ -60,7 +60,7 @@ fn write(all: &[FileResult], to: &mut String) -> std::fmt::Result {
     writeln!(to, "</testsuites>")
 }
 
-/// Text within an element. Characters that XML cannot have at all become a replacement character.
+/// Text within an element. Characters that XML does not allow become a replacement character.
 fn escaped(text: &str) -> String {
     let legal = |c: char| if c.is_control() && !"\n\t".contains(c) { '\u{fffd}' } else { c };
     let text: String = text.chars().map(legal).collect();
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_names_do_no_harm() {
+    fn special_characters_are_escaped() {
         assert_eq!(attribute("a\"<b>&\n\u{1b}ü"), "a&quot;&lt;b&gt;&amp;&#10;\u{fffd}ü");
         assert_eq!(escaped("]]> \"x\"\n"), "]]&gt; \"x\"\n");
     }

@@ -1,6 +1,7 @@
-//! The commands. Flags are spelled as the ecosystem spells them.
+//! The commands. Flags have the names that Prometheus and its exporters use.
 //!
-//! Exit codes: 0 for success; 1 if a command failed, with the reason on stderr; 2 for an invalid command line.
+//! Exit codes: 0 for success; 1 if a command failed, with the reason on stderr; 2 for an invalid
+//! command line.
 
 mod audit;
 mod check;
@@ -10,9 +11,8 @@ mod explain;
 mod file_result;
 mod flags;
 mod health;
-mod http_get;
+mod input;
 mod junit;
-mod report;
 mod rewrite;
 mod serve;
 mod signals;
@@ -36,21 +36,21 @@ struct Arguments {
 enum Command {
     /// Run the gateway.
     Serve(serve::Arguments),
-    /// Run the gateway with simulated Kong 2.8 and 3.9 nodes, and show what it does.
+    /// Run the gateway with two simulated Kong nodes (2.8 and 3.9), and show its output.
     Demo(demo::Arguments),
-    #[command(about = "Rewrite one exposition, or StatsD lines, from stdin to stdout")]
+    #[command(about = "Rewrite a file, a URL or stdin to stdout: one exposition, or StatsD lines")]
     Rewrite(rewrite::Arguments),
-    /// Find all errors in a settings file or a pack, without running anything.
+    /// Check settings files and packs, and report all errors.
     Check(check::Arguments),
-    /// Say what happens to a line, a family or a scrape, entry by entry.
+    /// Explain how a line, a family or a scrape is rewritten, rule by rule.
     Explain(explain::Arguments),
-    /// Run test cases of packs.
+    /// Run the test cases of packs.
     Test(test::Arguments),
     /// Compare the metrics of an old and a new Kong, family by family.
     Verify(verify::Arguments),
-    /// Find queries of dashboards and rules that break in the upgrade, and migrate them.
+    /// Find queries in dashboards and rule files that break in the upgrade, and migrate them.
     Audit(audit::Arguments),
-    /// Check the health of a running gateway; the result is the exit code.
+    /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
 }
 

@@ -1,4 +1,4 @@
-//! `crossfade test`: the test cases of packs.
+//! `crossfade test`: runs the test cases of packs.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -15,15 +15,19 @@ use crate::tools::pack_tests::{Outcome, Suite};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Packs with test cases of their own, or files with nothing else. Without any, the built-in packs' own.
+    /// Packs with test cases, or files with test cases only [default: the built-in packs].
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    #[arg(long, value_name = "FILE", help = "Write what came of them in JUnit's format too")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Also write the results to this file, in the JUnit format"
+    )]
     junit: Option<PathBuf>,
 }
 
-/// Runs everything; succeeds when all of it is as expected.
+/// Runs all test cases. Succeeds if all pass.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let suites: Vec<(String, Result<Suite, Diagnostics>)> = if arguments.files.is_empty() {
         Suite::builtin().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
@@ -36,14 +40,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for (file, suite) in suites {
         anstream::println!("{BOLD}{file}{BOLD:#}");
         let outcomes = suite.map(|suite| {
-            let tell = |outcome: &Outcome| anstream::print!("{}", told(outcome));
-            suite.run().inspect(tell).collect::<Vec<_>>()
+            let print = |outcome: &Outcome| anstream::print!("{}", text(outcome));
+            suite.run().inspect(print).collect::<Vec<_>>()
         });
         match &outcomes {
             Ok(outcomes) => {
-                let well = outcomes.iter().filter(|it| it.failures.is_empty()).count();
-                passed += well;
-                failed += outcomes.len() - well;
+                let ok = outcomes.iter().filter(|it| it.failures.is_empty()).count();
+                passed += ok;
+                failed += outcomes.len() - ok;
             }
             Err(Diagnostics(errors)) => {
                 anstream::println!("\n{}", diagnostic::text(errors));
@@ -61,8 +65,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A line, and below it what was not as expected.
-fn told(outcome: &Outcome) -> String {
+/// One line, followed by the differences if the test case failed.
+fn text(outcome: &Outcome) -> String {
     let name = &outcome.name;
     if outcome.failures.is_empty() {
         return format!("  {GREEN}ok{GREEN:#}    {name}\n");
@@ -74,7 +78,7 @@ fn told(outcome: &Outcome) -> String {
             Some('+') => GREEN,
             _ => BOLD,
         };
-        writeln!(text, "        {style}{line}{style:#}").expect("a String takes everything");
+        writeln!(text, "        {style}{line}{style:#}").expect("writing to a String cannot fail");
     }
     text
 }

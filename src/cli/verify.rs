@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::flags::Rewriting;
-use super::http_get;
+use super::input;
 use super::value_enums::{Format, GenerationFlag};
-use crate::mapping::{self, Emit};
+use crate::mapping::Emit;
 use crate::packs;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
 
@@ -23,20 +23,22 @@ pub(super) struct Arguments {
     /// Metrics of the new Kong: a file, an http:// URL, or - for stdin.
     new: String,
 
-    /// The traffic of both: the same requests (every series is compared), or similar (totals of families).
+    /// The traffic of both nodes: the same requests (compares every series), or similar requests
+    /// (compares the totals of families).
     #[arg(long, value_enum, default_value_t = TrafficFlag::Same)]
     traffic: TrafficFlag,
 
-    /// The generation to compare in; the other side is rewritten. Rewriting to old loses nothing.
+    /// The generation to compare in. The other side is rewritten to it. Rewriting to old loses no
+    /// information.
     #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::Old)]
     emit: GenerationFlag,
 
-    /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or 20% for
-    /// similar traffic].
+    /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or 20%
+    /// for similar traffic].
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     tolerance: Option<f64>,
 
-    /// Compare the values of gauges too, although they change from moment to moment.
+    /// Also compare the values of gauges, which change from moment to moment.
     #[arg(long)]
     gauges: bool,
 
@@ -44,7 +46,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     strict: bool,
 
-    /// Report a family without comparing it. May be repeated.
+    /// A family to list without comparing it. May be repeated.
     #[arg(long, value_name = "FAMILY")]
     ignore: Vec<String>,
 
@@ -89,7 +91,6 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         TrafficFlag::Similar => Traffic::Similar,
     };
     let default = if traffic == Traffic::Same { 0.0 } else { 0.2 };
-    let fill = rewriting.fill.iter().map(|(label, value)| (label.0.clone(), value.clone()));
     let options = Options {
         compared_as: arguments.emit.into(),
         traffic,
@@ -97,13 +98,10 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         gauges: arguments.gauges,
         strict: arguments.strict,
         ignore: arguments.ignore.clone(),
-        settings: mapping::Settings {
-            buckets: rewriting.buckets.unwrap_or_default(),
-            fill: fill.collect(),
-            ..mapping::Settings::new(Emit::Old)
-        },
+        // `verify` replaces the generation where it rewrites.
+        settings: rewriting.settings(Emit::Old),
     };
-    let (old, new) = (http_get::read(&arguments.old)?, http_get::read(&arguments.new)?);
+    let (old, new) = (input::read(&arguments.old)?, input::read(&arguments.new)?);
     let (old, new) = ((arguments.old.as_str(), &old[..]), (arguments.new.as_str(), &new[..]));
     Ok(verify::verify(old, new, &packs, &options)?)
 }

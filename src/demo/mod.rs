@@ -11,7 +11,6 @@
 //! that an operator could have written.
 
 mod counters;
-mod fetch;
 #[cfg(test)]
 mod genuine;
 mod node;
@@ -28,8 +27,11 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
+use hyper::StatusCode;
+
 use crate::app::{self, App};
 use crate::config;
+use crate::http_client::{Get, Response};
 use crate::http_server::Workers;
 use crate::relay::ListenAddress;
 use crate::shutdown::Shutdown;
@@ -42,6 +44,12 @@ pub const DEFAULT_PORT: u16 = 9542;
 
 /// How long the shop has been open when the demo begins: long enough for numbers to look at.
 const OPEN_SINCE: Duration = Duration::from_secs(3600);
+
+/// The time limit for a page of the demo.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum size of a page of the demo.
+const MAX_BYTES: usize = 1 << 24;
 
 /// Targets of the gateway: name, which stand-in, what is emitted, and what that shows.
 const TARGETS: [(&str, usize, &str, &str); 3] = [
@@ -64,13 +72,13 @@ pub enum Error {
     /// The gateway did not start.
     #[error(transparent)]
     App(#[from] app::Error),
-    /// One of our own pages cannot be read.
+    /// A page of the demo cannot be scraped.
     #[error("cannot scrape {url}: {error}")]
-    Fetch {
-        /// Where it should have been.
+    Scrape {
+        /// The page.
         url: String,
-        /// Why not.
-        error: fetch::Error,
+        /// The reason.
+        error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// `StatsD` datagrams do not get through.
     #[error("cannot send StatsD through the gateway: {0}")]
@@ -207,6 +215,16 @@ fn places(stand_ins: &[StandIn; 2], data: SocketAddr, admin: SocketAddr) -> scre
     }
 }
 
+/// Requests a page of the demo.
 async fn fetch(url: &str) -> Result<String, Error> {
-    fetch::fetch(url).await.map_err(|error| Error::Fetch { url: url.to_owned(), error })
+    let page = async {
+        let uri = url.parse()?;
+        let Response { status, body } = Get::plain(&uri, TIMEOUT, MAX_BYTES).send().await?;
+        let text = String::from_utf8(body.into())?;
+        match status {
+            StatusCode::OK => Ok(text),
+            _ => Err(format!("the response is {status}: {text}").into()),
+        }
+    };
+    page.await.map_err(|error| Error::Scrape { url: url.to_owned(), error })
 }

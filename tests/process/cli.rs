@@ -1,9 +1,10 @@
 //! The commands, as a shell sees them.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use crate::support::process::Process;
@@ -117,8 +118,51 @@ fn rewrite_of_something_else_fails() {
         assert_eq!(output.status.code(), Some(1), "{input:?}");
         assert!(stderr(&output).contains("no sample"), "{}", stderr(&output));
     }
-    let nothing = run(&["rewrite", "--emit=old"], "");
-    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+}
+
+#[test]
+fn rewrite_of_an_empty_input_fails() {
+    let empty = TempFile::new("empty.prom", "");
+    for (arguments, message) in [
+        (&["--emit=old"][..], "crossfade: stdin is empty; expected the metrics of Kong"),
+        (&["--emit=old", "-"], "crossfade: stdin is empty; expected the metrics of Kong"),
+        (&["--emit=old", "--statsd"], "crossfade: stdin is empty; expected StatsD lines"),
+        (&["--emit=old", empty.path()], &format!("crossfade: {} is empty", empty.path())),
+    ] {
+        let output = run(&[&["rewrite"], arguments].concat(), "");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        assert!(stderr(&output).starts_with(message), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn rewrite_reads_files_and_urls() {
+    let expected = run(&["rewrite", "--emit=old"], NEW);
+    assert_eq!(expected.status.code(), Some(0));
+
+    let file = TempFile::new("new.prom", NEW);
+    let output = run(&["rewrite", "--emit=old", file.path()], "");
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), stdout(&expected)));
+
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/metrics", listener.local_addr().expect("bound"));
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut request = BufReader::new(stream.try_clone().expect("a socket"));
+        let mut line = String::new();
+        while request.read_line(&mut line).expect("a request") > 2 {
+            line.clear();
+        }
+        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{NEW}", NEW.len())
+            .expect("the client reads");
+    });
+    let output = run(&["rewrite", "--emit=old", &url], "");
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), stdout(&expected)));
+    server.join().expect("no panic");
+
+    let output = run(&["rewrite", "--emit=old", "/no/such/file"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot read /no/such/file"), "{}", stderr(&output));
 }
 
 #[test]
@@ -182,10 +226,7 @@ fn rewrite_fails_over_what_is_no_line() {
     let input = format!("a:1|c\nb:{}|c\nc:1|c\n", "9".repeat(65_507));
     let output = run(&["rewrite", "--statsd", "--emit=old"], &input);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), "a:1|c\nc:1|c\n"));
-    assert!(stderr(&output).contains("1 lines are longer"), "{}", stderr(&output));
-
-    let nothing = run(&["rewrite", "--statsd", "--emit=old"], "");
-    assert_eq!((nothing.status.code(), stdout(&nothing)), (Some(0), ""));
+    assert!(stderr(&output).contains("dropped 1 lines longer"), "{}", stderr(&output));
 }
 
 #[test]
@@ -363,7 +404,7 @@ fn health_knows_the_gateways_certificate() {
 
     let output = health(&known);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("answered 401"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("responded with status 401"), "{}", stderr(&output));
     let output = health(&[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("--web.config.file"), "{}", stderr(&output));
@@ -382,12 +423,12 @@ fn health_fails_where_nobody_is_well() {
     let missing = format!("http://{}/no/such/path", serving.admin);
     let output = run(&["health", "--url", &missing], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("answered 404"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("responded with status 404"), "{}", stderr(&output));
 
     // The port of a gateway that is gone.
     let gone = format!("http://{}/-/healthy", serving.admin);
     drop(serving);
     let output = run(&["health", "--url", &gone], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("no answer from"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no response from"), "{}", stderr(&output));
 }

@@ -1,95 +1,91 @@
-//! `crossfade rewrite --statsd`: the engine for lines as a filter.
+//! The `StatsD` engine as a filter, and its report as a table.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
-use crate::cli::rewrite::{Arguments, Error, READ_BYTES, write};
-use crate::mapping::{StatsdPlan, compile_statsd};
-use crate::packs;
+use super::filter::{Engine, Remaining};
+use crate::mapping::{Pack, StatsdPlan, StatsdSettings, compile_statsd};
 use crate::rewrite::statsd::{Outcome, Report, Rewriter, Sender};
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let packs = packs::load(&arguments.rewriting.packs)?;
-    let plan = Arc::new(compile_statsd(&packs, &arguments.lines.settings(arguments.emit.emit))?);
-    let filter = Filter::new(Arc::clone(&plan));
-
-    let done = filter.run(&mut io::stdin().lock(), &mut io::stdout().lock());
-    let (report, oversized) = match done {
-        // Whoever reads has seen enough: `crossfade rewrite --statsd | head`.
-        Err(Error::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-        done => done?,
-    };
-    if arguments.report {
-        io::stderr()
-            .write_all(table(&plan, &report).as_bytes())
-            .context("cannot write the report")?;
-    }
-    if oversized > 0 {
-        bail!(
-            "{oversized} lines are longer than the {MAX_DATAGRAM_BYTES} bytes that a datagram can have, and were left out"
-        );
-    }
-    if report.lines_in > 0 && report.unreadable == report.lines_in {
-        bail!("the input has no StatsD line; without --statsd, expositions are read");
-    }
-    Ok(())
+/// All lines are from one sender, like those of one TCP connection.
+pub(super) struct StatsdEngine {
+    plan: Arc<StatsdPlan>,
+    framer: Framer,
+    lines: LineEngine,
+    /// Set at the end of the input.
+    report: Report,
 }
 
-/// All lines are taken to be of one sender, as those of a TCP connection are.
-struct Filter {
+/// The part that the framer calls for whole lines.
+struct LineEngine {
     rewriter: Rewriter,
     sender: Sender,
-    out: Vec<u8>,
-    written: Vec<u8>,
+    rewritten: Vec<u8>,
 }
 
-impl Filter {
-    fn new(plan: Arc<StatsdPlan>) -> Filter {
-        let (out, written) = (Vec::new(), Vec::new());
-        Filter { rewriter: Rewriter::new(plan), sender: Sender::default(), out, written }
-    }
-
-    fn take(&mut self, lines: &[u8]) {
-        self.written.clear();
-        match self.rewriter.rewrite(lines, &mut self.sender, &mut self.written) {
-            Outcome::Untouched => self.out.extend_from_slice(lines),
-            Outcome::Rewritten => self.out.extend_from_slice(&self.written),
+impl LineEngine {
+    fn rewrite(&mut self, lines: &[u8], output: &mut Vec<u8>) {
+        self.rewritten.clear();
+        match self.rewriter.rewrite(lines, &mut self.sender, &mut self.rewritten) {
+            Outcome::Untouched => output.extend_from_slice(lines),
+            Outcome::Rewritten => output.extend_from_slice(&self.rewritten),
         }
-    }
-
-    /// Drives the engine from one end to the other. Returns what happened, and how many lines were too long.
-    fn run(
-        mut self,
-        input: &mut impl Read,
-        output: &mut impl Write,
-    ) -> Result<(Report, u64), Error> {
-        let mut chunk = vec![0; READ_BYTES];
-        let mut framer = Framer::new(MAX_DATAGRAM_BYTES);
-        loop {
-            let read = match input.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::Read(error)),
-            };
-            framer.feed(&chunk[..read], |lines| self.take(lines));
-            write(&mut self.out, output)?;
-        }
-        framer.finish(|line| self.take(line));
-        write(&mut self.out, output)?;
-        output.flush().map_err(Error::Write)?;
-        Ok((self.rewriter.take_report(), framer.oversized()))
     }
 }
 
-/// What became of what: one line for each rule that read anything, and what left no trace.
+impl StatsdEngine {
+    /// # Errors
+    ///
+    /// The packs cannot be compiled with these settings.
+    pub(super) fn new(packs: &[Pack], settings: &StatsdSettings) -> anyhow::Result<Self> {
+        let plan = Arc::new(compile_statsd(packs, settings)?);
+        let lines = LineEngine {
+            rewriter: Rewriter::new(Arc::clone(&plan)),
+            sender: Sender::default(),
+            rewritten: Vec::new(),
+        };
+        let framer = Framer::new(MAX_DATAGRAM_BYTES);
+        Ok(StatsdEngine { plan, framer, lines, report: Report::default() })
+    }
+}
+
+impl Engine for StatsdEngine {
+    fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> anyhow::Result<()> {
+        self.framer.feed(input, |lines| self.lines.rewrite(lines, output));
+        Ok(())
+    }
+
+    fn finish(&mut self, output: &mut Vec<u8>) -> anyhow::Result<Remaining> {
+        self.framer.finish(|line| self.lines.rewrite(line, output));
+        self.report = self.lines.rewriter.take_report();
+        Ok(Remaining::Nothing)
+    }
+
+    fn summary(&self) -> String {
+        table(&self.plan, &self.report)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let oversized = self.framer.oversized();
+        if oversized > 0 {
+            bail!(
+                "dropped {oversized} lines longer than {MAX_DATAGRAM_BYTES} bytes, the maximum of a datagram"
+            );
+        }
+        if self.report.lines_in > 0 && self.report.unreadable == self.report.lines_in {
+            bail!("the input has no StatsD line; without --statsd, `rewrite` reads expositions");
+        }
+        Ok(())
+    }
+}
+
+/// One line for each rule that read any line, then a section for everything else.
 fn table(plan: &StatsdPlan, report: &Report) -> String {
     let mut text = String::new();
-    tabulate(plan, report, &mut text).expect("a String takes everything");
+    tabulate(plan, report, &mut text).expect("writing to a String cannot fail");
     text
 }
 
@@ -101,14 +97,14 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
             writeln!(to, "{:>10} {:>10}  {}", count.read, count.written, rule.title)?;
         }
     }
-    writeln!(to, "{0:>10} {0:>10}  as they came", report.untouched)?;
+    writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.untouched)?;
     let written: u64 = report.rules.iter().map(|count| count.written).sum();
     let kept = report.lines_out - report.untouched - written;
     if kept > 0 {
-        writeln!(to, "{:>10} {kept:>10}  as they came, beside what rules made of them", "")?;
+        writeln!(to, "{:>10} {kept:>10}  passed unchanged and also rewritten", "")?;
     }
     if report.dropped().iter().any(|(_, lines)| *lines > 0) {
-        writeln!(to, "\nleft out")?;
+        writeln!(to, "\ndropped")?;
     }
     for (reason, lines) in report.dropped() {
         if lines > 0 {
@@ -117,7 +113,7 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     }
     if report.unreadable > 0 {
         let lines = report.unreadable;
-        writeln!(to, "\n{lines} lines without a name, a value or a type left as they came")?;
+        writeln!(to, "\n{lines} lines without a name, a value or a type were forwarded")?;
     }
     Ok(())
 }
@@ -125,16 +121,17 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::{Emit, StatsdSettings};
+    use crate::cli::rewrite::filter::filter;
+    use crate::mapping::Emit;
+    use crate::packs;
 
     fn filtered(emit: Emit, input: &[u8]) -> (String, String) {
-        let settings = StatsdSettings::new(emit);
-        let plan = Arc::new(compile_statsd(&packs::builtin(), &settings).expect("they compile"));
+        let mut engine =
+            StatsdEngine::new(&packs::builtin(), &StatsdSettings::new(emit)).expect("they compile");
         let mut output = Vec::new();
-        let done = Filter::new(Arc::clone(&plan)).run(&mut &*input, &mut output);
-        let (report, oversized) = done.expect("memory can be read and written");
-        assert_eq!(oversized, 0);
-        (String::from_utf8(output).expect("text"), table(&plan, &report))
+        filter(&mut engine, &mut &*input, &mut output).expect("memory can be read and written");
+        assert_eq!(engine.framer.oversized(), 0);
+        (String::from_utf8(output).expect("text"), engine.summary())
     }
 
     #[test]
@@ -153,19 +150,19 @@ mod tests {
             "         1          1  {service}.request.count -> service.{service}.request.count\n",
             "         1          0  {service}.request.status.total -> nothing\n",
             "         2          1  {service}.latency -> service.{service}.latency\n",
-            "         2          2  as they came\n",
+            "         2          2  no rule: passed unchanged\n",
             "\n",
-            "left out\n",
+            "dropped\n",
             "         1 lines: skipped_value\n",
             "         1 lines: implied\n",
             "\n",
-            "1 lines without a name, a value or a type left as they came\n",
+            "1 lines without a name, a value or a type were forwarded\n",
         );
         assert_eq!(report, expected);
     }
 
     #[test]
-    fn lines_that_leave_beside_what_they_become() {
+    fn lines_can_be_forwarded_and_rewritten() {
         let (output, report) = filtered(Emit::Both, b"kong.a.user.uniques:u|s\n");
         assert_eq!(output, "kong.a.user.uniques:u|s\nkong.service.a.user.uniques:u|s\n");
         let expected = concat!(
@@ -173,19 +170,19 @@ mod tests {
             "\n",
             "      read    written  rule\n",
             "         1          1  {service}.user.uniques:{consumer}|s -> service.{service}.user.uniques:{consumer}|s\n",
-            "         0          0  as they came\n",
-            "                    1  as they came, beside what rules made of them\n",
+            "         0          0  no rule: passed unchanged\n",
+            "                    1  passed unchanged and also rewritten\n",
         );
         assert_eq!(report, expected);
     }
 
     #[test]
-    fn nothing_to_say_is_short() {
+    fn an_empty_report() {
         let expected = concat!(
             "read 0 lines, wrote 0 lines\n",
             "\n",
             "      read    written  rule\n",
-            "         0          0  as they came\n",
+            "         0          0  no rule: passed unchanged\n",
         );
         assert_eq!(filtered(Emit::Old, b""), (String::new(), expected.to_owned()));
     }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::path::Path;
 
+use percent_encoding::percent_decode_str;
+
 use super::catalog::Catalog;
 use super::extract::extract;
 use super::finding::{FileAudit, Finding, Impact};
 use super::legend;
-use super::link::decoded;
 use super::migrate::{Input, migrate};
 use super::promql;
 use super::query::{Query, QueryKind};
@@ -216,7 +217,8 @@ impl Auditor {
 
     /// A link that contains a query. It is reported, but not migrated.
     fn link(&self, line: usize, url: &str) -> Option<Finding> {
-        let family = self.catalog.first_in(&decoded(url))?;
+        let decoded = percent_decode_str(url).decode_utf8_lossy();
+        let family = self.catalog.first_in(&decoded)?;
         let generation = family.generation?;
         let old = generation == Generation::Old;
         let impact = |breaks: bool| if breaks { Impact::Breaks } else { Impact::Survives };

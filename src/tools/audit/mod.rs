@@ -34,7 +34,6 @@ mod catalog;
 mod extract;
 mod finding;
 mod legend;
-mod link;
 mod matching;
 mod migrate;
 mod promql;

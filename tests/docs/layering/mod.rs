@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["mapping"],
     &["rewrite"],
     &["duration", "packs", "shutdown", "telemetry", "tls"],
-    &["http_server", "tools"],
+    &["http_client", "http_server", "tools"],
     &["scrape", "relay"],
     &["config"],
     &["running"],

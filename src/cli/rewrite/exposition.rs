@@ -1,11 +1,53 @@
-//! The report of one rewriting, as a table.
+//! The exposition engine as a filter, and its report as a table.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
-use crate::rewrite::exposition::Report;
+use anyhow::bail;
+
+use super::filter::{Engine, Remaining};
+use crate::cli::flags::Rewriting;
+use crate::mapping::{self, Emit, Pack};
+use crate::rewrite::exposition::{History, Progress, Report, Rewriter};
+
+pub(super) struct ExpositionEngine(Rewriter);
+
+impl ExpositionEngine {
+    /// # Errors
+    ///
+    /// The packs cannot be compiled with these flags.
+    pub(super) fn new(packs: &[Pack], flags: &Rewriting, emit: Emit) -> anyhow::Result<Self> {
+        let plan = Arc::new(mapping::compile(packs, &flags.settings(emit))?);
+        Ok(ExpositionEngine(Rewriter::new(plan, flags.options(), History::default())))
+    }
+}
+
+impl Engine for ExpositionEngine {
+    fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> anyhow::Result<()> {
+        Ok(self.0.push(input, output)?)
+    }
+
+    fn finish(&mut self, output: &mut Vec<u8>) -> anyhow::Result<Remaining> {
+        Ok(match self.0.finish(output)? {
+            Progress::More => Remaining::More,
+            Progress::Done => Remaining::Nothing,
+        })
+    }
+
+    fn summary(&self) -> String {
+        table(self.0.report())
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.0.report().samples_in == 0 {
+            bail!("the input has no sample; expected the response of a metrics endpoint");
+        }
+        Ok(())
+    }
+}
 
 /// One line for each rule that read any sample, then a section for everything else.
-pub(super) fn table(report: &Report) -> String {
+fn table(report: &Report) -> String {
     let mut text = String::new();
     write(report, &mut text).expect("writing to a String cannot fail");
     text
