@@ -1,51 +1,51 @@
-//! The packs that ship with the gateway, and those that the operator adds.
+//! The built-in packs, and those of the operator.
 
 use std::path::Path;
 
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::mapping::{self, Pack};
 
-/// The shipped packs, by the name under which errors would show them.
-const SHIPPED: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
+/// The built-in packs, by their file name in diagnostics.
+const BUILTIN: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
 
-/// The packs that ship with the gateway.
+/// The built-in packs.
 ///
 /// # Panics
 ///
-/// Never in a build that passed its tests: they parse and compile every shipped pack.
+/// Never in a build that passed its tests, which parse and compile every built-in pack.
 #[must_use]
 pub fn builtin() -> Vec<Pack> {
     let parse = |(file, text): &(&str, &str)| {
-        Pack::parse(file, text).expect("shipped packs are parsed by a test")
+        Pack::parse(file, text).expect("a test parses every built-in pack")
     };
-    SHIPPED.iter().map(parse).collect()
+    BUILTIN.iter().map(parse).collect()
 }
 
-/// The shipped packs together with the operator's.
+/// The built-in packs and the packs in these files.
 ///
-/// A file whose `name:` is that of a pack already there takes its place; any other is added behind, and its
-/// entries take the place of earlier ones that read the same samples.
+/// A pack replaces an earlier one with the same `name:`. Any other is added at the end, and its rules
+/// replace earlier ones that read the same samples.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with any of the files, unreadable ones included.
+/// Every error in any of the files, including files that cannot be read.
 pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Diagnostics> {
     let (packs, errors) = read_all(files);
     if errors.is_empty() { Ok(packs) } else { Err(Diagnostics(errors)) }
 }
 
-/// The packs of [`load`], checked for how they fit together too.
+/// Like [`load`], and also checks the packs together.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with any of the files, and with all of them together.
+/// Every error in any of the files, and between them.
 pub fn check<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Diagnostics> {
     let (packs, mut errors) = read_all(files);
     errors.extend(mapping::check(&packs, !errors.is_empty()));
     if errors.is_empty() { Ok(packs) } else { Err(Diagnostics(errors)) }
 }
 
-/// The shipped packs with what is right of these, and what is wrong with these.
+/// The built-in packs with the valid parts of these files, and the errors in these files.
 fn read_all<P: AsRef<Path>>(files: &[P]) -> (Vec<Pack>, Vec<Diagnostic>) {
     let mut packs = builtin();
     let mut errors = Vec::new();

@@ -1,20 +1,20 @@
-//! What a datagram holds.
+//! The lines of a datagram.
 
 use memchr::memchr;
 
-/// The lines of a datagram, without their newlines. Blank ones are lines too; a newline at the very end begins
-/// none.
+/// The lines of a datagram, without their newlines. Blank lines are included; there is no line after a
+/// final newline.
 pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (line, behind) = match memchr(b'\n', rest) {
+        let (line, after) = match memchr(b'\n', rest) {
             Some(end) => (&rest[..end], &rest[end + 1..]),
             None => (rest, &rest[rest.len()..]),
         };
-        rest = behind;
+        rest = after;
         Some(line)
     })
 }

@@ -1,93 +1,96 @@
-//! Lines out of a byte stream.
+//! Splits a byte stream into lines.
 
 use memchr::{memchr, memrchr};
 
-/// Cuts a stream into whole lines, wherever reads have cut it.
+/// Splits a stream into whole lines, regardless of how reads split it.
 ///
-/// Lines that lie whole within a read are handed on where they are, all at once; only a torn one is copied. A line
-/// beyond the limit is left out and counted: a peer that never sends a newline must not fill our memory.
+/// Lines inside one read are passed on together without copying; only a line that spans reads is
+/// copied. A line longer than the limit is dropped and counted, so that a peer that never sends a
+/// newline cannot fill the memory.
 ///
 /// ```
 /// use crossfade::statsd::Framer;
 ///
 /// let mut framer = Framer::new(100);
-/// let mut seen = Vec::new();
-/// framer.feed(b"a:1|c\nb:2", |lines| seen.push(lines.to_vec()));
-/// framer.feed(b"|c\nc:3|c", |lines| seen.push(lines.to_vec()));
-/// framer.finish(|lines| seen.push(lines.to_vec()));
-/// assert_eq!(seen, [&b"a:1|c\n"[..], b"b:2|c\n", b"c:3|c"]);
+/// let mut received = Vec::new();
+/// framer.feed(b"a:1|c\nb:2", |lines| received.push(lines.to_vec()));
+/// framer.feed(b"|c\nc:3|c", |lines| received.push(lines.to_vec()));
+/// framer.finish(|lines| received.push(lines.to_vec()));
+/// assert_eq!(received, [&b"a:1|c\n"[..], b"b:2|c\n", b"c:3|c"]);
 /// ```
 #[derive(Debug)]
 pub struct Framer {
-    torn: Vec<u8>,
+    /// The start of a line whose end has not been read.
+    partial: Vec<u8>,
     limit: usize,
-    /// The line that is arriving is beyond the limit; what remains of it is left out too.
+    /// The current line is longer than the limit; its remainder is dropped too.
     skipping: bool,
     oversized: u64,
 }
 
 impl Framer {
-    /// `limit` is the longest line in bytes, newline not counted.
+    /// `limit` is the maximum length of a line in bytes, without its newline.
     #[must_use]
     pub fn new(limit: usize) -> Framer {
-        Framer { torn: Vec::new(), limit, skipping: false, oversized: 0 }
+        Framer { partial: Vec::new(), limit, skipping: false, oversized: 0 }
     }
 
-    /// Takes what was read and gives `take` whole lines with their newlines, in order, one or more at a time.
+    /// Adds the bytes of one read, and calls `take` with whole lines, newlines included: one or more
+    /// lines per call, in order.
     pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(&[u8])) {
         let mut rest = read;
-        if self.skipping || !self.torn.is_empty() {
+        if self.skipping || !self.partial.is_empty() {
             let end = memchr(b'\n', rest).map(|at| at + 1);
-            let (line, behind) = rest.split_at(end.unwrap_or(rest.len()));
-            rest = behind;
-            self.tear(line);
+            let (line, after) = rest.split_at(end.unwrap_or(rest.len()));
+            rest = after;
+            self.store(line);
             if end.is_none() {
                 return;
             }
             if !self.skipping {
-                take(&self.torn);
+                take(&self.partial);
             }
-            self.torn.clear();
+            self.partial.clear();
             self.skipping = false;
         }
         let whole = memrchr(b'\n', rest).map_or(0, |at| at + 1);
-        let (whole, torn) = rest.split_at(whole);
+        let (whole, partial) = rest.split_at(whole);
         self.whole(whole, &mut take);
-        self.tear(torn);
+        self.store(partial);
     }
 
-    /// The stream has ended: gives the last line if it has no newline.
+    /// Ends the stream, and calls `take` with the last line if it has no newline.
     pub fn finish(&mut self, take: impl FnOnce(&[u8])) {
-        if !self.torn.is_empty() {
-            take(&self.torn);
+        if !self.partial.is_empty() {
+            take(&self.partial);
         }
-        self.torn.clear();
+        self.partial.clear();
         self.skipping = false;
     }
 
-    /// Lines left out so far because they were too long.
+    /// Number of lines dropped because they were too long.
     #[must_use]
     pub fn oversized(&self) -> u64 {
         self.oversized
     }
 
-    /// Keeps a piece of a line for later, newline included where it has come.
-    fn tear(&mut self, piece: &[u8]) {
+    /// Stores a part of a line, newline included if there is one.
+    fn store(&mut self, piece: &[u8]) {
         if self.skipping {
             return;
         }
         let content = piece.strip_suffix(b"\n").unwrap_or(piece);
-        if self.torn.len() + content.len() > self.limit {
-            self.torn.clear();
+        if self.partial.len() + content.len() > self.limit {
+            self.partial.clear();
             self.skipping = true;
             self.oversized += 1;
         } else {
-            self.torn.extend_from_slice(piece);
+            self.partial.extend_from_slice(piece);
         }
     }
 
     fn whole(&mut self, mut lines: &[u8], take: &mut impl FnMut(&[u8])) {
-        // Only a read longer than the limit can hold a line that is.
+        // Only a read that is longer than the limit can contain such a line.
         while lines.len() > self.limit {
             if let Some(end) = memrchr(b'\n', &lines[..=self.limit]) {
                 let (short, rest) = lines.split_at(end + 1);
@@ -109,7 +112,7 @@ impl Framer {
 mod tests {
     use super::*;
 
-    /// What comes out, as one text, and how many lines were too long.
+    /// The output as one text, and the number of lines that were too long.
     fn framed(pieces: &[&[u8]], limit: usize) -> (String, u64) {
         let mut framer = Framer::new(limit);
         let mut out = Vec::new();
@@ -118,7 +121,7 @@ mod tests {
                 assert!(lines.ends_with(b"\n"));
                 out.extend_from_slice(lines);
             });
-            assert!(framer.torn.len() <= limit, "memory is bounded");
+            assert!(framer.partial.len() <= limit, "memory is bounded");
         }
         framer.finish(|line| out.extend_from_slice(line));
         (String::from_utf8(out).unwrap(), framer.oversized())
@@ -129,8 +132,8 @@ mod tests {
         let stream = b"a:1|c\n\nlonger than ten\nb:2|ms\n0123456789\n01234567890\nlast";
         let expected = ("a:1|c\n\nb:2|ms\n0123456789\nlast".to_owned(), 2);
         for cut in 0..=stream.len() {
-            let (before, behind) = stream.split_at(cut);
-            assert_eq!(framed(&[before, behind], 10), expected, "cut at {cut}");
+            let (before, after) = stream.split_at(cut);
+            assert_eq!(framed(&[before, after], 10), expected, "cut at {cut}");
         }
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         assert_eq!(framed(&bytes, 10), expected);
@@ -138,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_left_out() {
+    fn an_endless_line_is_dropped() {
         let endless: Vec<&[u8]> = vec![b"xxxxxxx"; 1000];
         assert_eq!(framed(&endless, 16), (String::new(), 1));
         let and_more = [&endless[..], &[b"y\na:1|c\n"]].concat();
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_nothing_out() {
+    fn empty_input_gives_no_line() {
         assert_eq!(framed(&[b"", b""], 5), (String::new(), 0));
         assert_eq!(framed(&[b"\n", b"", b"\n"], 5), ("\n\n".to_owned(), 0));
     }

@@ -4,30 +4,29 @@ use memchr::memchr;
 
 use super::tags::field_len;
 
-/// One metric, or several of one name, as it was written.
+/// One sample of a metric, or several with the same name.
 ///
-/// Two readings of one text are told apart by this grammar: `a:1:2:3|ms` packs several values under one type,
-/// `a:1|c:2|ms` repeats value and type. What a part is, a `|` decides: a part without one is a packed
-/// value.
+/// There are two ways to write several: `a:1:2:3|ms` packs values with one type, `a:1|c:2|ms` repeats
+/// value and type. A part between colons that contains no `|` is a packed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     name: &'a [u8],
-    /// Everything behind the name, from the `:` on: this sample, and further ones.
-    behind: &'a [u8],
-    /// Where value, type and fields of this sample end.
+    /// Everything after the name, with the `:`: this sample, and any further ones.
+    after_name: &'a [u8],
+    /// The ends of value, type and fields of this sample, as offsets in `after_name`.
     value: usize,
     metric_type: usize,
     fields: usize,
-    /// There is a `:` in the value.
+    /// True if the value contains a `:`.
     colons: bool,
-    /// The type was found at the end of the line, across a value with `|` in it.
+    /// True if the type was found at the end of the line, because the value contains a `|`.
     pieced: bool,
 }
 
-/// Why a line has no metric that a rule could apply to. None of these is a fault of the sender.
+/// Why a line has no metric that a rule could match. It is not necessarily malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotMetric {
-    /// Nothing stands in it.
+    /// The line is empty.
     Blank,
     /// A `DogStatsD` event, `_e{…}`. It has a title, but no name.
     Event,
@@ -37,24 +36,24 @@ pub enum NotMetric {
     Unreadable,
 }
 
-/// How far a reading of a line can be trusted.
+/// Whether a reading of a line is the intended one.
 ///
-/// The protocol has no escapes. A name with a `:` in it (an `IPv6` address, a user called `org:7`) is cut short by
-/// every reader, unless one looks whether what remains can be a value at all.
+/// The protocol has no escapes. A name that contains a `:` (an `IPv6` address, a user called `org:7`) is
+/// read as a shorter name, unless the reader checks whether the text after it can be a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
-    /// What stands behind the name is what a value looks like.
+    /// The text after the name has the form of a value.
     Sure,
-    /// It can be meant so, and the name can also go on: the text of a set may be anything.
+    /// Both are possible, this reading and a longer name, because the text of a set is arbitrary.
     Doubtful,
-    /// This is no value. The name goes on.
+    /// The text after the name is not a value, so the name is longer.
     Wrong,
 }
 
 impl NotMetric {
-    /// What can be told from how a line begins.
+    /// Checks for lines that are recognized by their first bytes.
     #[inline]
-    fn begins(line: &[u8]) -> Result<(), NotMetric> {
+    fn check_start(line: &[u8]) -> Result<(), NotMetric> {
         match line {
             [] => Err(NotMetric::Blank),
             [b'_', b'e', b'{', ..] => Err(NotMetric::Event),
@@ -65,11 +64,11 @@ impl NotMetric {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line (without its newline), the name ending at the first `:`.
+    /// Parses a line without its newline. The name ends at the first `:`.
     ///
     /// # Errors
     ///
-    /// The line has no metric: hand it on as it is.
+    /// The line has no metric; forward it unchanged.
     ///
     /// ```
     /// use crossfade::statsd::Line;
@@ -83,127 +82,137 @@ impl<'a> Line<'a> {
     /// ```
     #[inline]
     pub fn parse(line: &'a [u8]) -> Result<Line<'a>, NotMetric> {
-        NotMetric::begins(line)?;
+        NotMetric::check_start(line)?;
         Line::parse_from(line, 0)
     }
 
-    /// Whether [`parse`](Self::parse) reads the line, for less than reading it costs.
+    /// Checks whether [`parse`](Self::parse) succeeds, at a lower cost.
     ///
     /// # Errors
     ///
-    /// As those of [`parse`](Self::parse).
+    /// Those of [`parse`](Self::parse).
     #[inline]
     pub fn check(line: &[u8]) -> Result<(), NotMetric> {
-        NotMetric::begins(line)?;
+        NotMetric::check_start(line)?;
         let colon = memchr(b':', line).ok_or(NotMetric::Unreadable)?;
         value(&line[colon..]).map(drop).ok_or(NotMetric::Unreadable)
     }
 
-    /// Reads a line whose name goes on at least to `from`: it ends at the first `:` there or behind.
+    /// Parses a line whose name ends at the first `:` at or after the offset `from`.
     ///
     /// # Errors
     ///
-    /// Read so, the line has no metric.
+    /// The line has no metric in this reading.
     #[inline]
     pub fn parse_from(line: &'a [u8], from: usize) -> Result<Line<'a>, NotMetric> {
         let rest = line.get(from..).unwrap_or_default();
         let colon = from + memchr(b':', rest).ok_or(NotMetric::Unreadable)?;
-        let (name, behind) = line.split_at(colon);
-        let (value, colons) = value(behind).ok_or(NotMetric::Unreadable)?;
-        let last = behind.len();
+        let (name, after_name) = line.split_at(colon);
+        let (value, colons) = value(after_name).ok_or(NotMetric::Unreadable)?;
+        let last = after_name.len();
         // Most lines end with a type of one or two letters.
-        if last - value <= 3 && is_type(&behind[value + 1..]) {
+        if last - value <= 3 && is_type(&after_name[value + 1..]) {
             let (metric_type, fields) = (last, last);
-            return Ok(Line { name, behind, value, metric_type, fields, colons, pieced: false });
+            return Ok(Line {
+                name,
+                after_name,
+                value,
+                metric_type,
+                fields,
+                colons,
+                pieced: false,
+            });
         }
-        let read = Line::sample(name, behind, value, colons);
+        let read = Line::sample(name, after_name, value, colons);
         Ok(if is_type(read.metric_type()) { read } else { read.as_set() })
     }
 
-    /// Reads one sample, from the `:` in front of it on, whose value ends there.
-    fn sample(name: &'a [u8], behind: &'a [u8], value: usize, colons: bool) -> Line<'a> {
+    /// Reads the sample at the start of `after_name`, which begins with `:`. `value` is the end of its
+    /// value.
+    fn sample(name: &'a [u8], after_name: &'a [u8], value: usize, colons: bool) -> Line<'a> {
         let end = |from: usize| {
-            // A call of memchr costs more than the few bytes of a type or a rate.
-            let ends = behind[from..].iter().position(|byte| matches!(byte, b'|' | b':'));
-            ends.map_or(behind.len(), |at| from + at)
+            // For the few bytes of a type or a rate, calling memchr costs more than this loop.
+            let ends = after_name[from..].iter().position(|byte| matches!(byte, b'|' | b':'));
+            ends.map_or(after_name.len(), |at| from + at)
         };
         let metric_type = end(value + 1);
-        let mut fields = behind.len();
-        match &behind[metric_type..] {
+        let mut fields = after_name.len();
+        match &after_name[metric_type..] {
             [b':', ..] => fields = metric_type,
             [b'|', b'@', ..] => {
                 let rate = end(metric_type + 2);
-                if behind.get(rate) == Some(&b':') {
+                if after_name.get(rate) == Some(&b':') {
                     fields = rate;
                 }
             }
             _ => {}
         }
-        Line { name, behind, value, metric_type, fields, colons, pieced: false }
+        Line { name, after_name, value, metric_type, fields, colons, pieced: false }
     }
 
-    /// The same line, if it can be a set: only the text of a set can have a `|` in it, and a set has no rate behind
-    /// its type.
+    /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set has
+    /// no rate after its type.
     #[cold]
     fn as_set(self) -> Line<'a> {
-        let end = self.behind.len();
-        if !self.behind.ends_with(b"|s") {
+        let end = self.after_name.len();
+        if !self.after_name.ends_with(b"|s") {
             return self;
         }
         Line { value: end - 2, metric_type: end, fields: end, pieced: true, ..self }
     }
 
-    /// Everything before the `:` that ends the name, tags within the name included.
+    /// The name, including tags in the name.
     #[inline]
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
         self.name
     }
 
-    /// The value, or several with `:` between them. Not necessarily a number: a set counts texts.
+    /// The value, or several separated by `:`. Not necessarily numbers: a set counts texts.
     #[inline]
     #[must_use]
     pub fn values(&self) -> &'a [u8] {
-        &self.behind[1..self.value]
+        &self.after_name[1..self.value]
     }
 
-    /// What the value is: `c`, `g`, `ms`, `s`, `h`, `d`, or a type that came later.
+    /// The type: `c`, `g`, `ms`, `s`, `h`, `d`, or any other.
     #[inline]
     #[must_use]
     pub fn metric_type(&self) -> &'a [u8] {
-        &self.behind[self.value + 1..self.metric_type]
+        &self.after_name[self.value + 1..self.metric_type]
     }
 
-    /// Everything behind the type, each field with the `|` in front of it: rate, tags, unknown fields.
+    /// Everything after the type: rate, tags and unknown fields, each with its leading `|`.
     #[inline]
     #[must_use]
     pub fn fields(&self) -> &'a [u8] {
-        &self.behind[self.metric_type..self.fields]
+        &self.after_name[self.metric_type..self.fields]
     }
 
-    /// Value, type and fields, with the `:` in front of them.
+    /// Value, type and fields, with the leading `:`.
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
-        &self.behind[..self.fields]
+        &self.after_name[..self.fields]
     }
 
-    /// True when `value|type` occurs more than once.
+    /// True if the line has further samples.
     #[inline]
     #[must_use]
     pub fn has_more(&self) -> bool {
-        self.fields < self.behind.len()
+        self.fields < self.after_name.len()
     }
 
-    /// True when values are packed. Those of a set cannot be: any `:` in them is meant.
+    /// True if there are several packed values. Values of a set are never packed: a `:` is part of the
+    /// text.
     #[inline]
     #[must_use]
     pub fn is_packed(&self) -> bool {
         self.colons && self.metric_type() != b"s"
     }
 
-    /// How far this reading can be trusted. If it is not [`Confidence::Sure`], [`Line::parse_from`] one byte after the
-    /// name gives the next.
+    /// Whether this reading is the intended one. If it is not [`Confidence::Sure`],
+    /// [`Line::parse_from`] one byte after the name gives the next reading.
     #[inline]
     #[must_use]
     pub fn confidence(&self) -> Confidence {
@@ -230,77 +239,78 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The values one by one, if they are [packed](Self::is_packed).
+    /// The values of a line whose values are [packed](Self::is_packed).
     pub fn packed_values(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.values().split(|byte| *byte == b':')
     }
 
-    /// The samples one by one, each as a line of its own.
+    /// The samples, each as a separate line.
     pub fn samples(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
         let mut next = Some(*self);
         std::iter::from_fn(move || {
             let sample = next.take()?;
             next = sample.next_sample();
-            Some(Line { behind: sample.rest(), ..sample })
+            Some(Line { after_name: sample.rest(), ..sample })
         })
     }
 
     fn next_sample(&self) -> Option<Line<'a>> {
-        let more = &self.behind[self.fields..];
+        let more = &self.after_name[self.fields..];
         let (value, colons) = value(more)?;
         Some(Line::sample(self.name, more, value, colons))
     }
 
-    /// The fields behind the type one by one, each with its `|`. Tags are one field, whatever stands in
-    /// them.
+    /// The fields after the type, each with its leading `|`. The tags are one field, even if they contain
+    /// a `|`.
     pub fn each_field(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.fields();
         std::iter::from_fn(move || {
-            let (field, behind) = rest.split_at_checked(field_len(rest))?;
-            rest = behind;
+            let (field, after) = rest.split_at_checked(field_len(rest))?;
+            rest = after;
             (!field.is_empty()).then_some(field)
         })
     }
 
-    /// The sampling rate as it is written, without `@`.
+    /// The sampling rate as written, without `@`.
     #[must_use]
     pub fn rate(&self) -> Option<&'a [u8]> {
         self.each_field().find_map(|field| field.strip_prefix(b"|@"))
     }
 
-    /// The tags behind the type, without `#`.
+    /// The tags after the type, without `#`.
     #[must_use]
     pub fn tags(&self) -> Option<&'a [u8]> {
         self.each_field().find_map(|field| field.strip_prefix(b"|#"))
     }
 }
 
-/// How far a value is looked at byte by byte. Most are numbers, and calling `memchr` costs more.
+/// Length of the part searched byte by byte. Most values are short numbers, for which calling `memchr`
+/// costs more.
 const NEAR: usize = 16;
 
-/// Where the value behind a `:` ends, and whether there is another `:` in it.
+/// The end of the value at the start of `after_name`, and whether the value contains another `:`.
 #[inline]
-fn value(behind: &[u8]) -> Option<(usize, bool)> {
+fn value(after_name: &[u8]) -> Option<(usize, bool)> {
     let mut colons = false;
-    for (at, byte) in behind.get(1..)?.iter().take(NEAR - 1).enumerate() {
+    for (at, byte) in after_name.get(1..)?.iter().take(NEAR - 1).enumerate() {
         match byte {
             b'|' => return Some((at + 1, colons)),
             b':' => colons = true,
             _ => {}
         }
     }
-    let far = behind.get(NEAR..)?;
+    let far = after_name.get(NEAR..)?;
     let end = memchr(b'|', far)?;
     Some((NEAR + end, colons || memchr(b':', &far[..end]).is_some()))
 }
 
-/// True for what can be a type. Types are letters, whoever made them up.
+/// True if the text can be a type: all known types are letters.
 #[inline]
 fn is_type(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_alphabetic)
 }
 
-/// True for what may be a number. It is not read as one; it only must not be a piece of a name.
+/// True if the text can be a number. It is not parsed; the check only tells it from a part of a name.
 fn is_number(text: &[u8]) -> bool {
     text.iter().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
 }
@@ -311,7 +321,7 @@ mod tests {
 
     fn parts(line: &str) -> [String; 5] {
         let line = Line::parse(line.as_bytes()).unwrap();
-        let more = &line.behind[line.fields..];
+        let more = &line.after_name[line.fields..];
         [line.name(), line.values(), line.metric_type(), line.fields(), more]
             .map(|part| String::from_utf8(part.to_vec()).unwrap())
     }
@@ -347,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_metric() {
+    fn lines_without_a_metric() {
         for (line, reason) in [
             ("", NotMetric::Blank),
             ("_e{5,4}:title|text|#a:b", NotMetric::Event),
@@ -361,11 +371,11 @@ mod tests {
             assert_eq!(Line::parse(line.as_bytes()), Err(reason), "{line}");
             assert_eq!(Line::check(line.as_bytes()), Err(reason), "{line}");
         }
-        assert!(Line::parse(b"_event:1|c").is_ok(), "an underscore is no event");
+        assert!(Line::parse(b"_event:1|c").is_ok(), "an underscore alone is not an event");
     }
 
     #[test]
-    fn samples_stand_for_themselves() {
+    fn samples_are_separate_lines() {
         let line = Line::parse(b"a:1|c:2:3|ms|@0.1:4|g|#k:v:w").unwrap();
         let samples: Vec<_> = line
             .samples()
@@ -382,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn standings_tell_a_value_from_a_piece_of_a_name() {
+    fn confidence_depends_on_the_form_of_the_value() {
         for (line, confidence) in [
             ("a:1|c", Confidence::Sure),
             ("a:nil|ms", Confidence::Sure),
@@ -403,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn many_samples_do_no_harm() {
+    fn many_samples_are_read_in_linear_time() {
         let line = format!("a{}", ":1|c".repeat(16_000));
         let line = Line::parse(line.as_bytes()).unwrap();
         assert_eq!(line.confidence(), Confidence::Sure);
@@ -411,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn later_readings_reach_the_name_that_was_meant() {
+    fn a_later_reading_finds_the_intended_name() {
         let text = b"a.[2001:db8::1].b:1|c|@0.5";
         let mut from = 0;
         let line = loop {

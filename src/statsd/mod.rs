@@ -6,11 +6,11 @@
 //! UDP ────────────┘                                             packer ──> datagrams
 //! ```
 //!
-//! A [`Line`] borrows the bytes it was read from and converts nothing: values, signs, rates and fields
-//! that nobody here has heard of leave as they came. Reading a line cannot fail a datagram.
+//! A [`Line`] borrows the bytes it was read from and converts nothing, so values, signs, rates and
+//! unknown fields are forwarded unchanged. An unreadable line does not affect the rest of its datagram.
 //!
 //! Sources: `statsd/statsd:docs/metric_types.md`, `stats.js`; `DataDog`'s `datagram_shell.md` for the
-//! fields behind the type; `prometheus/statsd_exporter:pkg/line/line.go` for the tags within names.
+//! fields after the type; `prometheus/statsd_exporter:pkg/line/line.go` for tags in names.
 
 mod datagram;
 mod framer;
@@ -24,9 +24,9 @@ pub use line::{Confidence, Line, NotMetric};
 pub use packer::Packer;
 pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};
 
-/// Bytes that go through an Ethernet of 1,500 bytes in one piece, with room for IP and UDP headers (and
-/// options): what a datagram is packed up to unless told otherwise.
+/// The default size limit of packed datagrams in bytes: with IP and UDP headers (and options) they fit
+/// into an Ethernet frame of 1,500 bytes without fragmentation.
 pub const DEFAULT_DATAGRAM_BYTES: usize = 1432;
 
-/// The longest payload of a UDP datagram over `IPv4`. Nothing longer can be sent at all.
+/// The maximum payload of a UDP datagram over `IPv4`, in bytes.
 pub const MAX_DATAGRAM_BYTES: usize = 65_507;

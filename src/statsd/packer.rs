@@ -1,14 +1,14 @@
-//! Lines into datagrams.
+//! Packs lines into datagrams.
 
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
-/// Packs lines into datagrams up to a size: in order, none split, none lost.
+/// Packs lines into datagrams up to a size, in order. No line is split or lost.
 ///
-/// The datagrams lie in one buffer, so that a batch of them can be handed to the kernel where it is.
-/// [`datagrams`](Self::datagrams) are those that are complete; [`complete`](Self::complete) ends the one that is being
-/// filled (it is full enough, or has waited long enough); [`clear`](Self::clear) forgets what was sent.
+/// The datagrams are in one buffer, so that a batch can be sent without copying.
+/// [`datagrams`](Self::datagrams) returns the complete ones, [`complete`](Self::complete) ends the one
+/// being filled, and [`clear`](Self::clear) removes the complete ones after they were sent.
 ///
 /// ```
 /// use crossfade::statsd::Packer;
@@ -25,19 +25,18 @@ use memchr::{memchr, memrchr};
 pub struct Packer {
     limit: usize,
     bytes: Vec<u8>,
-    /// Where each complete datagram ends. What lies behind the last is being filled.
+    /// The end of each complete datagram. The bytes after the last one are the datagram being filled.
     ends: Vec<usize>,
 }
 
 impl Packer {
-    /// `limit` is the size of a datagram in bytes. With 0 nothing is packed: each push is a datagram.
+    /// `limit` is the maximum size of a datagram in bytes. With 0, each push is a separate datagram.
     #[must_use]
     pub fn new(limit: usize) -> Packer {
         Packer { limit, bytes: Vec::new(), ends: Vec::new() }
     }
 
-    /// Adds an untouched datagram. It is never split, not even where it is longer than the limit: then it
-    /// leaves alone, as it came.
+    /// Adds an unchanged datagram. It is never split: one that is longer than the limit is sent alone.
     pub fn push(&mut self, datagram: &[u8]) {
         if datagram.is_empty() {
             return;
@@ -57,8 +56,8 @@ impl Packer {
         }
     }
 
-    /// Adds lines that have been rewritten, separated by newlines. They fill up the datagram that is being filled, and
-    /// go on in the next.
+    /// Adds rewritten lines, separated by newlines. They are added to the datagram being filled, and
+    /// continued in the next.
     pub fn push_lines(&mut self, mut lines: &[u8]) {
         let limit = if self.limit == 0 { super::MAX_DATAGRAM_BYTES } else { self.limit };
         while !lines.is_empty() {
@@ -72,7 +71,7 @@ impl Packer {
                 self.push(fit);
                 lines = rest;
             } else if !filled {
-                // Nothing will ever have room for this line.
+                // The line is longer than any datagram.
                 let end = memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
                 self.push(lines[..end].strip_suffix(b"\n").unwrap_or(lines));
                 lines = &lines[end..];
@@ -81,7 +80,7 @@ impl Packer {
         }
     }
 
-    /// Ends the datagram that is being filled.
+    /// Ends the datagram being filled.
     pub fn complete(&mut self) {
         if !self.open().is_empty() {
             self.ends.push(self.bytes.len());
@@ -97,13 +96,13 @@ impl Packer {
         })
     }
 
-    /// Bytes that wait in the datagram that is being filled.
+    /// Number of bytes in the datagram being filled.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.open().len()
     }
 
-    /// Forgets the complete datagrams. Room that was made stays, so a packer in use allocates nothing.
+    /// Removes the complete datagrams. Capacity is retained, so that a packer in use does not allocate.
     pub fn clear(&mut self) {
         let sent = self.open().start;
         self.bytes.drain(..sent);
@@ -115,14 +114,15 @@ impl Packer {
     }
 }
 
-/// As many lines as have room, and the others. There are more than have room; `None` if not even the first has.
+/// Splits lines that are longer than `room`: as many as fit, and the others. Returns `None` if not even
+/// the first fits.
 ///
-/// The newline between the two is left out, but for that of a blank line, which is nothing without it.
+/// The newline between the two parts is dropped, unless it ends a blank line.
 fn split(lines: &[u8], room: usize) -> Option<(&[u8], &[u8])> {
     let is_blank = |end: usize| end == 0 || lines[end - 1] == b'\n';
     let mut end = memrchr(b'\n', &lines[..=room])?;
     if end == room && is_blank(end) {
-        // The blank line has no room. The newline in front of it ends another line.
+        // The blank line does not fit. The newline before it ends another line.
         end = end.checked_sub(1)?;
     }
     Some((&lines[..end + usize::from(is_blank(end))], &lines[end + 1..]))
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_joined_as_long_as_they_fit() {
+    fn lines_are_packed_while_they_fit() {
         let lines = |packer: &mut Packer| {
             for line in ["aa", "bbb", "c", "dddd", "e"] {
                 packer.push(line.as_bytes());
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_that_came_whole_leaves_whole() {
+    fn an_unchanged_datagram_is_not_split() {
         let fill = |packer: &mut Packer| {
             packer.push(b"a");
             packer.push(b"long\nand longer");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_that_is_there_is_not_doubled() {
+    fn an_existing_newline_is_not_doubled() {
         let fill = |packer: &mut Packer| {
             packer.push(b"a\n");
             packer.push(b"b\n");
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_is_filled_before_the_next_is_begun() {
+    fn a_datagram_is_filled_before_the_next_one() {
         let fill = |packer: &mut Packer| (0..4).for_each(|_| packer.push_lines(b"aa\nbb\ncc"));
         assert_eq!(packed(11, fill), ["aa\nbb\ncc\naa", "bb\ncc\naa\nbb", "cc\naa\nbb\ncc"]);
     }
@@ -210,18 +210,18 @@ mod tests {
                         packer.push_lines(text.as_bytes());
                     };
                     let packed = packed(limit, fill);
-                    let came: Vec<&[u8]> =
+                    let input: Vec<&[u8]> =
                         lines(before.as_bytes()).chain(lines(text.as_bytes())).collect();
-                    let left: Vec<&[u8]> =
+                    let output: Vec<&[u8]> =
                         packed.iter().flat_map(|it| lines(it.as_bytes())).collect();
-                    assert_eq!(left, came, "{before:?} {text:?} up to {limit}: {packed:?}");
+                    assert_eq!(output, input, "{before:?} {text:?} up to {limit}: {packed:?}");
                 }
             }
         }
     }
 
     #[test]
-    fn what_is_being_filled_survives_sending() {
+    fn clear_keeps_the_datagram_being_filled() {
         let mut packer = Packer::new(4);
         packer.push(b"aa");
         packer.push(b"bb");

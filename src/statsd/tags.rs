@@ -1,4 +1,4 @@
-//! Tags, in the four dialects in which they are written.
+//! Tags, in four dialects.
 //!
 //! | dialect | shape |
 //! |---|---|
@@ -7,26 +7,26 @@
 //! | librato | `name#k=v,k2=v2:1\|c` |
 //! | signalfx | `name[k=v,k2=v2]:1\|c` |
 //!
-//! None of them has an escape. What belongs to a value with a comma in it only the reader of a certain
-//! source can know, so [`pieces`] are given as they are cut.
+//! None of them has escapes. Where a value that contains a comma ends depends on the source of the
+//! lines, so [`pieces`] splits at every comma and leaves joining them to the caller.
 
 use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
-/// How tags are written.
+/// A syntax for tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// Behind the type: `|#k:v,k2:v2`.
+    /// After the type: `|#k:v,k2:v2`.
     DogStatsd,
-    /// Behind the name: `name,k=v,k2=v2`.
+    /// After the name: `name,k=v,k2=v2`.
     Influx,
-    /// Behind the name: `name#k=v,k2=v2`.
+    /// After the name: `name#k=v,k2=v2`.
     Librato,
     /// In the name: `name[k=v,k2=v2]`.
     SignalFx,
 }
 
 impl Dialect {
-    /// What stands between a key and its value.
+    /// The separator between key and value.
     #[must_use]
     pub const fn equals(self) -> u8 {
         match self {
@@ -35,7 +35,7 @@ impl Dialect {
         }
     }
 
-    /// What stands in front of the first tag.
+    /// The text before the first tag.
     #[must_use]
     pub const fn opening(self) -> &'static [u8] {
         match self {
@@ -46,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// What stands behind the last tag.
+    /// The text after the last tag.
     #[must_use]
     pub const fn closing(self) -> &'static [u8] {
         match self {
@@ -56,54 +56,51 @@ impl Dialect {
     }
 }
 
-/// A name with tags in it, taken apart.
+/// The parts of a name that contains tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaggedName<'a> {
-    /// How they are written.
+    /// The syntax of the tags.
     pub dialect: Dialect,
-    /// The name in front of them.
+    /// The name before the tags.
     pub name: &'a [u8],
-    /// The tags without what opens and closes them.
+    /// The tags without opening and closing text.
     pub tags: &'a [u8],
-    /// The rest of the name. Brackets may stand anywhere in it; otherwise empty.
-    pub behind: &'a [u8],
+    /// The rest of the name after a closing bracket; otherwise empty.
+    pub suffix: &'a [u8],
 }
 
-/// Takes a name with tags in it apart; `None` when it has none. The first of `,`, `#` and `[` decides; a bracket that
-/// nothing closes is a part of the name.
+/// Splits a name that contains tags; returns `None` if it contains none. The first of `,`, `#` and `[`
+/// selects the dialect; an unclosed bracket is part of the name.
 #[must_use]
 pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
     let opening = memchr3(b',', b'#', b'[', name)?;
-    let (before, behind) = (&name[..opening], &name[opening + 1..]);
+    let (before, after) = (&name[..opening], &name[opening + 1..]);
     let empty = &name[name.len()..];
     match name[opening] {
         b',' => {
-            Some(TaggedName { dialect: Dialect::Influx, name: before, tags: behind, behind: empty })
+            Some(TaggedName { dialect: Dialect::Influx, name: before, tags: after, suffix: empty })
         }
-        b'#' => Some(TaggedName {
-            dialect: Dialect::Librato,
-            name: before,
-            tags: behind,
-            behind: empty,
-        }),
+        b'#' => {
+            Some(TaggedName { dialect: Dialect::Librato, name: before, tags: after, suffix: empty })
+        }
         _ => {
-            let closing = memrchr(b']', behind)?;
-            let (tags, behind) = (&behind[..closing], &behind[closing + 1..]);
-            Some(TaggedName { dialect: Dialect::SignalFx, name: before, tags, behind })
+            let closing = memrchr(b']', after)?;
+            let (tags, suffix) = (&after[..closing], &after[closing + 1..]);
+            Some(TaggedName { dialect: Dialect::SignalFx, name: before, tags, suffix })
         }
     }
 }
 
-/// What stands between two commas of tags.
+/// The text between two commas in tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
-    /// Where it begins, from the beginning of the tags.
+    /// Its offset in the tags.
     pub start: usize,
     /// Key and value. `None` without a separator: a bare tag, or the rest of a value with a comma in it.
     pub tag: Option<(&'a [u8], &'a [u8])>,
 }
 
-/// Cuts tags at their commas.
+/// Splits tags at their commas.
 ///
 /// The key ends at the first separator: `a:b:c` is the value `b:c` of `a`.
 pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
@@ -119,10 +116,10 @@ pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> 
     })
 }
 
-/// The length of the first field, its `|` included; 0 where no field begins.
+/// The length of the first field, its `|` included; 0 if there is no field.
 ///
-/// The text of a tag may have a `|` in it that nobody has escaped, so tags end only where another field of the
-/// protocol surely begins.
+/// The text of a tag may contain an unescaped `|`, so tags end only where another known field of the
+/// protocol begins.
 pub(super) fn field_len(fields: &[u8]) -> usize {
     let Some(field) = fields.strip_prefix(b"|") else { return 0 };
     if !field.starts_with(b"#") {
@@ -132,7 +129,7 @@ pub(super) fn field_len(fields: &[u8]) -> usize {
     bars.find(|at| begins_field(&field[at + 1..])).map_or(fields.len(), |at| at + 1)
 }
 
-/// True where a rate, a timestamp, a container, external data or a cardinality begins.
+/// True if the text begins with a rate, a timestamp, a container, external data or a cardinality.
 fn begins_field(text: &[u8]) -> bool {
     let field = &text[..memchr(b'|', text).unwrap_or(text.len())];
     let only = |text: &[u8], bytes: &[u8]| {
@@ -151,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_with_tags_in_them() {
+    fn names_that_contain_tags() {
         use Dialect::{Influx, Librato, SignalFx};
         for (name, expected) in [
             ("a.b,k=v,l=w", Some((Influx, "a.b", "k=v,l=w", ""))),
@@ -167,11 +164,11 @@ mod tests {
             ("a.b", None),
             ("", None),
         ] {
-            let expected = expected.map(|(dialect, name, tags, behind)| TaggedName {
+            let expected = expected.map(|(dialect, name, tags, suffix)| TaggedName {
                 dialect,
                 name: name.as_bytes(),
                 tags: tags.as_bytes(),
-                behind: behind.as_bytes(),
+                suffix: suffix.as_bytes(),
             });
             assert_eq!(tagged_name(name.as_bytes()), expected, "{name}");
         }

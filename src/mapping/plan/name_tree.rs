@@ -1,8 +1,8 @@
-//! Which rule reads a name: a tree of segments.
+//! A tree of name segments that finds the rule for a name.
 //!
-//! In front of a `{x*}` names are read from the left, behind it from the right, so that nothing has to be tried for
-//! its length. A node is left again only where a text led nowhere and a placeholder stands beside it; no node is
-//! entered twice for one name.
+//! Segments before a `{x*}` are read from the left, and those after it from the right, so that no
+//! length has to be tried. The search backtracks only if a text leads to no rule and there is a
+//! placeholder at the same position; it visits no node twice for one name.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -12,14 +12,14 @@ use crate::mapping::Generation;
 use crate::mapping::plan::line_rule_id::LineRuleId;
 use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
 
-/// A part of a name that was read, or what stands beside it.
+/// A part of a line that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capture {
-    /// A segment behind the prefix, counted from 0, in front of a `{x*}`.
+    /// A segment after the prefix and before any `{x*}`, counted from 0.
     Head(u8),
-    /// The segments of the `{x*}`.
+    /// The segments that match the `{x*}`.
     Many,
-    /// A segment behind the `{x*}`, counted from the end of the name.
+    /// A segment after the `{x*}`, counted from the end of the name.
     Tail(u8),
     /// The value.
     Value,
@@ -27,21 +27,21 @@ pub enum Capture {
     Tag(u8),
 }
 
-/// Where the parts of a name lie. Kept from line to line, so that nothing has to be cleared or allocated.
+/// The positions of the parts of a name. Reused from line to line: nothing is cleared or allocated.
 #[derive(Clone, Debug)]
-pub struct Cuts {
-    /// Where segments begin, up to one behind the last that was looked at. A segment ends one byte in front of the
-    /// next one's beginning.
+pub struct NameParts {
+    /// The starts of segments, up to one after the last segment read. A segment ends one byte before the
+    /// next one starts.
     heads: [usize; MAX_SEGMENTS + 1],
     many: (usize, usize),
     tails: [(usize, usize); MAX_SEGMENTS],
-    /// Segments of the prefix.
+    /// Number of segments in the prefix.
     prefix: usize,
 }
 
-impl Default for Cuts {
+impl Default for NameParts {
     fn default() -> Self {
-        Cuts {
+        NameParts {
             heads: [0; MAX_SEGMENTS + 1],
             many: (0, 0),
             tails: [(0, 0); MAX_SEGMENTS],
@@ -50,15 +50,15 @@ impl Default for Cuts {
     }
 }
 
-impl Cuts {
-    /// The prefix, with the dot behind it.
+impl NameParts {
+    /// The prefix, with the dot after it.
     #[inline]
     #[must_use]
     pub fn prefix<'a>(&self, name: &'a [u8]) -> &'a [u8] {
         &name[..self.heads[self.prefix]]
     }
 
-    /// A part of the name that these cuts were made for; empty for what is no part of a name.
+    /// A part of the name that these positions were found in; empty for captures outside the name.
     #[inline]
     #[must_use]
     pub fn part<'a>(&self, name: &'a [u8], capture: Capture) -> &'a [u8] {
@@ -66,7 +66,7 @@ impl Cuts {
         &name[start..end]
     }
 
-    /// Where a part of the name begins.
+    /// The start of a part of the name.
     #[inline]
     #[must_use]
     pub fn start(&self, capture: Capture) -> usize {
@@ -87,9 +87,9 @@ impl Cuts {
     }
 }
 
-/// The tree. Node 0 is the root; a node behind a `{x*}` is read from the right.
+/// The tree. Node 0 is the root; nodes after a `{x*}` are read from the right.
 #[derive(Debug, Default)]
-pub(in crate::mapping) struct Names {
+pub(in crate::mapping) struct NameTree {
     nodes: Vec<Node>,
 }
 
@@ -98,10 +98,10 @@ type NodeId = u32;
 #[derive(Debug, Default)]
 struct Node {
     texts: Texts,
-    /// Those that exclude more come first.
+    /// Sorted by the number of excluded texts, most first.
     ones: Vec<One>,
     many: Option<NodeId>,
-    /// Those that name their type come first.
+    /// Those with a named type first.
     ends: Vec<End>,
 }
 
@@ -122,14 +122,14 @@ struct End {
     prefix: usize,
 }
 
-/// Children by text. A few are compared, many are looked up.
+/// Children by text. A few are compared one by one, many are looked up in a map.
 #[derive(Debug, Default)]
 struct Texts {
     few: Vec<Text>,
     many: HashMap<Box<[u8]>, NodeId, RandomState>,
 }
 
-/// A text of a few, with its first eight bytes as a number: that is compared without a call.
+/// A text with its first eight bytes as a number, which is compared without a function call.
 #[derive(Debug)]
 struct Text {
     bytes: Box<[u8]>,
@@ -153,13 +153,13 @@ impl Text {
     }
 }
 
-/// The first eight bytes as a number, with zeros for those that are not there.
+/// The first eight bytes as a number, padded with zeros.
 #[inline]
 fn first_eight(bytes: &[u8]) -> u64 {
     if let Some(eight) = bytes.first_chunk() {
         return u64::from_le_bytes(*eight);
     }
-    // What two pieces have in common they say alike.
+    // The two halves overlap, and the bytes in both are equal.
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         let shift = 8 * (bytes.len() - 4);
         return u64::from(u32::from_le_bytes(*first))
@@ -212,14 +212,14 @@ impl Texts {
     }
 }
 
-/// A type as a number. Types are letters, so that none ends in the zeros that fill it up; one that is longer is no
-/// pattern's.
+/// A type as a number. Types are letters, so padding with zeros is unambiguous; no pattern has a longer
+/// one.
 #[inline]
 fn type_number(metric_type: &[u8]) -> u64 {
     if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
 }
 
-/// Segments are short: a call of memchr costs more than looking at eight bytes at once.
+/// The first segment. Segments are short, so reading eight bytes at once costs less than calling memchr.
 #[inline]
 fn first_segment(rest: &[u8]) -> &[u8] {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -227,7 +227,7 @@ fn first_segment(rest: &[u8]) -> &[u8] {
     const DOTS: u64 = u64::from_le_bytes([b'.'; 8]);
     let mut at = 0;
     while at < rest.len() {
-        // Zero where a dot is; the lowest zero is found exactly.
+        // A byte is zero where a dot is. The lowest zero byte is found exactly.
         let bytes = first_eight(&rest[at..]) ^ DOTS;
         let zeros = bytes.wrapping_sub(ONES) & !bytes & HIGHEST;
         if zeros != 0 {
@@ -238,17 +238,17 @@ fn first_segment(rest: &[u8]) -> &[u8] {
     rest
 }
 
-/// A name that is looked for.
+/// The name to find.
 struct Wanted<'a> {
     name: &'a [u8],
     metric_type: u64,
     only: Option<Generation>,
-    cuts: &'a mut Cuts,
+    name_parts: &'a mut NameParts,
 }
 
-impl Names {
-    /// Adds what reads names of these segments, `prefix` of which belong to the prefix, and of these types (none:
-    /// any).
+impl NameTree {
+    /// Adds a rule for names with these segments, the first `prefix` of which are the prefix, and with
+    /// these types (none: any).
     pub(in crate::mapping) fn insert(
         &mut self,
         segments: &[Segment],
@@ -316,16 +316,16 @@ impl Names {
         name: &[u8],
         metric_type: &[u8],
         only: Option<Generation>,
-        cuts: &mut Cuts,
+        name_parts: &mut NameParts,
     ) -> Option<LineRuleId> {
         let root = self.nodes.first()?;
         let metric_type = type_number(metric_type);
-        let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, cuts })?;
-        cuts.prefix = end.prefix;
+        let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, name_parts })?;
+        name_parts.prefix = end.prefix;
         Some(end.rule)
     }
 
-    /// Goes on with the segment that begins at `at`, which is the `depth`th.
+    /// Continues with the segment at the offset `at`, which is the `depth`th.
     fn head<'n>(
         &'n self,
         mut node: &'n Node,
@@ -334,7 +334,7 @@ impl Names {
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
         loop {
-            wanted.cuts.heads[depth] = at;
+            wanted.name_parts.heads[depth] = at;
             let Some(rest) = wanted.name.get(at..) else {
                 return node.end(wanted);
             };
@@ -364,14 +364,14 @@ impl Names {
                     return found;
                 }
             }
-            // What children have overwritten behind this one's place nobody reads.
+            // Children may have overwritten later starts, but those are not read.
             let tail = self.at(node.many?);
             return self.tail(tail, (at, wanted.name.len()), 0, wanted);
         }
     }
 
-    /// Goes on with the last segment of what remains, `place` of which have been taken off the end. The first must
-    /// remain: it is what the `{x*}` stands for.
+    /// Continues with the last segment in `start..end`, after `place` segments were removed from the end.
+    /// The first segment must remain: the `{x*}` matches at least one.
     fn tail<'n>(
         &'n self,
         node: &'n Node,
@@ -387,13 +387,13 @@ impl Names {
             let ones = ones.filter(|one| !one.except.iter().any(|text| **text == *segment));
             for child in text.chain(ones.map(|one| one.node)) {
                 if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
-                    wanted.cuts.tails[place] = (dot + 1, end);
+                    wanted.name_parts.tails[place] = (dot + 1, end);
                     return Some(found);
                 }
             }
         }
         let found = node.end(wanted)?;
-        wanted.cuts.many = (start, end);
+        wanted.name_parts.many = (start, end);
         Some(found)
     }
 
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn segments_end_at_the_first_dot() {
-        // Bytes beside the dot, and those that differ from it in the highest bit alone.
+        // The bytes adjacent to the dot, and those that differ from it only in the highest bit.
         let text: Vec<u8> = [b'-', b'/', 0xae, 0xaf, 0, 0xff].repeat(5);
         for length in 0..text.len() {
             assert_eq!(first_segment(&text[..length]), &text[..length]);

@@ -3,12 +3,12 @@
 //! A [`StatsdPlan`] finds the rule for a line by name and type. Like [`Plan`](crate::mapping::Plan) it
 //! cannot be invalid, because only [`compile_statsd`](crate::mapping::compile_statsd()) builds it.
 
-use super::name_tree::Names;
+use super::name_tree::NameTree;
 use crate::mapping::Generation;
 use crate::statsd::Dialect;
 
 pub use super::line_rule_id::LineRuleId;
-pub use super::name_tree::{Capture, Cuts};
+pub use super::name_tree::{Capture, NameParts};
 
 /// `StatsD` rules of packs, compiled for one emitted generation.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct StatsdPlan {
     pub tagged: bool,
     /// The first bytes of lines that a rule may read.
     pub(in crate::mapping) leads: Vec<Box<[u8]>>,
-    pub(in crate::mapping) names: Names,
+    pub(in crate::mapping) names: NameTree,
 }
 
 /// How lines that one pattern reads are rewritten.
@@ -105,7 +105,7 @@ impl StatsdPlan {
         self.leads.iter().any(|lead| line.starts_with(lead))
     }
 
-    /// The rule for lines of this name and type; `cuts` receives the positions of the name's parts. With
+    /// The rule for lines of this name and type; `name_parts` receives the positions of the name's parts. With
     /// `only`, rules that read the other generation are ignored.
     ///
     /// Text precedes `{x}`, which precedes `{x*}`, from left to right; a named type precedes any type. The
@@ -116,9 +116,9 @@ impl StatsdPlan {
         name: &[u8],
         metric_type: &[u8],
         only: Option<Generation>,
-        cuts: &mut Cuts,
+        name_parts: &mut NameParts,
     ) -> Option<LineRuleId> {
-        self.names.find(name, metric_type, only, cuts)
+        self.names.find(name, metric_type, only, name_parts)
     }
 
     /// The rule with this id.

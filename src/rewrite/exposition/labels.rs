@@ -1,4 +1,4 @@
-//! Label sets: whether a rule applies to one, and how it leaves.
+//! Label sets: whether a rule matches one, and how it is rewritten.
 
 use crate::exposition::{LabelHasher, LabelSpan, write_escaped, write_value};
 use crate::mapping::plan::exposition::{LabelEdits, Match};
@@ -6,7 +6,7 @@ use crate::mapping::plan::exposition::{LabelEdits, Match};
 /// The label whose value is a bucket's upper bound.
 pub(super) const LE: &[u8] = b"le";
 
-/// A sample's labels and the line they lie in.
+/// A sample's labels, and the line that contains them.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
     pub(super) line: &'a [u8],
@@ -18,12 +18,12 @@ impl<'a> Labels<'a> {
         self.spans.iter().map(move |span| (span.name.of(self.line), span.value.of(self.line)))
     }
 
-    /// The value of a label; empty where there is none, which in Prometheus is the same.
+    /// The value of a label; empty if there is none, which is the same in Prometheus.
     pub(super) fn value(self, name: &[u8]) -> &'a [u8] {
         self.iter().find(|(n, _)| *n == name).map_or(b"", |(_, value)| value)
     }
 
-    /// Whether a rule applies to these labels.
+    /// True if these labels meet the conditions of a rule.
     pub(super) fn satisfy(self, when: &Match) -> bool {
         when.equal.iter().all(|(name, value)| self.value(name) == &**value)
             && when.present.iter().all(|name| !self.value(name).is_empty())
@@ -32,43 +32,44 @@ impl<'a> Labels<'a> {
             && when.none_of.iter().all(|name| self.value(name).is_empty())
     }
 
-    /// Whether the label stands as we would write it, `name="value`, and can be copied in one run.
+    /// True if the label is written `name="value`, as in the output, so that it can be copied as a whole.
     fn is_tight(self, index: usize) -> bool {
         let span = &self.spans[index];
         !span.odd && span.value.start() == span.name.end() + 2
     }
 }
 
-/// Each label's share in the hash of its set: the same however it was escaped and spaced.
+/// The hash of each label of a sample, independent of escapes and spacing. The hash of a label set is
+/// the sum of its labels' hashes.
 ///
-/// Neighbouring samples differ in their last labels only; the shares of the others are kept.
+/// Adjacent samples differ only in their last labels, so the hashes of the others are reused.
 #[derive(Debug)]
 pub(super) struct LabelHashes {
     hasher: LabelHasher,
-    shares: Vec<u64>,
-    /// The first label that may have changed since the shares were computed.
+    hashes: Vec<u64>,
+    /// The first label that may have changed since the hashes were computed.
     stale_from: usize,
     scratch: Vec<u8>,
 }
 
 impl LabelHashes {
     pub(super) fn new(hasher: LabelHasher) -> Self {
-        LabelHashes { hasher, shares: Vec::new(), stale_from: 0, scratch: Vec::new() }
+        LabelHashes { hasher, hashes: Vec::new(), stale_from: 0, scratch: Vec::new() }
     }
 
-    /// A sample came that differs from the one before from this label on.
+    /// Records that the labels of a new sample may differ from this index on.
     #[inline]
     pub(super) fn changed(&mut self, from: usize) {
         self.stale_from = self.stale_from.min(from);
     }
 
-    /// Brings the shares up to date with a sample's labels.
+    /// Updates the hashes for the labels of a sample, and returns them.
     pub(super) fn update(&mut self, labels: Labels<'_>) -> &[u64] {
-        let fresh = self.stale_from.min(self.shares.len()).min(labels.spans.len());
-        self.shares.truncate(fresh);
+        let fresh = self.stale_from.min(self.hashes.len()).min(labels.spans.len());
+        self.hashes.truncate(fresh);
         for index in fresh..labels.spans.len() {
             let span = &labels.spans[index];
-            let share = if labels.is_tight(index) {
+            let hash = if labels.is_tight(index) {
                 self.hasher.label(&labels.line[span.name.start()..span.value.end()])
             } else {
                 self.scratch.clear();
@@ -77,40 +78,40 @@ impl LabelHashes {
                 write_value(span.value.of(labels.line), &mut self.scratch);
                 self.hasher.label(&self.scratch)
             };
-            self.shares.push(share);
+            self.hashes.push(hash);
         }
         self.stale_from = usize::MAX;
-        &self.shares
+        &self.hashes
     }
 
-    /// The hash of a whole label set, less one label.
+    /// The hash of the label set without one label.
     pub(super) fn of_set(&mut self, labels: Labels<'_>, without: Option<&[u8]>) -> u64 {
         self.of(labels, |name| Some(name) != without)
     }
 
-    /// The hash of those labels alone that are named.
+    /// The hash of only the labels with these names.
     pub(super) fn of_named(&mut self, labels: Labels<'_>, names: &[Box<[u8]>]) -> u64 {
         self.of(labels, |name| named(names, name))
     }
 
-    /// One label's share.
+    /// The hash of only the label with this name.
     pub(super) fn of_label(&mut self, labels: Labels<'_>, name: &[u8]) -> u64 {
         self.of(labels, |its| its == name)
     }
 
     fn of(&mut self, labels: Labels<'_>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
-        let shares = self.update(labels).iter().zip(labels.spans);
-        shares
+        let hashes = self.update(labels).iter().zip(labels.spans);
+        hashes
             .filter(|(_, span)| wanted(span.name.of(labels.line)))
-            .fold(0, |sum, (share, _)| sum.wrapping_add(*share))
+            .fold(0, |sum, (hash, _)| sum.wrapping_add(*hash))
     }
 }
 
-/// A label that a rule adds is there already with a value of its own.
+/// The sample already has a label that the rule adds, with a value.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DuplicateLabel;
 
-/// A label set as it leaves: `a="b",c="d"`, values escaped.
+/// A label set as written: `a="b",c="d"`, values escaped.
 #[derive(Debug, Default)]
 pub(super) struct RenderedLabels {
     text: Vec<u8>,
@@ -127,37 +128,37 @@ impl RenderedLabels {
     }
 }
 
-/// A rule's edits, worked out for one sequence of label names. All samples of a family have the same
-/// names in the same order; only values change from line to line.
+/// A rule's label edits, compiled for one sequence of label names. Usually all samples of a family have
+/// the same names in the same order, and only values change from line to line.
 #[derive(Debug)]
 pub(super) struct LabelTransform {
     steps: Vec<Step>,
     /// Labels that the rule adds: `type="x",other="y"`.
     added: Vec<u8>,
     added_hash: u64,
-    /// Labels that would leave under a name which the rule writes: they must be empty.
+    /// Labels with a name that the rule also writes. They must be empty.
     clashes: Vec<usize>,
-    /// How many labels, from the first, the result depends on.
+    /// Number of leading labels that the result depends on.
     pub(super) depends_on: usize,
 }
 
 #[derive(Debug)]
 enum Step {
-    /// These labels leave as they are.
+    /// Copy the labels of this range of indices.
     Keep(usize, usize),
-    /// This label leaves under another name: `name="`.
+    /// Write the label of this index with another name: `name="`.
     Rename(usize, Box<[u8]>),
 }
 
 impl LabelTransform {
-    /// Works out `edits` for the names of `labels`, less those named in `without` and, for the label
-    /// set of a ladder, less `le`.
+    /// Compiles `edits` for the names of `labels`, without those in `without` and, for the label set of a
+    /// histogram, without `le`.
     pub(super) fn new(
         hasher: &LabelHasher,
         labels: Labels<'_>,
         edits: &LabelEdits,
         without: &[Box<[u8]>],
-        of_ladder: bool,
+        of_histogram: bool,
     ) -> Self {
         let mut transform = LabelTransform {
             depends_on: 0,
@@ -168,7 +169,7 @@ impl LabelTransform {
         };
         let present = |wanted: &[u8]| labels.iter().any(|(name, _)| name == wanted);
         for (index, (name, _)) in labels.iter().enumerate() {
-            if named(&edits.drop, name) || named(without, name) || (of_ladder && name == LE) {
+            if named(&edits.drop, name) || named(without, name) || (of_histogram && name == LE) {
                 continue;
             }
             transform.depends_on = index + 1;
@@ -184,7 +185,7 @@ impl LabelTransform {
                 _ => transform.steps.push(Step::Keep(index, index + 1)),
             }
         }
-        // What the source says is better than what the operator configured.
+        // Labels of the source take precedence over labels that the operator configured.
         let filled = edits.fill.iter().filter(|(name, _)| !present(name));
         for (name, value) in edits.append.iter().chain(filled) {
             if !transform.added.is_empty() {
@@ -194,14 +195,14 @@ impl LabelTransform {
             transform.added.extend_from_slice(name);
             transform.added.extend_from_slice(b"=\"");
             write_escaped(value, &mut transform.added);
-            let share = hasher.label(&transform.added[start..]);
-            transform.added_hash = transform.added_hash.wrapping_add(share);
+            let hash = hasher.label(&transform.added[start..]);
+            transform.added_hash = transform.added_hash.wrapping_add(hash);
             transform.added.push(b'"');
         }
         transform
     }
 
-    /// Whether labels leave as they came, apart from values that have to be escaped.
+    /// True if the labels are copied unchanged, except for escapes in values.
     pub(super) fn keeps_all(&self, labels: Labels<'_>) -> bool {
         self.added.is_empty()
             && match self.steps[..] {
@@ -211,17 +212,17 @@ impl LabelTransform {
             }
     }
 
-    /// Whether what leaves ends with the label of this index, under its own name.
+    /// True if the output ends with the label of this index, with its own name.
     pub(super) fn ends_with(&self, index: usize) -> bool {
         self.added.is_empty()
             && matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
     }
 
-    /// Renders a label set whose names are those that the transform was made for.
+    /// Renders a label set with the names that the transform was compiled for.
     ///
     /// # Errors
     ///
-    /// [`DuplicateLabel`] where the rule would give the sample a second label of one name.
+    /// [`DuplicateLabel`] if the output would have two labels with the same name.
     pub(super) fn render(
         &self,
         labels: Labels<'_>,
@@ -233,14 +234,14 @@ impl LabelTransform {
             return Err(DuplicateLabel);
         }
         hashes.update(labels);
-        let LabelHashes { hasher, shares, .. } = hashes;
+        let LabelHashes { hasher, hashes, .. } = hashes;
         let mut hash = self.added_hash;
         out.text.clear();
         for step in &self.steps {
             match *step {
                 Step::Keep(from, to) => {
-                    for share in &shares[from..to] {
-                        hash = hash.wrapping_add(*share);
+                    for label in &hashes[from..to] {
+                        hash = hash.wrapping_add(*label);
                     }
                     keep(labels, from, to, &mut out.text);
                 }
@@ -263,7 +264,7 @@ impl LabelTransform {
     }
 }
 
-/// Copies labels that leave as they are: in one run, where they stand as we would write them.
+/// Copies unchanged labels, at once if they are already written as in the output.
 fn keep(labels: Labels<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
     let Labels { line, spans } = labels;
     separate(out);
@@ -302,7 +303,7 @@ fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
     names.iter().any(|n| **n == *name)
 }
 
-/// The labels of a text written by [`RenderedLabels`]: each one's name, and its `name="value` in one run.
+/// The labels of a text from [`RenderedLabels`]: the name of each, and the label as `name="value`.
 pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -317,18 +318,19 @@ pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
+/// The hash of a text from [`RenderedLabels`].
 pub(super) fn hash_text(hasher: &LabelHasher, text: &[u8]) -> u64 {
     split(text).fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
 }
 
-/// The hash of those labels alone that are named; [`Labels::hash_of`] of a text.
+/// The hash of only the labels with these names; [`LabelHashes::of_named`] for a text.
 pub(super) fn hash_text_of(hasher: &LabelHasher, text: &[u8], names: &[Box<[u8]>]) -> u64 {
     split(text)
         .filter(|(name, _)| named(names, name))
         .fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
 }
 
-/// Whether two texts are the same label set, in whatever order.
+/// True if two texts are the same label set, in any order.
 pub(super) fn same_set(a: &[u8], b: &[u8]) -> bool {
     if a == b {
         return true;
@@ -360,7 +362,7 @@ mod tests {
         let mut text = RenderedLabels::default();
         let transform = LabelTransform::new(&hasher, labels, edits, &[], true);
         transform.render(labels, &mut hashes, &mut text)?;
-        // Whichever way a hash is found, it is the same one.
+        // All ways to compute the hash agree.
         assert_eq!(text.hash(), hash_text(&hasher, text.bytes()));
         if edits.is_identity() {
             assert_eq!(text.hash(), hashes.of_set(labels, Some(LE)));
@@ -369,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_leave_as_a_rule_says() {
+    fn labels_are_rewritten_by_a_rule() {
         let edits = LabelEdits {
             drop: vec![bytes("c")],
             rename: vec![(bytes("t"), bytes("direction"))],

@@ -53,13 +53,13 @@ impl LineWriter<'_> {
 
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
-        let cuts = &self.matcher.cuts;
-        out.extend_from_slice(cuts.prefix(self.found.name));
+        let name_parts = &self.matcher.name_parts;
+        out.extend_from_slice(name_parts.prefix(self.found.name));
         let unchanged = self.keeps_rest(template, value);
         match (&template.ending, self.text) {
             (Some(ending), Some(text)) if unchanged => {
                 self.parts(&ending.front, out);
-                out.extend_from_slice(&text[cuts.start(ending.from)..]);
+                out.extend_from_slice(&text[name_parts.start(ending.from)..]);
             }
             _ => {
                 self.parts(&template.name, out);
@@ -161,7 +161,7 @@ impl LineWriter<'_> {
         match capture {
             Capture::Value => self.line.values(),
             Capture::Tag(tag) => self.matcher.tags.value(self.found.tags.unwrap_or_default(), tag),
-            part => self.matcher.cuts.part(self.found.name, part),
+            part => self.matcher.name_parts.part(self.found.name, part),
         }
     }
 }

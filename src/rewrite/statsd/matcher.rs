@@ -2,13 +2,13 @@
 
 use memchr::memchr;
 
-use crate::mapping::plan::statsd::{Capture, Cuts, LineRule, LineRuleId, StatsdPlan};
+use crate::mapping::plan::statsd::{Capture, LineRule, LineRuleId, NameParts, StatsdPlan};
 use crate::rewrite::statsd::recorder::Recorder;
 use crate::rewrite::statsd::sender::Sender;
 use crate::rewrite::statsd::tag_values::TagValues;
 use crate::statsd::{Confidence, Dialect, Line, NotMetric, TaggedName, tagged_name};
 
-/// How many colons of a line are tried as the end of its name. Names contain one or two of their own
+/// How many colons of a line are tried as the end of its name. NameTree contain one or two of their own
 /// (an IPv6 address up to seven); without a limit, a line of colons would cost its length squared.
 const MAX_READINGS: usize = 16;
 
@@ -71,9 +71,9 @@ pub(super) struct Match<'a> {
 /// Finds rules, and holds the positions of the parts of the last line.
 #[derive(Debug, Default)]
 pub(super) struct Matcher {
-    pub(super) cuts: Cuts,
+    pub(super) name_parts: NameParts,
     /// Positions for the rule of the other generation, if a line is ambiguous.
-    other_cuts: Cuts,
+    other_parts: NameParts,
     pub(super) tags: TagValues,
 }
 
@@ -91,10 +91,27 @@ impl Matcher {
             return Line::check(text)
                 .map_or_else(LineDecision::without_metric, |()| LineDecision::NoRule);
         }
-        let mut line = match Line::parse(text) {
+        let line = match Line::parse(text) {
             Ok(line) => line,
             Err(reason) => return LineDecision::without_metric(reason),
         };
+        // Nearly every line has only one reading.
+        if line.confidence() == Confidence::Sure {
+            return self.reading(plan, line, sender, recorder);
+        }
+        self.readings(plan, text, line, sender, recorder)
+    }
+
+    /// Tries the readings of a line whose first reading may be wrong.
+    #[cold]
+    fn readings<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        text: &'a [u8],
+        mut line: Line<'a>,
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> LineDecision<'a> {
         let mut doubtful = None;
         for _ in 0..MAX_READINGS {
             let confidence = line.confidence();
@@ -182,7 +199,7 @@ impl Matcher {
         sender: &mut Sender,
     ) -> SampleDecision<'a> {
         let name = line.name();
-        let mut found = match plan.find(name, line.metric_type(), None, &mut self.cuts) {
+        let mut found = match plan.find(name, line.metric_type(), None, &mut self.name_parts) {
             Some(rule) if !plan.rule(rule).tagged => Match { rule, name, tags: None },
             Some(rule) => match self.tags_after_type(plan, rule, line) {
                 Some(found) => found,
@@ -199,7 +216,7 @@ impl Matcher {
             Some(other) if sender.generation == Some(rule.reads.other()) => {
                 found.rule = other;
                 rule = plan.rule(other);
-                std::mem::swap(&mut self.cuts, &mut self.other_cuts);
+                std::mem::swap(&mut self.name_parts, &mut self.other_parts);
             }
             Some(_) => {}
         }
@@ -219,13 +236,14 @@ impl Matcher {
         found: &Match<'_>,
         line: &Line<'_>,
     ) -> Option<LineRuleId> {
-        let has =
-            |(part, text): &(Capture, Box<[u8]>)| self.cuts.part(found.name, *part) == &**text;
+        let has = |(part, text): &(Capture, Box<[u8]>)| {
+            self.name_parts.part(found.name, *part) == &**text
+        };
         if !rule.ambiguous_with.iter().any(|parts| parts.iter().all(has)) {
             return None;
         }
         let other = Some(rule.reads.other());
-        plan.find(found.name, line.metric_type(), other, &mut self.other_cuts)
+        plan.find(found.name, line.metric_type(), other, &mut self.other_parts)
     }
 
     /// Matches a line by the tags after its type.
@@ -243,9 +261,9 @@ impl Matcher {
         if !plan.tagged {
             return None;
         }
-        let TaggedName { dialect, name, tags, behind } = tagged_name(line.name())?;
-        let rule = plan.find(name, line.metric_type(), None, &mut self.cuts)?;
-        if !plan.rule(rule).tagged || !behind.is_empty() {
+        let TaggedName { dialect, name, tags, suffix } = tagged_name(line.name())?;
+        let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts)?;
+        if !plan.rule(rule).tagged || !suffix.is_empty() {
             return None;
         }
         self.tagged(plan, rule, line, name, (tags, dialect))

@@ -86,7 +86,7 @@ impl Rewriter {
             self.report.lines_in += 1;
             match self.matcher.line(&self.plan, line, sender, recorder) {
                 LineDecision::Apply(read, found) => {
-                    out.extend_from_slice(&datagram[written..start]);
+                    copy(&datagram[written..start], out);
                     let from = out.len();
                     if let Some(reason) = self.apply(Some(line), &read, &found, out) {
                         recorder.dropped(reason);
@@ -96,7 +96,7 @@ impl Rewriter {
                     outcome = Outcome::Rewritten;
                 }
                 LineDecision::ApplySamples(read) => {
-                    out.extend_from_slice(&datagram[written..start]);
+                    copy(&datagram[written..start], out);
                     let from = out.len();
                     self.apply_samples(&read, sender, out, recorder);
                     recorder.replaced(line, &out[from..]);
@@ -198,5 +198,14 @@ impl Rewriter {
     #[must_use]
     pub fn take_report(&mut self) -> Report {
         std::mem::replace(&mut self.report, Report::new(&self.plan))
+    }
+}
+
+/// Appends unchanged input. Between two rewritten lines there is none, and calling `memcpy` to copy
+/// nothing would cost more than the check.
+#[inline]
+fn copy(unchanged: &[u8], out: &mut Vec<u8>) {
+    if !unchanged.is_empty() {
+        out.extend_from_slice(unchanged);
     }
 }

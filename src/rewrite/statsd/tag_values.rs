@@ -1,21 +1,22 @@
-//! The values of a line's tags, by tag.
+//! The values of a line's tags, by the number of the tag.
 
 use crate::mapping::plan::statsd::{LineRule, StatsdPlan};
 use crate::statsd::{Dialect, pieces};
 
-/// Where the values of the tags lie that a plan knows, in the tags of one line.
+/// The positions of the values of known tags, in the tags of one line.
 ///
-/// Tags come in any order. Values have no escapes, so what begins with no known key belongs to the value in front of
-/// it, and so does a key that was there before: a consumer may be called `Doe, John`.
+/// Tags are in any order. Values have no escapes, so text that does not begin with a known key belongs
+/// to the value before it, and so does a repeated key: a consumer may be called `Doe, John`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TagValues {
     values: [(usize, usize); u32::BITS as usize],
-    /// The tags that are there, as bits.
+    /// The tags that are present, as bits.
     present: u32,
 }
 
 impl TagValues {
-    /// Reads tags. False when they begin with one that no pack knows: then they are not the source's.
+    /// Reads tags. Returns false if the first one is unknown to the packs: then the line is from another
+    /// source.
     pub(super) fn read(&mut self, tags: &[u8], dialect: Dialect, plan: &StatsdPlan) -> bool {
         self.present = 0;
         let mut last = None;
@@ -39,23 +40,24 @@ impl TagValues {
         true
     }
 
-    /// The values of the tags that are there.
+    /// The values of the tags that are present.
     pub(super) fn values<'a>(&self, tags: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let values = self.values.iter().enumerate();
         let present = values.filter(|(tag, _)| self.has(1 << tag));
         present.map(|(_, (start, end))| &tags[*start..*end])
     }
 
-    /// True when there are tags enough for one line at least that a rule can write.
+    /// True if the tags suffice for at least one line that the rule writes.
     pub(super) fn serve(&self, rule: &LineRule) -> bool {
         rule.writes.iter().any(|template| self.has(template.needs))
     }
 
+    /// True if all these tags are present.
     pub(super) fn has(&self, needs: u32) -> bool {
         self.present & needs == needs
     }
 
-    /// The value of a tag that is there.
+    /// The value of a tag that is present.
     pub(super) fn value<'a>(&self, tags: &'a [u8], tag: u8) -> &'a [u8] {
         let (start, end) = self.values[usize::from(tag)];
         &tags[start..end]

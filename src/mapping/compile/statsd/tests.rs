@@ -3,7 +3,7 @@
 use super::*;
 use crate::mapping::generation::Emit;
 use crate::mapping::generation::Generation;
-use crate::mapping::plan::statsd::{Capture, Cuts, LineRule};
+use crate::mapping::plan::statsd::{Capture, LineRule, NameParts};
 use crate::statsd::Dialect;
 
 /// Compiles packs that are called p1, p2 and so on.
@@ -24,7 +24,7 @@ fn plan(packs: &[&str], emit: Emit) -> StatsdPlan {
 /// The rule for lines of this name and type, given as `name:type`.
 fn rule<'a>(plan: &'a StatsdPlan, line: &str, only: Option<Generation>) -> Option<&'a LineRule> {
     let (name, metric_type) = line.split_once(':').expect("name:type");
-    let id = plan.find(name.as_bytes(), metric_type.as_bytes(), only, &mut Cuts::default())?;
+    let id = plan.find(name.as_bytes(), metric_type.as_bytes(), only, &mut NameParts::default())?;
     Some(plan.rule(id))
 }
 
