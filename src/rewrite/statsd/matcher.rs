@@ -8,7 +8,7 @@ use crate::rewrite::statsd::sender::Sender;
 use crate::rewrite::statsd::tag_values::TagValues;
 use crate::statsd::{Confidence, Dialect, Line, NotMetric, TaggedName, tagged_name};
 
-/// How many colons of a line are tried as the end of its name. NameTree contain one or two of their own
+/// How many colons of a line are tried as the end of its name. Names contain one or two of their own
 /// (an IPv6 address up to seven); without a limit, a line of colons would cost its length squared.
 const MAX_READINGS: usize = 16;
 
