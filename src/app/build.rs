@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::Error;
 use crate::config::Settings;
 use crate::document::Diagnostics;
-use crate::http_server::{WebConfig, WebFaults};
+use crate::http_server::WebConfig;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
@@ -65,7 +65,7 @@ impl Parts {
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
             let built = Target::new(target.clone(), context, histories, shared);
             targets
-                .push(built.map_err(|error| Error::Target { name: target.name.clone(), error })?);
+                .push(built.map_err(|errors| Error::Target { name: target.name.clone(), errors })?);
         }
         let dynamic = compiled.dynamic_targets(settings, shared, known)?;
         let gateway = Gateway::new(targets, dynamic, settings.scrape.clone(), shared);
@@ -128,7 +128,7 @@ impl Compiled {
                 let built =
                     DynamicTargetSet::new(its.clone(), context, Arc::clone(&allow_list), shared);
                 let name = its.name.clone();
-                Arc::new(built.map_err(|error| Error::Target { name, error })?)
+                Arc::new(built.map_err(|errors| Error::Target { name, errors })?)
             };
             self.dynamic_targets.push(Arc::clone(&built));
             Ok::<_, Error>(built)
@@ -168,7 +168,7 @@ pub(super) fn relay_settings(settings: &Settings) -> relay::Settings {
 pub(super) fn web_config(
     settings: &Settings,
     metrics: &Metrics,
-) -> Result<Option<Arc<WebConfig>>, WebFaults> {
+) -> Result<Option<Arc<WebConfig>>, Diagnostics> {
     let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
     settings.web_config.as_ref().map(load).transpose()
 }

@@ -4,26 +4,22 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::document::Diagnostics;
-use crate::http_server;
 use crate::relay;
-use crate::scrape::ClientError;
+use crate::scrape::ClientErrors;
 
 /// Why the gateway did not start or reload.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The settings or a pack cannot be used.
+    /// The settings, a pack or the web configuration file cannot be used.
     #[error("{0}")]
     Files(#[from] Diagnostics),
-    /// The web configuration file cannot be used.
-    #[error(transparent)]
-    Web(#[from] http_server::WebFaults),
     /// A target's HTTP client cannot be built.
-    #[error("target {name}: {error}")]
+    #[error("target {name}: {errors}")]
     Target {
         /// The target's name.
         name: String,
         /// What is wrong.
-        error: ClientError,
+        errors: ClientErrors,
     },
     /// An address cannot be listened on.
     #[error("cannot listen on {address} ({setting}): {error}")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{File, Settings, read};
 use crate::document::{Diagnostic, Diagnostics, Span};
 use crate::http_server;
+use crate::scrape::ClientErrors;
 
 /// What is known of a settings file.
 #[derive(Debug)]
@@ -57,19 +58,21 @@ fn check_contents(settings: &Settings, unreadable: &[&Path], diagnostics: &mut D
     let dynamic = settings.dynamic_targets.iter().flat_map(super::DynamicSettings::all);
     let dynamic = dynamic.map(|its| (&its.name, its.check()));
     for (name, errors) in targets.chain(dynamic) {
-        let Err(error) = errors else { continue };
-        if error.path().is_some_and(|path| unreadable.contains(&path)) {
-            continue;
+        let Err(ClientErrors(errors)) = errors else { continue };
+        for error in errors {
+            if error.path().is_some_and(|path| unreadable.contains(&path)) {
+                continue;
+            }
+            let named = file.files().find(|file| Some(file.value.0.as_path()) == error.path());
+            let error = Diagnostic::error(format!("target {name}: {error}"));
+            diagnostics.0.push(placed(error, file, named.and_then(|named| named.span)));
         }
-        let named = file.files().find(|file| Some(file.value.0.as_path()) == error.path());
-        let error = Diagnostic::error(format!("target {name}: {error}"));
-        diagnostics.0.push(placed(error, file, named.and_then(|named| named.span)));
     }
     if let Some(path) = settings.web_config.as_deref()
         && !unreadable.contains(&path)
-        && let Err(http_server::WebFaults(errors)) = http_server::check(path)
+        && let Err(Diagnostics(errors)) = http_server::check(path)
     {
-        diagnostics.0.extend(errors.into_iter().map(Diagnostic::error));
+        diagnostics.0.extend(errors);
     }
 }
 

@@ -38,7 +38,7 @@ pub use access::Encrypted;
 use connection_state::ConnectionState;
 use context::ConnectionContext;
 pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};
-pub use web_config::{WebConfig, WebFaults, certificate, check};
+pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 
 /// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.

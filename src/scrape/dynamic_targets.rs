@@ -19,7 +19,7 @@ use super::settings::TargetSettings;
 use super::shared_state::SharedState;
 use super::target::{RewriteContext, Target};
 use super::upstream::{
-    Client, ClientError, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
+    Client, ClientErrors, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
 };
 use crate::mapping;
 
@@ -67,12 +67,12 @@ impl DynamicTargetSettings {
     ///
     /// # Errors
     ///
-    /// The first that cannot be used.
-    pub fn check(&self) -> Result<(), ClientError> {
+    /// All files that cannot be used.
+    pub fn check(&self) -> Result<(), ClientErrors> {
         self.client(Arc::new(SystemResolver)).map(drop)
     }
 
-    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientError> {
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientErrors> {
         let client = Client::new(self.http.clone(), resolver);
         // Whether TLS will be spoken is not known; what was written for it should hold in any case.
         client.check(self.http.tls != TlsSettings::default())?;
@@ -91,7 +91,7 @@ impl DynamicTargetSet {
         context: RewriteContext,
         allow_list: Arc<AllowList>,
         shared: &SharedState,
-    ) -> Result<DynamicTargetSet, ClientError> {
+    ) -> Result<DynamicTargetSet, ClientErrors> {
         let client = Arc::new(settings.client(shared.resolver())?);
         Ok(DynamicTargetSet { settings, client, context, allow_list, made: Mutex::default() })
     }
@@ -120,7 +120,7 @@ impl DynamicTargetSet {
         let allow_list = Some(Arc::clone(&self.allow_list));
         let upstream = Upstream::new(url, Arc::clone(&self.client), allow_list);
         let upstream =
-            upstream.map_err(|fault| Unavailable::Failed(Error::Credentials(fault.to_string())))?;
+            upstream.map_err(|error| Unavailable::Failed(Error::Credentials(error.to_string())))?;
         // Before it takes a place: names off the list shall not push out those on it.
         upstream.check_name().map_err(Unavailable::Denied)?;
         let settings = TargetSettings {

@@ -64,6 +64,6 @@ pub use status::{LastScrape, Outcome, TargetStatus};
 pub use target::{RewriteContext, Target};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{
-    Authorization, Client, ClientError, HttpSettings, Identity, Lookup, Resolve, SystemResolver,
-    TlsError, TlsSettings, TlsVersion,
+    Authorization, Client, ClientError, ClientErrors, HttpSettings, Identity, Lookup, Resolve,
+    SystemResolver, TlsError, TlsSettings, TlsVersion,
 };

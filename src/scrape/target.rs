@@ -10,7 +10,7 @@ use super::settings::TargetSettings;
 use super::shared_state::SharedState;
 use super::status::{RunningScrape, StatusCell, TargetStatus};
 use super::upstream::{
-    Client, ClientError, ExpositionBody, Resolve, SystemResolver, Upstream, UpstreamRequest,
+    Client, ClientErrors, ExpositionBody, Resolve, SystemResolver, Upstream, UpstreamRequest,
     UpstreamResponse,
 };
 use crate::mapping::Plan;
@@ -44,12 +44,12 @@ impl TargetSettings {
     ///
     /// # Errors
     ///
-    /// The first file that cannot be used.
-    pub fn check(&self) -> Result<(), ClientError> {
+    /// All files that cannot be used.
+    pub fn check(&self) -> Result<(), ClientErrors> {
         self.client(Arc::new(SystemResolver)).map(drop)
     }
 
-    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientError> {
+    fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientErrors> {
         let client = Client::new(self.http.clone(), resolver);
         client.check(self.url.scheme() == Some(&Scheme::HTTPS))?;
         Ok(client)
@@ -68,7 +68,7 @@ impl Target {
         context: RewriteContext,
         histories: Arc<TargetHistories>,
         shared: &SharedState,
-    ) -> Result<Target, ClientError> {
+    ) -> Result<Target, ClientErrors> {
         let client = settings.client(shared.resolver())?;
         // The operator configured it, so it is not checked against the allow-list.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;

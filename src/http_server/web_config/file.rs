@@ -2,82 +2,137 @@
 //!
 //! Source: `docs/web-configuration.md` of `prometheus/exporter-toolkit`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
-use crate::document::{Diagnostics, Fields, Limits, Reader, Source, parse_one};
+use crate::document::{Fields, Node, Reader, Scalar, Source, Span, Spanned};
 
 /// Where the format is described.
 const HELP: &str = "see docs/security.md";
 
+/// A text and where it is written.
+pub(super) type Text = Spanned<String>;
+
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) tls_server_config: Option<Tls>,
-    pub(super) http_server_config: Http,
+    /// Names and values.
+    pub(super) headers: Vec<(Scalar, Text)>,
     /// User names, and bcrypt hashes of their passwords.
-    pub(super) basic_auth_users: Option<BTreeMap<String, String>>,
+    pub(super) basic_auth_users: Vec<(Scalar, Text)>,
     pub(super) rate_limit: Option<Rate>,
 }
 
 /// Paths are relative to the directory of the web configuration file.
 #[derive(Debug, Default)]
 pub(super) struct Tls {
-    pub(super) cert: Option<String>,
-    pub(super) cert_file: Option<PathBuf>,
-    pub(super) key: Option<String>,
-    pub(super) key_file: Option<PathBuf>,
-    pub(super) client_ca: Option<String>,
-    pub(super) client_ca_file: Option<PathBuf>,
-    pub(super) client_auth_type: Option<String>,
-    pub(super) client_allowed_sans: Vec<String>,
-    pub(super) min_version: Option<String>,
-    pub(super) max_version: Option<String>,
-    pub(super) cipher_suites: Vec<String>,
+    pub(super) span: Span,
+    pub(super) cert: Option<Text>,
+    pub(super) cert_file: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) key_file: Option<Text>,
+    pub(super) client_ca: Option<Text>,
+    pub(super) client_ca_file: Option<Text>,
+    pub(super) client_auth_type: Option<Text>,
+    pub(super) client_allowed_sans: Vec<Text>,
+    pub(super) min_version: Option<Text>,
+    pub(super) max_version: Option<Text>,
+    pub(super) cipher_suites: Vec<Text>,
     pub(super) prefer_server_cipher_suites: Option<bool>,
-    pub(super) curve_preferences: Vec<String>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Http {
-    pub(super) headers: BTreeMap<String, String>,
+    pub(super) curve_preferences: Vec<Text>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Rate {
-    pub(super) interval: Option<String>,
-    pub(super) burst: u32,
+    pub(super) interval: Option<Text>,
+    pub(super) burst: Spanned<u32>,
 }
 
-/// Reads the text of a file: what is right of it, and everything that is wrong with keys and shapes.
-///
-/// # Errors
-///
-/// The text is not YAML, so that nothing of it is known.
-pub(super) fn read(name: &str, text: &str) -> Result<(File, Diagnostics), Diagnostics> {
-    let source = Source::new(name, text);
-    let document = parse_one(&source, Limits::WRITTEN).map_err(|error| Diagnostics(vec![error]))?;
-    let mut reader = Reader::new(&source, HELP);
-    let file = if document.is_null() {
-        None
-    } else {
-        reader.map(document, "the web configuration file", |fields| Some(file(fields)))
-    };
-    Ok((file.unwrap_or_default(), reader.finish()))
+/// A reader for a web configuration file.
+pub(super) fn reader(source: &Source) -> Reader<'_> {
+    Reader::new(source, HELP)
 }
+
+/// Reads the document of a file. The reader records what is wrong with keys and shapes.
+pub(super) fn read(document: Node, reader: &mut Reader<'_>) -> File {
+    if document.is_null() {
+        return File::default();
+    }
+    reader
+        .map(document, "the web configuration file", |fields| Some(file(fields)))
+        .unwrap_or_default()
+}
+
+/// The lines that may contain a secret: all that have a value, except the values that are known not to be
+/// secret. A password below a mistyped key is a secret too.
+pub(super) fn secret_lines(source: &Source, document: &Node) -> BTreeSet<usize> {
+    let mut lines = BTreeSet::new();
+    collect_secret_lines(source, document, &mut Vec::new(), &mut lines);
+    lines
+}
+
+fn collect_secret_lines<'n>(
+    source: &Source,
+    node: &'n Node,
+    path: &mut Vec<&'n str>,
+    lines: &mut BTreeSet<usize>,
+) {
+    match node {
+        Node::Map(map) => {
+            for (key, value) in &map.entries {
+                path.push(&key.text);
+                collect_secret_lines(source, value, path, lines);
+                path.pop();
+            }
+        }
+        Node::List(list) => {
+            list.items.iter().for_each(|item| collect_secret_lines(source, item, path, lines));
+        }
+        Node::Scalar(scalar) => {
+            let is_public = match path[..] {
+                ["http_server_config", "http2"]
+                | ["http_server_config", "headers", _]
+                | ["rate_limit", "interval" | "burst"] => true,
+                ["tls_server_config", key] => PUBLIC_TLS_KEYS.contains(&key),
+                _ => false,
+            };
+            if !is_public && !scalar.is_null() {
+                let line = |byte| source.location(Span::at(byte)).line;
+                lines.extend(line(scalar.span.start)..=line(scalar.span.end));
+            }
+        }
+    }
+}
+
+const PUBLIC_TLS_KEYS: &[&str] = &[
+    "cert",
+    "cert_file",
+    "key_file",
+    "client_ca",
+    "client_ca_file",
+    "client_auth_type",
+    "client_allowed_sans",
+    "min_version",
+    "max_version",
+    "cipher_suites",
+    "prefer_server_cipher_suites",
+    "curve_preferences",
+];
 
 fn file(fields: &mut Fields<'_, '_>) -> File {
-    let http = section(fields, "http_server_config", "`http_server_config`", |fields| {
+    let headers = section(fields, "http_server_config", "`http_server_config`", |fields| {
         // Accepted and ignored: responses are HTTP/1.1, which every client supports.
         let _http2 = fields.value("http2", str::parse::<bool>);
-        Http { headers: texts(fields, "headers").unwrap_or_default() }
+        texts(fields, "headers")
     });
     File {
         tls_server_config: section(fields, "tls_server_config", "`tls_server_config`", tls),
-        http_server_config: http.unwrap_or_default(),
+        headers: headers.unwrap_or_default(),
         basic_auth_users: texts(fields, "basic_auth_users"),
         rate_limit: section(fields, "rate_limit", "`rate_limit`", |fields| Rate {
             interval: text(fields, "interval"),
-            burst: fields.value("burst", str::parse).map_or(0, |burst| burst.value),
+            burst: fields
+                .value("burst", str::parse)
+                .unwrap_or(Spanned { value: 0, span: fields.span() }),
         }),
     }
 }
@@ -85,12 +140,13 @@ fn file(fields: &mut Fields<'_, '_>) -> File {
 fn tls(fields: &mut Fields<'_, '_>) -> Tls {
     let prefer = fields.value("prefer_server_cipher_suites", str::parse);
     Tls {
+        span: fields.span(),
         cert: text(fields, "cert"),
-        cert_file: text(fields, "cert_file").map(PathBuf::from),
+        cert_file: text(fields, "cert_file"),
         key: text(fields, "key"),
-        key_file: text(fields, "key_file").map(PathBuf::from),
+        key_file: text(fields, "key_file"),
         client_ca: text(fields, "client_ca"),
-        client_ca_file: text(fields, "client_ca_file").map(PathBuf::from),
+        client_ca_file: text(fields, "client_ca_file"),
         client_auth_type: text(fields, "client_auth_type"),
         client_allowed_sans: list(fields, "client_allowed_sans"),
         min_version: text(fields, "min_version"),
@@ -112,29 +168,34 @@ fn section<T>(
     fields.reader.map(node, noun, |fields| Some(read(fields)))
 }
 
-fn text(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<String> {
+fn text(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<Text> {
     let (_, node) = fields.take(key).filter(|(_, node)| !node.is_null())?;
-    fields.reader.scalar(node, &format!("a text for `{key}`")).map(|scalar| scalar.text)
+    fields.reader.scalar(node, &format!("a text for `{key}`")).map(spanned)
 }
 
-fn list(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<String> {
+fn list(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<Text> {
     let Some((_, node)) = fields.take(key).filter(|(_, node)| !node.is_null()) else {
         return Vec::new();
     };
     let items = fields.reader.items(node, &format!("a list under `{key}`"));
-    let text = |item| fields.reader.scalar(item, "a text").map(|scalar| scalar.text);
-    items.into_iter().filter_map(text).collect()
+    items.into_iter().filter_map(|item| fields.reader.scalar(item, "a text").map(spanned)).collect()
 }
 
 /// A map that may have any keys. An empty value is an empty text.
-fn texts(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<BTreeMap<String, String>> {
-    let (_, node) = fields.take(key).filter(|(_, node)| !node.is_null())?;
-    let entries = fields.reader.entries(node, &format!("`{key}`"));
-    let mut text = |node: crate::document::Node| {
-        if node.is_null() {
-            return Some(String::new());
-        }
-        fields.reader.scalar(node, "a text").map(|scalar| scalar.text)
+fn texts(fields: &mut Fields<'_, '_>, key: &'static str) -> Vec<(Scalar, Text)> {
+    let Some((_, node)) = fields.take(key).filter(|(_, node)| !node.is_null()) else {
+        return Vec::new();
     };
-    Some(entries.into_iter().filter_map(|(key, node)| Some((key.text, text(node)?))).collect())
+    let entries = fields.reader.entries(node, &format!("`{key}`"));
+    let mut text = |node: Node| {
+        if node.is_null() {
+            return Some(Spanned { value: String::new(), span: node.span() });
+        }
+        fields.reader.scalar(node, "a text").map(spanned)
+    };
+    entries.into_iter().filter_map(|(key, node)| Some((key, text(node)?))).collect()
+}
+
+fn spanned(scalar: Scalar) -> Text {
+    Spanned { value: scalar.text, span: scalar.span }
 }

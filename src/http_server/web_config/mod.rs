@@ -21,19 +21,16 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use crate::document::Diagnostics;
+use crate::document::{
+    Diagnostic, Diagnostics, Limits, Location, Reader, Scalar, Source, parse_one,
+};
 use crate::telemetry::WebConfigMetrics;
-use file::File;
+use file::{File, Text};
 use rate::Rate;
 pub(super) use users::{SignIn, Users};
 
 /// How often files are looked at, at most. A connection or a request that comes sooner takes what is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What is wrong with a web configuration file, one line each.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct WebFaults(pub Vec<String>);
 
 /// A web configuration file, as it is now.
 pub struct WebConfig {
@@ -76,7 +73,7 @@ impl WebConfig {
     /// # Errors
     ///
     /// What is wrong with any of them.
-    pub fn load(path: &Path, metrics: WebConfigMetrics) -> Result<WebConfig, WebFaults> {
+    pub fn load(path: &Path, metrics: WebConfigMetrics) -> Result<WebConfig, Diagnostics> {
         let Web { files, .. } = Web::read(path)?;
         // Before reading what holds: what changes meanwhile is read the next time.
         let read = look(path, &files);
@@ -139,7 +136,7 @@ impl WebConfig {
 /// # Errors
 ///
 /// All of that.
-pub fn check(path: &Path) -> Result<(), WebFaults> {
+pub fn check(path: &Path) -> Result<(), Diagnostics> {
     Web::read(path).map(drop)
 }
 
@@ -149,45 +146,64 @@ pub fn check(path: &Path) -> Result<(), WebFaults> {
 /// # Errors
 ///
 /// The file cannot be read at all, or its certificate cannot.
-pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, WebFaults> {
-    let Some(tls) = parse(path)?.0.tls_server_config else { return Ok(None) };
-    let mut faults = Vec::new();
-    let certificate = tls::certificate(tls, path.parent().unwrap_or(Path::new("")), &mut faults);
-    certificate.map(Some).ok_or(WebFaults(faults))
+pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, Diagnostics> {
+    read_with(path, |file, reader| {
+        // Errors elsewhere in the file do not matter.
+        *reader = file::reader(reader.source());
+        let tls = file.tls_server_config?;
+        tls::certificate(&tls, folder(path), reader)
+    })
 }
 
-/// What is right of a file, and what is wrong with its keys and shapes, one line each.
-fn parse(path: &Path) -> Result<(File, Vec<String>), WebFaults> {
-    let shown = path.display();
+/// Reads a file: `build` gets what is right of it, and a reader that has recorded what is wrong with its
+/// keys and shapes.
+///
+/// # Errors
+///
+/// The file cannot be read or is not YAML, or the reader has recorded an error.
+fn read_with<T>(
+    path: &Path,
+    build: impl FnOnce(File, &mut Reader<'_>) -> T,
+) -> Result<T, Diagnostics> {
+    let name = path.display().to_string();
     let text = fs::read_to_string(path).map_err(|error| {
-        WebFaults(vec![format!("cannot read the web configuration file {shown}: {error}")])
+        Diagnostic::error(format!("cannot read the web configuration file: {error}"))
+            .at(Location::file(&name))
     })?;
-    let lines = |errors: &Diagnostics| errors.0.iter().map(ToString::to_string).collect();
-    match file::read(&shown.to_string(), &text) {
-        Ok((file, errors)) => Ok((file, lines(&errors))),
-        Err(errors) => Err(WebFaults(lines(&errors))),
+    let source = Source::new(&name, text);
+    // Without its structure, any line may contain a secret.
+    let document = parse_one(&source, Limits::WRITTEN).map_err(Diagnostic::without_excerpt)?;
+    let secret = file::secret_lines(&source, &document);
+    let mut reader = file::reader(&source);
+    let file = file::read(document, &mut reader);
+    let built = build(file, &mut reader);
+    let Diagnostics(errors) = reader.finish();
+    if errors.is_empty() {
+        return Ok(built);
     }
+    let without_secrets = |error: Diagnostic| match &error.location {
+        Some(location) if secret.contains(&location.line) => error.without_excerpt(),
+        _ => error,
+    };
+    Err(errors.into_iter().map(without_secrets).collect())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 impl Web {
-    fn read(path: &Path) -> Result<Web, WebFaults> {
-        let (file, mut errors) = parse(path)?;
-        let mut faults = Vec::new();
-        let mut files = Vec::new();
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let tls =
-            file.tls_server_config.and_then(|tls| tls::build(tls, folder, &mut files, &mut faults));
-        let users = file.basic_auth_users.filter(|users| !users.is_empty());
-        let users = users.map(|users| Users::new(users, &mut faults));
-        let headers = headers(file.http_server_config.headers, &mut faults);
-        let rate = file.rate_limit.and_then(|rate| Rate::new(&rate, &mut faults));
-        let shown = path.display();
-        errors.extend(faults.iter().map(|fault| format!("{shown}: {fault}")));
-        if errors.is_empty() {
-            Ok(Web { tls, users, headers, rate, files })
-        } else {
-            Err(WebFaults(errors))
-        }
+    fn read(path: &Path) -> Result<Web, Diagnostics> {
+        read_with(path, |file, errors| {
+            let mut files = Vec::new();
+            let tls = file.tls_server_config;
+            let tls = tls.and_then(|tls| tls::build(&tls, folder(path), &mut files, errors));
+            let users = Some(file.basic_auth_users).filter(|users| !users.is_empty());
+            let users = users.map(|users| Users::new(users, errors));
+            let headers = headers(file.headers, errors);
+            let rate = file.rate_limit.and_then(|rate| Rate::new(&rate, errors));
+            Web { tls, users, headers, rate, files }
+        })
     }
 }
 
@@ -210,35 +226,33 @@ const HEADERS: &[(&str, &[&str])] = &[
 ];
 
 fn headers(
-    written: std::collections::BTreeMap<String, String>,
-    faults: &mut Vec<String>,
+    written: Vec<(Scalar, Text)>,
+    errors: &mut Reader<'_>,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    for (name, value) in written {
+    for (Scalar { text: name, span, .. }, Text { value, span: value_span }) in written {
         let Some((_, values)) = HEADERS.iter().find(|(its, _)| its.eq_ignore_ascii_case(&name))
         else {
             let names: Vec<&str> = HEADERS.iter().map(|(name, _)| *name).collect();
-            faults.push(format!(
-                "http_server_config.headers: {name} cannot be set; only {} can",
-                names.join(", ")
-            ));
+            let help = format!("these can be set: {}", names.join(", "));
+            errors.error(span, format!("{name} cannot be set"), help);
             continue;
         };
         if value.is_empty() {
             continue;
         }
         if !values.is_empty() && !values.contains(&value.as_str()) {
-            faults.push(format!(
-                "http_server_config.headers: {name} is `{value}`; expected {}",
-                values.join(" or ")
-            ));
+            let help = format!("expected {}", values.join(" or "));
+            errors.error(value_span, format!("{name} is `{value}`"), help);
         }
         let name = HeaderName::try_from(&name).expect("the names in the list are header names");
         match HeaderValue::try_from(&value) {
             Ok(value) => headers.push((name, value)),
-            Err(_) => faults.push(format!(
-                "http_server_config.headers: {name} has a character that no header may have"
-            )),
+            Err(_) => errors.error(
+                value_span,
+                format!("{name} has a character that no header may have"),
+                "remove line breaks and other control characters",
+            ),
         }
     }
     headers
@@ -254,11 +268,11 @@ mod tests {
         fs::write(&path, text).expect("a temporary file");
         let web = Web::read(&path);
         fs::remove_file(&path).expect("it was there");
-        web.map_err(|faults| faults.to_string().replace(&path.display().to_string(), "web.yaml"))
+        web.map_err(|errors| errors.to_string().replace(&path.display().to_string(), "web.yaml"))
     }
 
     #[test]
-    fn faults_say_where_and_what() {
+    fn errors_have_a_place() {
         const HASH: &str = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze";
         for (text, part) in [
             (
@@ -269,10 +283,13 @@ mod tests {
                 "tls_server_config:\n  cert_fiel: a\n",
                 "web.yaml:2:3: `tls_server_config` has no key `cert_fiel`",
             ),
-            ("tls_server_config: {}\n", "no certificate"),
+            ("tls_server_config: {}\n", "web.yaml:1:20: there is no certificate"),
             ("tls_server_config: {cert_file: a, key_file: /nowhere/b}\n", "/nowhere/b"),
-            ("tls_server_config: {cert: x, key: y}\n", "tls_server_config.cert"),
-            ("basic_auth_users: {alice: secret}\n", "alice: the password is no bcrypt hash"),
+            ("tls_server_config: {cert: x, key: y}\n", "there is no certificate in `cert`"),
+            (
+                "basic_auth_users: {alice: secret}\n",
+                "web.yaml:1:27: alice: the password is not a bcrypt hash",
+            ),
             (&format!("basic_auth_users: {{'': '{HASH}'}}\n"), "a user has no name"),
             (&format!("basic_auth_users: {{'a:b': '{HASH}'}}\n"), "colon"),
             (&format!("basic_auth_users: {{a: '{}'}}\n", HASH.replace("$10$", "$31$")), "cost"),
@@ -281,12 +298,12 @@ mod tests {
                 "http_server_config: {headers: {X-Frame-Options: x}}\n",
                 "expected deny or sameorigin",
             ),
-            ("rate_limit: {interval: 1}\n", "rate_limit.interval"),
-            ("rate_limit: {interval: 1s}\n", "rate_limit.burst"),
+            ("rate_limit: {interval: 1}\n", "web.yaml:1:24: `1`: expected a time"),
+            ("rate_limit: {interval: 1s}\n", "web.yaml:1:13: `rate_limit.burst` is 0"),
         ] {
-            let faults = read("faults", text).err().unwrap_or_default();
-            assert!(faults.contains(part), "{text:?}: {faults}");
-            assert!(!faults.contains("secret"), "{faults}");
+            let errors = read("errors", text).err().unwrap_or_default();
+            assert!(errors.contains(part), "{text:?}: {errors}");
+            assert!(!errors.contains("secret"), "{errors}");
         }
     }
 
@@ -307,6 +324,32 @@ mod tests {
             "web.yaml:3:35: `x`",
         ] {
             assert!(errors.contains(part), "{part}: {errors}");
+        }
+    }
+
+    #[test]
+    fn errors_show_their_line_unless_it_may_have_a_secret() {
+        let text = |text: &str| {
+            let folder = std::env::temp_dir();
+            let path = folder.join(format!("crossfade-web-{}-secrets", std::process::id()));
+            fs::write(&path, text).expect("a temporary file");
+            let errors = check(&path).expect_err("errors");
+            fs::remove_file(&path).expect("it was there");
+            errors.to_text()
+        };
+        let shown = text("rate_limit:\n  interval: soon\n");
+        assert!(shown.contains("2 |   interval: soon\n  |             ^^^^"), "{shown}");
+        for secret in [
+            "basic_auth_users:\n  alice: hunter2\n",
+            "basic_auth_user: {alice: hunter2}\n",
+            "{basic_auth_users: {alice: hunter2}, rate_limit: {interval: soon}}\n",
+            "tls_server_config: {key: hunter2, min_version: TLS1}\n",
+            "tls_server_config: {kye: hunter2}\n",
+            "http_server_config: {users: {alice: hunter2}}\n",
+            "basic_auth_users: {alice: hunter2\n",
+        ] {
+            let shown = text(secret);
+            assert!(shown.starts_with("error: ") && !shown.contains("hunter2"), "{shown}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! How many requests may come.
+//! Limits the rate of requests.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::file;
+use crate::document::{Reader, Spanned};
+use crate::duration;
 
-/// A bucket of tokens, one for each request. It is full at first, and gets another after each interval.
+/// A token bucket: a request takes one token. It is full at first, and each interval adds a token.
 #[derive(Debug)]
 pub(in crate::http_server) struct Rate {
     interval: Duration,
@@ -17,24 +19,25 @@ pub(in crate::http_server) struct Rate {
 }
 
 impl Rate {
-    pub(super) fn new(file: &file::Rate, faults: &mut Vec<String>) -> Option<Rate> {
-        let written = file.interval.as_deref().unwrap_or("0s");
-        let interval = match crate::duration::parse(written) {
+    /// `None` without a limit.
+    pub(super) fn new(file: &file::Rate, errors: &mut Reader<'_>) -> Option<Rate> {
+        let Spanned { value, span } = file.interval.as_ref()?;
+        let interval = match duration::parse(value) {
             Ok(interval) => interval,
             Err(error) => {
-                faults.push(format!("rate_limit.interval: `{written}`: {error}"));
+                errors.error(*span, format!("`{value}`: {error}"), "see docs/security.md");
                 return None;
             }
         };
         if interval.is_zero() {
             return None;
         }
-        if file.burst == 0 {
-            faults.push(
-                "rate_limit.burst is 0, so nothing would ever be answered; give it a number".into(),
-            );
+        let burst = file.burst.value;
+        if burst == 0 {
+            let message = "`rate_limit.burst` is 0, so every request would be refused";
+            errors.error(file.burst.span, message, "set the number of requests to allow at once");
         }
-        Some(Rate { interval, burst: file.burst, empty_at: Mutex::new(None) })
+        Some(Rate { interval, burst, empty_at: Mutex::new(None) })
     }
 
     /// Takes a token, if there is one.
@@ -42,7 +45,7 @@ impl Rate {
         let now = Instant::now();
         let full = self.interval * self.burst;
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        // With every interval that passes, time that was spent comes back, up to a full bucket.
+        // Each interval that passes restores a token, up to a full bucket.
         let spent = empty_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         let admitted = spent + self.interval <= full;
         if admitted {
@@ -55,11 +58,15 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Source;
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_and_then_one_for_each_interval() {
-        let file = file::Rate { interval: Some("1s".into()), burst: 3 };
-        let rate = Rate::new(&file, &mut Vec::new()).expect("a rate");
+        let source = Source::new("web.yaml", "");
+        let interval = Some(Spanned { value: "1s".into(), ..Spanned::default() });
+        let burst = Spanned { value: 3, ..Spanned::default() };
+        let file = file::Rate { interval, burst };
+        let rate = Rate::new(&file, &mut Reader::new(&source, "")).expect("a rate");
         let admitted = || (0..10).filter(|_| rate.admits()).count();
         assert_eq!(admitted(), 3);
         tokio::time::advance(Duration::from_millis(999)).await;

@@ -1,4 +1,4 @@
-//! TLS as a web configuration file says.
+//! The TLS section of a web configuration file.
 
 use std::fs;
 use std::net::IpAddr;
@@ -21,7 +21,8 @@ use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use super::file;
+use super::file::{self, Text};
+use crate::document::{Reader, Span};
 use crate::tls;
 
 /// The suites by the names that Go gives them, which are the IANA's.
@@ -61,38 +62,41 @@ const CURVES: &[(&str, &dyn tokio_rustls::rustls::crypto::SupportedKxGroup)] = &
     ("CurveP384", ring::kx_group::SECP384R1),
 ];
 
-/// Whom a client has to be.
+/// Which clients are accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientAuth {
-    Anybody,
+    Anyone,
     VerifiedIfGiven,
     Verified,
 }
 
-/// Everything that cannot be used becomes a fault; every file that is read is listed in `files`.
+/// Builds the TLS configuration. Everything that cannot be used is recorded as an error, and every file that is read
+/// is added to `files`.
 pub(super) fn build(
-    tls: file::Tls,
+    tls: &file::Tls,
     folder: &Path,
     files: &mut Vec<PathBuf>,
-    faults: &mut Vec<String>,
+    errors: &mut Reader<'_>,
 ) -> Option<Arc<ServerConfig>> {
-    let before = faults.len();
-    let mut build = Build { folder, files, faults };
-    let provider = Arc::new(build.provider(&tls));
-    let versions = build.versions(&tls);
-    let verifier = build.verifier(&tls, &provider);
-    let chain = build.pem("cert", tls.cert, tls.cert_file);
+    let span = tls.span;
+    let mut build = Build { folder, files, errors, failed: false };
+    let provider = Arc::new(build.provider(tls));
+    let versions = build.versions(tls);
+    let verifier = build.verifier(tls, &provider);
+    let chain = build.pem("cert", tls.cert.as_ref(), tls.cert_file.as_ref());
     let chain = chain.and_then(|pem| build.certificates("cert", &pem));
-    let key = build.pem("key", tls.key, tls.key_file);
-    let key = key.and_then(|pem| {
-        let key = PrivateKeyDer::from_pem_slice(&pem);
-        key.map_err(|_| build.fault("key: no private key in it; expected PEM")).ok()
+    let key = build.pem("key", tls.key.as_ref(), tls.key_file.as_ref());
+    let key = key.and_then(|Pem { text, span }| {
+        let key = PrivateKeyDer::from_pem_slice(&text);
+        let message = "there is no private key in `key`";
+        key.map_err(|_| build.error(span, message, "give one in PEM format")).ok()
     });
-    if build.faults.len() > before {
+    if build.failed {
         return None;
     }
     let (Some(chain), Some(key)) = (chain, key) else {
-        build.fault("no certificate; give cert_file and key_file, or leave tls_server_config out");
+        let help = "give cert_file and key_file, or leave tls_server_config out";
+        build.error(span, "there is no certificate", help);
         return None;
     };
     let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions);
@@ -110,7 +114,8 @@ pub(super) fn build(
             Some(Arc::new(config))
         }
         Err(error) => {
-            build.fault(&format!("{error}; check that certificate and key belong together"));
+            let help = "check that certificate and key belong together";
+            build.error(span, &error.to_string(), help);
             None
         }
     }
@@ -118,55 +123,70 @@ pub(super) fn build(
 
 /// The certificate alone.
 pub(super) fn certificate(
-    tls: file::Tls,
+    tls: &file::Tls,
     folder: &Path,
-    faults: &mut Vec<String>,
+    errors: &mut Reader<'_>,
 ) -> Option<CertificateDer<'static>> {
-    let mut build = Build { folder, files: &mut Vec::new(), faults };
-    let Some(pem) = build.pem("cert", tls.cert, tls.cert_file) else {
-        build.fault("no certificate; give cert_file");
+    let mut build = Build { folder, files: &mut Vec::new(), errors, failed: false };
+    let Some(pem) = build.pem("cert", tls.cert.as_ref(), tls.cert_file.as_ref()) else {
+        if !build.failed {
+            build.error(tls.span, "there is no certificate", "give cert_file");
+        }
         return None;
     };
     build.certificates("cert", &pem)?.into_iter().next()
 }
 
-struct Build<'a> {
+struct Build<'a, 's> {
     folder: &'a Path,
     files: &'a mut Vec<PathBuf>,
-    faults: &'a mut Vec<String>,
+    errors: &'a mut Reader<'s>,
+    failed: bool,
 }
 
-impl Build<'_> {
-    fn fault(&mut self, fault: &str) {
-        self.faults.push(format!("tls_server_config: {fault}"));
+/// A text in PEM format, and the setting that it is from.
+struct Pem {
+    text: Vec<u8>,
+    span: Span,
+}
+
+impl Build<'_, '_> {
+    fn error(&mut self, span: Span, message: &str, help: &str) {
+        self.failed = true;
+        self.errors.error(span, message, help);
     }
 
-    /// What stands in the file itself, or in a file of its own.
-    fn pem(&mut self, key: &str, inline: Option<String>, file: Option<PathBuf>) -> Option<Vec<u8>> {
-        let file = file.filter(|file| !file.as_os_str().is_empty());
-        match (inline.filter(|inline| !inline.is_empty()), file) {
-            (Some(_), Some(_)) => {
-                self.fault(&format!("both {key} and {key}_file are given; leave one out"));
+    /// The text that is in the file itself or in a file that it names.
+    fn pem(&mut self, key: &str, inline: Option<&Text>, file: Option<&Text>) -> Option<Pem> {
+        let given = |text: &&Text| !text.value.is_empty();
+        match (inline.filter(given), file.filter(given)) {
+            (Some(_), Some(file)) => {
+                let message = format!("both {key} and {key}_file are given");
+                self.error(file.span, &message, "leave one out");
                 None
             }
-            (Some(inline), None) => Some(inline.into_bytes()),
+            (Some(inline), None) => {
+                Some(Pem { text: inline.value.clone().into_bytes(), span: inline.span })
+            }
             (None, Some(file)) => {
-                let path = self.folder.join(file);
+                let path = self.folder.join(&file.value);
                 let read = fs::read(&path);
                 let read = read.map_err(|error| {
-                    self.fault(&format!("{key}_file: cannot read {}: {error}", path.display()));
+                    let message = format!("cannot read {}: {error}", path.display());
+                    let help = "check the path and the permissions of the file";
+                    self.error(file.span, &message, help);
                 });
                 self.files.push(path);
-                read.ok()
+                Some(Pem { text: read.ok()?, span: file.span })
             }
             (None, None) => None,
         }
     }
 
-    fn certificates(&mut self, key: &str, pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-        let read = tls::certificates(pem);
-        let fault = |_| format!("tls_server_config.{key}: no certificate in it; expected PEM");
-        read.map_err(|error| self.faults.push(fault(error))).ok()
+    fn certificates(&mut self, key: &str, pem: &Pem) -> Option<Vec<CertificateDer<'static>>> {
+        let message = || format!("there is no certificate in `{key}`");
+        let read = tls::certificates(&pem.text);
+        read.map_err(|_| self.error(pem.span, &message(), "give one in PEM format")).ok()
     }
 
     fn provider(&mut self, tls: &file::Tls) -> CryptoProvider {
@@ -191,34 +211,39 @@ impl Build<'_> {
         provider
     }
 
-    fn listed<T: Copy>(&mut self, key: &str, written: &[String], known: &[(&str, T)]) -> Vec<T> {
+    fn listed<T: Copy>(&mut self, key: &str, written: &[Text], known: &[(&str, T)]) -> Vec<T> {
         let mut found = Vec::new();
-        for name in written {
+        for Text { value: name, span } in written {
             if let Some((_, value)) = known.iter().find(|(its, _)| its == name) {
                 found.push(*value);
             } else {
                 let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-                let names = names.join(", ");
-                self.fault(&format!("{key}: {name} is not supported; these are: {names}"));
+                let message = format!("{key}: {name} is not supported");
+                self.error(*span, &message, &format!("supported are {}", names.join(", ")));
             }
         }
         found
     }
 
     fn versions(&mut self, tls: &file::Tls) -> Vec<&'static SupportedProtocolVersion> {
-        let mut number = |key: &str, written: Option<&str>, default: u8| match written {
-            None | Some("") => default,
-            Some("TLS12") => 12,
-            Some("TLS13") => 13,
-            Some(other) => {
-                self.fault(&format!("{key}: {other} is not supported; expected TLS12 or TLS13"));
-                default
+        let mut number = |key: &str, written: Option<&Text>, default: u8| {
+            let Some(Text { value, span }) = written else { return default };
+            match value.as_str() {
+                "" => default,
+                "TLS12" => 12,
+                "TLS13" => 13,
+                other => {
+                    let message = format!("{key}: {other} is not supported");
+                    self.error(*span, &message, "use TLS12 or TLS13");
+                    default
+                }
             }
         };
-        let min = number("min_version", tls.min_version.as_deref(), 12);
-        let max = number("max_version", tls.max_version.as_deref(), 13);
+        let min = number("min_version", tls.min_version.as_ref(), 12);
+        let max = number("max_version", tls.max_version.as_ref(), 13);
         if min > max {
-            self.fault("min_version is above max_version");
+            let span = tls.min_version.as_ref().map_or(tls.span, |min| min.span);
+            self.error(span, "min_version is above max_version", "lower it");
         }
         let all = [(12, &TLS12), (13, &TLS13)];
         all.into_iter()
@@ -227,51 +252,64 @@ impl Build<'_> {
             .collect()
     }
 
+    /// `None` for a value that is not supported.
+    fn client_auth(&mut self, tls: &file::Tls) -> Option<ClientAuth> {
+        let Some(Text { value, span }) = &tls.client_auth_type else {
+            return Some(ClientAuth::Anyone);
+        };
+        match value.as_str() {
+            "" | "NoClientCert" => Some(ClientAuth::Anyone),
+            "VerifyClientCertIfGiven" => Some(ClientAuth::VerifiedIfGiven),
+            "RequireAndVerifyClientCert" => Some(ClientAuth::Verified),
+            other @ ("RequestClientCert" | "RequireAnyClientCert") => {
+                let message = format!(
+                    "client_auth_type: {other} accepts any certificate, which proves nothing, and is \
+                     not supported"
+                );
+                self.error(*span, &message, "use RequireAndVerifyClientCert with client_ca_file");
+                None
+            }
+            other => {
+                let help =
+                    "use NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert";
+                self.error(*span, &format!("client_auth_type: `{other}` is not supported"), help);
+                None
+            }
+        }
+    }
+
     fn verifier(
         &mut self,
         tls: &file::Tls,
         provider: &Arc<CryptoProvider>,
     ) -> Option<Arc<dyn ClientCertVerifier>> {
-        let auth = match tls.client_auth_type.as_deref() {
-            None | Some("" | "NoClientCert") => ClientAuth::Anybody,
-            Some("VerifyClientCertIfGiven") => ClientAuth::VerifiedIfGiven,
-            Some("RequireAndVerifyClientCert") => ClientAuth::Verified,
-            Some(other @ ("RequestClientCert" | "RequireAnyClientCert")) => {
-                self.fault(&format!(
-                    "client_auth_type: {other} takes any certificate, which proves nothing, and is not \
-                     supported; use RequireAndVerifyClientCert with client_ca_file"
-                ));
-                return None;
-            }
-            Some(other) => {
-                self.fault(&format!(
-                    "client_auth_type: `{other}`: expected NoClientCert, VerifyClientCertIfGiven or \
-                     RequireAndVerifyClientCert"
-                ));
-                return None;
-            }
-        };
-        if !tls.client_allowed_sans.is_empty() && auth != ClientAuth::Verified {
-            self.fault("client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert");
+        let auth = self.client_auth(tls)?;
+        let auth_span = tls.client_auth_type.as_ref().map_or(tls.span, |auth| auth.span);
+        if let Some(sans) = tls.client_allowed_sans.first()
+            && auth != ClientAuth::Verified
+        {
+            let help = "set client_auth_type: RequireAndVerifyClientCert";
+            self.error(sans.span, "client_allowed_sans needs verified certificates", help);
         }
-        let pem = self.pem("client_ca", tls.client_ca.clone(), tls.client_ca_file.clone());
+        let pem = self.pem("client_ca", tls.client_ca.as_ref(), tls.client_ca_file.as_ref());
         let Some(pem) = pem else {
-            if auth != ClientAuth::Anybody {
-                self.fault("client_auth_type needs the CA of the clients; give client_ca_file");
+            if auth != ClientAuth::Anyone {
+                let message = "client_auth_type needs the CA of the clients";
+                self.error(auth_span, message, "give client_ca_file");
             }
             return None;
         };
-        if auth == ClientAuth::Anybody {
-            self.fault(
-                "client_ca_file is given, but client_auth_type asks for no certificate; use \
-                 RequireAndVerifyClientCert",
-            );
+        if auth == ClientAuth::Anyone {
+            let message = "client_ca_file is given, but client_auth_type asks for no certificate";
+            self.error(pem.span, message, "set client_auth_type: RequireAndVerifyClientCert");
             return None;
         }
+        let unusable = "give the certificate of a CA in PEM format";
         let mut roots = RootCertStore::empty();
         for certificate in self.certificates("client_ca", &pem)? {
             if let Err(error) = roots.add(certificate) {
-                self.fault(&format!("client_ca: a certificate is no CA that can be used: {error}"));
+                let message = format!("client_ca: a certificate cannot be used as a CA: {error}");
+                self.error(pem.span, &message, unusable);
                 return None;
             }
         }
@@ -283,16 +321,19 @@ impl Build<'_> {
         };
         match builder.build() {
             Ok(inner) if tls.client_allowed_sans.is_empty() => Some(inner),
-            Ok(inner) => Some(Arc::new(Named { inner, names: tls.client_allowed_sans.clone() })),
+            Ok(inner) => {
+                let names = tls.client_allowed_sans.iter().map(|san| san.value.clone());
+                Some(Arc::new(Named { inner, names: names.collect() }))
+            }
             Err(error) => {
-                self.fault(&format!("client_ca: {error}"));
+                self.error(pem.span, &format!("client_ca: {error}"), unusable);
                 None
             }
         }
     }
 }
 
-/// Lets in whoever `inner` does, if the certificate has one of these alternative names.
+/// Accepts the certificates that `inner` accepts and that have one of these alternative names.
 #[derive(Debug)]
 struct Named {
     inner: Arc<dyn ClientCertVerifier>,
@@ -369,60 +410,66 @@ impl ClientCertVerifier for Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Source;
 
-    /// The faults of a section, without certificates.
-    fn faults(tls: file::Tls) -> Vec<String> {
-        let (mut files, mut faults) = (Vec::new(), Vec::new());
-        assert!(build(tls, Path::new(""), &mut files, &mut faults).is_none());
-        faults
+    /// The errors of a section, without certificates.
+    fn errors(tls: file::Tls) -> String {
+        let source = Source::new("web.yaml", "tls_server_config:\n");
+        let mut errors = Reader::new(&source, "");
+        assert!(build(&tls, Path::new(""), &mut Vec::new(), &mut errors).is_none());
+        errors.finish().to_string()
+    }
+
+    fn given(text: &str) -> Text {
+        Text { value: text.into(), span: Span::default() }
     }
 
     #[test]
-    fn what_cannot_be_had_is_refused_with_what_can() {
+    fn errors_say_what_to_do() {
         let tls = |edit: fn(&mut file::Tls)| {
             let mut tls = file::Tls::default();
             edit(&mut tls);
-            faults(tls).join("\n")
+            errors(tls)
         };
         for (found, part) in [
-            (tls(|_| {}), "no certificate; give cert_file and key_file"),
+            (tls(|_| {}), "there is no certificate; give cert_file and key_file"),
             (
-                tls(|it| it.min_version = Some("TLS10".into())),
+                tls(|it| it.min_version = Some(given("TLS10"))),
                 "min_version: TLS10 is not supported",
             ),
             (
                 tls(|it| {
-                    it.min_version = Some("TLS13".into());
-                    it.max_version = Some("TLS12".into());
+                    it.min_version = Some(given("TLS13"));
+                    it.max_version = Some(given("TLS12"));
                 }),
                 "min_version is above max_version",
             ),
-            (tls(|it| it.client_auth_type = Some("RequireAnyClientCert".into())), "proves nothing"),
-            (tls(|it| it.client_auth_type = Some("Require".into())), "expected NoClientCert"),
+            (tls(|it| it.client_auth_type = Some(given("RequireAnyClientCert"))), "proves nothing"),
+            (tls(|it| it.client_auth_type = Some(given("Require"))), "use NoClientCert"),
             (
-                tls(|it| it.client_auth_type = Some("RequireAndVerifyClientCert".into())),
+                tls(|it| it.client_auth_type = Some(given("RequireAndVerifyClientCert"))),
                 "give client_ca_file",
             ),
-            (tls(|it| it.client_ca = Some("x".into())), "asks for no certificate"),
-            (tls(|it| it.client_allowed_sans = vec!["a".into()]), "client_allowed_sans needs"),
+            (tls(|it| it.client_ca = Some(given("x"))), "asks for no certificate"),
+            (tls(|it| it.client_allowed_sans = vec![given("a")]), "client_allowed_sans needs"),
             (
-                tls(|it| it.curve_preferences = vec!["CurveP521".into()]),
+                tls(|it| it.curve_preferences = vec![given("CurveP521")]),
                 "X25519, CurveP256, CurveP384",
             ),
             (
-                tls(|it| it.cipher_suites = vec!["TLS_RSA_WITH_RC4_128_SHA".into()]),
+                tls(|it| it.cipher_suites = vec![given("TLS_RSA_WITH_RC4_128_SHA")]),
                 "TLS_RSA_WITH_RC4_128_SHA is not supported",
             ),
             (
                 tls(|it| {
-                    it.cert = Some("x".into());
-                    it.cert_file = Some("y".into());
+                    it.cert = Some(given("x"));
+                    it.cert_file = Some(given("y"));
                 }),
                 "both cert and cert_file",
             ),
         ] {
             assert!(found.contains(part), "{part}: {found}");
-            assert!(found.lines().all(|line| line.starts_with("tls_server_config")), "{found}");
+            assert!(found.lines().all(|line| line.starts_with("web.yaml:1:1: ")), "{found}");
         }
     }
 

@@ -15,6 +15,9 @@ use ring::hmac::{self, Key, Tag};
 use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
+use super::file::Text;
+use crate::document::{Reader, Scalar};
+
 /// The most that bcrypt may cost: some seconds for each guess. A typing error there must not take a CPU for an hour.
 const MAX_COST: u32 = 16;
 
@@ -48,28 +51,36 @@ pub(in crate::http_server) enum SignIn {
 }
 
 impl Users {
-    pub(super) fn new(written: BTreeMap<String, String>, faults: &mut Vec<String>) -> Users {
+    /// No excerpts: what is in place of a hash may be a password.
+    pub(super) fn new(written: Vec<(Scalar, Text)>, errors: &mut Reader<'_>) -> Users {
         let mut users = BTreeMap::new();
-        for (name, hash) in written {
+        for (Scalar { text: name, span, .. }, hash) in written {
+            let mut error = |span, message: String, help: String| {
+                let error = errors.source().error(span, message, help).without_excerpt();
+                errors.record(error);
+            };
             if name.is_empty() {
-                faults.push("basic_auth_users: a user has no name".into());
+                error(span, "a user has no name".into(), "give the user a name".into());
             } else if name.contains(':') {
-                faults.push(format!(
-                    "basic_auth_users: `{name}` has a colon, which ends a name; leave it out"
-                ));
+                let message = format!("`{name}` has a colon, which ends a user name");
+                error(span, message, "remove the colon".into());
             }
-            // What stands there may be a password: it is not shown.
-            match hash.parse::<HashParts>() {
-                Ok(parts) if parts.get_cost() > MAX_COST => faults.push(format!(
-                    "basic_auth_users.{name}: cost {} would take minutes for each password; use 10 to {MAX_COST}",
-                    parts.get_cost()
-                )),
+            match hash.value.parse::<HashParts>() {
+                Ok(parts) if parts.get_cost() > MAX_COST => {
+                    let cost = parts.get_cost();
+                    let message =
+                        format!("{name}: cost {cost} would take minutes for each password");
+                    error(hash.span, message, format!("use a cost from 10 to {MAX_COST}"));
+                }
                 Ok(_) => {}
-                Err(_) => faults.push(format!(
-                    "basic_auth_users.{name}: the password is no bcrypt hash; make one with `htpasswd -nBC 10 {name}`"
-                )),
+                Err(_) => error(
+                    hash.span,
+                    format!("{name}: the password is not a bcrypt hash"),
+                    format!("make one with `htpasswd -nBC 10 {name}`"),
+                ),
             }
-            users.insert(name, User { hash: hash.into(), accepted: Mutex::new(None) });
+            let hash = hash.value.into();
+            users.insert(name, User { hash, accepted: Mutex::new(None) });
         }
         let key = Key::generate(hmac::HMAC_SHA256, &SystemRandom::new());
         Users {
@@ -135,12 +146,16 @@ fn credentials(header: &HeaderValue) -> Option<(String, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Source, Span, Style};
 
     fn users() -> Users {
         let hash = bcrypt::hash("pass:word", 4).expect("a hash");
-        let mut faults = Vec::new();
-        let users = Users::new(BTreeMap::from([("alice".into(), hash)]), &mut faults);
-        assert_eq!(faults, Vec::<String>::new());
+        let source = Source::new("web.yaml", "");
+        let mut errors = Reader::new(&source, "");
+        let (span, style) = (Span::default(), Style::Plain);
+        let alice = Scalar { text: "alice".into(), span, style };
+        let users = Users::new(vec![(alice, Text { value: hash, span })], &mut errors);
+        assert!(errors.is_clean());
         users
     }
 

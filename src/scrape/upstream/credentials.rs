@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::super::error::Error;
 use super::super::secret::{SecretSource, UnreadableFile};
 use super::resolve::Resolve;
-use super::tls::{Tls, TlsError, TlsSettings};
+use super::tls::{Tls, TlsError, TlsErrors, TlsSettings};
 
 /// How requests to a target are made, beyond its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,17 @@ impl ClientError {
     }
 }
 
+/// Everything that keeps requests from being made as the settings want it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct ClientErrors(pub Vec<ClientError>);
+
+impl From<ClientError> for ClientErrors {
+    fn from(error: ClientError) -> ClientErrors {
+        ClientErrors(vec![error])
+    }
+}
+
 /// Makes requests to targets that have these settings in common.
 #[derive(Debug)]
 pub struct Client {
@@ -95,45 +106,52 @@ impl Client {
         Client { authorization, headers, tls: Tls::new(tls), resolver }
     }
 
-    /// Reads everything that requests will need, so that a wrong path is found before the first scrape.
+    /// Reads everything that requests need, so that a wrong path is found before the first scrape.
     ///
     /// # Errors
     ///
-    /// The first thing that cannot be used.
-    pub fn check(&self, with_tls: bool) -> Result<(), ClientError> {
-        self.append(&mut HeaderMap::new())?;
-        if with_tls {
-            self.tls.config()?;
+    /// Everything that cannot be used.
+    pub fn check(&self, with_tls: bool) -> Result<(), ClientErrors> {
+        let mut errors: Vec<ClientError> = self.authorization().err().into_iter().collect();
+        errors.extend(self.headers.iter().filter_map(|(name, value)| header(name, value).err()));
+        if with_tls && let Err(TlsErrors(of_tls)) = self.tls.config() {
+            errors.extend(of_tls.into_iter().map(ClientError::Tls));
         }
-        Ok(())
+        if errors.is_empty() { Ok(()) } else { Err(ClientErrors(errors)) }
     }
 
     /// Adds what every request carries. Where the client has said something under the same name, this stands in its
     /// place.
     pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), Error> {
-        self.append(headers).map_err(|fault| Error::Credentials(fault.to_string()))
+        self.append(headers).map_err(|error| Error::Credentials(error.to_string()))
     }
 
     fn append(&self, headers: &mut HeaderMap) -> Result<(), ClientError> {
-        match &self.authorization {
-            None => {}
-            Some(Authorization::Basic { username, password }) => {
-                let pair = format!("{username}:{}", password.read()?.reveal());
-                let value = format!("Basic {}", BASE64.encode(pair));
-                headers.insert(AUTHORIZATION, sensitive(&AUTHORIZATION, &value)?);
-            }
-            Some(Authorization::Other { scheme, credentials }) => {
-                let value = format!("{scheme} {}", credentials.read()?.reveal());
-                headers.insert(AUTHORIZATION, sensitive(&AUTHORIZATION, &value)?);
-            }
+        if let Some(value) = self.authorization()? {
+            headers.insert(AUTHORIZATION, value);
         }
         for (name, _) in &self.headers {
             headers.remove(name);
         }
         for (name, value) in &self.headers {
-            headers.append(name, sensitive(name, value.read()?.reveal())?);
+            headers.append(name, header(name, value)?);
         }
         Ok(())
+    }
+
+    /// The value of the `Authorization` header.
+    fn authorization(&self) -> Result<Option<HeaderValue>, ClientError> {
+        let value = match &self.authorization {
+            None => return Ok(None),
+            Some(Authorization::Basic { username, password }) => {
+                let pair = format!("{username}:{}", password.read()?.reveal());
+                format!("Basic {}", BASE64.encode(pair))
+            }
+            Some(Authorization::Other { scheme, credentials }) => {
+                format!("{scheme} {}", credentials.read()?.reveal())
+            }
+        };
+        sensitive(&AUTHORIZATION, &value).map(Some)
     }
 
     /// Where a host is now.
@@ -142,7 +160,7 @@ impl Client {
     }
 
     pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.tls.config().map_err(|fault| Error::Credentials(fault.to_string()))
+        self.tls.config().map_err(|error| Error::Credentials(error.to_string()))
     }
 
     pub(super) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientError> {
@@ -150,7 +168,11 @@ impl Client {
     }
 }
 
-/// A header's value that is not shown where headers are.
+fn header(name: &HeaderName, value: &SecretSource) -> Result<HeaderValue, ClientError> {
+    sensitive(name, value.read()?.reveal())
+}
+
+/// A header value that debug output of headers does not show.
 fn sensitive(name: &HeaderName, text: &str) -> Result<HeaderValue, ClientError> {
     let value = HeaderValue::from_str(text);
     let mut value = value.map_err(|_| ClientError::Unsendable(name.clone()))?;
@@ -212,11 +234,42 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_told_without_it() {
+    fn a_value_that_cannot_be_sent_is_not_shown() {
         let name = HeaderName::from_static("x-token");
         let settings =
             HttpSettings { headers: vec![(name, given("sec\nret"))], ..HttpSettings::default() };
-        let fault = client(settings).check(false).expect_err("a line break").to_string();
-        assert!(fault.contains("x-token") && !fault.contains("sec"), "{fault}");
+        let error = client(settings).check(false).expect_err("a line break").to_string();
+        assert!(error.contains("x-token") && !error.contains("sec"), "{error}");
+    }
+
+    #[test]
+    fn all_errors_are_found_at_once() {
+        let missing = |path: &str| SecretSource::File(path.into());
+        let settings = HttpSettings {
+            authorization: Some(Authorization::Other {
+                scheme: "Bearer".into(),
+                credentials: missing("/nowhere/token"),
+            }),
+            headers: vec![
+                (HeaderName::from_static("x-a"), missing("/nowhere/a")),
+                (HeaderName::from_static("x-b"), given("b\n")),
+            ],
+            tls: TlsSettings {
+                ca_file: Some("/nowhere/ca".into()),
+                identity: Some(super::super::tls::Identity {
+                    cert_file: "/nowhere/cert".into(),
+                    key_file: "/nowhere/key".into(),
+                }),
+                ..TlsSettings::default()
+            },
+        };
+        let ClientErrors(errors) = client(settings).check(true).expect_err("six errors");
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let parts =
+            ["/nowhere/token", "/nowhere/a", "x-b", "/nowhere/ca", "/nowhere/cert", "/nowhere/key"];
+        assert_eq!(errors.len(), parts.len(), "{errors:?}");
+        for (error, part) in errors.iter().zip(parts) {
+            assert!(error.contains(part), "{part}: {error}");
+        }
     }
 }

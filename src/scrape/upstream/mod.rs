@@ -33,7 +33,7 @@ use crate::scrape::allow_list::{AllowList, Denied};
 use crate::tls::Stream;
 
 pub(super) use self::connection::UpstreamBody;
-pub use self::credentials::{Authorization, Client, ClientError, HttpSettings};
+pub use self::credentials::{Authorization, Client, ClientError, ClientErrors, HttpSettings};
 pub(super) use self::exposition::ExpositionBody;
 pub(super) use self::message::{UpstreamRequest, UpstreamResponse};
 pub use self::resolve::{Lookup, Resolve, SystemResolver};

@@ -76,6 +76,17 @@ pub enum TlsError {
     NoRoots,
 }
 
+/// Everything that keeps TLS from being used as the settings want it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub(super) struct TlsErrors(pub(super) Vec<TlsError>);
+
+impl From<TlsError> for TlsErrors {
+    fn from(error: TlsError) -> TlsErrors {
+        TlsErrors(vec![error])
+    }
+}
+
 /// What TLS to any number of targets is spoken with.
 #[derive(Debug)]
 pub(super) struct Tls {
@@ -110,8 +121,8 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// A file cannot be used, and none could before.
-    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// Files that cannot be used, if there are no earlier ones.
+    pub(super) fn config(&self) -> Result<Arc<ClientConfig>, TlsErrors> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let read: Vec<Stamp> = self.files().map(stamp).collect();
         if let Some(current) = &mut *current {
@@ -148,7 +159,7 @@ fn stamp(path: &Path) -> Stamp {
     Some((file.ino(), file.mtime(), file.mtime_nsec(), file.len()))
 }
 
-fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
+fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsErrors> {
     let provider = Arc::new(ring::default_provider());
     let versions: &[_] = match settings.min_version {
         TlsVersion::Tls12 => &[&TLS12, &TLS13],
@@ -157,22 +168,47 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .expect("the provider has suites for both versions");
-    let builder = if settings.insecure_skip_verify {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient::any(provider)))
+    // All files are read, so that one run reports everything that is wrong.
+    let roots = if settings.insecure_skip_verify {
+        Ok(None)
     } else {
-        builder.with_root_certificates(roots(settings.ca_file.as_deref())?)
+        roots(settings.ca_file.as_deref()).map(Some)
     };
-    let Some(Identity { cert_file, key_file }) = &settings.identity else {
+    let identity = settings.identity.as_ref().map(|identity| {
+        let certificates = certificates("cert_file", &identity.cert_file);
+        let key = PrivateKeyDer::from_pem_file(&identity.key_file)
+            .map_err(|error| unusable("key_file", &identity.key_file, "private key", error));
+        (&identity.key_file, certificates, key)
+    });
+    let (roots, identity) = match (roots, identity) {
+        (Ok(roots), None) => (roots, None),
+        (Ok(roots), Some((path, Ok(certificates), Ok(key)))) => {
+            (roots, Some((path, certificates, key)))
+        }
+        (roots, identity) => {
+            let (certificates, key) =
+                identity.map_or((None, None), |(_, its, key)| (its.err(), key.err()));
+            return Err(TlsErrors(
+                roots.err().into_iter().chain(certificates).chain(key).collect(),
+            ));
+        }
+    };
+    let builder = match roots {
+        Some(roots) => builder.with_root_certificates(roots),
+        None => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient::any(provider)))
+        }
+    };
+    let Some((key_file, certificates, key)) = identity else {
         return Ok(builder.with_no_client_auth());
     };
-    let certificates = certificates("cert_file", cert_file)?;
-    let key = PrivateKeyDer::from_pem_file(key_file)
-        .map_err(|error| fault("key_file", key_file, "private key", error))?;
-    builder.with_client_auth_cert(certificates, key).map_err(|error| TlsError::Unusable {
-        key: "key_file",
-        path: key_file.clone(),
-        what: "key for that certificate",
-        reason: error.to_string(),
+    builder.with_client_auth_cert(certificates, key).map_err(|error| {
+        TlsErrors::from(TlsError::Unusable {
+            key: "key_file",
+            path: key_file.clone(),
+            what: "key for that certificate",
+            reason: error.to_string(),
+        })
     })
 }
 
@@ -205,10 +241,10 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = std::fs::read(path).map_err(pem::Error::Io);
     let read = text.and_then(|text| tls::certificates(&text));
-    read.map_err(|error| fault(key, path, "certificate", error))
+    read.map_err(|error| unusable(key, path, "certificate", error))
 }
 
-fn fault(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsError {
+fn unusable(key: &'static str, path: &Path, what: &'static str, error: pem::Error) -> TlsError {
     match error {
         pem::Error::Io(error) => {
             TlsError::UnreadableFile { key, error: UnreadableFile::new(path, &error) }
