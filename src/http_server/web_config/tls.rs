@@ -413,10 +413,10 @@ mod tests {
     use crate::document::Source;
 
     /// The errors of a section, without certificates.
-    fn errors(tls: file::Tls) -> String {
+    fn errors(tls: &file::Tls) -> String {
         let source = Source::new("web.yaml", "tls_server_config:\n");
         let mut errors = Reader::new(&source, "");
-        assert!(build(&tls, Path::new(""), &mut Vec::new(), &mut errors).is_none());
+        assert!(build(tls, Path::new(""), &mut Vec::new(), &mut errors).is_none());
         errors.finish().to_string()
     }
 
@@ -429,7 +429,7 @@ mod tests {
         let tls = |edit: fn(&mut file::Tls)| {
             let mut tls = file::Tls::default();
             edit(&mut tls);
-            errors(tls)
+            errors(&tls)
         };
         for (found, part) in [
             (tls(|_| {}), "there is no certificate; give cert_file and key_file"),
