@@ -90,7 +90,7 @@ fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) 
 
 /// True where one reading of a line has a value and a type.
 fn reads(line: &[u8]) -> bool {
-    let mut from = 0;
+    let (line, mut from) = (Line::trimmed(line), 0);
     while let Ok(read) = Line::parse_from(line, from) {
         if read.confidence() != Confidence::Wrong {
             return true;

@@ -21,6 +21,8 @@ pub struct Line<'a> {
     colons: bool,
     /// True if the type was found at the end of the line, because the value contains a `|`.
     pieced: bool,
+    /// The tags field of the last sample of the line, which applies to this one too.
+    shared: &'a [u8],
 }
 
 /// Why a line has no metric that a rule could match. It is not necessarily malformed.
@@ -55,7 +57,7 @@ impl NotMetric {
     #[inline]
     fn check_start(line: &[u8]) -> Result<(), NotMetric> {
         match line {
-            [] => Err(NotMetric::Blank),
+            [] | [b'\r'] => Err(NotMetric::Blank),
             [b'_', b'e', b'{', ..] => Err(NotMetric::Event),
             [b'_', b's', b'c', b'|', ..] => Err(NotMetric::ServiceCheck),
             _ => Ok(()),
@@ -84,6 +86,22 @@ impl<'a> Line<'a> {
     pub fn parse(line: &'a [u8]) -> Result<Line<'a>, NotMetric> {
         NotMetric::check_start(line)?;
         Line::parse_from(line, 0)
+    }
+
+    /// The line without blanks and carriage returns at its end. Servers ignore these after a type.
+    #[inline]
+    #[must_use]
+    pub fn trimmed(line: &[u8]) -> &[u8] {
+        match line {
+            [.., b' ' | b'\t' | b'\r'] => Line::trimmed_blanks(line),
+            _ => line,
+        }
+    }
+
+    #[cold]
+    fn trimmed_blanks(line: &[u8]) -> &[u8] {
+        let kept = line.iter().rposition(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+        &line[..kept.map_or(0, |last| last + 1)]
     }
 
     /// Checks whether [`parse`](Self::parse) succeeds, at a lower cost.
@@ -121,10 +139,13 @@ impl<'a> Line<'a> {
                 fields,
                 colons,
                 pieced: false,
+                shared: &[],
             });
         }
         let read = Line::sample(name, after_name, value, colons);
-        Ok(if is_type(read.metric_type()) { read } else { read.as_set() })
+        // No field is `|s`.
+        let typed = is_type(read.metric_type()) && !read.fields().ends_with(b"|s");
+        Ok(if typed { read } else { read.as_set() })
     }
 
     /// Reads the sample at the start of `after_name`, which begins with `:`. `value` is the end of its
@@ -147,7 +168,8 @@ impl<'a> Line<'a> {
             }
             _ => {}
         }
-        Line { name, after_name, value, metric_type, fields, colons, pieced: false }
+        let (pieced, shared) = (false, &[]);
+        Line { name, after_name, value, metric_type, fields, colons, pieced, shared }
     }
 
     /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set has
@@ -155,7 +177,9 @@ impl<'a> Line<'a> {
     #[cold]
     fn as_set(self) -> Line<'a> {
         let end = self.after_name.len();
-        if !self.after_name.ends_with(b"|s") {
+        let is_longer = |field: &[u8]| field != b"|s" && field.ends_with(b"|s");
+        let in_tags = is_type(self.metric_type()) && self.each_field().any(is_longer);
+        if !self.after_name.ends_with(b"|s") || in_tags {
             return self;
         }
         Line { value: end - 2, metric_type: end, fields: end, pieced: true, ..self }
@@ -194,6 +218,14 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
         &self.after_name[..self.fields]
+    }
+
+    /// Tags of the last sample that apply to this one too, with the `|` before them. Only lines from
+    /// [`samples`](Self::samples) have them.
+    #[inline]
+    #[must_use]
+    pub fn shared(&self) -> &'a [u8] {
+        self.shared
     }
 
     /// True if the line has further samples.
@@ -244,8 +276,17 @@ impl<'a> Line<'a> {
         self.values().split(|byte| *byte == b':')
     }
 
-    /// The samples, each as a separate line.
+    /// The samples, each as a separate line. Tags at the end of the line apply to all of them.
     pub fn samples(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        let last = self.each_sample().last();
+        let shared = last.and_then(|last| last.each_field().find(|field| field.starts_with(b"|#")));
+        self.each_sample().map(move |sample| match shared {
+            Some(shared) if sample.tags().is_none() => Line { shared, ..sample },
+            _ => sample,
+        })
+    }
+
+    fn each_sample(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
         let mut next = Some(*self);
         std::iter::from_fn(move || {
             let sample = next.take()?;
@@ -260,15 +301,16 @@ impl<'a> Line<'a> {
         Some(Line::sample(self.name, more, value, colons))
     }
 
-    /// The fields after the type, each with its leading `|`. The tags are one field, even if they contain
-    /// a `|`.
+    /// The fields after the type, each with its leading `|`, and then the [shared](Self::shared) tags. The
+    /// tags are one field, even if they contain a `|`.
     pub fn each_field(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.fields();
-        std::iter::from_fn(move || {
+        let own = std::iter::from_fn(move || {
             let (field, after) = rest.split_at_checked(field_len(rest))?;
             rest = after;
             (!field.is_empty()).then_some(field)
-        })
+        });
+        own.chain(Some(self.shared).filter(|shared| !shared.is_empty()))
     }
 
     /// The sampling rate as written, without `@`.
@@ -348,7 +390,9 @@ mod tests {
             ("a:1|", ["a", "1", "", "", ""]),
             (":1|c", ["", "1", "c", "", ""]),
             ("a,k=v:1|c", ["a,k=v", "1", "c", "", ""]),
-            ("a:x|y|s", ["a", "x", "y", "|s", ""]),
+            ("a:x|y|s", ["a", "x|y", "s", "", ""]),
+            ("a:1|c|#k:x|s", ["a", "1", "c", "|#k:x|s", ""]),
+            ("a:1|c|@0.1|s", ["a", "1|c|@0.1", "s", "", ""]),
             ("a:x|y@z|s", ["a", "x|y@z", "s", "", ""]),
         ] {
             assert_eq!(parts(line), expected, "{line}");
@@ -389,6 +433,36 @@ mod tests {
                 [b"a", b"4", b"g", b"|#k:v:w"],
             ]
         );
+    }
+
+    #[test]
+    fn tags_at_the_end_apply_to_every_sample() {
+        let line = Line::parse(b"a:1|ms:2|ms|@0.5|#own:x:3|ms|#k:v").unwrap();
+        assert_eq!(line.samples().count(), 2, "a colon in tags begins no sample");
+        let line = Line::parse(b"a:1|ms:2|ms|@0.5:3|ms|@0.1|#k:v").unwrap();
+        let samples: Vec<_> =
+            line.samples().map(|it| (it.fields(), it.shared(), it.tags().unwrap())).collect();
+        assert_eq!(
+            samples,
+            [
+                (&b""[..], &b"|#k:v"[..], &b"k:v"[..]),
+                (b"|@0.5", b"|#k:v", b"k:v"),
+                (b"|@0.1|#k:v", b"", b"k:v"),
+            ]
+        );
+    }
+
+    #[test]
+    fn blanks_at_the_end_are_not_part_of_a_line() {
+        for (line, trimmed) in [
+            ("a:1|c\r", "a:1|c"),
+            ("a:1|c \t\r", "a:1|c"),
+            ("a:1|c", "a:1|c"),
+            (" \r", ""),
+            ("", ""),
+        ] {
+            assert_eq!(Line::trimmed(line.as_bytes()), trimmed.as_bytes(), "{line:?}");
+        }
     }
 
     #[test]

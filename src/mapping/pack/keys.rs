@@ -22,7 +22,7 @@ pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) statsd: Vec<LineRuleKeys>,
     pub(in crate::mapping) prefix: Option<Scalar>,
     pub(in crate::mapping) between: Vec<Scalar>,
-    pub(in crate::mapping) tags: Vec<Scalar>,
+    pub(in crate::mapping) tags: TagsKeys,
     pub(in crate::mapping) either: Vec<Scalar>,
     pub(in crate::mapping) tests: Vec<TestKeys>,
 }
@@ -91,6 +91,15 @@ pub(in crate::mapping) struct LineRuleKeys {
     pub(in crate::mapping) skip: Vec<Scalar>,
 }
 
+/// The keys of a pack that describe lines with tags.
+#[derive(Debug, Default)]
+pub(in crate::mapping) struct TagsKeys {
+    pub(in crate::mapping) known: Vec<Scalar>,
+    pub(in crate::mapping) required: Vec<Scalar>,
+    pub(in crate::mapping) text: Vec<Scalar>,
+    pub(in crate::mapping) types: Vec<Scalar>,
+}
+
 /// An item under `hints:`.
 #[derive(Debug)]
 pub(in crate::mapping) struct HintKeys {
@@ -110,7 +119,12 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackK
             statsd: fields.each("statsd", line),
             prefix: fields.text("prefix"),
             between: fields.texts("between"),
-            tags: fields.texts("tags"),
+            tags: TagsKeys {
+                known: fields.texts("tags"),
+                required: fields.texts("required_tags"),
+                text: fields.texts("text_tags"),
+                types: fields.texts("tagged_types"),
+            },
             either: fields.texts("either"),
             tests: fields.each("tests", test),
         })

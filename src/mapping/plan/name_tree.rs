@@ -35,8 +35,17 @@ pub struct NameParts {
     heads: [usize; MAX_SEGMENTS + 1],
     many: (usize, usize),
     tails: [(usize, usize); MAX_SEGMENTS],
-    /// Number of segments in the prefix.
-    prefix: usize,
+    /// The prefix.
+    front: Front,
+}
+
+/// The prefix of a pattern.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::mapping) struct Front {
+    /// The number of its segments.
+    pub(in crate::mapping) segments: usize,
+    /// Whether it ends with `between` segments of the pack.
+    pub(in crate::mapping) between: bool,
 }
 
 impl Default for NameParts {
@@ -45,7 +54,7 @@ impl Default for NameParts {
             heads: [0; MAX_SEGMENTS + 1],
             many: (0, 0),
             tails: [(0, 0); MAX_SEGMENTS],
-            prefix: 0,
+            front: Front::default(),
         }
     }
 }
@@ -55,7 +64,14 @@ impl NameParts {
     #[inline]
     #[must_use]
     pub fn prefix<'a>(&self, name: &'a [u8]) -> &'a [u8] {
-        &name[..self.heads[self.prefix]]
+        &name[..self.heads[self.front.segments]]
+    }
+
+    /// Whether the prefix ends with segments that a pack lists as `between`.
+    #[inline]
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.front.between
     }
 
     /// A part of the name that these positions were found in; empty for captures outside the name.
@@ -77,7 +93,7 @@ impl NameParts {
     fn range(&self, capture: Capture) -> (usize, usize) {
         match capture {
             Capture::Head(place) => {
-                let place = self.prefix + usize::from(place);
+                let place = self.front.segments + usize::from(place);
                 (self.heads[place], self.heads[place + 1] - 1)
             }
             Capture::Many => self.many,
@@ -119,7 +135,7 @@ struct End {
     metric_type: Option<u64>,
     reads: Generation,
     rule: LineRuleId,
-    prefix: usize,
+    front: Front,
 }
 
 /// Children by text. A few are compared one by one, many are looked up in a map.
@@ -247,12 +263,12 @@ struct Wanted<'a> {
 }
 
 impl NameTree {
-    /// Adds a rule for names with these segments, the first `prefix` of which are the prefix, and with
-    /// these types (none: any).
+    /// Adds a rule for names with these segments, which begin with the prefix, and with these types
+    /// (none: any).
     pub(in crate::mapping) fn insert(
         &mut self,
         segments: &[Segment],
-        prefix: usize,
+        front: Front,
         types: &[String],
         reads: Generation,
         rule: LineRuleId,
@@ -272,7 +288,7 @@ impl NameTree {
             node = tail;
             node = tails.iter().rev().fold(node, |node, segment| self.child(node, segment));
         }
-        let end = |metric_type| End { metric_type, reads, rule, prefix };
+        let end = |metric_type| End { metric_type, reads, rule, front };
         let ends = &mut self.nodes[node as usize].ends;
         ends.extend(types.iter().map(|word| end(Some(type_number(word.as_bytes())))));
         ends.extend(types.is_empty().then(|| end(None)));
@@ -321,7 +337,7 @@ impl NameTree {
         let root = self.nodes.first()?;
         let metric_type = type_number(metric_type);
         let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, name_parts })?;
-        name_parts.prefix = end.prefix;
+        name_parts.front = end.front;
         Some(end.rule)
     }
 

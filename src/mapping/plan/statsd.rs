@@ -3,6 +3,8 @@
 //! A [`StatsdPlan`] finds the rule for a line by name and type. Like [`Plan`](crate::mapping::Plan) it
 //! cannot be invalid, because only [`compile_statsd`](crate::mapping::compile_statsd()) builds it.
 
+use std::sync::Arc;
+
 use super::name_tree::NameTree;
 use crate::mapping::Generation;
 use crate::statsd::Dialect;
@@ -35,8 +37,9 @@ pub struct LineRule {
     pub reads: Generation,
     /// Whether it reads lines of any type.
     pub any_type: bool,
-    /// It reads only lines with tags, and writes only the templates whose tags are present.
-    pub tagged: bool,
+    /// If set, it reads only lines with tags that the pack's source can have sent, and writes only the
+    /// templates whose tags are present.
+    pub tagged: Option<Arc<TaggedLines>>,
     /// A line is ambiguous if all parts of one of these have these texts: a rule of the other generation
     /// may read it too, and earlier lines of the sender decide.
     pub ambiguous_with: Vec<Vec<(Capture, Box<[u8]>)>>,
@@ -47,6 +50,27 @@ pub struct LineRule {
     pub keep: bool,
     /// The lines written for one that is read. A line neither kept nor written is implied by others.
     pub writes: Vec<LineTemplate>,
+}
+
+/// What is known of the tagged lines of a pack's source. Sets of tags are bits by tag number.
+#[derive(Debug, Default)]
+pub struct TaggedLines {
+    /// The types that the source sends. Empty: any.
+    pub types: Vec<Box<[u8]>>,
+    /// Tags that are never empty. Lines with `DogStatsD` tags have all of them.
+    ///
+    /// Other senders use `DogStatsD` tags with the same names; tags within the name are the source's own.
+    pub required: u32,
+    /// Tags whose values may contain commas, or be empty if they are not required.
+    pub text: u32,
+}
+
+impl TaggedLines {
+    /// Whether the source sends lines of this type.
+    #[must_use]
+    pub fn sends(&self, metric_type: &[u8]) -> bool {
+        self.types.is_empty() || self.types.iter().any(|its| **its == *metric_type)
+    }
 }
 
 /// How to write a line. Everything else is copied from the line read: prefix, value, rate, other
@@ -84,6 +108,8 @@ pub struct TagsTemplate {
     pub dialect: Dialect,
     /// Keys, and where the values are.
     pub tags: Vec<(Box<[u8]>, Capture)>,
+    /// What to write instead if the line cannot have these tags.
+    pub dotted: Vec<LineTemplate>,
 }
 
 /// A piece of a written name.

@@ -4,10 +4,12 @@ use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTe
 use crate::rewrite::statsd::matcher::{Match, Matcher};
 use crate::statsd::{Dialect, Line};
 
-/// Writes a sample unchanged.
-pub(super) fn keep(line: &Line<'_>, out: &mut Vec<u8>) {
+/// Writes a sample unchanged. `tail` are the blanks at the end of the line.
+pub(super) fn keep(line: &Line<'_>, tail: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(line.name());
     out.extend_from_slice(line.rest());
+    out.extend_from_slice(line.shared());
+    out.extend_from_slice(tail);
     out.push(b'\n');
 }
 
@@ -16,6 +18,8 @@ pub(super) struct LineWriter<'a> {
     pub(super) matcher: &'a Matcher,
     /// The whole line, if `line` is not one of several samples.
     pub(super) text: Option<&'a [u8]>,
+    /// Blanks at the end of the line, which end every line written.
+    pub(super) tail: &'a [u8],
     pub(super) line: &'a Line<'a>,
     pub(super) found: &'a Match<'a>,
 }
@@ -44,11 +48,42 @@ impl LineWriter<'_> {
         let mut written = 0;
         for template in &rule.writes {
             if self.found.tags.is_none() || self.matcher.tags.has(template.needs) {
-                self.write(template, value, out);
-                written += 1;
+                written += match &template.tags {
+                    None => {
+                        self.write(template, value, out);
+                        1
+                    }
+                    Some(tags) => self.write_tagged(template, tags, value, out),
+                };
             }
         }
         written
+    }
+
+    /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in two places, or with a
+    /// part of the prefix that the source writes as a tag. Returns the number of lines.
+    fn write_tagged(
+        &self,
+        template: &LineTemplate,
+        tags: &TagsTemplate,
+        value: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let in_name = tags.dialect != Dialect::DogStatsd;
+        if self.matcher.name_parts.is_between() || in_name && self.line.tags().is_some() {
+            tags.dotted.iter().for_each(|dotted| self.write(dotted, value, out));
+            return tags.dotted.len() as u64;
+        }
+        // Where no bracket ends the tags, the first of packed values would be part of the last tag.
+        let open = matches!(tags.dialect, Dialect::Influx | Dialect::Librato);
+        if open && value.is_none() && self.line.is_packed() {
+            return self.line.packed_values().fold(0, |written, value| {
+                self.write(template, Some(value), out);
+                written + 1
+            });
+        }
+        self.write(template, value, out);
+        1
     }
 
     #[inline]
@@ -65,10 +100,14 @@ impl LineWriter<'_> {
                 self.parts(&template.name, out);
                 if unchanged {
                     out.extend_from_slice(self.line.rest());
+                    out.extend_from_slice(self.line.shared());
                 } else {
                     self.rest(template, value, out);
                 }
             }
+        }
+        if !self.tail.is_empty() {
+            out.extend_from_slice(self.tail);
         }
         out.push(b'\n');
     }
@@ -93,7 +132,8 @@ impl LineWriter<'_> {
         let same_type =
             template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
         let own_value = value.is_none() && template.value.is_none();
-        let dogstatsd = self.found.tags.is_some() && !self.line.fields().is_empty();
+        let fields = !self.line.fields().is_empty() || !self.line.shared().is_empty();
+        let dogstatsd = self.found.tags.is_some() && fields;
         same_type && own_value && template.tags.is_none() && !dogstatsd
     }
 
@@ -114,6 +154,7 @@ impl LineWriter<'_> {
         let unrated = metric_type == b"s" && line.metric_type() != b"s";
         if template.tags.is_none() && self.found.tags.is_none() && !unrated {
             out.extend_from_slice(line.fields());
+            out.extend_from_slice(line.shared());
         } else {
             self.fields(template, unrated, out);
         }

@@ -91,12 +91,13 @@ impl Matcher {
             return Line::check(text)
                 .map_or_else(LineDecision::without_metric, |()| LineDecision::NoRule);
         }
+        let text = Line::trimmed(text);
         let line = match Line::parse(text) {
             Ok(line) => line,
             Err(reason) => return LineDecision::without_metric(reason),
         };
         // Nearly every line has only one reading.
-        if line.confidence() == Confidence::Sure {
+        if line.confidence() == Confidence::Sure && !self.ends_within_tags(plan, &line) {
             return self.reading(plan, line, sender, recorder);
         }
         self.readings(plan, text, line, sender, recorder)
@@ -115,7 +116,7 @@ impl Matcher {
         let mut doubtful = None;
         for _ in 0..MAX_READINGS {
             let confidence = line.confidence();
-            if confidence != Confidence::Wrong {
+            if confidence != Confidence::Wrong && !self.ends_within_tags(plan, &line) {
                 let decision = self.reading(plan, line, sender, recorder);
                 match &decision {
                     LineDecision::NoRule if confidence == Confidence::Sure => break,
@@ -137,6 +138,21 @@ impl Matcher {
             }
         }
         doubtful.map_or(LineDecision::NoRule, |line| self.reading(plan, line, sender, recorder))
+    }
+
+    /// True if the name ends too early: before the end of tags that nothing closes. Values are packed only in lines
+    /// with tags after the type, so that what looks like packed values here is part of a tag.
+    #[inline]
+    fn ends_within_tags(&mut self, plan: &StatsdPlan, line: &Line<'_>) -> bool {
+        plan.tagged && line.is_packed() && self.has_open_tags(plan, line)
+    }
+
+    #[cold]
+    fn has_open_tags(&mut self, plan: &StatsdPlan, line: &Line<'_>) -> bool {
+        let Some(TaggedName { dialect, name, .. }) = tagged_name(line.name()) else { return false };
+        let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts);
+        let open = matches!(dialect, Dialect::Influx | Dialect::Librato);
+        open && rule.is_some_and(|rule| plan.rule(rule).tagged.is_some())
     }
 
     #[inline]
@@ -200,7 +216,7 @@ impl Matcher {
     ) -> SampleDecision<'a> {
         let name = line.name();
         let mut found = match plan.find(name, line.metric_type(), None, &mut self.name_parts) {
-            Some(rule) if !plan.rule(rule).tagged => Match { rule, name, tags: None },
+            Some(rule) if plan.rule(rule).tagged.is_none() => Match { rule, name, tags: None },
             Some(rule) => match self.tags_after_type(plan, rule, line) {
                 Some(found) => found,
                 None => return SampleDecision::NoRule,
@@ -263,14 +279,14 @@ impl Matcher {
         }
         let TaggedName { dialect, name, tags, suffix } = tagged_name(line.name())?;
         let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts)?;
-        if !plan.rule(rule).tagged || !suffix.is_empty() {
+        if plan.rule(rule).tagged.is_none() || !suffix.is_empty() {
             return None;
         }
         self.tagged(plan, rule, line, name, (tags, dialect))
     }
 
-    /// The match of a tagged line, if its tags are known to a pack and sufficient for at least one output
-    /// line.
+    /// The match of a tagged line, if the rule's source can have sent it and its tags are sufficient for at
+    /// least one output line.
     fn tagged<'a>(
         &mut self,
         plan: &StatsdPlan,
@@ -279,7 +295,11 @@ impl Matcher {
         name: &'a [u8],
         (tags, dialect): (&'a [u8], Dialect),
     ) -> Option<Match<'a>> {
-        let known = self.tags.read(tags, dialect, plan) && self.tags.serve(plan.rule(rule));
+        let of_rule = plan.rule(rule);
+        let source = of_rule.tagged.as_deref()?;
+        let known = source.sends(line.metric_type())
+            && self.tags.read(tags, dialect, plan, source)
+            && self.tags.serve(of_rule);
         let ambiguous = known && memchr(b'|', tags).is_some() && self.output_ambiguous(tags, line);
         (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags) })
     }

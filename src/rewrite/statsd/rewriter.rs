@@ -88,7 +88,9 @@ impl Rewriter {
                 LineDecision::Apply(read, found) => {
                     copy(&datagram[written..start], out);
                     let from = out.len();
-                    if let Some(reason) = self.apply(Some(line), &read, &found, out) {
+                    let text = Line::trimmed(line);
+                    let tail = &line[text.len()..];
+                    if let Some(reason) = self.apply(Some(text), tail, &read, &found, out) {
                         recorder.dropped(reason);
                     }
                     recorder.replaced(line, &out[from..]);
@@ -98,7 +100,8 @@ impl Rewriter {
                 LineDecision::ApplySamples(read) => {
                     copy(&datagram[written..start], out);
                     let from = out.len();
-                    self.apply_samples(&read, sender, out, recorder);
+                    let tail = &line[Line::trimmed(line).len()..];
+                    self.apply_samples(&read, tail, sender, out, recorder);
                     recorder.replaced(line, &out[from..]);
                     written = datagram.len().min(start + end + 1);
                     outcome = Outcome::Rewritten;
@@ -130,12 +133,13 @@ impl Rewriter {
         recorder.unchanged(line, reason);
     }
 
-    /// Writes the output of a rule. `text` is the whole line; `None` for one of several samples.
+    /// Writes the output of a rule. `text` is the line without its `tail` of blanks; `None` for one of several samples.
     /// Returns the reason if there is no output.
     #[inline]
     fn apply(
         &mut self,
         text: Option<&[u8]>,
+        tail: &[u8],
         line: &Line<'_>,
         found: &Match<'_>,
         out: &mut Vec<u8>,
@@ -143,9 +147,9 @@ impl Rewriter {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
-            keep(line, out);
+            keep(line, tail, out);
         }
-        let writer = LineWriter { matcher: &self.matcher, text, line, found };
+        let writer = LineWriter { matcher: &self.matcher, text, tail, line, found };
         let written = writer.write_rule(rule, out);
         self.report.lines_out += kept + written;
         let mut dropped = None;
@@ -163,6 +167,7 @@ impl Rewriter {
     fn apply_samples(
         &mut self,
         line: &Line<'_>,
+        tail: &[u8],
         sender: &mut Sender,
         out: &mut Vec<u8>,
         recorder: &mut impl Recorder,
@@ -174,11 +179,11 @@ impl Rewriter {
                 recorder.matched(rule);
             }
             if let SampleDecision::Apply(found) = decision {
-                if let Some(reason) = self.apply(None, &sample, &found, out) {
+                if let Some(reason) = self.apply(None, tail, &sample, &found, out) {
                     recorder.dropped(reason);
                 }
             } else {
-                keep(&sample, out);
+                keep(&sample, tail, out);
                 self.report.lines_out += 1;
             }
         }

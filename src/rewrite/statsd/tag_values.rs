@@ -1,12 +1,12 @@
 //! The values of a line's tags, by the number of the tag.
 
-use crate::mapping::plan::statsd::{LineRule, StatsdPlan};
+use crate::mapping::plan::statsd::{LineRule, StatsdPlan, TaggedLines};
 use crate::statsd::{Dialect, pieces};
 
 /// The positions of the values of known tags, in the tags of one line.
 ///
-/// Tags are in any order. Values have no escapes, so text that does not begin with a known key belongs
-/// to the value before it, and so does a repeated key: a consumer may be called `Doe, John`.
+/// Tags are in any order. Values have no escapes: after a tag whose value may be any text, a piece
+/// without a key continues the value (a consumer may be called `Doe, John`).
 #[derive(Clone, Debug, Default)]
 pub(super) struct TagValues {
     values: [(usize, usize); u32::BITS as usize],
@@ -15,29 +15,38 @@ pub(super) struct TagValues {
 }
 
 impl TagValues {
-    /// Reads tags. Returns false if the first one is unknown to the packs: then the line is from another
-    /// source.
-    pub(super) fn read(&mut self, tags: &[u8], dialect: Dialect, plan: &StatsdPlan) -> bool {
+    /// Reads tags. Returns false if the source cannot have sent them: one is unknown or repeated, one is
+    /// empty, or one that it always sends is missing.
+    pub(super) fn read(
+        &mut self,
+        tags: &[u8],
+        dialect: Dialect,
+        plan: &StatsdPlan,
+        source: &TaggedLines,
+    ) -> bool {
         self.present = 0;
-        let mut last = None;
+        let mut last: Option<usize> = None;
         for piece in pieces(tags, dialect) {
-            let known = piece.tag.and_then(|(key, _)| Some((plan.tag(key)?, key.len())));
-            match known.filter(|(tag, _)| self.present & 1 << tag == 0) {
-                Some((tag, key)) => {
-                    if let Some(last) = last.replace(usize::from(tag)) {
-                        let (_, end): &mut (usize, usize) = &mut self.values[last];
-                        *end = piece.start - 1;
-                    }
-                    self.values[usize::from(tag)].0 = piece.start + key + 1;
-                    self.present |= 1 << tag;
+            let Some((key, value)) = piece.tag else {
+                if last.is_none_or(|last| source.text & 1 << last == 0) {
+                    return false;
                 }
-                None if last.is_none() => return false,
-                None => {}
+                continue;
+            };
+            let tag = plan.tag(key).filter(|tag| self.present & 1 << tag == 0);
+            let Some(tag) = tag.map(usize::from) else { return false };
+            if value.is_empty() && (source.required | !source.text) & 1 << tag != 0 {
+                return false;
             }
+            if let Some(last) = last.replace(tag) {
+                self.values[last].1 = piece.start - 1;
+            }
+            self.values[tag].0 = piece.start + key.len() + 1;
+            self.present |= 1 << tag;
         }
-        let last = last.expect("there is at least one piece, and it was known");
+        let Some(last) = last else { return false };
         self.values[last].1 = tags.len();
-        true
+        dialect != Dialect::DogStatsd || self.has(source.required)
     }
 
     /// The values of the tags that are present.

@@ -385,12 +385,16 @@ fn hostile_names() {
             assert_same_lines(&count(expected), &count(actual), &old_name);
         }
     }
-    // Tags stand behind the rest, so that of a tagged line with a newline in it the first half can be read.
-    let tagged = datagrams("quirk/statsd/kong-3.9.1.tag_dogstatsd.username.jsonl");
+    // A tagged line with a newline in it lacks the tags after the newline: here the first half gets them back.
+    let mut tagged = datagrams("quirk/statsd/kong-3.9.1.tag_dogstatsd.username.jsonl");
+    for torn in tagged.iter_mut().filter(|it| it.contains(&b'\n')) {
+        let whole = [lines(torn).next().unwrap(), b",workspace:w"].concat();
+        *torn = whole;
+    }
     let downgraded = texts(&rewrite(&plan(Emit::Old), &tagged).0);
     let torn = |line: &str| {
         let halves = ["line2,", "crlf,", "line,", "kong.new."];
-        let users = ["line1", "tab\there"];
+        let users = ["line1", "tab\there", "service:new,"];
         halves.iter().any(|half| line.starts_with(half)) || users.iter().any(|it| line.contains(it))
     };
     let actual = downgraded.into_iter();
@@ -420,14 +424,9 @@ fn names_with_newlines_pass() {
         assert!(!torn.is_empty());
         assert_eq!(rewrite(&plan(emit), &torn).0, torn, "{name}");
     }
-    // Behind the type stands what is not the name: there the first line can be read.
     let tagged = datagrams("quirk/statsd/kong-3.9.1.tag_dogstatsd.username.jsonl");
-    for torn in tagged.iter().filter(|it| it.contains(&b'\n')) {
-        let (rewritten, _) = rewrite(&plan(Emit::Old), &[torn]);
-        let rest: Vec<&[u8]> = lines(torn).skip(1).collect();
-        let left = lines(&rewritten[0]).collect::<Vec<_>>();
-        assert!(left.ends_with(&rest), "{}", torn.escape_ascii());
-    }
+    let torn: Vec<_> = tagged.into_iter().filter(|it| it.contains(&b'\n')).collect();
+    assert_eq!(rewrite(&plan(Emit::Old), &torn).0, torn, "tagged");
 }
 
 /// Packing on the way out loses nothing and keeps the order.

@@ -41,6 +41,8 @@ fn fields() -> impl Strategy<Value = &'static str> {
         2 => select(vec![
             "|#service:a.b,status:200", "|#status:404,consumer:x,service:s", "|#consumer:Doe, John,service:s",
             "|#service:s,status:200|@0.1",
+            "|#service:a.b,status:200,node:n,workspace:w", "|#node:n,consumer:Doe, John,service:s,workspace:w,status:200",
+            "|#workspace:w,node:n,service:s,status:200|@0.1", ":2|ms|#env:prod", "\r", "|@0.1 \r",
         ]),
     ]
 }

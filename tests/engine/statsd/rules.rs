@@ -205,7 +205,7 @@ fn tagged_lines_become_all_that_they_say() {
     ];
     for line in [
         "kong.request.count:1|c|@0.1|#service:a.b,status:200,consumer:ann.o,route:r,node:h,workspace:w",
-        "kong.request.count:1|c|#consumer:ann.o,node:h,service:a.b,status:200|@0.1",
+        "kong.request.count:1|c|#consumer:ann.o,node:h,service:a.b,workspace:w,status:200|@0.1",
         "kong.request.count,consumer=ann.o,status=200,service=a.b:1|c|@0.1",
         "kong.request.count#status=200,service=a.b,consumer=ann.o:1|c|@0.1",
         "kong.request.count[service=a.b,consumer=ann.o,status=200]:1|c|@0.1",
@@ -216,31 +216,269 @@ fn tagged_lines_become_all_that_they_say() {
         &old,
         &[
             // As far as the tags go.
-            ("kong.request.count:1|c|#service:s", &["kong.s.request.count:1|c"]),
+            ("kong.request.count,service=s:1|c", &["kong.s.request.count:1|c"]),
             (
-                "kong.request.count:1|c|#status:200,service:s",
+                "kong.request.count:1|c|#status:200,service:s,node:n,workspace:w",
                 &[
                     "kong.s.request.count:1|c",
                     "kong.s.request.status.200:1|c",
                     "kong.s.request.status.total:1|c",
                 ],
             ),
-            ("kong.request.count:1|c|#status:200", &["kong.request.count:1|c|#status:200"]),
-            ("kong.latency:7|ms|#service:s,status:200", &["kong.s.latency:7|ms"]),
-            ("kong.request.size:7|c|#service:s", &["kong.s.request.size:7|ms"]),
-            // Kong does not escape: what no tag begins belongs to the value in front of it.
-            ("kong.latency:7|ms|#consumer:Doe, John,service:s", &["kong.s.latency:7|ms"]),
-            // Not Kong's tags, not Kong's line.
-            ("kong.latency:7|ms|#env:prod,service:s", &["kong.latency:7|ms|#env:prod,service:s"]),
+            ("kong.request.count,status=200:1|c", &["kong.request.count,status=200:1|c"]),
+            (
+                "kong.latency:7|ms|#service:s,status:200,node:n,workspace:w",
+                &["kong.s.latency:7|ms"],
+            ),
+            ("kong.request.size[service=s]:7|c", &["kong.s.request.size:7|ms"]),
+            // Kong does not escape: a piece without a key belongs to the value before it.
+            (
+                "kong.latency:7|ms|#consumer:Doe, John,service:s,status:200,node:n,workspace:w",
+                &["kong.s.latency:7|ms"],
+            ),
             ("kong.latency[service=s]x:7|ms", &["kong.latency[service=s]x:7|ms"]),
             ("kong.latency[service=s:7|ms", &["kong.latency[service=s:7|ms"]),
             // Fields that are no tags stay.
-            ("kong.latency:7|ms|#service:s|c:in-1|T17", &["kong.s.latency:7|ms|c:in-1|T17"]),
+            (
+                "kong.latency:7|ms|#service:s,status:200,node:n,workspace:w|c:in-1|T17",
+                &["kong.s.latency:7|ms|c:in-1|T17"],
+            ),
         ],
     );
-    let line = "kong.request.count:1|c|#service:s,status:200";
+    let line = "kong.request.count:1|c|#service:s,status:200,node:n,workspace:w";
     assert_eq!(became(&plan(Emit::New), line), [line]);
     assert_eq!(became(&plan(Emit::Both), line)[0], line);
+}
+
+/// A tag that Kong does not write, anywhere among those that it does, in every style.
+#[test]
+fn lines_with_tags_that_kong_does_not_write_are_not_changed() {
+    let own = ["service", "status", "node", "workspace", "route", "consumer"];
+    let styles = [("", "|#", ":", ""), (",", "", "=", ""), ("#", "", "=", ""), ("[", "", "=", "]")];
+    for (before, field, equals, after) in styles {
+        let line = |tags: &[String]| {
+            let tags = tags.join(",");
+            if field.is_empty() {
+                format!("kong.latency{before}{tags}{after}:7|ms")
+            } else {
+                format!("kong.latency:7|ms{field}{tags}")
+            }
+        };
+        let genuine: Vec<String> = own.iter().map(|key| format!("{key}{equals}x")).collect();
+        assert_eq!(became(&plan(Emit::Old), &line(&genuine)), ["kong.x.latency:7|ms"]);
+        let mut others = Vec::new();
+        for at in 0..=genuine.len() {
+            for foreign in ["app", "env", "name", "host"] {
+                let mut tags = genuine.clone();
+                tags.insert(at, format!("{foreign}{equals}y"));
+                others.push(tags);
+            }
+            // After the name of a service or consumer this could be part of the name.
+            if at > 0
+                && !genuine[at - 1].starts_with("service")
+                && !genuine[at - 1].starts_with("cons")
+            {
+                let mut tags = genuine.clone();
+                tags.insert(at, "beta".to_owned());
+                others.push(tags);
+            }
+        }
+        for at in 0..5 {
+            let mut tags = genuine.clone();
+            tags[at] = format!("{}{equals}", own[at]);
+            others.push(tags);
+            let twice = [&genuine[..], &genuine[at..=at]].concat();
+            others.push(twice);
+        }
+        if !field.is_empty() {
+            for at in 0..4 {
+                let mut tags = genuine.clone();
+                tags.remove(at);
+                others.push(tags);
+            }
+        }
+        for tags in others {
+            let line = line(&tags);
+            for emit in [Emit::Old, Emit::New, Emit::Both] {
+                assert_eq!(became(&plan(emit), &line), [&*line], "{emit:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lines_of_the_datadog_plugin_are_not_changed() {
+    for line in [
+        "kong.request.count:1|c|#service:shop,status:200,consumer:ann,app:kong",
+        "kong.latency:12|ms|#service:shop,status:200,consumer:ann,app:kong",
+        "kong.request.size:110|d|#service:shop,status:200,app:kong",
+        "kong.latency:12|g|#service:shop,status:200,team:core,beta",
+        "kong.request.count:1|c|#service:,status:404,app:kong",
+        "kong.request.count:1|c|#service:shop,status:200,consumer:ann",
+        // Not a type of the StatsD plugin.
+        "kong.latency:12|d|#service:shop,status:200,node:n,workspace:w",
+        "kong.latency,service=shop,host=h1:5|ms",
+        "kong.latency,service=shop,node=n,status=200,workspace=w:5|d",
+    ] {
+        for emit in [Emit::Old, Emit::New, Emit::Both] {
+            assert_eq!(became(&plan(emit), line), [line], "{emit:?}");
+        }
+    }
+}
+
+/// Values are packed only before tags after the type. In other lines a number after a colon is part of the last tag.
+#[test]
+fn the_last_tag_of_a_name_may_end_in_a_number() {
+    let orders = [
+        "service=shop,status=200,node=n,consumer=org:7",
+        "status=200,consumer=org:7,node=n,service=shop",
+        "consumer=org:7,node=n,service=shop,status=200",
+    ];
+    for tags in orders {
+        for (open, close) in [(",", ""), ("#", ""), ("[", "]")] {
+            let line = format!("kong.request.count{open}{tags}{close}:1|c|@0.5");
+            let expected = [
+                "kong.shop.request.count:1|c|@0.5",
+                "kong.shop.request.status.200:1|c|@0.5",
+                "kong.shop.request.status.total:1|c|@0.5",
+                "kong.shop.user.uniques:org:7|s",
+                "kong.shop.user.org:7.request.count:1|c|@0.5",
+                "kong.shop.user.org:7.request.status.200:1|c|@0.5",
+                "kong.shop.user.org:7.request.status.total:1|c|@0.5",
+            ];
+            assert_eq!(became(&plan(Emit::Old), &line), expected, "{line}");
+        }
+    }
+    check(
+        &plan(Emit::Old),
+        &[
+            (
+                "kong.request.size,status=200,service=shop,consumer=github:12345:100|c",
+                &["kong.shop.request.size:100|ms"],
+            ),
+            (
+                "kong.latency#node=n,service=shop,status=200,consumer=org:7:9|ms",
+                &["kong.shop.latency:9|ms"],
+            ),
+            ("kong.latency,node=n,service=2001:db8::1:9|ms", &["kong.2001:db8::1.latency:9|ms"]),
+            (
+                "kong.latency,service=shop:1|ms:2|ms",
+                &["kong.shop.latency:1|ms", "kong.shop.latency:2|ms"],
+            ),
+            // A bracket ends the tags, so these are packed values.
+            ("kong.latency[service=shop]:1:2|ms", &["kong.shop.latency:1:2|ms"]),
+            ("kong.latency[service=2001:db8::1]:9|ms", &["kong.2001:db8::1.latency:9|ms"]),
+            // No tags of Kong.
+            ("kong.latency,host=h:1:2|ms", &["kong.latency,host=h:1:2|ms"]),
+        ],
+    );
+    for dialect in [Dialect::Influx, Dialect::Librato, Dialect::SignalFx] {
+        let settings = StatsdSettings { tags: Some(dialect), ..StatsdSettings::new(Emit::New) };
+        let line = "kong.2001:db8::1.latency:9|ms";
+        let [tagged] = &became(&plan_with(&settings), line)[..] else { panic!("one line") };
+        assert_eq!(became(&plan(Emit::Old), tagged), [line], "{tagged}");
+    }
+}
+
+#[test]
+fn blanks_at_the_end_of_a_line_stay() {
+    for end in ["\r", " ", " \t\r"] {
+        for (emit, line, expected) in [
+            (Emit::New, "kong.shop.latency:5|ms", &["kong.service.shop.latency:5|ms"][..]),
+            (Emit::New, "kong.shop.request.size:5|ms", &["kong.service.shop.request.size:5|c"]),
+            (Emit::New, "kong.shop.latency:-1|ms", &[]),
+            (Emit::New, "kong.shop.user.uniques:ann|s", &["kong.service.shop.user.uniques:ann|s"]),
+            (
+                Emit::Old,
+                "kong.service.shop.status.200:1|c",
+                &["kong.shop.request.status.200:1|c", "kong.shop.request.status.total:1|c"],
+            ),
+            (Emit::Old, "kong.latency,service=shop:5|ms|@0.1", &["kong.shop.latency:5|ms|@0.1"]),
+            (
+                Emit::Old,
+                "kong.service.shop.latency:1|ms:2|ms",
+                &["kong.shop.latency:1|ms", "kong.shop.latency:2|ms"],
+            ),
+            (Emit::Old, "load:0.3|g", &["load:0.3|g"]),
+        ] {
+            let with = |line: &&str| format!("{line}{end}");
+            let expected: Vec<String> = expected.iter().map(with).collect();
+            assert_eq!(became(&plan(emit), &with(&line)), expected, "{line}");
+        }
+    }
+}
+
+#[test]
+fn no_line_has_tags_in_two_places() {
+    let tags = |dialect| {
+        plan_with(&StatsdSettings { tags: Some(dialect), ..StatsdSettings::new(Emit::New) })
+    };
+    for dialect in [Dialect::Influx, Dialect::Librato, Dialect::SignalFx] {
+        check(
+            &tags(dialect),
+            &[
+                (
+                    "kong.shop.request.count:1|c|@0.5|#env:prod",
+                    &["kong.service.shop.request.count:1|c|@0.5|#env:prod"],
+                ),
+                (
+                    "kong.service.shop.request.count:1|c|#env:prod",
+                    &["kong.service.shop.request.count:1|c|#env:prod"],
+                ),
+                (
+                    "kong.shop.latency:1|ms:2|ms|#env:prod",
+                    &[
+                        "kong.service.shop.latency:1|ms|#env:prod",
+                        "kong.service.shop.latency:2|ms|#env:prod",
+                    ],
+                ),
+            ],
+        );
+    }
+    // With tags, Kong writes the host as a tag and not in the prefix.
+    for dialect in [Dialect::DogStatsd, Dialect::Influx, Dialect::Librato, Dialect::SignalFx] {
+        check(
+            &tags(dialect),
+            &[("kong.node.h.shop.latency:5|ms", &["kong.node.h.service.shop.latency:5|ms"])],
+        );
+    }
+    // Packed values after tags that nothing closes would be part of the last tag.
+    check(
+        &tags(Dialect::Influx),
+        &[(
+            "kong.shop.latency:1:2|ms|@0.5",
+            &["kong.latency,service=shop:1|ms|@0.5", "kong.latency,service=shop:2|ms|@0.5"],
+        )],
+    );
+    check(
+        &tags(Dialect::SignalFx),
+        &[("kong.shop.latency:1:2|ms", &["kong.latency[service=shop]:1:2|ms"])],
+    );
+}
+
+#[test]
+fn tags_at_the_end_of_a_line_apply_to_every_sample() {
+    check(
+        &plan(Emit::Old),
+        &[
+            (
+                "kong.service.shop.latency:1|ms:2|ms|#env:prod",
+                &["kong.shop.latency:1|ms|#env:prod", "kong.shop.latency:2|ms|#env:prod"],
+            ),
+            (
+                "kong.service.shop.request.size:1|c|@0.1:2|c|#env:prod",
+                &[
+                    "kong.shop.request.size:1|ms|@0.1|#env:prod",
+                    "kong.shop.request.size:2|ms|#env:prod",
+                ],
+            ),
+            (
+                "kong.latency:1|ms:2|ms|@0.1|#service:s,status:200,node:n,workspace:w",
+                &["kong.s.latency:1|ms", "kong.s.latency:2|ms|@0.1"],
+            ),
+            ("load:1|ms:2|ms|#env:prod", &["load:1|ms:2|ms|#env:prod"]),
+        ],
+    );
 }
 
 #[test]
@@ -313,8 +551,10 @@ fn names_with_separators_in_them() {
                 "kong.service.latency:3|m:x,y.request.size:2|s",
                 &["kong.service.latency:3|m:x,y.request.size:2|s"],
             ),
-            // This may be a set of one text or a counter's line. Nobody can tell, so it is left alone.
-            ("kong.s.user.uniques:a:1|c|s", &["kong.s.user.uniques:a:1|c|s"]),
+            // No field is `|s`, so these are sets.
+            ("kong.s.user.uniques:a:1|c|s", &["kong.service.s.user.uniques:a:1|c|s"]),
+            ("kong.s.user.uniques:waad|jane|s", &["kong.service.s.user.uniques:waad|jane|s"]),
+            ("kong.s.user.uniques:auth0|123|s", &["kong.service.s.user.uniques:auth0|123|s"]),
         ],
     );
 }
@@ -322,14 +562,23 @@ fn names_with_separators_in_them() {
 /// Whoever reads what would be written could not tell where the name ends.
 #[test]
 fn tags_that_would_end_a_name_too_early() {
-    let left = "kong.latency:4|ms|#service:latency:45|s|#service:sv";
+    let left = "kong.latency:4|ms|#status:200,node:n,workspace:w,service:latency:45|s|#service:sv";
     check(
         &plan(Emit::Old),
         &[
             (left, &[left]),
-            ("kong.latency:4|ms|#service:a:b", &["kong.a:b.latency:4|ms"]),
-            ("kong.latency:4|ms|#service:a|b", &["kong.a|b.latency:4|ms"]),
-            ("kong.latency:4|ms|#service:a:b|c", &["kong.a:b|c.latency:4|ms"]),
+            (
+                "kong.latency:4|ms|#status:200,node:n,workspace:w,service:a:b",
+                &["kong.a:b.latency:4|ms"],
+            ),
+            (
+                "kong.latency:4|ms|#status:200,node:n,workspace:w,service:a|b",
+                &["kong.a|b.latency:4|ms"],
+            ),
+            (
+                "kong.latency:4|ms|#status:200,node:n,workspace:w,service:a:b|c",
+                &["kong.a:b|c.latency:4|ms"],
+            ),
             // Three samples of a name with a bar in it, or a set of a shorter one: then it is that, however often it is read.
             (
                 "kong.request.count,service=s:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",

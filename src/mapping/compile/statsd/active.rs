@@ -50,6 +50,8 @@ pub(super) struct Reader<'a> {
     pub(super) segments: Vec<Segment>,
     /// How many of the segments are the prefix.
     pub(super) prefix: usize,
+    /// Whether the prefix ends with `between` segments.
+    pub(super) between: bool,
     pub(super) types: &'a [String],
     pub(super) span: Span,
     /// The pattern as shown to users.
@@ -131,13 +133,16 @@ pub(super) fn readers<'a>(rules: &[ActiveRule<'a>], prefixes: &[Vec<Segment>]) -
     let mut readers = Vec::new();
     for (place, from) in rules.iter().enumerate() {
         let rule = from.rule;
-        for front in fronts(from.pack, prefixes) {
+        let all = fronts(from.pack, prefixes);
+        let plain = all.len() / (1 + from.pack.lines().between.len());
+        for (index, front) in all.iter().enumerate() {
             let mut add = |role, segments: &[Segment], types: &'a [String], span, shown| {
                 readers.push(Reader {
                     rule: place,
                     role,
-                    segments: [&front, segments].concat(),
+                    segments: [front, segments].concat(),
                     prefix: front.len(),
+                    between: index >= plain,
                     types,
                     span,
                     shown,

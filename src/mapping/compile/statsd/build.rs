@@ -1,6 +1,7 @@
 //! Builds the plan from checked rules. This step cannot fail.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::StatsdSettings;
 use super::check::Ambiguities;
@@ -9,8 +10,11 @@ use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role};
 use crate::mapping::generation::{Emit, Generation};
 use crate::mapping::pack::PackLineRule;
 use crate::mapping::pack::statsd::pattern::{Pattern, TaggedPattern};
+use crate::mapping::pack::statsd::tags::Tags;
+use crate::mapping::plan::name_tree::Front;
 use crate::mapping::plan::statsd::{
-    Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TagsTemplate,
+    Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TaggedLines,
+    TagsTemplate,
 };
 use crate::mapping::segment::{Placeholder, Segment};
 
@@ -61,10 +65,24 @@ impl Build<'_> {
     }
 
     fn tags(&mut self, packs: &[Pack]) {
-        for tag in packs.iter().flat_map(|pack| &pack.lines().tags) {
+        for tag in packs.iter().flat_map(|pack| &pack.lines().tags.known) {
             if self.plan.tag(tag.as_bytes()).is_none() {
                 self.plan.tags.push(tag.as_bytes().into());
             }
+        }
+    }
+
+    /// What is known of the tagged lines of a pack's source.
+    fn tagged_lines(&self, pack: &Pack) -> TaggedLines {
+        let bits = |tags: &[String]| {
+            let numbers = tags.iter().filter_map(|tag| self.plan.tag(tag.as_bytes()));
+            numbers.fold(0, |bits, number| bits | 1 << number)
+        };
+        let Tags { known: _, required, text, types } = &pack.lines().tags;
+        TaggedLines {
+            types: types.iter().map(|word| word.as_bytes().into()).collect(),
+            required: bits(required),
+            text: bits(text),
         }
     }
 
@@ -141,7 +159,7 @@ impl Build<'_> {
         let base = self.bases[place].unwrap_or(place);
         if base == place {
             let rule = LineRule {
-                tagged: true,
+                tagged: Some(Arc::new(self.tagged_lines(from.pack))),
                 keep: self.emits(Generation::New),
                 writes: templates,
                 ..rule(
@@ -175,8 +193,9 @@ impl Build<'_> {
             Some((key.as_bytes().into(), origin(read, &placeholder.name)?))
         };
         let tags: Option<Vec<(Box<[u8]>, Capture)>> = tagged.tags.iter().map(tag).collect();
+        let dotted = templates(pack_rule, written, &|placeholder| origin(read, placeholder));
         Some(LineTemplate {
-            tags: Some(TagsTemplate { dialect, tags: tags? }),
+            tags: Some(TagsTemplate { dialect, tags: tags?, dotted }),
             ..template(&tagged.segments, &tagged.types, None, &|_| None)
         })
     }
@@ -194,13 +213,14 @@ impl Build<'_> {
             // Several pack rules can rewrite one tagged line; the first represents them. A tagged line
             // that is not rewritten needs no name in the tree.
             let first = reader.role != Role::Tagged || self.bases[reader.rule] == Some(reader.rule);
-            if !first || rule.tagged && rule.writes.is_empty() {
+            if !first || rule.tagged.is_some() && rule.writes.is_empty() {
                 continue;
             }
             rule.any_type = reader.types.is_empty();
-            self.plan.tagged |= rule.tagged;
+            self.plan.tagged |= rule.tagged.is_some();
             let (segments, prefix) = (&reader.segments, reader.prefix);
-            self.plan.names.insert(segments, prefix, reader.types, rule.reads, id);
+            let front = Front { segments: prefix, between: reader.between };
+            self.plan.names.insert(segments, front, reader.types, rule.reads, id);
             let lead = lead(segments, prefix);
             if !self.plan.leads.contains(&lead) {
                 self.plan.leads.push(lead);
@@ -240,7 +260,7 @@ fn rule(title: String, from: ActiveRule<'_>, reads: Generation) -> LineRule {
         source: from.source(),
         reads,
         any_type: false,
-        tagged: false,
+        tagged: None,
         ambiguous_with: Vec::new(),
         skip: Vec::new(),
         keep: false,

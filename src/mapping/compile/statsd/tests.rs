@@ -256,5 +256,5 @@ statsd:
     let old = plan(&[pack], Emit::Old);
     let rule = rule(&old, "count:c", None).expect("it is read for its tags");
     let needs: Vec<u32> = rule.writes.iter().map(|template| template.needs).collect();
-    assert!(rule.tagged && needs == [0b01, 0b11], "{needs:?}");
+    assert!(rule.tagged.is_some() && needs == [0b01, 0b11], "{needs:?}");
 }

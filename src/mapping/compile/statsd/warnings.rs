@@ -64,7 +64,7 @@ fn lost_tags(first: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnost
         .filter_map(|it| it.rule.tagged.as_ref())
         .flat_map(|(tagged, _)| tagged.tags.iter().map(|(key, _)| key))
         .collect();
-    let tags = first.pack.lines().tags.iter();
+    let tags = first.pack.lines().tags.known.iter();
     let lost: Vec<&str> = tags.filter(|tag| !read.contains(tag)).map(String::as_str).collect();
     let lost =
         if lost.is_empty() { String::new() } else { format!(" and without {}", listed(&lost)) };

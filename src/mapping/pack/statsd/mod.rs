@@ -2,3 +2,4 @@
 
 pub(in crate::mapping) mod pattern;
 pub(in crate::mapping) mod rule;
+pub(in crate::mapping) mod tags;

@@ -4,16 +4,14 @@ use crate::document::{Scalar, Span, listed};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::grammar::SyntaxError;
-use crate::mapping::pack::keys::LineRuleKeys;
+use crate::mapping::pack::keys::{LineRuleKeys, TagsKeys};
 use crate::mapping::pack::statsd::pattern::{
     Pattern, TaggedPattern, parse_name, parse_pattern, parse_tagged,
 };
+use crate::mapping::pack::statsd::tags::Tags;
 use crate::mapping::segment::{
     MAX_NAME_SEGMENTS, MAX_PREFIX_SEGMENTS, MAX_TYPE_BYTES, Placeholder, Segment,
 };
-
-/// Most tags of a source. Matching keeps one bit for each; real sources have less than ten.
-const MAX_TAGS: usize = 32;
 
 /// What a pack says of lines: the rules, and what they have in common.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +21,7 @@ pub(in crate::mapping) struct Lines {
     pub(in crate::mapping) prefix: Option<Vec<Segment>>,
     /// What may stand between prefix and name.
     pub(in crate::mapping) between: Vec<Vec<Segment>>,
-    /// The keys of all tags that the source writes.
-    pub(in crate::mapping) tags: Vec<String>,
+    pub(in crate::mapping) tags: Tags,
     /// Names that both generations may mean.
     pub(in crate::mapping) either: Vec<Vec<Segment>>,
 }
@@ -127,7 +124,7 @@ pub(in crate::mapping) fn parse_prefix(text: &str) -> Result<Vec<Segment>, (Stri
     Ok(name)
 }
 
-type Common = (Option<Scalar>, Vec<Scalar>, Vec<Scalar>, Vec<Scalar>);
+type Common = (Option<Scalar>, Vec<Scalar>, TagsKeys, Vec<Scalar>);
 
 impl Lines {
     pub(in crate::mapping) fn from_keys(
@@ -135,8 +132,9 @@ impl Lines {
         (prefix, between, tags, either): Common,
         check: &mut Check<'_>,
     ) -> Lines {
-        let tags = check.tags(tags);
-        let read = rules.iter().filter_map(|rule| PackLineRule::from_keys(rule, &tags, check));
+        let tags = Tags::from_keys(tags, check);
+        let read =
+            rules.iter().filter_map(|rule| PackLineRule::from_keys(rule, &tags.known, check));
         let rules = read.collect();
         Lines {
             rules,
@@ -329,31 +327,6 @@ impl Check<'_> {
                 );
             }
         }
-    }
-
-    fn tags(&mut self, tags: Vec<Scalar>) -> Vec<String> {
-        let mut known: Vec<String> = Vec::new();
-        for Scalar { span, text, .. } in tags {
-            if text.is_empty()
-                || text.contains(|c: char| c.is_whitespace() || ",:=|#[]".contains(c))
-            {
-                self.error(
-                    span,
-                    format!("`{text}` cannot be the key of a tag"),
-                    "leave out space and `,:=|#[]`",
-                );
-            } else if known.contains(&text) {
-                self.error(span, format!("the tag `{text}` is named twice"), "name each tag once");
-            } else if known.len() == MAX_TAGS {
-                self.error(
-                    span,
-                    format!("more than {MAX_TAGS} tags"),
-                    "leave out tags that no rule names",
-                );
-            }
-            known.push(text);
-        }
-        known
     }
 
     fn skip(&mut self, values: &[Scalar]) -> Vec<String> {
