@@ -141,6 +141,7 @@ impl Pipeline {
         for group in &mut self.groups {
             // Every group reads all lines, so any of them has the count.
             lines = group.metrics.publish(group.rewriter.report());
+            group.senders.iter().for_each(|sender| sender.publish());
         }
         let datagrams = std::mem::take(&mut self.datagrams);
         self.factory.metrics.received(datagrams, std::mem::take(&mut self.bytes), lines);

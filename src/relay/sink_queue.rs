@@ -27,6 +27,8 @@ struct State {
     queue: Queue,
     flush_interval: Duration,
     closed: bool,
+    /// The number of waiting bytes, as last reported.
+    reported: usize,
 }
 
 /// The limits of a queue.
@@ -57,6 +59,11 @@ impl QueueSender {
     pub(super) fn push_lines(&self, lines: &[u8]) {
         self.0.push_lines(lines);
     }
+
+    /// Reports how much waits: once per batch, not per line.
+    pub(super) fn publish(&self) {
+        self.0.report(&mut self.0.state());
+    }
 }
 
 impl Drop for QueueSender {
@@ -76,6 +83,7 @@ impl SinkQueue {
             queue: Queue::new(queue_settings.queue_bytes, queue_settings.overflow),
             flush_interval: queue_settings.flush_interval,
             closed: false,
+            reported: 0,
         };
         SinkQueue {
             state: Mutex::new(state),
@@ -96,8 +104,10 @@ impl SinkQueue {
 
     /// Applies new settings. Queued lines stay queued, in order.
     pub(super) fn reconfigure(&self, queue_settings: QueueSettings) {
-        self.complete();
         let mut state = self.state();
+        // Under one lock: pipelines on other threads add lines at the same time.
+        state.packer.complete();
+        self.enqueue(&mut state);
         state.packer = Packer::new(queue_settings.pack_bytes);
         state.queue.reconfigure(queue_settings.queue_bytes, queue_settings.overflow);
         state.flush_interval = queue_settings.flush_interval;
@@ -122,12 +132,18 @@ impl SinkQueue {
 
     fn enqueue(&self, state: &mut State) {
         let State { packer, queue, .. } = state;
-        let before = queue.len();
         let dropped: u64 =
             packer.datagrams().map(|datagram| queue.push(datagram, self.newline)).sum();
         packer.clear();
         self.metrics.dropped_overflow(dropped);
-        self.metrics.queued(before, queue.len());
+        self.report(state);
+    }
+
+    /// Reports how many bytes wait, in the queue and in the datagram that is being packed.
+    fn report(&self, state: &mut State) {
+        let waiting = state.queue.len() + state.packer.waiting();
+        self.metrics.queued(state.reported, waiting);
+        state.reported = waiting;
     }
 
     /// Completes the datagram that is being packed and queues it.
@@ -140,9 +156,8 @@ impl SinkQueue {
     /// Gives the sink task access to the queue.
     pub(super) fn with_queue<T>(&self, look: impl FnOnce(&mut Queue) -> T) -> T {
         let mut state = self.state();
-        let before = state.queue.len();
         let seen = look(&mut state.queue);
-        self.metrics.queued(before, state.queue.len());
+        self.report(&mut state);
         seen
     }
 
@@ -227,5 +242,52 @@ impl QueueReceiver {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    const SETTINGS: QueueSettings = QueueSettings {
+        pack_bytes: 100,
+        queue_bytes: 10 << 20,
+        overflow: Overflow::Newest,
+        flush_interval: Duration::from_secs(3600),
+    };
+
+    #[test]
+    fn new_settings_lose_no_line_that_is_added_at_the_same_time() {
+        let queue = SinkQueue::new(SETTINGS, true, Metrics::new().statsd_sink("sink"));
+        let lines = 100_000;
+        std::thread::scope(|threads| {
+            let adding = threads.spawn(|| (0..lines).for_each(|_| queue.push(b"a:1|c")));
+            while !adding.is_finished() {
+                queue.reconfigure(SETTINGS);
+            }
+        });
+        assert_eq!(queue.abandon(), lines);
+    }
+
+    #[test]
+    fn the_datagram_that_is_being_packed_is_reported_as_waiting() {
+        let metrics = Metrics::new();
+        let queue = Arc::new(SinkQueue::new(SETTINGS, true, metrics.statsd_sink("sink")));
+        let reported = |bytes: usize| {
+            let line = format!("crossfade_statsd_queued_bytes{{sink=\"sink\"}} {bytes}\n");
+            assert!(metrics.text().contains(&line), "{bytes}: {}", metrics.text());
+        };
+        let sender = QueueSender::new(&queue);
+        for lines in 1..=20 {
+            sender.push(b"ab:1|c");
+            sender.publish();
+            // The last line has no newline yet.
+            reported(lines * 7 - 1);
+        }
+        queue.with_queue(|queue| queue.pop(1));
+        reported(6 * 7 - 1);
+        queue.abandon();
+        reported(0);
     }
 }
