@@ -16,6 +16,7 @@ use hyper::header::{
 use hyper::{Request, Response, StatusCode};
 
 use super::context::{ConnectionContext, ReloadableConfig};
+use super::reason_phrase::reason_phrase;
 use crate::http_server::connection_state::{ConnectionState, Phase};
 use crate::http_server::web_config::{SignIn, Web};
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
@@ -160,10 +161,12 @@ impl Refusal {
     fn response(self) -> Response<Full<Bytes>> {
         const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"crossfade\"");
         let text = |status: StatusCode, text: String| {
+            let phrase = reason_phrase(&text);
             let mut response = Response::new(Full::new(Bytes::from(text)));
             *response.status_mut() = status;
             let plain = HeaderValue::from_static("text/plain; charset=utf-8");
             response.headers_mut().insert(CONTENT_TYPE, plain);
+            response.extensions_mut().insert(phrase);
             response
         };
         match self {

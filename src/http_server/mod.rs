@@ -12,6 +12,7 @@ mod access;
 mod connection;
 mod connection_state;
 mod context;
+mod reason_phrase;
 mod timeouts;
 mod web_config;
 mod workers;
@@ -38,6 +39,7 @@ pub use access::Encrypted;
 use connection_state::ConnectionState;
 use context::ConnectionContext;
 pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};
+pub(crate) use reason_phrase::reason_phrase;
 pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 

@@ -132,6 +132,49 @@ impl Error {
         }
     }
 
+    /// One short line for the status line of a response. `target` is the target's `host:port`.
+    pub(super) fn summary(&self, target: &str) -> String {
+        use io::ErrorKind::{ConnectionRefused, TimedOut};
+        match self {
+            Error::Resolve(_) => format!("the host name of {target} cannot be resolved"),
+            Error::Connect(error) => match error.kind() {
+                ConnectionRefused => format!("{target} refused the connection"),
+                TimedOut => format!("{target} did not accept a connection in time"),
+                _ => format!("cannot connect to {target}: {error}"),
+            },
+            Error::NotAllowed(_) => format!("{target} is not in the allow-list of Crossfade"),
+            Error::Credentials(_) => {
+                format!("the credentials or certificates for {target} cannot be used")
+            }
+            Error::Tls(error) => format!("no TLS connection to {target}: {error}"),
+            Error::Exchange(error) => format!("{target} sent no HTTP response: {error}"),
+            Error::Timeout(limit) => {
+                format!("{target} sent no metrics within {}s", limit.as_secs_f64())
+            }
+            Error::Idle(limit) => format!("{target} sent nothing for {}s", limit.as_secs_f64()),
+            Error::TooSlow => "the client took too long".to_owned(),
+            Error::TooMuchHeld { .. } => {
+                "all scrapes together hold too much memory (limits.all_held_bytes)".to_owned()
+            }
+            Error::Status(status) => format!("{target} answered {status}"),
+            Error::Redirect(to) => format!("{target} redirects to {to}"),
+            Error::ContentType(value) => {
+                format!("{target} sent Content-Type {value}, which is no exposition")
+            }
+            Error::ContentEncoding(value) => {
+                format!("{target} sent Content-Encoding {value}, which is not supported")
+            }
+            Error::Cut(error) => format!("the body of {target} broke off: {error}"),
+            Error::Overlong => format!("the body of {target} is longer than its Content-Length"),
+            Error::Gzip => format!("the gzip body of {target} is damaged"),
+            Error::Rewrite(error) => format!("{target}: {error}"),
+            Error::NoSample => format!("the body of {target} has no sample"),
+            Error::NothingLeft => {
+                format!("no sample of {target} could be forwarded; see crossfade_dropped_* metrics")
+            }
+        }
+    }
+
     /// How the scrape ended, for our own metrics and pages.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -172,8 +215,23 @@ pub struct QuotedHeader(String);
 
 impl QuotedHeader {
     pub(super) fn new(value: &hyper::header::HeaderValue) -> QuotedHeader {
-        const LONGEST: usize = 200;
+        QuotedHeader::quoted(value.as_bytes())
+    }
+
+    /// A URL, without what may be secret in it: user name and password, query and fragment.
+    pub(super) fn url(value: &hyper::header::HeaderValue) -> QuotedHeader {
         let bytes = value.as_bytes();
+        let end = bytes.iter().position(|byte| b"?#".contains(byte)).unwrap_or(bytes.len());
+        let bytes = &bytes[..end];
+        let authority = bytes.windows(2).position(|pair| pair == b"//").map_or(0, |at| at + 2);
+        match bytes.iter().rposition(|byte| *byte == b'@').filter(|at| *at >= authority) {
+            Some(at) => QuotedHeader::quoted(&[&bytes[..authority], &bytes[at + 1..]].concat()),
+            None => QuotedHeader::quoted(bytes),
+        }
+    }
+
+    fn quoted(bytes: &[u8]) -> QuotedHeader {
+        const LONGEST: usize = 200;
         QuotedHeader(bytes[..bytes.len().min(LONGEST)].escape_ascii().to_string())
     }
 }
@@ -235,5 +293,11 @@ mod tests {
         assert_eq!(shown(b"text/html"), "\"text/html\"");
         assert_eq!(shown(b"a\"\xff\tb"), "\"a\\\"\\xff\\tb\"");
         assert_eq!(shown(&[b'x'; 10_000]).len(), 202);
+        for (url, expected) in [
+            ("https://user:pass@kong:8444/metrics?token=x", "\"https://kong:8444/metrics\""),
+            ("/login#x", "\"/login\""),
+        ] {
+            assert_eq!(QuotedHeader::url(&HeaderValue::from_static(url)).to_string(), expected);
+        }
     }
 }

@@ -150,7 +150,9 @@ impl Handlers {
             }
             Err(Unavailable::Failed(error)) => {
                 self.count(RequestRefusal::Unusable);
-                whole(error.status(), TEXT, format!("{error}\n"))
+                let authority = url.authority().map_or("", |authority| authority.as_str());
+                let summary = error.summary(authority);
+                response::failed(error.status(), format!("{error}\n"), &summary)
             }
         }
     }
@@ -278,5 +280,5 @@ impl Handlers {
 
 fn failed(target: &TargetSettings, error: &Error) -> Response<Body> {
     let text = format!("target {} ({}): {error}\n", target.name, target.shown_url());
-    whole(error.status(), TEXT, text)
+    response::failed(error.status(), text, &error.summary(target.authority()))
 }

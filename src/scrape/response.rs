@@ -11,6 +11,7 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode, Uri};
 
 use super::error::Error;
+use crate::http_server::reason_phrase;
 
 /// The body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Error>;
@@ -30,11 +31,31 @@ pub(super) fn empty() -> Body {
     Empty::new().map_err(|never: Infallible| match never {}).boxed_unsync()
 }
 
+/// A response with a whole body. If `status` is an error, the first line of `text` is its reason
+/// phrase too.
 pub(super) fn whole(
     status: StatusCode,
     content_type: &'static str,
     text: String,
 ) -> Response<Body> {
+    if status.is_client_error() || status.is_server_error() {
+        let phrase = reason_phrase(&text);
+        return with_reason(whole_body(status, content_type, text), phrase);
+    }
+    whole_body(status, content_type, text)
+}
+
+/// An error response: `text` is its body, `summary` its reason phrase.
+pub(super) fn failed(status: StatusCode, text: String, summary: &str) -> Response<Body> {
+    with_reason(whole_body(status, TEXT, text), reason_phrase(summary))
+}
+
+fn with_reason(mut response: Response<Body>, phrase: ReasonPhrase) -> Response<Body> {
+    response.extensions_mut().insert(phrase);
+    response
+}
+
+fn whole_body(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
     let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {});
     respond(status, content_type, body.boxed_unsync())
 }
@@ -58,18 +79,20 @@ pub(super) fn wrong_method() -> Response<Body> {
 }
 
 /// The answer to a client that wants a tunnel: `proxy_url` with an https target.
-///
-/// Prometheus shows of it nothing but the status line, so that says why as well.
 pub(super) fn no_tunnel(target: &Uri) -> Response<Body> {
+    let target = target.authority().map_or("", |its| without_user(its.as_str()));
     let text = format!(
         "There are no tunnels here: through one we would see only TLS, and nothing of {target} could be rewritten.\n\
          Add it to `targets:` in our settings, as https://{target}/..., and scrape it here instead.\n"
     );
-    let mut response = whole(StatusCode::NOT_IMPLEMENTED, TEXT, text);
-    let reason =
+    let summary =
         "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
-    response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));
-    response
+    failed(StatusCode::NOT_IMPLEMENTED, text, summary)
+}
+
+/// An authority without a user name and password.
+pub(super) fn without_user(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 /// Adds to a text.

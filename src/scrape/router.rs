@@ -173,6 +173,7 @@ impl Gateway {
         self.handlers.count(refusal);
         let mut text = format!("{problem}; scrape one of\n");
         landing::append_paths(&mut text, self.targets());
-        whole(StatusCode::NOT_FOUND, TEXT, text)
+        let summary = format!("{problem}; scrape /targets/NAME/metrics");
+        response::failed(StatusCode::NOT_FOUND, text, &summary)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 
+use super::response::without_user;
 use super::upstream::HttpSettings;
 use crate::mapping;
 
@@ -46,6 +47,11 @@ pub struct TargetSettings {
 }
 
 impl TargetSettings {
+    /// Host and port as in the URL.
+    pub(super) fn authority(&self) -> &str {
+        self.url.authority().map_or("", |authority| without_user(authority.as_str()))
+    }
+
     /// The URL without its query, which can contain a secret.
     #[must_use]
     pub fn shown_url(&self) -> String {

@@ -91,7 +91,7 @@ fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
     match headers.get(LOCATION) {
         _ if status == StatusCode::OK => Ok(()),
         Some(location) if status.is_redirection() => {
-            Err(Error::Redirect(QuotedHeader::new(location)))
+            Err(Error::Redirect(QuotedHeader::url(location)))
         }
         _ => Err(Error::Status(status)),
     }

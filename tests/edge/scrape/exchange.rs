@@ -248,9 +248,10 @@ async fn paths_and_methods() {
         let reply = get(gateway.data, path).await;
         assert_eq!(reply.status, 404, "{path}");
         assert!(reply.text().contains("/targets/kong/metrics"), "{}", reply.text());
+        assert_eq!(reply.reason, "Unknown path; scrape /targets/NAME/metrics");
     }
     let landing = get(gateway.data, "/").await;
-    assert_eq!(landing.status, 200);
+    assert_eq!((landing.status, landing.reason.as_str()), (200, "OK"));
     assert!(landing.text().contains("href=\"/targets/kong/metrics\""), "{}", landing.text());
 
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
@@ -351,6 +352,10 @@ async fn what_is_no_exposition_is_a_502_with_its_reason() {
         assert!(text.contains(part), "{name}: {text}");
         assert!(text.starts_with(&format!("target kong ({}): ", upstream.url())), "{name}: {text}");
         assert_eq!(text.lines().count(), 1, "{name}: {text}");
+        let url = upstream.url();
+        let authority = url.split('/').nth(2).expect("a host");
+        assert!(reply.reason.contains(authority), "{name}: {}", reply.reason);
+        assert!(reply.reason.len() <= 120, "{name}: {}", reply.reason);
         assert_eq!(gateway.scrapes(outcome).await, 1, "{name}");
     }
 }
@@ -362,6 +367,8 @@ async fn nobody_there_is_a_502() {
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 502);
     assert!(reply.text().contains("cannot connect: Connection refused"), "{}", reply.text());
+    let authority = nobody.url().split('/').nth(2).expect("a host").to_owned();
+    assert_eq!(reply.reason, format!("{authority} refused the connection"));
 
     // Too long a label for any name service, so none is asked.
     let gateway = Gateway::to(format!("http://{}/", "x".repeat(64))).await;

@@ -20,6 +20,8 @@ pub(crate) enum End {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// The text after the status.
+    pub(crate) reason: String,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -104,6 +106,7 @@ impl Client {
         };
         let mut reply = Reply {
             status: status.expect("a status"),
+            reason: status_line.splitn(3, ' ').nth(2).unwrap_or_default().to_owned(),
             headers: lines.filter_map(header).collect(),
             body: Vec::new(),
             end: End::Whole,
