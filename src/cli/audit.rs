@@ -112,7 +112,7 @@ fn audit(arguments: &Arguments) -> anyhow::Result<bool> {
         Some(_) => finding.gateway,
     };
     let breaks = |file: &FileAudit| {
-        file.unreadable.is_some() || file.findings.iter().any(|it| impact(it) == Impact::Breaks)
+        file.unreadable.is_some() || file.findings.iter().any(|it| impact(it) >= Impact::Unknown)
     };
     let survive = !files.iter().any(breaks);
     let text = match arguments.format {
@@ -205,6 +205,10 @@ fn summary(files: &[FileAudit], arguments: &Arguments) -> String {
         breaks(|finding| finding.direct),
         breaks(|finding| finding.gateway),
     );
+    let unknown = findings().filter(|it| it.direct == Impact::Unknown).count();
+    if unknown > 0 {
+        text.push_str(&format!("{unknown} could not be read, so their impact is unknown\n"));
+    }
     if arguments.rewrite {
         let migrated = findings().filter(|it| it.migrated.is_some()).count();
         let left = findings().filter(|it| !it.obstacles.is_empty()).count();

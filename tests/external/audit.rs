@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crossfade::mapping::Generation;
+use crossfade::mapping::{Emit, Generation};
+use crossfade::packs;
+use crossfade::tools::audit::Auditor;
 
-use crate::support::capture;
 use crate::support::dashboards::{NEW, OLD, audited};
 use crate::support::naive::{self, Series};
 use crate::support::prometheus::Prometheus;
+use crate::support::{capture, root};
 
 /// Scrapes, and seconds between them.
 const SCRAPES: u64 = 20;
@@ -194,4 +197,31 @@ fn moved_queries_give_the_same_answers_on_a_real_prometheus() {
         compared += 1;
     }
     assert!(compared >= 8, "{compared}");
+}
+
+/// Runs `promtool test rules` in a folder.
+fn promtool_test(folder: &Path, test: &str) {
+    let output = Command::new("promtool")
+        .args(["test", "rules", test])
+        .current_dir(folder)
+        .output()
+        .expect("promtool is installed (package prometheus)");
+    assert!(output.status.success(), "{test}: {}", output.stderr.escape_ascii());
+}
+
+#[test]
+fn migrated_rules_pass_their_unit_tests() {
+    let name = "audit/units/dropped-label";
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit-units");
+    std::fs::create_dir_all(&folder).expect("the target folder is writable");
+    for file in ["rules.yml", "old_test.yml", "new_test.yml"] {
+        let from = root("tests").join(name).join(file);
+        std::fs::copy(from, folder.join(file)).expect("the target folder is writable");
+    }
+    promtool_test(&folder, "old_test.yml");
+    let rules = std::fs::read_to_string(folder.join("rules.yml")).expect("a file");
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
+    let migrated = auditor.file(Path::new("rules.yml"), &rules).migrated.expect("all migrate");
+    std::fs::write(folder.join("moved.yml"), migrated).expect("the target folder is writable");
+    promtool_test(&folder, "new_test.yml");
 }

@@ -1,5 +1,6 @@
 //! Audits files: finds their queries, assesses them, and migrates those that can be migrated.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -31,6 +32,7 @@ pub struct Auditor {
 struct QueryEdits {
     query: Vec<Edit>,
     legend: Option<Vec<Edit>>,
+    notes: Vec<String>,
 }
 
 /// The `PromQL` in the text of a query.
@@ -108,13 +110,14 @@ impl Auditor {
                 let error = error.lines().next().unwrap_or_default();
                 let names = family.generation.into_iter().map(Generation::as_str);
                 finding.generations = names.collect();
-                (finding.direct, finding.gateway) = (Impact::Breaks, Impact::Breaks);
+                (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);
                 let family = family.family;
                 finding.details.push(format!("it names {family}, but cannot be parsed: {error}"));
                 return Some((finding, None));
             }
         };
-        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit)?;
+        let values_of = part.values_of.as_ref().and_then(|label| text.get(label.clone()));
+        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit, values_of)?;
         finding.generations = verdict.generations.iter().copied().map(Generation::as_str).collect();
         (finding.direct, finding.gateway) = (verdict.direct, verdict.gateway);
         finding.details = verdict.details;
@@ -124,6 +127,7 @@ impl Auditor {
         match self.migrated(query, &part, inner, &masked, &expr) {
             Ok((migrated, edits)) if !edits.query.is_empty() => {
                 finding.migrated = Some(migrated);
+                finding.details.extend(edits.notes.iter().cloned());
                 Some((finding, Some(edits)))
             }
             Ok(_) => Some((finding, None)),
@@ -170,18 +174,26 @@ impl Auditor {
         let legend = query.legend.as_ref().map(|it| legend::edits(&it.text, &migration.renames));
         let legend = legend.filter(|edits| !edits.is_empty());
         let migrated = self.checked(text, &edits, query.kind)?;
-        Ok((migrated, QueryEdits { query: edits, legend }))
+        Ok((migrated, QueryEdits { query: edits, legend, notes: migration.notes }))
     }
 
     /// The edited text, if it is a valid query that uses only the other generation.
     fn checked(&self, text: &str, edits: &[Edit], kind: QueryKind) -> Result<String, Vec<String>> {
         let invalid = || vec!["the migrated text would not be a valid query".to_owned()];
         let migrated = apply(text, edits).ok_or_else(invalid)?;
+        let variables = |text: &str| -> BTreeSet<String> {
+            let masked = masked(kind, text);
+            let texts = masked.variables.iter().filter_map(|at| text.get(at.clone()));
+            texts.map(str::to_owned).collect()
+        };
+        if variables(text) != variables(&migrated) {
+            return Err(vec!["a variable would be missing in the migrated query".to_owned()]);
+        }
         let part = promql_part(kind, &migrated).ok_or_else(invalid)?;
         let inner = migrated.get(part.at).ok_or_else(invalid)?;
         let masked = masked(kind, inner);
         let expr = promql::parse(&masked.text).map_err(|_| invalid())?;
-        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit);
+        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit, None);
         if verdict.is_some_and(|it| it.generations.contains(&self.to.other())) {
             Err(vec!["the migrated query would still use the other generation".to_owned()])
         } else {

@@ -12,6 +12,8 @@ pub enum Impact {
     Survives,
     /// It returns a slightly different result, such as an estimate.
     Differs,
+    /// It cannot be read, so nothing is known about it.
+    Unknown,
     /// It returns nothing, or a wrong result.
     Breaks,
 }
@@ -23,6 +25,7 @@ impl Impact {
         match self {
             Impact::Survives => "survives",
             Impact::Differs => "differs",
+            Impact::Unknown => "unknown",
             Impact::Breaks => "BREAKS",
         }
     }

@@ -13,12 +13,14 @@ pub(super) struct MaskedQuery {
     pub(super) text: String,
     /// Where the variables are.
     pub(super) variables: Vec<Range<usize>>,
+    /// The query may contain variables.
+    pub(super) is_templated: bool,
 }
 
 impl MaskedQuery {
     /// A query in which `$` has no special meaning.
     pub(super) fn plain(query: &str) -> MaskedQuery {
-        MaskedQuery { text: query.to_owned(), variables: Vec::new() }
+        MaskedQuery { text: query.to_owned(), variables: Vec::new(), is_templated: false }
     }
 
     /// Masks all variables outside of quotes. In quotes they are valid `PromQL` already.
@@ -27,7 +29,8 @@ impl MaskedQuery {
         let mut state = MaskState::default();
         let mut at = 0;
         while let Some(rest) = query.get(at..).filter(|rest| !rest.is_empty()) {
-            if let Some(len) = variable(rest).filter(|_| state.quote.is_none()) {
+            let is_code = state.quote.is_none() && !state.comment;
+            if let Some(len) = variable(rest).filter(|_| is_code) {
                 let after = query.get(at + len..).unwrap_or_default();
                 masked.push_str(&state.mask(&masked, after, len));
                 variables.push(at..at + len);
@@ -39,7 +42,7 @@ impl MaskedQuery {
                 at += c.len_utf8();
             }
         }
-        MaskedQuery { text: masked, variables }
+        MaskedQuery { text: masked, variables, is_templated: true }
     }
 
     /// True if a range overlaps a variable.
@@ -64,6 +67,10 @@ fn variable(text: &str) -> Option<usize> {
         let len = inner.find('}')?;
         return inner.get(..len).and_then(word).map(|_| len + 3);
     }
+    // The templates of other tools, such as `[{{.window}}]`.
+    if text.starts_with("{{") {
+        return text.find("}}").map(|len| len + 2);
+    }
     if let Some(inner) = text.strip_prefix("[[") {
         let len = word(inner)?;
         let after = inner.get(len..)?;
@@ -77,6 +84,9 @@ fn variable(text: &str) -> Option<usize> {
 struct MaskState {
     quote: Option<char>,
     escaped: bool,
+    /// After `#`, to the end of the line.
+    comment: bool,
+    in_braces: bool,
     brackets: usize,
     /// Open parentheses, and whether each holds label names.
     parens: Vec<bool>,
@@ -94,7 +104,13 @@ impl MaskState {
             }
             return;
         }
+        if self.comment {
+            self.comment = c != '\n';
+            return;
+        }
         match c {
+            '#' => self.comment = true,
+            '{' | '}' => self.in_braces = c == '{',
             '"' | '\'' | '`' => self.quote = Some(c),
             '[' => self.brackets += 1,
             ']' => self.brackets = self.brackets.saturating_sub(1),
@@ -122,11 +138,19 @@ impl MaskState {
             };
         }
         let part = before.ends_with(is_word) || after.starts_with(is_word);
-        let named = after.trim_start().starts_with(['{', '[', '(', '=', '!']) && !part;
-        let compared =
-            after.trim_start().starts_with(['=', '!']) && before.trim_end().ends_with(['{', ',']);
+        let next = after.trim_start();
+        // A whole matcher.
+        if self.in_braces && !part && (next.starts_with([',', '}'])) && len > 3 {
+            return format!("{}=\"\"", "v".repeat(len - 3));
+        }
+        // The name of a function.
+        if next.starts_with('(') && !part && !self.in_braces && len > 1 {
+            return format!("{:<len$}", if len > 2 { "abs" } else { "ln" });
+        }
+        let named = next.starts_with(['{', '[', '(', '=', '!']) && !part;
+        let compared = next.starts_with(['=', '!']) && before.trim_end().ends_with(['{', ',']);
         let label = self.parens.last() == Some(&true);
-        if part || label || compared || (named && !after.trim_start().starts_with(['=', '!'])) {
+        if part || label || compared || (named && !next.starts_with(['=', '!'])) {
             return "v".repeat(len);
         }
         "1".repeat(len)
@@ -158,6 +182,10 @@ mod tests {
             "rate($metric[5m])",
             "rate(a[${__range_s}s]) == $__to",
             "histogram_quantile(0.$q, a)",
+            "# it's $x\nrate(a[$x])",
+            "a{b=~\"5..\",$filter}",
+            "$agg(rate(a[5m]))",
+            "rate(a[{{.window}}])",
         ] {
             let masked = MaskedQuery::templated(query);
             assert_eq!(masked.text.len(), query.len(), "{query}");
@@ -176,7 +204,7 @@ mod tests {
             "a[5m]",
             "a{b=\"$x\"}",
         ] {
-            assert_eq!(MaskedQuery::templated(query), MaskedQuery::plain(query));
+            assert_eq!(MaskedQuery::templated(query).text, query);
         }
         assert!(
             contains_variable("a|$x") && contains_variable("[[x]]") && contains_variable("${x}")

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::promql::{Aggregate, Binary, Expr, Node, Selector};
+use super::promql::{Aggregate, Binary, Expr, LabelList, Node, Selector};
+use super::template_vars::{MaskedQuery, contains_variable};
 
 /// The labels of a vector that affect the result of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,14 @@ pub(super) struct SelectorUse<'a> {
     pub(super) live: LiveLabels,
     /// The vector is an argument or in parentheses, so a binary operator can replace it.
     pub(super) is_delimited: bool,
-    /// Labels that the query names between the vector and the innermost aggregation around it.
+    /// Labels that the query reads between the vector and the innermost aggregation around it.
     pub(super) named_labels: BTreeSet<String>,
+    /// Labels in lists that the series of the vector reach with their labels, at any distance.
+    pub(super) mentioned: BTreeSet<String>,
+    /// What depends on a template variable around the vector: a label or a function.
+    pub(super) variable: Option<&'static str>,
+    /// The offset of the `histogram_quantile` that reads the buckets of the vector.
+    pub(super) quantile: Option<usize>,
 }
 
 impl SelectorUse<'_> {
@@ -82,8 +89,8 @@ impl LiveLabels {
 const SERIES_FUNCTIONS: &[&str] = &["absent", "absent_over_time", "timestamp"];
 
 /// Finds every selector of a query.
-pub(super) fn selector_uses<'a>(query: &'a str, expr: &'a Expr) -> Vec<SelectorUse<'a>> {
-    let mut visitor = Visitor { query, uses: Vec::new() };
+pub(super) fn selector_uses<'a>(masked: &'a MaskedQuery, expr: &'a Expr) -> Vec<SelectorUse<'a>> {
+    let mut visitor = Visitor { query: &masked.text, masked, uses: Vec::new() };
     visitor.expr(expr, &Scope::outermost());
     visitor.uses
 }
@@ -117,21 +124,40 @@ struct Scope<'a> {
     aggregate: Option<&'a Aggregate>,
     is_delimited: bool,
     named_labels: BTreeSet<String>,
+    mentioned: BTreeSet<String>,
+    variable: Option<&'static str>,
+    quantile: Option<usize>,
 }
+
+const VARIABLE_LABEL: &str = "which label it uses depends on a variable";
+const VARIABLE_FUNCTION: &str = "which function it uses depends on a variable";
 
 impl Scope<'_> {
     fn outermost() -> Self {
-        let live = LiveLabels::all();
-        Scope { live, aggregate: None, is_delimited: true, named_labels: BTreeSet::new() }
+        Scope {
+            live: LiveLabels::all(),
+            aggregate: None,
+            is_delimited: true,
+            named_labels: BTreeSet::new(),
+            mentioned: BTreeSet::new(),
+            variable: None,
+            quantile: None,
+        }
     }
 
     fn with_live(&self, live: LiveLabels, is_delimited: bool) -> Self {
-        Scope { live, aggregate: None, is_delimited, named_labels: self.named_labels.clone() }
+        Scope { live, aggregate: None, is_delimited, ..self.clone() }
+    }
+
+    /// The scope of an argument whose labels and buckets the result does not have.
+    fn of_value(&self) -> Self {
+        Scope { live: LiveLabels::Only(BTreeSet::new()), ..Scope::outermost() }
     }
 }
 
 struct Visitor<'a> {
     query: &'a str,
+    masked: &'a MaskedQuery,
     uses: Vec<SelectorUse<'a>>,
 }
 
@@ -141,7 +167,7 @@ impl<'a> Visitor<'a> {
             Node::Literal => {}
             Node::Selector(selector) => self.found(selector, expr.at.clone(), None, around),
             Node::Call { name, arguments } => self.call(expr, name, arguments, around),
-            Node::Aggregate(aggregate) => self.aggregate(aggregate),
+            Node::Aggregate(aggregate) => self.aggregate(expr, aggregate, around),
             Node::Binary(binary) => self.binary(binary, around),
             Node::Wrapped { inner, parenthesised: true } => {
                 self.expr(inner, &Scope { is_delimited: true, ..around.clone() });
@@ -167,7 +193,25 @@ impl<'a> Visitor<'a> {
             live: around.live.clone(),
             is_delimited: around.is_delimited,
             named_labels: around.named_labels.clone(),
+            mentioned: around.mentioned.clone(),
+            variable: around.variable,
+            quantile: around.quantile,
         });
+    }
+
+    /// The labels of a list that are no variables.
+    fn labels(&self, list: &LabelList) -> BTreeSet<String> {
+        let fixed = list.labels.iter().filter(|(_, at)| !self.masked.has_variable(at));
+        fixed.map(|(label, _)| label.clone()).collect()
+    }
+
+    fn has_variable(&self, list: &LabelList) -> bool {
+        list.labels.iter().any(|(_, at)| self.masked.has_variable(at))
+    }
+
+    /// True if the name of a function is a variable.
+    fn is_variable_function(&self, expr: &Expr) -> bool {
+        self.masked.has_variable(&(expr.at.start..expr.at.start + 1))
     }
 
     fn call(&mut self, call: &'a Expr, name: &'a str, arguments: &'a [Expr], around: &Scope<'a>) {
@@ -179,8 +223,12 @@ impl<'a> Visitor<'a> {
                 continue;
             }
             let text = |index: usize| literal(self.query, arguments.get(index)?);
+            let mut inner = around.with_live(around.live.clone(), true);
             let mut live = around.live.clone();
             let mut named = around.named_labels.clone();
+            if self.is_variable_function(call) {
+                inner.variable = Some(VARIABLE_FUNCTION);
+            }
             match name {
                 "label_replace" | "label_join" => {
                     let sources = if name == "label_replace" { 3..4 } else { 3..arguments.len() };
@@ -192,33 +240,67 @@ impl<'a> Visitor<'a> {
                         live = live.with(&read);
                         named.insert(read);
                     }
+                    let mut texts = (1..arguments.len()).filter_map(text);
+                    if self.masked.is_templated && texts.any(|it| contains_variable(&it)) {
+                        inner.variable = Some(VARIABLE_LABEL);
+                        live = LiveLabels::all();
+                    }
                 }
-                "histogram_quantile" | "histogram_fraction" => live = live.with("le"),
-                "scalar" | "absent" => live = LiveLabels::Only(BTreeSet::new()),
+                "histogram_quantile" | "histogram_fraction" => {
+                    live = live.with("le");
+                    inner.quantile = Some(call.at.start);
+                }
+                "scalar" | "absent" => {
+                    inner = around.of_value();
+                    live = inner.live.clone();
+                }
                 _ => {}
             }
-            self.expr(argument, &Scope { named_labels: named, ..around.with_live(live, true) });
+            self.expr(argument, &Scope { live, named_labels: named, ..inner });
         }
     }
 
     /// Expressions around an aggregation see only the labels of its result.
-    fn aggregate(&mut self, aggregate: &'a Aggregate) {
-        let labels: BTreeSet<String> = aggregate
-            .grouping
-            .iter()
-            .flat_map(|grouping| grouping.labels.labels.iter().map(|(label, _)| label.clone()))
-            .collect();
+    fn aggregate(&mut self, expr: &'a Expr, aggregate: &'a Aggregate, around: &Scope<'a>) {
+        let grouping = aggregate.grouping.as_ref();
+        let labels = grouping.map(|it| self.labels(&it.labels)).unwrap_or_default();
+        let has_variable = grouping.is_some_and(|it| self.has_variable(&it.labels));
         let live = match &aggregate.grouping {
             // The selected series live their labels.
             _ if aggregate.selects_series() => LiveLabels::all(),
             None => LiveLabels::Only(BTreeSet::new()),
             Some(grouping) if grouping.without => LiveLabels::AllBut(labels.clone()),
+            // The variable may be any label.
+            Some(_) if has_variable => LiveLabels::all(),
             Some(_) => LiveLabels::Only(labels.clone()),
         };
-        let named_labels = labels;
-        let around = Scope { live, aggregate: Some(aggregate), is_delimited: true, named_labels };
+        let keeps_labels = aggregate.selects_series() || grouping.is_some_and(|it| it.without);
+        let mut mentioned = labels.clone();
+        if keeps_labels || has_variable {
+            mentioned.extend(around.mentioned.iter().cloned());
+        }
+        let variable = if self.is_variable_function(expr) {
+            Some(VARIABLE_FUNCTION)
+        } else if has_variable {
+            Some(VARIABLE_LABEL)
+        } else {
+            around.variable.filter(|_| keeps_labels || !labels.is_empty())
+        };
+        let scope = Scope {
+            quantile: around.quantile.filter(|_| live.has("le")),
+            live,
+            aggregate: Some(aggregate),
+            is_delimited: true,
+            named_labels: if grouping.is_some_and(|it| it.without) {
+                BTreeSet::new()
+            } else {
+                labels
+            },
+            mentioned,
+            variable,
+        };
         for argument in &aggregate.arguments {
-            self.expr(argument, &around);
+            self.expr(argument, &scope);
         }
     }
 
@@ -229,18 +311,23 @@ impl<'a> Visitor<'a> {
             self.expr(&binary.right, &around);
             return;
         }
-        let set = |labels: &super::promql::LabelList| -> BTreeSet<String> {
-            labels.labels.iter().map(|(label, _)| label.clone()).collect()
-        };
+        let set = |labels: &LabelList| self.labels(labels);
         let is_set = ["and", "or", "unless"].contains(&binary.op.as_str());
         let matched = binary.matching.as_ref().map(|(on, labels)| (*on, set(labels)));
-        let mut named = matched.as_ref().map(|(_, labels)| labels.clone()).unwrap_or_default();
+        let mut mentioned = matched.as_ref().map(|(_, labels)| labels.clone()).unwrap_or_default();
+        let is_on = matched.as_ref().is_some_and(|(on, _)| *on);
+        let mut named = if is_on { mentioned.clone() } else { BTreeSet::new() };
         let group = binary.group.as_ref();
         let brought = group.and_then(|(_, labels)| labels.as_ref()).map(set).unwrap_or_default();
         named.extend(brought.iter().cloned());
+        mentioned.extend(brought.iter().cloned());
+        let lists = binary.matching.iter().map(|(_, labels)| labels);
+        let mut lists = lists.chain(group.iter().filter_map(|(_, labels)| labels.as_ref()));
+        let has_variable = lists.any(|list| self.has_variable(list));
         let side = |is_left: bool| -> LiveLabels {
             let many = group.is_some_and(|(left, _)| *left == is_left);
             match &matched {
+                _ if has_variable => LiveLabels::all(),
                 Some((true, labels)) if is_set && !is_left && binary.op != "or" => {
                     LiveLabels::Only(labels.clone())
                 }
@@ -256,6 +343,10 @@ impl<'a> Visitor<'a> {
         for (operand, is_left) in [(&binary.left, true), (&binary.right, false)] {
             let mut inner = around.with_live(side(is_left), false);
             inner.named_labels.extend(named.iter().cloned());
+            inner.mentioned.extend(mentioned.iter().cloned());
+            if has_variable {
+                inner.variable = Some(VARIABLE_LABEL);
+            }
             self.expr(operand, &inner);
         }
     }
@@ -279,6 +370,7 @@ mod tests {
 
     fn live_labels(query: &str) -> Vec<String> {
         let expr = promql::parse(query).expect("a query");
+        let masked = MaskedQuery::plain(query);
         let show = |it: &SelectorUse<'_>| {
             let list = |labels: &BTreeSet<String>| {
                 labels.iter().map(String::as_str).collect::<Vec<_>>().join(",")
@@ -289,7 +381,7 @@ mod tests {
             };
             format!("{} {}", query.get(it.vector.clone()).unwrap_or_default(), live.trim())
         };
-        selector_uses(query, &expr).iter().map(show).collect()
+        selector_uses(&masked, &expr).iter().map(show).collect()
     }
 
     #[test]

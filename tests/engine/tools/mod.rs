@@ -1,4 +1,5 @@
 //! `tools` called as a library.
 
 mod audit;
+mod audit_queries;
 mod verify;

@@ -36,6 +36,8 @@ pub(in crate::tools::audit) struct Migration {
     pub(in crate::tools::audit) edits: Vec<Edit>,
     /// Labels of the result that have a new name.
     pub(in crate::tools::audit) renames: BTreeMap<String, String>,
+    /// How far the result can be from the original.
+    pub(in crate::tools::audit) notes: Vec<String>,
 }
 
 impl<'a> Input<'a> {

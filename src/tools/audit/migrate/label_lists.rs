@@ -1,30 +1,62 @@
 //! Changes of the label lists of a query: `by (…)`, `without (…)`, `on (…)` and the like.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::input::Input;
 use crate::document::Edit;
-use crate::tools::audit::promql::{Expr, LabelList};
+use crate::tools::audit::promql::LabelList;
 
 /// The label lists that gain or lose labels, by their first byte.
 #[derive(Debug, Default)]
 pub(super) struct LabelLists {
-    changed: BTreeMap<usize, (Range<usize>, Vec<String>)>,
+    changed: BTreeMap<usize, Changes>,
+}
+
+/// The changes of one list.
+#[derive(Debug, Default)]
+struct Changes {
+    removed: BTreeSet<String>,
+    added: Vec<String>,
 }
 
 impl LabelLists {
-    /// The labels of a list, to be changed.
-    pub(super) fn labels_mut(&mut self, list: &LabelList) -> &mut Vec<String> {
-        let labels = || list.labels.iter().map(|(label, _)| label.clone()).collect();
-        let entry = self.changed.entry(list.at.start);
-        &mut entry.or_insert_with(|| (list.at.clone(), labels())).1
+    /// Removes a label, if the list has it.
+    pub(super) fn remove(&mut self, list: &LabelList, label: &str) {
+        if list.has(label) {
+            let changes = self.changed.entry(list.at.start).or_default();
+            changes.removed.insert(label.to_owned());
+        }
     }
 
-    /// The edits of all lists. Changed lists are written anew; in others, labels are renamed in place.
-    pub(super) fn edits(&self, expr: &Expr, renamed: &BTreeMap<String, String>) -> Vec<Edit> {
+    /// Adds a label, if the list does not have it.
+    pub(super) fn add(&mut self, list: &LabelList, label: &str) {
+        let changes = self.changed.entry(list.at.start).or_default();
+        let is_removed = changes.removed.remove(label);
+        let is_added = changes.added.iter().any(|its| its == label);
+        if !(is_removed || is_added || list.has(label)) {
+            changes.added.push(label.to_owned());
+        }
+    }
+
+    /// The edits of all lists. Variables and labels that stay keep their text.
+    pub(super) fn edits(&self, input: &Input<'_>, renamed: &BTreeMap<String, String>) -> Vec<Edit> {
         let mut edits = Vec::new();
-        for list in expr.label_lists() {
-            if self.changed.contains_key(&list.at.start) {
+        let none = Changes::default();
+        for list in input.expr.label_lists() {
+            let changes = self.changed.get(&list.at.start).unwrap_or(&none);
+            let stays = list.labels.iter().filter(|(label, at)| {
+                input.masked.has_variable(at) || !changes.removed.contains(label)
+            });
+            let new_name =
+                |label: &str| renamed.get(label).map_or(label, String::as_str).to_owned();
+            let added = changes.added.iter().map(|label| new_name(label));
+            if list.labels.is_empty() || stays.clone().count() < list.labels.len() {
+                let texts = stays.map(|(label, at)| match renamed.get(label) {
+                    Some(to) => to.clone(),
+                    None => input.slice(at).to_owned(),
+                });
+                let texts: Vec<String> = texts.chain(added).collect();
+                edits.push(Edit::replace(list.at.clone(), format!("({})", texts.join(", "))));
                 continue;
             }
             for (label, at) in &list.labels {
@@ -32,11 +64,10 @@ impl LabelLists {
                     edits.push(Edit::replace(at.clone(), to));
                 }
             }
-        }
-        for (at, labels) in self.changed.values() {
-            let new_name = |label: &String| renamed.get(label).unwrap_or(label).clone();
-            let labels: Vec<String> = labels.iter().map(new_name).collect();
-            edits.push(Edit::replace(at.clone(), format!("({})", labels.join(", "))));
+            if let Some((_, last)) = list.labels.last().filter(|_| !changes.added.is_empty()) {
+                let added: Vec<String> = added.collect();
+                edits.push(Edit::after(last.end, format!(", {}", added.join(", "))));
+            }
         }
         edits
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::select::{Selected, Selection};
-use crate::tools::audit::vector_use::labels_in_functions;
+use crate::tools::audit::vector_use::{SelectorUse, labels_in_functions};
 
 /// Labels that may have another name after the migration, or be missing.
 #[derive(Debug, Default)]
@@ -28,8 +28,10 @@ impl LabelNames {
             let all_rules = |it: &Selected<'_>| {
                 it.rules.iter().all(|rule| changes(&LabelDiff::new(rule, from)))
             };
-            let mut with_label = selection.selected.iter().filter(|it| it.usage.live.has(label));
-            with_label.all(all_rules) && !selection.unchanged.iter().any(|it| it.live.has(label))
+            // A list that removes a label must name it as each vector does.
+            let uses = |it: &SelectorUse<'_>| it.live.has(label) || it.mentioned.contains(label);
+            let mut with_label = selection.selected.iter().filter(|it| uses(&it.usage));
+            with_label.all(all_rules) && !selection.unchanged.iter().any(uses)
         };
         for rule in selection.selected.iter().flat_map(|selected| &selected.rules) {
             let diff = LabelDiff::new(rule, from);

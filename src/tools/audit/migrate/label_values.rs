@@ -34,7 +34,8 @@ pub(super) fn edit_label_values(
     let braces = |edits: &[Edit]| edits.get(1..).map(<[Edit]>::to_vec).unwrap_or_default();
     let first = braces(&selectors[0]);
     let function = selected.usage.function;
-    if selectors.iter().any(|edits| braces(edits) != first) || function.is_some() {
+    let is_plain = function.is_none() && selected.usage.selector.name_matcher.is_none();
+    if selectors.iter().any(|edits| braces(edits) != first) || !is_plain {
         return Err(format!("{} becomes several families", selected.family.family));
     }
     let names: Vec<&str> = selectors.iter().map(|edits| edits[0].text.as_str()).collect();

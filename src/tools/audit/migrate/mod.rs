@@ -19,6 +19,7 @@ mod label_diff;
 mod label_lists;
 mod label_names;
 mod label_values;
+mod layouts;
 mod select;
 mod selector;
 mod vector;
@@ -33,5 +34,7 @@ pub(super) use input::{Input, Migration};
 /// The obstacles.
 pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
     let selection = select::select(input)?;
-    vector::edit_query(input, &selection).map_err(|obstacle| vec![obstacle])
+    let notes = layouts::check_layouts(input, &selection).map_err(|obstacle| vec![obstacle])?;
+    let migration = vector::edit_query(input, &selection).map_err(|obstacle| vec![obstacle])?;
+    Ok(Migration { notes, ..migration })
 }

@@ -30,7 +30,7 @@ pub(super) struct Selection<'a> {
 pub(super) fn select<'a>(input: &Input<'a>) -> Result<Selection<'a>, Vec<String>> {
     let mut selection = Selection::default();
     let mut obstacles: Vec<String> = Vec::new();
-    for usage in selector_uses(&input.masked.text, input.expr) {
+    for usage in selector_uses(input.masked, input.expr) {
         if let Err(obstacle) = select_one(input, usage, &mut selection)
             && !obstacles.contains(&obstacle)
         {
@@ -62,6 +62,8 @@ fn select_one<'a>(
         Some(generation) if generation != input.from => Err("it uses both generations".to_owned()),
         Some(_) => {
             let rules = choose_rules(input, &usage, &family)?;
+            check_variables(input, &usage, &rules)?;
+            check_name(input, &usage)?;
             selection.selected.push(Selected { usage, family, rules });
             Ok(())
         }
@@ -71,6 +73,37 @@ fn select_one<'a>(
             Ok(())
         }
     }
+}
+
+/// A variable must not stand for a label that differs between the generations.
+fn check_variables(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    rules: &[&Correspondence],
+) -> Result<(), String> {
+    let differs = |rule: &&Correspondence| {
+        let diff = LabelDiff::new(rule, input.from);
+        !(diff.renamed.is_empty() && diff.lost.is_empty() && diff.only_source.is_empty())
+    };
+    if let Some(variable) = usage.variable
+        && (!variable.contains("label") || rules.iter().any(differs))
+    {
+        return Err(variable.to_owned());
+    }
+    if usage.selector.matchers.iter().any(|it| input.masked.has_variable(&it.label)) {
+        return Err("which label it selects by depends on a variable".to_owned());
+    }
+    Ok(())
+}
+
+/// The name of the series must not be part of the result.
+fn check_name(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), String> {
+    let name = "__name__";
+    let is_used = usage.mentioned.contains(name)
+        || usage.named_labels.contains(name)
+        || input.legend.contains(name)
+        || input.values_of == Some(name);
+    if is_used { Err("it uses the name of the series as a label".to_owned()) } else { Ok(()) }
 }
 
 /// A selector without a name must not match a family that only the source generation has.

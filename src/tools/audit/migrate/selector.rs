@@ -20,7 +20,7 @@ pub(super) fn edit_selector(
     let to = rule.side(input.from.other());
     let name = selector.name.clone().ok_or("it has no name")?;
     let new_name = format!("{}{}", to.family, selected.family.suffix);
-    let mut edits = vec![Edit::replace(name.clone(), new_name)];
+    let mut edits = vec![Edit::replace(name.clone(), new_name.clone())];
     let kept = kept_matchers(input, selected, rule)?;
     let added = added_matchers(input, selected, rule);
     if kept.len() == selector.matchers.len() && added.is_empty() {
@@ -33,11 +33,15 @@ pub(super) fn edit_selector(
         );
         return Ok(edits);
     }
-    let matchers: Vec<String> = kept
-        .iter()
-        .map(|(label, rest)| format!("{label}{}", input.slice(rest)))
-        .chain(added)
-        .collect();
+    let in_braces = selector.name_matcher.as_ref().map(|at| {
+        let (before, after) = (at.start..name.start, name.end..at.end);
+        format!("{}{new_name}{}", input.slice(&before), input.slice(&after))
+    });
+    if in_braces.is_some() {
+        edits.clear();
+    }
+    let kept = kept.iter().map(|(label, rest)| format!("{label}{}", input.slice(rest)));
+    let matchers: Vec<String> = in_braces.into_iter().chain(kept).chain(added).collect();
     let braces = selector.braces.clone();
     let spaced = braces.as_ref().is_some_and(|braces| input.slice(braces).contains(", "));
     let list = matchers.join(if spaced { ", " } else { "," });

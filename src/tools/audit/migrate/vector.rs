@@ -18,7 +18,7 @@ pub(super) fn edit_query(
 ) -> Result<Migration, String> {
     let names = LabelNames::new(input, selection);
     let mut lists = LabelLists::default();
-    let mut migration = Migration { edits: Vec::new(), renames: names.renamed.clone() };
+    let mut migration = Migration { renames: names.renamed.clone(), ..Migration::default() };
     for selected in &selection.selected {
         let Some(label) = input.values_of else {
             migration.edits.extend(edit_vector(input, selected, &names, &mut lists)?);
@@ -31,7 +31,7 @@ pub(super) fn edit_query(
             }
         }
     }
-    migration.edits.extend(lists.edits(input.expr, &names.renamed));
+    migration.edits.extend(lists.edits(input, &names.renamed));
     Ok(migration)
 }
 
@@ -74,11 +74,46 @@ fn edit_vector(
             ..edit
         });
         let member = apply(text, &within.collect::<Vec<_>>()).unwrap_or_default();
-        let member: Vec<&str> = member.split_whitespace().collect();
         let wrapping = wrapping(input, selected, rule, names, keep_lost, lists)?;
-        members.push(format!("{}{}{}", wrapping.before, member.join(" "), wrapping.after));
+        members.push(format!("{}{}{}", wrapping.before, on_one_line(&member), wrapping.after));
     }
     let union = members.join(" or ");
     let union = if selected.usage.is_delimited { union } else { format!("({union})") };
     Ok(vec![Edit::replace(vector, union)])
+}
+
+/// A text without line breaks and indentation, except in quotes.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let (mut quote, mut escaped) = (None, false);
+    for c in text.trim().chars() {
+        if let Some(open) = quote {
+            if c == open && !escaped {
+                quote = None;
+            }
+            escaped = c == '\\' && !escaped && open != '`';
+        } else if matches!(c, '"' | '\'' | '`') {
+            quote = Some(c);
+        } else if c.is_whitespace() {
+            if !line.ends_with(' ') {
+                line.push(' ');
+            }
+            continue;
+        }
+        line.push(c);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_text_keeps_its_white_space() {
+        assert_eq!(
+            on_one_line("a {\n  b = \"c  d\\\"  e\",\n  f=`\\`\n} "),
+            "a { b = \"c  d\\\"  e\", f=`\\` }"
+        );
+    }
 }

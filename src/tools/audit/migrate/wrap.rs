@@ -48,16 +48,37 @@ pub(super) fn wrapping(
             "`{function}` of one series is not that of several series joined by {op}"
         ));
     }
-    let restored = RestoredLabels::new(usage, &diff, names, keep_lost);
+    let mut restored = RestoredLabels::new(usage, &diff, names, keep_lost);
     // Labels that the migrated vector has and the original does not.
-    let mut surplus: BTreeSet<&str> = diff.only_target.union(&diff.added).copied().collect();
-    surplus.extend(restored.renamed.iter().map(|(_, to)| *to));
+    let own: BTreeSet<&str> = diff.only_target.union(&diff.added).copied().collect();
+    let pending = diff.renamed.iter().filter(|(label, _)| !names.renamed.contains_key(*label));
+    let mut surplus = own.clone();
+    surplus.extend(pending.clone().map(|(_, to)| *to));
     let absorbed = match usage.aggregate {
-        Some(aggregate) if diff.only_target.is_empty() || aggregate.op == op => {
-            absorb(aggregate, &surplus, lists)
+        // A variable in a `by` list may be any label.
+        Some(aggregate)
+            if (usage.variable.is_none() || removes_labels(aggregate))
+                && (diff.only_target.is_empty() || aggregate.op == op) =>
+        {
+            let obsolete: Vec<&str> = if selected.rules.len() == 1 {
+                pending.clone().chain(&diff.lost).map(|(label, _)| *label).collect()
+            } else {
+                Vec::new()
+            };
+            absorb(aggregate, &surplus, &obsolete, lists)
         }
         _ => false,
     };
+    if !absorbed {
+        // A label that something removes under its old name must not remain under its new one.
+        for one in pending.filter(|(_, to)| usage.live.has(to)) {
+            if !restored.renamed.contains(one) {
+                restored.renamed.push(*one);
+            }
+        }
+        surplus = own;
+        surplus.extend(restored.renamed.iter().map(|(_, to)| *to));
+    }
     let mut wrapping = Wrapping::default();
     let is_visible = surplus.iter().any(|label| usage.live.has(label));
     if !absorbed && (!diff.only_target.is_empty() || is_visible) {
@@ -120,7 +141,9 @@ fn check_joined(
         (None, Some(aggregate)) => {
             // The target does not have these labels, so `without` need not name them.
             if let Some(grouping) = aggregate.grouping.as_ref().filter(|it| it.without) {
-                lists.labels_mut(&grouping.labels).retain(|label| !list.contains(&label.as_str()));
+                for label in &list {
+                    lists.remove(&grouping.labels, label);
+                }
             }
             Ok(())
         }
@@ -134,17 +157,28 @@ fn check_joined(
     }
 }
 
-/// Makes an aggregation remove labels. Returns false if it cannot.
-fn absorb(aggregate: &Aggregate, surplus: &BTreeSet<&str>, lists: &mut LabelLists) -> bool {
+/// True for `without`.
+fn removes_labels(aggregate: &Aggregate) -> bool {
+    aggregate.grouping.as_ref().is_some_and(|it| it.without)
+}
+
+/// Makes an aggregation remove labels. Returns false if it cannot. `obsolete` are labels that its
+/// argument no longer has.
+fn absorb(
+    aggregate: &Aggregate,
+    surplus: &BTreeSet<&str>,
+    obsolete: &[&str],
+    lists: &mut LabelLists,
+) -> bool {
     match &aggregate.grouping {
         _ if aggregate.selects_series() => false,
         None => true,
         Some(grouping) if grouping.without => {
-            let list = lists.labels_mut(&grouping.labels);
+            for label in obsolete {
+                lists.remove(&grouping.labels, label);
+            }
             for label in surplus {
-                if !list.iter().any(|its| its == label) {
-                    list.push((*label).to_owned());
-                }
+                lists.add(&grouping.labels, label);
             }
             true
         }

@@ -31,8 +31,10 @@ pub(in crate::tools::audit) enum Node {
 /// `name{…}[…]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::tools::audit) struct Selector {
-    /// The name, if there is one.
+    /// The name, if there is one. Without quotes, if it is written in the braces.
     pub(in crate::tools::audit) name: Option<Range<usize>>,
+    /// The part of the braces that is the name: `"name"` or `__name__="name"`.
+    pub(in crate::tools::audit) name_matcher: Option<Range<usize>>,
     /// The braces and everything between them.
     pub(in crate::tools::audit) braces: Option<Range<usize>>,
     pub(in crate::tools::audit) matchers: Vec<Matcher>,

@@ -2,6 +2,7 @@
 
 mod ast;
 mod signature;
+mod spelling;
 mod tokens;
 mod tree;
 
@@ -22,8 +23,10 @@ pub(super) fn parse(query: &str) -> Result<Expr, String> {
     if query.bytes().filter(|byte| matches!(byte, b'(' | b'-' | b'+')).count() > MAX_BRACKETS {
         return Err("it is nested too deeply".to_owned());
     }
-    let parsed = promql_parser::parser::parse(query)?;
-    let tree = tree::parse_tree(query).ok_or(DISAGREE)?;
+    let tokens = tokens::tokenize(query).ok_or("a string is not terminated")?;
+    let common = spelling::common_spelling(query, &tokens).ok_or(DISAGREE)?;
+    let parsed = promql_parser::parser::parse(&common)?;
+    let tree = tree::parse_tree(query, tokens).ok_or(DISAGREE)?;
     if Signature::of_parsed(&parsed) == Signature::of_tree(query, &tree) {
         Ok(tree)
     } else {
@@ -48,6 +51,9 @@ mod tests {
             "# why\nsum (\n  a\n) BY (b)",
             "absent(a{b=`c`}) atan2 b offset -5m",
             "a:b:c[1h30m:]",
+            "sum By (x) (a{b=~`c\\.d`, e=`\"`}) > 1_000",
+            "sum(rate({\"a\", b='c'}[5m])) + {`a:b`} * {b='c', 'a'}",
+            "{__name__=\"a\",b=\"c\"} + count by (__name__) ({__name__=~\".+\"})",
         ] {
             if let Err(error) = parse(query) {
                 panic!("{query}: {error}");
@@ -57,9 +63,16 @@ mod tests {
 
     #[test]
     fn invalid_and_unsupported_queries_are_refused() {
-        for query in
-            ["", "sum(", "a{b=\"c\" or b=\"d\"}", "a{b}", "{\"a\"}", "rate(a)", "a b", "sum by (a"]
-        {
+        for query in [
+            "",
+            "sum(",
+            "a{b=\"c\" or b=\"d\"}",
+            "a{b}",
+            "{\"a b\"}",
+            "rate(a)",
+            "a b",
+            "sum by (a",
+        ] {
             assert!(parse(query).is_err(), "{query}");
         }
         assert!(parse(&"(".repeat(5000)).is_err());

@@ -53,11 +53,12 @@ impl Signature {
                 let matchers = selector.matchers.iter();
                 let matchers =
                     matchers.map(|it| format!("{}{}{:?}", text(&it.label), it.op, it.value));
-                self.selector(
-                    selector.name.as_ref().map(text),
-                    matchers.collect(),
-                    selector.has_range,
-                );
+                let mut matchers: Vec<String> = matchers.collect();
+                let mut name = selector.name.as_ref().map(text);
+                if selector.name_matcher.is_some() {
+                    matchers.extend(name.take().map(|name| format!("__name__={name:?}")));
+                }
+                self.selector(name, matchers, selector.has_range);
             }
             Node::Call { name, .. } => self.parts.push(format!("call {name}")),
             Node::Aggregate(aggregate) => {

@@ -80,7 +80,7 @@ fn quoted(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// `1`, `.5`, `1e-3`, `0x1f`, `5m`, `1h30m`.
+/// `1`, `.5`, `1e-3`, `1_000`, `0x1f`, `5m`, `1h30m`.
 fn number(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(&byte) = rest.get(at) {
@@ -88,7 +88,7 @@ fn number(rest: &[u8]) -> usize {
             && at > 0
             && matches!(rest.get(at - 1), Some(b'e' | b'E'))
             && rest.get(at + 1).is_some_and(u8::is_ascii_digit);
-        if !(byte.is_ascii_alphanumeric() || byte == b'.' || exponent) {
+        if !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_') || exponent) {
             break;
         }
         at += 1;

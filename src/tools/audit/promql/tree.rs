@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::ast::{Aggregate, Binary, Expr, Grouping, LabelList, Matcher, Node, Selector};
-use super::tokens::{Token, TokenKind, string_value, tokenize};
+use super::tokens::{Token, TokenKind, string_value};
 
 /// Deepest nesting of expressions. The parser is recursive.
 const MAX_DEPTH: usize = 64;
@@ -29,9 +29,9 @@ const AGGREGATES: &[&str] = &[
     "limit_ratio",
 ];
 
-/// Parses a query; `None` if it is not valid.
-pub(super) fn parse_tree(query: &str) -> Option<Expr> {
-    let mut parser = Parser { query, tokens: tokenize(query)?, next: 0, depth: 0 };
+/// Parses the tokens of a query; `None` if it is not valid.
+pub(super) fn parse_tree(query: &str, tokens: Vec<Token>) -> Option<Expr> {
+    let mut parser = Parser { query, tokens, next: 0, depth: 0 };
     let expr = parser.binary(0)?;
     (parser.next == parser.tokens.len()).then_some(expr)
 }
@@ -205,7 +205,8 @@ impl<'a> Parser<'a> {
         let word = self.peek()?;
         let lower = word.to_ascii_lowercase();
         let next = self.ahead(1);
-        let grouped = matches!(next, Some("by" | "without" | "BY" | "WITHOUT"));
+        let grouped =
+            next.is_some_and(|it| ["by", "without"].contains(&it.to_ascii_lowercase().as_str()));
         if AGGREGATES.contains(&lower.as_str()) && (next == Some("(") || grouped) {
             self.take()?;
             let mut grouping = self.grouping()?;
@@ -272,18 +273,53 @@ impl<'a> Parser<'a> {
             Some(name) => name.start,
             None => self.tokens.get(self.next)?.at.start,
         };
+        let (mut name, mut name_matcher) = (name, None);
         let (mut matchers, mut braces) = (Vec::new(), None);
         if let Some(open) = self.sign("{") {
-            while self.kind()? == TokenKind::Word {
-                matchers.push(self.matcher()?);
+            while matches!(self.kind()?, TokenKind::Word | TokenKind::String) {
+                let matcher =
+                    if self.kind()? == TokenKind::String { None } else { Some(self.matcher()?) };
+                let at = match &matcher {
+                    Some(matcher) => matcher.at.clone(),
+                    None => self.take()?,
+                };
+                let written = self.written_name(&at, matcher.as_ref());
+                match (written, matcher) {
+                    (Some(written), _) if name.is_none() => {
+                        (name, name_matcher) = (Some(written), Some(at));
+                    }
+                    (_, Some(matcher)) => matchers.push(matcher),
+                    (_, None) => return None,
+                }
                 if self.sign(",").is_none() {
                     break;
                 }
             }
             braces = Some(open.start..self.sign("}")?.end);
         }
-        let node = Node::Selector(Selector { name, braces, matchers, has_range: false });
-        Some(Expr { at: start..self.end(), node })
+        let selector = Selector { name, name_matcher, braces, matchers, has_range: false };
+        Some(Expr { at: start..self.end(), node: Node::Selector(selector) })
+    }
+
+    /// The name in `"name"` or `__name__="name"`, without the quotes, if it needs no escapes.
+    fn written_name(&self, at: &Range<usize>, matcher: Option<&Matcher>) -> Option<Range<usize>> {
+        if matcher.is_some_and(|it| self.query.get(it.label.clone()) != Some("__name__")) {
+            return None;
+        }
+        let quoted = match matcher {
+            None => at.clone(),
+            Some(it) if it.op == "=" => at.end.checked_sub(it.value.len() + 2)?..at.end,
+            Some(_) => return None,
+        };
+        let inner = quoted.start + 1..quoted.end - 1;
+        let name = self.query.get(inner.clone())?;
+        // A value with escapes is longer than its text.
+        if matcher.is_some_and(|it| it.value != name) {
+            return None;
+        }
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        let is_name = name.starts_with(|c: char| is_part(c) && !c.is_ascii_digit());
+        (is_name && name.chars().all(is_part)).then_some(inner)
     }
 
     fn matcher(&mut self) -> Option<Matcher> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::availability::is_available;
+use super::boundaries::{BoundaryUse, boundary_use};
 use super::name_patterns::matched_families;
 use crate::mapping::{Correspondence, Emit, Generation, Meaning};
 use crate::tools::audit::catalog::{Catalog, FamilyRef};
@@ -23,15 +24,17 @@ pub(in crate::tools::audit) struct Verdict {
     pub(in crate::tools::audit) details: Vec<String>,
 }
 
-/// Assesses a query; `None` if it uses no family of a pack. `emit` is what the gateway emits.
+/// Assesses a query; `None` if it uses no family of a pack. `emit` is what the gateway emits. Of
+/// `label_values`, `values_of` is the label.
 pub(in crate::tools::audit) fn assess(
     catalog: &Catalog,
     query: &str,
     masked: &MaskedQuery,
     expr: &Expr,
     emit: Emit,
+    values_of: Option<&str>,
 ) -> Option<Verdict> {
-    let uses = selector_uses(&masked.text, expr);
+    let uses = selector_uses(masked, expr);
     let known: Vec<(&SelectorUse<'_>, FamilyRef)> = uses
         .iter()
         .filter_map(|usage| {
@@ -50,7 +53,8 @@ pub(in crate::tools::audit) fn assess(
         gateway: Impact::Survives,
         details: Vec::new(),
     };
-    let mut assessment = Assessment { catalog, query, emit, verdict };
+    let templated = masked.is_templated;
+    let mut assessment = Assessment { catalog, query, templated, emit, verdict };
     for (generation, family) in &matched {
         assessment.family_is_gone(*generation, family);
         assessment.detail(format!("the name is a pattern that matches {family}"));
@@ -63,7 +67,9 @@ pub(in crate::tools::audit) fn assess(
     }
     for (usage, family) in &known {
         assessment.labels(usage, family);
-        assessment.boundaries(usage, family);
+        if values_of.is_none_or(|label| label == "le") {
+            assessment.boundaries(usage, family);
+        }
     }
     Some(assessment.verdict)
 }
@@ -71,6 +77,7 @@ pub(in crate::tools::audit) fn assess(
 struct Assessment<'a> {
     catalog: &'a Catalog,
     query: &'a str,
+    templated: bool,
     emit: Emit,
     verdict: Verdict,
 }
@@ -154,7 +161,7 @@ impl<'a> Assessment<'a> {
             fixed.all(|(label, value)| {
                 let of_label = |it: &&Matcher| self.query.get(it.label.clone()) == Some(label);
                 let mut matchers = usage.selector.matchers.iter().filter(of_label);
-                matchers.all(|it| matches(it, value, true) != Match::No)
+                matchers.all(|it| matches(it, value, self.templated) != Match::No)
             })
         });
         rules
@@ -162,21 +169,28 @@ impl<'a> Assessment<'a> {
 
     /// Labels that the query names but the family does not have.
     fn labels(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
-        let matched = usage.selector.matchers.iter();
-        let matched = matched.filter_map(|it| self.query.get(it.label.clone()));
-        let labels: BTreeSet<String> =
-            matched.map(str::to_owned).chain(usage.named_labels.iter().cloned()).collect();
+        // A matcher that an empty label satisfies does not need the label.
+        let matchers = usage.selector.matchers.iter();
+        let needs = |it: &&Matcher| matches(it, "", self.templated) != Match::Yes;
+        let matched: BTreeSet<&str> =
+            matchers.filter(needs).filter_map(|it| self.query.get(it.label.clone())).collect();
+        let named = usage.named_labels.iter().map(String::as_str);
+        let labels: BTreeSet<&str> = matched.iter().copied().chain(named).collect();
         let both = [Generation::Old, Generation::New];
         let generations = family.generation.map_or(both.to_vec(), |generation| vec![generation]);
-        for label in &labels {
+        for label in labels {
             for generation in &generations {
-                if let Some(explanation) = self.missing_label(family, *generation, label) {
+                if let Some((meaning, explanation)) = self.missing_label(family, *generation, label)
+                {
+                    // To group or join by a label that never existed gives the same as before. In a
+                    // query of the new generation it is a mistake if the label has another name there.
+                    let is_mistake = *generation == Generation::New && meaning != Meaning::Own;
                     let same_name = family.generation.is_none();
                     let direct = *generation == Generation::New;
                     let gateway = (*generation == Generation::Old) == (self.emit == Emit::Old);
                     if same_name {
                         self.breaks(direct, gateway && self.emit != Emit::Both);
-                    } else {
+                    } else if matched.contains(label) || is_mistake {
                         self.breaks(true, true);
                     }
                     let used = if same_name { generation.other() } else { *generation };
@@ -203,59 +217,80 @@ impl<'a> Assessment<'a> {
         family: &FamilyRef,
         generation: Generation,
         label: &str,
-    ) -> Option<String> {
+    ) -> Option<(Meaning, String)> {
         let rules = self.catalog.rules(&family.family, generation);
         if rules.iter().any(|it| it.side(generation).meaning(label).is_some()) {
             return None;
         }
         rules.iter().find_map(|rule| {
-            Some(match rule.side(generation.other()).meaning(label)? {
+            let meaning = rule.side(generation.other()).meaning(label)?;
+            let explanation = match meaning {
                 Meaning::Carried(other) => format!(": it is named `{other}`"),
                 Meaning::Fixed(_) => ": it is part of the family's name".to_owned(),
                 Meaning::Own => format!(" in the {} generation", generation.as_str()),
-            })
+            };
+            Some((meaning.clone(), explanation))
         })
     }
 
     /// Bucket boundaries that only one generation has.
     fn boundaries(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
-        let Some(generation) = family.generation.filter(|_| family.suffix == "_bucket") else {
+        if family.suffix != "_bucket" || usage.is_of_series() {
             return;
-        };
+        }
         let matchers = usage.selector.matchers.iter();
-        let le: Vec<_> =
+        let le: Vec<&Matcher> =
             matchers.filter(|it| self.query.get(it.label.clone()) == Some("le")).collect();
-        let mut estimated: Vec<&str> = Vec::new();
-        let mut differ = false;
-        for rule in self.selected_rules(usage, family) {
-            let (Some(these), Some(those)) =
-                (rule.boundaries(generation), rule.boundaries(generation.other()))
-            else {
-                continue;
-            };
-            for bound in these {
-                let exact = those.iter().any(|it| it.bound.total_cmp(&bound.bound).is_eq());
-                differ |= !exact;
-                let spellings = [bound.text.to_string(), format!("{:.1}", bound.bound)];
-                let is_matched = |spelling: &String| {
-                    le.iter().all(|it| matches(it, spelling, true) == Match::Yes)
-                };
-                if !le.is_empty()
-                    && !exact
-                    && spellings.iter().any(is_matched)
-                    && !estimated.contains(&&*bound.text)
-                {
-                    estimated.push(&bound.text);
-                }
+        let rules = self.selected_rules(usage, family);
+        let found = boundary_use(family, &rules, &le, self.templated);
+        if found.selects_nothing {
+            self.breaks(true, true);
+            self.detail(format!(
+                "{} has no boundary that is spelled this way; it has {}",
+                family.family,
+                self.spelled(&rules, family)
+            ));
+        }
+        let through = family.generation == Some(Generation::Old) && self.emit != Emit::New;
+        if !found.estimated.is_empty() && through {
+            self.verdict.gateway = self.verdict.gateway.max(Impact::Differs);
+            self.estimated(&found, le.is_empty() && usage.quantile.is_some());
+        }
+    }
+
+    /// Explains what the gateway estimates, and how far the estimate can be off.
+    fn estimated(&mut self, found: &BoundaryUse, is_quantile: bool) {
+        let exact = found.exact.join(" ");
+        let estimated = found.estimated.join(" ");
+        let first = found.exact.first().cloned().unwrap_or_default();
+        let last = found.exact.last().cloned().unwrap_or_default();
+        let factor = found.widest.as_ref().map(|(factor, low, high)| {
+            format!("by up to a factor of {} ({low} to {high})", (factor * 100.0).round() / 100.0)
+        });
+        self.detail(match factor {
+            Some(factor) if is_quantile => format!(
+                "the gateway estimates the quantile: it is right to within two neighbours of the \
+                 exact boundaries {exact}, so it can be off {factor}, and by more below {first} and \
+                 above {last}"
+            ),
+            Some(_) if !exact.is_empty() => format!(
+                "estimated by the gateway: le {estimated}; each count is between those of the exact \
+                 boundaries next to it, which are {exact}"
+            ),
+            _ => format!("estimated by the gateway: le {estimated}; no boundary is exact"),
+        });
+    }
+
+    /// The boundaries of a family as they are written.
+    fn spelled(&self, rules: &[&Correspondence], family: &FamilyRef) -> String {
+        let generation = family.generation.unwrap_or(Generation::Old);
+        let bounds = rules.iter().filter_map(|rule| rule.boundaries(generation)).flatten();
+        let mut texts: Vec<&str> = Vec::new();
+        for bound in bounds {
+            if !texts.contains(&&*bound.text) {
+                texts.push(&bound.text);
             }
         }
-        if le.is_empty() && differ {
-            self.detail("the generations share only some bucket boundaries: quantiles between them are interpolated");
-        }
-        let through = generation == Generation::Old && self.emit != Emit::New;
-        if !estimated.is_empty() && through {
-            self.verdict.gateway = self.verdict.gateway.max(Impact::Differs);
-            self.detail(format!("estimated by the gateway: le {}", estimated.join(" ")));
-        }
+        texts.join(" ")
     }
 }

@@ -2,6 +2,7 @@
 
 mod assess;
 mod availability;
+mod boundaries;
 mod name_patterns;
 
 pub(super) use assess::assess;

@@ -35,6 +35,10 @@ pub(super) fn matched_families(
             Some(parts) => has_parts(name, parts),
             None => matchers.iter().all(|it| matches(it, name, true) == Match::Yes),
         };
+        // A pattern that any name matches is no query of a pack's families.
+        if ["up", "node_load1"].iter().all(|name| matches_name(name)) {
+            continue;
+        }
         let matches_family = |family: &&str| {
             SUFFIXES.iter().any(|suffix| matches_name(&format!("{family}{suffix}")))
         };

@@ -1,0 +1,128 @@
+//! Buckets of different layouts must not be added up, and a layout must not become visible.
+
+use super::input::Input;
+use super::label_diff::LabelDiff;
+use super::select::{Selected, Selection};
+use crate::mapping::{Correspondence, Generation};
+use crate::tools::audit::matching::{Match, matches};
+
+/// Checks the selectors of buckets that select all boundaries. Returns how far the result of the
+/// migrated query can be from the original.
+///
+/// # Errors
+///
+/// The result has one row for each boundary, or boundaries of different layouts meet in one sum.
+pub(super) fn check_layouts(
+    input: &Input<'_>,
+    selection: &Selection<'_>,
+) -> Result<Vec<String>, String> {
+    if input.values_of.is_some_and(|label| label != "le") {
+        return Ok(Vec::new());
+    }
+    let mut notes = Vec::new();
+    let whole: Vec<&Selected<'_>> =
+        selection.selected.iter().filter(|it| selects_all_boundaries(input, it)).collect();
+    for (index, selected) in whole.iter().enumerate() {
+        check_visible(input, selected)?;
+        check_union(input, selected)?;
+        let with_same_quantile = whole.iter().skip(index + 1);
+        let mut others =
+            with_same_quantile.filter(|it| it.usage.quantile == selected.usage.quantile);
+        let layout = target_layout(input, selected.rules[0]);
+        if others.any(|it| it.rules.iter().any(|rule| target_layout(input, rule) != layout)) {
+            return Err(SUMMED.to_owned());
+        }
+        let quantile = selected.usage.quantile;
+        let meets_other = selection.unchanged.iter().any(|it| it.quantile == quantile);
+        if quantile.is_some() && meets_other && changes_layout(input, selected.rules[0]) {
+            return Err(SUMMED.to_owned());
+        }
+        let changed = selected.rules.iter().filter(|rule| changes_layout(input, rule));
+        for note in changed.map(|rule| note(input, rule)) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+    }
+    Ok(notes)
+}
+
+/// Between which boundaries both quantiles are.
+fn note(input: &Input<'_>, rule: &Correspondence) -> String {
+    let target = target_layout(input, rule);
+    let common = layout(rule, input.from).into_iter().filter(|it| target.contains(it));
+    let common: Vec<String> = common.map(|bound| bound.to_string()).collect();
+    format!(
+        "the migrated quantile is interpolated between other boundaries; it and the original are \
+         between the same two of {}",
+        common.join(" ")
+    )
+}
+
+const SUMMED: &str = "it adds buckets of families with different boundaries in the other \
+    generation; write one query for each family";
+
+/// Without a quantile, the result itself has the boundaries.
+fn check_visible(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), String> {
+    let changed = selected.rules.iter().find(|rule| changes_layout(input, rule));
+    match (changed, selected.usage.quantile) {
+        (Some(rule), None) if selected.usage.live.has("le") => {
+            let to = input.from.other();
+            let layout: Vec<String> =
+                layout(rule, to).iter().map(|bound| format!("{bound}")).collect();
+            Err(format!(
+                "its result has one row per boundary, and {} has other boundaries: {}",
+                rule.side(to).family,
+                layout.join(" ")
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Families of one selector may have different layouts only if a label of the result separates them.
+fn check_union(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), String> {
+    for (index, rule) in selected.rules.iter().enumerate() {
+        for other in selected.rules.iter().skip(index + 1) {
+            let (ours, others) =
+                (LabelDiff::new(rule, input.from), LabelDiff::new(other, input.from));
+            let mut lost = ours.lost.iter();
+            let are_separate = lost.any(|(label, value)| {
+                let differs = |it: &(&str, &str)| it.0 == *label && it.1 != *value;
+                selected.usage.live.has(label) && others.lost.iter().any(differs)
+            });
+            if !are_separate && target_layout(input, rule) != target_layout(input, other) {
+                return Err(SUMMED.to_owned());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True if a selector selects buckets, and not only those of boundaries that both generations have.
+fn selects_all_boundaries(input: &Input<'_>, selected: &Selected<'_>) -> bool {
+    let le = input.matchers(&selected.usage, "le");
+    let selects = |bound: f64| {
+        let text = format!("{bound}");
+        le.iter().all(|it| matches(it, &text, input.templated) != Match::No)
+    };
+    let all = |rule: &&Correspondence| {
+        layout(rule, input.from).into_iter().all(selects)
+            && layout(rule, input.from.other()).into_iter().all(selects)
+    };
+    selected.family.suffix == "_bucket"
+        && !selected.usage.is_of_series()
+        && selected.rules.iter().any(all)
+}
+
+fn layout(rule: &Correspondence, generation: Generation) -> Vec<f64> {
+    rule.boundaries(generation).unwrap_or_default().iter().map(|it| it.bound).collect()
+}
+
+fn target_layout(input: &Input<'_>, rule: &Correspondence) -> Vec<f64> {
+    layout(rule, input.from.other())
+}
+
+fn changes_layout(input: &Input<'_>, rule: &Correspondence) -> bool {
+    layout(rule, input.from) != layout(rule, input.from.other())
+}

@@ -1,0 +1,238 @@
+//! `audit`: queries whose answer would change without an error.
+
+use std::path::Path;
+
+use crossfade::mapping::{Emit, Generation};
+use crossfade::packs;
+use crossfade::tools::audit::{Auditor, Finding, Impact};
+
+/// Audits one query of a recording rule or of a panel.
+fn audited(kind: &str, query: &str, to: Generation) -> Finding {
+    let quoted = serde_json::to_string(query).expect("text is JSON");
+    let text = match kind {
+        "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
+        _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
+    };
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new());
+    let mut found = auditor.file(Path::new("q.json"), &text).findings;
+    assert_eq!(found.len(), 1, "{query}: {found:?}");
+    found.remove(0)
+}
+
+/// The query in the new generation, or why it is not migrated.
+fn to_new(kind: &str, query: &str) -> Result<String, String> {
+    let finding = audited(kind, query, Generation::New);
+    finding.migrated.ok_or_else(|| finding.obstacles.join("; "))
+}
+
+fn migrates(kind: &str, query: &str, expected: &str) {
+    assert_eq!(to_new(kind, query).as_deref(), Ok(expected), "{query}");
+}
+
+fn stays(kind: &str, query: &str, why: &str) {
+    let result = to_new(kind, query);
+    assert!(result.as_ref().is_err_and(|it| it.contains(why)), "{query}: {result:?}");
+}
+
+#[test]
+fn variables_in_label_lists_keep_their_text() {
+    migrates(
+        "panel",
+        "sum without ($dim) (rate(kong_http_status[5m]))",
+        "sum without ($dim, consumer, source, type, workspace) (rate(kong_http_requests_total[5m]))",
+    );
+    migrates(
+        "panel",
+        "sum(rate(kong_http_status[$__rate_interval])) without (${dim:csv}, code)",
+        "sum(rate(kong_http_requests_total[$__rate_interval])) without (${dim:csv}, code, consumer, source, type, workspace)",
+    );
+    migrates(
+        "panel",
+        "max without ($dim) (kong_nginx_http_current_connections)",
+        "max without ($dim, node_id, subsystem) (kong_nginx_connections_total{subsystem=\"http\"})",
+    );
+    // It may be a label that only the new family has.
+    migrates(
+        "panel",
+        "sum by ($dim) (rate(kong_http_status[5m]))",
+        "sum by ($dim) (sum without (consumer, source, type, workspace) (rate(kong_http_requests_total[5m])))",
+    );
+    let back = "sum without (consumer, source, workspace, type, $dim) (rate(kong_http_requests_total[5m]))";
+    let finding = audited("panel", back, Generation::Old);
+    assert_eq!(finding.migrated, None, "$dim may be `source`");
+}
+
+#[test]
+fn white_space_in_quotes_is_kept() {
+    migrates(
+        "record",
+        "sum(kong_latency_count{type=\"request\",\n  route=\"two  spaces\"})",
+        "sum(kong_request_latency_ms_count{route=\"two  spaces\"} or kong_session_duration_ms_count{route=\"two  spaces\"})",
+    );
+}
+
+#[test]
+fn a_label_that_differs_must_not_depend_on_a_variable() {
+    for query in [
+        "sum by ($dim) (rate(kong_bandwidth[5m]))",
+        "sum by (${dim:csv}, instance) (rate(kong_bandwidth[5m]))",
+        "sum without ([[dim]]) (rate(kong_bandwidth[5m]))",
+        "sum(rate(kong_bandwidth{$dim=\"egress\"}[5m]))",
+        "max by ($dim) (rate(kong_latency_sum{type=\"kong\"}[5m]))",
+        "kong_bandwidth / on ($dim) group_left limits",
+        "kong_bandwidth * on (service) group_right ($dim) limits",
+        "sum by (x) (label_replace(kong_bandwidth, \"x\", \"$1\", \"$dim\", \"(.*)\"))",
+        "sum(rate(kong_http_status{code=~\"5..\",$filter}[5m]))",
+        "$agg(rate(kong_http_status[5m]))",
+    ] {
+        stays("panel", query, "depends on a variable");
+    }
+}
+
+#[test]
+fn a_label_that_is_removed_does_not_stay_under_its_new_name() {
+    migrates(
+        "record",
+        "sum without (type) (rate(kong_bandwidth[5m]))",
+        "sum without (consumer, direction, workspace) (rate(kong_bandwidth_bytes[5m]))",
+    );
+    migrates(
+        "panel",
+        "sum without (type) (rate(kong_bandwidth[5m]))",
+        "sum without (direction, consumer, workspace) (rate(kong_bandwidth_bytes[5m]))",
+    );
+    // The largest direction is not their sum.
+    migrates(
+        "record",
+        "max without (type) (kong_bandwidth)",
+        "max without (type) (sum without (consumer, direction, workspace) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\")))",
+    );
+    for query in [
+        "kong_bandwidth / ignoring (type) kong_bandwidth",
+        "label_replace(kong_bandwidth, \"type\", \"x\", \"\", \"\")",
+        "label_join(kong_bandwidth, \"type\", \"-\", \"service\", \"route\")",
+        "sum without (type) (kong_bandwidth * 8)",
+    ] {
+        let migrated = to_new("record", query).expect("it migrates");
+        assert!(migrated.contains("without (consumer, direction, workspace)"), "{migrated}");
+    }
+    // Another family has the label as well, so the list must not be renamed.
+    let joined = to_new("panel", "sum without (type) (kong_bandwidth) / ignoring (type) limits");
+    assert!(joined.as_ref().is_ok_and(|it| it.contains("ignoring (type) limits")), "{joined:?}");
+    stays("panel", "count by (__name__) (kong_http_status)", "name of the series");
+}
+
+#[test]
+fn buckets_of_different_layouts_are_not_added_up() {
+    for query in [
+        "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket[5m])))",
+        "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket{type!=\"request\"}[5m])))",
+        "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket{type=\"kong\"}[5m]) or rate(kong_latency_bucket{type=\"upstream\"}[5m])))",
+        "histogram_quantile(0.9, sum by (le) (kong_latency_bucket{type=\"kong\"}) + sum by (le) (other_bucket))",
+    ] {
+        stays("record", query, "different boundaries");
+    }
+    for query in [
+        "kong_latency_bucket{type=\"kong\"}",
+        "sum by (le) (increase(kong_latency_bucket{type=\"request\"}[5m]))",
+        "sum by (le, type) (rate(kong_latency_bucket[5m]))",
+        "kong_latency_bucket{type=\"kong\",le=~\".+\"}",
+    ] {
+        stays("panel", query, "one row per boundary");
+    }
+    // A label separates them.
+    let query = "histogram_quantile(0.95, sum by (le, type) (rate(kong_latency_bucket{type!=\"request\"}[5m])))";
+    assert!(to_new("record", query).is_ok());
+    // Both families count at this boundary.
+    assert!(
+        to_new("record", "sum by (le) (kong_latency_bucket{type!=\"request\",le=\"100\"})").is_ok()
+    );
+}
+
+#[test]
+fn a_label_that_the_family_never_had_is_no_reason_to_break() {
+    for query in [
+        "sum by (service, consumer) (rate(kong_bandwidth[5m]))",
+        "sum without (consumer, source, workspace) (rate(kong_http_status[5m]))",
+        "kong_bandwidth / ignoring (direction) kong_bandwidth",
+        "sum(max without (node_id, subsystem) (kong_nginx_http_current_connections))",
+        "sum(kong_http_status{consumer=\"\"})",
+    ] {
+        let finding = audited("record", query, Generation::New);
+        assert_eq!(
+            (finding.direct, finding.gateway),
+            (Impact::Breaks, Impact::Survives),
+            "{query}"
+        );
+    }
+    let finding = audited("record", "sum(kong_http_status{consumer=\"x\"})", Generation::New);
+    assert_eq!(finding.gateway, Impact::Breaks, "it selects nothing");
+    // What audit writes can be migrated back, without labels of the generation it came from.
+    for query in [
+        "sum(kong_nginx_http_current_connections{state=\"active\"})",
+        "sum without (route) (rate(kong_http_status[5m]))",
+    ] {
+        let there = to_new("record", query).expect("it migrates");
+        let back = audited("record", &there, Generation::Old).migrated.expect("it migrates back");
+        assert!(!back.contains("subsystem") && !back.contains("source"), "{back}");
+    }
+}
+
+#[test]
+fn spellings_of_promql_are_read() {
+    for (query, expected) in [
+        (
+            "# what we're after\nsum(rate(kong_http_status[$__rate_interval]))",
+            "kong_http_requests_total",
+        ),
+        ("sum(rate(kong_http_status{route=~`a\\.b`}[5m]))", "{route=~`a\\.b`}"),
+        (
+            "sum(rate({\"kong_http_status\",code=\"200\"}[5m]))",
+            "{\"kong_http_requests_total\",code=\"200\"}",
+        ),
+        (
+            "sum(rate({__name__=\"kong_http_status\",code=\"200\"}[5m]))",
+            "{__name__=\"kong_http_requests_total\",code=\"200\"}",
+        ),
+        (
+            "sum({code=\"200\", \"kong_nginx_http_current_connections\"})",
+            "{\"kong_nginx_connections_total\", code=\"200\", subsystem=\"http\"}",
+        ),
+        ("sum(kong_http_status) > 1_000", "> 1_000"),
+        (
+            "sum By (code) (rate(kong_http_status[5m]))",
+            "sum By (code) (rate(kong_http_requests_total",
+        ),
+    ] {
+        let migrated = to_new("panel", query);
+        assert!(migrated.as_ref().is_ok_and(|it| it.contains(expected)), "{query}: {migrated:?}");
+    }
+    let query = "sum(rate(kong_http_status[5m]) keep_metric_names) default 0";
+    let finding = audited("panel", query, Generation::New);
+    assert_eq!((finding.direct, finding.gateway), (Impact::Unknown, Impact::Unknown));
+}
+
+#[test]
+fn estimates_differ_and_say_by_how_much() {
+    let gateway = |query: &str| {
+        let finding = audited("record", query, Generation::New);
+        (finding.gateway, finding.details.join("; "))
+    };
+    let (impact, details) = gateway(
+        "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket{type=\"request\"}[5m])))",
+    );
+    assert_eq!(impact, Impact::Differs);
+    assert!(details.contains("by up to a factor of 4 (100 to 400)"), "{details}");
+    let (impact, _) = gateway("sum by (le) (increase(kong_latency_bucket{type=\"request\"}[5m]))");
+    assert_eq!(impact, Impact::Differs);
+    let (impact, details) =
+        gateway("sum(rate(kong_latency_bucket{type=\"request\",le=\"300\"}[5m]))");
+    assert!(impact == Impact::Differs && details.contains("le 300;"), "{details}");
+    // All families are exact here, or none has this spelling.
+    assert_eq!(gateway("sum(kong_latency_bucket{le=\"100\"})").0, Impact::Survives);
+    assert_eq!(gateway("sum(kong_latency_bucket{le=\"+Inf\"})").0, Impact::Survives);
+    assert_eq!(gateway("sum(kong_latency_bucket{le=\"00100.0\"})").0, Impact::Breaks);
+    let finding =
+        audited("record", "sum(kong_request_latency_ms_bucket{le=\"300\"})", Generation::New);
+    assert_eq!(finding.direct, Impact::Breaks, "Kong 3 does not have it");
+}
