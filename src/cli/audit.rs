@@ -207,7 +207,7 @@ fn summary(files: &[FileAudit], arguments: &Arguments) -> String {
     );
     let unknown = findings().filter(|it| it.direct == Impact::Unknown).count();
     if unknown > 0 {
-        text.push_str(&format!("{unknown} could not be read, so their impact is unknown\n"));
+        text += &format!("{unknown} could not be read, so their impact is unknown\n");
     }
     if arguments.rewrite {
         let migrated = findings().filter(|it| it.migrated.is_some()).count();

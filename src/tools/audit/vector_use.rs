@@ -150,7 +150,7 @@ impl Scope<'_> {
     }
 
     /// The scope of an argument whose labels and buckets the result does not have.
-    fn of_value(&self) -> Self {
+    fn of_value() -> Self {
         Scope { live: LiveLabels::Only(BTreeSet::new()), ..Scope::outermost() }
     }
 }
@@ -251,7 +251,7 @@ impl<'a> Visitor<'a> {
                     inner.quantile = Some(call.at.start);
                 }
                 "scalar" | "absent" => {
-                    inner = around.of_value();
+                    inner = Scope::of_value();
                     live = inner.live.clone();
                 }
                 _ => {}

@@ -248,7 +248,7 @@ impl<'a> Assessment<'a> {
             self.detail(format!(
                 "{} has no boundary that is spelled this way; it has {}",
                 family.family,
-                self.spelled(&rules, family)
+                spelled(&rules, family)
             ));
         }
         let through = family.generation == Some(Generation::Old) && self.emit != Emit::New;
@@ -280,17 +280,17 @@ impl<'a> Assessment<'a> {
             _ => format!("estimated by the gateway: le {estimated}; no boundary is exact"),
         });
     }
+}
 
-    /// The boundaries of a family as they are written.
-    fn spelled(&self, rules: &[&Correspondence], family: &FamilyRef) -> String {
-        let generation = family.generation.unwrap_or(Generation::Old);
-        let bounds = rules.iter().filter_map(|rule| rule.boundaries(generation)).flatten();
-        let mut texts: Vec<&str> = Vec::new();
-        for bound in bounds {
-            if !texts.contains(&&*bound.text) {
-                texts.push(&bound.text);
-            }
+/// The boundaries of a family as they are written.
+fn spelled(rules: &[&Correspondence], family: &FamilyRef) -> String {
+    let generation = family.generation.unwrap_or(Generation::Old);
+    let bounds = rules.iter().filter_map(|rule| rule.boundaries(generation)).flatten();
+    let mut texts: Vec<&str> = Vec::new();
+    for bound in bounds {
+        if !texts.contains(&&*bound.text) {
+            texts.push(&bound.text);
         }
-        texts.join(" ")
     }
+    texts.join(" ")
 }
