@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use super::check::Format;
 use super::diagnostic::{BLUE, BOLD, GREEN, RED};
 use super::flags::{EmitFlag, Lines, Rewriting};
 use super::input;
-use crate::mapping;
+use crate::mapping::{self, Plan};
 use crate::packs;
 use crate::rewrite;
 use crate::rewrite::exposition::{
@@ -70,6 +71,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let family = arguments.family.as_deref();
     let explanation =
         rewrite::exposition::explain(&plan, options, History::default(), &text, family)?;
+    if let Some(family) = family {
+        let has_rule = |plan: &Plan| {
+            plan.families.contains_key(family.as_bytes())
+                || plan.outputs.iter().any(|output| *output.name == *family.as_bytes())
+        };
+        if explanation.lines.is_empty() && explanation.series.is_empty() && !has_rule(&plan) {
+            bail!("--family={family}: no pack has a rule for this family, and the input lacks it");
+        }
+    }
     print(arguments.format, &explanation, |to| write(&explanation, to))
 }
 

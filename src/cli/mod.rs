@@ -13,6 +13,7 @@ mod flags;
 mod health;
 mod input;
 mod junit;
+mod progress;
 mod rewrite;
 mod serve;
 mod signals;

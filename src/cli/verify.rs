@@ -5,13 +5,14 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::flags::Rewriting;
 use super::input;
+use super::progress::Progress;
 use super::value_enums::{Format, GenerationFlag};
-use crate::mapping::Emit;
+use crate::mapping::{self, Emit};
 use crate::packs;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
 
@@ -101,9 +102,26 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         // `verify` replaces the generation where it rewrites.
         settings: rewriting.settings(Emit::Old),
     };
-    let (old, new) = (input::read(&arguments.old)?, input::read(&arguments.new)?);
+    let mut progress = Progress::new();
+    progress.step(&format!("reading {}", arguments.old));
+    let old = input::read(&arguments.old)?;
+    progress.step(&format!("reading {}", arguments.new));
+    let new = input::read(&arguments.new)?;
     let (old, new) = ((arguments.old.as_str(), &old[..]), (arguments.new.as_str(), &new[..]));
-    Ok(verify::verify(old, new, &packs, &options)?)
+    progress.step("comparing");
+    let outcome = verify::verify(old, new, &packs, &options)?;
+    let rules = mapping::correspondences(&packs);
+    for family in &arguments.ignore {
+        let is_known = outcome.families.iter().any(|it| it.name == *family)
+            || outcome.only_new.contains(family)
+            || rules.iter().any(|it| it.old.family == *family || it.new.family == *family);
+        if !is_known {
+            bail!(
+                "--ignore={family}: no pack has a rule for this family, and neither input has it"
+            );
+        }
+    }
+    Ok(outcome)
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

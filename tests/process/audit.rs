@@ -53,8 +53,28 @@ fn scripts_get_an_exit_code() {
     assert_eq!(command(&["in/one.json", "--emit=old"], at).status.code(), Some(0));
     assert_eq!(command(&["in/one.json", "--emit=new"], at).status.code(), Some(1));
     assert_eq!(command(&["in/other.yaml"], at).status.code(), Some(1), "asked for by name");
+    let template = "{{- if .x }}\na:\n- expr: kong_http_status > {{ .limit }}\n{{- end }}\n";
+    std::fs::write(at.join("in/template.yaml"), template).expect("writable");
+    let output = command(&["in/template.yaml"], at);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("`helm template`"), "{}", text(&output.stdout));
+    for empty in ["empty", "prose"] {
+        std::fs::create_dir_all(at.join(empty)).expect("writable");
+    }
+    std::fs::write(at.join("prose/README.md"), "kong_http_status").expect("writable");
+    std::fs::write(at.join("prose/a.yaml"), "a: b\n").expect("writable");
+    std::fs::create_dir_all(at.join("code")).expect("writable");
+    std::fs::write(at.join("code/slo.tf"), "query = \"kong_http_status\"").expect("writable");
+    let output = command(&["code"], at);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("it mentions kong_http_status"), "{output:?}");
+    std::fs::write(at.join("code/wide.yaml"), b"\xff\xfea\0").expect("writable");
+    let output = command(&["code"], at);
+    assert!(text(&output.stdout).contains("it is UTF-16"), "{output:?}");
     for (arguments, says) in [
-        (&[][..], "<PATHS>"),
+        (&["empty"][..], "nothing to audit"),
+        (&["prose"], "nothing to audit"),
+        (&[], "<PATHS>"),
         (&["nowhere"], "cannot read nowhere"),
         (&["in", "--in-place"], "--rewrite"),
         (&["in", "--rewrite", "--in-place", "--output=x"], "cannot be used with"),
@@ -87,6 +107,33 @@ fn files_are_moved_to_a_folder_or_in_place() {
     );
     command(&["in/deep/d.json", "--rewrite", "--in-place"], at);
     assert_eq!(read("in/deep/d.json"), moved);
+}
+
+#[test]
+fn all_files_are_written_or_none() {
+    let folder = Folder::new("all");
+    let at = &folder.0;
+    let original = fixture(OLD[1]).1;
+    let read = |path: &str| std::fs::read_to_string(at.join(path)).expect("a file");
+    let output = command(&["in/r.yaml", "missing.yml", "--rewrite", "--in-place"], at);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(read("in/r.yaml"), original);
+    assert!(text(&output.stderr).contains("cannot read missing.yml"), "{output:?}");
+    assert!(text(&output.stderr).contains("nothing was written"), "{output:?}");
+    assert!(text(&output.stdout).contains("in/r.yaml"), "the others are audited: {output:?}");
+    // A file cannot be written: a folder has its name.
+    std::fs::create_dir_all(at.join("out/r.yaml/x")).expect("writable");
+    let output = command(&["in", "--rewrite", "--output=out"], at);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(!at.join("out/deep/d.json").exists(), "{output:?}");
+    let left: Vec<_> = std::fs::read_dir(at.join("out/deep")).expect("a folder").collect();
+    assert!(left.is_empty(), "no temporary file is left: {left:?}");
+    // What was written is reported, and a link stays a link.
+    std::os::unix::fs::symlink("r.yaml", at.join("in/link.yaml")).expect("writable");
+    let output = command(&["in/link.yaml", "--rewrite", "--in-place"], at);
+    assert!(text(&output.stdout).contains("written: in/link.yaml"), "{output:?}");
+    assert!(at.join("in/link.yaml").is_symlink());
+    assert_ne!(read("in/r.yaml"), original);
 }
 
 #[test]

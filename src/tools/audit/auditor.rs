@@ -19,6 +19,7 @@ use super::variable_query::VariableQuery;
 use super::verdict::assess;
 use crate::document::{Edit, Source, apply};
 use crate::mapping::{Emit, Generation, Pack, correspondences};
+use crate::tools::hints::{self, Selection};
 
 /// Audits queries against packs.
 #[derive(Debug)]
@@ -56,11 +57,36 @@ impl Auditor {
         self.catalog.lookup(family).is_some_and(|it| it.suffix.is_empty())
     }
 
+    /// A family of a pack that a file of any kind mentions.
+    #[must_use]
+    pub fn mentioned(&self, bytes: &[u8]) -> Option<String> {
+        let part = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
+        let mut words = bytes.split(part).filter_map(|word| std::str::from_utf8(word).ok());
+        words.find_map(|word| self.catalog.lookup(word)).map(|it| it.family)
+    }
+
+    /// What the new generation needs to have the families of the audited queries: the hints of the
+    /// packs that name an option.
+    #[must_use]
+    pub fn needs(&self, files: &[FileAudit], packs: &[Pack]) -> Vec<String> {
+        let findings = files.iter().flat_map(|file| &file.findings);
+        let needs: BTreeSet<&Selection> = findings.flat_map(|it| &it.needs).collect();
+        let mut texts = hints::texts(packs, needs.into_iter());
+        texts.retain(|text| text.contains('`'));
+        texts
+    }
+
     /// Audits the text of one file.
     #[must_use]
     pub fn file(&self, path: &Path, text: &str) -> FileAudit {
         let source = match extract(Source::new(&path.to_string_lossy(), text)) {
             Ok(source) => source,
+            Err(_) if is_template(text) => {
+                return FileAudit::unreadable(
+                    path,
+                    "it is a template; render it first, for example with `helm template`",
+                );
+            }
             Err(diagnostic) => return FileAudit::unreadable(path, diagnostic.to_string()),
         };
         let mut audit = FileAudit { queries: source.queries.len(), ..FileAudit::new(path) };
@@ -121,6 +147,7 @@ impl Auditor {
         finding.generations = verdict.generations.iter().copied().map(Generation::as_str).collect();
         (finding.direct, finding.gateway) = (verdict.direct, verdict.gateway);
         finding.details = verdict.details;
+        finding.needs = verdict.needs;
         if !verdict.generations.contains(&self.to.other()) {
             return Some((finding, None));
         }
@@ -244,6 +271,13 @@ impl Auditor {
         }
         Some(finding)
     }
+}
+
+/// True if a text has the placeholders of Helm and similar tools outside of values.
+fn is_template(text: &str) -> bool {
+    text.lines().any(|line| {
+        line.trim_start().starts_with("{{") || line.contains("{{-") || line.contains(": {{")
+    })
 }
 
 fn new_finding(query: &Query) -> Finding {

@@ -1,8 +1,11 @@
 //! The result of an audit.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
+
+use crate::tools::hints::Selection;
 
 /// How the upgrade affects a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,6 +48,12 @@ pub struct FileAudit {
     /// The text of the file with all queries migrated that can be; `None` if none can.
     #[serde(skip)]
     pub migrated: Option<String>,
+    /// The file has unit tests of rules.
+    #[serde(skip)]
+    pub is_unit_test: bool,
+    /// The rule files of unit tests, relative to the file.
+    #[serde(skip)]
+    pub rule_files: Vec<String>,
 }
 
 impl FileAudit {
@@ -57,6 +66,8 @@ impl FileAudit {
             queries: 0,
             findings: Vec::new(),
             migrated: None,
+            is_unit_test: false,
+            rule_files: Vec::new(),
         }
     }
 
@@ -86,6 +97,9 @@ pub struct Finding {
     pub gateway: Impact,
     /// Explanations.
     pub details: Vec<String>,
+    /// The samples of the new generation that the query needs: a family and some of its labels.
+    #[serde(skip)]
+    pub(super) needs: BTreeSet<Selection>,
     /// The query in the other generation, if it can be migrated.
     pub migrated: Option<String>,
     /// Why it cannot be migrated.
@@ -104,6 +118,7 @@ impl Finding {
             direct: Impact::Survives,
             gateway: Impact::Survives,
             details: Vec::new(),
+            needs: BTreeSet::new(),
             migrated: None,
             obstacles: Vec::new(),
         }

@@ -105,7 +105,7 @@ pub fn verify(
         estimated: EstimatedBoundaries::new(plan, &report),
         outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
     };
-    let hints = |family: &str, lacks| hints::hints(packs, [&to_old, &to_new], family, lacks);
+    let hints = |family: &str, lacks| hints::hints(packs, &to_old, family, lacks);
     let (families, only_new) = compare::compare_families(&sides, options, hints);
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),

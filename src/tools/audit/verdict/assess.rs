@@ -12,6 +12,7 @@ use crate::tools::audit::matching::{Match, matches};
 use crate::tools::audit::promql::{Expr, Matcher};
 use crate::tools::audit::template_vars::MaskedQuery;
 use crate::tools::audit::vector_use::{LiveLabels, SelectorUse, selector_uses};
+use crate::tools::hints::{Selection, selection};
 
 /// The generations that a query uses, and the impact of the upgrade on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(in crate::tools::audit) struct Verdict {
     /// With a gateway.
     pub(in crate::tools::audit) gateway: Impact,
     pub(in crate::tools::audit) details: Vec<String>,
+    /// The samples of the new generation that the query needs.
+    pub(in crate::tools::audit) needs: BTreeSet<Selection>,
 }
 
 /// Assesses a query; `None` if it uses no family of a pack. `emit` is what the gateway emits. Of
@@ -52,6 +55,7 @@ pub(in crate::tools::audit) fn assess(
         direct: Impact::Survives,
         gateway: Impact::Survives,
         details: Vec::new(),
+        needs: BTreeSet::new(),
     };
     let templated = masked.is_templated;
     let mut assessment = Assessment { catalog, query, templated, emit, verdict };
@@ -133,8 +137,13 @@ impl<'a> Assessment<'a> {
             return;
         };
         self.family_is_gone(generation, &family.family);
+        let rules = self.selected_rules(usage, family);
+        let needed = rules.iter().filter(|it| it.derive.is_none());
+        self.verdict.needs.extend(needed.map(|rule| match generation {
+            Generation::Old => selection(rule, Generation::New),
+            Generation::New => (family.family.clone(), Vec::new()),
+        }));
         if generation == Generation::Old {
-            let rules = self.selected_rules(usage, family);
             let new: BTreeSet<&str> = rules.iter().map(|it| it.new.family.as_str()).collect();
             let new = new.into_iter().collect::<Vec<_>>().join(", ");
             self.detail(format!("{} becomes {new}", family.family));

@@ -1,0 +1,134 @@
+//! Reads, audits and writes the files of `audit`.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::Arguments;
+use super::files::{InputFile, find};
+use super::replace::{NewFile, replace_all};
+use crate::cli::progress::Progress;
+use crate::mapping::Emit;
+use crate::packs;
+use crate::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
+
+/// The result of one run.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    pub(super) files: Vec<FileAudit>,
+    /// Files that were written.
+    pub(super) written: Vec<PathBuf>,
+    /// Files and folders that could not be read or written.
+    pub(super) errors: Vec<String>,
+    /// What the other generation needs to have the families of the queries.
+    pub(super) needs: Vec<String>,
+}
+
+impl Run {
+    /// The number of queries, with or without a known family.
+    pub(super) fn queries(&self) -> usize {
+        self.files.iter().map(|file| file.queries).sum()
+    }
+
+    /// True if there was something to audit.
+    pub(super) fn has_content(&self) -> bool {
+        self.files
+            .iter()
+            .any(|file| file.queries > 0 || !file.findings.is_empty() || file.unreadable.is_some())
+    }
+
+    /// True if every query survives: without a gateway, or with one that emits `emit`.
+    pub(super) fn survives(&self, emit: Option<Emit>) -> bool {
+        let impact = |finding: &Finding| match emit {
+            None => finding.direct,
+            Some(_) => finding.gateway,
+        };
+        let breaks = |file: &FileAudit| {
+            file.unreadable.is_some()
+                || file.findings.iter().any(|it| impact(it) >= Impact::Unknown)
+        };
+        !self.files.iter().any(breaks)
+    }
+}
+
+/// Audits all files, then writes the migrated ones. If anything cannot be read, nothing is written.
+///
+/// # Errors
+///
+/// A pack is not valid, or a family of `--absent` is unknown.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
+    let packs = packs::load(&arguments.packs)?;
+    let emit = arguments.emit.unwrap_or(Emit::Old);
+    let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone());
+    if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
+        bail!("--absent={family}: no pack has a rule for this family");
+    }
+    let (found, errors) = find(&arguments.paths);
+    let mut run = Run { errors, ..Run::default() };
+    let (mut inputs, mut progress) = (Vec::new(), Progress::new());
+    for (index, input) in found.iter().enumerate() {
+        progress.count("auditing file", index + 1, found.len());
+        match std::fs::read(&input.path) {
+            Ok(bytes) => {
+                if let Some(audited) = audit(&auditor, input, &bytes) {
+                    run.files.push(audited);
+                    inputs.push(input);
+                }
+            }
+            Err(error) => {
+                run.errors.push(format!("cannot read {}: {error}", input.path.display()));
+            }
+        }
+    }
+    drop(progress);
+    hold_back_unit_tests(&mut run.files);
+    run.needs = auditor.needs(&run.files, &packs);
+    if arguments.rewrite && run.errors.is_empty() {
+        write(arguments, &inputs, &mut run);
+    }
+    Ok(run)
+}
+
+/// Audits one file. `None` if it is not a file with queries.
+fn audit(auditor: &Auditor, input: &InputFile, bytes: &[u8]) -> Option<FileAudit> {
+    let path = &input.path;
+    if !input.is_known {
+        let family = auditor.mentioned(bytes)?;
+        let reason = format!("it mentions {family}, and is no kind of file that audit reads");
+        return Some(FileAudit::unreadable(path, reason));
+    }
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if is_utf16 {
+        return Some(FileAudit::unreadable(path, "it is UTF-16; convert it to UTF-8"));
+    }
+    let mut audited = match std::str::from_utf8(bytes) {
+        Ok(text) => auditor.file(path, text),
+        Err(_) => FileAudit::unreadable(path, "it is not UTF-8"),
+    };
+    // Folders may contain unrelated files.
+    let mentions = || auditor.mentioned(bytes).is_some();
+    if !input.is_named && audited.unreadable.is_some() && !mentions() {
+        audited.unreadable = None;
+    }
+    Some(audited)
+}
+
+/// Writes the migrated files, if there is a place for them.
+fn write(arguments: &Arguments, inputs: &[&InputFile], run: &mut Run) {
+    let mut files = Vec::new();
+    for (input, audited) in inputs.iter().zip(&run.files) {
+        let Some(text) = &audited.migrated else { continue };
+        let path = if arguments.in_place {
+            audited.path.clone()
+        } else if let Some(folder) = &arguments.output {
+            folder.join(audited.path.strip_prefix(&input.base).unwrap_or(&audited.path))
+        } else {
+            return;
+        };
+        files.push(NewFile { path, text });
+    }
+    match replace_all(&files) {
+        Ok(()) => run.written = files.into_iter().map(|file| file.path).collect(),
+        Err(error) => run.errors.push(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,57 @@
+//! The lines after the table of `audit`.
+
+use std::fmt::{self, Write as _};
+
+use super::Arguments;
+use super::run::Run;
+use crate::mapping::{Emit, Generation};
+use crate::tools::audit::{Finding, Impact};
+
+/// What was found, migrated and written.
+pub(super) fn summary(run: &Run, arguments: &Arguments) -> String {
+    let mut text = String::new();
+    write_summary(run, arguments, &mut text).expect("writing to a String does not fail");
+    text
+}
+
+fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Result {
+    let findings = || run.files.iter().flat_map(|file| &file.findings);
+    let count = |is: &dyn Fn(&Finding) -> bool| findings().filter(|it| is(it)).count();
+    writeln!(
+        to,
+        "{} files, {} queries, {} with a known family; {} break in the upgrade, {} with a gateway \
+         (emit: {})",
+        run.files.len(),
+        run.queries(),
+        findings().count(),
+        count(&|it| it.direct == Impact::Breaks),
+        count(&|it| it.gateway == Impact::Breaks),
+        arguments.emit.unwrap_or(Emit::Old),
+    )?;
+    let unknown = count(&|it| it.direct == Impact::Unknown);
+    if unknown > 0 {
+        writeln!(to, "{unknown} were not understood, so their impact is unknown")?;
+    }
+    for need in &run.needs {
+        writeln!(to, "after the upgrade: {need}")?;
+    }
+    if !arguments.rewrite {
+        return Ok(());
+    }
+    let nowhere = arguments.output.is_none() && !arguments.in_place;
+    let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };
+    writeln!(
+        to,
+        "{} migrated to the {} generation, {} not migrated{written}",
+        count(&|it| it.migrated.is_some()),
+        Generation::from(arguments.to).as_str(),
+        count(&|it| !it.obstacles.is_empty()),
+    )?;
+    for path in &run.written {
+        writeln!(to, "written: {}", path.display())?;
+    }
+    if !nowhere && run.written.is_empty() {
+        writeln!(to, "nothing written")?;
+    }
+    Ok(())
+}
