@@ -3,6 +3,7 @@
 //! Exit codes: 0 if no query breaks, 1 if one breaks or is not understood, 2 if there is nothing to
 //! audit, or a file cannot be read or written.
 
+mod arguments;
 mod files;
 mod replace;
 mod run;
@@ -13,56 +14,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
 use serde::Serialize;
 
+pub(super) use self::arguments::Arguments;
 use self::summary::summary;
-use super::flags::choice;
-use super::value_enums::{Format, GenerationFlag};
-use crate::mapping::Emit;
+use super::value_enums::Format;
 use crate::tools::audit::{self, FileAudit};
-
-#[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// Grafana dashboards (JSON, schema version 16 or later), Prometheus rule files and Kubernetes
-    /// manifests (YAML), or folders with such files.
-    #[arg(required = true)]
-    paths: Vec<PathBuf>,
-
-    /// A pack that replaces or extends the built-in packs. May be repeated.
-    #[arg(long = "pack", value_name = "FILE")]
-    packs: Vec<PathBuf>,
-
-    /// Set the exit code for queries through a gateway that exports this generation. Without this
-    /// flag, the exit code is for queries without a gateway.
-    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
-    emit: Option<Emit>,
-
-    /// Migrate all queries that can be migrated, and give a reason for each of the others.
-    #[arg(long)]
-    rewrite: bool,
-
-    /// The generation to migrate queries to.
-    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
-    to: GenerationFlag,
-
-    /// Write migrated files to this folder, with the same names.
-    #[arg(long, value_name = "DIR", requires = "rewrite", conflicts_with = "in_place")]
-    output: Option<PathBuf>,
-
-    /// Overwrite the audited files with the migrated ones.
-    #[arg(long, requires = "rewrite")]
-    in_place: bool,
-
-    /// A family that your Kong does not export, so that migrated queries can leave it out. May be
-    /// repeated.
-    #[arg(long, value_name = "FAMILY")]
-    absent: Vec<String>,
-
-    /// Output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
-}
 
 /// The JSON output.
 #[derive(Serialize)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::Arguments;
+use super::arguments::Arguments;
 use super::files::{InputFile, find};
 use super::replace::{NewFile, replace_all};
 use crate::cli::progress::Progress;

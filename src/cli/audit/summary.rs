@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Arguments;
+use super::arguments::Arguments;
 use super::run::Run;
 use crate::mapping::{Emit, Generation};
 use crate::tools::audit::{Finding, Impact};

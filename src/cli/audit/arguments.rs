@@ -1,0 +1,51 @@
+//! The arguments of `audit`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::flags::choice;
+use crate::cli::value_enums::{Format, GenerationFlag};
+use crate::mapping::Emit;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// Grafana dashboards (JSON, schema version 16 or later), Prometheus rule files and Kubernetes
+    /// manifests (YAML), or folders with such files.
+    #[arg(required = true)]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// A pack that replaces or extends the built-in packs. May be repeated.
+    #[arg(long = "pack", value_name = "FILE")]
+    pub(super) packs: Vec<PathBuf>,
+
+    /// Set the exit code for queries through a gateway that exports this generation. Without this
+    /// flag, the exit code is for queries without a gateway.
+    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
+    pub(super) emit: Option<Emit>,
+
+    /// Migrate all queries that can be migrated, and give a reason for each of the others.
+    #[arg(long)]
+    pub(super) rewrite: bool,
+
+    /// The generation to migrate queries to.
+    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
+    pub(super) to: GenerationFlag,
+
+    /// Write migrated files to this folder, with the same names.
+    #[arg(long, value_name = "DIR", requires = "rewrite", conflicts_with = "in_place")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Overwrite the audited files with the migrated ones.
+    #[arg(long, requires = "rewrite")]
+    pub(super) in_place: bool,
+
+    /// A family that your Kong does not export, so that migrated queries can leave it out. May be
+    /// repeated.
+    #[arg(long, value_name = "FAMILY")]
+    pub(super) absent: Vec<String>,
+
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
+}
