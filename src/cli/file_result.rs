@@ -19,11 +19,11 @@ pub(super) fn failures(outcome: &Outcome) -> String {
     let mut text = String::new();
     for failure in &outcome.failures {
         match failure {
-            Failure::Left(scrape, difference) => {
+            Failure::Different(scrape, difference) => {
                 let scrape = scrape.map_or_else(String::new, |number| format!("scrape {number}: "));
                 write!(text, "{scrape}- expected, + actual\n{difference}")
             }
-            Failure::Untried(reason) => writeln!(text, "{}", reason.trim_end()),
+            Failure::NotRun(reason) => writeln!(text, "{}", reason.trim_end()),
         }
         .expect("writing to a String cannot fail");
     }

@@ -1,26 +1,26 @@
-//! What a Kong node counts of the traffic it serves.
+//! The counters of a Kong node for its traffic.
 //!
-//! Counts are kept as finely as the finer generation prints them; each rendering adds up what it
-//! does not tell apart. Both renderings therefore describe the same requests by construction.
+//! Counts have all labels of both generations, and each rendering sums over the labels it does not
+//! export. Both renderings therefore describe the same requests.
 
 use std::collections::BTreeMap;
 
 /// One request, as Kong sees it when it is logged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
-    /// Where it went.
+    /// The route that matched.
     pub(super) place: Place,
-    /// Who sent it; empty for nobody known.
+    /// The consumer; empty if unknown.
     pub(super) consumer: &'static str,
-    /// The status it was answered with.
+    /// The status of the response.
     pub(super) code: u16,
-    /// Who produced the answer.
+    /// The source of the response.
     pub(super) source: Source,
     /// Milliseconds spent in Kong.
     pub(super) kong_ms: u32,
-    /// Milliseconds until the service answered; none if it was never asked or never did.
+    /// Milliseconds until the response of the service; none without a response.
     pub(super) upstream_ms: Option<u32>,
-    /// Milliseconds in all.
+    /// Total milliseconds.
     pub(super) total_ms: u32,
     /// Bytes received and sent.
     pub(super) bytes: Bytes,
@@ -29,15 +29,15 @@ pub(super) struct Request {
 /// One TCP session, as Kong sees it when it ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
-    /// Where it went.
+    /// The route that matched.
     pub(super) place: Place,
-    /// How it ended.
+    /// The status at the end.
     pub(super) code: u16,
-    /// Who decided that.
+    /// The source of the status.
     pub(super) source: Source,
     /// Milliseconds spent in Kong.
     pub(super) kong_ms: u32,
-    /// Milliseconds in all.
+    /// Total milliseconds.
     pub(super) total_ms: u32,
     /// Bytes received and sent.
     pub(super) bytes: Bytes,
@@ -52,10 +52,10 @@ pub(super) struct Place {
     pub(super) route: &'static str,
 }
 
-/// Who produced an answer. Only the new generation tells.
+/// The source of a response. Only the new generation exports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
-    /// Kong itself: a plugin refused, or the service could not be reached.
+    /// Kong: a plugin rejected the request, or the service could not be reached.
     Kong,
     /// The service.
     Service,
@@ -70,20 +70,20 @@ pub(super) struct Bytes {
     pub(super) egress: u64,
 }
 
-/// Requests or sessions that no label tells apart.
+/// Requests or sessions with the same labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Outcome {
-    /// Where they went.
+    /// The route that matched.
     pub(super) place: Place,
-    /// How they ended.
+    /// The status at the end.
     pub(super) code: u16,
-    /// Who decided that.
+    /// The source of the status.
     pub(super) source: Source,
-    /// Who sent them; empty for nobody known, and for sessions.
+    /// The consumer; empty if unknown, and for sessions.
     pub(super) consumer: &'static str,
 }
 
-/// How many there were.
+/// Counts of requests or sessions with the same labels.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Volume {
     /// Requests or sessions.
@@ -92,16 +92,16 @@ pub(super) struct Volume {
     pub(super) bytes: Bytes,
 }
 
-/// What one subsystem of a node, HTTP or stream, has counted.
+/// The counters of one subsystem of a node (HTTP or stream).
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// How often what happened.
+    /// Requests or sessions, by labels.
     pub(super) outcomes: BTreeMap<Outcome, Volume>,
     /// Time spent in Kong.
     pub(super) kong: BTreeMap<Place, Histogram>,
-    /// Time until the service answered. A stream session has none.
+    /// Time until the response of the service. Stream sessions have none.
     pub(super) upstream: BTreeMap<Place, Histogram>,
-    /// Time in all, of a request or a session.
+    /// Total time of a request or session.
     pub(super) total: BTreeMap<Place, Histogram>,
 }
 
@@ -133,7 +133,7 @@ impl Tally {
     }
 }
 
-/// Every boundary, in milliseconds, at which either generation counts.
+/// All bucket boundaries of both generations, in milliseconds.
 const BOUNDS: [u32; 32] = [
     1, 2, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 100, 200, 250, 300, 400, 500, 700,
     750, 1000, 2000, 3000, 5000, 6000, 10_000, 30_000, 60_000,
@@ -142,7 +142,7 @@ const BOUNDS: [u32; 32] = [
 /// Durations, counted between the boundaries of both generations.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Histogram {
-    /// Observations above the boundary before and up to this one.
+    /// Observations greater than the previous boundary and at most this one.
     between: [u64; BOUNDS.len()],
     count: u64,
     sum: u64,
@@ -151,7 +151,7 @@ pub(super) struct Histogram {
 impl Histogram {
     /// Counts one duration.
     pub(super) fn observe(&mut self, ms: u32) {
-        // Beyond the last boundary only `+Inf` counts it.
+        // Longer durations are counted only by `+Inf`.
         if let Some(bucket) = self.between.get_mut(BOUNDS.partition_point(|&bound| bound < ms)) {
             *bucket += 1;
         }
@@ -159,7 +159,7 @@ impl Histogram {
         self.sum += u64::from(ms);
     }
 
-    /// Observations of at most `bound`, which is a boundary of one generation at least.
+    /// Observations of at most `bound`, which must be a boundary of one of the generations.
     pub(super) fn up_to(&self, bound: u32) -> u64 {
         debug_assert!(BOUNDS.contains(&bound), "{bound} ms is not counted at");
         self.between[..BOUNDS.partition_point(|&each| each <= bound)].iter().sum()

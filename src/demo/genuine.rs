@@ -1,6 +1,6 @@
-//! Our pages beside those of the genuine plugins, byte for byte.
+//! Compares the simulated pages with those of Kong's own plugin, byte for byte.
 //!
-//! The captures' ledger, replayed into a tally. Kong's own pages of the same requests are in
+//! The requests of the captures are counted here. Kong's pages for these requests are in
 //! `tests/captures/tiny`.
 
 use super::node::{Connections, LuaVmBytes, Node, SHARED_DICTS, Timers};
@@ -11,7 +11,7 @@ use crate::demo::counters::{Bytes, Place, Request, Session, Source, Tally};
 const ALICE: &str = "alice";
 const NOBODY: &str = "";
 
-/// Consumer, status, source, milliseconds in Kong, upstream and in all, bytes received and sent.
+/// Consumer, status, source, milliseconds in Kong, upstream and total, bytes received and sent.
 type Row = (&'static str, u16, Source, u32, Option<u32>, u32, (u64, u64));
 
 #[rustfmt::skip] // one request per line
@@ -38,7 +38,7 @@ const REQUESTS: [Row; 20] = [
     (ALICE, 500, Kong, 3, None, 3, (61, 845)),
 ];
 
-/// Milliseconds in Kong and in all, bytes received and sent.
+/// Milliseconds in Kong and total, bytes received and sent.
 const SESSIONS: [(u32, u32, (u64, u64)); 3] =
     [(1, 29_791, (30_518, 31_500)), (0, 12_117, (15_776, 292_415)), (1, 1_565, (64_537, 128_371))];
 

@@ -1,14 +1,14 @@
-//! The gateway with stand-ins for an old and a new Kong in the same process.
+//! The gateway with simulated Kong 2.8 and 3.9 nodes, in one process.
 //!
 //! ```text
 //! Traffic ──> StandIn kong-2 (2.8) ──┐
-//!    └──────> StandIn kong-3 (3.9) ──┴──> App ──> whoever scrapes
+//!    └──────> StandIn kong-3 (3.9) ──┴──> App ──> Prometheus
 //!             Statsd (plugin) ───────────> App ──> Statsd (server)
 //! ```
 //!
-//! One shop's traffic is counted once and printed in the shapes of both generations, so whatever differs
-//! between the two is the generation's doing. The gateway is the one that `serve` runs, with settings
-//! that an operator could have written.
+//! The traffic of one shop is counted once and exported in both generations, so all differences are
+//! differences of the generations. The gateway is the one that `serve` runs, with a settings file that
+//! an operator could write.
 
 mod counters;
 #[cfg(test)]
@@ -39,10 +39,10 @@ use stand_in::{LiveTraffic, StandIn};
 use statsd::Statsd;
 use traffic::Traffic;
 
-/// Where the demo listens by default; the three ports behind it are for the admin listener and the stand-ins.
+/// The default port. The next three ports are for the admin listener and the simulated nodes.
 pub const DEFAULT_PORT: u16 = 9542;
 
-/// How long the shop has been open when the demo begins: long enough for numbers to look at.
+/// Time of traffic that is simulated before the demo starts, so that counters are not 0.
 const OPEN_SINCE: Duration = Duration::from_secs(3600);
 
 /// The time limit for a page of the demo.
@@ -51,22 +51,22 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of a page of the demo.
 const MAX_BYTES: usize = 1 << 24;
 
-/// Targets of the gateway: name, which stand-in, what is emitted, and what that shows.
+/// Targets of the gateway: name, index of the node, exported generation, description.
 const TARGETS: [(&str, usize, &str, &str); 3] = [
     ("kong-2", 0, "old", "Kong 2.8, as it is"),
     ("kong-3", 1, "old", "Kong 3.9, in the shapes of 2.x"),
     ("kong-2-upgraded", 0, "new", "Kong 2.8, in the shapes of 3.x"),
 ];
 
-/// Why the demo did not start.
+/// Why the demo cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A stand-in has no port.
+    /// A port is not available.
     #[error("cannot listen on 127.0.0.1:{port}: {error}; give another --port, or 0 for any")]
     Bind {
         /// The port.
         port: u16,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// The gateway did not start.
@@ -80,19 +80,19 @@ pub enum Error {
         /// The reason.
         error: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// `StatsD` datagrams do not get through.
+    /// `StatsD` datagrams cannot be sent or do not arrive.
     #[error("cannot send StatsD through the gateway: {0}")]
     Statsd(#[source] io::Error),
 }
 
-/// Which ports to take, all on the loopback interface.
+/// The ports to use, all on the loopback interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {
-    /// Those behind [`DEFAULT_PORT`]; any free port instead of one that is in use.
+    /// [`DEFAULT_PORT`] and the next three. A free port replaces each port that is in use.
     Preferred,
-    /// This one and the next three.
+    /// This port and the next three.
     From(u16),
-    /// Any.
+    /// Any free ports.
     Free,
 }
 
@@ -110,7 +110,7 @@ impl Ports {
     }
 }
 
-/// A demo whose ports are taken.
+/// A demo that listens on its ports.
 #[derive(Debug)]
 pub struct Demo {
     app: App,
@@ -119,15 +119,15 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Takes the ports.
+    /// Starts to listen.
     ///
     /// # Errors
     ///
-    /// A port that was asked for is in use.
+    /// A requested port is in use.
     ///
     /// # Panics
     ///
-    /// Never: the settings are ours, and a test starts the demo with them.
+    /// Never: the settings are constant, and a test starts the demo with them.
     pub async fn bind(ports: Ports) -> Result<Demo, Error> {
         let stand_in = async |index| {
             let port = ports.port(index);
@@ -158,12 +158,12 @@ impl Demo {
         Ok(Demo { app: App::bind(settings).await?, stand_ins, statsd })
     }
 
-    /// Runs until `shutdown` drains. As soon as everything answers, hands over what to show: in
-    /// colour for a terminal, plain otherwise.
+    /// Runs until `shutdown` drains. Calls `show` once, when all parts respond: with colours for a
+    /// terminal, without otherwise.
     ///
     /// # Errors
     ///
-    /// The stand-ins or the gateway do not respond.
+    /// The simulated nodes or the gateway do not respond.
     ///
     /// # Panics
     ///

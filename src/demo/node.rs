@@ -1,27 +1,27 @@
-//! What a Kong node says of itself, apart from the traffic.
+//! The metrics of a Kong node that do not depend on its traffic.
 
 use crate::mapping::Generation;
 
 /// The gauges of one node.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
-    /// Its identity. Only the new generation prints it.
+    /// The id of the node. Only the new generation exports it.
     pub(super) id: &'static str,
-    /// Process number of its one worker.
+    /// Process id of the only worker.
     pub(super) pid: u32,
-    /// Memory of that worker's Lua VMs.
+    /// Memory of the Lua VMs of that worker.
     pub(super) lua_vm_bytes: LuaVmBytes,
     /// Client connections of the whole process.
     pub(super) connections: Connections,
     /// Running and pending timers.
     pub(super) timers: Timers,
-    /// The memory that workers share.
+    /// The shared dictionaries.
     pub(super) shared: &'static [SharedDict],
-    /// Addresses behind Kong upstreams.
+    /// Targets of Kong upstreams.
     pub(super) upstream_targets: &'static [UpstreamTarget],
 }
 
-/// Memory of one worker's Lua VMs.
+/// Memory of the Lua VMs of one worker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LuaVmBytes {
     /// The VM that handles requests.
@@ -37,16 +37,16 @@ pub(super) struct Connections {
     pub(super) accepted: u64,
     /// Requests since the start.
     pub(super) requests: u64,
-    /// Open now and being read.
+    /// Open: the request is being read.
     pub(super) reading: u64,
-    /// Open now and being answered.
+    /// Open: the response is being sent.
     pub(super) writing: u64,
-    /// Open now and idle.
+    /// Open and idle.
     pub(super) waiting: u64,
 }
 
 impl Connections {
-    /// Open now.
+    /// All open connections.
     pub(super) fn active(&self) -> u64 {
         self.reading + self.writing + self.waiting
     }
@@ -55,40 +55,40 @@ impl Connections {
 /// nginx timers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
-    /// Due later.
+    /// Pending.
     pub(super) pending: u64,
-    /// Running now.
+    /// Running.
     pub(super) running: u64,
 }
 
-/// One dictionary that workers share.
+/// One dictionary shared by the workers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SharedDict {
     /// Its name.
     pub(super) name: &'static str,
-    /// Bytes taken.
+    /// Bytes in use.
     pub(super) allocated: u64,
-    /// Bytes in all.
+    /// Size in bytes.
     pub(super) capacity: u64,
-    /// Which pages print it.
+    /// Which pages contain it.
     printed: Printed,
 }
 
-/// Which pages print a dictionary.
+/// Which pages contain a dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Printed {
-    /// Both generations'.
+    /// Those of both generations.
     Always,
-    /// The old generation's.
+    /// Those of the old generation.
     Old,
-    /// The new generation's.
+    /// Those of the new generation.
     New,
-    /// The new generation's, in their HTTP half.
+    /// Those of the new generation, in the HTTP half.
     NewHttp,
 }
 
 impl SharedDict {
-    /// Whether a node of this generation prints it in this half of its page.
+    /// True if a node of this generation exports it in this half of its page.
     pub(super) fn is_printed_by(&self, generation: Generation, subsystem: &str) -> bool {
         match self.printed {
             Printed::Always => true,
@@ -99,14 +99,14 @@ impl SharedDict {
     }
 }
 
-/// One address behind a Kong upstream.
+/// One target of a Kong upstream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UpstreamTarget {
     /// Name of the Kong upstream.
     pub(super) upstream: &'static str,
     /// The address.
     pub(super) address: &'static str,
-    /// Whether its health check succeeds.
+    /// True if its health check succeeds.
     pub(super) healthy: bool,
 }
 
@@ -114,7 +114,7 @@ const fn dict(name: &'static str, allocated: u64, capacity: u64, printed: Printe
     SharedDict { name, allocated, capacity, printed }
 }
 
-/// The dictionaries of Kong 2.8 and 3.9, in the order in which both print them.
+/// The dictionaries of Kong 2.8 and 3.9, in the order of the pages.
 pub(super) const SHARED_DICTS: &[SharedDict] = &[
     dict("kong", 1_712_128, 5_242_880, Printed::Always),
     dict("kong_cluster_events", 1_245_184, 5_242_880, Printed::Always),

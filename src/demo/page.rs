@@ -1,8 +1,8 @@
 //! Writes families the way Kong's Prometheus plugin does.
 //!
-//! Kong stores each series under its text and prints the store sorted: so a family's series are
-//! collected here by the text of their labels. All `_bucket` lines of a histogram come first, then
-//! all `_count`, then all `_sum`, and a bucket is missing until something was counted in it.
+//! Kong stores each series under its text and exports the store sorted, so the series of a family are
+//! collected by the text of their labels. All `_bucket` lines of a histogram are first, then all
+//! `_count`, then all `_sum`. A bucket is missing until its first observation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::demo::counters::Histogram;
 /// Series of one family, by the text of their labels.
 pub(super) type Series<T> = BTreeMap<String, T>;
 
-/// A page of metrics while it is written. Names go without their prefix `kong_`.
+/// A page of metrics while it is written. Callers pass names without the prefix `kong_`.
 #[derive(Debug, Default)]
 pub(super) struct Page {
     text: String,
@@ -41,7 +41,7 @@ impl Page {
     }
 
     fn family(&mut self, name: &str, of_type: &str, help: &str, series: &Series<u64>) {
-        // A family without samples has no header either.
+        // A family without samples has no headers.
         if series.is_empty() {
             return;
         }
@@ -55,7 +55,7 @@ impl Page {
         }
     }
 
-    /// Writes a histogram, counted at the boundaries of `ladder`.
+    /// Writes a histogram, with the boundaries of this bucket layout.
     pub(super) fn histogram(
         &mut self,
         name: &str,

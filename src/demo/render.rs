@@ -1,8 +1,8 @@
-//! What Kong 2.8 and Kong 3.9 print of the same tally.
+//! Renders the same counters as Kong 2.8 and as Kong 3.9.
 //!
-//! With stream listeners a page is two whole expositions in a row, HTTP and stream, so most
-//! families open twice. Names that would have to be escaped do not occur in the demo. The tests
-//! compare both pages with captures of the genuine plugins, byte for byte.
+//! With stream listeners a page consists of two expositions, HTTP and stream, so most families occur
+//! twice. The demo has no names that must be escaped. Tests compare both pages with captures of
+//! Kong's own plugin, byte for byte.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::node::{Connections, Node, SharedDict};
 use super::page::{Page, Series};
 use crate::demo::counters::{Histogram, Outcome, Place, Source, Tally, Volume};
 
-/// The version that the new generation prints of itself.
+/// The version that the new generation exports.
 pub(super) const NEW_VERSION: &str = "3.9.1";
 
 const OLD_LADDER: &[u32] = &[
@@ -61,7 +61,7 @@ pub(super) fn old(node: &Node, http: &Tally, stream: &Tally) -> String {
     page.gauge(
         "nginx_stream_current_connections",
         "Number of Stream connections",
-        // 2.x has no such numbers for stream and prints zeros.
+        // 2.x does not count these for streams and exports zeros.
         ["active", "reading", "waiting", "writing"].map(|state| (label("state", state), 0)),
     );
     timers(&mut page, node);
@@ -270,7 +270,7 @@ fn connection_states(connections: Connections, before: &str) -> [(String, u64); 
     .map(|(state, value)| (format!(r#"{before}state="{state}""#), value))
 }
 
-/// Adds up what `labels` does not tell apart.
+/// Sums over all labels that `labels` does not return.
 fn counts<'a>(
     outcomes: impl IntoIterator<Item = (&'a Outcome, &'a Volume)>,
     labels: impl Fn(&Outcome) -> String,

@@ -1,11 +1,11 @@
-//! Chance that repeats: the same seed throws the same numbers, on every machine.
+//! Pseudo-random numbers: the same seed gives the same numbers on every machine.
 
-/// A small generator of pseudo-random numbers (`SplitMix64`). Good enough to look alive.
+/// A small generator (`SplitMix64`), good enough for simulated traffic.
 #[derive(Debug)]
 pub(super) struct Dice(u64);
 
-/// A latency as a multiple of its median, in per mille, at evenly spaced quantiles: most values lie
-/// close together, a few are much longer.
+/// Latencies in per mille of their median, at evenly spaced quantiles: most values are close
+/// together, a few are much longer.
 const SPREAD: [u32; 16] =
     [300, 480, 590, 670, 740, 810, 880, 960, 1040, 1130, 1240, 1390, 1600, 1950, 2700, 6500];
 
@@ -22,12 +22,12 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 up to `end`, without it. `end` is not 0.
+    /// A number from 0 to `end` - 1. `end` must not be 0.
     pub(super) fn below(&mut self, end: u32) -> u32 {
         u32::try_from(self.next() % u64::from(end)).expect("the remainder is less than a u32")
     }
 
-    /// One of `choices`, each as likely as its weight says. The weights do not add up to 0.
+    /// One of `choices`, with probabilities in proportion to the weights. Their sum must not be 0.
     pub(super) fn choose<'a, T>(&mut self, choices: &'a [T], weight: impl Fn(&T) -> u32) -> &'a T {
         let mut left = self.below(choices.iter().map(&weight).sum());
         choices
@@ -42,7 +42,7 @@ impl Dice {
             .expect("the number thrown is less than the sum of the weights")
     }
 
-    /// A number that scatters around `median` as latencies and sizes do: never far below, sometimes
+    /// A number with the distribution of latencies and sizes: never far below `median`, sometimes
     /// far above.
     pub(super) fn around(&mut self, median: u32) -> u32 {
         let quantile = self.below(15) as usize;

@@ -1,36 +1,36 @@
-//! What the demo shows: what each Kong prints, what dashboards see, and what to open.
+//! The output of the demo: series of each node, the rewritten series, and URLs to open.
 
 use std::fmt::Write as _;
 
-/// Where everything is.
+/// The URLs of the demo.
 pub(super) struct Places {
-    /// The stand-ins' own pages, old and new.
+    /// The pages of the old and the new node.
     pub(super) stand_ins: [String; 2],
-    /// What can be scraped, and what it shows.
+    /// URLs to scrape, with descriptions.
     pub(super) targets: [(String, &'static str); 3],
-    /// About the gateway itself.
+    /// The admin listener.
     pub(super) admin: String,
 }
 
-/// Pages of (nearly) one moment.
+/// Pages that were scraped at (nearly) the same time.
 pub(super) struct Pages {
-    /// What the new Kong prints.
+    /// The page of the new node.
     pub(super) kong_3: String,
-    /// What the gateway makes of the old one.
+    /// The old node, rewritten by the gateway.
     pub(super) old_of_kong_2: String,
-    /// What the gateway makes of the new one.
+    /// The new node, rewritten by the gateway.
     pub(super) old_of_kong_3: String,
-    /// `StatsD` lines of the new one, and what became of them.
+    /// `StatsD` lines of the new node, before and after rewriting.
     pub(super) statsd: super::statsd::Exchanged,
 }
 
-/// The service and the route that are looked at. Shown as [`ELLIPSIS`]: whole lines would not fit.
+/// The service and route whose series are shown. Displayed as [`ELLIPSIS`] to shorten the lines.
 const PLACE: &str = r#"service="catalog",route="item""#;
-/// Which 3.9 puts before its last label. Not shown either.
+/// A label of 3.9 that is not displayed.
 const WORKSPACE: &str = r#",workspace="default""#;
 const ELLIPSIS: &str = "…";
 
-/// Series of Kong 3.9, by how their lines begin.
+/// Series of Kong 3.9, by the start of their lines.
 const BEFORE: [&str; 4] = [
     r#"kong_http_requests_total{…,code="200""#,
     r#"kong_bandwidth_bytes{…,direction="egress""#,
@@ -38,7 +38,7 @@ const BEFORE: [&str; 4] = [
     r#"kong_request_latency_ms_bucket{…,le="50""#,
 ];
 
-/// The same in the shapes of Kong 2.x.
+/// The same series in the old generation.
 const AFTER: [&str; 6] = [
     r#"kong_http_status{…,code="200"}"#,
     r#"kong_http_consumer_status{…,code="200",consumer="ios"}"#,
@@ -48,10 +48,10 @@ const AFTER: [&str; 6] = [
     r#"kong_latency_bucket{…,type="request",le="50"}"#,
 ];
 
-/// Kong 3.9 counts at 25 and at 50 ms, not here.
+/// Kong 3.9 has boundaries at 25 and 50 ms, but not here.
 const ESTIMATED: &str = r#"kong_latency_bucket{…,type="request",le="40"}"#;
 
-/// Escape sequences, or nothing where they would only be noise.
+/// Escape sequences, or empty text if stdout is not a terminal.
 struct Style {
     bold: &'static str,
     faint: &'static str,
@@ -119,7 +119,7 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     writeln!(out, "\nCtrl-C stops.")
 }
 
-/// Series whose line begins so, and their values.
+/// The series whose lines start with these texts, and their values.
 fn lines<'a>(page: &'a str, start: &'a str) -> impl Iterator<Item = (String, &'a str)> {
     page.lines().filter_map(move |line| {
         let (series, value) = line.rsplit_once(' ')?;
@@ -175,7 +175,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
         shown(
             r#"  kong_http_status{…,code="200"}                                      12          13"#,
         );
-        // What is not there is said to be not there.
+        // A missing series is reported.
         shown(
             r#"  kong_bandwidth{…,type="egress"}                                   none        none"#,
         );

@@ -1,4 +1,4 @@
-//! A stand-in for one Kong node: its traffic follows the clock, its page is served like Kong's.
+//! A simulated Kong node: its traffic follows the clock, and it serves its page like Kong.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use super::traffic::Traffic;
 
-/// Traffic that goes on while nobody looks.
+/// Traffic that advances with the clock.
 #[derive(Clone, Debug)]
 pub(super) struct LiveTraffic(Arc<Mutex<Lived>>);
 
@@ -29,16 +29,16 @@ struct Lived {
 }
 
 impl LiveTraffic {
-    /// Goes on from here.
+    /// Starts the clock.
     pub(super) fn new(traffic: Traffic) -> Self {
         LiveTraffic(Arc::new(Mutex::new(Lived { traffic, until: Instant::now() })))
     }
 
-    /// A page of everything that has happened until now.
+    /// The page of the traffic until now.
     fn page(&self, render: Render) -> String {
-        // A panic inside leaves counters that are merely a little behind.
+        // After a panic the counters are only a little too low.
         let mut lived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Kong's workers share their counters once a second; pages of the same second are alike.
+        // Kong's workers share their counters once a second, so pages of one second are equal.
         let passed = Duration::from_secs(lived.until.elapsed().as_secs());
         lived.until += passed;
         lived.traffic.step(passed);
@@ -46,10 +46,10 @@ impl LiveTraffic {
     }
 }
 
-/// One generation's way to print the traffic.
+/// Renders the page of one generation.
 pub(super) type Render = fn(&Traffic) -> String;
 
-/// A stand-in that has its port but answers nobody yet.
+/// A node that has its port but does not respond yet.
 #[derive(Debug)]
 pub(super) struct StandIn {
     listener: TcpListener,
@@ -57,7 +57,7 @@ pub(super) struct StandIn {
 }
 
 impl StandIn {
-    /// Takes a port of the loopback interface; 0 takes any that is free.
+    /// Opens a port on the loopback interface; 0 for a free port.
     ///
     /// # Errors
     ///
@@ -68,17 +68,17 @@ impl StandIn {
         Ok(StandIn { listener, address })
     }
 
-    /// Where it is scraped.
+    /// The URL of its metrics.
     pub(super) fn url(&self) -> String {
         format!("http://{}/metrics", self.address)
     }
 
-    /// Answers scrapes for as long as the future is polled. Dropping it closes the port; answers
-    /// already begun are still finished.
+    /// Responds to scrapes while the future is polled. Dropping it closes the port; responses that
+    /// have started are completed.
     pub(super) async fn serve(self, traffic: LiveTraffic, render: Render) -> Infallible {
         loop {
-            // Accepting fails when a client is gone again or descriptors run out: neither is the
-            // end of a demo. Both are rare, and yielding keeps the second from spinning.
+            // Accepting fails if a client has gone or descriptors run out. The demo continues, and
+            // yielding prevents a busy loop.
             let Ok((stream, _)) = self.listener.accept().await else {
                 tokio::task::yield_now().await;
                 continue;
@@ -91,7 +91,7 @@ impl StandIn {
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
             tokio::spawn(async move {
-                // The scraper went away; there is nobody to tell.
+                // The scraper has closed the connection.
                 drop(connection.await);
             });
         }
@@ -102,7 +102,7 @@ fn answer<B>(request: &Request<B>, traffic: &LiveTraffic, render: Render) -> Res
     let mut response = Response::new(Page::default());
     if request.uri().path() == "/metrics" {
         *response.body_mut() = Page(traffic.page(render).into());
-        // Exactly what Kong says: without a version.
+        // Kong sends this type, without a version.
         let text = HeaderValue::from_static("text/plain; charset=UTF-8");
         response.headers_mut().insert(CONTENT_TYPE, text);
     } else {
@@ -111,7 +111,7 @@ fn answer<B>(request: &Request<B>, traffic: &LiveTraffic, render: Render) -> Res
     response
 }
 
-/// A body whose length is not announced: Kong answers in chunks, too.
+/// A body without a known length, because Kong sends chunks.
 #[derive(Debug, Default)]
 struct Page(Bytes);
 

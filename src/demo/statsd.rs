@@ -1,4 +1,4 @@
-//! Stand-ins for the `StatsD` plugin of both Kongs and for the server behind the gateway.
+//! A simulated `StatsD` plugin of both versions of Kong, and a simulated `StatsD` server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,24 +7,24 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::{interval, timeout};
 
-/// What Kong 2.8 sends for a request.
+/// The lines of Kong 2.8 for a request.
 const OLD: [&str; 3] = [
     "kong.catalog.request.count:1|c",
     "kong.catalog.request.status.200:1|c",
     "kong.catalog.request.size:512|ms",
 ];
 
-/// What Kong 3.9 sends for the same request.
+/// The lines of Kong 3.9 for the same request.
 const NEW: [&str; 3] = [
     "kong.service.catalog.request.count:1|c",
     "kong.service.catalog.status.200:1|c",
     "kong.service.catalog.request.size:512|c",
 ];
 
-/// How long a datagram may take on the loopback interface before something is wrong.
+/// Time limit for a datagram on the loopback interface.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Lines that were sent, and what the server got for them.
+/// Lines that were sent, and the lines that the server received.
 pub(super) type Exchanged = Vec<(&'static str, Vec<String>)>;
 
 /// A plugin and a server.
@@ -40,12 +40,12 @@ impl Statsd {
         Ok(Statsd { plugin: bind().await?, server: bind().await? })
     }
 
-    /// Where the server is.
+    /// The address of the server.
     pub(super) fn server(&self) -> io::Result<SocketAddr> {
         self.server.local_addr()
     }
 
-    /// Sends what Kong 3.9 sends, line by line, and says what has arrived.
+    /// Sends the lines of Kong 3.9 one by one, and returns the lines that arrive.
     pub(super) async fn exchange(&self, gateway: SocketAddr) -> io::Result<Exchanged> {
         let mut exchanged = Vec::new();
         let mut buffer = [0; 2048];
@@ -58,7 +58,7 @@ impl Statsd {
         Ok(exchanged)
     }
 
-    /// Goes on sending what both Kongs send, once a second.
+    /// Sends the lines of both versions once a second.
     pub(super) async fn go_on(&self, gateway: SocketAddr) -> io::Result<()> {
         let mut seconds = interval(Duration::from_secs(1));
         let mut buffer = [0; 2048];

@@ -1,8 +1,8 @@
-//! The traffic of a small shop, and what a Kong in front of it counts.
+//! The simulated traffic of a small shop, and the counters of its Kong.
 //!
-//! A plain type without a clock: [`Traffic::step`] lets time pass, [`Traffic::render_old`] and
-//! [`Traffic::render_new`] print what a Kong of either generation would have counted until then.
-//! The same seed and the same steps give the same pages.
+//! [`Traffic`] has no clock: [`Traffic::step`] advances the time, and [`Traffic::render_old`] and
+//! [`Traffic::render_new`] render the page of each generation. The same seed and the same steps give
+//! the same pages.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use super::render;
 use crate::demo::counters::{Bytes, Place, Request, Session, Source, Tally};
 use crate::demo::rng::Dice;
 
-/// Requests per second when it is quiet; at the height of a wave there are twice as many.
+/// Minimum requests per second. The maximum of a wave is twice as high.
 const QUIET: u64 = 20;
-/// How long a wave of requests takes, in microseconds.
+/// Duration of a wave of requests, in microseconds.
 const WAVE: u64 = 300_000_000;
 /// TCP sessions per minute.
 const SESSIONS_PER_MINUTE: u64 = 24;
-/// After this long Kong gives up on a service.
+/// Timeout of Kong for a service.
 const UPSTREAM_TIMEOUT_MS: u32 = 10_000;
 
-/// What happens to requests of one route.
+/// The traffic of one route.
 struct Route {
     place: Place,
-    /// How often it is asked for, beside the others.
+    /// Frequency, relative to the other routes.
     weight: u32,
     /// Median of the service's latency.
     upstream_ms: u32,
-    /// Medians of a request's and of an answer's size.
+    /// Median sizes of requests and responses.
     bytes: (u32, u32),
-    /// The status when all is well.
+    /// The status of a successful response.
     success: u16,
 }
 
@@ -55,24 +55,24 @@ const ROUTES: &[Route] = &[
 
 const LEDGER: Place = Place { service: "ledger", route: "ledger-tcp" };
 
-/// Usernames, and how often they call. Nobody known comes empty.
+/// Consumers and their frequency. Empty means an unknown consumer.
 const CONSUMERS: &[(&str, u32)] = &[("", 40), ("android", 20), ("ios", 25), ("partner", 15)];
 
 /// How a request ends.
 enum End {
-    /// The service answers, all is well.
+    /// The service responds with success.
     Success,
-    /// The service answers with this status.
+    /// The service responds with this status.
     Service(u16),
-    /// Kong answers with this status, the service never hears of it.
+    /// Kong responds with this status, without a request to the service.
     Refused(u16),
     /// Kong cannot reach the service.
     Unreachable,
-    /// Kong waits for the service in vain.
+    /// The service does not respond in time.
     TimedOut,
 }
 
-/// How requests end, and how often of a thousand.
+/// How requests end, per thousand.
 const ENDS: &[(End, u32)] = &[
     (End::Success, 938),
     (End::Service(404), 24),
@@ -83,15 +83,15 @@ const ENDS: &[(End, u32)] = &[
     (End::TimedOut, 2),
 ];
 
-/// The traffic of a small shop, and what a Kong in front of it has counted so far.
+/// The traffic of a small shop, and the counters of its Kong.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     dice: Dice,
     /// Microseconds since the start.
     now: u64,
-    /// What time has brought but no request has come of yet: microseconds times requests per second.
+    /// Fraction of the next request: microseconds times requests per second.
     due: u64,
-    /// The same for sessions: microseconds times sessions per minute.
+    /// Fraction of the next session: microseconds times sessions per minute.
     sessions_due: u64,
     http: Tally,
     stream: Tally,
@@ -99,7 +99,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// A site that opens now: nothing is counted yet.
+    /// Starts with all counters at 0.
     pub(crate) fn new(seed: u64) -> Self {
         Traffic {
             dice: Dice::new(seed),
@@ -131,11 +131,11 @@ impl Traffic {
         }
     }
 
-    /// Lets time pass: requests and sessions come and end.
+    /// Advances the time and simulates requests and sessions.
     pub(crate) fn step(&mut self, time: Duration) {
         let mut left = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         while left > 0 {
-            // The rate of requests changes within a long step too.
+            // The rate of requests also changes within a long step.
             let slice = left.min(1_000_000);
             left -= slice;
             self.pass(slice);
@@ -143,7 +143,7 @@ impl Traffic {
         self.look_around();
     }
 
-    /// Lets a second pass, or less.
+    /// Advances by at most one second.
     fn pass(&mut self, micros: u64) {
         self.now += micros;
         self.due += self.requests_due(micros);
@@ -202,7 +202,7 @@ impl Traffic {
         };
         Request {
             place: route.place,
-            // Who is refused for lack of a name has none.
+            // A request that fails authentication has no consumer.
             consumer: if code == 401 { "" } else { consumer },
             code,
             source,
@@ -228,7 +228,7 @@ impl Traffic {
         }
     }
 
-    /// Moves the gauges that neither grow nor fall for long.
+    /// Changes the gauges that vary around a constant.
     fn look_around(&mut self) {
         let dice = &mut self.dice;
         let connections = &mut self.node.connections;
@@ -253,7 +253,7 @@ mod tests {
         traffic
     }
 
-    /// The sum of a family's samples whose line holds `label`, by whatever stands in `by`.
+    /// The sums of the samples of a family whose line contains `label`, by the value of `by`.
     fn sums(page: &str, family: &str, label: &str, by: &[&str]) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for line in page.lines().filter(|line| line.contains(label)) {
@@ -298,7 +298,7 @@ mod tests {
             (r#"type="ingress""#, r#"direction="ingress""#),
         ] {
             let mut old = sums(&old, "kong_bandwidth", of_type, &place);
-            // 3.x does not print the bandwidth of stream sessions.
+            // 3.x does not export the bandwidth of stream sessions.
             old.retain(|group, _| !group.contains("ledger"));
             assert_eq!(old, sums(&new, "kong_bandwidth_bytes", direction, &place));
         }
@@ -306,7 +306,7 @@ mod tests {
             let lines = old.lines().filter(|line| line.contains(of_type));
             lines.collect::<Vec<_>>().join("\n")
         };
-        // A bucket that both ladders have: 1000 ms in Kong, 10,000 ms else.
+        // A bucket of both layouts: 1000 ms for Kong latency, 10,000 ms for the others.
         for (suffix, in_kong, else_) in
             [("_count", "", ""), ("_sum", "", ""), ("_bucket", r#"le="1000""#, r#"le="10000""#)]
         {
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn kong_2_could_carry_the_stream_half() {
-        // Beyond 8,000 bytes 2.x leaves it out.
+        // 2.x omits it above 8,000 bytes.
         let page = an_hour().render_old();
         let half = page.rfind("# HELP kong_bandwidth").expect("bandwidth opens each half");
         assert!(page.len() - half <= 8_000, "{} bytes", page.len() - half);

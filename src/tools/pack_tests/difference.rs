@@ -1,8 +1,8 @@
-//! What was expected and what left, side by side.
+//! The difference between expected and actual lines.
 
 use std::fmt;
 
-/// Lines that differ: expected ones that did not leave, and others that did.
+/// Expected lines that are missing, and actual lines that were not expected.
 #[derive(Debug, Default)]
 pub struct Difference {
     lines: Vec<(Side, String)>,
@@ -11,32 +11,34 @@ pub struct Difference {
 #[derive(Clone, Copy, Debug)]
 enum Side {
     Expected,
-    Left,
+    Actual,
 }
 
-/// Most lines that are shown.
+/// Maximum number of lines in the text.
 const SHOWN: usize = 30;
 
 impl Difference {
-    /// Of lines in an order: what differs between the first and the last difference. `None` where none does.
-    pub(super) fn of_lines(expected: &[u8], left: &[u8]) -> Option<Difference> {
+    /// Compares lines in order, and returns all lines from the first to the last difference. `None` if
+    /// all are equal.
+    pub(super) fn of_lines(expected: &[u8], actual: &[u8]) -> Option<Difference> {
         let split = |text: &[u8]| -> Vec<String> {
             let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             lines.map(|line| line.escape_ascii().to_string().replace("\\\"", "\"")).collect()
         };
-        let (expected, left) = (split(expected), split(left));
+        let (expected, actual) = (split(expected), split(actual));
         let alike = |pairs: &mut dyn Iterator<Item = (&String, &String)>| {
             pairs.take_while(|(a, b)| a == b).count()
         };
-        let head = alike(&mut expected.iter().zip(&left));
-        let (expected, left) = (&expected[head..], &left[head..]);
-        let tail = alike(&mut expected.iter().rev().zip(left.iter().rev()));
-        let (expected, left) = (&expected[..expected.len() - tail], &left[..left.len() - tail]);
+        let head = alike(&mut expected.iter().zip(&actual));
+        let (expected, actual) = (&expected[head..], &actual[head..]);
+        let tail = alike(&mut expected.iter().rev().zip(actual.iter().rev()));
+        let (expected, actual) =
+            (&expected[..expected.len() - tail], &actual[..actual.len() - tail]);
         let mut difference = Difference::default();
         for line in expected {
             difference.missing(line.clone());
         }
-        for line in left {
+        for line in actual {
             difference.unexpected(line.clone());
         }
         difference.is_any().then_some(difference)
@@ -47,7 +49,7 @@ impl Difference {
     }
 
     pub(super) fn unexpected(&mut self, line: String) {
-        self.lines.push((Side::Left, line));
+        self.lines.push((Side::Actual, line));
     }
 
     pub(super) fn is_any(&self) -> bool {
@@ -55,13 +57,13 @@ impl Difference {
     }
 }
 
-/// `- ` for what was expected, `+ ` for what left.
+/// `- ` for expected lines, `+ ` for actual lines.
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (side, line) in self.lines.iter().take(SHOWN) {
             let mark = match side {
                 Side::Expected => '-',
-                Side::Left => '+',
+                Side::Actual => '+',
             };
             writeln!(f, "{mark} {line}")?;
         }

@@ -1,4 +1,4 @@
-//! An exposition as a set: what it says, whatever the order and the spelling.
+//! Compares expositions without regard to the order of lines or the spelling of numbers and labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use super::Difference;
 use crate::exposition::{HeaderKind, Scan, Scanner, parse_number, write_value};
 use crate::rewrite::printable;
 
-/// An exposition, read for comparing.
+/// A parsed exposition.
 #[derive(Debug, Default)]
 pub(super) struct Exposition {
-    /// Headers, as they would be written, by family.
+    /// Family and text of each header.
     headers: BTreeSet<(String, String)>,
-    /// Everything said of each series, in the order in which it was.
-    samples: BTreeMap<Series, Vec<Said>>,
+    /// The samples of each series, in order.
+    samples: BTreeMap<Series, Vec<SampleText>>,
 }
 
 /// A name and labels, sorted.
@@ -22,22 +22,22 @@ struct Series {
     labels: Vec<String>,
 }
 
-/// What stands behind a series.
+/// The text of a sample after the labels.
 #[derive(Clone, Debug)]
-struct Said {
+struct SampleText {
     value: String,
     /// The timestamp, and an exemplar.
-    behind: String,
+    suffix: String,
 }
 
-impl PartialEq for Said {
-    fn eq(&self, other: &Said) -> bool {
-        let number = |said: &Said| parse_number(said.value.as_bytes());
+impl PartialEq for SampleText {
+    fn eq(&self, other: &SampleText) -> bool {
+        let number = |sample: &SampleText| parse_number(sample.value.as_bytes());
         let same = match (number(self), number(other)) {
             (Some(a), Some(b)) => a.total_cmp(&b).is_eq() || (a - b).abs() == 0.0,
             _ => self.value == other.value,
         };
-        same && self.behind == other.behind
+        same && self.suffix == other.suffix
     }
 }
 
@@ -46,11 +46,11 @@ impl Exposition {
     ///
     /// # Errors
     ///
-    /// The first line that is none, and why.
+    /// The first invalid line, with the reason.
     pub(super) fn read(text: &[u8]) -> Result<Exposition, String> {
         let mut exposition = Exposition::default();
         let mut scanner = Scanner::new(usize::MAX, usize::MAX, true);
-        // The last line may lack its newline.
+        // The last line may have no newline.
         let text = [text.strip_suffix(b"\n").unwrap_or(text), b"\n"].concat();
         let mut at = 0;
         while at < text.len() {
@@ -88,7 +88,7 @@ impl Exposition {
         let mut labels: Vec<String> = Vec::new();
         for span in scanner.labels() {
             let value = span.value.of(line);
-            // A label without a value is none, in Prometheus.
+            // Prometheus treats an empty label like a missing one.
             if value.is_empty() {
                 continue;
             }
@@ -106,11 +106,11 @@ impl Exposition {
         }
         labels.sort_unstable();
         let series = Series { name: printable(scanner.name().of(line)), labels };
-        let said = Said {
+        let sample = SampleText {
             value: printable(scanner.value().of(line)),
-            behind: printable(line[scanner.value().end()..].trim_ascii()),
+            suffix: printable(line[scanner.value().end()..].trim_ascii()),
         };
-        self.samples.entry(series).or_default().push(said);
+        self.samples.entry(series).or_default().push(sample);
     }
 
     /// The samples whose name occurs in another exposition.
@@ -129,11 +129,11 @@ impl Exposition {
 
     fn only(&self, wanted: impl Fn(&Series) -> bool) -> Exposition {
         let samples = self.samples.iter().filter(|(series, _)| wanted(series));
-        let samples = samples.map(|(series, said)| (series.clone(), said.clone())).collect();
+        let samples = samples.map(|(series, sample)| (series.clone(), sample.clone())).collect();
         Exposition { headers: BTreeSet::new(), samples }
     }
 
-    /// What is not as expected, if anything. Headers count where any are expected.
+    /// The difference from what is expected, if any. Headers are compared only if some are expected.
     pub(super) fn difference(&self, expected: &Exposition) -> Option<Difference> {
         let mut difference = Difference::default();
         if !expected.headers.is_empty() {
@@ -152,11 +152,11 @@ impl Exposition {
             if ours == theirs {
                 continue;
             }
-            for said in theirs.into_iter().flatten() {
-                difference.missing(series.line(said));
+            for sample in theirs.into_iter().flatten() {
+                difference.missing(series.line(sample));
             }
-            for said in ours.into_iter().flatten() {
-                difference.unexpected(series.line(said));
+            for sample in ours.into_iter().flatten() {
+                difference.unexpected(series.line(sample));
             }
         }
         difference.is_any().then_some(difference)
@@ -164,13 +164,13 @@ impl Exposition {
 }
 
 impl Series {
-    fn line(&self, said: &Said) -> String {
+    fn line(&self, sample: &SampleText) -> String {
         let labels = match self.labels.as_slice() {
             [] => String::new(),
             labels => format!("{{{}}}", labels.join(",")),
         };
-        let space = if said.behind.is_empty() { "" } else { " " };
-        format!("{}{labels} {}{space}{}", self.name, said.value, said.behind)
+        let space = if sample.suffix.is_empty() { "" } else { " " };
+        format!("{}{labels} {}{space}{}", self.name, sample.value, sample.suffix)
     }
 }
 
@@ -178,28 +178,28 @@ impl Series {
 mod tests {
     use super::*;
 
-    fn difference(expected: &str, left: &str) -> String {
+    fn difference(expected: &str, actual: &str) -> String {
         let read = |text: &str| Exposition::read(text.as_bytes()).unwrap();
-        let difference = read(left).difference(&read(expected));
+        let difference = read(actual).difference(&read(expected));
         difference.map(|it| it.to_string()).unwrap_or_default()
     }
 
     #[test]
-    fn order_and_spelling_do_not_matter() {
-        let left = "# TYPE a counter\n# HELP a A.\na{x=\"1\",y=\"2\"} 3\nb{le=\"25\"} 1e3\nc 1\n";
+    fn order_and_spelling_are_ignored() {
+        let actual = "# TYPE a counter\n# HELP a A.\na{x=\"1\",y=\"2\"} 3\nb{le=\"25\"} 1e3\nc 1\n";
         for same in [
-            left,
+            actual,
             "c 1.0\nb{le=\"025.0\"} 1000\na{ y=\"2\", x=\"1\", z=\"\" } 3",
             "# HELP a A.\n# TYPE a counter\nb{le=\"25\",} 1000\n\nc{} 1\na{x=\"1\",y=\"2\"} 3\n",
         ] {
-            assert_eq!(difference(same, left), "", "{same}");
+            assert_eq!(difference(same, actual), "", "{same}");
         }
     }
 
     #[test]
-    fn everything_else_does() {
-        let left = "# TYPE a counter\na{x=\"1\"} 3\nc 1 99\n";
-        for (expected, told) in [
+    fn values_and_series_are_compared() {
+        let actual = "# TYPE a counter\na{x=\"1\"} 3\nc 1 99\n";
+        for (expected, text) in [
             ("a{x=\"1\"} 4\nc 1 99\n", "- a{x=\"1\"} 4\n+ a{x=\"1\"} 3\n"),
             ("a{x=\"1\"} 3\n", "+ c 1 99\n"),
             ("a{x=\"1\"} 3\nc 1 99\nd 0\n", "- d 0\n"),
@@ -210,12 +210,12 @@ mod tests {
             ),
             ("# TYPE a gauge\na{x=\"1\"} 3\nc 1 99\n", "+ # TYPE a counter\n- # TYPE a gauge\n"),
         ] {
-            assert_eq!(difference(expected, left), told, "{expected}");
+            assert_eq!(difference(expected, actual), text, "{expected}");
         }
     }
 
     #[test]
-    fn what_is_no_exposition_is_told() {
+    fn invalid_lines_are_errors() {
         let error = Exposition::read(b"a 1\nb{ 2\n").unwrap_err();
         assert_eq!(error, "bad_labels: b{ 2");
     }

@@ -1,7 +1,7 @@
-//! Runs the test cases of packs: those that a pack carries, and those in files of their own.
+//! Runs the test cases of packs, which are in the pack or in separate files.
 //!
-//! A case goes through the very engine that the gateway runs, under settings as an operator gives them; what leaves is
-//! compared with what is expected, in any order where the format has none.
+//! A case uses the same engine and settings as the gateway. The output is compared with the expected
+//! output: without regard to order for expositions, in order for lines.
 
 mod difference;
 mod exposition;
@@ -19,37 +19,37 @@ use crate::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crate::rewrite::statsd;
 use exposition::Exposition;
 
-/// The cases of one file, with the packs they are about.
+/// The cases of one file, with the packs that they test.
 #[derive(Debug)]
 pub struct Suite {
-    /// The file's name.
+    /// The name of the file.
     pub file: String,
-    /// Where the files are that cases name.
+    /// The folder that file names in cases are relative to.
     folder: PathBuf,
     packs: Vec<Pack>,
     tests: Vec<PackTest>,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What the case shows.
+    /// The name of the case.
     pub name: String,
-    /// Where it stands.
+    /// The position of the case in its file.
     pub place: Location,
-    /// What is wrong; empty where nothing is.
+    /// The failures; empty if the case passed.
     pub failures: Vec<Failure>,
-    /// How long it took.
+    /// The duration of the case.
     pub took: Duration,
 }
 
-/// What was not as expected.
+/// Why a case failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// Something else left. The number is that of the scrape, from 1, where there are several.
-    Left(Option<usize>, Difference),
-    /// It could not be tried.
-    Untried(String),
+    /// The output differs. The number of the scrape, from 1, if there are several.
+    Different(Option<usize>, Difference),
+    /// The case cannot be run, for example because a file is missing.
+    NotRun(String),
 }
 
 impl Suite {
@@ -57,16 +57,16 @@ impl Suite {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the file or with the packs.
+    /// All errors in the file or the packs.
     pub fn load(file: &Path) -> Result<Suite, Diagnostics> {
         let name = file.display().to_string();
-        let fault = |message: String, remedy: &str| {
+        let error_at_file = |message: String, remedy: &str| {
             Diagnostics::from(
                 Diagnostic::error(message).at(Location::file(&name)).with_help(remedy),
             )
         };
         let text = std::fs::read_to_string(file).map_err(|error| {
-            fault(
+            error_at_file(
                 format!("cannot be read: {error}"),
                 "check the path and the permissions of the file",
             )
@@ -80,8 +80,9 @@ impl Suite {
             TestFile::Tests { packs, tests } => {
                 let missing = packs.iter().filter(|(pack, _)| !folder.join(pack).is_file());
                 let missing = missing.map(|(pack, place)| {
-                    let message = format!("there is no file `{pack}` beside this one");
-                    let remedy = "give its path from here; built-in packs need not be named";
+                    let message = format!("there is no file `{pack}` in the folder of this file");
+                    let remedy =
+                        "give its path relative to this file; built-in packs need not be listed";
                     Diagnostic::error(message).at(place.clone()).with_help(remedy)
                 });
                 let missing: Vec<Diagnostic> = missing.collect();
@@ -101,7 +102,7 @@ impl Suite {
         Ok(suite)
     }
 
-    /// The cases that the built-in packs carry.
+    /// The cases of the built-in packs.
     #[must_use]
     pub fn builtin() -> Vec<Suite> {
         let packs = packs::builtin();
@@ -120,7 +121,7 @@ impl Suite {
             let begun = Instant::now();
             let failures = match self.test(test) {
                 Ok(failures) => failures,
-                Err(untried) => vec![Failure::Untried(untried)],
+                Err(reason) => vec![Failure::NotRun(reason)],
             };
             let place = test.location.clone();
             Outcome { name: test.name.clone(), place, failures, took: begun.elapsed() }
@@ -131,55 +132,60 @@ impl Suite {
         match &test.input {
             TestInput::Lines { settings, lines, output } => {
                 let plan = mapping::compile_statsd(&self.packs, settings);
-                let plan = plan.map_err(|faults| faults.to_string())?;
+                let plan = plan.map_err(|errors| errors.to_string())?;
                 let (given, expected) = (self.text(lines)?, self.text(output)?);
                 let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
-                let mut left = Vec::new();
+                let mut actual = Vec::new();
                 let mut sender = statsd::Sender::default();
-                if rewriter.rewrite(&given, &mut sender, &mut left) == statsd::Outcome::Untouched {
-                    left = given;
+                if rewriter.rewrite(&given, &mut sender, &mut actual) == statsd::Outcome::Untouched
+                {
+                    actual = given;
                 }
-                let difference = Difference::of_lines(&expected, &left);
-                Ok(difference.into_iter().map(|it| Failure::Left(None, it)).collect())
+                let difference = Difference::of_lines(&expected, &actual);
+                Ok(difference.into_iter().map(|it| Failure::Different(None, it)).collect())
             }
             TestInput::Scrapes(settings, steps) => {
                 let plan = mapping::compile(&self.packs, settings);
-                let plan = Arc::new(plan.map_err(|faults| faults.to_string())?);
+                let plan = Arc::new(plan.map_err(|errors| errors.to_string())?);
                 let mut history = History::default();
                 let mut failures = Vec::new();
                 for (index, step) in steps.iter().enumerate() {
                     let number = (steps.len() > 1).then_some(index + 1);
                     let scrape = self.text(&step.exposition)?;
                     let rewriter = Rewriter::new(Arc::clone(&plan), Options::default(), history);
-                    let (left, next) = rewrite(rewriter, &scrape)?;
+                    let (actual, next) = rewrite(rewriter, &scrape)?;
                     history = next;
-                    let differences = self.differences(step, &left)?;
-                    failures.extend(differences.into_iter().map(|it| Failure::Left(number, it)));
+                    let differences = self.differences(step, &actual)?;
+                    failures
+                        .extend(differences.into_iter().map(|it| Failure::Different(number, it)));
                 }
                 Ok(failures)
             }
         }
     }
 
-    /// What is not as a step expects.
-    fn differences(&self, step: &TestScrape, left: &[u8]) -> Result<Vec<Difference>, String> {
-        let left = Exposition::read(left).map_err(|flaw| format!("what left is wrong: {flaw}"))?;
+    /// The differences from the expected output of a step.
+    fn differences(&self, step: &TestScrape, actual: &[u8]) -> Result<Vec<Difference>, String> {
+        let actual =
+            Exposition::read(actual).map_err(|flaw| format!("the output is invalid: {flaw}"))?;
         let mut differences = Vec::new();
         for expected in &step.expected {
             differences.extend(match expected {
                 Expected::Output(given) => {
                     let text = self.text(given)?;
                     let expected = Exposition::read(&text);
-                    let expected = expected.map_err(|flaw| format!("`output` is wrong: {flaw}"))?;
-                    left.difference(&expected)
+                    let expected =
+                        expected.map_err(|flaw| format!("`output` is invalid: {flaw}"))?;
+                    actual.difference(&expected)
                 }
                 Expected::Series(text) => {
                     let expected = Exposition::read(text.as_bytes());
-                    let expected = expected.map_err(|flaw| format!("`series` is wrong: {flaw}"))?;
-                    left.of_names(&expected).difference(&expected)
+                    let expected =
+                        expected.map_err(|flaw| format!("`series` is invalid: {flaw}"))?;
+                    actual.of_names(&expected).difference(&expected)
                 }
                 Expected::Absent(family) => {
-                    left.of_family(family).difference(&Exposition::default())
+                    actual.of_family(family).difference(&Exposition::default())
                 }
             });
         }
@@ -196,11 +202,11 @@ impl Suite {
 }
 
 fn rewrite(mut rewriter: Rewriter, scrape: &[u8]) -> Result<(Vec<u8>, History), String> {
-    let mut left = Vec::new();
-    let done = rewriter.push(scrape, &mut left).and_then(|()| {
-        while rewriter.finish(&mut left)? == Progress::More {}
+    let mut actual = Vec::new();
+    let done = rewriter.push(scrape, &mut actual).and_then(|()| {
+        while rewriter.finish(&mut actual)? == Progress::More {}
         Ok(())
     });
     done.map_err(|error| format!("the scrape cannot be rewritten: {error}"))?;
-    Ok((left, rewriter.into_history()))
+    Ok((actual, rewriter.into_history()))
 }
