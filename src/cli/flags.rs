@@ -98,7 +98,7 @@ impl Lines {
 /// `--emit`, for commands that require it.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct EmitFlag {
-    /// The generation(s) of metrics to export: old is Kong 2.x, new is Kong 3.x.
+    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     pub(super) emit: Emit,
 }

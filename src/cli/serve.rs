@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 
-    /// The generation(s) to emit.
+    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x.
     #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
     emit: Option<Emit>,
 
