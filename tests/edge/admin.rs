@@ -1,4 +1,4 @@
-//! The status page and the JSON behind it: what they show, and that reading them changes nothing.
+//! The status page and its JSON: their content, and that requests for them have no side effects.
 
 use crate::support::net::{Gateway, Reply, Upstream, get, request, whole};
 use crate::support::status_page::{new, settings};
@@ -100,10 +100,10 @@ async fn targets_that_clients_name_are_told_apart() {
     }
     let answer = look(&gateway, "/api/targets").await;
     let targets = answer["targets"].as_array().expect("a list");
-    let told: Vec<_> =
+    let shown: Vec<_> =
         targets.iter().map(|it| (&it["url"], &it["report"]["generations"])).collect();
     let (second, first) = (second.url(), first.url());
-    assert_eq!(told, [(&json!(second), &json!([])), (&json!(first), &json!(["new"]))]);
+    assert_eq!(shown, [(&json!(second), &json!([])), (&json!(first), &json!(["new"]))]);
     for target in targets {
         assert_eq!((&target["name"], &target["on_demand"]), (&json!("(probe)"), &json!(true)));
     }
@@ -166,23 +166,23 @@ async fn questions_that_make_no_sense_are_refused() {
         ("/api/explain", json!({ "text": "up 1" }), 400),
         ("/api/explain", json!({ "text": "up 1", "emit": "older" }), 400),
         ("/api/explain", json!({ "text": "up 1", "emit": "old", "colour": "red" }), 400),
-        ("/api/explain", json!({ "text": "up 1", "target": "nobody" }), 404),
+        ("/api/explain", json!({ "text": "up 1", "target": "unknown" }), 404),
         ("/api/explain", json!({ "text": "x".repeat(256 * 1024), "emit": "old" }), 413),
-        ("/api/preview", json!({ "target": "nobody" }), 404),
+        ("/api/preview", json!({ "target": "unknown" }), 404),
         ("/api/preview", json!({ "target": "http://127.0.0.1:1/metrics" }), 404),
     ] {
         let (status, answer) = question(&gateway, path, &ask).await;
         assert_eq!(status, expected, "{path} {answer}");
         assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()), "{answer}");
     }
-    // What a form on somebody else's page could send without asking.
+    // Requests that a form on another site could send without a preflight.
     let reply =
         post(&gateway, "/api/explain", "text/plain", "{\"text\":\"\",\"emit\":\"old\"}").await;
     assert_eq!(reply.status, 415);
     assert_eq!(get(gateway.admin, "/api/explain").await.status, 405);
     assert_eq!(get(gateway.admin, "/api/nothing").await.status, 404);
     assert_eq!(post(&gateway, "/api/settings", "application/json", "{}").await.status, 404);
-    assert_eq!(upstream.connections(), 0, "nobody was scraped");
+    assert_eq!(upstream.connections(), 0, "no target was scraped");
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn settings_are_shown_with_defaults_and_without_secrets() {
 }
 
 #[tokio::test]
-async fn the_page_is_whole_and_lets_nobody_in() {
+async fn the_page_is_complete_and_blocks_other_sites() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
     for (path, content_type) in [

@@ -64,14 +64,14 @@ fn gathered(n: u32) -> String {
 #[tokio::test]
 async fn what_is_under_way_counts_for_new_limits() {
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
-    // Two families become one, so its lines are held until the end. What goes through behind them says that they were read.
+    let signal = Arc::clone(&go_on);
+    // Two families become one, so its lines are held until the end. The lines after them show that they were read.
     let slow = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             let held: String = (0..1_000).map(gathered).collect();
             exchange.send(format!("HTTP/1.1 200 OK\r\n\r\n{held}up 1\n")).await;
-            told.notified().await;
+            signal.notified().await;
         }
     })
     .await;
@@ -127,7 +127,7 @@ async fn a_fault_changes_nothing_and_is_told_everywhere() {
     let first = gateway.metric("crossfade_config_last_reload_success_timestamp_seconds").await;
     assert!(first > Some(1_600_000_000), "{first:?}");
 
-    for (text, fault) in [
+    for (text, error) in [
         ("emti: old\n", "has no key `emti`"),
         (
             "emit: old\npacks: [/nowhere/at/all.yaml]\ntargets: [{url: 'http://a/'}]\n",
@@ -139,8 +139,8 @@ async fn a_fault_changes_nothing_and_is_told_everywhere() {
         ),
         ("emit: old\n", "nothing to do"),
     ] {
-        let told = gateway.reload(text).await.expect_err(text);
-        assert!(told.contains(fault), "{told}");
+        let message = gateway.reload(text).await.expect_err(text);
+        assert!(message.contains(error), "{message}");
         let reply = request(gateway.admin, post).await;
         assert_eq!(reply.status, 500);
         assert!(
@@ -148,7 +148,7 @@ async fn a_fault_changes_nothing_and_is_told_everywhere() {
             "{}",
             reply.text()
         );
-        assert!(reply.text().contains(fault), "{}", reply.text());
+        assert!(reply.text().contains(error), "{}", reply.text());
         assert_eq!(gateway.metric("crossfade_config_last_reload_successful").await, Some(0));
         assert_eq!(get(gateway.data, "/metrics").await.text(), OLD);
     }
@@ -163,7 +163,7 @@ async fn a_fault_changes_nothing_and_is_told_everywhere() {
 }
 
 #[tokio::test]
-async fn nobody_reloads_unless_it_is_allowed() {
+async fn reload_requests_are_refused_unless_enabled() {
     let upstream = Upstream::answering(whole(OLD)).await;
     let gateway = Gateway::to(upstream.url()).await;
     for method in ["POST", "PUT", "GET"] {
@@ -177,14 +177,14 @@ async fn nobody_reloads_unless_it_is_allowed() {
 #[tokio::test]
 async fn a_scrape_in_flight_ends_with_the_settings_it_began_with() {
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let slow = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange
                 .send("HTTP/1.1 200 OK\r\n\r\nup 1\nkong_bandwidth_bytes{direction=\"egress\"")
                 .await;
-            told.notified().await;
+            signal.notified().await;
             exchange.send("} 5\n").await;
         }
     })
@@ -237,7 +237,7 @@ async fn what_one_scrape_tells_the_next_survives_a_reload() {
     assert_eq!(rest().await, "6");
     gateway.reload(&format!("{text}log: {{level: warn}}\n")).await.expect("valid");
     assert_eq!(rest().await, "6", "it never goes down");
-    // Another mapping makes other series: nothing was said of them yet.
+    // Other settings result in other series, which have no previous value.
     gateway.reload(&format!("{text}fill: {{source: x}}\n")).await.expect("valid");
     assert_eq!(rest().await, "4");
 }

@@ -82,14 +82,14 @@ fn every_capture_but_the_quirky_is_plain_text_format() {
 
 #[test]
 fn strict_readers_refuse_two_expositions_in_one_body() {
-    let faults = strict::faults(&capture("tiny/prometheus/kong-2.8.5.http_stream.txt"), &[]);
-    assert!(faults.iter().any(|fault| fault == "second HELP of kong_latency"), "{faults:?}");
-    assert!(faults.iter().any(|fault| fault.contains("kong_nginx_timers{")), "{faults:?}");
+    let errors = strict::errors(&capture("tiny/prometheus/kong-2.8.5.http_stream.txt"), &[]);
+    assert!(errors.iter().any(|fault| fault == "second HELP of kong_latency"), "{errors:?}");
+    assert!(errors.iter().any(|fault| fault.contains("kong_nginx_timers{")), "{errors:?}");
 }
 
 #[test]
 fn strict_readers_refuse_buckets_that_are_not_together() {
-    let faults = strict::faults(
+    let errors = strict::errors(
         b"# HELP a b\n# TYPE a histogram\na_bucket{le=\"2\"} 2\na_bucket{le=\"1\"} 3\n\
           a_sum 1\nb 1\na_count 4",
         &["a"],
@@ -100,7 +100,7 @@ fn strict_readers_refuse_buckets_that_are_not_together() {
         "a: no +Inf at the end of the ladder",
         "a: le 2 before 1",
     ];
-    assert_eq!(faults, expected);
+    assert_eq!(errors, expected);
 }
 
 /// Upgrades a body as the first scrape of a node and compares with literals.

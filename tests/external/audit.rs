@@ -183,7 +183,7 @@ fn moved_queries_give_the_same_answers_on_a_real_prometheus() {
     }
     assert!(compared > 30, "{compared}");
 
-    // And back. Sessions occur in this traffic, so nothing is said to be absent.
+    // And back. Sessions occur in this traffic, so no family is declared absent.
     let mut compared = 0;
     for finding in audited(NEW, Generation::Old, &[]).findings {
         let Some(moved) = finding.migrated.as_ref().filter(|_| finding.kind == "panel") else {

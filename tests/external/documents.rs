@@ -19,8 +19,8 @@ fn prometheus_takes_every_configuration_that_is_shown() {
                 .output()
                 .expect("promtool is installed (package prometheus)");
             std::fs::remove_file(&path).expect("it was written above");
-            let said = [promtool.stdout, promtool.stderr].concat();
-            assert!(promtool.status.success(), "{name}: {}\n{snippet}", said.escape_ascii());
+            let output_text = [promtool.stdout, promtool.stderr].concat();
+            assert!(promtool.status.success(), "{name}: {}\n{snippet}", output_text.escape_ascii());
             found += 1;
         }
     }
@@ -44,8 +44,8 @@ fn promtool_finds_nothing_to_complain_about() {
     stdin.write_all(metrics().as_bytes()).expect("promtool reads");
     drop(stdin);
     let output = promtool.wait_with_output().expect("promtool runs");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success() && said.is_empty(), "{}", said.escape_ascii());
+    let output_text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success() && output_text.is_empty(), "{}", output_text.escape_ascii());
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn promtool_takes_the_alerts_and_the_queries_of_the_dashboard() {
     let promtool = |arguments: &[&std::ffi::OsStr]| {
         let output = Command::new("promtool").args(arguments).output();
         let output = output.expect("promtool is installed (package prometheus)");
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{}", String::from_utf8(said).expect("text"));
+        let output_text = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8(output_text).expect("text"));
     };
     for file in [&root.join("deploy/alerts.yaml"), &of_dashboard] {
         promtool(&["check".as_ref(), "rules".as_ref(), file.as_ref()]);

@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes a real gateway, behind which an old Kong gives way to a new one.
+//! A real Prometheus scrapes a real gateway, while its target changes from Kong 2.x to 3.x.
 #![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 #![allow(clippy::float_cmp, reason = "counters move by whole steps")]
 
@@ -15,7 +15,7 @@ use crate::support::net::{Authority, Folder};
 use crate::support::oracle::{NEW_OTHER, OLD};
 use crate::support::prometheus::{PATIENCE, Prometheus, StandIn, wait_for};
 
-/// Scrapes of each target that an old Kong answers; a new one answers those behind.
+/// Scrapes of each target to which Kong 2.x responds; Kong 3.x responds to later ones.
 const OLD_SCRAPES: u32 = 6;
 
 /// Scrapes of each target after which there is enough to look at.
@@ -163,7 +163,7 @@ const STEPS: &[(&str, f64)] = &[
 ];
 
 #[test]
-fn an_old_kong_gives_way_to_a_new_one_and_nobody_notices() {
+fn an_upgrade_of_kong_does_not_change_query_results() {
     let scrapes = [AtomicU32::new(0), AtomicU32::new(0)];
     let kong = StandIn::start(move |path| {
         let target = usize::from(path == "/moved");
@@ -226,7 +226,7 @@ fn an_old_kong_gives_way_to_a_new_one_and_nobody_notices() {
 
     no_sample_was_refused(&prometheus);
 
-    // The gateway is up, but there is nothing behind it: that must not look like a quiet Kong.
+    // The gateway is up, but its target is down: this must not look like a Kong without traffic.
     drop(kong);
     wait_for("up to fall", || (prometheus.number("sum(up)") == Some(0.0)).then_some(()));
     assert_eq!(prometheus.number("kong_http_status{code=\"200\"}"), None, "it is stale");
@@ -341,9 +341,9 @@ scrape_configs:
         crate::support::prometheus::http_get(prometheus.address(), "/api/v1/targets")
             .expect("answers");
     let targets = String::from_utf8(targets).expect("JSON");
-    let told =
+    let error =
         "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
-    assert!(targets.contains(told), "{targets}");
+    assert!(targets.contains(error), "{targets}");
     no_sample_was_refused(&prometheus);
 }
 
@@ -413,7 +413,7 @@ fn beside_kong_it_answers_on_the_status_port_and_probes_see_kong_itself() {
     }
     no_sample_was_refused(&prometheus);
 
-    // A Kong that is gone is not ready, whoever answers on its port.
+    // A stopped Kong is not ready, even if another server responds on its port.
     drop(kong);
     let (status, _, body) = kubelet(port, "/status/ready");
     assert_eq!(status, 502, "{body}");

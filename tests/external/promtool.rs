@@ -20,7 +20,7 @@ fn check(body: &[u8]) -> Result<(), String> {
     });
     let mut stdin = promtool.stdin.take().expect("stdin is piped");
     let output = thread::scope(|scope| {
-        // It stops reading at the first fault.
+        // It stops at the first error.
         scope.spawn(move || stdin.write_all(body).unwrap_or_default());
         promtool.wait_with_output().expect("promtool ends")
     });

@@ -203,7 +203,7 @@ fn send(datagrams: &[String], to: SocketAddr, server: &Server) {
     server.wait_for("server.metrics_received", sent);
 }
 
-/// What a Kong sends for requests, and other programs beside it. `prefix` is what stands before a service.
+/// Lines of Kong for requests, and lines of other programs. `prefix` is the text before a service.
 fn datagrams(prefix: &str, status: &str, size: &str) -> Vec<String> {
     let mut datagrams = Vec::new();
     for request in 0..200 {
@@ -307,7 +307,7 @@ const NEW_KONG: &[&str] = &[
     "kong.service.orders.user.some.one.request.count:1|c",
 ];
 
-/// What the servers make of ten requests, whichever Kong it was: behind the sink that gets old lines, and the other.
+/// The metrics of both servers after ten requests, the same for either Kong: first of the sink with old lines.
 const STEPS: &[(&str, &str, u32)] = &[
     ("old", "statsd_counter_total{name=\"kong.orders.request.count\"}", 10),
     ("old", "statsd_counter_total{name=\"kong.orders.request.status.200\"}", 10),
@@ -324,7 +324,7 @@ const STEPS: &[(&str, &str, u32)] = &[
 
 /// Prometheus sees both servers count on in their own generation while an old Kong gives way to a new one.
 #[tokio::test]
-async fn prometheus_behind_a_statsd_server_does_not_notice_either() {
+async fn prometheus_gets_the_same_metrics_from_a_statsd_server() {
     let (old, new) = (Exporter::start("exports-old"), Exporter::start("exports-new"));
     let gateway = Gateway::start(&format!(
         "emit: old\nstatsd:\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \

@@ -140,9 +140,9 @@ fn all_files_are_written_or_none() {
 fn machines_get_json() {
     let folder = Folder::new("json");
     let output = command(&["in/r.yaml", "--format=json"], &folder.0);
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(said["survive"], false);
-    let first = &said["files"][0]["findings"][0];
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["survive"], false);
+    let first = &report["files"][0]["findings"][0];
     assert_eq!(first["kind"], "record");
     assert_eq!(first["direct"], "breaks");
     assert_eq!(first["gateway"], "survives");

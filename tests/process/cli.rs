@@ -190,7 +190,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     stdout.read_line(&mut first).expect("it writes before its input ends");
     assert_eq!(first, "up 1\n");
     drop(stdout);
-    // Until it notices that nobody reads any more, and closes its input.
+    // Until it notices that its output is closed, and closes its input.
     while stdin.write_all(&b"up 2\n".repeat(10_000)).is_ok() {}
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
@@ -271,7 +271,7 @@ fn serve_refuses_settings_that_do_not_hold() {
     assert!(stderr(&output).contains("/no/such/file: cannot read"), "{}", stderr(&output));
 }
 
-/// A gateway in a process of its own, whose target nobody listens at.
+/// A gateway in its own process, with a target that refuses connections.
 fn serve(more: &[&str]) -> Process {
     Process::serve(&[&["--emit=old", "--target=http://127.0.0.1:9/metrics"], more].concat())
 }
@@ -318,12 +318,12 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
     let path = std::env::temp_dir().join(format!("crossfade-{}-notify", std::process::id()));
     let systemd = std::os::unix::net::UnixDatagram::bind(&path).expect("a new path");
     systemd.set_read_timeout(Some(std::time::Duration::from_secs(20))).expect("a socket");
-    let mut said = vec![0; 4096];
+    let mut message = vec![0; 4096];
     let mut hears = |expected: &str| loop {
-        let len = systemd.recv(&mut said).expect("it says something");
-        let said = std::str::from_utf8(&said[..len]).expect("text");
-        if said != "WATCHDOG=1\n" || expected == said {
-            assert!(said.starts_with(expected), "{said}");
+        let len = systemd.recv(&mut message).expect("a notification");
+        let message = std::str::from_utf8(&message[..len]).expect("text");
+        if message != "WATCHDOG=1\n" || expected == message {
+            assert!(message.starts_with(expected), "{message}");
             return;
         }
     };
@@ -346,7 +346,7 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
     serving.signal("HUP");
     hears("RELOADING=1\nMONOTONIC_USEC=");
     hears("READY=1\n");
-    // What a flag said still wins over the file.
+    // Flags still take precedence over the file.
     serving.logs(&["settings reloaded", "b http://127.0.0.1:9/metrics emit=old"]);
 
     std::fs::write(&settings.0, "tragets: []\n").expect("writable");
@@ -399,8 +399,8 @@ fn health_knows_the_gateways_certificate() {
     );
     let output = run(&["check", "config", settings.path()], "");
     assert_eq!(output.status.code(), Some(1));
-    let said = format!("{}{}", stdout(&output), stderr(&output));
-    assert!(said.contains("rate_limit.burst is 0"), "{said}");
+    let message = format!("{}{}", stdout(&output), stderr(&output));
+    assert!(message.contains("rate_limit.burst is 0"), "{message}");
 
     let output = health(&known);
     assert_eq!(output.status.code(), Some(1));
@@ -413,12 +413,12 @@ fn health_knows_the_gateways_certificate() {
     let own = ["--tls.cert-file", password.path(), "--tls.key-file", password.path()];
     let output = health(&[&known[..], &own].concat());
     assert_eq!(output.status.code(), Some(1));
-    let fault = format!("{} has no certificate", password.path());
-    assert!(stderr(&output).contains(&fault), "{}", stderr(&output));
+    let error = format!("{} has no certificate", password.path());
+    assert!(stderr(&output).contains(&error), "{}", stderr(&output));
 }
 
 #[test]
-fn health_fails_where_nobody_is_well() {
+fn health_fails_without_a_healthy_gateway() {
     let serving = serve(&[]);
     let missing = format!("http://{}/no/such/path", serving.admin);
     let output = run(&["health", "--url", &missing], "");

@@ -112,7 +112,7 @@ fn both_generations_leave_the_gateway_alike() {
         families(&kong_3).into_iter().filter(|&name| name != "kong_node_info").collect(),
     );
 
-    // The same traffic: whoever is asked later knows at least as much, and hardly more.
+    // The same traffic: the response that is requested later has at least the same counts, and few more.
     let series = r#"kong_http_status{service="catalog",route="item",code="200"}"#;
     let (first, then) = (value(&old, series), value(&new, series));
     assert!(first <= then && then - first < first / 10, "{first}, then {then}");
@@ -143,6 +143,6 @@ fn a_port_that_is_taken_is_said() {
         .output()
         .expect("the binary starts");
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(said.contains("cannot listen on 127.0.0.1:"), "{said}");
+    let message = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(message.contains("cannot listen on 127.0.0.1:"), "{message}");
 }

@@ -3,7 +3,7 @@
 mod audit;
 mod cli;
 mod demo;
-mod faults;
+mod failures;
 mod memory;
 mod rewrite;
 mod stopping;
@@ -17,10 +17,10 @@ use std::time::Duration;
 use crate::support::net::get;
 use crate::support::process::Process;
 
-/// How long anything may take that takes no time of its own.
+/// Time limit for steps that should finish at once.
 const SOON: Duration = Duration::from_secs(30);
 
-/// One of its own metrics: the value of the line that begins so; 0 where there is none.
+/// The value of one of the gateway's own series; 0 if it does not exist.
 async fn metric(process: &Process, series: &str) -> u64 {
     let metrics = get(process.admin, "/metrics").await;
     let mut lines = metrics.text().lines();
@@ -28,7 +28,7 @@ async fn metric(process: &Process, series: &str) -> u64 {
     value.map_or(0, |value| value.parse().expect("a whole number"))
 }
 
-/// Resolves once one of its own metrics has a value, and no more.
+/// Waits until one of the gateway's own series has exactly this value.
 async fn reaches(process: &Process, series: &str, value: u64) {
     let reached = async {
         while metric(process, series).await < value {

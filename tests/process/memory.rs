@@ -1,26 +1,26 @@
-//! After each fault the process is what it was before: memory, files, threads, connections, what scrapes hold.
+//! After each failure the process has the same memory, files, threads and connections as before.
 
 use std::time::Instant;
 
 use crate::SOON;
-use crate::faults::{PLAIN, Targets};
+use crate::failures::{PLAIN, Targets};
 use crate::support::net::{End, Folder, get};
 use crate::support::process::Process;
 
-/// How much more memory there may be after a fault than before all of them.
+/// Memory that the process may have in addition after a failure, compared with before all of them.
 ///
-/// Each fault has happened once, as often and as many at a time, before anything is measured, so what is kept for good
-/// is there already: buffers of threads, counters of each outcome, what pools keep. What still comes and goes is what the
-/// allocator, told to give back what is free, cannot give back because something small was allocated behind it: less
-/// than 1 MiB of 8. A leak comes on top with every fault:
-/// those that happen 400 times leave this much at 10 KiB each, those that happen 10 times at 400 KiB; one piece of a body,
-/// or one connection's buffer, is more.
+/// Before the measurement each failure has happened once, with the same repetitions, so permanent
+/// allocations exist already: buffers of threads, counters of each outcome, pooled buffers. What
+/// still varies is free memory that the allocator cannot return because of a small allocation after
+/// it: less than 1 MiB of 8. A leak adds up. Failures that are repeated 400 times reach this limit
+/// with 10 KiB each, those that are repeated 10 times with 400 KiB; one piece of a body, or the
+/// buffer of one connection, is larger.
 const MORE_BYTES: u64 = 4 << 20;
 
-/// What a process has.
+/// The resources of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Has {
-    /// In memory, of its own: not of its program file.
+    /// Anonymous memory, without the program file.
     bytes: u64,
     files: usize,
     threads: u64,
@@ -39,7 +39,7 @@ impl Has {
     }
 }
 
-/// A scrape is answered whole, and nothing is open or under way besides.
+/// Whether a scrape gets a complete response and no other connection or scrape is open.
 async fn is_quiet(process: &Process) -> bool {
     let reply = get(process.data, "/targets/good/metrics").await;
     assert_eq!((reply.status, reply.end, reply.text()), (200, End::Whole, PLAIN));
@@ -51,7 +51,7 @@ async fn is_quiet(process: &Process) -> bool {
     gauges.all(|value| value.expect("it is always there") == " 0")
 }
 
-/// Waits until the process is quiet and as it was, and gives what it has then.
+/// Waits until the process is quiet and `is_as_it_was`; returns its resources at that time.
 async fn settled(process: &Process, is_as_it_was: impl Fn(Has) -> bool) -> Result<Has, Has> {
     let begun = Instant::now();
     loop {
@@ -67,24 +67,24 @@ async fn settled(process: &Process, is_as_it_was: impl Fn(Has) -> bool) -> Resul
 }
 
 #[tokio::test]
-async fn after_each_fault_everything_is_as_before() {
+async fn after_each_failure_the_resources_are_as_before() {
     let targets = Targets::start().await;
     let folder = Folder::new("memory");
     let settings = folder.write("crossfade.yaml", &targets.settings());
     let process = Process::serve(&["--config.file", &settings]);
-    let idle = settled(&process, |_| true).await.expect("it is quiet");
-    // The connection on which it was just asked about itself may be closed a moment earlier or later.
+    let idle = settled(&process, |_| true).await.expect("no connection is open");
+    // The connection of the last request may be closed a moment earlier or later.
     let is_idle = |has: Has| has.files.abs_diff(idle.files) <= 1 && has.threads == idle.threads;
-    for fault in targets.faults() {
-        fault.happen(&process).await;
+    for failure in targets.failures() {
+        failure.happen(&process).await;
     }
     let before = settled(&process, is_idle).await.expect("nothing is left open");
     println!("before: {before:?}");
-    for fault in targets.faults() {
-        fault.happen(&process).await;
+    for failure in targets.failures() {
+        failure.happen(&process).await;
         let as_before = |has: Has| is_idle(has) && has.bytes <= before.bytes + MORE_BYTES;
         let after = settled(&process, as_before).await;
         println!("{after:?}");
-        assert!(after.is_ok(), "after {}: {after:?}, before {before:?}", fault.name);
+        assert!(after.is_ok(), "after {}: {after:?}, before {before:?}", failure.name);
     }
 }

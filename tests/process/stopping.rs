@@ -20,7 +20,7 @@ fn large() -> String {
     (0..1_000_000).map(|n| format!("up{{n=\"{n}\"}} {n}\n")).collect::<Vec<_>>().concat()
 }
 
-/// Each in a way that no other client asks, so that nobody shares a scrape.
+/// Each client sends a different request, so that no two share a scrape.
 async fn asking(process: &Process, target: &str, number: usize) -> TcpStream {
     let mut stream = TcpStream::connect(process.data).await.expect("a connection");
     let path = format!("/targets/{target}/metrics?client={number}");
@@ -98,26 +98,26 @@ async fn send_lines(process: &Process, arrived: &AtomicUsize) -> BTreeSet<String
 
 #[tokio::test]
 async fn what_is_under_way_ends_whole_and_every_line_is_sent() {
-    // One target answers at once, and its clients are slow; one goes on when it is told to, in the middle of its answer;
-    // and one before it has said anything.
+    // Three targets: one responds at once to slow clients; one pauses within its response until it is released; one
+    // pauses before its response.
     let large_body = large();
     let fast = Upstream::answering(whole(&large_body)).await;
     let go_on = Arc::new(Semaphore::new(0));
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let halting = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&["up 1\n"])).await;
-            drop(told.acquire().await);
+            drop(signal.acquire().await);
             exchange.send("5\r\nup 2\n\r\n0\r\n\r\n").await;
         }
     })
     .await;
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let hesitant = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
-            drop(told.acquire().await);
+            drop(signal.acquire().await);
             exchange.send(whole("up 3\n")).await;
         }
     })
@@ -238,14 +238,14 @@ async fn told_twice_it_waits_no_longer() {
         exchange.closed().await;
     })
     .await;
-    let nobody = Refusing::new();
-    let folder = Folder::new("told-twice");
+    let refusing = Refusing::new();
+    let folder = Folder::new("second-signal");
     let settings = format!(
         "emit: old\nscrape: {{timeout: 1h, idle_timeout: 1h}}\ntargets: [{{name: kong, url: '{}'}}]\n\
          runtime: {{shutdown_timeout: 1h}}\n\
          statsd: {{listen: [{{address: 'udp://127.0.0.1:0'}}], forward: [{{address: 'tcp://{}'}}]}}\n",
         upstream.url(),
-        nobody.address,
+        refusing.address,
     );
     let settings = folder.write("crossfade.yaml", &settings);
     for again in ["TERM", "INT"] {

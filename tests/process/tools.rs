@@ -39,14 +39,14 @@ fn files(folder: &str, ending: &str) -> Vec<String> {
     files
 }
 
-/// What was said must be what stands in a file; `BLESS=1` writes it anew.
+/// `actual` must be the content of a file. `BLESS=1` rewrites the file.
 #[track_caller]
-fn must_be(said: &str, file: &Path) {
+fn must_be(actual: &str, file: &Path) {
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(file, said).expect("the folder is writable");
+        std::fs::write(file, actual).expect("the folder is writable");
     }
     let expected = std::fs::read_to_string(file).unwrap_or_default();
-    assert_eq!(said, expected, "{} (BLESS=1 writes it anew)", file.display());
+    assert_eq!(actual, expected, "{} (BLESS=1 rewrites it)", file.display());
 }
 
 #[test]
@@ -85,8 +85,8 @@ fn check_mapping_tells_good_packs_from_bad_ones() {
 }
 
 #[test]
-fn faults_of_all_files_are_told_at_once() {
-    // One is wrong in itself, the other as a whole.
+fn errors_of_all_files_are_reported_in_one_run() {
+    // An error within one rule, one between two rules, and a missing file.
     let files = ["variables.bad.yaml", "overlaps.bad.yaml", "missing.yaml"];
     let output = run_in("tests/mappings", &[&["check", "mapping"][..], &files].concat());
     for file in files {
@@ -109,7 +109,7 @@ fn what_a_round_trip_loses_is_listed_by_name() {
     ] {
         assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
     }
-    // Whether they may be added up is said of every counter.
+    // The output states for every counter whether it can be summed.
     assert!(!stdout(&output).contains("is a gauge"), "{}", stdout(&output));
 }
 
@@ -117,9 +117,12 @@ fn what_a_round_trip_loses_is_listed_by_name() {
 fn machines_read_json() {
     let output = run_in("tests/mappings", &["check", "mapping", "--format=json", "types.bad.yaml"]);
     assert_eq!(output.status.code(), Some(1));
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let first = &said["diagnostics"][0];
-    assert_eq!(said["errors"].as_u64(), said["diagnostics"].as_array().map(|all| all.len() as u64));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let first = &report["diagnostics"][0];
+    assert_eq!(
+        report["errors"].as_u64(),
+        report["diagnostics"].as_array().map(|all| all.len() as u64)
+    );
     assert_eq!(first["severity"], "error");
     assert_eq!(first["file"], "types.bad.yaml");
     assert_eq!((first["line"].as_u64(), first["column"].as_u64()), (Some(4), Some(29)));
@@ -127,9 +130,9 @@ fn machines_read_json() {
     assert_eq!(first["help"], "did you mean `counter`?");
 
     let output = run_in("mappings", &["check", "mapping", "--format=json", "kong.yaml"]);
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(said["errors"], 0);
-    assert_eq!(said["diagnostics"][0]["severity"], "warning");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["errors"], 0);
+    assert_eq!(report["diagnostics"][0]["severity"], "warning");
 }
 
 #[test]
@@ -255,7 +258,7 @@ fn explain_says_which_entry_did_what() {
     let path = file.to_str().expect("text");
     let output = run_in(".", &["explain", "--emit=old", path]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let said = stdout(&output);
+    let report = stdout(&output);
     for part in [
         "\n4: up 1\n    passes: no rule reads `up`\n",
         "\n5: broken{ 3\n    dropped: bad_labels, ",
@@ -264,7 +267,7 @@ fn explain_says_which_entry_did_what() {
         "        gathered into kong_http_status{service=\"s\",code=\"200\"}\n",
         "\nkong_http_status{service=\"s\",code=\"200\"} 8\n    sum of lines 2-3\n    kong:",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(report.contains(part), "{part}: {report}");
     }
 
     let output = run_in(".", &["explain", "--emit=old", "--family=up", path]);
@@ -275,13 +278,13 @@ fn explain_says_which_entry_did_what() {
 fn explain_takes_lines_and_speaks_json() {
     let line = "kong_bandwidth{type=\"egress\"} 7";
     let output = run_in(".", &["explain", "--emit=new", "--format=json", "--line", line]);
-    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let reading = &said["lines"][0]["read_by"][0];
-    assert_eq!(said["lines"][0]["fate"]["is"], "rewritten");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let reading = &report["lines"][0]["read_by"][0];
+    assert_eq!(report["lines"][0]["fate"]["is"], "rewritten");
     assert_eq!(reading["labels"][0]["did"], "renamed");
     assert_eq!(reading["then"]["text"], "kong_bandwidth_bytes{direction=\"egress\"} 7");
     assert!(
-        said["output"].as_str().is_some_and(|text| text.ends_with("{direction=\"egress\"} 7\n"))
+        report["output"].as_str().is_some_and(|text| text.ends_with("{direction=\"egress\"} 7\n"))
     );
 
     let lines = ["--line", "kong.s.upstream_latency:-1|ms", "--line", "kong.s.latency:2|ms"];
@@ -340,14 +343,14 @@ fn the_packs_and_cases_in_the_document_hold() {
     }
 }
 
-/// The keys that the code knows, as it tells whoever gives one that it does not.
+/// The known keys, from the error message for an unknown key.
 fn known_keys(text: &str) -> Vec<String> {
-    let Err(Diagnostics(faults)) = TestFile::parse("a.yaml", text) else {
+    let Err(Diagnostics(errors)) = TestFile::parse("a.yaml", text) else {
         panic!("{text} is right")
     };
-    let remedies = faults.iter().filter_map(|fault| fault.help.as_deref());
+    let remedies = errors.iter().filter_map(|error| error.help.as_deref());
     let remedy = remedies.into_iter().find(|remedy| remedy.contains("has the keys"));
-    let remedy = remedy.unwrap_or_else(|| panic!("{faults:?}"));
+    let remedy = remedy.unwrap_or_else(|| panic!("{errors:?}"));
     let mut keys: Vec<String> = remedy.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     keys.sort();
     keys

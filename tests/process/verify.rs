@@ -47,10 +47,10 @@ fn urls_are_fetched_and_machines_get_json() {
     let url = format!("http://{}/metrics?x=1", kong.address());
     let output = command(&[OLD, &url, "--format=json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(said["agree"], true);
-    assert_eq!(said["families"][0]["name"], "kong_bandwidth");
-    assert_eq!(said["families"][0]["verdict"], "equal");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["agree"], true);
+    assert_eq!(report["families"][0]["name"], "kong_bandwidth");
+    assert_eq!(report["families"][0]["verdict"], "equal");
     let missing = command(&[OLD, &url.replace("x=1", "x=2")]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).contains("it answered 404"), "{}", text(&missing.stderr));

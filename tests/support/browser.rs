@@ -146,7 +146,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The browser ends with its session; a driver that is killed would leave it behind.
+        // The browser ends with its session; if the driver is killed, the browser keeps running.
         if !self.session.is_empty() && !std::thread::panicking() {
             self.call("DELETE", &self.session, &json!({}));
         } else if !self.session.is_empty() {

@@ -8,7 +8,7 @@ use crossfade::tools::audit::{Auditor, FileAudit};
 
 use super::root;
 
-/// Written for Kong 2.x, with every shape of query, and every place that queries stand in.
+/// Written for Kong 2.x, with every form of query in every place that can contain one.
 pub(crate) const OLD: [&str; 3] = ["old-dashboard.json", "old-rules.yaml", "old-manifests.yaml"];
 
 /// Written for Kong 3.x, mistakes of others included.

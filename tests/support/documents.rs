@@ -22,7 +22,7 @@ pub(crate) fn snippets<'a>(document: &'a str, file: &str) -> Vec<&'a str> {
     blocks.filter(|block| block.starts_with(&format!("# {file}\n"))).collect()
 }
 
-/// Every query of a dashboard, wherever it stands.
+/// Every query of a dashboard, at any depth.
 pub(crate) fn queries(value: &serde_json::Value, into: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(keys) => {

@@ -70,14 +70,14 @@ pub(crate) fn plan_with_buckets(emit: Emit, buckets: BucketPolicy) -> Arc<Plan> 
 /// A pack from YAML, compiled.
 #[track_caller]
 pub(crate) fn plan_of(yaml: &str, emit: Emit) -> Arc<Plan> {
-    let pack = Pack::parse("test.yaml", yaml).unwrap_or_else(|faults| panic!("{faults}"));
+    let pack = Pack::parse("test.yaml", yaml).unwrap_or_else(|errors| panic!("{errors}"));
     compiled(&[pack], &mapping::Settings::new(emit))
 }
 
 #[track_caller]
 fn compiled(packs: &[Pack], settings: &mapping::Settings) -> Arc<Plan> {
     let plan = mapping::compile(packs, settings);
-    Arc::new(plan.unwrap_or_else(|faults| panic!("{faults}")))
+    Arc::new(plan.unwrap_or_else(|errors| panic!("{errors}")))
 }
 
 /// No rules at all.
@@ -113,7 +113,7 @@ pub(crate) fn try_rewrite<'a>(
     complete(rewriter, body)
 }
 
-/// As [`try_rewrite`], by somebody who hands on himself what leaves of a chunk as it came.
+/// As [`try_rewrite`], for a caller that forwards the unchanged parts of a chunk without a copy.
 pub(crate) fn try_rewrite_sparing<'a>(
     plan: &Arc<Plan>,
     chunks: impl IntoIterator<Item = &'a [u8]>,

@@ -1,9 +1,9 @@
 //! The text exposition format, read slowly and obviously.
 //!
 //! Written from the format's specification and from what Prometheus' own text parser accepts; shares
-//! nothing with `src/`. One cursor walks the bytes, one function stands for each piece of grammar,
+//! nothing with `src/`. One cursor walks the bytes, there is one function for each rule of the grammar,
 //! every value is copied. Where Prometheus would refuse a line, and with it the whole scrape, the line
-//! ends up in [`Exposition::refused`] with the reason and reading goes on behind the line's first
+//! ends up in [`Exposition::refused`] with the reason and reading continues after the line's first
 //! newline: a quote that never closes must not swallow its neighbours.
 //!
 //! `tests/external/verdicts.rs` shows each of these opinions to a real Prometheus.
@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     DuplicateLabel,
     /// No value, or not a number.
     Value,
-    /// Something behind the value that is not a timestamp in digits, or something behind that.
+    /// Text after the value that is not a timestamp in digits, or text after the timestamp.
     Timestamp,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Series {
     }
 }
 
-/// One sample as it stands.
+/// One sample, unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
     /// The metric name.
@@ -260,7 +260,7 @@ pub(crate) fn parse(body: &[u8]) -> Exposition {
     exposition
 }
 
-/// The labels that a set does not have because an empty value takes them out, wherever it stands.
+/// The labels that a set does not have because an empty value removes, at any position.
 fn emptied(labels: &[(String, String)]) -> Vec<&str> {
     labels.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect()
 }
@@ -317,8 +317,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What stands between two quotes, escapes untouched. Raw newlines are part of it, but for one
-    /// behind a backslash.
+    /// The text between two quotes, with its escapes. Raw newlines are part of it, except after a
+    /// backslash.
     fn quoted(&mut self) -> Option<&'a [u8]> {
         if self.peek() != Some(b'"') {
             return None;
@@ -359,8 +359,8 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
     let spaced = !cursor.blanks().is_empty();
     let rest = &cursor.bytes[cursor.at..];
     let keyword = [&b"HELP"[..], b"TYPE"].into_iter().find(|word| {
-        let behind = rest.get(word.len());
-        rest.starts_with(word) && matches!(behind, Some(b' ' | b'\t'))
+        let after = rest.get(word.len());
+        rest.starts_with(word) && matches!(after, Some(b' ' | b'\t'))
     });
     let Some(keyword) = keyword.filter(|_| spaced) else {
         let comment = cursor.rest_of_line();
@@ -378,11 +378,11 @@ fn parse_comment(cursor: &mut Cursor<'_>) -> Result<Item, Refusal> {
             name => text(name),
         },
     };
-    let behind = cursor.rest_of_line();
+    let after = cursor.rest_of_line();
     cursor.end_of_line();
     // One byte separates name and text. Blanks alone are no text.
-    let only_blanks = behind.iter().all(|&b| b == b' ' || b == b'\t');
-    let words = if only_blanks { &[][..] } else { &behind[1..] };
+    let only_blanks = after.iter().all(|&b| b == b' ' || b == b'\t');
+    let words = if only_blanks { &[][..] } else { &after[1..] };
     if keyword == b"HELP" {
         let words = std::str::from_utf8(words).map_err(|_| Refusal::HelpNotUtf8)?;
         return Ok(Item::Help(name, unescape(words, "\\n")));

@@ -75,29 +75,29 @@ const NEW_ONLY: [&str; 3] = ["source", "workspace", "type"];
 
 type Values = BTreeMap<Series, f64>;
 
-/// What one scrape leaves for the next of the same node: what was said last of each total.
-pub(crate) type Memory = BTreeMap<Series, Said>;
+/// State from one scrape of a node to the next: the last values of each total.
+pub(crate) type Memory = BTreeMap<Series, Reported>;
 
-/// A total, the sum of its parts, and what left as their difference.
+/// A total, the sum of its parts, and the difference that was emitted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct Reported {
     total: f64,
     parts: f64,
     share: f64,
 }
 
-/// The series that must leave, for the first scrape of a node.
+/// The expected output of the first scrape of a node.
 pub(crate) fn rewrite(body: &Exposition, leaving: Leaving) -> Values {
     rewrite_next(body, leaving, &mut Memory::new())
 }
 
-/// The series that must leave, for a scrape after others.
+/// The expected output of a later scrape.
 pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Memory) -> Values {
     let arrived = body.stored();
     let mut left = arrived.clone();
     if leaving != Leaving::New {
         let (written, read) = downgrade(&arrived);
-        // A family that has one name in both generations keeps its new shape where both leave.
+        // Under `both`, a family with the same name in both generations keeps its new shape.
         let one_name = |series: &Series| series.name.starts_with("kong_memory_");
         if leaving == Leaving::Old {
             left.retain(|series, _| !read.contains(series));
@@ -169,13 +169,13 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
         read.insert(series.clone());
     }
     for (family, known, kind) in LATENCIES {
-        let (ladders, of_family) = Ladder::read_all(arrived, family, |_| true);
+        let (histograms, of_family) = Histogram::read_all(arrived, family, |_| true);
         read.extend(of_family);
-        let layout = layout(&ladders, known);
+        let layout = layout(&histograms, known);
         let to = |labels: &Series| {
             labels.without(&["workspace"]).named("kong_latency").with("type", kind)
         };
-        write_ladders(&mut written, &ladders, &layout, OLD, to);
+        write_histograms(&mut written, &histograms, &layout, OLD, to);
     }
     (written, read)
 }
@@ -186,7 +186,10 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
     let mut read = BTreeSet::new();
     let parts = parts(arrived);
     // All counters of a node start anew together: one that fell tells of all.
-    if memory.iter().any(|(total, said)| arrived.get(total).is_some_and(|&now| now < said.total)) {
+    if memory
+        .iter()
+        .any(|(total, reported)| arrived.get(total).is_some_and(|&now| now < reported.total))
+    {
         memory.clear();
     }
     for (series, &value) in arrived {
@@ -233,7 +236,7 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
         .collect();
     for (family, target, kind) in LATENCIES {
         let of_kind = |series: &Series| series.label("type") == kind;
-        let (all, _) = Ladder::read_all(arrived, "kong_latency", of_kind);
+        let (all, _) = Histogram::read_all(arrived, "kong_latency", of_kind);
         let layout = layout(&all, OLD);
         let wanted = |series: &Series| {
             let stream = streams.contains(&(series.label("service"), series.label("route")));
@@ -244,10 +247,10 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
                     _ => true,
                 }
         };
-        let (ladders, of_kind) = Ladder::read_all(arrived, "kong_latency", wanted);
+        let (histograms, of_kind) = Histogram::read_all(arrived, "kong_latency", wanted);
         read.extend(of_kind);
         let to = |labels: &Series| labels.without(&["type"]).named(family);
-        write_ladders(&mut written, &ladders, &layout, target, to);
+        write_histograms(&mut written, &histograms, &layout, target, to);
     }
     (written, read)
 }
@@ -277,18 +280,18 @@ fn share_without_consumer(
     let found = parts.get(total).map_or(&[][..], Vec::as_slice);
     let mut parts: f64 = found.iter().sum();
     let mut share: f64 = 0.0;
-    if let Some(said) = memory.get(total) {
-        parts = parts.max(said.parts);
-        share = said.share;
+    if let Some(reported) = memory.get(total) {
+        parts = parts.max(reported.parts);
+        share = reported.share;
     }
     share = share.max(value - parts);
-    memory.insert(total.clone(), Said { total: value, parts, share });
+    memory.insert(total.clone(), Reported { total: value, parts, share });
     (found.is_empty() || share > 0.0).then_some(share)
 }
 
 /// One label set of a histogram.
 #[derive(Clone, Debug, Default)]
-struct Ladder {
+struct Histogram {
     /// Finite boundary → count of observations up to it. The key orders as the number does.
     buckets: BTreeMap<Bound, f64>,
     infinite: Option<f64>,
@@ -309,14 +312,14 @@ fn number(bound: Bound) -> f64 {
     f64::from_bits(bound)
 }
 
-impl Ladder {
+impl Histogram {
     /// All label sets of a family (named after it, without `le`), and the series they were read from.
     fn read_all(
         arrived: &Values,
         family: &str,
         wanted: impl Fn(&Series) -> bool,
-    ) -> (BTreeMap<Series, Ladder>, Vec<Series>) {
-        let mut ladders: BTreeMap<Series, Ladder> = BTreeMap::new();
+    ) -> (BTreeMap<Series, Histogram>, Vec<Series>) {
+        let mut histograms: BTreeMap<Series, Histogram> = BTreeMap::new();
         let mut read = Vec::new();
         for (series, &value) in arrived {
             let Some(suffix) = series.name.strip_prefix(family) else {
@@ -325,25 +328,25 @@ impl Ladder {
             if !matches!(suffix, "_bucket" | "_sum" | "_count") || !wanted(series) {
                 continue;
             }
-            let ladder = ladders.entry(series.without(&["le"]).named(family)).or_default();
+            let histogram = histograms.entry(series.without(&["le"]).named(family)).or_default();
             match suffix {
-                "_sum" => ladder.sum = Some(value),
-                "_count" => ladder.count = Some(value),
+                "_sum" => histogram.sum = Some(value),
+                "_count" => histogram.count = Some(value),
                 _ => {
                     let le: f64 = series.label("le").parse().expect("le is a number");
                     if le.is_infinite() {
-                        ladder.infinite = Some(value);
+                        histogram.infinite = Some(value);
                     } else {
-                        ladder.buckets.insert(bound(le), value);
+                        histogram.buckets.insert(bound(le), value);
                     }
                 }
             }
             read.push(series.clone());
         }
-        (ladders, read)
+        (histograms, read)
     }
 
-    /// Observations up to a boundary of the layout: what stands there or below, 0 if nothing does.
+    /// Observations up to a boundary of the layout: the value of that bucket or the next lower one, 0 without one.
     fn at(&self, bound: Bound) -> f64 {
         self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
     }
@@ -359,59 +362,59 @@ impl Ladder {
 ///
 /// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
 /// Those above would have been seen.
-fn layout(ladders: &BTreeMap<Series, Ladder>, known: &[f64]) -> BTreeSet<Bound> {
+fn layout(histograms: &BTreeMap<Series, Histogram>, known: &[f64]) -> BTreeSet<Bound> {
     let seen: BTreeSet<Bound> =
-        ladders.values().flat_map(|ladder| ladder.buckets.keys().copied()).collect();
+        histograms.values().flat_map(|histogram| histogram.buckets.keys().copied()).collect();
     let smallest = seen.first().copied().unwrap_or(bound(f64::INFINITY));
     let below = known.iter().map(|&le| bound(le)).filter(|&le| le < smallest);
     below.chain(seen.iter().copied()).collect()
 }
 
-fn write_ladders(
+fn write_histograms(
     written: &mut Values,
-    ladders: &BTreeMap<Series, Ladder>,
+    histograms: &BTreeMap<Series, Histogram>,
     layout: &BTreeSet<Bound>,
     target: &[f64],
     to: impl Fn(&Series) -> Series,
 ) {
-    // Label sets that become equal are added up first, boundary by boundary; then converted.
-    let mut joined: BTreeMap<Series, Ladder> = BTreeMap::new();
-    for (series, ladder) in ladders {
+    // Label sets that become equal are first summed for each boundary, then converted.
+    let mut joined: BTreeMap<Series, Histogram> = BTreeMap::new();
+    for (series, histogram) in histograms {
         let sum = joined.entry(to(series)).or_default();
-        sum.has_buckets |= ladder.infinite.is_some() || !ladder.buckets.is_empty();
+        sum.has_buckets |= histogram.infinite.is_some() || !histogram.buckets.is_empty();
         for &bound in layout {
-            *sum.buckets.entry(bound).or_insert(0.0) += ladder.at(bound);
+            *sum.buckets.entry(bound).or_insert(0.0) += histogram.at(bound);
         }
-        *sum.infinite.get_or_insert(0.0) += ladder.all();
-        *sum.count.get_or_insert(0.0) += ladder.count.unwrap_or(ladder.all());
-        if let Some(value) = ladder.sum {
+        *sum.infinite.get_or_insert(0.0) += histogram.all();
+        *sum.count.get_or_insert(0.0) += histogram.count.unwrap_or(histogram.all());
+        if let Some(value) = histogram.sum {
             *sum.sum.get_or_insert(0.0) += value;
         }
     }
-    for (series, ladder) in joined {
+    for (series, histogram) in joined {
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
-        // Without any bucket nothing is known of where the observations lie.
-        for &le in target.iter().filter(|_| ladder.has_buckets) {
-            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&ladder, le));
+        // Without buckets the distribution of the observations is unknown.
+        for &le in target.iter().filter(|_| histogram.has_buckets) {
+            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&histogram, le));
         }
-        written.insert(part("_bucket").with("le", "+Inf"), ladder.all());
-        written.insert(part("_count"), ladder.count.expect("was added up above"));
-        if let Some(sum) = ladder.sum {
+        written.insert(part("_bucket").with("le", "+Inf"), histogram.all());
+        written.insert(part("_count"), histogram.count.expect("was added up above"));
+        if let Some(sum) = histogram.sum {
             written.insert(part("_sum"), sum);
         }
     }
 }
 
-/// Observations up to any boundary: exact where the layout has it, else on the line between its
-/// neighbours, rounded down. Nothing is known above the last: all of it may lie below.
-fn estimate(ladder: &Ladder, le: f64) -> f64 {
-    if let Some(&exact) = ladder.buckets.get(&bound(le)) {
+/// Observations up to a boundary: exact if the layout has it, otherwise interpolated between its
+/// neighbours and rounded down. Above the last boundary, all observations count.
+fn estimate(histogram: &Histogram, le: f64) -> f64 {
+    if let Some(&exact) = histogram.buckets.get(&bound(le)) {
         return exact;
     }
-    let Some((&above, &upper)) = ladder.buckets.range(bound(le)..).next() else {
-        return ladder.all();
+    let Some((&above, &upper)) = histogram.buckets.range(bound(le)..).next() else {
+        return histogram.all();
     };
-    let below = ladder.buckets.range(..bound(le)).next_back();
+    let below = histogram.buckets.range(..bound(le)).next_back();
     let (from, lower) = below.map_or((0.0, 0.0), |(&from, &lower)| (number(from), lower));
     (lower + (upper - lower) * (le - from) / (number(above) - from)).floor()
 }

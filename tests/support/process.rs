@@ -38,7 +38,7 @@ impl Process {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (tell, log) = mpsc::channel();
-        // A pipe that nobody reads would stop it.
+        // A full pipe would block the process.
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
         });
@@ -86,15 +86,15 @@ impl Process {
     }
 }
 
-/// The first address behind a word.
+/// The first address after a word.
 #[track_caller]
 fn address(line: &str, word: &str) -> SocketAddr {
-    let found = line.split_once(word).and_then(|(_, behind)| {
-        let behind = behind.trim_start_matches(|char: char| !char.is_ascii_digit());
-        let end = behind.find(|char: char| !char.is_ascii_digit() && !".:".contains(char));
-        behind.get(..end.unwrap_or(behind.len()))?.parse().ok()
+    let found = line.split_once(word).and_then(|(_, after)| {
+        let after = after.trim_start_matches(|char: char| !char.is_ascii_digit());
+        let end = after.find(|char: char| !char.is_ascii_digit() && !".:".contains(char));
+        after.get(..end.unwrap_or(after.len()))?.parse().ok()
     });
-    found.unwrap_or_else(|| panic!("no address behind {word:?}: {line}"))
+    found.unwrap_or_else(|| panic!("no address after {word:?}: {line}"))
 }
 
 impl Drop for Process {

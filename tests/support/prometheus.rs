@@ -165,7 +165,7 @@ fn address_from(log: impl Read + Send + 'static) -> String {
     }
 }
 
-/// GET over HTTP/1.0: one request, one answer, no chunks. `None` where nobody answers.
+/// GET over HTTP/1.0: one request, one answer, no chunks. `None` without a response.
 pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");

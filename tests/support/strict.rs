@@ -7,40 +7,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::naive::{self, Exposition, Item, Sample};
 
-/// All faults of a body. `held` are the families that the rewriting wrote as a whole: they must be
+/// All errors of a body. `held` are the families that the rewriting wrote as a whole: they must be
 /// contiguous, complete and in order. The others passed, or were renamed while they streamed.
-pub(crate) fn faults(body: &[u8], held: &[&str]) -> Vec<String> {
+pub(crate) fn errors(body: &[u8], held: &[&str]) -> Vec<String> {
     let read = naive::parse(body);
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     if body.last().is_some_and(|&b| b != b'\n') {
-        faults.push("no newline at the end".to_owned());
+        errors.push("no newline at the end".to_owned());
     }
     for refused in read.refused() {
         let raw = refused.raw.escape_ascii();
-        faults.push(format!("line {}: {:?}: {raw}", refused.line, refused.why));
+        errors.push(format!("line {}: {:?}: {raw}", refused.line, refused.why));
     }
-    headers(&read, held, &mut faults);
-    duplicates(&read, &mut faults);
+    headers(&read, held, &mut errors);
+    duplicates(&read, &mut errors);
     for family in held {
-        contiguous(&read, family, &mut faults);
-        escaped(&read, family, &mut faults);
+        contiguous(&read, family, &mut errors);
+        escaped(&read, family, &mut errors);
         if read.types().get(*family).is_some_and(|kind| kind == "histogram") {
-            histogram(&read, family, &mut faults);
+            histogram(&read, family, &mut errors);
         }
     }
-    faults
+    errors
 }
 
-/// Fails with all faults of a body.
+/// Fails with all errors of a body.
 #[track_caller]
 pub(crate) fn assert_strict(body: &[u8], held: &[&str], context: &str) {
-    let faults = faults(body, held);
-    let shown: Vec<&str> = faults.iter().take(12).map(String::as_str).collect();
-    assert!(faults.is_empty(), "{context}: {} faults:\n{}", faults.len(), shown.join("\n"));
+    let errors = errors(body, held);
+    let shown: Vec<&str> = errors.iter().take(12).map(String::as_str).collect();
+    assert!(errors.is_empty(), "{context}: {} errors:\n{}", errors.len(), shown.join("\n"));
 }
 
 /// One HELP and one TYPE at most, before the first sample; a held family has its TYPE.
-fn headers(read: &Exposition, held: &[&str], faults: &mut Vec<String>) {
+fn headers(read: &Exposition, held: &[&str], errors: &mut Vec<String>) {
     let types = read.types();
     let mut helps_seen = BTreeSet::new();
     let mut types_seen = BTreeSet::new();
@@ -49,18 +49,18 @@ fn headers(read: &Exposition, held: &[&str], faults: &mut Vec<String>) {
         match item {
             Item::Help(name, _) => {
                 if !helps_seen.insert(name.clone()) {
-                    faults.push(format!("second HELP of {name}"));
+                    errors.push(format!("second HELP of {name}"));
                 }
                 if sampled.contains(name) {
-                    faults.push(format!("HELP of {name} after a sample"));
+                    errors.push(format!("HELP of {name} after a sample"));
                 }
             }
             Item::Type(name, _) => {
                 if !types_seen.insert(name.clone()) {
-                    faults.push(format!("second TYPE of {name}"));
+                    errors.push(format!("second TYPE of {name}"));
                 }
                 if sampled.contains(name) {
-                    faults.push(format!("TYPE of {name} after a sample"));
+                    errors.push(format!("TYPE of {name} after a sample"));
                 }
             }
             Item::Sample(sample) => {
@@ -71,28 +71,28 @@ fn headers(read: &Exposition, held: &[&str], faults: &mut Vec<String>) {
     }
     for family in held {
         if sampled.contains(*family) && !types_seen.contains(*family) {
-            faults.push(format!("no TYPE of {family}"));
+            errors.push(format!("no TYPE of {family}"));
         }
         if sampled.contains(*family) && !helps_seen.contains(*family) {
-            faults.push(format!("no HELP of {family}"));
+            errors.push(format!("no HELP of {family}"));
         }
         if types_seen.contains(*family) && !sampled.contains(*family) {
-            faults.push(format!("headers of {family} without samples"));
+            errors.push(format!("headers of {family} without samples"));
         }
     }
 }
 
-fn duplicates(read: &Exposition, faults: &mut Vec<String>) {
+fn duplicates(read: &Exposition, errors: &mut Vec<String>) {
     let mut seen = BTreeMap::new();
     for sample in read.samples() {
         if let Some(first) = seen.insert(sample.series(), sample.line) {
-            faults.push(format!("{} in lines {first} and {}", sample.series(), sample.line));
+            errors.push(format!("{} in lines {first} and {}", sample.series(), sample.line));
         }
     }
 }
 
-/// From its first line to its last nothing else stands in a family, not even a blank line.
-fn contiguous(read: &Exposition, family: &str, faults: &mut Vec<String>) {
+/// The lines of a family are contiguous, without blank lines between them.
+fn contiguous(read: &Exposition, family: &str, errors: &mut Vec<String>) {
     let types = read.types();
     let belongs = |item: &Item| match item {
         Item::Help(name, _) | Item::Type(name, _) => name == family,
@@ -102,22 +102,22 @@ fn contiguous(read: &Exposition, family: &str, faults: &mut Vec<String>) {
     let runs = read.lines.chunk_by(|(a, _), (b, _)| belongs(a) == belongs(b));
     let runs = runs.filter(|run| belongs(&run[0].0)).count();
     if runs > 1 {
-        faults.push(format!("{family} stands in {runs} places"));
+        errors.push(format!("{family} is in {runs} places"));
     }
 }
 
-/// A line that was written anew escapes what must be escaped, and nothing else.
-fn escaped(read: &Exposition, family: &str, faults: &mut Vec<String>) {
+/// A rewritten line escapes exactly the characters that must be escaped.
+fn escaped(read: &Exposition, family: &str, errors: &mut Vec<String>) {
     let types = read.types();
     for sample in read.samples().filter(|s| naive::family_of(&types, &s.name) == family) {
         if sample.raw.contains(&b'\n') {
-            faults.push(format!("line {}: a raw newline in a label value", sample.line));
+            errors.push(format!("line {}: a raw newline in a label value", sample.line));
         }
     }
 }
 
-/// One label set behind the other: buckets upwards to `+Inf`, then `_sum`, then `_count`.
-fn histogram(read: &Exposition, family: &str, faults: &mut Vec<String>) {
+/// One label set after the other: buckets in ascending order to `+Inf`, then `_sum`, then `_count`.
+fn histogram(read: &Exposition, family: &str, errors: &mut Vec<String>) {
     let types = read.types();
     let samples: Vec<&Sample> =
         read.samples().filter(|s| naive::family_of(&types, &s.name) == family).collect();
@@ -127,32 +127,32 @@ fn histogram(read: &Exposition, family: &str, faults: &mut Vec<String>) {
     for run in samples.chunk_by(same_set) {
         let set = label_set(run[0], family);
         if !seen.insert(set.clone()) {
-            faults.push(format!("{set}: its lines are not together"));
+            errors.push(format!("{set}: its lines are not contiguous"));
         }
         let suffixes: Vec<&str> =
             run.iter().map(|s| s.name.strip_prefix(family).expect("belongs to it")).collect();
         let buckets = suffixes.iter().take_while(|&&s| s == "_bucket").count();
         if suffixes[buckets..] != ["_sum", "_count"] {
-            faults.push(format!("{set}: behind the buckets stand {:?}", &suffixes[buckets..]));
+            errors.push(format!("{set}: after the buckets: {:?}", &suffixes[buckets..]));
         }
-        let ladder: Vec<(f64, f64)> = run[..buckets].iter().map(|s| (le(s), s.value)).collect();
-        if ladder.last().is_none_or(|last| last.0 != f64::INFINITY) {
-            faults.push(format!("{set}: no +Inf at the end of the ladder"));
+        let steps: Vec<(f64, f64)> = run[..buckets].iter().map(|s| (le(s), s.value)).collect();
+        if steps.last().is_none_or(|last| last.0 != f64::INFINITY) {
+            errors.push(format!("{set}: the last bucket is not +Inf"));
         }
-        for pair in ladder.windows(2) {
+        for pair in steps.windows(2) {
             if pair[0].0 >= pair[1].0 {
-                faults.push(format!("{set}: le {} before {}", pair[0].0, pair[1].0));
+                errors.push(format!("{set}: le {} before {}", pair[0].0, pair[1].0));
             }
             if pair[0].1 > pair[1].1 {
-                faults.push(format!("{set}: {} counts more than {}", pair[0].0, pair[1].0));
+                errors.push(format!("{set}: {} counts more than {}", pair[0].0, pair[1].0));
             }
         }
         let count = run.iter().find(|s| s.name.ends_with("_count")).map(|s| s.value);
         let differ = |last: &(f64, f64)| {
             last.0.is_infinite() && count.is_some_and(|count| !same(last.1, count))
         };
-        if ladder.last().is_some_and(differ) {
-            faults.push(format!("{set}: +Inf and _count differ"));
+        if steps.last().is_some_and(differ) {
+            errors.push(format!("{set}: +Inf and _count differ"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Imports point one way, and the core knows neither the world outside nor Kong.
+//! Imports point one way; the core does no I/O and contains nothing specific to Kong.
 
 mod circles;
 mod paths;
@@ -6,7 +6,7 @@ mod size;
 
 use std::path::{Path, PathBuf};
 
-/// Layers from left to right; a file may use what stands in a layer further left, and its own module.
+/// Layers from left to right. A file may use modules of layers further left, and its own module.
 const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd", "document"],
     &["mapping"],
@@ -23,10 +23,10 @@ const LAYERS: &[&[&str]] = &[
     &["main"],
 ];
 
-/// How many layers, from the left, are the core.
+/// Number of layers, from the left, that are the core.
 const CORE: usize = 3;
 
-/// What no core file may contain, and why.
+/// Words that no core file may contain, and the reason.
 const BANNED: &[(&str, &str)] = &[
     ("tokio", "the core is synchronous"),
     ("hyper", "the core knows no HTTP"),
@@ -35,12 +35,12 @@ const BANNED: &[(&str, &str)] = &[
     ("std::process", "the core starts nothing"),
     ("std::env", "the core's settings are arguments"),
     ("std::time", "the core has no clock"),
-    ("tracing", "the core returns what happened; edges log it"),
-    ("println!", "the core returns what happened; edges show it"),
-    ("kong", "what is Kong's stands in mappings/"),
+    ("tracing", "the core returns its results; callers log them"),
+    ("println!", "the core returns its results; callers print them"),
+    ("kong", "rules for Kong are in mappings/"),
 ];
 
-/// Every Rust file below `src` with its path from there.
+/// Every Rust file in `src`, with its path relative to `src`.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).expect("src is readable") {
@@ -55,7 +55,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The module at the top of the crate that a file belongs to.
+/// The top-level module of a file.
 fn module(file: &Path) -> String {
     let first = file.iter().next().expect("not empty").to_str().expect("plain names");
     first.strip_suffix(".rs").unwrap_or(first).to_owned()
@@ -65,13 +65,13 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// The modules of this crate that a line of code names: the words behind `crate::`.
+/// The modules of this crate that a line of code names: the words after `crate::`.
 fn named(code: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for behind in code.split("crate::").skip(1) {
+    for after in code.split("crate::").skip(1) {
         // `use crate::{a::B, c};` names several.
-        let several = behind.strip_prefix('{').map(|list| list.split('}').next().unwrap_or(list));
-        let paths = several.map_or(vec![behind], |list| list.split(',').collect());
+        let several = after.strip_prefix('{').map(|list| list.split('}').next().unwrap_or(list));
+        let paths = several.map_or(vec![after], |list| list.split(',').collect());
         for path in paths {
             let word = path.trim().split(|c: char| !(c.is_alphanumeric() || c == '_')).next();
             names.extend(word.filter(|word| !word.is_empty()).map(str::to_owned));
@@ -80,37 +80,37 @@ fn named(code: &str) -> Vec<String> {
     names
 }
 
-/// Whether a text contains a word, not merely as a part of another.
+/// Whether a text contains a word that is not part of a longer word.
 fn has_word(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(at, _)| {
-        let (before, behind) = text.split_at(at);
-        let behind = behind.strip_prefix(word).expect("it was found there");
-        let goes_on = word.ends_with(part) && behind.starts_with(part);
+        let (before, after) = text.split_at(at);
+        let after = after.strip_prefix(word).expect("it was found there");
+        let goes_on = word.ends_with(part) && after.starts_with(part);
         !before.ends_with(part) && !goes_on
     })
 }
 
-fn faults(file: &Path, text: &str) -> Vec<String> {
+fn violations(file: &Path, text: &str) -> Vec<String> {
     let module = module(file);
     if module == "lib" {
         return Vec::new(); // the list of modules
     }
     let Some(own) = layer(&module) else {
         return vec![format!(
-            "{}: give the module a place in tests/docs/layering/mod.rs",
+            "{}: add the module to LAYERS in tests/docs/layering/mod.rs",
             file.display()
         )];
     };
-    let mut faults = Vec::new();
+    let mut violations = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let place = format!("{}:{}", file.display(), number + 1);
         let lower = line.to_lowercase();
         for (word, reason) in BANNED {
-            // Of Kong not even a part of a word; of the others, words.
+            // `kong` also within words; the others only as words.
             let found = if *word == "kong" { lower.contains(word) } else { has_word(&lower, word) };
             if own < CORE && found {
-                faults.push(format!("{place}: {word}: {reason}"));
+                violations.push(format!("{place}: {word}: {reason}"));
             }
         }
         let code = line.split("//").next().unwrap_or(line);
@@ -118,16 +118,16 @@ fn faults(file: &Path, text: &str) -> Vec<String> {
             match layer(&name) {
                 _ if name == module => {}
                 Some(other) if other < own => {}
-                Some(_) => faults.push(format!("{place}: {module} may not use {name}")),
+                Some(_) => violations.push(format!("{place}: {module} may not use {name}")),
                 // `crate::Type` would be a re-export; there are none.
-                None => faults.push(format!("{place}: crate::{name} has no layer")),
+                None => violations.push(format!("{place}: crate::{name} has no layer")),
             }
         }
     }
-    faults
+    violations
 }
 
-/// Every file of `src`: its path from there, and its text.
+/// Every file of `src`: its path relative to `src`, and its text.
 fn all() -> Vec<(PathBuf, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = sources(&src);
@@ -141,13 +141,14 @@ fn all() -> Vec<(PathBuf, String)> {
 
 #[test]
 fn imports_point_to_the_left_and_the_core_is_pure() {
-    let faults: Vec<String> = all().iter().flat_map(|(file, text)| faults(file, text)).collect();
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let violations: Vec<String> =
+        all().iter().flat_map(|(file, text)| violations(file, text)).collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
 
 #[test]
-fn faults_are_found() {
-    let found = |file: &str, text: &str| !faults(Path::new(file), text).is_empty();
+fn violations_are_found() {
+    let found = |file: &str, text: &str| !violations(Path::new(file), text).is_empty();
     assert!(found("rewrite/mod.rs", "use std::fs::File;"));
     assert!(found("mapping/x.rs", "// as Kong does it"));
     assert!(found("exposition/mod.rs", "use tokio::io;"));

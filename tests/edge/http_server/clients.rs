@@ -20,7 +20,7 @@ async fn gateway(upstream: &Upstream, web: &str) -> Gateway {
         .await
 }
 
-/// The next scrape is served, and nobody else is there any more.
+/// The next scrape gets its response, and no other connection is open.
 async fn is_as_before(gateway: &Gateway) {
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!((reply.status, reply.end), (200, End::Whole));
@@ -55,12 +55,12 @@ async fn a_head_that_trickles_is_given_up() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let mut said = Vec::new();
-    let listen = async { drop(reads.read_to_end(&mut said).await) };
+    let mut response = Vec::new();
+    let listen = async { drop(reads.read_to_end(&mut response).await) };
     tokio::join!(trickle, listen);
-    let said = String::from_utf8(said).expect("text");
-    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
-    assert!(said.ends_with("No whole request came within 0.2 seconds.\n"), "{said}");
+    let response = String::from_utf8(response).expect("text");
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    assert!(response.ends_with("No whole request came within 0.2 seconds.\n"), "{response}");
     is_as_before(&gateway).await;
     assert_eq!(gateway.metric(&refusals("header_timeout")).await, Some(1));
 }
@@ -181,8 +181,8 @@ async fn where_all_are_busy_another_is_told_so() {
         busy.push(client);
     }
     let stream = TcpStream::connect(gateway.data).await.expect("a connection");
-    let said = rest(stream).await;
-    assert!(said.starts_with("HTTP/1.1 503 "), "{said}");
+    let response = rest(stream).await;
+    assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
     assert_eq!(gateway.metric(&refusals("connections")).await, Some(1));
     drop(busy);
     gateway.reaches("crossfade_scrapes_total{outcome=\"client_gone\",target=\"kong\"}", 2).await;
@@ -196,7 +196,7 @@ async fn where_all_are_busy_another_is_told_so() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_and_garbage_behind_them_is_not() {
+async fn pipelined_requests_get_responses_and_garbage_after_them_does_not() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = gateway(&upstream, "").await;
     let mut client = Client::connect(gateway.data).await;
@@ -215,8 +215,11 @@ async fn pipelined_requests_are_answered_and_garbage_behind_them_is_not() {
         let mut stream = TcpStream::connect(gateway.data).await.expect("a connection");
         stream.write_all(garbage.as_bytes()).await.expect("taken");
         stream.shutdown().await.expect("open");
-        let said = rest(stream).await;
-        assert!(said.is_empty() || said.starts_with("HTTP/1.1 4"), "{garbage:?}: {said}");
+        let response = rest(stream).await;
+        assert!(
+            response.is_empty() || response.starts_with("HTTP/1.1 4"),
+            "{garbage:?}: {response}"
+        );
         is_as_before(&gateway).await;
     }
 }

@@ -230,9 +230,9 @@ async fn clients_show_certificates() {
     folder.write("server.key", key);
     folder.write("ca.crt", ca.pem());
     let upstream = Upstream::answering(whole(PLAIN)).await;
-    let (named, other) = (ca.issue(&["prometheus.example"]), ca.issue(&["somebody.example"]));
+    let (named, other) = (ca.issue(&["prometheus.example"]), ca.issue(&["other.example"]));
     let foreign = Ca::new().issue(&["prometheus.example"]);
-    for (more, nobody, named_in, other_in) in [
+    for (more, without, named_in, other_in) in [
         ("client_auth_type: RequireAndVerifyClientCert", false, true, true),
         ("client_auth_type: VerifyClientCertIfGiven", true, true, true),
         (
@@ -255,7 +255,7 @@ async fn clients_show_certificates() {
         let web = folder.write("web.yaml", web);
         let gateway = gateway(&upstream, &web, "").await;
         for (shows, expected) in [
-            (None, nobody),
+            (None, without),
             (Some(&named), named_in),
             (Some(&other), other_in),
             (Some(&foreign), false),

@@ -87,7 +87,7 @@ async fn a_relay_comes_and_goes() {
     for _ in 0..2 {
         gateway.reload(&with).await.expect("valid");
         client.send_to(NEW.as_bytes(), &socket).await.expect("it listens");
-        // What it has taken is sent on, although it is told to go at once.
+        // Received lines are still forwarded, although shutdown is immediate.
         gateway.reload(&target).await.expect("valid");
         assert_eq!(text(&sink).await, OLD);
         soon(async {
@@ -109,8 +109,11 @@ async fn an_address_that_is_taken_changes_nothing() {
         "listen: [",
         &format!("listen: [{{address: 'tcp://127.0.0.1:0'}}, {{address: 'tcp://{taken}'}}, "),
     );
-    let told = gateway.reload(&more).await.expect_err("taken");
-    assert!(told.contains(&format!("cannot listen on tcp://{taken} (statsd.listen)")), "{told}");
+    let message = gateway.reload(&more).await.expect_err("taken");
+    assert!(
+        message.contains(&format!("cannot listen on tcp://{taken} (statsd.listen)")),
+        "{message}"
+    );
     let (client, _) = udp().await;
     client.send_to(OLD.as_bytes(), gateway.statsd_addr()).await.expect("sent");
     assert_eq!(text(&a).await, NEW);
@@ -183,7 +186,7 @@ async fn a_storm_of_reloads_under_load_costs_nothing() {
             let mut buffer = vec![0; 65_536];
             while let Ok(len) = sink.recv(&mut buffer).await {
                 let text = std::str::from_utf8(&buffer[..len]).expect("text").to_owned();
-                let mut got = got.lock().expect("nobody panics");
+                let mut got = got.lock().expect("no thread panicked");
                 got.extend(text.lines().map(str::to_owned));
                 count.store(got.len(), Ordering::Relaxed);
             }
@@ -232,8 +235,8 @@ async fn a_storm_of_reloads_under_load_costs_nothing() {
             }
             match gateway.reload(&settings(turn)).await {
                 Ok(()) => reloads.0 += 1,
-                Err(told) => {
-                    assert!(told.contains("/nowhere/at/all"), "{told}");
+                Err(message) => {
+                    assert!(message.contains("/nowhere/at/all"), "{message}");
                     reloads.1 += 1;
                 }
             }

@@ -1,4 +1,4 @@
-//! The relay with real sockets before and behind it.
+//! The relay with real sockets as senders and sinks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -238,12 +238,12 @@ async fn a_shard_keeps_its_names_when_another_goes() {
 }
 
 #[tokio::test]
-async fn sinks_that_are_not_there_hold_nobody_up() {
+async fn unreachable_sinks_do_not_delay_others() {
     let good = udp().await;
-    let (nobody, refusing) = (udp().await, Refusing::new());
+    let (closed, refusing) = (udp().await, Refusing::new());
     let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let gone = nobody.local_addr().expect("bound");
-    drop(nobody);
+    let gone = closed.local_addr().expect("bound");
+    drop(closed);
     let gateway = relay(&format!(
         "  queue_bytes: 70000\n  forward:\n  - address: udp://{gone}\n  \
          - address: tcp://{}\n  - address: tcp://{}\n  - address: unixgram:{}\n  \
@@ -532,7 +532,7 @@ async fn of_a_million_paced_lines_none_is_lost() {
     assert_eq!(gateway.metric(KERNEL_DROPPED).await, Some(0));
 }
 
-/// Both ends are overrun at once: the kernel's buffer in front and the queue behind.
+/// The kernel's receive buffer and the queue of the sink overflow at the same time.
 #[tokio::test]
 async fn what_is_lost_at_both_ends_is_counted_to_the_line() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -565,16 +565,16 @@ async fn what_is_lost_at_both_ends_is_counted_to_the_line() {
         }
     })
     .await;
-    let in_front = gateway.metric(KERNEL_DROPPED).await.expect("a count");
-    let behind = gateway.metric(&dropped(&format!("tcp://{sink}"), "overflow")).await;
-    let behind = behind.expect("a count");
+    let in_kernel = gateway.metric(KERNEL_DROPPED).await.expect("a count");
+    let in_queue = gateway.metric(&dropped(&format!("tcp://{sink}"), "overflow")).await;
+    let in_queue = in_queue.expect("a count");
     let mut left = Vec::new();
     let (read, ()) =
         soon(async { tokio::join!(stream.read_to_end(&mut left), gateway.stopped()) }).await;
     read.expect("bytes");
     let arrived = memchr::memchr_iter(b'\n', &left).count() as u64;
-    assert!(behind > 0 && arrived > 0, "{behind} dropped, {arrived} arrived");
-    assert_eq!(arrived + in_front + behind, lines);
+    assert!(in_queue > 0 && arrived > 0, "{in_queue} dropped, {arrived} arrived");
+    assert_eq!(arrived + in_kernel + in_queue, lines);
 }
 
 #[tokio::test]
@@ -598,7 +598,7 @@ async fn sinks_that_come_back_get_what_comes_then() {
     let len = soon(unix.recv(&mut buffer)).await.expect("what has waited");
     assert_eq!(buffer[..len], *NEW.as_bytes());
 
-    // Nobody says that a datagram went to nobody before the next one is sent.
+    // The kernel reports an undelivered datagram only when the next one is sent.
     client.send(OLD.as_bytes()).await.expect("sent");
     gateway.reaches(&failures("refused", &format!("udp://{address}")), 1).await;
     let back = UdpSocket::bind(address).await.expect("still free");
@@ -679,7 +679,7 @@ async fn an_address_that_is_taken_is_a_fault() {
 }
 
 #[tokio::test]
-async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
+async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
     let path = path();
     let sink = udp().await;
     let settings = format!(
@@ -688,7 +688,7 @@ async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
         sink.local_addr().expect("bound"),
     );
     drop(UnixDatagram::bind(&path).expect("a new path"));
-    assert!(path.exists(), "left behind");
+    assert!(path.exists(), "stale");
     let gateway = Gateway::start(&settings).await;
     let client = UnixDatagram::unbound().expect("a socket");
     client.send_to(OLD.as_bytes(), &path).await.expect("sent");
@@ -698,7 +698,7 @@ async fn a_socket_left_behind_is_replaced_and_one_in_use_is_not() {
     file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
     file.admin.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
     let second = crossfade::app::App::bind(file.into_settings().expect("valid")).await;
-    assert!(second.is_err(), "somebody listens there");
+    assert!(second.is_err(), "the socket is in use");
     client.send_to(OLD.as_bytes(), &path).await.expect("still there");
     assert_eq!(text(&sink).await, NEW);
     gateway.stopped().await;

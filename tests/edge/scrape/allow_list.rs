@@ -101,7 +101,7 @@ async fn ports_and_tricks_with_urls() {
     assert_eq!((upstream.connections(), secret.connections()), (1, 0));
 }
 
-/// Hosts that a reader of URLs may take for another: whatever becomes of them, nobody is connected to.
+/// Hosts that URL parsers may read differently: none of them may cause a connection.
 #[tokio::test]
 async fn hosts_in_disguise() {
     let (upstream, _seen) = telling(whole(NEW)).await;
@@ -142,7 +142,7 @@ async fn hosts_in_disguise() {
     assert_eq!(upstream.connections(), 0);
 }
 
-/// Who is meant when a URL can be read in two ways: either nobody, or whoever was checked.
+/// URLs that can be read in two ways: the request is refused, or goes to the host that was checked.
 #[tokio::test]
 async fn urls_with_two_meanings() {
     let (upstream, _seen) = telling(whole(NEW)).await;
@@ -205,7 +205,7 @@ async fn urls_with_two_meanings() {
 }
 
 #[tokio::test]
-async fn a_query_that_does_not_fit_behind_the_targets_own_is_refused() {
+async fn a_query_that_does_not_fit_after_the_targets_own_is_refused() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let own = "b".repeat(100);
     let gateway = Gateway::start(&format!(

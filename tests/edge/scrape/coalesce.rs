@@ -6,19 +6,19 @@ use crate::support::net::{Client, End, Gateway, Upstream};
 use crate::support::net::{chunked, get, ok, request, whole};
 use tokio::sync::{Notify, mpsc};
 
-/// An upstream that tells when it was asked, and answers once it is told to.
+/// An upstream that reports each request, and responds once it is released.
 async fn hesitant(
     answer: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
 ) -> (Upstream, mpsc::UnboundedReceiver<String>, Arc<Notify>) {
     let (asked, seen) = mpsc::unbounded_channel();
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let answer = Arc::new(answer);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let (asked, told, answer) = (asked.clone(), Arc::clone(&told), Arc::clone(&answer));
+        let (asked, signal, answer) = (asked.clone(), Arc::clone(&signal), Arc::clone(&answer));
         async move {
             asked.send(exchange.head.clone()).expect("the test listens");
-            told.notified().await;
+            signal.notified().await;
             exchange.send(answer(exchange.number)).await;
             exchange.closed().await;
         }
@@ -66,15 +66,15 @@ async fn simultaneous_clients_share_one_scrape() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_what_left_before_they_came() {
+async fn a_client_never_gets_data_from_before_its_request() {
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&[&format!("up{{n=\"{}\"}} 1\n", exchange.number)])).await;
             if exchange.number == 0 {
-                told.notified().await;
+                signal.notified().await;
             }
             exchange.send("0\r\n\r\n").await;
         }
@@ -190,17 +190,17 @@ async fn a_failure_is_told_to_all() {
 #[tokio::test]
 async fn a_cut_is_seen_by_all() {
     let seen = Arc::new(Notify::new());
-    let told = Arc::clone(&seen);
+    let signal = Arc::clone(&seen);
     let (asked, mut was_asked) = mpsc::unbounded_channel();
     let begin = Arc::new(Notify::new());
     let begins = Arc::clone(&begin);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let (told, begins, asked) = (Arc::clone(&told), Arc::clone(&begins), asked.clone());
+        let (signal, begins, asked) = (Arc::clone(&signal), Arc::clone(&begins), asked.clone());
         async move {
             asked.send(()).expect("the test listens");
             begins.notified().await;
             exchange.send(chunked(&["up 1\nup{a=\"b\"} 12"])).await;
-            told.notified().await;
+            signal.notified().await;
         }
     })
     .await;

@@ -114,16 +114,16 @@ async fn a_tunnel_is_refused_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn a_failure_behind_the_proxy_is_told_as_any() {
-    let nobody = Refusing::new();
-    let port = nobody.address.port();
+async fn a_failure_through_the_proxy_is_reported_like_any() {
+    let refusing = Refusing::new();
+    let port = refusing.address.port();
     let gateway =
         Gateway::start(&format!("emit: old\nallow: [{{cidr: 127.0.0.0/8, ports: [{port}]}}]\n"))
             .await;
-    let reply = through_proxy(&gateway, &nobody.url()).await;
+    let reply = through_proxy(&gateway, &refusing.url()).await;
     assert_eq!(reply.status, 502);
     let text = reply.text();
-    assert!(text.contains(&nobody.url()) && text.contains("Connection refused"), "{text}");
+    assert!(text.contains(&refusing.url()) && text.contains("Connection refused"), "{text}");
 }
 
 // Probe
@@ -205,7 +205,7 @@ async fn prometheus_is_told_of_every_target() {
     assert_eq!(reply.status, 400);
     assert!(reply.text().contains("web.external_address"), "{}", reply.text());
 
-    // Nothing to find is an empty list, not a fault.
+    // Without targets the response is an empty list, not an error.
     let none = Gateway::start("emit: old\nallow: [{host: a, ports: [1]}]\n").await;
     assert_eq!(groups(&none, head).await, json!([]));
 }
@@ -251,14 +251,14 @@ async fn listed_paths_are_handed_through_as_they_are() {
 }
 
 #[tokio::test]
-async fn what_is_handed_through_streams_and_breaks_off_as_it_does() {
+async fn a_forwarded_response_is_streamed_and_cut_like_the_targets() {
     let seen = Arc::new(Notify::new());
-    let told = Arc::clone(&seen);
+    let signal = Arc::clone(&seen);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&["{\"a\":"])).await;
-            told.notified().await;
+            signal.notified().await;
         }
     })
     .await;
@@ -273,10 +273,10 @@ async fn what_is_handed_through_streams_and_breaks_off_as_it_does() {
     seen.notify_one();
     assert!(client.ends_cut().await);
 
-    let nobody = Refusing::new();
+    let refusing = Refusing::new();
     let gateway = Gateway::start(&format!(
         "emit: old\ntargets: [{{name: kong, url: '{}', passthrough: [/status]}}]\n",
-        nobody.url()
+        refusing.url()
     ))
     .await;
     let reply = get(gateway.data, "/status").await;

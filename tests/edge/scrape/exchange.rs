@@ -1,5 +1,5 @@
-//! Scrapes through a running gateway: what goes out, and what becomes of each way in which an upstream, or a client, can
-//! misbehave.
+//! Scrapes through a running gateway: requests, responses, and the effect of each misbehaviour of an upstream or a
+//! client.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -128,12 +128,12 @@ async fn gzip_is_for_those_who_ask() {
 #[tokio::test]
 async fn a_sample_leaves_while_the_target_is_still_sending() {
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&["# TYPE up gauge\nup 1\nup{a=\"b\"} "])).await;
-            told.notified().await;
+            signal.notified().await;
             exchange.send("2\r\n2\n\r\n0\r\n\r\n").await;
         }
     })
@@ -274,15 +274,15 @@ async fn head_tells_the_truth_without_a_body() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
 
-    let nobody = Refusing::new();
-    let broken = Gateway::to(nobody.url()).await;
+    let refusing = Refusing::new();
+    let broken = Gateway::to(refusing.url()).await;
     let reply = request(broken.data, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(reply.status, 502);
 }
 
 // What fails before there is anything to send
 
-/// Name, answer, part of the reason, outcome. The upstream closes the connection behind the answer.
+/// Name, response, part of the reason, outcome. The upstream closes the connection after the response.
 fn failing_answers() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let raw = |text: &str| text.as_bytes().to_vec();
     let typed = |content_type: &str, body: &str| {
@@ -361,13 +361,13 @@ async fn what_is_no_exposition_is_a_502_with_its_reason() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_502() {
-    let nobody = Refusing::new();
-    let gateway = Gateway::to(nobody.url()).await;
+async fn a_refused_connection_is_a_502() {
+    let refusing = Refusing::new();
+    let gateway = Gateway::to(refusing.url()).await;
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 502);
     assert!(reply.text().contains("cannot connect: Connection refused"), "{}", reply.text());
-    let authority = nobody.url().split('/').nth(2).expect("a host").to_owned();
+    let authority = refusing.url().split('/').nth(2).expect("a host").to_owned();
     assert_eq!(reply.reason, format!("{authority} refused the connection"));
 
     // Too long a label for any name service, so none is asked.
@@ -454,12 +454,12 @@ async fn a_target_that_says_nothing_of_use_is_a_504() {
 /// Sends a sample, waits until the client has it, and then does something else.
 async fn breaking(then: &'static [u8]) -> (Upstream, Arc<Notify>) {
     let seen = Arc::new(Notify::new());
-    let told = Arc::clone(&seen);
+    let signal = Arc::clone(&seen);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&["up 1\nup{a=\"b\"} 12"])).await;
-            told.notified().await;
+            signal.notified().await;
             exchange.send(then).await;
         }
     })
@@ -473,7 +473,7 @@ async fn a_body_that_breaks_off_is_broken_off() {
         ("within a line", b""),
         ("within a chunk", b"100\r\n3\n"),
         ("in garbage", b"no chunk\r\n"),
-        ("behind a line too many", b"2\r\n3\n\r\n"),
+        ("after an extra line", b"2\r\n3\n\r\n"),
     ];
     for (name, then) in cases {
         for version in ["1.1", "1.0"] {
@@ -596,12 +596,12 @@ async fn a_client_that_does_not_read_is_given_up() {
 #[tokio::test]
 async fn a_scrape_in_flight_is_finished_before_the_gateway_stops() {
     let go_on = Arc::new(Notify::new());
-    let told = Arc::clone(&go_on);
+    let signal = Arc::clone(&go_on);
     let upstream = Upstream::scripted(move |mut exchange| {
-        let told = Arc::clone(&told);
+        let signal = Arc::clone(&signal);
         async move {
             exchange.send(chunked(&["up 1\n"])).await;
-            told.notified().await;
+            signal.notified().await;
             exchange.send("5\r\nup 2\n\r\n0\r\n\r\n").await;
         }
     })

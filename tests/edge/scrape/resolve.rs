@@ -122,7 +122,7 @@ async fn of_several_addresses_only_those_on_the_list_are_connected_to() {
     assert_eq!(upstream.connections(), orders.len());
     assert!(others.iter().all(|other| other.connections() == 0));
 
-    // Where nobody answers on the one that is allowed, the others are no way out.
+    // If the allowed address does not respond, the others are not tried.
     let settings = allowing(&upstream);
     let port = upstream.address.port();
     drop(upstream);

@@ -249,10 +249,10 @@ async fn a_target_may_want_to_know_who_we_are() {
         format!("  tls_config: {{ca_file: {ca}, cert_file: {certificate}, key_file: {key}}}\n");
     assert_plain(&get(gateway(&url, &settings).await.data, "/metrics").await);
 
-    let nobody = gateway(&url, &format!("  tls_config: {{ca_file: {ca}}}\n")).await;
-    let reply = get(nobody.data, "/metrics").await;
+    let without = gateway(&url, &format!("  tls_config: {{ca_file: {ca}}}\n")).await;
+    let reply = get(without.data, "/metrics").await;
     assert!(reply.text().contains("CertificateRequired"), "{}", reply.text());
-    assert_eq!((reply.status, nobody.scrapes("tls").await), (502, 1));
+    assert_eq!((reply.status, without.scrapes("tls").await), (502, 1));
 }
 
 #[tokio::test]
@@ -339,7 +339,7 @@ async fn files_that_cannot_be_used_are_found_at_the_start() {
             format!("emit: old\ntargets: [{{name: kong, url: 'https://kong/', {settings}}}]\n");
         let settings = crossfade::config::parse("settings", &text).into_settings();
         let refused = crossfade::app::App::bind(settings.expect("valid")).await;
-        let fault = refused.expect_err("it does not start").to_string();
-        assert!(fault.starts_with("target kong: ") && fault.contains(part), "{fault}");
+        let error = refused.expect_err("it does not start").to_string();
+        assert!(error.starts_with("target kong: ") && error.contains(part), "{error}");
     }
 }

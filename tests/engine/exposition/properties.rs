@@ -419,10 +419,10 @@ proptest! {
     fn no_series_is_written_twice_and_headers_stand_once(body in kong_body_without_repetitions()) {
         for emit in EMITS {
             let outcome = text(&plan(emit), body.as_bytes());
-            let mut faults = strict::faults(&outcome.body, &[]);
+            let mut errors = strict::errors(&outcome.body, &[]);
             // A TYPE behind samples is how it arrived.
-            faults.retain(|fault| !fault.contains("after a sample"));
-            prop_assert!(faults.is_empty(), "{emit:?}: {faults:?}\n{}", outcome.body.escape_ascii());
+            errors.retain(|fault| !fault.contains("after a sample"));
+            prop_assert!(errors.is_empty(), "{emit:?}: {errors:?}\n{}", outcome.body.escape_ascii());
         }
     }
 

@@ -55,18 +55,18 @@ fn strict_readers_accept_what_leaves() {
         every_rewriting(scale, |context, emit, arrived, outcome| {
             let held = held(context, emit, arrived, &outcome.read());
             let held: Vec<&str> = held.iter().map(String::as_str).collect();
-            let mut faults = strict::faults(&outcome.body, &held);
+            let mut errors = strict::errors(&outcome.body, &held);
             // A value that ends in `,le=` broke its `_sum` line; nobody knows the sum.
-            faults.retain(|fault| {
+            errors.retain(|fault| {
                 !(context.contains("quirk")
                     && fault.contains("ends-with,le=")
                     && fault.ends_with("behind the buckets stand [\"_count\"]"))
             });
             assert!(
-                faults.is_empty(),
-                "{context}: {} faults:\n{}",
-                faults.len(),
-                faults.join("\n")
+                errors.is_empty(),
+                "{context}: {} errors:\n{}",
+                errors.len(),
+                errors.join("\n")
             );
         });
     }

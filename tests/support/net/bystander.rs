@@ -1,9 +1,9 @@
-//! Somebody whom nobody should ask.
+//! A server that must not receive any connection.
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 
-/// Listens, so that whoever connects to it succeeds, and is found out.
+/// Accepts connections, so that a forbidden connection succeeds and is detected.
 #[derive(Debug)]
 pub(crate) struct Bystander(TcpListener);
 
@@ -14,7 +14,7 @@ impl Bystander {
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return None,
             bound => bound.expect("its port is free"),
         };
-        listener.set_nonblocking(true).expect("a socket can be told not to wait");
+        listener.set_nonblocking(true).expect("a socket can be non-blocking");
         Some(Bystander(listener))
     }
 

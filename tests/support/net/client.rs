@@ -44,7 +44,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
     request(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await
 }
 
-/// A request as it stands, and the whole answer.
+/// Sends a request unchanged, and reads the complete response.
 pub(crate) async fn request(address: SocketAddr, head: &str) -> Reply {
     let mut client = Client::connect(address).await;
     client.send(head).await;

@@ -51,7 +51,7 @@ impl Gateway {
         let app = App::build(read(settings).expect("valid settings"), resolver);
         let app = app.expect("valid packs").bind().await;
         let reads = Arc::clone(&file);
-        let again = move || read(&reads.lock().expect("nobody panics"));
+        let again = move || read(&reads.lock().expect("no thread panicked"));
         let app = app.expect("the gateway starts").reload_from(again);
         let (data, admin) = (app.data_addr(), app.admin_addr());
         let statsd = app.statsd_addresses();
@@ -64,11 +64,11 @@ impl Gateway {
 
     /// Writes its settings file anew, and reloads.
     pub(crate) async fn reload(&self, settings: &str) -> Outcome {
-        settings.clone_into(&mut self.file.lock().expect("nobody panics"));
+        settings.clone_into(&mut self.file.lock().expect("no thread panicked"));
         self.reloader.reload().await
     }
 
-    /// A gateway to one target, in front of which it does nothing but pass on.
+    /// A gateway with one target and default settings.
     pub(crate) async fn to(url: impl std::fmt::Display) -> Gateway {
         Gateway::start(&format!("emit: old\ntargets: [{{name: kong, url: '{url}'}}]\n")).await
     }

@@ -1,4 +1,4 @@
-//! A gateway in this process, with raw sockets before and behind it.
+//! A gateway in this process, with raw sockets as clients and upstreams.
 //!
 //! Client and upstream are written on plain TCP, so that they can break every rule that a library would keep, and share
 //! no code with what is tested.

@@ -19,20 +19,20 @@ impl Names {
     pub(crate) fn tell(&self, name: &str, answers: &[&[&str]]) {
         let address = |text: &&str| text.parse().expect("an address");
         let answers = answers.iter().map(|answer| answer.iter().map(address).collect());
-        let mut all = self.answers.lock().expect("nobody panics");
+        let mut all = self.answers.lock().expect("no thread panicked");
         all.insert(name.to_owned(), answers.collect());
     }
 
     /// The names that were asked for, since this was last called.
     pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().expect("nobody panics"))
+        std::mem::take(&mut self.asked.lock().expect("no thread panicked"))
     }
 }
 
 impl Resolve for Names {
     fn lookup<'a>(&'a self, host: &'a str, port: u16) -> Lookup<'a> {
-        self.asked.lock().expect("nobody panics").push(host.to_owned());
-        let mut all = self.answers.lock().expect("nobody panics");
+        self.asked.lock().expect("no thread panicked").push(host.to_owned());
+        let mut all = self.answers.lock().expect("no thread panicked");
         let answers = all.get_mut(host);
         let found = answers.and_then(|answers| {
             if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }

@@ -151,7 +151,7 @@ impl Exchange {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// Says that nothing more comes, as TLS wants it said.
+    /// Closes the TLS session (`close_notify`).
     pub(crate) async fn end(&mut self) {
         drop(self.stream.shutdown().await);
     }
@@ -168,7 +168,7 @@ impl Exchange {
     }
 }
 
-/// A 200 with more header lines and a body, as they stand.
+/// A 200 with further header lines and a body, both unchanged.
 pub(crate) fn ok(headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n{headers}\r\n");

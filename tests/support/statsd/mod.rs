@@ -53,11 +53,11 @@ pub(crate) fn plan_with(settings: &StatsdSettings) -> Arc<StatsdPlan> {
 /// The plan of a pack of a few entries.
 pub(crate) fn plan_of(pack: &str, settings: &StatsdSettings) -> Arc<StatsdPlan> {
     let pack = Pack::parse("demo.yaml", &format!("name: demo\n{pack}"));
-    compiled(&[pack.unwrap_or_else(|faults| panic!("{faults}"))], settings)
+    compiled(&[pack.unwrap_or_else(|errors| panic!("{errors}"))], settings)
 }
 
 fn compiled(packs: &[Pack], settings: &StatsdSettings) -> Arc<StatsdPlan> {
-    Arc::new(compile_statsd(packs, settings).unwrap_or_else(|faults| panic!("{faults}")))
+    Arc::new(compile_statsd(packs, settings).unwrap_or_else(|errors| panic!("{errors}")))
 }
 
 /// Sends datagrams through the engine, all from one sender. Those from which nothing is left are left out.

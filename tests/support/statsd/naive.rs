@@ -1,7 +1,7 @@
 //! What Kong's `StatsD` lines are called in the other generation, written down by hand from its plugins' code.
 //!
-//! Nothing here is shared with `src/`, and nothing is told from the line itself: the caller says which generation
-//! sent it and behind which prefix. Slow, and meant to be read.
+//! Nothing here is shared with `src/`, and nothing is detected from the line itself: the caller gives the generation
+//! and the prefix. Slow, and meant to be read.
 
 /// The lines that Kong 3 sends where Kong 2 sends this one.
 pub(crate) fn upgrade(line: &str, prefix: &str) -> Vec<String> {
@@ -41,8 +41,8 @@ pub(crate) fn upgrade(line: &str, prefix: &str) -> Vec<String> {
 /// The lines that Kong 2 sends where Kong 3 sends this one, without tags.
 pub(crate) fn downgrade(line: &str, prefix: &str) -> Vec<String> {
     let own = || vec![line.to_owned()];
-    let behind = line.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("service."));
-    let Some((service, metric)) = behind.and_then(|rest| rest.split_once('.')) else {
+    let after = line.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("service."));
+    let Some((service, metric)) = after.and_then(|rest| rest.split_once('.')) else {
         return own();
     };
     let old = |metric: &str| format!("{prefix}{service}.{metric}");
@@ -69,8 +69,8 @@ pub(crate) fn downgrade(line: &str, prefix: &str) -> Vec<String> {
 
 /// `name` + `200:1|c`, and the same under `total`.
 fn with_total(name: &str, status: &str) -> Vec<String> {
-    let behind = status.split_once(':').expect("a status has a value").1;
-    vec![format!("{name}{status}"), format!("{name}total:{behind}")]
+    let value = status.split_once(':').expect("a status has a value").1;
+    vec![format!("{name}{status}"), format!("{name}total:{value}")]
 }
 
 /// The lines that Kong 2 sends where Kong 3 sends this one, with tags. Names may have no separators in them.

@@ -1,4 +1,4 @@
-//! What can go wrong with targets and with clients: each fault as often as it takes for what it leaves behind to be seen.
+//! Failures of targets and clients, each repeated until a leak would be measurable.
 
 #![allow(
     clippy::format_collect,
@@ -20,27 +20,27 @@ use crate::support::net::{chunked, get, ok, request, whole};
 use crate::support::process::Process;
 use crate::{SOON, metric, reaches};
 
-/// An exposition that nothing is wrong with.
+/// A valid exposition.
 pub(crate) const PLAIN: &str = "# TYPE up gauge\nup 1\n";
 
-/// Scrapes or clients at a time.
+/// Scrapes or clients at the same time.
 const AT_ONCE: usize = 50;
 
-/// Connections that the gateway takes at a time.
+/// Connections that the gateway accepts at the same time.
 const MOST_CONNECTIONS: usize = 500;
 
-/// One fault.
-pub(crate) struct Fault {
+/// One kind of failure.
+pub(crate) struct Failure {
     pub(crate) name: &'static str,
-    /// How often it happens each time.
+    /// Repetitions per call of [`Failure::happen`].
     times: usize,
     kind: Kind,
-    /// The counter that tells of it.
+    /// The counter that must increase.
     counter: String,
 }
 
 enum Kind {
-    /// A scrape of a target fails, and the client hears so.
+    /// A scrape of a target fails, and the client gets an error.
     Target { path: String, expected: Expected },
     /// A client misbehaves.
     Client(Misbehaviour),
@@ -49,9 +49,9 @@ enum Kind {
 /// What a client must get.
 #[derive(Clone, Copy)]
 enum Expected {
-    /// This status, and a whole answer that says why.
+    /// This status, and a complete response with the reason.
     Status(u16),
-    /// Anything but an answer that looks whole: the status says so, or the end.
+    /// An error status, or a cut response: never a partial response that looks complete.
     NothingWhole,
 }
 
@@ -65,13 +65,13 @@ enum Misbehaviour {
     HasALongHead,
 }
 
-/// Targets that misbehave, each with a name of its own, and what has to live for as long as they do.
+/// Targets that misbehave, one per failure, and the upstreams that they need.
 pub(crate) struct Targets {
     settings: String,
-    faults: Vec<Fault>,
+    failures: Vec<Failure>,
     upstreams: Vec<Upstream>,
     #[expect(dead_code, reason = "its port stays taken")]
-    nobody: Refusing,
+    refusing: Refusing,
     folder: Folder,
 }
 
@@ -97,24 +97,24 @@ fn outcome(target: &str, outcome: &str) -> String {
 impl Targets {
     /// All of them.
     pub(crate) async fn start() -> Targets {
-        let nobody = Refusing::new();
-        let refusing = nobody.url();
+        let refusing = Refusing::new();
+        let refusing_url = refusing.url();
         let mut targets = Targets {
             settings: String::new(),
-            faults: Vec::new(),
+            failures: Vec::new(),
             upstreams: Vec::new(),
-            nobody,
-            folder: Folder::new("faults"),
+            refusing,
+            folder: Folder::new("failures"),
         };
-        targets.add("refuses", &refusing, "", 400, Expected::Status(502), "connect");
+        targets.add("refuses", &refusing_url, "", 400, Expected::Status(502), "connect");
         targets.answering().await;
         targets.talking().await;
         targets.encrypting().await;
         targets.leading_away().await;
         targets.clients();
-        // More than all buffers between target and client take.
+        // Larger than all buffers between target and client.
         let large = Upstream::closing(ok("", samples(1_000_000))).await;
-        targets.target("taken-by-nobody", &large.url(), "");
+        targets.target("never-read", &large.url(), "");
         targets.target("left-alone", &large.url(), "");
         let good = format!("Connection: close\r\nContent-Length: {}\r\n", PLAIN.len());
         let good = Upstream::closing(ok(&good, PLAIN)).await;
@@ -123,7 +123,7 @@ impl Targets {
         targets
     }
 
-    /// The settings file: limits, and a target for each fault.
+    /// The settings file: limits, and a target for each failure.
     pub(crate) fn settings(&self) -> String {
         format!(
             "emit: old\nlimits: {{line_bytes: 1MiB, body_bytes: 32MiB, held_series: 20000}}\n\
@@ -132,8 +132,8 @@ impl Targets {
         )
     }
 
-    pub(crate) fn faults(&self) -> &[Fault] {
-        &self.faults
+    pub(crate) fn failures(&self) -> &[Failure] {
+        &self.failures
     }
 
     fn target(&mut self, name: &str, url: &str, more: &str) {
@@ -154,7 +154,7 @@ impl Targets {
     ) {
         self.target(name, url, more);
         let kind = Kind::Target { path: format!("/targets/{name}/metrics"), expected };
-        self.faults.push(Fault { name, times, kind, counter: outcome(name, how) });
+        self.failures.push(Failure { name, times, kind, counter: outcome(name, how) });
     }
 
     /// Targets that give the same wrong answer each time.
@@ -224,7 +224,7 @@ impl Targets {
         }
     }
 
-    /// Targets that take their time, or do not stop.
+    /// Targets that are slow or do not end their response.
     async fn talking(&mut self) {
         use Expected::{NothingWhole, Status};
         let silent = Upstream::scripted(|mut exchange| async move { exchange.closed().await });
@@ -242,7 +242,7 @@ impl Targets {
             exchange.send(ok("", "up{a=\"")).await;
             let part = "x".repeat(1 << 20);
             let mut sent = 0;
-            // A gigabyte, if anybody takes it.
+            // Up to 1 GiB, as long as the gateway reads.
             while sent < 1 << 10 && exchange.sends(&part).await {
                 sent += 1;
             }
@@ -258,7 +258,7 @@ impl Targets {
         }
     }
 
-    /// Targets that are not who they should be.
+    /// Targets whose certificate is not valid.
     async fn encrypting(&mut self) {
         let ours = Authority::new("ours");
         let ca = self.folder.write("ca.pem", &ours.certificate());
@@ -269,7 +269,7 @@ impl Targets {
                 exchange.send(whole(PLAIN)).await;
             })
             .await;
-            // An address: to look up a name takes a thread, which stays for a while.
+            // An address, because resolving a name starts a thread that lives on for a while.
             let url = format!("https://{}/metrics", upstream.address);
             let tls = format!(", tls_config: {{ca_file: {ca}}}");
             self.add(name, &url, &tls, 50, Expected::Status(502), "tls");
@@ -277,7 +277,7 @@ impl Targets {
         }
     }
 
-    /// A target that a client may name, and that redirects to one that it may not.
+    /// A target on the allow-list that redirects to one that is not.
     async fn leading_away(&mut self) {
         let secret = Upstream::closing(whole(PLAIN)).await;
         let answer = format!(
@@ -288,13 +288,13 @@ impl Targets {
         let port = upstream.address.port();
         self.settings = format!("allow: [{{cidr: 127.0.0.1, ports: [{port}]}}]\n{}", self.settings);
         let probe = |address: SocketAddr| format!("/probe?target={address}");
-        self.faults.push(Fault {
+        self.failures.push(Failure {
             name: "redirect off the list",
             times: 400,
             kind: Kind::Target { path: probe(upstream.address), expected: Expected::Status(502) },
             counter: outcome("(probe)", "redirect"),
         });
-        self.faults.push(Fault {
+        self.failures.push(Failure {
             name: "not on the list",
             times: 400,
             kind: Kind::Target { path: probe(secret.address), expected: Expected::Status(403) },
@@ -315,12 +315,12 @@ impl Targets {
             ("garbage", 400, SendsGarbage, refusals("malformed")),
             ("long head", 200, HasALongHead, refusals("header_bytes")),
         ] {
-            self.faults.push(Fault { name, times, kind: Kind::Client(misbehaviour), counter });
+            self.failures.push(Failure { name, times, kind: Kind::Client(misbehaviour), counter });
         }
     }
 }
 
-/// Does something so many times, with a number each, a few at once.
+/// Calls `what` with each number below `times`, [`AT_ONCE`] calls at a time.
 async fn many<F>(times: usize, mut what: impl FnMut(usize) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -335,8 +335,8 @@ where
     tasks.join_all().await;
 }
 
-impl Fault {
-    /// Lets it happen. Checks what clients get, and that each time was counted.
+impl Failure {
+    /// Makes it happen, and checks the responses and the counter.
     pub(crate) async fn happen(&self, process: &Process) {
         let before = metric(process, &self.counter).await;
         let data = process.data;
@@ -345,7 +345,7 @@ impl Fault {
                 Kind::Target { path, expected } => {
                     let (name, path, expected) = (self.name, path.clone(), *expected);
                     many(self.times, move |number| {
-                        // Nobody else asks the same, so nobody shares a scrape.
+                        // Different queries, so that no two clients share a scrape.
                         let more = if path.contains('?') { '&' } else { '?' };
                         let path = format!("{path}{more}number={number}");
                         async move { expected.check(name, &failing(data, &path).await) }
@@ -356,7 +356,7 @@ impl Fault {
                 Kind::Client(Misbehaviour::TakesNothing) => {
                     let mut stuck = Vec::new();
                     for number in 0..self.times {
-                        stuck.push(begin(data, &format!("taken-by-nobody/metrics?{number}")).await);
+                        stuck.push(begin(data, &format!("never-read/metrics?{number}")).await);
                     }
                     reaches(process, &self.counter, before + stuck.len() as u64).await;
                     for mut stream in stuck {
@@ -371,9 +371,9 @@ impl Fault {
             }
         };
         let in_time = tokio::time::timeout(2 * SOON, all).await;
-        assert!(in_time.is_ok(), "{}: it does not end", self.name);
+        assert!(in_time.is_ok(), "{}: not finished in time", self.name);
         let counted = match self.kind {
-            // So many as do not fit, with the one that scrapes.
+            // Those above the limit; the scrape is one more connection.
             Kind::Client(Misbehaviour::Waits) => self.times + 1 - MOST_CONNECTIONS,
             _ => self.times,
         };
@@ -383,7 +383,7 @@ impl Fault {
     }
 }
 
-/// A scrape that has little time.
+/// A scrape that is expected to fail, with a short timeout where the target is slow.
 async fn failing(data: SocketAddr, path: &str) -> Reply {
     let time = "X-Prometheus-Scrape-Timeout-Seconds: ";
     let seconds = if path.contains("silent") || path.contains("trickles") { "0.2" } else { "30" };
@@ -435,7 +435,7 @@ impl Misbehaviour {
     }
 }
 
-/// A large answer that has begun.
+/// A large response of which the first bytes have been read.
 async fn begin(data: SocketAddr, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(data).await.expect("a connection");
     let request = format!("GET /targets/{path} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -444,7 +444,7 @@ async fn begin(data: SocketAddr, path: &str) -> TcpStream {
     stream
 }
 
-/// So many connections at a time that say nothing. Whoever has something to say is served all the same.
+/// Opens `count` idle connections. A new client must still get its response.
 async fn wait(data: SocketAddr, count: usize) {
     let mut waiting = Vec::new();
     for _ in 0..count {
