@@ -105,7 +105,8 @@ impl Arguments {
             file.targets = self.targets.into_iter().map(Section::from).collect();
         }
         if !self.statsd_listen.is_empty() {
-            let source = |address| Listener { address: Some(Value::new(address)), emit: None };
+            let source =
+                |address| Listener { address: Some(Value::new(address)), emit: None, mode: None };
             file.statsd.listen =
                 self.statsd_listen.into_iter().map(source).map(Section::from).collect();
         }
@@ -237,7 +238,7 @@ mod tests {
         ];
         let relay = parse(&flags).settings().expect("valid").relay.expect("a relay");
         let listeners: Vec<_> = relay.listeners.iter().map(|it| it.address.to_string()).collect();
-        assert_eq!(listeners, ["udp://0.0.0.0:8125", "tcp://0.0.0.0:8126"]);
+        assert_eq!(listeners, ["udp://0.0.0.0:8125", "tcp://[::]:8126"]);
         let sinks: Vec<_> =
             relay.sinks.iter().map(|it| (it.address.to_string(), it.emit)).collect();
         let expected =

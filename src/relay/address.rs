@@ -1,7 +1,7 @@
 //! The addresses of listeners and sinks, as written in the settings.
 
 use std::fmt::{self, Display};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -18,6 +18,19 @@ pub enum ListenAddress {
     UnixStream(PathBuf),
 }
 
+impl ListenAddress {
+    /// Whether what is sent to the sink arrives at this listener, as far as the addresses tell.
+    #[must_use]
+    pub fn receives(&self, sink: &SinkAddress) -> bool {
+        match (self, sink) {
+            (ListenAddress::Udp(own), SinkAddress::Udp(to))
+            | (ListenAddress::Tcp(own), SinkAddress::Tcp(to)) => to.reaches(*own),
+            (ListenAddress::UnixDatagram(own), SinkAddress::UnixDatagram(to)) => own == to,
+            _ => false,
+        }
+    }
+}
+
 impl FromStr for ListenAddress {
     type Err = &'static str;
 
@@ -31,7 +44,8 @@ impl FromStr for ListenAddress {
             return Ok(ListenAddress::UnixStream(path));
         }
         let (scheme, address) = text.split_once("://").ok_or(EXPECTED)?;
-        let every = address.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+        // Every interface, IPv4 and IPv6.
+        let every = address.strip_prefix(':').map(|port| format!("[::]:{port}"));
         let address = every.as_deref().unwrap_or(address).parse().map_err(|_| EXPECTED)?;
         match scheme {
             "udp" => Ok(ListenAddress::Udp(address)),
@@ -108,6 +122,32 @@ impl HostPort {
     }
 }
 
+impl HostPort {
+    /// Whether this is the address of a listener on this host.
+    fn reaches(&self, listener: SocketAddr) -> bool {
+        const LOOPBACK: [IpAddr; 2] =
+            [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let Some((host, port)) = self.0.rsplit_once(':') else { return false };
+        if port.parse() != Ok(listener.port()) {
+            return false;
+        }
+        let own = listener.ip().to_canonical();
+        let reaches = |to: IpAddr| {
+            // All interfaces as a destination mean this host.
+            let to = match to {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED) => LOOPBACK[0],
+                IpAddr::V6(Ipv6Addr::UNSPECIFIED) => LOOPBACK[1],
+                to => to,
+            };
+            own == to || own.is_unspecified() && to.is_loopback() && (own.is_ipv6() || to.is_ipv4())
+        };
+        match self.0.parse::<SocketAddr>() {
+            Ok(address) => reaches(address.ip().to_canonical()),
+            Err(_) => host.eq_ignore_ascii_case("localhost") && LOOPBACK.into_iter().any(reaches),
+        }
+    }
+}
+
 /// An absolute path after a scheme, as in `unixgram:/path` and `unixgram:///path`.
 fn path(text: &str, scheme: &str) -> Option<PathBuf> {
     let path = text.strip_prefix(scheme)?;
@@ -128,9 +168,36 @@ mod tests {
             assert_eq!(text.parse::<SinkAddress>().expect(text).to_string(), text);
         }
         let every: ListenAddress = "udp://:8125".parse().expect("every interface");
-        assert_eq!(every.to_string(), "udp://0.0.0.0:8125");
+        assert_eq!(every.to_string(), "udp://[::]:8125");
         let path: ListenAddress = "unixgram:///a".parse().expect("as a URL");
         assert_eq!(path.to_string(), "unixgram:/a");
+    }
+
+    #[test]
+    fn sinks_that_are_own_listeners() {
+        for (listener, sink, expected) in [
+            ("udp://0.0.0.0:1", "udp://127.0.0.1:1", true),
+            ("udp://0.0.0.0:1", "udp://127.0.0.2:1", true),
+            ("udp://:1", "udp://127.0.0.1:1", true),
+            ("udp://:1", "udp://[::1]:1", true),
+            ("udp://:1", "udp://[::ffff:127.0.0.1]:1", true),
+            ("tcp://:1", "tcp://localhost:1", true),
+            ("tcp://[::1]:1", "tcp://LocalHost:1", true),
+            ("tcp://127.0.0.1:1", "tcp://0.0.0.0:1", true),
+            ("tcp://10.0.0.1:1", "tcp://10.0.0.1:1", true),
+            ("unixgram:/a", "unixgram:/a", true),
+            ("udp://0.0.0.0:1", "udp://127.0.0.1:2", false),
+            ("udp://0.0.0.0:1", "tcp://127.0.0.1:1", false),
+            ("udp://0.0.0.0:1", "udp://[::1]:1", false),
+            ("udp://127.0.0.1:1", "udp://127.0.0.2:1", false),
+            ("udp://10.0.0.1:1", "udp://127.0.0.1:1", false),
+            ("udp://0.0.0.0:1", "udp://10.0.0.1:1", false),
+            ("udp://0.0.0.0:1", "udp://statsd:1", false),
+            ("unix-stream:/a", "unixgram:/a", false),
+        ] {
+            let own: ListenAddress = listener.parse().expect(listener);
+            assert_eq!(own.receives(&sink.parse().expect(sink)), expected, "{listener} {sink}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 mod address;
 mod datagram_queue;
+mod keepalive;
 mod listener;
 mod mmsg;
 mod peers;
@@ -38,7 +39,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use address::{HostPort, ListenAddress, SinkAddress};
 pub use datagram_queue::Overflow;
 pub use listener::BindError;
-pub use settings::{ListenerSettings, Mode, Plans, Settings, SinkSettings};
+pub use settings::{ConnectionSettings, ListenerSettings, Mode, Plans, Settings, SinkSettings};
 
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;

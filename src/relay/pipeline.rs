@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::settings::Mode;
+use super::settings::{ConnectionSettings, Mode};
 use super::shard::Shards;
 use super::topology::{ListenerKey, Topology};
 use crate::mapping::StatsdPlan;
@@ -65,9 +65,13 @@ impl PipelineFactory {
         Some(Pipeline { factory, worker, groups, datagrams: 0, bytes: 0 })
     }
 
-    /// Maximum number of open connections.
-    pub(super) fn max_connections(&self) -> usize {
-        self.topology.borrow().max_connections
+    /// The limits of connections.
+    pub(super) fn connections(&self) -> ConnectionSettings {
+        self.topology.borrow().connections
+    }
+
+    pub(super) fn metrics(&self) -> &ListenerMetrics {
+        &self.metrics
     }
 
     /// Resolves when the topology is replaced. Cancel safe.
@@ -133,6 +137,11 @@ impl Pipeline {
 
     pub(super) fn metrics(&self) -> &ListenerMetrics {
         &self.factory.metrics
+    }
+
+    /// The limits of connections.
+    pub(super) fn connections(&self) -> ConnectionSettings {
+        self.factory.connections()
     }
 
     /// Publishes the counts since the last call: once per batch, not per line.

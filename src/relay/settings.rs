@@ -25,6 +25,20 @@ pub struct ListenerSettings {
     pub address: ListenAddress,
     /// The generation(s) to emit, unless the sink sets its own.
     pub emit: Emit,
+    /// The permissions of the file of a Unix socket.
+    pub mode: u32,
+}
+
+/// The limits of the connections of stream listeners and sinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    /// Maximum number of open connections of each stream listener.
+    pub max: usize,
+    /// How long a TCP connection is silent before the kernel checks whether the peer still exists;
+    /// `None`: it never checks.
+    pub keepalive: Option<Duration>,
+    /// How long a connection of a listener may be silent before it is closed; `None`: any time.
+    pub idle_timeout: Option<Duration>,
 }
 
 /// A sink.
@@ -57,8 +71,8 @@ pub struct Settings {
     pub sockets: Option<usize>,
     /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's default.
     pub receive_buffer: Option<usize>,
-    /// Maximum number of open connections of each stream listener.
-    pub max_connections: usize,
+    /// The limits of connections.
+    pub connections: ConnectionSettings,
     /// How often the names of sinks are resolved again.
     pub resolve_interval: Duration,
 }
@@ -77,7 +91,7 @@ impl Settings {
             overflow: Overflow::Newest,
             sockets: None,
             receive_buffer: None,
-            max_connections: 0,
+            connections: ConnectionSettings { max: 0, keepalive: None, idle_timeout: None },
             resolve_interval: Duration::MAX,
         }
     }

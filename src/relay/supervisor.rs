@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::listener::{BindError, Listener};
+use super::address::ListenAddress;
+use super::listener::{BindError, Listener, set_mode};
 use super::pipeline::PipelineFactory;
 use super::settings::{ListenerSettings, Plans, Settings};
 use super::sink::Sink;
@@ -83,10 +84,20 @@ impl<'a> Supervisor<'a> {
             mode: settings.mode,
             sinks: sinks.collect(),
             plans,
-            max_connections: settings.max_connections,
+            connections: settings.connections,
         };
         drop(before);
         self.topology.send_replace(Arc::new(topology));
+
+        for its in &settings.listeners {
+            // Listeners that stay may have a new mode.
+            if let ListenAddress::UnixDatagram(path) | ListenAddress::UnixStream(path) =
+                &its.address
+                && let Err(error) = set_mode(path, its.mode)
+            {
+                tracing::warn!(listener = %its.address, %error, "cannot set mode of socket");
+            }
+        }
 
         // Dropping its guard stops a listener.
         let stays =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::address::ListenAddress;
-use super::settings::{ListenerSettings, Mode, Plans, SinkSettings};
+use super::settings::{ConnectionSettings, ListenerSettings, Mode, Plans, Settings, SinkSettings};
 use super::sink_queue::QueueSender;
 
 /// The listeners, the sinks and the plans of the current settings. A reload replaces it as a whole.
@@ -15,8 +15,7 @@ pub(super) struct Topology {
     pub(super) sinks: Vec<(SinkSettings, Vec<Arc<QueueSender>>)>,
     /// One plan for each emitted generation.
     pub(super) plans: Plans,
-    /// Maximum number of open connections of each stream listener.
-    pub(super) max_connections: usize,
+    pub(super) connections: ConnectionSettings,
 }
 
 impl Topology {
@@ -27,7 +26,7 @@ impl Topology {
             mode: Mode::Mirror,
             sinks: Vec::new(),
             plans: Vec::new(),
-            max_connections: 0,
+            connections: Settings::nothing().connections,
         }
     }
 }

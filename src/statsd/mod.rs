@@ -16,12 +16,14 @@ mod datagram;
 mod framer;
 mod line;
 mod packer;
+mod stream;
 mod tags;
 
 pub use datagram::lines;
 pub use framer::Framer;
 pub use line::{Confidence, Line, NotMetric};
 pub use packer::Packer;
+pub use stream::StreamFramer;
 pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};
 
 /// The default size limit of packed datagrams in bytes: with IP and UDP headers (and options) they fit

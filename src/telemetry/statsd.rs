@@ -21,6 +21,7 @@ pub(super) struct StatsdMetrics {
     received_lines: IntCounterVec,
     refused: IntCounterVec,
     connections: IntGaugeVec,
+    connection_limits: IntCounterVec,
     untouched_lines: IntCounterVec,
     written_lines: IntCounterVec,
     unreadable_lines: IntCounterVec,
@@ -66,6 +67,11 @@ impl StatsdMetrics {
                 "crossfade_statsd_connections",
                 "Open connections of peers.",
                 &["listener"],
+            )?,
+            connection_limits: define.counters(
+                "crossfade_statsd_connection_limits_total",
+                "Times that a limit of the listener's connections took effect, by limit.",
+                &["listener", "limit"],
             )?,
             untouched_lines: define.counters(
                 "crossfade_statsd_untouched_lines_total",
@@ -125,12 +131,13 @@ impl StatsdMetrics {
 
     /// What is counted of one listener.
     pub(super) fn listener_counts(&self, listener: &str) -> Vec<Count> {
-        let families: [&dyn Collector; 10] = [
+        let families: [&dyn Collector; 11] = [
             &self.received_datagrams,
             &self.received_bytes,
             &self.received_lines,
             &self.refused,
             &self.connections,
+            &self.connection_limits,
             &self.untouched_lines,
             &self.written_lines,
             &self.unreadable_lines,
@@ -162,6 +169,7 @@ impl StatsdMetrics {
     fn held_listener(&self, listener: &str, hold: HeldListener) -> ListenerMetrics {
         let of = |counters: &IntCounterVec| counters.with_label_values(&[listener]);
         let refused = |reason| self.refused.with_label_values(&[listener, reason]);
+        let limit = |limit| self.connection_limits.with_label_values(&[listener, limit]);
         ListenerMetrics {
             datagrams: of(&self.received_datagrams),
             bytes: of(&self.received_bytes),
@@ -169,6 +177,8 @@ impl StatsdMetrics {
             oversized: refused("oversized"),
             cut: refused("cut"),
             connections: self.connections.with_label_values(&[listener]),
+            limit_reached: limit("max_connections"),
+            closed_idle: limit("idle_timeout"),
             hold: Arc::new(hold),
         }
     }
@@ -179,6 +189,7 @@ impl StatsdMetrics {
             &self.received_bytes,
             &self.received_lines,
             &self.refused,
+            &self.connection_limits,
             &self.untouched_lines,
             &self.written_lines,
             &self.unreadable_lines,
@@ -292,6 +303,8 @@ pub struct ListenerMetrics {
     oversized: IntCounter,
     cut: IntCounter,
     connections: IntGauge,
+    limit_reached: IntCounter,
+    closed_idle: IntCounter,
     hold: Arc<HeldListener>,
 }
 
@@ -311,6 +324,16 @@ impl ListenerMetrics {
     /// The last line of a connection that broke off was not whole.
     pub fn refused_cut(&self, lines: u64) {
         self.cut.inc_by(lines);
+    }
+
+    /// The maximum number of connections is open.
+    pub fn limit_reached(&self) {
+        self.limit_reached.inc();
+    }
+
+    /// A connection was closed because it was idle for too long.
+    pub fn closed_idle(&self) {
+        self.closed_idle.inc();
     }
 
     /// A connection is open for as long as this lives.

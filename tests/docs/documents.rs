@@ -94,8 +94,11 @@ fn every_setting_is_described_with_its_default() {
     target.http = written.targets[0].value.http.clone();
     file.targets.push(target.into());
     file.allow = written.allow;
-    let listener =
-        Listener { address: Some(Value::new("udp://:8125".parse().expect("valid"))), emit: None };
+    let listener = Listener {
+        address: Some(Value::new("udp://:8125".parse().expect("valid"))),
+        emit: None,
+        mode: None,
+    };
     file.statsd.listen.push(listener.into());
     let sink =
         Sink { address: Some(Value::new("udp://a:8125".parse().expect("valid"))), emit: None };

@@ -5,8 +5,11 @@ use super::parts::{EMIT_HELP, bytes};
 use crate::config::shape::statsd::Statsd;
 use crate::config::value::Size;
 use crate::mapping::{Emit, StatsdSettings};
-use crate::relay::{self, ListenAddress, ListenerSettings, SinkSettings};
+use crate::relay::{self, ConnectionSettings, ListenAddress, ListenerSettings, SinkSettings};
 use crate::statsd::MAX_DATAGRAM_BYTES;
+
+/// The permissions of the file of a Unix socket: every user can write to it, as to a UDP socket.
+const DEFAULT_MODE: u32 = 0o722;
 
 impl Statsd {
     /// True if nothing is to be relayed.
@@ -24,9 +27,11 @@ impl Statsd {
             return None;
         }
         self.check(errors);
+        let listeners = self.listeners(general, errors);
+        let sinks = self.sinks(&listeners, errors);
         Some(relay::Settings {
-            listeners: self.listeners(general, errors),
-            sinks: self.sinks(errors),
+            listeners,
+            sinks,
             mode: self.mode.value,
             pack_bytes: bytes(self.pack_bytes),
             flush_interval: self.flush_interval.value.0,
@@ -34,7 +39,11 @@ impl Statsd {
             overflow: self.overflow.value,
             sockets: self.sockets.map(|sockets| sockets.value.get()),
             receive_buffer: Some(bytes(self.receive_buffer)).filter(|bytes| *bytes > 0),
-            max_connections: self.max_connections.value.get(),
+            connections: ConnectionSettings {
+                max: self.max_connections.value.get(),
+                keepalive: Some(self.keepalive.value.0).filter(|time| !time.is_zero()),
+                idle_timeout: Some(self.idle_timeout.value.0).filter(|time| !time.is_zero()),
+            },
             resolve_interval: self.resolve_interval.value.0,
         })
     }
@@ -89,12 +98,20 @@ impl Statsd {
                 let message = format!("{address} is listened on twice");
                 errors.at(section.span, message, "leave one out");
             }
-            listeners.push(ListenerSettings { address: address.clone(), emit });
+            let is_file =
+                matches!(address, ListenAddress::UnixDatagram(_) | ListenAddress::UnixStream(_));
+            let mode = section.value.mode;
+            if let Some(mode) = mode.filter(|_| !is_file) {
+                let message = format!("{address} has no file, so it can have no mode");
+                errors.at(mode.span, message, "remove the mode");
+            }
+            let mode = mode.map_or(DEFAULT_MODE, |mode| mode.value.0);
+            listeners.push(ListenerSettings { address: address.clone(), emit, mode });
         }
         listeners
     }
 
-    fn sinks(&self, errors: &mut Errors<'_>) -> Vec<SinkSettings> {
+    fn sinks(&self, listeners: &[ListenerSettings], errors: &mut Errors<'_>) -> Vec<SinkSettings> {
         let mut sinks: Vec<SinkSettings> = Vec::with_capacity(self.forward.len());
         for section in &self.forward {
             let Some(address) = &section.value.address else { continue };
@@ -102,6 +119,12 @@ impl Statsd {
             if sinks.iter().any(|other| other.address == *address) {
                 let message = format!("{address} is a sink twice and would get every line twice");
                 errors.at(section.span, message, "leave one out");
+            }
+            if let Some(own) = listeners.iter().find(|own| own.address.receives(address)) {
+                let message =
+                    format!("the sink {address} is the gateway's own listener {}", own.address);
+                let help = "give the address of another server: lines would go round for ever";
+                errors.at(section.span, message, help);
             }
             let emit = section.value.emit.map(|emit| emit.value);
             sinks.push(SinkSettings { address: address.clone(), emit });

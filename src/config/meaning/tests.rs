@@ -79,7 +79,7 @@ fn errors_of_a_relay() {
     for (text, parts) in [
         (
             "statsd: {listen: [{address: 'udp://:1'}]}",
-            &["no sink", "c.yaml:1:19: udp://0.0.0.0:1: no generation"][..],
+            &["no sink", "c.yaml:1:19: udp://[::]:1: no generation"][..],
         ),
         ("{emit: old, statsd: {forward: [{address: 'udp://a:1'}]}}", &["no listener"]),
         (
@@ -93,6 +93,24 @@ fn errors_of_a_relay() {
                 "statsd.queue_bytes",
                 "statsd.resolve_interval",
             ],
+        ),
+        (
+            "emit: old\nstatsd:\n  listen: [{address: 'udp://0.0.0.0:1'}, {address: 'unixgram:/a'}]\n  \
+             forward: [{address: 'udp://localhost:1'}, {address: 'unixgram:/a'}, {address: 'udp://a:1'}]\n",
+            &[
+                "the sink udp://localhost:1 is the gateway's own listener udp://0.0.0.0:1",
+                "the sink unixgram:/a is the gateway's own listener unixgram:/a",
+            ],
+        ),
+        (
+            "emit: old\nstatsd:\n  listen: [{address: 'udp://:1', mode: 0666}]\n  \
+             forward: [{address: 'udp://a:1'}]\n",
+            &["udp://[::]:1 has no file"],
+        ),
+        (
+            "emit: old\nstatsd:\n  listen: [{address: 'unixgram:/a', mode: 888}]\n  \
+             forward: [{address: 'udp://a:1'}]\n",
+            &["three or four octal digits"],
         ),
     ] {
         let errors = settings(text).expect_err(text).to_string();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::read::{ReadSettings as _, Shape};
-use crate::config::value::{Section, Size, StatsdPrefix, TimeSpan, Value, positive};
+use crate::config::value::{FileMode, Section, Size, StatsdPrefix, TimeSpan, Value, positive};
 use crate::document::Fields;
 use crate::mapping::Emit;
 use crate::relay::{ListenAddress, Mode, Overflow, SinkAddress};
@@ -41,6 +41,10 @@ pub struct Statsd {
     pub receive_buffer: Value<Size>,
     /// Most open connections of each stream listener.
     pub max_connections: Value<NonZeroUsize>,
+    /// How long a TCP connection is silent before the kernel checks the peer. 0: never.
+    pub keepalive: Value<TimeSpan>,
+    /// How long a connection of a listener may be silent. 0: any time.
+    pub idle_timeout: Value<TimeSpan>,
     /// How often the names of sinks are resolved again.
     pub resolve_interval: Value<TimeSpan>,
 }
@@ -61,6 +65,9 @@ impl Default for Statsd {
             sockets: None,
             receive_buffer: Value::new(Size(4 << 20)),
             max_connections: positive(512),
+            keepalive: Value::new(TimeSpan(Duration::from_secs(15))),
+            // Clients that do not read lose what they write to a closed connection.
+            idle_timeout: Value::new(TimeSpan(Duration::from_secs(600))),
             resolve_interval: Value::new(TimeSpan(Duration::from_secs(30))),
         }
     }
@@ -73,6 +80,8 @@ pub struct Listener {
     pub address: Option<Value<ListenAddress>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,
+    /// The permissions of the file of a Unix socket.
+    pub mode: Option<Value<FileMode>>,
 }
 
 /// A sink.
@@ -103,6 +112,8 @@ impl Shape for Statsd {
             sockets: fields.count("sockets"),
             receive_buffer: fields.or("receive_buffer", default.receive_buffer),
             max_connections: fields.count_or("max_connections", default.max_connections),
+            keepalive: fields.or("keepalive", default.keepalive),
+            idle_timeout: fields.or("idle_timeout", default.idle_timeout),
             resolve_interval: fields.or("resolve_interval", default.resolve_interval),
         }
     }
@@ -115,7 +126,11 @@ impl Shape for Listener {
         if !fields.has("address") {
             fields.missing("address");
         }
-        Listener { address: fields.optional("address"), emit: fields.given("emit", Emit::Both) }
+        Listener {
+            address: fields.optional("address"),
+            emit: fields.given("emit", Emit::Both),
+            mode: fields.optional("mode"),
+        }
     }
 }
 

@@ -206,6 +206,32 @@ impl Display for Size {
     }
 }
 
+/// The permissions of a file as octal digits: `0660`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMode(pub u32);
+
+impl FromStr for FileMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected permissions as three or four octal digits, such as 0722";
+        let digits = text.strip_prefix("0o").unwrap_or(text);
+        let octal = digits.bytes().all(|byte| (b'0'..=b'7').contains(&byte));
+        let mode = u32::from_str_radix(digits, 8).map_err(|_| EXPECTED)?;
+        if octal && (3..=4).contains(&digits.len()) && mode <= 0o777 {
+            Ok(FileMode(mode))
+        } else {
+            Err(EXPECTED)
+        }
+    }
+}
+
+impl Display for FileMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
 /// An address to listen on: `0.0.0.0:9542`, `[::1]:9543`, or `:9542` for every interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub SocketAddr);

@@ -1,14 +1,16 @@
 //! Listeners: receive lines from datagram and stream sockets.
 
+mod connection;
 mod datagram;
 mod stream;
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -19,6 +21,9 @@ use super::address::ListenAddress;
 use super::pipeline::PipelineFactory;
 use super::settings::{ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
+
+/// Maximum number of connections that wait to be accepted. The kernel limits it to net.core.somaxconn.
+const ACCEPT_QUEUE: i32 = 1024;
 
 /// Binding a listener failed.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +71,7 @@ impl Listener {
         workers: usize,
         metrics: &Metrics,
     ) -> Result<Listener, BindError> {
-        let sockets = Sockets::bind(&listener.address, settings, workers);
+        let sockets = Sockets::bind(listener, settings, workers);
         let (address, sockets) =
             sockets.map_err(|error| BindError { address: listener.address.clone(), error })?;
         // Labelled with the address of the settings: with port 0, the actual port would make a new series each time.
@@ -137,19 +142,20 @@ impl Listener {
 impl Sockets {
     /// Returns the bound address as well, with the actual port.
     fn bind(
-        address: &ListenAddress,
+        listener: &ListenerSettings,
         settings: &Settings,
         workers: usize,
     ) -> io::Result<(ListenAddress, Sockets)> {
+        let address = &listener.address;
         Ok(match address {
             ListenAddress::Udp(address) => {
                 let count = settings.sockets.unwrap_or(workers).max(1);
-                let (address, sockets) = udp(*address, count, settings.receive_buffer)?;
+                let bind = |address| udp(address, count, settings.receive_buffer);
+                let (address, sockets) = on_each_family(*address, bind)?;
                 (ListenAddress::Udp(address), Sockets::Udp(sockets))
             }
             ListenAddress::Tcp(address) => {
-                let socket = std::net::TcpListener::bind(address)?;
-                socket.set_nonblocking(true)?;
+                let socket = on_each_family(*address, tcp)?;
                 (ListenAddress::Tcp(socket.local_addr()?), Sockets::Tcp(socket))
             }
             ListenAddress::UnixDatagram(path) => {
@@ -157,6 +163,7 @@ impl Sockets {
                 let socket = unix::UnixDatagram::bind(path)?;
                 socket.set_nonblocking(true)?;
                 let file = SocketFile(path.clone());
+                set_mode(path, listener.mode)?;
                 (address.clone(), Sockets::UnixDatagram(socket, file))
             }
             ListenAddress::UnixStream(path) => {
@@ -164,6 +171,7 @@ impl Sockets {
                 let socket = unix::UnixListener::bind(path)?;
                 socket.set_nonblocking(true)?;
                 let file = SocketFile(path.clone());
+                set_mode(path, listener.mode)?;
                 (address.clone(), Sockets::UnixStream(socket, file))
             }
         })
@@ -174,6 +182,49 @@ fn pool(workers: &[Handle], factory: PipelineFactory, stop: &CancellationToken) 
     stream::Pool { workers: workers.to_vec(), factory, stop: stop.clone() }
 }
 
+/// Sets the permissions of the file of a socket, regardless of the process's umask.
+pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Binds an address; that of all `IPv6` interfaces is that of all `IPv4` interfaces too. A system without `IPv6` has only
+/// the latter.
+fn on_each_family<T>(
+    address: SocketAddr,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let bound = bind(address);
+    let without_v6 = |error: &io::Error| {
+        let error = error.raw_os_error().map(Errno::from_raw);
+        matches!(error, Some(Errno::EAFNOSUPPORT | Errno::EADDRNOTAVAIL))
+    };
+    match bound {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && without_v6(&error) => {
+            bind((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        bound => bound,
+    }
+}
+
+/// A socket for an address; for all `IPv6` interfaces it receives `IPv4` too, whatever the system's default is.
+fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        socket.set_only_v6(false)?;
+    }
+    Ok(socket)
+}
+
+fn tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = socket(address, Type::STREAM, Protocol::TCP)?;
+    // A restart may bind the address while connections of the former process are still being closed.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(ACCEPT_QUEUE)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
 /// Binds several sockets to one address. The kernel distributes datagrams among them by peer.
 fn udp(
     address: SocketAddr,
@@ -181,7 +232,7 @@ fn udp(
     receive_buffer: Option<usize>,
 ) -> io::Result<(SocketAddr, Vec<std::net::UdpSocket>)> {
     let open = |address: SocketAddr, shared: bool| {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
         socket.set_reuse_port(shared)?;
         if let Some(bytes) = receive_buffer {
             // The kernel silently limits this to net.core.rmem_max.

@@ -4,25 +4,21 @@ use std::io;
 use std::os::unix::net as unix;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::super::pipeline::{Pipeline, PipelineFactory};
-use crate::rewrite::statsd::Sender;
-use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
-
-/// Maximum number of bytes per read.
-const READ_BYTES: usize = 16 * 1024;
+use super::super::pipeline::PipelineFactory;
+use super::connection::Connection;
 
 /// Pause after an accept error, such as too many open files, so that retries do not use a whole CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a connection is still read after the stop, for bytes that were in transit.
-const LAST_READ: Duration = Duration::from_millis(100);
+/// Minimum time between two warnings that the connection limit is reached.
+const WARN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Distributes connections among the workers.
 #[derive(Debug)]
@@ -37,12 +33,6 @@ pub(super) struct Pool {
 enum Acceptor {
     Tcp(TcpListener),
     Unix(UnixListener),
-}
-
-/// An accepted connection, before a worker reads it.
-enum Connection {
-    Tcp(std::net::TcpStream),
-    Unix(unix::UnixStream),
 }
 
 impl Acceptor {
@@ -74,9 +64,15 @@ impl Pool {
         };
         let mut connections = JoinSet::new();
         let mut turn = 0;
+        let mut limit = ConnectionLimit::default();
         loop {
             // At the limit, clients wait in the kernel's accept queue.
-            let has_room = connections.len() < self.factory.max_connections();
+            let max = self.factory.connections().max;
+            let has_room = connections.len() < max;
+            if limit.reached(!has_room) {
+                self.factory.metrics().limit_reached();
+                limit.warn(max);
+            }
             let accepted = tokio::select! {
                 accepted = acceptor.accept(), if has_room => accepted,
                 Some(_) = connections.join_next() => continue,
@@ -90,7 +86,7 @@ impl Pool {
                     let Some(pipeline) = self.factory.pipeline(worker) else { continue };
                     let stop = self.stop.clone();
                     let serve = async move {
-                        if let Err(error) = read_on_worker(connection, pipeline, stop).await {
+                        if let Err(error) = connection.read(pipeline, stop).await {
                             tracing::warn!(%error, "cannot register connection");
                         }
                     };
@@ -108,62 +104,24 @@ impl Pool {
     }
 }
 
-async fn read_on_worker(
-    connection: Connection,
-    pipeline: Pipeline,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    match connection {
-        Connection::Tcp(stream) => read(TcpStream::from_std(stream)?, pipeline, stop).await,
-        Connection::Unix(stream) => read(UnixStream::from_std(stream)?, pipeline, stop).await,
-    }
-    Ok(())
+/// Notices when the connection limit is reached.
+#[derive(Default)]
+struct ConnectionLimit {
+    reached: bool,
+    warned: Option<Instant>,
 }
 
-/// Reads one connection until it ends.
-async fn read(mut stream: impl AsyncRead + Unpin, mut pipeline: Pipeline, stop: CancellationToken) {
-    let _open = pipeline.metrics().connection();
-    let mut framer = Framer::new(MAX_DATAGRAM_BYTES);
-    let mut sender = Sender::default();
-    let mut buffer = vec![0; READ_BYTES];
-    let mut ended = false;
-    loop {
-        let count = tokio::select! {
-            biased;
-            () = pipeline.replaced() => continue,
-            count = stream.read(&mut buffer) => count,
-            // After the stop, read only what has already arrived.
-            () = stop.cancelled() => {
-                match tokio::time::timeout(LAST_READ, stream.read(&mut buffer)).await {
-                    Ok(count) => count,
-                    Err(_) => break,
-                }
-            }
-        };
-        match count {
-            Ok(0) => {
-                ended = true;
-                break;
-            }
-            Ok(count) => {
-                pipeline.refresh();
-                let before = framer.oversized();
-                framer.feed(&buffer[..count], |lines| pipeline.take(lines, &mut sender));
-                pipeline.metrics().refused_oversized(framer.oversized() - before);
-                pipeline.publish();
-            }
-            // A connection that fails has no complete last line.
-            Err(_) => break,
+impl ConnectionLimit {
+    /// True if the limit is reached now and was not before.
+    fn reached(&mut self, reached: bool) -> bool {
+        let before = std::mem::replace(&mut self.reached, reached);
+        reached && !before
+    }
+
+    fn warn(&mut self, max_connections: usize) {
+        if self.warned.is_none_or(|at| at.elapsed() >= WARN_INTERVAL) {
+            tracing::warn!(max_connections, "connection limit reached");
+            self.warned = Some(Instant::now());
         }
     }
-    let mut cut = 0;
-    framer.finish(|line| {
-        if ended {
-            pipeline.take(line, &mut sender);
-        } else {
-            cut += 1;
-        }
-    });
-    pipeline.metrics().refused_cut(cut);
-    pipeline.publish();
 }

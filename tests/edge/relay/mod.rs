@@ -2,5 +2,6 @@
 
 mod allocations;
 mod logs;
+mod peers;
 mod reload;
 mod traffic;
