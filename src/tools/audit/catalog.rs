@@ -1,5 +1,7 @@
 //! What the packs say about the families in a query.
 
+use std::collections::BTreeSet;
+
 use crate::mapping::{Correspondence, Generation, Meaning};
 
 /// Suffixes of the series of a family. A family is also a series name itself.
@@ -55,6 +57,13 @@ impl Catalog {
         let families = self.rules.iter().map(|it| it.side(generation).family.as_str());
         let only = |family: &&str| self.lookup(family).is_some_and(|it| it.generation.is_some());
         families.filter(only).collect()
+    }
+
+    /// The names of families that differ between the generations: old and new.
+    pub(super) fn pairs(&self) -> BTreeSet<(&str, &str)> {
+        let rules = self.rules.iter().filter(|it| it.derive.is_none());
+        let pairs = rules.map(|it| (it.old.family.as_str(), it.new.family.as_str()));
+        pairs.filter(|(old, new)| old != new).collect()
     }
 
     /// The rules for a family of a generation.

@@ -1,5 +1,8 @@
 //! A query of a dashboard or rule file.
 
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use crate::document::Scalar;
 
 /// A query of a file.
@@ -14,6 +17,12 @@ pub(super) struct Query {
     pub(super) legend: Option<Scalar>,
     /// Something outside the query uses its labels by name, so they must stay.
     pub(super) labels_matter: bool,
+    /// Words outside the query, which may be names of its labels.
+    pub(super) beside: Rc<BTreeSet<String>>,
+    /// It may be in another language, in which the name of a family is just a text.
+    pub(super) may_be_foreign: bool,
+    /// Why it must not be migrated, whatever it is.
+    pub(super) obstacle: Option<String>,
     /// The index of the document that contains it.
     pub(super) document: usize,
 }
@@ -31,12 +40,27 @@ pub(super) enum QueryKind {
     Record,
     /// Of an alerting rule.
     Alert,
+    /// Of something else, such as an alert of Grafana.
+    Query,
+    /// A text that names a family, and may be a query.
+    Text,
+    /// The pattern of a relabeling rule for names of series.
+    NamePattern,
+    /// Of a unit test of rules.
+    TestQuery,
+    /// An input series of a unit test of rules.
+    TestSeries,
 }
 
 impl QueryKind {
     /// True if Grafana replaces variables in it.
     pub(super) fn has_variables(self) -> bool {
-        !matches!(self, QueryKind::Record | QueryKind::Alert)
+        !matches!(self, QueryKind::Record | QueryKind::Alert) && !self.is_of_test()
+    }
+
+    /// True for parts of a unit test.
+    pub(super) fn is_of_test(self) -> bool {
+        matches!(self, QueryKind::TestQuery | QueryKind::TestSeries)
     }
 
     pub(super) fn as_str(self) -> &'static str {
@@ -46,6 +70,11 @@ impl QueryKind {
             QueryKind::Variable => "variable",
             QueryKind::Record => "record",
             QueryKind::Alert => "alert",
+            QueryKind::Query => "query",
+            QueryKind::Text => "text",
+            QueryKind::NamePattern => "relabeling",
+            QueryKind::TestQuery => "test query",
+            QueryKind::TestSeries => "test series",
         }
     }
 }

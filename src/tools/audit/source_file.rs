@@ -11,6 +11,10 @@ pub(super) struct SourceFile {
     /// The file itself, followed by documents in strings. Each is after the document that contains it.
     documents: Vec<Document>,
     pub(super) queries: Vec<Query>,
+    /// The file has unit tests of rules.
+    pub(super) is_unit_test: bool,
+    /// The rule files of the unit tests.
+    pub(super) rule_files: Vec<String>,
     /// Lines and URLs of links, which may contain a query.
     pub(super) links: Vec<(usize, String)>,
 }
@@ -23,17 +27,29 @@ struct Document {
     holder: Option<(usize, Scalar)>,
 }
 
-/// A string to edit, by the index of its query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EditTarget {
-    Query(usize),
-    Legend(usize),
+/// The edits that migrate a query and its legend.
+#[derive(Clone, Debug, Default)]
+pub(super) struct QueryEdits {
+    pub(super) query: Vec<Edit>,
+    pub(super) legend: Vec<Edit>,
 }
+
+/// Edits of queries, by index.
+type Edits<'a> = [(usize, &'a QueryEdits)];
+
+const NOT_EDITABLE: &str = "it is written in a way that cannot be edited in place";
+const CHANGED: &str = "an edit in place would change more than the query";
 
 impl SourceFile {
     pub(super) fn new(source: Source, nodes: Vec<Node>) -> SourceFile {
         let file = Document { source, nodes, holder: None };
-        SourceFile { documents: vec![file], queries: Vec::new(), links: Vec::new() }
+        SourceFile {
+            documents: vec![file],
+            queries: Vec::new(),
+            is_unit_test: false,
+            rule_files: Vec::new(),
+            links: Vec::new(),
+        }
     }
 
     /// Adds a document that is a string of another one, and returns its index.
@@ -65,17 +81,95 @@ impl SourceFile {
         }
     }
 
-    /// The text of the file with edits of its queries and legends. All other bytes stay.
-    ///
-    /// # Errors
-    ///
-    /// The edits cannot be made in place, or would change something else.
-    pub(super) fn edited(&self, edits: &[(EditTarget, Vec<Edit>)]) -> Result<String, &'static str> {
-        const NOT_EDITABLE: &str = "it is written in a way that cannot be edited in place";
+    /// The text of the file with all edits of its queries and legends that can be made in place, and
+    /// the queries whose edits cannot, with the reason. All other bytes stay.
+    pub(super) fn edited(
+        &self,
+        edits: &Edits<'_>,
+    ) -> (Option<String>, BTreeMap<usize, &'static str>) {
+        let mut failed = BTreeMap::new();
+        let editable: Vec<bool> =
+            (0..self.documents.len()).map(|it| self.is_editable(it)).collect();
+        let mut possible: Vec<(usize, &QueryEdits)> = Vec::new();
+        for (index, its) in edits {
+            let is_possible =
+                self.targets(*index, its).into_iter().all(|(document, scalar, edits)| {
+                    let text = self.documents[document].source.text();
+                    editable[document] && scalar.edits_in_document(text, edits).is_some()
+                });
+            if is_possible {
+                possible.push((*index, its));
+            } else {
+                failed.insert(*index, NOT_EDITABLE);
+            }
+        }
+        if possible.is_empty() {
+            return (None, failed);
+        }
+        match self.edit_together(&possible) {
+            Ok(text) => (Some(text), failed),
+            Err(reason) => {
+                self.find_failing(&possible, reason, &mut failed);
+                possible.retain(|(index, _)| !failed.contains_key(index));
+                match self.edit_together(&possible) {
+                    Ok(text) if !possible.is_empty() => (Some(text), failed),
+                    Ok(_) => (None, failed),
+                    Err(reason) => {
+                        failed.extend(possible.iter().map(|(index, _)| (*index, reason)));
+                        (None, failed)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the edits that fail, by halves.
+    fn find_failing(
+        &self,
+        edits: &Edits<'_>,
+        reason: &'static str,
+        failed: &mut BTreeMap<usize, &'static str>,
+    ) {
+        if let [(index, _)] = edits {
+            failed.insert(*index, reason);
+            return;
+        }
+        let (left, right) = edits.split_at(edits.len() / 2);
+        for half in [left, right] {
+            if let Err(reason) = self.edit_together(half) {
+                self.find_failing(half, reason, failed);
+            }
+        }
+    }
+
+    /// True if strings of a document can be edited in the file that contains it.
+    fn is_editable(&self, document: usize) -> bool {
+        self.documents[document].holder.as_ref().is_none_or(|(holder, scalar)| {
+            let text = self.documents[*holder].source.text();
+            scalar.edits_in_document(text, &[]).is_some() && self.is_editable(*holder)
+        })
+    }
+
+    /// The strings that edits of a query change: document, string, edits.
+    fn targets<'a>(
+        &'a self,
+        index: usize,
+        edits: &'a QueryEdits,
+    ) -> Vec<(usize, &'a Scalar, &'a [Edit])> {
+        let query = &self.queries[index];
+        let mut targets = vec![(query.document, &query.text, &edits.query[..])];
+        if let Some(legend) = query.legend.as_ref().filter(|_| !edits.legend.is_empty()) {
+            targets.push((query.document, legend, &edits.legend[..]));
+        }
+        targets
+    }
+
+    fn edit_together(&self, edits: &Edits<'_>) -> Result<String, &'static str> {
         let mut by_document: Vec<Vec<Edit>> = vec![Vec::new(); self.documents.len()];
         let mut changed: Vec<BTreeMap<usize, String>> = vec![BTreeMap::new(); self.documents.len()];
-        for (target, edits) in edits {
-            let (document, scalar) = self.target(*target);
+        for (document, scalar, edits) in
+            edits.iter().flat_map(|(index, edits)| self.targets(*index, edits))
+        {
             // A YAML alias repeats a query.
             if changed[document].contains_key(&scalar.span.start) {
                 continue;
@@ -104,16 +198,6 @@ impl SourceFile {
         }
         Ok(self.documents[0].source.text().to_owned())
     }
-
-    fn target(&self, target: EditTarget) -> (usize, &Scalar) {
-        let (EditTarget::Query(index) | EditTarget::Legend(index)) = target;
-        let query = &self.queries[index];
-        let text = match target {
-            EditTarget::Query(_) => &query.text,
-            EditTarget::Legend(_) => query.legend.as_ref().unwrap_or(&query.text),
-        };
-        (query.document, text)
-    }
 }
 
 /// Parses a changed document: nothing but the changed strings may differ.
@@ -122,7 +206,6 @@ fn check(
     new: &str,
     changed: &BTreeMap<usize, String>,
 ) -> Result<(), &'static str> {
-    const CHANGED: &str = "an edit in place would change more than the query";
     let again = Source::new(document.source.file(), new);
     let again = parse_all(&again, Limits::EXPORTED).map_err(|_| CHANGED)?;
     let mut pairs = document.nodes.iter().zip(&again);

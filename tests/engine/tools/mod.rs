@@ -1,5 +1,6 @@
 //! `tools` called as a library.
 
 mod audit;
+mod audit_files;
 mod audit_queries;
 mod verify;

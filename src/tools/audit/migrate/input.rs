@@ -26,6 +26,8 @@ pub(in crate::tools::audit) struct Input<'a> {
     pub(in crate::tools::audit) labels_matter: bool,
     /// Labels that the legend uses.
     pub(in crate::tools::audit) legend: &'a BTreeSet<String>,
+    /// Words outside the query, which may be names of its labels.
+    pub(in crate::tools::audit) beside: &'a BTreeSet<String>,
     /// Of `label_values`, the label. Nothing else of the result is used then.
     pub(in crate::tools::audit) values_of: Option<&'a str>,
 }

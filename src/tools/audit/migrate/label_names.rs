@@ -37,15 +37,19 @@ impl LabelNames {
             let diff = LabelDiff::new(rule, from);
             for (label, to) in diff.renamed {
                 let same = |diff: &LabelDiff<'_>| diff.renamed.contains(&(label, to));
-                let is_free =
-                    !in_functions.contains(label) && !in_functions.contains(to) && !in_list(to);
+                let is_free = !input.beside.contains(label)
+                    && !in_functions.contains(label)
+                    && !in_functions.contains(to)
+                    && !in_list(to);
                 if is_free && in_every_vector(label, &same) {
                     names.renamed.insert(label.to_owned(), to.to_owned());
                 }
             }
             for (label, value) in diff.lost {
                 let same = |diff: &LabelDiff<'_>| diff.lost.contains(&(label, value));
-                let is_used = input.legend.contains(label) || in_functions.contains(label);
+                let is_used = input.legend.contains(label)
+                    || input.beside.contains(label)
+                    || in_functions.contains(label);
                 if !is_used && !in_list(label) && in_every_vector(label, &same) {
                     names.lost.insert(label.to_owned());
                 }

@@ -25,7 +25,10 @@ mod selector;
 mod vector;
 mod wrap;
 
+mod series;
+
 pub(super) use input::{Input, Migration};
+pub(super) use series::migrate_series;
 
 /// Migrates a query.
 ///

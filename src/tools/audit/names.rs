@@ -1,0 +1,97 @@
+//! Texts that use names of families without being queries: patterns and links.
+
+use std::ops::Range;
+
+use percent_encoding::percent_decode_str;
+use regex::Regex;
+
+use super::auditor::Auditor;
+use super::catalog::SUFFIXES;
+use super::finding::{Finding, Impact};
+use super::query::Query;
+use super::query_result::new_finding;
+use crate::mapping::{Emit, Generation};
+
+impl Auditor {
+    /// `metrics(pattern)` of a template variable.
+    pub(super) fn name_pattern(&self, query: &Query, at: &Range<usize>) -> Option<Finding> {
+        let regex = Regex::new(query.text.text.get(at.clone())?).ok()?;
+        let matches = |generation: &Generation| {
+            self.catalog.only_in(*generation).into_iter().any(|it| regex.is_match(it))
+        };
+        let generations: Vec<Generation> =
+            [Generation::Old, Generation::New].into_iter().filter(matches).collect();
+        if generations.is_empty() {
+            return None;
+        }
+        let impact = |exists: bool| if exists { Impact::Differs } else { Impact::Breaks };
+        let emitted = match self.emit {
+            Emit::Both => true,
+            Emit::New => generations.contains(&Generation::New),
+            Emit::Old => generations.contains(&Generation::Old),
+        };
+        Some(Finding {
+            direct: impact(generations.contains(&Generation::New)),
+            gateway: impact(emitted),
+            generations: generations.iter().copied().map(Generation::as_str).collect(),
+            details: vec!["it queries family names by a pattern".to_owned()],
+            ..new_finding(query)
+        })
+    }
+
+    /// A link that contains a query. It is reported, but not migrated.
+    pub(super) fn link(&self, line: usize, url: &str) -> Option<Finding> {
+        let decoded = percent_decode_str(url).decode_utf8_lossy();
+        let family = self.catalog.first_in(&decoded)?;
+        let generation = family.generation?;
+        let old = generation == Generation::Old;
+        let impact = |breaks: bool| if breaks { Impact::Breaks } else { Impact::Survives };
+        let mut finding = Finding::new(line, "link", "", url);
+        finding.generations = vec![generation.as_str()];
+        finding.direct = impact(old);
+        finding.gateway = impact(if old { self.emit == Emit::New } else { self.emit == Emit::Old });
+        finding.details.push(format!("the link contains {}", family.family));
+        if generation != self.to {
+            finding.obstacles.push("links are not migrated".to_owned());
+        }
+        Some(finding)
+    }
+
+    /// A relabeling rule that selects series by name: it must match both generations, or neither.
+    pub(super) fn relabeling(&self, query: &Query) -> Option<Finding> {
+        let pattern = &query.text.text;
+        let mut finding = new_finding(query);
+        let Ok(regex) = Regex::new(&format!("^(?s:{pattern})$")) else {
+            let family = self.catalog.first_in(pattern)?.family;
+            (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);
+            finding.details.push(format!("it mentions {family}, and was not understood"));
+            return Some(finding);
+        };
+        let matches = |family: &str| {
+            SUFFIXES.iter().any(|suffix| regex.is_match(&format!("{family}{suffix}")))
+        };
+        for (old, new) in self.catalog.pairs() {
+            let generation = match (matches(old), matches(new)) {
+                (true, false) => Generation::Old,
+                (false, true) => Generation::New,
+                _ => continue,
+            };
+            let is_old = generation == Generation::Old;
+            if is_old {
+                finding.direct = Impact::Breaks;
+            }
+            if self.emit == if is_old { Emit::New } else { Emit::Old } {
+                finding.gateway = Impact::Breaks;
+            }
+            if !finding.generations.contains(&generation.as_str()) {
+                finding.generations.push(generation.as_str());
+            }
+            let (has, lacks) = if is_old { (old, new) } else { (new, old) };
+            finding.details.push(format!("it matches {has}, but not {lacks}"));
+        }
+        if finding.generations.contains(&self.to.other().as_str()) {
+            finding.obstacles.extend(query.obstacle.clone());
+        }
+        (!finding.generations.is_empty()).then_some(finding)
+    }
+}

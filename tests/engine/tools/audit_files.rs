@@ -1,0 +1,149 @@
+//! `audit`: queries in files of all kinds.
+
+use std::path::Path;
+
+use crossfade::mapping::{Emit, Generation};
+use crossfade::packs;
+use crossfade::tools::audit::{Auditor, FileAudit, Impact, hold_back_unit_tests};
+
+use crate::support::root;
+
+fn audited(name: &str, text: &str) -> FileAudit {
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
+    auditor.file(Path::new(name), text)
+}
+
+fn file(name: &str) -> FileAudit {
+    let path = root("tests/audit").join(name);
+    audited(name, &std::fs::read_to_string(path).expect("a fixture"))
+}
+
+/// Kind, impact without a gateway, and whether it migrates.
+fn outline(audit: &FileAudit) -> Vec<(&'static str, Impact, bool)> {
+    audit.findings.iter().map(|it| (it.kind, it.direct, it.migrated.is_some())).collect()
+}
+
+#[test]
+fn labels_that_something_beside_the_query_names_are_kept() {
+    for name in ["beside/alerts.yaml", "beside/merge.yaml", "beside/overrides.json"] {
+        let audit = file(name);
+        let migrated = audit.migrated.as_deref().expect("all migrate");
+        assert!(!migrated.contains("by (direction)"), "{name}: {migrated}");
+        assert!(audit.findings.iter().all(|it| it.migrated.is_some()), "{name}");
+    }
+    // Nothing names the label, so it is renamed.
+    let panel = "{\"targets\": [{\"expr\": \"sum by (type) (kong_bandwidth)\"}], \"options\": {\"x\": \"y\"}}";
+    let migrated = audited("d.json", panel).migrated.expect("it migrates");
+    assert!(migrated.contains("by (direction)"), "{migrated}");
+    // A link of the panel uses it.
+    let panel = "{\"targets\": [{\"expr\": \"sum by (type) (kong_bandwidth)\"}], \"links\": [{\"url\": \"/d/x?var=${__field.labels.type}\"}]}";
+    let migrated = audited("d.json", panel).migrated.expect("it migrates");
+    assert!(migrated.contains("label_replace"), "{migrated}");
+}
+
+#[test]
+fn dashboards_of_schema_v2_are_read() {
+    let audit = file("dashboard-v2.json");
+    let (breaks, all) = (Impact::Breaks, outline(&audit));
+    assert_eq!(
+        all,
+        [
+            ("annotation", breaks, true),
+            ("panel", breaks, true),
+            ("panel", breaks, true),
+            ("variable", breaks, true),
+            ("variable", breaks, true),
+        ]
+    );
+    let migrated = audit.migrated.expect("it migrates");
+    assert!(migrated.contains("\"query\": \"label_values(kong_http_requests_total, service)\""));
+    assert!(migrated.contains("sum by (type) (label_replace("), "{migrated}");
+    assert!(migrated.contains("|= \\\"kong_http_status\\\""), "the logs are searched as before");
+}
+
+#[test]
+fn other_uses_of_a_family_are_read_or_reported() {
+    let (breaks, unknown) = (Impact::Breaks, Impact::Unknown);
+    for (name, expected) in [
+        ("others/sloth.yaml", &[("text", breaks, true), ("text", breaks, true)][..]),
+        ("others/openslo.yaml", &[("text", breaks, true), ("text", breaks, true)]),
+        ("others/keda.yaml", &[("text", breaks, true)]),
+        ("others/kustomize.yaml", &[("text", breaks, false)]),
+        ("others/annotation.yaml", &[("alert", breaks, true)]),
+        ("others/other-datasource.json", &[("panel", breaks, true), ("variable", breaks, true)]),
+        ("others/metric-variable.json", &[("text", unknown, false)]),
+    ] {
+        assert_eq!(outline(&file(name)), expected, "{name}: {:#?}", file(name).findings);
+    }
+    let relabel = &file("others/relabel.yml").findings;
+    assert_eq!(
+        (relabel[0].kind, relabel[0].direct, relabel[0].gateway),
+        ("relabeling", breaks, Impact::Survives)
+    );
+    for (text, expected) in [
+        // prometheus-adapter and Pyrra: the reader needs a selector.
+        ("seriesQuery: 'kong_http_status{service!=\"\"}'", &[("text", breaks, false)][..]),
+        ("indicator: {metric: 'kong_http_status{code=~\"5..\"}'}", &[("text", breaks, false)]),
+        (
+            "metrics: [{kong_http_status: kong.status}, kong_bandwidth]",
+            &[("text", breaks, false), ("text", breaks, false)],
+        ),
+        ("sql: SELECT value FROM kong_http_status WHERE x", &[("text", unknown, false)]),
+        ("summary: kong_http_status is high", &[]),
+        ("annotations: {summary: '{{ query \"kong_http_status\" }}'}", &[("text", unknown, false)]),
+        ("- {source_labels: [__name__], regex: 'kong_.*', action: keep}", &[]),
+        (
+            "rules: |\n  - alert: A\n    expr: sum(kong_http_status) > 1\n",
+            &[("alert", breaks, true)],
+        ),
+    ] {
+        let audit = audited("x.yaml", text);
+        assert_eq!(outline(&audit), expected, "{text}: {:#?}", audit.findings);
+    }
+}
+
+#[test]
+fn only_the_text_that_cannot_be_edited_stays() {
+    let rules = "- {alert: A, expr: sum(kong_http_status) > 1}\n- {alert: B, expr: kong_http_status > 1}\n- record: c\n  expr: \"sum(kong_http\\\n    _status{code=\\\"200\\\"})\"\n";
+    let audit = audited("r.yaml", rules);
+    let migrated: Vec<bool> = audit.findings.iter().map(|it| it.migrated.is_some()).collect();
+    // The comma of a label list would end a plain text in braces.
+    assert_eq!(migrated, [true, false, true], "{:#?}", audit.findings);
+    assert!(audit.findings[1].obstacles[0].contains("the text in the file"));
+    let text = audit.migrated.expect("the others migrate");
+    assert!(text.contains("{alert: B, expr: kong_http_status > 1}"), "{text}");
+    assert!(text.contains("sum(kong_http_requests_total{code="), "{text}");
+}
+
+#[test]
+fn unit_tests_are_migrated_with_their_rules() {
+    let run = |names: &[&str]| {
+        let mut files: Vec<FileAudit> = names.iter().map(|name| file(name)).collect();
+        hold_back_unit_tests(&mut files);
+        files
+    };
+    let files = run(&["units/rules.yml", "units/rules_test.yml"]);
+    let migrated = files[1].migrated.as_deref().expect("with its rules");
+    assert!(
+        migrated.contains("series: 'kong_http_requests_total{service=\"a\",code=\"500\"}'"),
+        "{migrated}"
+    );
+    assert!(migrated.contains("expr: sum(rate(kong_http_requests_total{code=\"500\"}[5m]))"));
+    assert!(files[1].findings.iter().all(|it| it.direct == Impact::Survives));
+    let alone = run(&["units/rules_test.yml"]);
+    assert_eq!(alone[0].migrated, None);
+    assert!(alone[0].findings[0].obstacles[0].contains("audit rules.yml in the same run"));
+    // A boundary that the other generation does not have.
+    let test = "rule_files: [rules.yml]\ntests:\n- input_series:\n  - series: 'kong_http_status{code=\"500\"}'\n    values: 1\n  - series: 'kong_latency_bucket{type=\"kong\",le=\"40\"}'\n    values: 1\n";
+    let audit = audited("t.yml", test);
+    assert_eq!(audit.migrated, None);
+    assert!(audit.findings.iter().all(|it| !it.obstacles.is_empty()), "{:#?}", audit.findings);
+}
+
+#[test]
+fn a_variable_whose_regex_names_the_family_stays() {
+    let variable = "{\"type\": \"query\", \"name\": \"v\", \"query\": \"query_result(kong_http_status)\", \"regex\": \"/kong_http_status.*service/\"}";
+    let audit = audited("d.json", variable);
+    assert_eq!(audit.migrated, None);
+    assert!(audit.findings[0].obstacles[0].contains("regex"), "{:?}", audit.findings);
+}
