@@ -18,8 +18,8 @@ cargo build --quiet --release --example rewrite_once
 measure() { # body emit
     valgrind --quiet --tool=callgrind --callgrind-out-file="$out/$1-$2" \
         --toggle-collect='*rewrite_once::rewrite*' \
-        target/release/examples/rewrite_once "$1" "$2" "$megabytes" >"$out/said"
-    bytes=$(sed 's/ bytes in.*//' "$out/said")
+        target/release/examples/rewrite_once "$1" "$2" "$megabytes" >"$out/report"
+    bytes=$(sed 's/ bytes in.*//' "$out/report")
     instructions=$(sed -n 's/^\(summary\|totals\): *//p' "$out/$1-$2" | head -n 1)
     awk -v i="$instructions" -v b="$bytes" -v name="kong $1 body, emit $2" \
         'BEGIN { printf "| %-26s | %6.2f |\n", name, i / b }'

@@ -23,7 +23,7 @@ $crossfade rewrite --statsd --emit=new < "$out/old" > "$out/new"
 
 instructions() { # lines emit
     valgrind --quiet --tool=callgrind --callgrind-out-file="$out/$1-$2" \
-        $crossfade rewrite --statsd --emit="$2" < "$out/$1" > "$out/said"
+        $crossfade rewrite --statsd --emit="$2" < "$out/$1" > "$out/lines"
     sed -n 's/^\(summary\|totals\): *//p' "$out/$1-$2" | head -n 1
 }
 

@@ -19,13 +19,13 @@ pub(crate) fn is_test() -> bool {
     has("--test") || !has("--bench")
 }
 
-/// What Kong 2.8 prints of 60,000 requests on 150 routes.
+/// What Kong 2.8 exports for 60,000 requests on 150 routes.
 pub(crate) fn medium_old() -> Input {
     let bytes = capture("kong-2.8.5.per_consumer.txt.gz");
     Input { name: "kong 2.8, medium capture", bytes }
 }
 
-/// What Kong 3.9 prints of the same requests.
+/// What Kong 3.9 exports for the same requests.
 pub(crate) fn medium_new() -> Input {
     let bytes = capture("kong-3.9.1.all_on.per_consumer.txt.gz");
     Input { name: "kong 3.9, medium capture", bytes }

@@ -2,7 +2,7 @@
 //!
 //! What makes a real body big is its histograms: nine tenths of the bytes of the old shape are
 //! `kong_latency_bucket` lines of about 105 bytes, and four fifths of the new one. Names, order and
-//! spelling are Kong's; the numbers are made up, but a ladder never falls and its count and its
+//! spelling are Kong's; the numbers are made up, but bucket counts never decrease and its count and its
 //! last bucket agree. The same size gives the same bytes.
 
 use std::fmt::Write as _;
@@ -217,12 +217,12 @@ impl Body {
 
     /// All buckets, then all counts, then all sums. The lowest buckets are missing: nothing was
     /// that fast.
-    fn histogram(&mut self, name: &str, help: &str, ladder: &[u32], series: &[Route]) {
+    fn histogram(&mut self, name: &str, help: &str, layout: &[u32], series: &[Route]) {
         self.header(name, "histogram", help);
         for Route { labels, seed } in series {
             let missing = usize::from(*seed % 2 == 0) + usize::from(*seed % 3 == 0);
-            let steps = (ladder.len() - missing) as u64;
-            for (step, bound) in (1..).zip(&ladder[missing..]) {
+            let steps = (layout.len() - missing) as u64;
+            for (step, bound) in (1..).zip(&layout[missing..]) {
                 let value = seed * step / (steps + 1);
                 self.line(format_args!(r#"kong_{name}_bucket{{{labels},le="{bound}"}} {value}"#));
             }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-/// Datagrams that lie one behind the other, as a receive buffer holds them.
+/// Datagrams one after the other, as a receive buffer holds them.
 #[derive(Clone)]
 pub(crate) struct Input {
     pub(crate) name: String,

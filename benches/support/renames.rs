@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crossfade::mapping::Pack;
 
-/// Every family that Kong 2.8 prints for HTTP: twelve.
+/// Every family that Kong 2.8 exports for HTTP: twelve.
 const FAMILIES: [&str; 12] = [
     "bandwidth",
     "datastore_reachable",

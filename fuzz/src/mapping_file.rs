@@ -1,6 +1,6 @@
 //! A pack, read and compiled.
 //!
-//! Asserts: a pack that is read compiles for all settings or for none; every fault says where; what
+//! Asserts: a pack that is read compiles for all settings or for none; every error has a location; what
 //! compiles can rewrite.
 
 use std::sync::Arc;
@@ -20,9 +20,9 @@ const BODY: &[u8] =
 pub(crate) fn check(text: &str) {
     let pack = match Pack::parse("fuzz.yaml", text) {
         Ok(pack) => pack,
-        Err(faults) => {
-            assert!(!faults.0.is_empty(), "refused without a fault");
-            assert!(faults.to_string().contains("fuzz.yaml"), "{faults}");
+        Err(errors) => {
+            assert!(!errors.0.is_empty(), "refused without an error");
+            assert!(errors.to_string().contains("fuzz.yaml"), "{errors}");
             return;
         }
     };
@@ -33,7 +33,7 @@ pub(crate) fn check(text: &str) {
                 let settings = Settings { buckets, ..Settings::new(emit) };
                 match compile(&packs, &settings) {
                     Ok(plan) => compiled.push((emit, Arc::new(plan))),
-                    Err(faults) => assert!(!faults.0.is_empty(), "refused without a fault"),
+                    Err(errors) => assert!(!errors.0.is_empty(), "refused without an error"),
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! A datagram, through the shipped packs in every direction, then packed, and framed as if it had come on a stream.
 //!
-//! Asserts more than that nothing panics: lines are rewritten as if each had come alone, so what no rule reads leaves byte
-//! for byte and in its place; what is written can be read; what left leaves again unchanged; packing and framing
-//! lose, split, move and join nothing.
+//! Asserts, besides the absence of panics: each line is rewritten independently of the others, and lines that no rule
+//! matches are unchanged and in order; the output can be parsed; rewriting the output again does not change it; packing
+//! and framing do not lose, split, reorder or join lines.
 
 use std::sync::{Arc, LazyLock};
 
@@ -45,7 +45,7 @@ pub(crate) fn check(data: &[u8]) {
     frames(datagram, cut, limit.max(1));
 }
 
-/// What leaves in place of a datagram.
+/// The output for a datagram.
 fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) -> Vec<u8> {
     let mut rewriter = Rewriter::new(Arc::clone(plan));
     let mut left = Vec::new();
@@ -67,7 +67,7 @@ fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) 
         if rewriter.rewrite(line, &mut sender, &mut became) == Outcome::Untouched {
             became.extend_from_slice(line);
         } else {
-            // Tags behind the text of a set with a `|` in it are read as more of that text: nothing could separate them.
+            // Tags after the text of a set that contains `|` are read as part of the text: they cannot be separated.
             let bars = line.split(|byte| *byte == b'|').skip(1);
             let text = bars.count() > 1 && line.trim_ascii_end().ends_with(b"|s");
             let inseparable = text && settings.tags == Some(Dialect::DogStatsd);
@@ -100,7 +100,7 @@ fn reads(line: &[u8]) -> bool {
     false
 }
 
-/// What has the emitted generation, and comes from somebody who sends that, is left alone.
+/// Lines of the emitted generation, from a sender of that generation, are not changed.
 fn leaves_again(plan: &Arc<StatsdPlan>, left: &[u8], emit: Emit) {
     let mut rewriter = Rewriter::new(Arc::clone(plan));
     let (mut sender, mut again) = (Sender::default(), Vec::new());
@@ -138,7 +138,7 @@ fn packs(datagram: &[u8], left: &[u8], limit: usize) {
 
 /// Cuts a stream in two.
 fn frames(stream: &[u8], cut: usize, limit: usize) {
-    let (before, behind) = stream.split_at(cut);
+    let (before, after) = stream.split_at(cut);
     let framed = |reads: &[&[u8]]| {
         let mut framer = Framer::new(limit);
         let mut whole = Vec::new();
@@ -152,7 +152,7 @@ fn frames(stream: &[u8], cut: usize, limit: usize) {
         (whole, framer.oversized())
     };
     let (whole, oversized) = framed(&[stream]);
-    assert_eq!(framed(&[before, behind]), (whole.clone(), oversized), "cut at {cut}");
+    assert_eq!(framed(&[before, after]), (whole.clone(), oversized), "cut at {cut}");
     let fits = |line: &&[u8]| line.len() <= limit;
     assert!(lines(&whole).eq(lines(stream).filter(fits)), "in order");
     let too_long = lines(stream).filter(|line| !fits(line)).count();

@@ -49,12 +49,12 @@ impl AccessControl {
         AccessControl { rules, metrics, activity, is_encrypted }
     }
 
-    /// A request has come.
+    /// Records that a request has arrived.
     pub(super) fn opens(&self) {
         self.activity.enter(Phase::Answer);
     }
 
-    /// Answers a request, or turns it away.
+    /// Responds to a request, or refuses it.
     pub(super) async fn answer<S, F, B>(
         &self,
         mut request: Request<Incoming>,
@@ -81,7 +81,7 @@ impl AccessControl {
             response.headers_mut().insert(name.clone(), value.clone());
         }
         if self.is_encrypted != web.is_some_and(|web| web.tls.is_some()) {
-            // What was agreed on when it came does not hold any more.
+            // The settings under which the connection was accepted have changed.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -98,7 +98,7 @@ impl AccessControl {
         }
         let users = web.users.as_ref()?;
         let way = Way::of(request);
-        // They are ours, and nobody else's business.
+        // Credentials for Crossfade must not reach a target.
         let credentials = request.headers_mut().remove(way.credentials());
         match users.sign_in(credentials.as_ref()).await {
             SignIn::Accepted => None,
@@ -108,7 +108,7 @@ impl AccessControl {
     }
 }
 
-/// About what the head had on the wire.
+/// The approximate size of a request head, in bytes.
 fn head_bytes<B>(request: &Request<B>) -> usize {
     let line = |(name, value): (&HeaderName, &HeaderValue)| {
         name.as_str().len() + value.len() + ": \r\n".len()
@@ -119,7 +119,7 @@ fn head_bytes<B>(request: &Request<B>) -> usize {
     target + request.headers().iter().map(line).sum::<usize>()
 }
 
-/// As what we are asked: it decides where credentials for us are.
+/// The role of the gateway in a request. It determines which header has the credentials.
 #[derive(Clone, Copy)]
 enum Way {
     Server,
@@ -140,7 +140,7 @@ impl Way {
     }
 }
 
-/// Why a request is turned away.
+/// Why a request is refused.
 enum Refusal {
     TooLong(usize),
     Rate,

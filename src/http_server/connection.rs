@@ -64,7 +64,7 @@ pub(super) async fn serve<S, F, B>(
     exchange(stream, answer, &context, &activity).await;
 }
 
-/// Shakes hands, where there are hands to shake. `None`: it came to nothing, and was counted.
+/// Performs the TLS handshake, if the listener uses TLS. Returns `None` (and counts the failure) if it fails.
 async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
     let tls = context.rules.web().and_then(|web| web.tls.clone());
     let Some(tls) = tls else {
@@ -73,11 +73,11 @@ async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
     let shake = async {
         let mut first = [0; 1024];
         match tcp.peek(&mut first).await? {
-            // Somebody only looks whether the port is open.
+            // A port check: the client closed the connection without sending anything.
             0 => return Ok(None),
             _ if first[0] == HANDSHAKE => {}
             _ => {
-                // Closing with something unread would be a reset, and take the answer with it.
+                // Closing a socket with unread bytes sends a reset, and the client would lose the response.
                 drop(tcp.try_read(&mut first));
                 let text = "This port takes TLS only: use https.\n";
                 drop(tcp.try_write(last_word(StatusCode::BAD_REQUEST, text).as_bytes()));
@@ -120,7 +120,7 @@ async fn exchange<S, F, B>(
     });
     let guard = TimeoutIo::new(stream, context.limits, Arc::clone(activity));
     let mut connection = http1::Builder::new()
-        // The guard has its eye on that.
+        // `TimeoutIo` enforces this limit.
         .header_read_timeout(None)
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(guard), service);
@@ -131,7 +131,7 @@ async fn exchange<S, F, B>(
             tokio::select! {
                 ended = ended => break Some(ended),
                 () = activity.asked_to_leave() => {
-                    // A request may have come in the meantime.
+                    // A request may have arrived in the meantime.
                     if activity.waits_since().is_some() {
                         context.metrics.refused(ConnectionRefusal::MadeRoom);
                         break None;
@@ -150,7 +150,7 @@ async fn exchange<S, F, B>(
         () = context.shutdown.until_cut_short() => None,
     };
 
-    // Whoever is told to leave while nothing is being answered has lost nothing.
+    // Without a response in progress, an orderly close loses nothing.
     let is_cut = ended.is_none() && matches!(activity.phase(), Phase::Answer | Phase::Rest);
     let (mut stream, broken) = connection.into_parts().io.into_inner().into_parts();
     let Some(ended) = ended else {
@@ -163,7 +163,7 @@ async fn exchange<S, F, B>(
         if let Some(reason) = reason(&error, broken) {
             context.metrics.refused(reason);
         }
-        // Our own body failed, or what we say is not taken.
+        // The response body failed, or the client does not read it.
         if error.is_user() || matches!(broken, Some(Broken::Write | Broken::Answer)) {
             reset(&stream);
             return;
@@ -173,24 +173,24 @@ async fn exchange<S, F, B>(
             let limit = context.limits.header_timeout.as_secs_f64();
             let text = format!("No whole request came within {limit} seconds.\n");
             let word = last_word(StatusCode::REQUEST_TIMEOUT, &text);
-            // It is a courtesy.
+            // Best effort: the connection ends in any case.
             drop(timeout(LAST_WORD, stream.write_all(word.as_bytes())).await);
         }
     }
-    // Whoever does not read on shall not keep us.
+    // Do not wait for a client that has stopped reading.
     if !matches!(timeout(LAST_WORD, stream.shutdown()).await, Ok(Ok(()))) {
         tracing::debug!("client had disconnected before the connection was closed");
     }
 }
 
-/// Makes the end of a connection a reset: nobody shall take the part for the whole.
+/// Makes the connection end with a reset, so that a partial response does not look complete.
 fn reset(stream: &Stream) {
     if let Err(error) = stream.tcp().set_zero_linger() {
         tracing::debug!(%error, "client had disconnected before the connection was closed");
     }
 }
 
-/// Waits for the end of a connection that may begin nothing more.
+/// Waits for the end of a connection that accepts no further requests.
 async fn last_request<T>(ended: impl Future<Output = T>, activity: &ConnectionState) -> Option<T> {
     let mut ended = pin!(ended);
     loop {
@@ -203,7 +203,7 @@ async fn last_request<T>(ended: impl Future<Output = T>, activity: &ConnectionSt
     }
 }
 
-/// Why a connection ended, as far as it was the client's doing and not its good right.
+/// The reason to count if the client caused an abnormal end of the connection.
 fn reason(error: &hyper::Error, broken: Option<Broken>) -> Option<ConnectionRefusal> {
     match broken {
         Some(Broken::Head) => Some(ConnectionRefusal::HeaderTimeout),
@@ -215,7 +215,7 @@ fn reason(error: &hyper::Error, broken: Option<Broken>) -> Option<ConnectionRefu
     }
 }
 
-/// An answer to what was never a request.
+/// A complete response to bytes that are not a request.
 pub(super) fn last_word(status: StatusCode, text: &str) -> String {
     let head = "Content-Type: text/plain; charset=utf-8\r\nConnection: close";
     format!("HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len())

@@ -1,4 +1,4 @@
-//! What a connection is at.
+//! The phase of a connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,25 +6,25 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What a connection is at.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing of a request has come.
+    /// No byte of a request has arrived.
     Quiet,
-    /// A part of a request's head has come.
+    /// A part of a request head has arrived.
     Head,
-    /// A request is being answered.
+    /// The response is being produced.
     Answer,
-    /// All of an answer is there; some of it waits to be written.
+    /// The response is complete, but not fully written.
     Rest,
 }
 
-/// What a connection is at, and since when. Written by the connection alone; the listener looks.
+/// The phase of a connection and its start. Only the connection writes it; the listener reads it.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    /// Before any of the times.
+    /// Earlier than all stored times.
     epoch: Instant,
-    /// The phase in the last two bits, in front of it the milliseconds since the epoch.
+    /// The phase in the two lowest bits, and the milliseconds since `epoch` in the others.
     state: AtomicU64,
     leave: Notify,
 }
@@ -36,13 +36,13 @@ impl ConnectionState {
         activity
     }
 
-    /// Begins a phase.
+    /// Starts a phase.
     pub(super) fn enter(&self, phase: Phase) {
         let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
         self.state.store(millis << 2 | phase as u64, Ordering::Relaxed);
     }
 
-    /// All of an answer is there. What is not written yet counts from when the answer was begun.
+    /// The response is complete. The time limit still counts from the start of the response.
     pub(super) fn rest(&self) {
         let state = self.state.load(Ordering::Relaxed);
         self.state.store(state & !3 | Phase::Rest as u64, Ordering::Relaxed);
@@ -57,12 +57,12 @@ impl ConnectionState {
         }
     }
 
-    /// When the phase began, to the millisecond.
+    /// The start of the phase, in milliseconds.
     pub(super) fn since(&self) -> Instant {
         self.epoch + Duration::from_millis(self.state.load(Ordering::Relaxed) >> 2)
     }
 
-    /// Since when it has been waiting for a request, if it is.
+    /// Since when the connection has waited for a request, if it does.
     pub(super) fn waits_since(&self) -> Option<u64> {
         let waits = matches!(self.phase(), Phase::Quiet | Phase::Head);
         waits.then(|| self.state.load(Ordering::Relaxed) >> 2)
@@ -73,7 +73,7 @@ impl ConnectionState {
         self.leave.notify_one();
     }
 
-    /// Resolves when it was asked to. Cancel safe.
+    /// Completes when the connection is asked to make room. Cancel safe.
     pub(super) async fn asked_to_leave(&self) {
         self.leave.notified().await;
     }

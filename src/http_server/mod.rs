@@ -43,7 +43,7 @@ pub(crate) use reason_phrase::reason_phrase;
 pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 
-/// How long to wait when the process has run out of file descriptors. Accepting again at once would only burn a CPU.
+/// How long to wait when the process has run out of file descriptors. Retrying at once would only use CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a listener.
@@ -68,16 +68,16 @@ pub struct Listener {
 struct Connections {
     tasks: JoinSet<()>,
     activities: HashMap<Id, Arc<ConnectionState>>,
-    /// Before any of them.
+    /// Earlier than the start of every connection.
     epoch: Instant,
 }
 
 impl Listener {
-    /// Takes the address. From here on clients can connect; they wait until [`serve`](Self::serve) accepts them.
+    /// Binds the address. From here on clients can connect; they wait until [`serve`](Self::serve) accepts them.
     ///
     /// # Errors
     ///
-    /// The address is taken, is not ours, or needs rights that the process does not have.
+    /// The address is in use, is not an address of this host, or the process may not bind it.
     pub async fn bind(
         settings: Settings,
         web: Option<Arc<WebConfig>>,
@@ -89,7 +89,7 @@ impl Listener {
         Ok(Listener { tcp, address, rules, metrics })
     }
 
-    /// The address that was taken, with the port that was chosen where the settings left it open.
+    /// The bound address. For port 0 in the settings, the port that the system chose.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -154,7 +154,7 @@ impl Listener {
         while open.tasks.join_next().await.is_some() {}
     }
 
-    /// Finds a place for a connection, at the cost of another that waits if need be. `None`: it was turned away.
+    /// Makes room for a connection, by closing an idle one if necessary. Returns `None` if the client was refused.
     fn admit(
         &self,
         stream: TcpStream,
@@ -165,13 +165,13 @@ impl Listener {
             self.metrics.refused(ConnectionRefusal::Connections);
             if self.rules.web().is_none_or(|web| web.tls.is_none()) {
                 let text = "Too many connections (web.max_connections), and none of them waits.\n";
-                // It fits into the socket's buffer, or the client does without.
+                // Best effort: it fits into the socket's buffer, or is not sent.
                 let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
                 drop(stream.try_write(word.as_bytes()));
             }
             return Ok(None);
         }
-        // It leaves this thread's event loop for that of its worker.
+        // The worker registers the socket with its own event loop.
         stream.into_std().map(Some)
     }
 }
@@ -181,7 +181,7 @@ impl Connections {
         Connections { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
     }
 
-    /// Resolves when a connection has ended; never while there is none. Cancel safe.
+    /// Completes when a connection has ended; never if there is none. Cancel safe.
     async fn one_ends(&mut self) {
         let id = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => id,
@@ -191,11 +191,11 @@ impl Connections {
         self.activities.remove(&id);
     }
 
-    /// Asks the connection that has waited longest for a request to leave. False when none waits.
+    /// Asks the connection that has been idle longest to close. Returns false if none is idle.
     fn make_room(&mut self) -> bool {
         let waiting = self.activities.iter().filter_map(|(id, it)| Some((it.waits_since()?, *id)));
         let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else { return false };
-        // It counts no more, and is not asked again.
+        // It no longer counts, and is not asked again.
         if let Some(activity) = self.activities.remove(&id) {
             activity.ask_to_leave();
         }

@@ -1,4 +1,4 @@
-//! A connection whose peer may take only so long.
+//! Time limits for the peer of a connection.
 
 use std::future::Future;
 use std::io;
@@ -12,34 +12,34 @@ use tokio::time::{Instant, Sleep};
 use super::context::Limits;
 use crate::http_server::connection_state::{ConnectionState, Phase};
 
-/// Fails reads and writes when the peer takes too long: for a request's head, to take more of an answer, to take the
-/// whole of it, or to ask again.
+/// Fails reads and writes when the peer takes too long: to send a request head, to accept more of a response, to accept
+/// all of it, or to send the next request.
 ///
 /// hyper has no limit on writes, and does not ask for the next piece of a body while it cannot write the last. Without
 /// this a client that stops reading would keep its scrape, and the upstream's connection, for ever.
 ///
-/// The timer is set anew at most once per limit, not once per read or write, so it costs nothing while bytes flow.
+/// The timer is reset at most once per limit, not once per read or write, so it costs nothing while bytes flow.
 #[derive(Debug)]
 pub(super) struct TimeoutIo<T> {
     io: T,
     limits: Limits,
     activity: Arc<ConnectionState>,
-    /// Since when the peer takes nothing.
+    /// Since when the peer has accepted no data.
     stalled: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     broken: Option<Broken>,
 }
 
-/// What took too long.
+/// The limit that was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     /// The next request.
     Idle,
     /// The head of a request.
     Head,
-    /// Taking more of an answer.
+    /// Accepting more of a response.
     Write,
-    /// Taking the whole of an answer.
+    /// Accepting a whole response.
     Answer,
 }
 
@@ -48,12 +48,12 @@ impl<T> TimeoutIo<T> {
         TimeoutIo { io, limits, activity, stalled: None, timer: None, broken: None }
     }
 
-    /// The connection, and why it was given up, if it was.
+    /// The connection, and the limit that was exceeded, if any.
     pub(super) fn into_parts(self) -> (T, Option<Broken>) {
         (self.io, self.broken)
     }
 
-    /// Ready once it is `due`: then the connection is given up.
+    /// Ready when `due` has passed: then the connection is aborted.
     fn give_up_at(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,13 +69,13 @@ impl<T> TimeoutIo<T> {
                 self.broken = Some(broken);
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            // It was set for something that the peer overcame.
+            // The timer was set for an earlier phase, which has ended in time.
             timer.as_mut().reset(due);
         }
         Poll::Pending
     }
 
-    /// Passes on what became of a write; one that has to wait too long becomes an error.
+    /// Returns the result of a write, or an error if the write has waited too long.
     fn watch<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -116,7 +116,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimeoutIo<T> {
         let (limit, broken) = match phase {
             Phase::Quiet => (self.limits.idle_timeout, Broken::Idle),
             Phase::Head => (self.limits.header_timeout, Broken::Head),
-            // It is the client's turn to read.
+            // The client has to read now.
             Phase::Answer | Phase::Rest => return Poll::Pending,
         };
         let due = self.activity.since() + limit;
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes nothing until told otherwise, and says a byte when it has one.
+    /// A peer that accepts no data until it is released, and sends the bytes that it is given.
     #[derive(Default)]
     struct Peer {
         takes: bool,
@@ -285,7 +285,7 @@ mod tests {
         guard.read_u8().await.expect("a byte");
         let mut late = Duration::ZERO;
         while guard.broken.is_none() {
-            // A byte now and then does not help.
+            // Single bytes do not extend the limit.
             guard.io.says = usize::from(
                 tokio::time::timeout(Duration::from_secs(3), guard.read_u8()).await.is_err(),
             );

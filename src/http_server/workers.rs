@@ -8,11 +8,11 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Where connections are served: on threads that share nothing, or wherever the caller is.
+/// The runtimes that serve connections: single-threaded ones, or the caller's.
 ///
-/// A connection stays on its thread, with its upstream and its engine. In a runtime whose threads share their work, the
-/// ones that are idle wake up for every packet, only to find that it is being taken care of; that costs a third of the
-/// CPU of a scrape, and buys nothing for work that comes in pieces as large as ours.
+/// A connection stays on its thread, with its upstream and its rewriter. In a work-stealing runtime, idle threads wake
+/// up for every packet without finding work. That costs a third of the CPU of a scrape, and pieces are too large to gain
+/// from it.
 #[derive(Debug)]
 pub struct Workers {
     workers: Vec<Worker>,
@@ -27,7 +27,7 @@ struct Worker {
 
 #[derive(Debug)]
 struct Thread {
-    /// Dropped to stop it.
+    /// Dropping it stops the thread.
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -37,17 +37,17 @@ impl Workers {
     ///
     /// # Panics
     ///
-    /// There is none.
+    /// Outside a runtime.
     #[must_use]
     pub fn here() -> Workers {
         Workers { workers: vec![Worker::new(Handle::current())], threads: Vec::new() }
     }
 
-    /// This many threads, and at least one. They end when this is dropped, and what they serve is cut off.
+    /// Starts this many threads, at least one. Dropping the value stops them and cuts off their connections.
     ///
     /// # Errors
     ///
-    /// The operating system gives no more threads or file descriptors.
+    /// The operating system has no more threads or file descriptors.
     pub fn start(count: usize) -> io::Result<Workers> {
         let mut workers = Workers { workers: Vec::new(), threads: Vec::new() };
         for number in 0..count.max(1) {
@@ -62,13 +62,13 @@ impl Workers {
         Ok(workers)
     }
 
-    /// The runtimes of all of them, for work that is dealt out once.
+    /// The runtimes of all workers, for tasks that are distributed once.
     #[must_use]
     pub fn handles(&self) -> Vec<Handle> {
         self.workers.iter().map(|worker| worker.runtime.clone()).collect()
     }
 
-    /// A place at the worker that has the fewest connections; of several, always at the first, whose memory is warm.
+    /// A place at the worker with the fewest connections; of several, the first, because its memory is in the cache.
     ///
     /// # Panics
     ///

@@ -30,13 +30,13 @@ pub struct AllowList {
     rules: Vec<Rule>,
 }
 
-/// Why a client does not get where it wants.
+/// Why a target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// No rule is for this host and port, or none for its address.
+    /// No rule matches this host and port, or its address.
     #[error("no rule of `allow` is for this host and port; add one if it is to be scraped")]
     NotListed,
-    /// A rule is, but not for an address of this kind.
+    /// A rule matches, but the address is special and needs a rule of its own.
     #[error(
         "its address is a loopback or link-local one, a cloud's own, or stands for no single host; only a rule of \
          `allow` with that very address or range lets it through"
@@ -45,17 +45,17 @@ pub enum Denied {
 }
 
 impl AllowList {
-    /// An allow-list. Without a rule it lets nothing through.
+    /// An allow-list. Without rules it refuses every target.
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> AllowList {
         AllowList { rules }
     }
 
-    /// Whether any address could be connected to. What fails here is not even looked up.
+    /// Checks the host and port before the name is resolved.
     ///
     /// # Errors
     ///
-    /// No rule is for this host and port, whatever its address.
+    /// No rule matches this host and port, for any address.
     pub(super) fn check_name(&self, host: &str, port: u16) -> Result<(), Denied> {
         let possible = |rule: &Rule| rule.ports.contains(&port) && rule.names(host);
         if self.rules.iter().any(possible) { Ok(()) } else { Err(Denied::NotListed) }
@@ -107,27 +107,27 @@ const SPECIAL: [IpNet; 13] = [
     LOOPBACK[1],
     v4([169, 254, 0, 0], 16), // this link; in clouds, the instance's metadata
     v6([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),
-    v4([100, 100, 100, 200], 32), // metadata again, where clouds have it elsewhere
+    v4([100, 100, 100, 200], 32), // metadata of other clouds
     v4([168, 63, 129, 16], 32),
     v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32),
     v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0], 32),
-    v4([0, 0, 0, 0], 8), // "this host": connecting to it reaches ourselves
+    v4([0, 0, 0, 0], 8), // "this host": connects to the local host
     v6([0; 8], 128),
-    v4([224, 0, 0, 0], 4), // many
+    v4([224, 0, 0, 0], 4), // multicast
     v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
-    v4([240, 0, 0, 0], 4), // nobody, and at its end everybody
+    v4([240, 0, 0, 0], 4), // reserved, and broadcast
 ];
 
-/// IPv6 addresses that something on the way may turn into the IPv4 address within, and behind how many bits that is.
+/// IPv6 ranges that a router may translate to the IPv4 address they embed, and the bit at which that starts.
 const TRANSLATED: [(IpNet, u8); 5] = [
     (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), 96), // NAT64
-    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), 96), // NAT64 of one's own
+    (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), 96), // local NAT64
     (v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16), 16),    // 6to4
     (v6([0; 8], 96), 96),                           // "IPv4-compatible"
     (v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), 96),    // "IPv4-translated"
 ];
 
-/// The special addresses that an address is among, if it is one.
+/// The special range that contains an address, if any.
 fn special(address: IpAddr) -> Option<IpNet> {
     let among = |address: IpAddr| SPECIAL.into_iter().find(|range| range.contains(&address));
     let IpAddr::V6(v6) = address else { return among(address) };
@@ -149,14 +149,14 @@ const fn v6(p: [u16; 8], prefix: u8) -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(address, prefix))
 }
 
-/// A pattern for host names: dotted labels. `*` in a label stands for any text within it; `*` as the first label stands
-/// for one or more labels. What is fixed at the end is what makes a name trustworthy, so there is no open end.
+/// A pattern for host names, label by label. `*` within a label matches any text; `*` as the first label matches one or
+/// more labels. The end is always fixed, because it determines the owner of the zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern(Vec<String>);
 
 impl HostPattern {
     fn matches(&self, host: &str) -> bool {
-        // An address is no name: `*` is not for it, whatever its digits look like.
+        // `*` never matches an address.
         if host.parse::<IpAddr>().is_ok() {
             return false;
         }
@@ -175,16 +175,16 @@ impl HostPattern {
     }
 }
 
-/// `*` stands for any text.
+/// `*` matches any text.
 fn label_matches(pattern: &str, label: &str) -> bool {
-    let Some((before, behind)) = pattern.split_once('*') else {
+    let Some((before, after)) = pattern.split_once('*') else {
         return pattern == label;
     };
     label.strip_prefix(before).is_some_and(|rest| {
         rest.char_indices()
             .map(|(at, _)| at)
             .chain([rest.len()])
-            .any(|at| rest.get(at..).is_some_and(|rest| label_matches(behind, rest)))
+            .any(|at| rest.get(at..).is_some_and(|rest| label_matches(after, rest)))
     })
 }
 
@@ -199,7 +199,7 @@ impl FromStr for HostPattern {
         let labels: Vec<String> = text.split('.').map(str::to_owned).collect();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_*".contains(&byte);
         let is_label = |label: &String| {
-            // One star in a label is all that anybody needs, and keeps matching quick.
+            // More than one `*` per label would make matching slow.
             let stars = label.bytes().filter(|byte| *byte == b'*').count();
             !label.is_empty() && label.bytes().all(plain) && stars <= 1
         };
@@ -236,7 +236,7 @@ impl FromStr for AddressRange {
             Ok(AddressRange(range))
         } else {
             Err(format!(
-                "the address goes on behind its prefix; write {whole}, or the address alone"
+                "the address has bits set after its prefix; write {whole}, or the address alone"
             ))
         }
     }
@@ -367,7 +367,7 @@ mod tests {
             "168.63.129.16",
             "fd00:ec2::254",
             "fd20:ce::254",
-            // What becomes of them when they are translated is the same.
+            // The addresses they are translated to are special too.
             "64:ff9b::127.0.0.1",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::169.254.169.254",

@@ -1,16 +1,18 @@
-//! One scrape of a target for all who want the same of it at the same time.
+//! Clients that send the same request to a target at the same time share one scrape.
 //!
-//! A Kong walks its whole dictionary for each scrape, so two Prometheus replicas that come at one moment should not cost it
-//! two. Whoever comes while the target has been asked but nothing of its answer has left yet joins that scrape; whoever
-//! comes later gets one of their own. So nobody is given what was there before they came, but for the moment in which
-//! the target was about to answer anyway.
+//! Kong walks its whole dictionary for each scrape, so two Prometheus replicas should not cost it two.
+//! A client joins a scrape until the first byte of the response is sent; after that, a new client
+//! starts a new scrape. So no client gets data from before its request, except from the short time
+//! between Kong's snapshot and that first byte.
 //!
-//! There is no task that scrapes on behalf of others: whoever is ready for the next piece drives the scrape, and the
-//! piece waits for the rest. The socket's events wake all of them, so it does not matter who drove last and has gone, or
-//! is stuck in a write. One client alone pays a lock that nobody contends for.
+//! No separate task drives a scrape: any client that is ready for the next piece polls it, and the
+//! piece is buffered for the others. Events of the socket wake all clients, so a client that has
+//! disconnected or is blocked in a write does not stall the others. A single client pays for one
+//! uncontended lock.
 //!
-//! What waits for the slowest is bounded. When that much waits, the others wait as well, but only so long in all: then
-//! the slowest is cut off. Each client has its own deadline; the scrape goes on for as long as one is left.
+//! The bytes buffered for the slowest client are limited. At the limit the other clients wait, up to
+//! a total time; then the slowest client is disconnected. Each client has its own deadline, and the
+//! scrape continues as long as one client is left.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -30,11 +32,11 @@ use super::rewriting_body::RewritingBody;
 use super::target::Target;
 use super::upstream::UpstreamRequest;
 
-/// Most bytes that wait for the slowest of several clients; a whole exposition of most Kongs.
+/// Most bytes buffered for the slowest of several clients. Most expositions of Kong are smaller.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 
-/// How long, in all, one client may keep the others of its scrape waiting. Longer than any hiccup, and a small part of
-/// what Prometheus waits for a scrape.
+/// How long, in total, one client may delay the others of its scrape: longer than a short stall, and a small part of
+/// the scrape timeout of Prometheus.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Scrapes of one target that can still be joined.
@@ -46,7 +48,7 @@ pub(super) struct InFlightScrapes(Mutex<Vec<Weak<SharedScrape>>>);
 struct SharedScrape {
     ask: UpstreamRequest,
     repeated_types: bool,
-    /// Nothing has left yet.
+    /// No piece exists yet, so clients can join.
     is_open: AtomicBool,
     clients: Arc<Wakers>,
     /// Wakes all clients.
@@ -59,24 +61,24 @@ struct State {
     /// `None` once it has ended.
     body: Option<Box<RewritingBody>>,
     end: Option<Result<(), Error>>,
-    /// Pieces that not everybody has taken yet.
+    /// Pieces that at least one client has not received yet.
     pieces: VecDeque<Bytes>,
-    /// How many pieces were before those.
+    /// Number of pieces before those.
     taken: u64,
     bytes: usize,
     places: Vec<Place>,
     last_id: u64,
-    /// Since when everybody waits for the slowest, and for how long they had done so before.
+    /// Since when all clients wait for the slowest, and the total of earlier waits.
     waiting_since: Option<Instant>,
     waited: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Where one client is.
+/// The position of one client.
 #[derive(Debug)]
 struct Place {
     id: u64,
-    /// The piece that it takes next.
+    /// The number of the next piece that it receives.
     next: u64,
     is_cut_off: bool,
 }
@@ -86,7 +88,7 @@ struct Place {
 struct Wakers(Mutex<Vec<(u64, Waker)>>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole between any two statements that can panic.
+    // No statement that can panic leaves the locked data inconsistent, so poisoning is ignored.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -124,8 +126,7 @@ impl Wake for Wakers {
 }
 
 impl InFlightScrapes {
-    /// A client's part in a scrape: in one that is under way and can be joined, or in a new one that `start` makes.
-    /// `None` where `start` makes none.
+    /// Joins a running scrape that still accepts clients, or a new one from `start`. Returns `None` if `start` does.
     pub(super) fn join(
         &self,
         target: &Arc<Target>,
@@ -161,7 +162,7 @@ impl InFlightScrapes {
 }
 
 impl SharedScrape {
-    /// With one client, number 0.
+    /// A scrape with one client, whose number is 0.
     fn new(body: RewritingBody, ask: UpstreamRequest, repeated_types: bool) -> SharedScrape {
         let clients = Arc::new(Wakers::default());
         let state = State {
@@ -190,14 +191,14 @@ impl SharedScrape {
         self.is_open.load(Ordering::Acquire)
     }
 
-    /// Whether what comes of this scrape is what is asked for.
+    /// Whether the response of this scrape is a response to that request.
     fn gives(&self, ask: &UpstreamRequest, repeated_types: bool) -> bool {
         self.ask.path == ask.path
             && self.repeated_types == repeated_types
             && proxy_headers::same_request(&self.ask.headers, &ask.headers)
     }
 
-    /// One more client, unless something has left meanwhile.
+    /// Adds a client, unless the first piece exists meanwhile.
     fn join(&self) -> Option<u64> {
         let mut state = lock(&self.state);
         if !self.is_open() || state.places.is_empty() {
@@ -242,7 +243,7 @@ impl SharedScrape {
         let Poll::Ready(piece) = body.poll_piece(&mut all) else {
             return Poll::Pending;
         };
-        // Before anybody can see the piece: from here on nobody may join.
+        // Before any client can receive the piece: from here on, no client may join.
         self.is_open.store(false, Ordering::Release);
         match &piece {
             Some(Ok(piece)) => state.add(id, piece),
@@ -257,9 +258,9 @@ impl SharedScrape {
         Poll::Ready(piece)
     }
 
-    /// A client leaves. If it was the last, the scrape ends with it: for its failure, or because it has seen enough.
+    /// Removes a client. If it was the last, the scrape ends: with its error, or as a success if it needs no more.
     ///
-    /// Whether it is its leaving alone, and not how the scrape ended, that keeps it from the rest.
+    /// Returns true if the client misses the rest only because it was removed, not because the scrape has ended.
     fn leave(&self, id: u64, why: &LeaveReason) -> bool {
         self.clients.forget(id);
         let mut state = lock(&self.state);
@@ -268,7 +269,7 @@ impl SharedScrape {
             state.drop_taken();
             let has_failed = matches!(state.end, Some(Err(_)));
             drop(state);
-            // Whoever leaves may be the one whom the others wait for, or the one who drove.
+            // The others may have waited for this client, or relied on it to poll the scrape.
             self.clients.wake_others(id);
             return !has_failed;
         }
@@ -279,7 +280,7 @@ impl SharedScrape {
         match (body, why) {
             (Some(body), LeaveReason::Failed(error)) => body.abandon(error),
             (Some(body), LeaveReason::SeenEnough) => body.stop(),
-            // Dropped, it counts as one whose client went away.
+            // Dropping it counts a scrape whose client has disconnected.
             (_, LeaveReason::Gone | LeaveReason::Done) | (None, _) => {}
         }
         is_read
@@ -287,7 +288,7 @@ impl SharedScrape {
 }
 
 impl State {
-    /// A piece that client `id` has.
+    /// Records that client `id` has received a piece.
     fn add(&mut self, id: u64, piece: &Bytes) {
         self.pieces.push_back(piece.clone());
         self.bytes += piece.len();
@@ -302,7 +303,7 @@ impl State {
         self.end = Some(end);
     }
 
-    /// Drops the pieces that everybody has. Whether there are any.
+    /// Drops the pieces that all clients have received. Returns whether there were any.
     fn drop_taken(&mut self) -> bool {
         let reading = self.places.iter().filter(|place| !place.is_cut_off);
         let Some(slowest) = reading.map(|place| place.next).min() else { return false };
@@ -320,7 +321,7 @@ impl State {
         dropped
     }
 
-    /// Whether another piece can be made. Where the slowest client has been in the way for too long it is cut off.
+    /// Whether another piece can be produced. Disconnects the slowest client if it has delayed the others for too long.
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
         if self.bytes < MAX_WAITING_BYTES {
             return true;
@@ -342,18 +343,18 @@ impl State {
     }
 }
 
-/// Why a client leaves.
+/// Why a client is removed.
 enum LeaveReason {
-    /// It has everything.
+    /// It has received everything.
     Done,
     Gone,
     Failed(Error),
     SeenEnough,
 }
 
-/// One client's part in a scrape, as the body of its answer.
+/// A client's share of a scrape: the body of its response.
 ///
-/// Dropping the last one before the end closes the connection to the target, and counts as a client that went away.
+/// Dropping the last one early closes the connection to the target, and counts as a disconnected client.
 #[derive(Debug)]
 pub(super) struct SharedScrapeBody {
     target: Arc<Target>,
@@ -367,19 +368,19 @@ pub(super) struct SharedScrapeBody {
 }
 
 impl SharedScrapeBody {
-    /// Waits for the first piece. Until then a failure can still be told in words.
+    /// Waits for the first piece. Until then, an error can still become a response with the reason.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
         let first = poll_fn(|cx| self.poll_piece(cx)).await;
         self.first = first.transpose()?;
         Ok(())
     }
 
-    /// Enough was seen, and nobody is to blame for what is left unread.
+    /// Ends early without an error: the client needs no more of the body.
     pub(super) fn stop(mut self) {
         self.leave(&LeaveReason::SeenEnough);
     }
 
-    /// The next piece; `None` at the end. After an error there is nothing more.
+    /// The next piece; `None` at the end and after an error.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if self.ended {
             return Poll::Ready(None);

@@ -1,8 +1,8 @@
-//! What of a client's request travels on to the target, and what of its answer travels back.
+//! Which headers are forwarded from a client to the target, and back.
 //!
-//! Everything does that is meant for whoever is at the end, as through any HTTP proxy: credentials for the target, the
-//! query, `User-Agent`. What is between two neighbours does not, and what we must decide ourselves does not when the
-//! answer is an exposition: its format and encoding, and whether it is a part.
+//! As in any HTTP proxy, end-to-end headers are forwarded: credentials for the target, `User-Agent` and so on, and also
+//! the query. Hop-by-hop headers are not. For an exposition, Crossfade itself sets the headers that select the format,
+//! the encoding and a range.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -17,7 +17,7 @@ use hyper::http::uri::PathAndQuery;
 
 use super::timeout::TIMEOUT_HEADER;
 
-/// Between two neighbours, as RFC 9110 and habit have it. `Connection` may name more.
+/// Hop-by-hop headers: those of RFC 9110, and common older ones. `Connection` may name more.
 const HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -31,7 +31,7 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     EXPECT,
 ];
 
-/// What we say ourselves when we ask for an exposition. One that is not whole, or not changed, is of no use.
+/// Headers that Crossfade sets itself in a scrape. Partial and `304 Not Modified` responses cannot be rewritten.
 const OURS: [HeaderName; 8] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -43,7 +43,7 @@ const OURS: [HeaderName; 8] = [
     IF_UNMODIFIED_SINCE,
 ];
 
-/// What says who asks rather than for what. Requests that differ in nothing else want the same.
+/// Headers that identify the client. Requests that differ only in these can share a scrape.
 const ABOUT_THE_CLIENT: [HeaderName; 4] = [
     USER_AGENT,
     VIA,
@@ -51,18 +51,18 @@ const ABOUT_THE_CLIENT: [HeaderName; 4] = [
     HeaderName::from_static("tracestate"),
 ];
 
-/// Names us in `Via`, so that a request that comes back to where it has been is told from others.
+/// The name of this process in `Via`, by which it detects its own requests (loops).
 #[derive(Debug)]
 pub(super) struct Via(String);
 
 impl Via {
     pub(super) fn new() -> Via {
-        // Each RandomState has its own keys, so what it makes of nothing is as good as random.
+        // Each RandomState has random keys, so the hash of no input is a random number.
         let random = RandomState::new().build_hasher().finish();
         Via(format!("1.1 crossfade-{:08x}", random & 0xffff_ffff))
     }
 
-    /// Whether a request has been here before.
+    /// Whether a request has already passed through this process.
     pub(super) fn has_seen(&self, headers: &HeaderMap) -> bool {
         let values = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|hop| hop.trim() == self.0)
@@ -73,7 +73,7 @@ impl Via {
     }
 }
 
-/// The headers with which to ask for an exposition on behalf of a client.
+/// The headers of a scrape on behalf of a client.
 pub(super) fn exposition_request_headers(client: &HeaderMap, via: &Via) -> HeaderMap {
     let mut headers = passthrough_request_headers(client, via);
     for name in &OURS {
@@ -85,7 +85,7 @@ pub(super) fn exposition_request_headers(client: &HeaderMap, via: &Via) -> Heade
     headers
 }
 
-/// The headers with which to ask for whatever a client asks for.
+/// The headers of a forwarded request (`passthrough`).
 pub(super) fn passthrough_request_headers(client: &HeaderMap, via: &Via) -> HeaderMap {
     let mut headers = end_to_end(client);
     for name in [HOST, CONTENT_LENGTH, HeaderName::from_static(TIMEOUT_HEADER)] {
@@ -99,7 +99,7 @@ pub(super) fn passthrough_request_headers(client: &HeaderMap, via: &Via) -> Head
     headers
 }
 
-/// The headers that are meant for whoever is at the end.
+/// The end-to-end headers.
 pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
     let listed = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
@@ -112,7 +112,7 @@ pub(super) fn end_to_end(headers: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// Whether two requests, as they are sent to one target, ask for the same.
+/// Whether two requests to the same target are equal, so that they can share a response.
 pub(super) fn same_request(one: &HeaderMap, other: &HeaderMap) -> bool {
     let about_what = |headers: &HeaderMap| {
         let all = headers.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -124,8 +124,7 @@ pub(super) fn same_request(one: &HeaderMap, other: &HeaderMap) -> bool {
     about_what(one) == about_what(other)
 }
 
-/// A target's own path and query, and behind it the query of whoever asks. `None` where both together are longer than a
-/// URL can be.
+/// The path and query of a target, followed by the client's query. `None` if the result is too long for a URL.
 pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> Option<PathAndQuery> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Some(path.clone());

@@ -28,7 +28,7 @@ impl HttpMetrics {
             )?,
             refusals: define.counters(
                 "crossfade_http_refusals_total",
-                "Requests turned away and connections cut before a request was looked at, by reason.",
+                "Requests refused and connections closed before a request was handled, by reason.",
                 &["listener", "reason"],
             )?,
             web_config,

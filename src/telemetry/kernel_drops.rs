@@ -1,6 +1,6 @@
 //! What the kernel drops because a socket is not read fast enough.
 //!
-//! The kernel's own counter of each UDP socket is read from `/proc/net/udp` when somebody asks. It is the number that
+//! The kernel's own counter of each UDP socket is read from `/proc/net/udp` at each scrape. It is the number that
 //! `SO_RXQ_OVFL` reports, which arrives only with the next datagram, and so never after the last one.
 
 use std::collections::HashMap;
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn drops_of_a_socket_that_nobody_reads() {
+    fn drops_of_a_socket_that_is_not_read() {
         let drops = KernelDrops::new().expect("well-formed");
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         drops.watch(&"test".into(), std::slice::from_ref(&socket));

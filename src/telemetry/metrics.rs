@@ -47,7 +47,7 @@ impl Metrics {
         let define = Define(&registry);
         let refused_requests = define.counters(
             "crossfade_refused_requests_total",
-            "Requests that no scrape was made for, by reason.",
+            "Requests refused without a scrape, by reason.",
             &["reason"],
         )?;
         let build_info = define.gauges(
@@ -64,7 +64,7 @@ impl Metrics {
         Ok(Metrics { registry, refused_requests, http, reloads, scrapes, statsd })
     }
 
-    /// The metrics of one target, all of them present for as long as anybody holds them.
+    /// The metrics of one target, all of them present while the value exists.
     #[must_use]
     pub fn target(&self, target: &str) -> TargetMetrics {
         TargetMetrics::new(&self.scrapes, target)

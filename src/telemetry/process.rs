@@ -1,4 +1,4 @@
-//! Metrics of the process, read from `/proc` when somebody asks. Where there is no `/proc` there are none.
+//! Metrics of the process, read from `/proc` at each scrape. Without `/proc` there are none.
 
 use std::fs;
 

@@ -18,7 +18,7 @@ impl ReloadMetrics {
     pub(super) fn register(define: Define<'_>) -> prometheus::Result<ReloadMetrics> {
         let reloads = define.counters(
             "crossfade_config_reloads_total",
-            "Reloads, by how they ended.",
+            "Reloads by outcome.",
             &["outcome"],
         )?;
         for outcome in ["success", "refused"] {
@@ -26,11 +26,11 @@ impl ReloadMetrics {
         }
         let successful = define.gauge(
             "crossfade_config_last_reload_successful",
-            "Whether the settings that were read last hold: 0 after a reload that was refused.",
+            "Whether the last reload succeeded: 0 after a reload that was refused.",
         )?;
         let timestamp = define.gauge(
             "crossfade_config_last_reload_success_timestamp_seconds",
-            "When the settings that hold were read, Unix time.",
+            "When the active settings were read, Unix time.",
         )?;
         Ok(ReloadMetrics { reloads, successful, timestamp })
     }

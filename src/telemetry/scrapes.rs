@@ -8,7 +8,7 @@ use super::define::Define;
 use super::missing_inputs::MissingInputs;
 use super::series::{Forget as _, Holders};
 
-/// Seconds. Most scrapes take milliseconds; Prometheus gives up after ten seconds unless told otherwise.
+/// Seconds. Most scrapes take milliseconds; the default timeout of Prometheus is ten seconds.
 const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// Seconds. A megabyte takes a few milliseconds.
@@ -52,22 +52,22 @@ impl ScrapeMetrics {
             missing_inputs,
             scrapes: define.counters(
                 "crossfade_scrapes_total",
-                "Scrapes, by how they ended.",
+                "Scrapes by outcome.",
                 &["target", "outcome"],
             )?,
             duration: define.histograms(
                 "crossfade_scrape_duration_seconds",
-                "Time from a request to the last byte of its answer.",
+                "Time from a request to the last byte of the response to it.",
                 &DURATION_BUCKETS,
             )?,
             upstream: define.histograms(
                 "crossfade_upstream_duration_seconds",
-                "Time from a request to the last byte that was read of the target's answer.",
+                "Time from a request to the last byte read from the target.",
                 &DURATION_BUCKETS,
             )?,
             rewriting: define.histograms(
                 "crossfade_rewriting_duration_seconds",
-                "Time that the engine spent on one exposition.",
+                "Time spent rewriting one exposition.",
                 &REWRITING_BUCKETS,
             )?,
             in_flight: define.gauge(
@@ -96,47 +96,47 @@ impl ScrapeMetrics {
             )?,
             rule_read_samples: define.counters(
                 "crossfade_rule_read_samples_total",
-                "Samples of complete scrapes that rules read, by the family read and the family written.",
+                "Samples of complete scrapes that rules read, by input family and output family.",
                 &["target", "from", "to"],
             )?,
             rule_written_samples: define.counters(
                 "crossfade_rule_written_samples_total",
-                "Samples of complete scrapes that rules wrote, by the family read and the family written.",
+                "Samples of complete scrapes that rules wrote, by input family and output family.",
                 &["target", "from", "to"],
             )?,
             dropped_lines: define.counters(
                 "crossfade_dropped_lines_total",
-                "Lines and samples left out of expositions, by reason.",
+                "Lines and samples dropped from expositions, by reason.",
                 &["target", "reason"],
             )?,
             passed_lines: define.counters(
                 "crossfade_malformed_passed_lines_total",
-                "Lines that Prometheus would refuse, handed on because the settings say so.",
+                "Lines that Prometheus would reject, forwarded because of the setting `malformed: pass`.",
                 &["target"],
             )?,
             unrewritten_series: define.counters(
                 "crossfade_unrewritten_series_total",
-                "Label sets that a rule reads but that had to leave as they came, by reason.",
+                "Series that a rule matches but that were forwarded unchanged, by reason.",
                 &["target", "reason"],
             )?,
             shared: define.counters(
                 "crossfade_shared_scrapes_total",
-                "Clients that were given a scrape that was under way for another.",
+                "Clients that joined a scrape in progress for another client.",
                 &["target"],
             )?,
             left: define.counters(
                 "crossfade_shared_scrapes_left_total",
-                "Clients that left a scrape before its end, while it went on for others, by reason.",
+                "Clients that left a shared scrape before its end while it continued for others, by reason.",
                 &["target", "reason"],
             )?,
             passthrough_requests: define.counters(
                 "crossfade_passthrough_requests_total",
-                "Requests handed through to the target as they came, by what became of them.",
+                "Requests forwarded to the target unchanged, by outcome.",
                 &["target", "outcome"],
             )?,
             held_bytes: define.gauges(
                 "crossfade_scrape_held_bytes",
-                "Most bytes that the target's last complete scrape held at one time.",
+                "Peak of the bytes held by the target's last complete scrape.",
                 &["target"],
             )?,
             generation: define.gauges(

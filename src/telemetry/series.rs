@@ -24,7 +24,7 @@ impl Holders {
         create()
     }
 
-    /// Lets go of them; whoever is the last removes them.
+    /// Releases the series. The last owner removes them.
     pub(super) fn release(&self, value: &str, remove: impl FnOnce()) {
         let mut holders = self.lock();
         let Some(count) = holders.get_mut(value) else { return };
@@ -36,7 +36,7 @@ impl Holders {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        // Counts are whole whoever panicked.
+        // A panic cannot leave the counts inconsistent, so poisoning is ignored.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,7 +82,7 @@ mod tests {
         release("a");
         assert_eq!(series(), 1);
         release("a");
-        assert_eq!(series(), 1, "nobody holds it");
+        assert_eq!(series(), 1, "the last owner is gone");
         release("b");
         assert_eq!(series(), 0);
     }

@@ -55,17 +55,17 @@ impl StatsdMetrics {
             )?,
             received_lines: define.counters(
                 "crossfade_statsd_received_lines_total",
-                "StatsD lines read, blank ones included.",
+                "StatsD lines read, including blank ones.",
                 &["listener"],
             )?,
             refused: define.counters(
                 "crossfade_statsd_refused_lines_total",
-                "StatsD lines not taken from a peer, by reason.",
+                "StatsD lines not accepted from a sender, by reason.",
                 &["listener", "reason"],
             )?,
             connections: define.gauges(
                 "crossfade_statsd_connections",
-                "Open connections of peers.",
+                "Open connections of senders.",
                 &["listener"],
             )?,
             connection_limits: define.counters(
@@ -75,17 +75,17 @@ impl StatsdMetrics {
             )?,
             untouched_lines: define.counters(
                 "crossfade_statsd_untouched_lines_total",
-                "StatsD lines that left as they came.",
+                "StatsD lines forwarded unchanged.",
                 &["listener", "emit"],
             )?,
             written_lines: define.counters(
                 "crossfade_statsd_written_lines_total",
-                "StatsD lines handed to the sinks that get this generation, untouched ones included.",
+                "StatsD lines written for the sinks of this generation, including unchanged ones.",
                 &["listener", "emit"],
             )?,
             unreadable_lines: define.counters(
                 "crossfade_statsd_unreadable_lines_total",
-                "StatsD lines without a name, a value or a type. They left as they came.",
+                "StatsD lines without a name, a value or a type, forwarded unchanged.",
                 &["listener", "emit"],
             )?,
             left_out_lines: define.counters(
@@ -95,17 +95,17 @@ impl StatsdMetrics {
             )?,
             sent_datagrams: define.counters(
                 "crossfade_statsd_sent_datagrams_total",
-                "StatsD datagrams that the kernel took for the sink; for streams, as they were packed.",
+                "StatsD datagrams that the kernel accepted for the sink; for streams, packed blocks.",
                 &["sink"],
             )?,
             sent_lines: define.counters(
                 "crossfade_statsd_sent_lines_total",
-                "StatsD lines that the kernel took for the sink.",
+                "StatsD lines that the kernel accepted for the sink.",
                 &["sink"],
             )?,
             sent_bytes: define.counters(
                 "crossfade_statsd_sent_bytes_total",
-                "Bytes that the kernel took for the sink.",
+                "Bytes that the kernel accepted for the sink.",
                 &["sink"],
             )?,
             dropped_lines: define.counters(
@@ -115,12 +115,12 @@ impl StatsdMetrics {
             )?,
             queued_bytes: define.gauges(
                 "crossfade_statsd_queued_bytes",
-                "Bytes that wait to be sent to the sink.",
+                "Bytes waiting to be sent to the sink.",
                 &["sink"],
             )?,
             failures: define.counters(
                 "crossfade_statsd_sink_failures_total",
-                "Times that the sink could not be reached, by reason.",
+                "Failures to reach the sink, by reason.",
                 &["sink", "reason"],
             )?,
             kernel_drops,
@@ -348,7 +348,7 @@ impl ListenerMetrics {
         self.hold.all.kernel_drops.watch(&self.hold.listener, sockets);
     }
 
-    /// The metrics of what becomes of the listener's lines.
+    /// The metrics of the listener's lines by outcome.
     #[must_use]
     pub fn rewrite(&self, emit: Emit) -> RewriteMetrics {
         let emit = match emit {
@@ -379,7 +379,7 @@ impl Drop for OpenConnection {
     }
 }
 
-/// What becomes of lines of one listener, read off the report of one rewriter.
+/// Counts the lines of one listener by outcome, from the report of one rewriter.
 #[derive(Debug)]
 pub struct RewriteMetrics {
     untouched: IntCounter,
@@ -389,7 +389,7 @@ pub struct RewriteMetrics {
     published: Published,
 }
 
-/// What a report said when it was last read.
+/// The values of a report when it was last read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Published {
     read: u64,

@@ -1,4 +1,4 @@
-//! What stands between the client and the origin.
+//! The proxies between the client and the origin.
 
 use std::fmt;
 use std::fs;
@@ -107,7 +107,7 @@ impl Origin {
     }
 }
 
-/// One thing that stands in front of the origin.
+/// One proxy before the origin.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) process: Process,

@@ -1,11 +1,11 @@
-//! Measures the gateway as a process, beside nginx in front of the same origin.
+//! Measures the gateway as a process, compared with nginx before the same origin.
 //!
 //! ```text
 //! cargo build --release && cargo run --release --example measure            # all of it, some minutes
 //! cargo run --release --example measure -- --rounds 3 --sizes 30            # a quick look
 //! ```
 //!
-//! An nginx serves generated bodies from memory. In front of it stand, each on a port of its own, a
+//! An nginx serves generated bodies from memory. Before it are, each on its own port, a
 //! plain nginx proxy, one that renames twelve families with `sub_filter`, and one `crossfade serve`
 //! per case. Rounds are interleaved (A B C A B C), so that a machine that gets slower gets slower
 //! for all. Reported are the median, the range, and the ratio to the plain proxy in the same run;
@@ -74,7 +74,7 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, Box<dyn Error>> 
     Ok(plan)
 }
 
-/// CPU and memory of whatever stands between the client and the origin.
+/// CPU and memory of the proxies between the client and the origin.
 fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Error>> {
     let origin = Origin::start(folder, size * 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {

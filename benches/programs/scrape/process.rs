@@ -106,7 +106,7 @@ fn is_over(id: u32) -> io::Result<bool> {
     Ok(stat(id)?[0] == "Z")
 }
 
-/// The fields of `/proc/ID/stat` behind the name, which may contain anything.
+/// The fields of `/proc/ID/stat` after the name, which may contain anything.
 fn stat(id: u32) -> io::Result<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
     let (_, rest) = stat.rsplit_once(") ").ok_or_else(|| io::Error::other("not a stat line"))?;

@@ -1,4 +1,4 @@
-//! The bodies of requests that ask for something to be worked out.
+//! The bodies of POST requests.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use serde::de::DeserializeOwned;
 
 use super::Refusal;
 
-/// Longest body. A page of text, or a few histograms.
+/// Longest body, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// How long a client may take to send it.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads a body of JSON.
+/// Reads a JSON body.
 ///
-/// It must be called JSON: a browser asks before it sends such a request to us from somebody else's page, and is
-/// not given leave.
+/// The content type must be JSON: a browser sends such a request from another site only after a CORS preflight, which
+/// fails here.
 pub(super) async fn read<T, B>(request: Request<B>) -> Result<T, Refusal>
 where
     T: DeserializeOwned,

@@ -1,4 +1,4 @@
-//! `/api/explain`: what becomes of a text that somebody pastes; `/api/preview`: of what a target answers right now.
+//! `/api/explain`: how a pasted text is rewritten; `/api/preview`: how the current response of a target is rewritten.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::rewrite::{self, statsd};
 use crate::running::Running;
 use crate::scrape::PreviewError;
 
-/// Longest body that is shown before and after.
+/// Longest body of a preview, in bytes.
 const PREVIEW_BYTES: usize = 16 << 20;
 
 /// A text to explain.
@@ -27,13 +27,13 @@ const PREVIEW_BYTES: usize = 16 << 20;
 #[serde(deny_unknown_fields)]
 struct Question {
     text: String,
-    /// `exposition` or `statsd`; without it, what the text looks like.
+    /// `exposition` or `statsd`; detected from the text if absent.
     #[serde(default)]
     kind: Option<Kind>,
-    /// As this target would be rewritten.
+    /// Use the settings of this target.
     #[serde(default)]
     target: Option<String>,
-    /// Without a target: the generation that leaves.
+    /// The emitted generation, if there is no target.
     #[serde(default)]
     emit: Option<String>,
 }
@@ -45,7 +45,7 @@ enum Kind {
     Statsd,
 }
 
-/// A target to scrape, and what to show of it.
+/// A target to scrape, and a filter for the lines to show.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Look {
@@ -54,7 +54,7 @@ struct Look {
     filter: String,
 }
 
-/// What becomes of an exposition.
+/// The result for an exposition.
 #[derive(Debug, Serialize)]
 struct Rewritten<'a> {
     kind: Kind,
@@ -62,19 +62,19 @@ struct Rewritten<'a> {
     sides: Diff,
     report: Report<'a>,
     missing: Vec<Lack<'a>>,
-    /// Line by line, of a text that was pasted.
+    /// Line by line, for a pasted text.
     #[serde(skip_serializing_if = "Option::is_none")]
     explained: Option<Explained<'a>>,
 }
 
-/// What the engine did with each line.
+/// How the engine handled each line and series.
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
     lines: &'a [rewrite::exposition::Line],
     series: &'a [rewrite::exposition::ExplainedSeries],
 }
 
-/// What becomes of `StatsD` lines, all from one sender.
+/// The result for `StatsD` lines of one sender.
 #[derive(Debug, Serialize)]
 struct Relayed {
     kind: Kind,
@@ -82,7 +82,7 @@ struct Relayed {
 }
 
 impl Admin {
-    /// Answers a POST; `None` where there is nothing. `path` is what follows `/api/`.
+    /// Responds to a POST; `None` if there is no such path.
     pub(in crate::admin) async fn handle_post<B>(
         &self,
         request: Request<B>,
@@ -110,7 +110,7 @@ impl Admin {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let look: Look = body::read(request).await?;
-        // Each costs the target a scrape, and us two bodies.
+        // Each preview costs the target a scrape, and Crossfade the memory of two bodies.
         let Ok(_one) = self.previews.try_acquire() else {
             let error = "another target is being looked at; try again in a moment".to_owned();
             return Err((StatusCode::TOO_MANY_REQUESTS, error));
@@ -158,11 +158,11 @@ where
         (None, Some(target)) => target.settings().mapping.emit,
         (None, None) => return Err(bad("say which `target`, or what to `emit`".to_owned())),
     };
-    let faults = |faults: crate::document::Diagnostics| bad(faults.to_string());
+    let errors = |errors: crate::document::Diagnostics| bad(errors.to_string());
     match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
         Kind::Statsd => {
             let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
-            let plan = mapping::compile_statsd(&current.packs, &settings).map_err(faults)?;
+            let plan = mapping::compile_statsd(&current.packs, &settings).map_err(errors)?;
             let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
             let text = question.text.as_bytes();
             let lines = rewriter.explain(text, &mut statsd::Sender::default());
@@ -173,11 +173,11 @@ where
                 Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
                 _ => {
                     let settings = mapping::Settings::new(emit);
-                    Arc::new(mapping::compile(&current.packs, &settings).map_err(faults)?)
+                    Arc::new(mapping::compile(&current.packs, &settings).map_err(errors)?)
                 }
             };
             let options = current.settings.rewrite;
-            // A last line without its newline is whole: somebody has pasted it.
+            // The newline of the last pasted line may be missing.
             let mut text = question.text.into_bytes();
             text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
             let failed = |error: rewrite::exposition::Error| bad(error.to_string());
@@ -197,7 +197,7 @@ where
     }
 }
 
-/// In a `StatsD` line the type comes first; in an exposition there are labels or a space in front of any bar.
+/// In a `StatsD` line the type comes first; in an exposition there are labels or a space before any bar.
 fn looks_like(text: &str) -> Kind {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match first.find(['|', '{', ' ', '"']).map(|at| first.as_bytes()[at]) {

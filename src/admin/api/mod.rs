@@ -1,6 +1,6 @@
-//! What the status page is made of, as JSON.
+//! The data of the status page, as JSON.
 //!
-//! Each answer is a picture of the moment. Counters are as they stand: whoever wants rates asks twice.
+//! Each response is a snapshot. Counters are totals: for a rate, request them twice.
 
 mod body;
 mod diff;
@@ -21,11 +21,11 @@ use serde::Serialize;
 use super::Admin;
 use super::respond::respond;
 
-/// What is wrong with a request, and the status that says so.
+/// Why a request is refused, and the status of the response.
 type Refusal = (StatusCode, String);
 
 impl Admin {
-    /// Answers a GET; `None` where there is nothing. `path` is what follows `/api/`.
+    /// Responds to a GET; `None` if there is no such path.
     pub(super) fn api_get(&self, path: &str) -> Option<Response<Full<Bytes>>> {
         let current = self.current.load_full();
         Some(match path {

@@ -1,13 +1,13 @@
-//! `/api/settings`: what holds, defaults included and secrets masked.
+//! `/api/settings`: the active settings, with defaults, and with secrets masked.
 
 use serde_json::{Map, Value, json};
 
 use crate::config::Settings;
 
-/// What is shown instead of a secret.
+/// Shown instead of a secret.
 const MASK: &str = "<secret>";
 
-/// Parts of names of what may be secret.
+/// Parts of names of parameters that may be secret.
 const SECRET_NAMES: [&str; 9] = [
     "password",
     "passwd",
@@ -20,8 +20,8 @@ const SECRET_NAMES: [&str; 9] = [
     "bearer",
 ];
 
-/// Settings print their secrets masked; names and URLs are looked at once more, because a secret can be put where
-/// nobody expects one.
+/// Settings are serialized with their secrets masked. Names and URLs are checked again here, because a secret can also
+/// be in a place that is not meant for one.
 pub(super) fn describe(settings: &Settings) -> Value {
     let written =
         serde_json::to_value(&settings.file).unwrap_or_else(|error| json!(error.to_string()));
@@ -52,13 +52,13 @@ fn masked(value: Value) -> Value {
     }
 }
 
-/// Names of files that hold secrets are no secrets.
+/// Names of files that contain secrets are not secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('-', "_");
     !name.ends_with("_file") && SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
-/// A URL without its user's password, and without the values of parameters that are called like secrets.
+/// A URL without its password, and without the values of parameters whose names suggest a secret.
 fn masked_url(url: &str) -> String {
     let (place, query) =
         url.split_once('?').map_or((url, None), |(place, query)| (place, Some(query)));

@@ -1,4 +1,4 @@
-//! `/api/targets`: what each target is, speaks, lacks, and what became of its last scrapes.
+//! `/api/targets`: each target with its generation, its missing metrics and its last scrapes.
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use crate::running::Running;
 use crate::scrape;
 use crate::scrape::{LastScrape, Outcome, TargetStatus};
 
-/// Most targets of a kind that are shown of those that clients have named.
+/// Most dynamic targets of one kind that are shown.
 const MOST_ON_DEMAND: usize = 100;
 
-/// All targets, by name; behind them those that clients have named, the latest first.
+/// All targets, by name; then the dynamic targets, the latest first.
 pub(super) fn describe(current: &Running) -> serde_json::Value {
     let on_demand = current.gateway.named_by_clients(MOST_ON_DEMAND);
     let configured = current.gateway.targets().map(|target| (target, false));
@@ -47,9 +47,9 @@ fn lacks(status: &TargetStatus) -> Vec<Lack<'_>> {
 struct Target<'a> {
     name: &'a str,
     url: String,
-    /// A client has named it; several may have one name.
+    /// A dynamic target; several may have the same name.
     on_demand: bool,
-    /// On the data listener, where it has one of its own.
+    /// Its path on the data listener, if it has one.
     path: Option<String>,
     emit: String,
     buckets: String,

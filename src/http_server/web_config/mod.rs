@@ -1,7 +1,7 @@
-//! The web configuration file: TLS, users, headers and a rate, in the format that exporters of Prometheus share.
+//! The web configuration file: TLS, users, headers and a rate, in the format of the Prometheus exporters.
 //!
 //! The file and the certificates that it names are read again when they have changed, so that certificates are replaced
-//! without a restart or a signal. A change that cannot be used is logged once, and what was there before goes on.
+//! without a restart or a signal. A change with an error is logged once, and the previous configuration stays active.
 
 mod file;
 mod rate;
@@ -29,7 +29,7 @@ use file::{File, Text};
 use rate::Rate;
 pub(super) use users::{SignIn, Users};
 
-/// How often files are looked at, at most. A connection or a request that comes sooner takes what is there.
+/// Minimum interval between two checks of the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A web configuration file, as it is now.
@@ -38,26 +38,26 @@ pub struct WebConfig {
     web: ArcSwap<Web>,
     metrics: WebConfigMetrics,
     begun: Instant,
-    /// When the files were last looked at, in milliseconds since `begun`.
+    /// When the files were last checked, in milliseconds since `begun`.
     looked: AtomicU64,
-    /// How they looked when they were last read.
+    /// The state of the files when they were last read.
     read: Mutex<Look>,
 }
 
-/// What the file says, ready for use.
+/// The compiled configuration.
 pub(super) struct Web {
-    /// How connections are encrypted, where they are.
+    /// The TLS configuration; `None` without TLS.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// Where somebody has to say who they are.
+    /// The users; `None` if no request needs one.
     pub(super) users: Option<Users>,
-    /// Added to every answer.
+    /// Headers that are added to every response.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) rate: Option<Rate>,
     /// The files that the file names.
     files: Vec<PathBuf>,
 }
 
-/// What tells one state of a file from another. `None`: it cannot be seen.
+/// Identifies the state of a file. `None` if its metadata cannot be read.
 type Look = Vec<Option<(SystemTime, u64, u64, u64)>>;
 
 impl Debug for WebConfig {
@@ -68,14 +68,14 @@ impl Debug for WebConfig {
 }
 
 impl WebConfig {
-    /// Reads the file and all that it names.
+    /// Reads the file and the files that it names.
     ///
     /// # Errors
     ///
-    /// What is wrong with any of them.
+    /// All errors in these files.
     pub fn load(path: &Path, metrics: WebConfigMetrics) -> Result<WebConfig, Diagnostics> {
         let Web { files, .. } = Web::read(path)?;
-        // Before reading what holds: what changes meanwhile is read the next time.
+        // Recorded before reading, so that a change during reading is noticed at the next check.
         let read = look(path, &files);
         let web = Web::read(path)?;
         metrics.read(true);
@@ -109,7 +109,7 @@ impl WebConfig {
             if *read == now {
                 return;
             }
-            // Before reading: what changes meanwhile is read the next time.
+            // Recorded before reading, so that a change during reading is noticed at the next check.
             *read = now;
         }
         let path = self.path.display();
@@ -131,17 +131,17 @@ impl WebConfig {
     }
 }
 
-/// Reads a web configuration file, and all that it names, for what is wrong with it.
+/// Checks a web configuration file and the files that it names.
 ///
 /// # Errors
 ///
-/// All of that.
+/// All errors in these files.
 pub fn check(path: &Path) -> Result<(), Diagnostics> {
     Web::read(path).map(drop)
 }
 
-/// The certificate that a web configuration file names, if it has TLS. Whatever else is wrong with the file makes no
-/// difference: a gateway that runs goes on with what was there before.
+/// The certificate that a web configuration file names, if it has TLS. Other errors in the file are ignored, because a
+/// running gateway keeps its previous configuration in spite of them.
 ///
 /// # Errors
 ///
@@ -155,8 +155,7 @@ pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, Diagn
     })
 }
 
-/// Reads a file: `build` gets what is right of it, and a reader that has recorded what is wrong with its
-/// keys and shapes.
+/// Reads a file: `build` gets the valid part, and a reader that has recorded errors in keys and types.
 ///
 /// # Errors
 ///
@@ -209,14 +208,14 @@ impl Web {
 
 fn look(path: &Path, files: &[PathBuf]) -> Look {
     let look = |path: &Path| {
-        // Through links: volumes of Kubernetes swap a link, and with it the file's number.
+        // Follows links: a Kubernetes volume is updated by replacing a link, which changes the inode.
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len(), metadata.ino(), metadata.dev()))
     };
     std::iter::once(path).chain(files.iter().map(PathBuf::as_path)).map(look).collect()
 }
 
-/// The headers that may be set, and what each may say; nothing where that is free.
+/// The headers that can be set, with their valid values; an empty list allows any value.
 const HEADERS: &[(&str, &[&str])] = &[
     ("Content-Security-Policy", &[]),
     ("X-Frame-Options", &["deny", "sameorigin"]),

@@ -193,7 +193,7 @@ impl Build<'_, '_> {
         let mut provider = ring::default_provider();
         let suites = self.listed("cipher_suites", &tls.cipher_suites, SUITES);
         if !suites.is_empty() {
-            // The list is about TLS 1.2, as in Go; those of 1.3 are all good.
+            // As in Go, the list applies to TLS 1.2. All suites of TLS 1.3 are secure.
             let one_point_three = |suite: &&(&str, _)| {
                 suite.0.starts_with("TLS_AES") || suite.0.starts_with("TLS_CHACHA")
             };

@@ -39,12 +39,12 @@ struct User {
     accepted: Mutex<Option<Tag>>,
 }
 
-/// Whether somebody may come in.
+/// The result of a credentials check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http_server) enum SignIn {
     /// They may.
     Accepted,
-    /// They have not said who they are, or it is not true.
+    /// The credentials are missing or wrong.
     Refused,
     /// Too many passwords wait to be hashed.
     Busy,
@@ -91,7 +91,7 @@ impl Users {
         }
     }
 
-    /// Whether the value of an `Authorization` header lets somebody in.
+    /// Checks the value of an `Authorization` header.
     pub(in crate::http_server) async fn sign_in(&self, header: Option<&HeaderValue>) -> SignIn {
         let Some((name, password)) = header.and_then(credentials) else {
             return SignIn::Refused;

@@ -52,9 +52,9 @@ fn exact_boundaries(plan: &Plan) -> Vec<ExactBoundaries> {
     let text = |name: &[u8]| name.escape_ascii().to_string();
     let mut exact = Vec::new();
     for rule in &plan.rules {
-        let Kind::Histogram(ladders) = &rule.kind else { continue };
-        let is_read = |bound: &f64| ladders.read.iter().any(|its| its.total_cmp(bound).is_eq());
-        let bounds = ladders.write.iter().map(|boundary| boundary.bound).filter(is_read);
+        let Kind::Histogram(buckets) = &rule.kind else { continue };
+        let is_read = |bound: &f64| buckets.read.iter().any(|its| its.total_cmp(bound).is_eq());
+        let bounds = buckets.write.iter().map(|boundary| boundary.bound).filter(is_read);
         let labels = rule.labels.append.iter().map(|(label, value)| (text(label), text(value)));
         let families = rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]);
         exact.push(ExactBoundaries {
