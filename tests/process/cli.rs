@@ -367,7 +367,7 @@ fn health_knows_the_gateways_certificate() {
     let params = rcgen::CertificateParams::new(["gateway.example".to_owned()]).expect("a name");
     let certificate = params.self_signed(&key).expect("a certificate");
     let indent = |pem: String| pem.replace('\n', "\n    ");
-    // The password is that of a vector that comes with the C library's bcrypt.
+    // The password and its hash are a test vector of the C library's bcrypt.
     let web = format!(
         "tls_server_config:\n  cert: |\n    {}\n  key: |\n    {}\n\
          basic_auth_users: {{probe: '$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW'}}\n",
@@ -385,7 +385,7 @@ fn health_knows_the_gateways_certificate() {
     let output = health(&[&known[..], &user].concat());
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
 
-    // A mistake in the file does not make a gateway ill that goes on with what was there before.
+    // An error in the file does not affect health: the gateway keeps its previous configuration.
     let text = std::fs::read_to_string(&web.0).expect("text");
     std::fs::write(&web.0, format!("{text}rate_limit: {{interval: 1s}}\n")).expect("writable");
     let output = health(&[&known[..], &user].concat());
@@ -400,7 +400,7 @@ fn health_knows_the_gateways_certificate() {
     let output = run(&["check", "config", settings.path()], "");
     assert_eq!(output.status.code(), Some(1));
     let message = format!("{}{}", stdout(&output), stderr(&output));
-    assert!(message.contains("rate_limit.burst is 0"), "{message}");
+    assert!(message.contains("`rate_limit.burst` is 0"), "{message}");
 
     let output = health(&known);
     assert_eq!(output.status.code(), Some(1));

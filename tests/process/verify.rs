@@ -53,5 +53,9 @@ fn urls_are_fetched_and_machines_get_json() {
     assert_eq!(report["families"][0]["verdict"], "equal");
     let missing = command(&[OLD, &url.replace("x=1", "x=2")]);
     assert_eq!(missing.status.code(), Some(2));
-    assert!(text(&missing.stderr).contains("it answered 404"), "{}", text(&missing.stderr));
+    assert!(
+        text(&missing.stderr).contains("the response has status 404"),
+        "{}",
+        text(&missing.stderr)
+    );
 }
