@@ -12,7 +12,7 @@ use crate::telemetry::{LogFormat, LogLevel};
 
 /// A setting that is one of a few words.
 pub trait Choice: Copy + PartialEq + 'static {
-    /// Every word, and what it stands for.
+    /// Every word and its value.
     const WORDS: &'static [(&'static str, Self)];
 
     /// The word for this choice.

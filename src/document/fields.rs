@@ -119,7 +119,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// One of some words, and what it stands for. `noun` names them in messages: `a metric type`.
+    /// One of several words; returns its value. `noun` names them in messages: `a metric type`.
     pub fn one_of<T: Copy>(&mut self, word: &Scalar, noun: &str, known: &[(&str, T)]) -> Option<T> {
         let found = known.iter().find(|(name, _)| *name == word.text);
         if found.is_none() {

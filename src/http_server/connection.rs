@@ -152,13 +152,21 @@ async fn exchange<S, F, B>(
 
     // Without a response in progress, an orderly close loses nothing.
     let is_cut = ended.is_none() && matches!(activity.phase(), Phase::Answer | Phase::Rest);
-    let (mut stream, broken) = connection.into_parts().io.into_inner().into_parts();
-    let Some(ended) = ended else {
-        if is_cut {
-            reset(&stream);
-        }
-        return;
-    };
+    let (stream, broken) = connection.into_parts().io.into_inner().into_parts();
+    match ended {
+        Some(ended) => close(stream, ended, broken, context).await,
+        None if is_cut => reset(&stream),
+        None => {}
+    }
+}
+
+/// Counts the reason of an abnormal end, and closes the connection: in order, or with a reset if a response was cut.
+async fn close(
+    mut stream: Stream,
+    ended: hyper::Result<()>,
+    broken: Option<Broken>,
+    context: &ConnectionContext,
+) {
     if let Err(error) = ended {
         if let Some(reason) = reason(&error, broken) {
             context.metrics.refused(reason);

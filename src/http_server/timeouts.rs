@@ -173,7 +173,7 @@ mod tests {
     #[derive(Default)]
     struct Peer {
         takes: bool,
-        says: usize,
+        bytes_to_send: usize,
     }
 
     impl AsyncRead for Peer {
@@ -182,10 +182,10 @@ mod tests {
             _: &mut Context<'_>,
             buf: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            if self.says == 0 {
+            if self.bytes_to_send == 0 {
                 return Poll::Pending;
             }
-            self.says -= 1;
+            self.bytes_to_send -= 1;
             buf.put_slice(b"x");
             Poll::Ready(Ok(()))
         }
@@ -281,12 +281,12 @@ mod tests {
         let begun = Instant::now();
         let early = tokio::time::timeout(Duration::from_secs(200), guard.read_u8()).await;
         assert!(early.is_err(), "nothing has come yet");
-        guard.io.says = 1;
+        guard.io.bytes_to_send = 1;
         guard.read_u8().await.expect("a byte");
         let mut late = Duration::ZERO;
         while guard.broken.is_none() {
             // Single bytes do not extend the limit.
-            guard.io.says = usize::from(
+            guard.io.bytes_to_send = usize::from(
                 tokio::time::timeout(Duration::from_secs(3), guard.read_u8()).await.is_err(),
             );
             late = begun.elapsed();

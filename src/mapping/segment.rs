@@ -26,11 +26,11 @@ pub(in crate::mapping) enum Segment {
     Many(Placeholder),
 }
 
-/// `{x}`: carries text to where another pattern of the rule says `{x}`.
+/// `{x}`: copies text to `{x}` in another pattern of the rule.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Placeholder {
     pub(in crate::mapping) name: String,
-    /// Where it stands in the pattern's text, in bytes, braces included.
+    /// The byte range in the pattern's text, including the braces.
     pub(in crate::mapping) range: Range<usize>,
 }
 
@@ -42,7 +42,7 @@ impl Segment {
         }
     }
 
-    /// True when both stand for the same segments, whatever their placeholders are called.
+    /// True if both match the same segments; names of placeholders do not matter.
     pub(in crate::mapping) fn reads_like(&self, other: &Segment) -> bool {
         match (self, other) {
             (Segment::Text(a), Segment::Text(b)) => a == b,

@@ -1,4 +1,4 @@
-//! The engine: what a plan says, done to an exposition or to `StatsD` lines.
+//! The engine: applies a plan to an exposition or to `StatsD` lines.
 
 pub mod exposition;
 mod printable;

@@ -1,19 +1,19 @@
-//! What may be reached at the wish of a client: the allow-list.
+//! The allow-list: the targets that clients may name.
 //!
-//! Targets in the settings are there because the operator wants them scraped. A proxy and a probe ask for what their
-//! client names, and without a limit everybody who reaches us could reach through us whatever we reach: other services'
-//! admin ports, a cloud's metadata. So nothing is allowed but what a rule names, and rules are checked against the very
-//! address that is then connected to: a name that resolves to something else a moment later gains nothing.
+//! Targets in the settings are chosen by the operator, but those of a proxy request or a probe by the client. Without a
+//! limit, any client of the gateway could reach everything that the gateway can: admin ports of other services, cloud
+//! metadata. So only what a rule matches is allowed, and rules are checked against the same address that is then
+//! connected to, so that a name cannot resolve to another address after the check.
 //!
-//! Addresses that mean "this host" or "this link" are more than a rule for names or for a range around them intends.
-//! Only one that names them lets them through.
+//! Addresses of the host itself or of the local link are rarely meant by a rule for names or for a wide range. Only a
+//! rule that contains nothing else allows them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// One rule of the allow-list. All that it says must hold.
+/// One rule of the allow-list. All of its conditions must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The name that is asked for.
@@ -38,7 +38,7 @@ pub enum Denied {
     NotListed,
     /// A rule matches, but the address is special and needs a rule of its own.
     #[error(
-        "its address is a loopback or link-local one, a cloud's own, or stands for no single host; only a rule of \
+        "its address is a loopback, link-local or cloud metadata address, or not a single host; only a rule of \
          `allow` with that very address or range lets it through"
     )]
     SpecialAddress,
@@ -89,7 +89,7 @@ impl Rule {
         self.host.as_ref().is_none_or(|pattern| pattern.matches(host))
     }
 
-    /// Whether the rule was written with such addresses in mind: its range holds no others, or it says `localhost`.
+    /// Whether the rule is meant for special addresses: its range contains no others, or its host is `localhost`.
     fn means(&self, special: &IpNet) -> bool {
         if let Some(AddressRange(range)) = &self.range {
             return special.contains(range);
@@ -343,13 +343,18 @@ mod tests {
         assert_eq!(allow_list.check_name("other", 80), Err(Denied::NotListed));
     }
 
-    #[test]
-    fn what_is_here_or_on_this_link_must_be_named() {
-        let wide = AllowList::new(vec![
+    /// Every host and every address, on port 80.
+    fn wide() -> AllowList {
+        AllowList::new(vec![
             rule("*", "", &[80]),
             rule("", "0.0.0.0/0", &[80]),
             rule("", "::/0", &[80]),
-        ]);
+        ])
+    }
+
+    #[test]
+    fn general_rules_do_not_allow_special_addresses() {
+        let wide = wide();
         let special = [
             "127.0.0.1",
             "127.9.9.9",
@@ -388,6 +393,17 @@ mod tests {
                 );
             }
         }
+        // Addresses in the same ranges that embed ordinary addresses.
+        for address in
+            ["64:ff9b::8.8.8.8", "64:ff9b:1::10.0.0.1", "2002:a00:1::1", "::8.8.8.8", "fd00:ec3::1"]
+        {
+            let address = address.parse().expect("an address");
+            assert_eq!(wide.check("x", address, 80), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn specific_rules_allow_special_addresses() {
         for (host, range, address) in [
             ("", "127.0.0.0/8", "127.0.0.1"),
             ("", "127.0.0.1", "::ffff:127.0.0.1"),
@@ -405,14 +421,7 @@ mod tests {
             let address = address.parse().expect("an address");
             assert_eq!(allow_list.check(host, address, 80), Ok(()), "{host} {address}");
         }
-        // The same, but of hosts that are others.
-        for address in
-            ["64:ff9b::8.8.8.8", "64:ff9b:1::10.0.0.1", "2002:a00:1::1", "::8.8.8.8", "fd00:ec3::1"]
-        {
-            let address = address.parse().expect("an address");
-            assert_eq!(wide.check("x", address, 80), Ok(()), "{address}");
-        }
-        // `localhost` is a word for loopback, not for a link, nor for what is translated.
+        // `localhost` allows loopback addresses only: neither link-local nor translated ones.
         let allow_list = AllowList::new(vec![rule("localhost", "", &[80])]);
         let translated = "64:ff9b::7f00:1".parse().expect("an address");
         assert_eq!(allow_list.check("localhost", translated, 80), Err(Denied::SpecialAddress));

@@ -10,7 +10,7 @@ const MAX_KEPT: usize = 2;
 
 /// The buffers of one exposition.
 ///
-/// A piece of a body has to be owned by whoever sends it. Its size is one for which allocators ask the kernel, page
+/// A piece of a body is owned by the task that sends it. Its size is one for which allocators ask the kernel, page
 /// by page, so a fresh buffer for each piece would cost as much as rewriting it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);

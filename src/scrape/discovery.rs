@@ -16,10 +16,10 @@ pub(super) struct Group<'a> {
     labels: BTreeMap<&'a str, String>,
 }
 
-/// The targets, each where `address` is scraped for it and with the `instance` that it had when it was scraped itself.
+/// One group per target: the gateway's `address`, the path of the target, and the `instance` of a direct scrape.
 ///
-/// Whoever asks through TLS is told to scrape through it as well. Nothing is said otherwise: then the job's `scheme` holds, as
-/// it must where TLS ends before us.
+/// If the request arrived over TLS, the group sets the scheme `https`. Otherwise the job's `scheme` applies, because a load
+/// balancer may terminate TLS.
 pub(super) fn groups<'a>(
     targets: impl Iterator<Item = &'a TargetSettings>,
     address: &'a str,
@@ -48,7 +48,7 @@ fn instance(url: &Uri) -> String {
     }
 }
 
-/// The address by which whoever asks has reached us.
+/// The address at which the client has reached the gateway.
 pub(super) fn requested_address(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let authority: Authority = host.parse().ok()?;

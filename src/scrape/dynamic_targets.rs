@@ -1,9 +1,9 @@
-//! Targets that a client names: what a proxy and a probe are asked for.
+//! Dynamic targets: those that clients name in proxy requests and probes.
 //!
-//! They come into being when they are first asked for, and from then on are targets like any other: connections are kept,
-//! one scrape tells the next, simultaneous clients share. How many there are is bounded, whoever asks for whatever: the
-//! one that was not asked for longest makes room. In our own metrics all of one kind are one target, `(proxy)` or
-//! `(probe)`, so that clients cannot make up label values; parentheses cannot be in a target's name.
+//! A dynamic target is created by its first request and then behaves like any other: its connections are kept, state is
+//! passed from one scrape to the next, and simultaneous clients share a scrape. Their number is limited; the one that
+//! was unused longest is removed first. In the metrics, all targets of one kind have the same name, `(proxy)` or
+//! `(probe)`, so that clients cannot create label values. Names of other targets cannot contain parentheses.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use super::upstream::{
 };
 use crate::mapping;
 
-/// Most targets of one kind at a time. More Kongs than stand behind one gateway.
+/// Most targets of one kind at a time: more than the Kongs of one gateway.
 const MAX_TARGETS: usize = 1024;
 
 /// How targets that clients name are treated.
@@ -96,7 +96,7 @@ impl DynamicTargetSet {
         Ok(DynamicTargetSet { settings, client, context, allow_list, made: Mutex::default() })
     }
 
-    /// The target at a URL. What stands behind `?` is not part of it.
+    /// The target at a URL, without its query.
     pub(super) fn scraper(&self, url: &Uri) -> Result<Arc<Scraper>, Unavailable> {
         let url = without_query(url);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,8 +172,8 @@ fn without_query(url: &Uri) -> Uri {
 pub(super) fn probe_url(target: &str) -> Option<Uri> {
     let scheme_is_there = target.starts_with("http://") || target.starts_with("https://");
     let mut text = if scheme_is_there { target.to_owned() } else { format!("http://{target}") };
-    let (_, behind_scheme) = text.split_once("://")?;
-    if !behind_scheme.contains(['/', '?']) {
+    let (_, after_scheme) = text.split_once("://")?;
+    if !after_scheme.contains(['/', '?']) {
         text.push_str("/metrics");
     }
     text.parse().ok().filter(is_target_url)

@@ -9,7 +9,7 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
 use hyper::header::ACCEPT_ENCODING;
 
-/// Most bytes that come out of one step, whatever went in. A few bytes of gzip can stand for a thousand times as many.
+/// Most bytes of output per step. A few bytes of gzip can expand to a thousand times as many.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// zlib's largest window, which every compressor may use.
@@ -55,7 +55,7 @@ impl GzipDecoder {
     /// Decompresses some of `input` and takes what it used off its front. An empty piece asks for more input.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Bytes, InvalidGzip> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        // Called without input too: the last call may have left output behind for want of room.
+        // Also called without input: the last call may have had no room for all of its output.
         loop {
             if !self.within && input.is_empty() {
                 break;

@@ -40,7 +40,7 @@ impl ScrapePermit {
     ///
     /// # Errors
     ///
-    /// All scrapes together hold more than they may. This one, which wanted more, gives way.
+    /// All scrapes together exceed the limit of held bytes, so the one that asked for more fails.
     pub(super) fn holds(&mut self, bytes: usize) -> Result<(), Error> {
         let more = bytes.saturating_sub(self.held_bytes);
         if more == 0 {

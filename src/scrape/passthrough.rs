@@ -1,4 +1,4 @@
-//! Paths of a target that are handed through as they are: `/status` for whoever probes a Kong whose port we have taken.
+//! Paths of a target that are forwarded unchanged, such as `/status` for probes in a sidecar.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 use super::error::Error;
 use super::upstream::UpstreamBody;
 
-/// A body that is handed on as it arrives.
+/// A body that is forwarded as it arrives.
 #[derive(Debug)]
 pub(super) struct PassthroughBody {
     body: UpstreamBody,

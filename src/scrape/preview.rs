@@ -18,7 +18,7 @@ pub struct Preview {
     pub before: Vec<u8>,
     /// What leaves.
     pub after: Vec<u8>,
-    /// What the engine says of it.
+    /// The report of the engine.
     pub report: Report,
 }
 

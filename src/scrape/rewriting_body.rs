@@ -30,7 +30,7 @@ const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 /// A source that is being opened.
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<ExpositionBody, Error>> + Send>>;
 
-/// An exposition that is asked for, read and rewritten at the pace of whoever polls it.
+/// An exposition that is requested, read and rewritten at the speed at which it is polled.
 ///
 /// Dropping it before its end closes the connection to the target, and counts as a client that went away.
 pub(super) struct RewritingBody {
@@ -40,7 +40,7 @@ pub(super) struct RewritingBody {
     repeated_types: bool,
     /// `None` once the scrape has ended, one way or the other.
     running: Option<Running>,
-    /// A part of what the target sent, handed on as it is. It leaves before what is in `out`.
+    /// A part of a chunk that is sent without a copy, before the content of `out`.
     uncopied: Option<Bytes>,
     out: Vec<u8>,
     pool: BufferPool,
@@ -58,6 +58,19 @@ enum Stage {
     Reading(ExpositionBody),
     /// Everything is read. Families that were held are still to be written.
     Read,
+}
+
+/// The result of one step of the rewriting.
+enum Step {
+    /// This many bytes were read, or written at the end.
+    Rewrote(usize),
+    /// The target has sent nothing more yet.
+    Starved,
+    /// An uncopied part of a chunk, or what was written before it.
+    Piece(Bytes),
+    /// Everything is rewritten.
+    Done,
+    Failed(Error),
 }
 
 #[derive(Debug)]
@@ -100,19 +113,19 @@ impl RewritingBody {
         }
     }
 
-    /// Enough was seen: the connection closes, and nobody is to blame.
+    /// Ends early without an error: the clients need no more of the body.
     pub(super) fn stop(mut self) {
         if let Some(running) = self.running.take() {
             running.end(Outcome::Success);
         }
     }
 
-    /// Nobody waits for the rest, because of this.
+    /// Ends early with the error for which the last client was removed.
     pub(super) fn abandon(mut self, error: &Error) {
         self.end(error);
     }
 
-    /// The next piece to hand on; `None` at the end. After an error there is nothing more.
+    /// The next piece for the clients; `None` at the end and after an error.
     pub(super) fn poll_piece(
         &mut self,
         cx: &mut Context<'_>,
@@ -131,54 +144,20 @@ impl RewritingBody {
             return Poll::Ready(Some(Ok(self.leaves(uncopied))));
         }
         if self.out.capacity() == 0 {
-            // Not before now: by now the last piece is mostly sent, and its buffer still in the CPU's cache.
+            // Only now: the last piece is probably sent, and its buffer still in the CPU's cache.
             self.out = self.pool.buffer();
         }
         let mut budget = BYTES_PER_POLL;
         loop {
-            let Some(Running { engine: Some((rewriter, _)), permit, scrape, .. }) =
-                &mut self.running
-            else {
-                return Poll::Ready(None);
-            };
             let mut starved = false;
-            if let Stage::Reading(source) = &mut self.stage {
-                match source.poll_chunk(cx) {
-                    Poll::Ready(Ok(Some(chunk))) => {
-                        self.idle_timer.ends();
-                        budget = budget.saturating_sub(chunk.len());
-                        // Before the first sample everything waits.
-                        let has_sample = rewriter.report().samples_in > 0;
-                        let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
-                        let pushed = scrape
-                            .timed(|| rewriter.push_uncopied(&chunk, longer_than, &mut self.out));
-                        let run = match pushed {
-                            Ok(run) => run,
-                            Err(error) => return self.fail(error.into()),
-                        };
-                        if let Err(error) = permit.holds(rewriter.report().held_bytes) {
-                            return self.fail(error);
-                        }
-                        if let Some(run) = run {
-                            return Poll::Ready(Some(Ok(self.spare(&run, &chunk))));
-                        }
-                    }
-                    Poll::Ready(Ok(None)) => {
-                        scrape.read();
-                        self.stage = Stage::Read;
-                    }
-                    Poll::Ready(Err(error)) => return self.fail(error),
-                    Poll::Pending => starved = true,
-                }
-            } else {
-                match scrape.timed(|| rewriter.finish(&mut self.out)) {
-                    Ok(Progress::More) => budget = budget.saturating_sub(PIECE_BYTES),
-                    Ok(Progress::Done) => return self.finish(),
-                    Err(error) => return self.fail(error.into()),
-                }
+            match self.step(cx) {
+                Step::Rewrote(bytes) => budget = budget.saturating_sub(bytes),
+                Step::Starved => starved = true,
+                Step::Piece(piece) => return Poll::Ready(Some(Ok(piece))),
+                Step::Done => return self.finish(),
+                Step::Failed(error) => return self.fail(error),
             }
-
-            if rewriter.report().samples_in == 0 {
+            if !self.has_sample() {
                 if self.out.len() > MAX_BYTES_BEFORE_SAMPLE {
                     return self.fail(Error::NoSample);
                 }
@@ -200,7 +179,53 @@ impl RewritingBody {
         }
     }
 
-    /// The target has begun to answer.
+    /// Reads and rewrites one chunk, or one part of the gathered families once everything is read.
+    fn step(&mut self, cx: &mut Context<'_>) -> Step {
+        let Some(Running { engine: Some((rewriter, _)), permit, scrape, .. }) = &mut self.running
+        else {
+            return Step::Done;
+        };
+        let Stage::Reading(source) = &mut self.stage else {
+            return match scrape.timed(|| rewriter.finish(&mut self.out)) {
+                Ok(Progress::More) => Step::Rewrote(PIECE_BYTES),
+                Ok(Progress::Done) => Step::Done,
+                Err(error) => Step::Failed(error.into()),
+            };
+        };
+        let chunk = match source.poll_chunk(cx) {
+            Poll::Ready(Ok(Some(chunk))) => chunk,
+            Poll::Ready(Ok(None)) => {
+                scrape.read();
+                self.stage = Stage::Read;
+                return Step::Rewrote(0);
+            }
+            Poll::Ready(Err(error)) => return Step::Failed(error),
+            Poll::Pending => return Step::Starved,
+        };
+        self.idle_timer.ends();
+        // Before the first sample nothing is sent, so everything is copied.
+        let has_sample = rewriter.report().samples_in > 0;
+        let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
+        let pushed = scrape.timed(|| rewriter.push_uncopied(&chunk, longer_than, &mut self.out));
+        let run = match pushed {
+            Ok(run) => run,
+            Err(error) => return Step::Failed(error.into()),
+        };
+        if let Err(error) = permit.holds(rewriter.report().held_bytes) {
+            return Step::Failed(error);
+        }
+        match run {
+            Some(run) => Step::Piece(self.spare(&run, &chunk)),
+            None => Step::Rewrote(chunk.len()),
+        }
+    }
+
+    fn has_sample(&self) -> bool {
+        let engine = self.running.as_ref().and_then(|running| running.engine.as_ref());
+        engine.is_some_and(|(rewriter, _)| rewriter.report().samples_in > 0)
+    }
+
+    /// The target has started its response.
     fn opened(&mut self, source: ExpositionBody) {
         self.stage = Stage::Reading(source);
         self.idle_timer.ends();
@@ -209,15 +234,15 @@ impl RewritingBody {
         }
     }
 
-    /// A run of a chunk leaves, and before it what was written.
+    /// Splits the output at an uncopied part of a chunk; returns the first piece.
     fn spare(&mut self, run: &UncopiedRange, chunk: &Bytes) -> Bytes {
         let uncopied = chunk.slice(run.range.clone());
         if run.at == 0 {
             return self.leaves(uncopied);
         }
-        let behind = self.out.split_off(run.at);
+        let after = self.out.split_off(run.at);
         let before = self.take_piece();
-        (self.uncopied, self.out) = (Some(uncopied), behind);
+        (self.uncopied, self.out) = (Some(uncopied), after);
         before
     }
 
@@ -234,7 +259,7 @@ impl RewritingBody {
         piece
     }
 
-    /// Everything is rewritten: what is left over is the last piece.
+    /// Everything is rewritten: returns the last piece.
     fn finish(&mut self) -> Poll<Option<Result<Bytes, Error>>> {
         let Some(Running { engine: Some((rewriter, _)), wrote_any, .. }) = &self.running else {
             return Poll::Ready(None);
@@ -277,7 +302,7 @@ impl std::fmt::Debug for RewritingBody {
     }
 }
 
-/// How long a target has said nothing.
+/// How long a target has sent nothing.
 ///
 /// The timer is set anew at most once per limit, not with each piece, so it costs nothing while bytes flow.
 struct IdleTimer {

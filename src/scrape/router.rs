@@ -38,7 +38,7 @@ pub struct DynamicTargets {
     pub modules: BTreeMap<String, Arc<DynamicTargetSet>>,
 }
 
-/// What a path stands for.
+/// The meaning of a path.
 enum Route<'a> {
     Landing,
     Target(&'a Arc<Scraper>),

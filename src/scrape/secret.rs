@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A password, a token, or whatever else stands in for one: in logs, errors and printed settings it is `<secret>`.
+/// A password, a token or the like. In logs, errors and printed settings it is `<secret>`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -15,7 +15,7 @@ impl Secret {
         Secret(text)
     }
 
-    /// The text, for whoever it is meant for.
+    /// The secret itself, for sending it.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }

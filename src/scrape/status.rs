@@ -9,7 +9,7 @@ use crate::rewrite::exposition::{Missing, Report};
 use crate::telemetry::{ScrapeInFlight, TargetMetrics};
 
 /// Shortest interval between log lines about a target's generation and missing metrics. Several
-/// instances behind one address could otherwise alternate in the log.
+/// instances with one address could otherwise alternate in the log.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How a scrape ended.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
-/// In which Prometheus says how long it waits, in seconds.
+/// The header with Prometheus' scrape timeout, in seconds.
 pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// Longer than any scrape interval in use. A claim from the wire is not a reason to wait for a year.

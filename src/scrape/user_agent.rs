@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::USER_AGENT;
 
-/// Whether whoever asks is a Prometheus 3 or later.
+/// Whether the client is Prometheus 3 or later.
 ///
 /// It writes `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came last, and
 /// needs that line again where a histogram opens a second time; strict parsers refuse it. See

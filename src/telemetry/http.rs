@@ -61,7 +61,7 @@ impl HttpListenerMetrics {
         OpenHttpConnection(self.connections.clone())
     }
 
-    /// Somebody was turned away.
+    /// Counts a refused client.
     pub fn refused(&self, reason: ConnectionRefusal) {
         self.refusals.with_label_values(&[self.listener, reason.as_str()]).inc();
     }

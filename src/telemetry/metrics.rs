@@ -88,7 +88,7 @@ impl Metrics {
         &self.reloads
     }
 
-    /// A request was handed through to a target, and answered or failed for one of a fixed set of reasons.
+    /// Counts a request forwarded to a target, by one of a fixed set of outcomes.
     pub fn passed_through(&self, target: &str, outcome: &'static str) {
         self.scrapes.passthrough_requests.with_label_values(&[target, outcome]).inc();
     }

@@ -42,7 +42,7 @@ pub(super) struct ScrapeMetrics {
 }
 
 impl ScrapeMetrics {
-    #[allow(clippy::too_many_lines, reason = "one family after the other")]
+    #[expect(clippy::too_many_lines, reason = "a flat list of families")]
     pub(super) fn register(registry: &Registry) -> prometheus::Result<ScrapeMetrics> {
         let define = Define(registry);
         let missing_inputs = MissingInputs::new()?;

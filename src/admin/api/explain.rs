@@ -143,7 +143,6 @@ where
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
     let question: Question = body::read(request).await?;
-    let bad = |error: String| (StatusCode::BAD_REQUEST, error);
     let target = match &question.target {
         Some(name) => Some(
             current
@@ -156,45 +155,59 @@ where
     let emit = match (&question.emit, target) {
         (Some(word), _) => word.parse::<Emit>().map_err(|error| bad(format!("emit: {error}")))?,
         (None, Some(target)) => target.settings().mapping.emit,
-        (None, None) => return Err(bad("say which `target`, or what to `emit`".to_owned())),
+        (None, None) => return Err(bad("say which `target`, or what to `emit`")),
     };
-    let errors = |errors: crate::document::Diagnostics| bad(errors.to_string());
     match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
-        Kind::Statsd => {
-            let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
-            let plan = mapping::compile_statsd(&current.packs, &settings).map_err(errors)?;
-            let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
-            let text = question.text.as_bytes();
-            let lines = rewriter.explain(text, &mut statsd::Sender::default());
-            Ok(answer(&Relayed { kind: Kind::Statsd, lines }))
-        }
+        Kind::Statsd => explain_lines(current, emit, &question.text),
         Kind::Exposition => {
             let plan = match target {
                 Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
                 _ => {
                     let settings = mapping::Settings::new(emit);
-                    Arc::new(mapping::compile(&current.packs, &settings).map_err(errors)?)
+                    Arc::new(mapping::compile(&current.packs, &settings).map_err(bad)?)
                 }
             };
-            let options = current.settings.rewrite;
-            // The newline of the last pasted line may be missing.
-            let mut text = question.text.into_bytes();
-            text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
-            let failed = |error: rewrite::exposition::Error| bad(error.to_string());
-            let rewriter = Rewriter::new(Arc::clone(&plan), options, History::default());
-            let report = report(rewriter, &text).map_err(failed)?;
-            let explained =
-                rewrite::exposition::explain(&plan, options, History::default(), &text, None);
-            let explained = explained.map_err(failed)?;
-            Ok(answer(&Rewritten {
-                kind: Kind::Exposition,
-                sides: Diff::new(&text, &explained.output, ""),
-                report: Report::new(&report),
-                missing: Vec::new(),
-                explained: Some(Explained { lines: &explained.lines, series: &explained.series }),
-            }))
+            explain_exposition(plan, current.settings.rewrite, question.text)
         }
     }
+}
+
+fn explain_lines(
+    current: &Running,
+    emit: Emit,
+    text: &str,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
+    let plan = mapping::compile_statsd(&current.packs, &settings).map_err(bad)?;
+    let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
+    let lines = rewriter.explain(text.as_bytes(), &mut statsd::Sender::default());
+    Ok(answer(&Relayed { kind: Kind::Statsd, lines }))
+}
+
+fn explain_exposition(
+    plan: Arc<mapping::Plan>,
+    options: rewrite::exposition::Options,
+    text: String,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    // The newline of the last pasted line may be missing.
+    let mut text = text.into_bytes();
+    text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
+    let rewriter = Rewriter::new(Arc::clone(&plan), options, History::default());
+    let report = report(rewriter, &text).map_err(bad)?;
+    let explained = rewrite::exposition::explain(&plan, options, History::default(), &text, None);
+    let explained = explained.map_err(bad)?;
+    Ok(answer(&Rewritten {
+        kind: Kind::Exposition,
+        sides: Diff::new(&text, &explained.output, ""),
+        report: Report::new(&report),
+        missing: Vec::new(),
+        explained: Some(Explained { lines: &explained.lines, series: &explained.series }),
+    }))
+}
+
+/// A request that cannot be handled, for this reason.
+fn bad(reason: impl ToString) -> Refusal {
+    (StatusCode::BAD_REQUEST, reason.to_string())
 }
 
 /// In a `StatsD` line the type comes first; in an exposition there are labels or a space before any bar.

@@ -84,7 +84,7 @@ impl Statsd {
             let Some(address) = &section.value.address else { continue };
             let address = &address.value;
             let emit = section.value.emit.map(|emit| emit.value).or(general);
-            // If every sink says what it gets, what a listener would say is never used.
+            // If every sink has its own `emit`, that of a listener is never used.
             let Some(emit) = emit.or(every_sink_has_its_own.then_some(Emit::Both)) else {
                 let message = format!("{address}: no generation to emit is given");
                 errors.at(section.span, message, EMIT_HELP);

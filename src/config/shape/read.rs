@@ -135,7 +135,7 @@ impl ReadSettings for Fields<'_, '_> {
         let mut fill = Fill::new();
         for (label, node) in self.reader.entries(node, &format!("`{key}`")) {
             let text = match node {
-                // An empty value is a value: the label is written and says nothing.
+                // An empty value is valid: the label is written with it.
                 Node::Scalar(scalar) if scalar.is_null() => Some(String::new()),
                 node => self.reader.scalar(node, "a text").and_then(|scalar| {
                     value::<String>(self.reader, &scalar).map(|Value { value, .. }| value)

@@ -89,7 +89,7 @@ pub struct Listener {
 pub struct Sink {
     /// The address. `None` if the file has none that can be read.
     pub address: Option<Value<SinkAddress>>,
-    /// Replaces what the listener says.
+    /// Replaces the value of the listener.
     pub emit: Option<Value<Emit>>,
 }
 

@@ -93,7 +93,7 @@ where
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// Replaces `${NAME}` and `${NAME:-default}`. `$${` stands for a literal `${`.
+/// Replaces `${NAME}` and `${NAME:-default}`. `$${` is a literal `${`.
 ///
 /// # Errors
 ///

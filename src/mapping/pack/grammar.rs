@@ -11,7 +11,7 @@ use nom::{Err, IResult, Parser};
 pub(in crate::mapping) struct SyntaxError {
     /// Where, in bytes.
     pub(in crate::mapping) offset: usize,
-    /// What should stand there.
+    /// What is expected there.
     pub(in crate::mapping) expected: &'static str,
 }
 
@@ -42,11 +42,11 @@ impl<'a> ContextError<&'a str> for Stop<'a> {
 
 pub(in crate::mapping) type Parsed<'a, T> = IResult<&'a str, T, Stop<'a>>;
 
-/// Parses the whole text: space around it is free, and `end` says what else could have followed.
+/// Parses the whole text, ignoring space around it. `end` names what else could follow, for errors.
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn whole<'a, T>(
     parser: impl Parser<&'a str, Output = T, Error = Stop<'a>>,
     end: &'static str,

@@ -141,7 +141,7 @@ impl UpstreamBody {
         UpstreamBody { incoming, has_length, read_bytes: 0, connection: Some(connection), idle }
     }
 
-    /// Whether the head told the body's length.
+    /// Whether the head has the length of the body.
     pub(in crate::scrape) fn has_length(&self) -> bool {
         self.has_length
     }
@@ -183,7 +183,7 @@ impl UpstreamBody {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         connection.driver.drive(cx);
         match &connection.driver {
-            // An error of the socket comes too late to matter. One of hyper's own means bytes behind the end.
+            // The body is complete, so socket errors are ignored. An error of hyper means bytes after the end.
             Driver::Ended(Some(error)) if self.has_length && error.source().is_none() => {
                 Err(Error::Overlong)
             }
@@ -208,7 +208,7 @@ pub(super) fn exchange_error(error: &hyper::Error) -> Error {
     }
 }
 
-/// What hyper says, and what the operating system said to hyper.
+/// The error of hyper with its source, the error of the operating system.
 fn innermost(error: &hyper::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),

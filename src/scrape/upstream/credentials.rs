@@ -21,13 +21,13 @@ use super::tls::{Tls, TlsError, TlsErrors, TlsSettings};
 pub struct HttpSettings {
     /// Who asks.
     pub authorization: Option<Authorization>,
-    /// Headers that requests carry, whatever the client says. One name may have several values.
+    /// Headers of every request, which replace the client's. A name may have several values.
     pub headers: Vec<(HeaderName, SecretSource)>,
     /// How TLS is spoken.
     pub tls: TlsSettings,
 }
 
-/// What the `Authorization` header says.
+/// The content of the `Authorization` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorization {
     /// A name and a password.
@@ -41,7 +41,7 @@ pub enum Authorization {
     Other {
         /// The first word.
         scheme: String,
-        /// What stands behind it.
+        /// The text after the type.
         credentials: SecretSource,
     },
 }

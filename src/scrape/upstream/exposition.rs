@@ -36,7 +36,7 @@ impl ExpositionBody {
     ///
     /// # Errors
     ///
-    /// It cannot: its status, its type or its encoding says so.
+    /// It cannot, because of its status, type or encoding.
     pub(in crate::scrape) fn new(answer: UpstreamResponse) -> Result<ExpositionBody, Error> {
         let UpstreamResponse { status, headers, body } = answer;
         check_status(status, &headers)?;

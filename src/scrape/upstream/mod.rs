@@ -1,7 +1,7 @@
 //! HTTP to one target: connections that are kept, one exchange at a time on each.
 //!
 //! hyper splits a client's connection into a handle and a driver that moves its bytes. The usual place for the driver is a
-//! task of its own; here it is polled by whoever waits for the answer. One scrape is then one task: no wake-ups
+//! task of its own; here the task that waits for the response polls it. One scrape is then one task: no wake-ups
 //! and no queue between the socket and the engine, and dropping an answer closes its connection at once.
 //!
 //! Idle connections are not watched. One that the target has closed meanwhile is found out when it is used, before or
@@ -58,7 +58,7 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// It speaks https, and no certificate could have its name.
+    /// The scheme is https, and the host is not valid in a certificate.
     ///
     /// # Panics
     ///
@@ -68,7 +68,7 @@ impl Upstream {
         client: Arc<Client>,
         allow_list: Option<Arc<AllowList>>,
     ) -> Result<Upstream, ClientError> {
-        let authority = url.authority().expect("whoever takes URLs refuses those without a host");
+        let authority = url.authority().expect("a target URL has a host");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let is_https = url.scheme() == Some(&Scheme::HTTPS);
         let tls_name = is_https.then(|| client.tls_name(host)).transpose()?;

@@ -56,7 +56,7 @@ pub enum TlsError {
     UnreadableFile {
         /// The setting.
         key: &'static str,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: UnreadableFile,
     },
     /// A file does not hold what it should.
@@ -115,7 +115,7 @@ impl Tls {
         given.or_else(|| ServerName::try_from(host.to_owned()).ok())
     }
 
-    /// What to speak TLS with now. Files that have changed since the last call are read again.
+    /// The current TLS configuration. Files that have changed since the last call are read again.
     ///
     /// Files that are being replaced are, for a moment, no match for each other. What was read last then goes on.
     ///
@@ -259,7 +259,7 @@ fn unusable(key: &'static str, path: &Path, what: &'static str, error: pem::Erro
     }
 }
 
-/// What TLS says of a connection that failed; `None` where it was not TLS that failed.
+/// The TLS error of a failed connection; `None` if TLS is not the cause.
 pub(super) fn reason(error: &io::Error) -> Option<String> {
     let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
     Some(inner.to_string())

@@ -117,7 +117,7 @@ impl<'a> Build<'a> {
             when: labels::conditions(pack_rule, written, &labels),
             labels,
             kind: labels::kind(pack_rule, written, self.settings.buckets),
-            stream: false, // told when all rules are known
+            stream: false, // set when all rules are known
             keep: self.settings.emit == Emit::Both && !pack_rule.keeps_name(),
             also: pack_rule.derive.is_some() || included,
             part_of: self.part_of(from, written),

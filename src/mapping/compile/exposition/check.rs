@@ -154,8 +154,8 @@ fn derives(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnosti
     })
 }
 
-/// A condition moves label sets from the plain rule of the same samples to another family. Both share the
-/// series that are held, so they must treat them alike.
+/// A condition moves label sets from the plain rule of the same samples to another family. Both rules share the
+/// gathered series, so they must treat them equally.
 fn only_with(
     active: ActiveRule<'_>,
     condition: &OnlyWith,
@@ -195,8 +195,22 @@ fn only_with(
         );
         return;
     };
+    same_labels(active, plain, condition, errors);
+}
+
+/// A rule with a condition and the plain rule of its samples must write the same labels, and must not change those
+/// that the condition compares.
+fn same_labels(
+    active: ActiveRule<'_>,
+    plain: ActiveRule<'_>,
+    condition: &OnlyWith,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let mut error = |message: String, remedy: String| {
+        errors.push(active.error(condition.span, message, remedy));
+    };
     let (mine, its) = (active.rule, plain.rule);
-    // Any value will do, so that labels which could be filled count as written.
+    // With any value, so that labels that can be filled count as written.
     let fill: BTreeMap<String, String> = mine
         .new
         .bare()
@@ -216,7 +230,7 @@ fn only_with(
             ),
         );
     }
-    for label in on {
+    for label in &condition.on {
         let same = |its: &[u8]| its == label.as_bytes();
         let touched = edits.drop.iter().any(|its| same(its))
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))

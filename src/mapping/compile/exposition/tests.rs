@@ -198,29 +198,29 @@ prometheus:
 
 #[test]
 fn boundaries_keep_the_spelling_of_the_side_that_is_written() {
-    let ladders = |emit, buckets| {
+    let layouts = |emit, buckets| {
         let plan = plan_with(HISTOGRAM, &Settings { buckets, ..Settings::new(emit) });
-        let Kind::Histogram(ladders) = plan.rules[0].kind.clone() else { panic!("no histogram") };
-        let spelled: Vec<String> = ladders.write.iter().map(|it| it.text.to_string()).collect();
-        (ladders.read, spelled, plan.rules[0].stream)
+        let Kind::Histogram(buckets) = plan.rules[0].kind.clone() else { panic!("no histogram") };
+        let spelled: Vec<String> = buckets.write.iter().map(|it| it.text.to_string()).collect();
+        (buckets.read, spelled, plan.rules[0].stream)
     };
     let old = vec![1.0, 2.0, 5.0, 10.0];
     let new = vec![1.0, 3.0, 5.0, 10.0, 20.0];
     let spelled = |list: &[&str]| -> Vec<String> { list.iter().map(|it| (*it).into()).collect() };
     assert_eq!(
-        ladders(Emit::New, BucketPolicy::Target),
+        layouts(Emit::New, BucketPolicy::Target),
         (old.clone(), spelled(&["1", "3.0", "5", "1e1", "20"]), false)
     );
     assert_eq!(
-        ladders(Emit::Old, BucketPolicy::Target),
+        layouts(Emit::Old, BucketPolicy::Target),
         (new.clone(), spelled(&["00001.0", "2", "5", "10"]), false)
     );
-    assert_eq!(ladders(Emit::New, BucketPolicy::Common), (old, spelled(&["1", "5", "1e1"]), false));
+    assert_eq!(layouts(Emit::New, BucketPolicy::Common), (old, spelled(&["1", "5", "1e1"]), false));
     assert_eq!(
-        ladders(Emit::Old, BucketPolicy::Common),
+        layouts(Emit::Old, BucketPolicy::Common),
         (new, spelled(&["00001.0", "5", "10"]), false)
     );
-    assert!(ladders(Emit::New, BucketPolicy::Native).2, "buckets stay: nothing to hold back");
+    assert!(layouts(Emit::New, BucketPolicy::Native).2, "buckets stay: nothing to hold back");
 }
 
 #[test]

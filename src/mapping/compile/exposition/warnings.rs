@@ -36,11 +36,11 @@ fn untold_type(from: ActiveRule<'_>) -> Option<Diagnostic> {
             from.pack.source().warning(
                 rule.span(generation),
                 format!(
-                    "if `{}` is a gauge, it leaves as it came: nothing says how to join what differs in {} alone",
+                    "if `{}` is a gauge, it is forwarded unchanged: `merge` is not set for series that differ only in {}",
                     read.family,
                     listed(&labels)
                 ),
-                "say `type: counter`, or `merge: max`, `min` or `sum` for a gauge",
+                "set `type: counter`, or `merge: max`, `min` or `sum` for a gauge",
             )
         })
     })
@@ -92,7 +92,7 @@ fn estimated(from: ActiveRule<'_>) -> Option<Diagnostic> {
     })
 }
 
-/// Families that are told apart by a condition one way, and become one the other way.
+/// Families that are separated by a condition one way, and become one the other way.
 fn joined(from: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
     let condition = from.rule.only_with.as_ref()?;
     let plain = super::check::plain_rule(from, rules).map(|place| rules[place].rule)?;
@@ -100,7 +100,7 @@ fn joined(from: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> 
     Some(from.pack.source().warning(
         condition.span,
         format!(
-            "new to old and back: `{}` and `{}` become one, and are told apart again only where `{}` has the same {}",
+            "new to old and back: `{}` and `{}` become one, and are separated again only where `{}` has the same {}",
             plain.new.family,
             from.rule.new.family,
             condition.family,
@@ -114,7 +114,7 @@ fn joined(from: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> 
 mod tests {
     use crate::mapping::{Pack, check, warnings};
 
-    fn told(body: &str) -> Vec<String> {
+    fn messages(body: &str) -> Vec<String> {
         let pack = Pack::parse("a.yaml", &format!("name: a\n{body}"));
         let packs = [pack.unwrap_or_else(|errors| panic!("{errors}"))];
         assert_eq!(check(&packs, false), []);
@@ -128,20 +128,20 @@ mod tests {
     fn labels_of_one_side_are_lost() {
         let body = "prometheus:\n  - { old: 'f{a}', new: 'g{b, c}', type: counter }\n";
         assert_eq!(
-            told(body),
+            messages(body),
             [
                 "a.yaml:3:12 old to new and back loses `a` of `f`: `g` has no such label",
                 "a.yaml:3:25 new to old and back loses `b` and `c` of `g`: `f` has no such labels",
             ]
         );
-        assert_eq!(told("prometheus:\n  - { old: 'f{a=$x}', new: 'g{b=$x}' }\n"), [""; 0]);
+        assert_eq!(messages("prometheus:\n  - { old: 'f{a=$x}', new: 'g{b=$x}' }\n"), [""; 0]);
     }
 
     #[test]
     fn a_gauge_could_be_meant() {
         let rule = |more: &str| format!("prometheus:\n  - {{ old: f, new: 'g{{b}}'{more} }}\n");
         let untold =
-            |more: &str| told(&rule(more)).iter().any(|warning| warning.contains("is a gauge"));
+            |more: &str| messages(&rule(more)).iter().any(|warning| warning.contains("is a gauge"));
         assert!(untold(""));
         for more in [", type: counter", ", merge: max", ", buckets: { old: [1], new: [2] }"] {
             assert!(!untold(more), "{more}");
@@ -153,7 +153,7 @@ mod tests {
         let body =
             "prometheus:\n  - { old: f, new: g, buckets: { old: [1, 2], new: ['02.0', 3.5] } }\n";
         assert_eq!(
-            told(body),
+            messages(body),
             [
                 "a.yaml:3:12 buckets come back estimated, the other side lacks them: 1 of `f`; 3.5 of `g`"
             ]
@@ -164,9 +164,9 @@ mod tests {
     fn what_a_condition_tells_apart_is_joined() {
         let body = "prometheus:\n  - { old: f, new: g }\n  - { old: f, new: h, only_with: w by (s) }\nrepeats: [w]\n";
         assert_eq!(
-            told(body),
+            messages(body),
             [
-                "a.yaml:4:34 new to old and back: `g` and `h` become one, and are told apart again only where `w` \
+                "a.yaml:4:34 new to old and back: `g` and `h` become one, and are separated again only where `w` \
               has the same `s`"
             ]
         );

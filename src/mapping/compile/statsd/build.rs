@@ -175,7 +175,7 @@ impl Build<'_> {
         }
     }
 
-    /// The tagged line that stands for one line of a rule, where settings ask for it and it is exact: the rule
+    /// The tagged line that replaces one line of a rule, where settings ask for it and it is exact: the rule
     /// must be the one that counts the tagged lines whole.
     fn with_tags(
         &self,
@@ -227,8 +227,9 @@ impl Build<'_> {
             }
         }
         let leads = self.plan.leads.clone();
-        let said = |lead: &[u8]| leads.iter().any(|its| **its != *lead && lead.starts_with(its));
-        self.plan.leads.retain(|lead| !said(lead));
+        let is_covered =
+            |lead: &[u8]| leads.iter().any(|its| **its != *lead && lead.starts_with(its));
+        self.plan.leads.retain(|lead| !is_covered(lead));
     }
 }
 
@@ -278,7 +279,7 @@ fn written_shown(pack_rule: &PackLineRule, written: Generation) -> String {
     format!("{}{}", pack_rule.side(written).pattern, also.unwrap_or_default())
 }
 
-/// How to write a side of a rule and what goes with it. `origin` says where the text of a placeholder comes from.
+/// How to write a side of a rule. `origin` gives the source of a placeholder's text.
 fn templates(
     pack_rule: &PackLineRule,
     written: Generation,
@@ -368,8 +369,9 @@ fn origin(read: &Pattern, placeholder: &str) -> Option<Capture> {
     if read.value.as_ref().is_some_and(|value| value.name == placeholder) {
         return Some(Capture::Value);
     }
-    let stands = |segment: &Segment| segment.placeholder().is_some_and(|it| it.name == placeholder);
-    Some(place(read, read.segments.iter().position(stands)?))
+    let is_named =
+        |segment: &Segment| segment.placeholder().is_some_and(|it| it.name == placeholder);
+    Some(place(read, read.segments.iter().position(is_named)?))
 }
 
 /// A segment of the name read.

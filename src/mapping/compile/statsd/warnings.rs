@@ -15,10 +15,10 @@ pub(super) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
         warnings.extend(skipped(*from));
     }
     // Many rules share one tagged line, so its losses are reported once for each pack.
-    let mut told: Vec<&str> = Vec::new();
+    let mut reported: Vec<&str> = Vec::new();
     for from in rules {
-        if from.rule.tagged.is_some() && !told.contains(&from.pack.name()) {
-            told.push(from.pack.name());
+        if from.rule.tagged.is_some() && !reported.contains(&from.pack.name()) {
+            reported.push(from.pack.name());
             warnings.extend(lost_tags(*from, rules));
         }
     }

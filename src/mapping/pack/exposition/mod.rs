@@ -1,4 +1,4 @@
-//! What a pack says of families.
+//! The part of a pack about families.
 
 pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;

@@ -1,4 +1,4 @@
-//! One rule of a pack: two selectors and what is said about their samples.
+//! One rule of a pack: two selectors, and the properties of their samples.
 
 use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
@@ -26,7 +26,7 @@ pub(in crate::mapping) struct PackRule {
     /// Boundaries of the old and of the new side.
     pub(in crate::mapping) buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
     pub(in crate::mapping) merge: Option<Merge>,
-    /// What the pack says that the samples are. The engine goes by `# TYPE`; checks have only this.
+    /// The type of the samples according to the pack, for checks. The engine uses `# TYPE`.
     pub(in crate::mapping) metric_type: Option<MetricType>,
     /// The family whose counts are already inside this rule's old side.
     pub(in crate::mapping) includes: Option<(String, Span)>,
@@ -51,7 +51,7 @@ impl PackRule {
         }
     }
 
-    /// Where one side stands.
+    /// The location of one side.
     pub(in crate::mapping) fn span(&self, generation: Generation) -> Span {
         match generation {
             Generation::Old => self.old_span,
@@ -66,7 +66,7 @@ impl PackRule {
         }
     }
 
-    /// Boundaries of one side; `None` where the rule says nothing of buckets.
+    /// Boundaries of one side; `None` if the rule has no `buckets`.
     pub(in crate::mapping) fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
         let (old, new) = self.buckets.as_ref()?;
         Some(match generation {
@@ -265,9 +265,9 @@ impl Check<'_> {
             };
             if let Some(before) = boundaries.last().filter(|before| before.bound >= bound) {
                 let message = if before.bound.total_cmp(&bound).is_eq() {
-                    format!("the boundary {text} stands twice")
+                    format!("the boundary {text} occurs twice")
                 } else {
-                    format!("the boundary {text} stands behind {}", before.text)
+                    format!("the boundary {text} is after {}", before.text)
                 };
                 self.error(span, message, "list boundaries in ascending order, each once");
                 continue;
@@ -294,8 +294,8 @@ impl Check<'_> {
         self.one_of(word, "a metric type", &words)
     }
 
-    /// Series that lose a label can become equal. Counters and histograms are then added up; of gauges somebody
-    /// must say which value leaves, and of summaries nobody can.
+    /// Series that lose a label can become equal. Counters and histograms are then summed. For gauges the pack
+    /// must set `merge`, and summaries cannot be merged.
     fn joinable(
         &mut self,
         metric_type: MetricType,
@@ -313,7 +313,7 @@ impl Check<'_> {
         match metric_type {
             MetricType::Gauge => self.error(
                 span,
-                format!("gauges that lose `{label}` may become equal, and nothing says which value leaves"),
+                format!("gauges that lose `{label}` may become equal, and `merge` does not select a value"),
                 "add `merge: max`, `merge: min` or `merge: sum`",
             ),
             MetricType::Summary => self.error(

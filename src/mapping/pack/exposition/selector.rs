@@ -1,7 +1,7 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
 //!
 //! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels. Names are
-//! taken in generously here and judged by [`pack`](crate::mapping::pack), so that a wrong name is told as one.
+//! taken in generously here and judged by [`pack`](crate::mapping::pack), so that an invalid name is reported as such.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use crate::mapping::pack::grammar::{Parsed, Stop, SyntaxError, whole};
 
-/// Samples of one family, and what becomes of their labels.
+/// The samples of one family, and how their labels are rewritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::mapping) struct Selector {
     pub(in crate::mapping) family: String,
@@ -29,16 +29,16 @@ pub(in crate::mapping) struct Selector {
 pub(in crate::mapping) struct Item {
     pub(in crate::mapping) label: String,
     pub(in crate::mapping) term: Term,
-    /// Where it stands in the selector's text, in bytes.
+    /// The byte range in the selector's text.
     pub(in crate::mapping) range: Range<usize>,
 }
 
-/// What a selector says of a label.
+/// A label of a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::mapping) enum Term {
     /// `label="text"`: required when read, written when written.
     Fixed(String),
-    /// `label=$x`: carries the value to where the other side says `$x`.
+    /// `label=$x`: copies the value to the label with `$x` on the other side.
     Variable(String),
     /// `label`: exists on this side only.
     Bare,
@@ -116,7 +116,7 @@ pub(in crate::mapping) struct Condition {
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_selector(text: &str) -> Result<Selector, SyntaxError> {
     let items = |input| items(text, input);
     let selector = map((word("the name of a family"), items), |(family, items)| Selector {
@@ -130,7 +130,7 @@ pub(in crate::mapping) fn parse_selector(text: &str) -> Result<Selector, SyntaxE
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_condition(text: &str) -> Result<Condition, SyntaxError> {
     let labels = separated_list0(symbol(','), word("the name of a label"));
     let labels = delimited(
@@ -149,7 +149,7 @@ pub(in crate::mapping) fn parse_condition(text: &str) -> Result<Condition, Synta
     whole(condition, "nothing more", text)
 }
 
-/// Anything that is not punctuation, and the space behind it.
+/// Text without punctuation, and the space after it.
 fn word<'a>(expected: &'static str) -> impl Parser<&'a str, Output = &'a str, Error = Stop<'a>> {
     let letter = |c: char| !c.is_whitespace() && !"{}()=,\"'$!~".contains(c);
     context(expected, terminated(take_while1(letter), multispace0))
@@ -173,7 +173,7 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
     map(opt(braces), Option::unwrap_or_default).parse(input)
 }
 
-/// What stands behind a label's name.
+/// The part after a label's name.
 fn term(input: &str) -> Parsed<'_, Term> {
     let variable = map(preceded(char('$'), cut(word("the name of a variable"))), |name: &str| {
         Term::Variable(name.to_owned())

@@ -1,4 +1,4 @@
-//! What a pack says of `StatsD` lines.
+//! The part of a pack about `StatsD` lines.
 
 pub(in crate::mapping) mod pattern;
 pub(in crate::mapping) mod rule;

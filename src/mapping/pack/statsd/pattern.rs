@@ -83,13 +83,13 @@ impl fmt::Display for TaggedPattern {
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_pattern(text: &str) -> Result<Pattern, SyntaxError> {
     let value = |input| terminated(simple(text), char('|')).parse(input);
     let types = (opt(value), list(word("a type"), '/'));
-    let behind = opt(preceded(char(':'), cut(types)));
-    let pattern = map((segments(text), behind), |(segments, behind)| {
-        let (value, types) = behind.unwrap_or_default();
+    let value_and_types = opt(preceded(char(':'), cut(types)));
+    let pattern = map((segments(text), value_and_types), |(segments, value_and_types)| {
+        let (value, types) = value_and_types.unwrap_or_default();
         Pattern { segments, value, types }
     });
     whole(pattern, "`.`, `:` or the end", text)
@@ -99,7 +99,7 @@ pub(in crate::mapping) fn parse_pattern(text: &str) -> Result<Pattern, SyntaxErr
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_tagged(text: &str) -> Result<TaggedPattern, SyntaxError> {
     let types = opt(preceded(char(':'), cut(list(word("a type"), '/'))));
     let separator = cut(context("`:`", char(':')));
@@ -117,7 +117,7 @@ pub(in crate::mapping) fn parse_tagged(text: &str) -> Result<TaggedPattern, Synt
 ///
 /// # Errors
 ///
-/// The place where the text stops being one, and what should stand there.
+/// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_name(text: &str) -> Result<Vec<Segment>, SyntaxError> {
     whole(segments(text), "`.` or the end", text)
 }
@@ -126,7 +126,7 @@ fn segments(text: &str) -> impl Parser<&str, Output = Vec<Segment>, Error = Stop
     list(alt((placeholder(text), map(word("a segment"), Segment::Text))), '.')
 }
 
-/// One or more items. A separator promises another: `separated_list1` would rather stop in front of it.
+/// One or more items. A separator promises another: `separated_list1` would stop before it instead.
 fn list<'a, T>(
     mut item: impl Parser<&'a str, Output = T, Error = Stop<'a>>,
     separator: char,
@@ -134,10 +134,10 @@ fn list<'a, T>(
     move |input: &'a str| {
         let (mut rest, first) = item.parse(input)?;
         let mut items = vec![first];
-        while let Some(behind) = rest.strip_prefix(separator) {
-            let (behind, next) = cut(|input| item.parse(input)).parse(behind)?;
+        while let Some(after) = rest.strip_prefix(separator) {
+            let (after, next) = cut(|input| item.parse(input)).parse(after)?;
             items.push(next);
-            rest = behind;
+            rest = after;
         }
         Ok((rest, items))
     }
@@ -176,7 +176,7 @@ fn placeholder<'a>(text: &'a str) -> impl Parser<&'a str, Output = Segment, Erro
     }
 }
 
-/// `{x}` where a value stands, of which there is always one.
+/// `{x}` in the place of the value, which always exists.
 fn simple<'a>(text: &'a str) -> impl Parser<&'a str, Output = Placeholder, Error = Stop<'a>> {
     let inner = cut(word("the name of a placeholder"));
     let mut braces = delimited(char('{'), inner, cut(context("`}`", char('}'))));

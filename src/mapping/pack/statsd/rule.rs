@@ -1,4 +1,4 @@
-//! What a pack says of `StatsD` lines, checked as far as one rule can tell.
+//! The rules of a pack about `StatsD` lines, with the checks that need only one rule.
 
 use crate::document::{Scalar, Span, listed};
 use crate::mapping::generation::Generation;
@@ -13,13 +13,13 @@ use crate::mapping::segment::{
     MAX_NAME_SEGMENTS, MAX_PREFIX_SEGMENTS, MAX_TYPE_BYTES, Placeholder, Segment,
 };
 
-/// What a pack says of lines: the rules, and what they have in common.
+/// The rules of a pack about lines, and their common properties.
 #[derive(Clone, Debug, Default)]
 pub(in crate::mapping) struct Lines {
     pub(in crate::mapping) rules: Vec<PackLineRule>,
     /// In front of every name, unless settings say otherwise.
     pub(in crate::mapping) prefix: Option<Vec<Segment>>,
-    /// What may stand between prefix and name.
+    /// The text between prefix and name.
     pub(in crate::mapping) between: Vec<Vec<Segment>>,
     pub(in crate::mapping) tags: Tags,
     /// Names that both generations may mean.
@@ -69,7 +69,7 @@ impl PackLineRule {
     ) -> Option<PackLineRule> {
         let old = check.side(&file.old);
         let new = check.side(&file.new);
-        // Each is read before any is given up: each may hide a fault.
+        // All are parsed before returning, so that all errors are reported.
         let also_old = file.also_old.as_ref().map(|text| check.side(text));
         let also_new = file.also_new.as_ref().map(|text| check.side(text));
         let tagged = file.tagged.as_ref().map(|text| check.tagged(text, tags));
@@ -112,7 +112,7 @@ pub(in crate::mapping) fn parse_prefix(text: &str) -> Result<Vec<Segment>, (Stri
     let looks_like =
         || "a prefix looks like `text.text`, with `{x}` for a segment that varies".to_owned();
     let name = parse_name(text).map_err(|error| {
-        (format!("expected {} behind {} bytes", error.expected, error.offset), looks_like())
+        (format!("expected {} after {} bytes", error.expected, error.offset), looks_like())
     })?;
     if name.iter().any(|segment| matches!(segment, Segment::Many(_))) {
         return Err(("`{x*}` in a prefix".to_owned(), looks_like()));
@@ -141,7 +141,7 @@ impl Lines {
             prefix: prefix.and_then(|text| check.fixed_name(&text, "the prefix")),
             between: between
                 .iter()
-                .filter_map(|text| check.fixed_name(text, "what stands behind the prefix"))
+                .filter_map(|text| check.fixed_name(text, "the text after the prefix"))
                 .collect(),
             tags,
             either: either.iter().filter_map(|text| check.name(text)).collect(),
@@ -168,7 +168,7 @@ impl Check<'_> {
             self.error(
                 self.placeholder(text, placeholder),
                 "a placeholder in the name of a tagged line",
-                "write the name out: what varies stands in the tags",
+                "write the name out; what varies is in the tags",
             );
         }
         let placeholders: Vec<&Placeholder> = tagged.tags.iter().map(|(_, it)| it).collect();
@@ -242,7 +242,7 @@ impl Check<'_> {
             self.error(
                 self.placeholder(text, second),
                 "a second `{x*}` in one name",
-                format!("write `{{{}}}`: where the first ends could not be told", second.name),
+                format!("write `{{{}}}`: the end of the first is ambiguous", second.name),
             );
         }
     }
@@ -280,7 +280,7 @@ impl Check<'_> {
         }
     }
 
-    /// Each placeholder of `this` occurs in `other`, and stands for as much there.
+    /// Each placeholder of `this` occurs in `other`, with the same number of segments.
     fn bound(&mut self, this: &Pattern, text: &Scalar, other: &Pattern) {
         for placeholder in this.placeholders() {
             let span = self.placeholder(text, placeholder);
@@ -289,7 +289,7 @@ impl Check<'_> {
                 (Some(mine), Some(its)) if mine != its => self.error(
                     span,
                     format!("`{mine}` here and `{its}` on the other side"),
-                    "let it stand for as much on both sides",
+                    "use the same number of segments on both sides",
                 ),
                 (_, None) => self.error(
                     span,
@@ -335,7 +335,7 @@ impl Check<'_> {
                 self.error(
                     *span,
                     format!("`{text}` cannot be a value"),
-                    "write what stands between `:` and `|`",
+                    "write the text between `:` and `|`",
                 );
             }
         }
@@ -349,7 +349,7 @@ impl Check<'_> {
 
 const LOOKS_LIKE: &str = "a pattern looks like `text.{x}.{x*}:type`";
 
-/// A placeholder as it stands in a pattern, what it may not be left out.
+/// A placeholder as it is written in a pattern.
 fn shown(pattern: &Pattern, name: &str) -> Option<String> {
     let in_name = pattern.segments.iter().find_map(|segment| match segment {
         Segment::One(it, _) if it.name == name => Some(format!("{{{name}}}")),

@@ -1,4 +1,4 @@
-//! What a pack says of lines with tags, as far as it holds for all of its rules.
+//! The properties of lines with tags that apply to all rules of a pack.
 
 use crate::document::{Scalar, listed};
 use crate::mapping::pack::check::Check;
@@ -26,7 +26,7 @@ impl Tags {
         let known = check.known_tags(keys.known);
         let required = check.some_of(keys.required, &known);
         let text = check.some_of(keys.text, &known);
-        // A pack that does not list them says nothing about commas.
+        // Without the list, commas have no special meaning.
         let text = if text.is_empty() { known.clone() } else { text };
         let types = keys.types.iter().filter_map(|text| check.tagged_type(text)).collect();
         Tags { known, required, text, types }
