@@ -153,7 +153,7 @@ where
         None => None,
     };
     let emit = match (&question.emit, target) {
-        (Some(word), _) => word.parse::<Emit>().map_err(|error| bad(format!("emit: {error}")))?,
+        (Some(word), _) => word.parse::<Emit>().map_err(|error| bad(&format!("emit: {error}")))?,
         (None, Some(target)) => target.settings().mapping.emit,
         (None, None) => return Err(bad("say which `target`, or what to `emit`")),
     };
@@ -164,10 +164,12 @@ where
                 Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
                 _ => {
                     let settings = mapping::Settings::new(emit);
-                    Arc::new(mapping::compile(&current.packs, &settings).map_err(bad)?)
+                    Arc::new(
+                        mapping::compile(&current.packs, &settings).map_err(|error| bad(&error))?,
+                    )
                 }
             };
-            explain_exposition(plan, current.settings.rewrite, question.text)
+            explain_exposition(&plan, current.settings.rewrite, question.text)
         }
     }
 }
@@ -178,24 +180,24 @@ fn explain_lines(
     text: &str,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
-    let plan = mapping::compile_statsd(&current.packs, &settings).map_err(bad)?;
+    let plan = mapping::compile_statsd(&current.packs, &settings).map_err(|error| bad(&error))?;
     let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
     let lines = rewriter.explain(text.as_bytes(), &mut statsd::Sender::default());
     Ok(answer(&Relayed { kind: Kind::Statsd, lines }))
 }
 
 fn explain_exposition(
-    plan: Arc<mapping::Plan>,
+    plan: &Arc<mapping::Plan>,
     options: rewrite::exposition::Options,
     text: String,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     // The newline of the last pasted line may be missing.
     let mut text = text.into_bytes();
     text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
-    let rewriter = Rewriter::new(Arc::clone(&plan), options, History::default());
-    let report = report(rewriter, &text).map_err(bad)?;
-    let explained = rewrite::exposition::explain(&plan, options, History::default(), &text, None);
-    let explained = explained.map_err(bad)?;
+    let rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
+    let report = report(rewriter, &text).map_err(|error| bad(&error))?;
+    let explained = rewrite::exposition::explain(plan, options, History::default(), &text, None);
+    let explained = explained.map_err(|error| bad(&error))?;
     Ok(answer(&Rewritten {
         kind: Kind::Exposition,
         sides: Diff::new(&text, &explained.output, ""),
@@ -206,7 +208,7 @@ fn explain_exposition(
 }
 
 /// A request that cannot be handled, for this reason.
-fn bad(reason: impl ToString) -> Refusal {
+fn bad(reason: &(impl ToString + ?Sized)) -> Refusal {
     (StatusCode::BAD_REQUEST, reason.to_string())
 }
 
