@@ -84,11 +84,12 @@ impl Catalog {
     }
 
     /// Another family of `from` whose samples a query of the rule's other side would include, with
-    /// nothing to tell them apart.
+    /// nothing to tell them apart. The query includes the family `included` already.
     pub(super) fn indistinguishable(
         &self,
         rule: &Correspondence,
         from: Generation,
+        included: Option<&str>,
     ) -> Option<&str> {
         let (to, own) = (from.other(), rule.side(from));
         let fixed = |it: &Correspondence| -> Vec<(String, String)> {
@@ -113,6 +114,7 @@ impl Catalog {
                 && !includes(it, rule)
                 && !includes(rule, it)
                 && !self.absent.contains(&it.side(from).family)
+                && included != Some(it.side(from).family.as_str())
         });
         other.map(|it| it.side(from).family.as_str())
     }

@@ -37,6 +37,27 @@ pub(super) struct SelectorUse<'a> {
     pub(super) variable: Option<&'static str>,
     /// The offset of the `histogram_quantile` that reads the buckets of the vector.
     pub(super) quantile: Option<usize>,
+    /// The expression around the vector, if it has a shape that a migration writes.
+    pub(super) outer: Option<Box<Outer<'a>>>,
+}
+
+/// An expression that is directly around one or two vectors, and how the query uses it.
+#[derive(Clone, Debug)]
+pub(super) struct Outer<'a> {
+    /// The use of the whole expression, as if it were the vector.
+    pub(super) usage: SelectorUse<'a>,
+    pub(super) shape: Shape,
+}
+
+/// The shapes of expressions that a migration writes around a vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `label_replace(vector, "label", "$1", "from", "(.*)")`, of which nothing uses `from`.
+    Renamed { label: String, from: String },
+    /// `vector or other`.
+    Union { other: Range<usize> },
+    /// The right side of a union.
+    Other,
 }
 
 impl SelectorUse<'_> {
@@ -127,6 +148,8 @@ struct Scope<'a> {
     mentioned: BTreeSet<String>,
     variable: Option<&'static str>,
     quantile: Option<usize>,
+    /// The scope of an expression directly around a vector, its bytes, the vector and the shape.
+    outer: Option<Box<(Scope<'a>, Range<usize>, Range<usize>, Shape)>>,
 }
 
 const VARIABLE_LABEL: &str = "which label it uses depends on a variable";
@@ -142,6 +165,7 @@ impl Scope<'_> {
             mentioned: BTreeSet::new(),
             variable: None,
             quantile: None,
+            outer: None,
         }
     }
 
@@ -168,7 +192,7 @@ impl<'a> Visitor<'a> {
             Node::Selector(selector) => self.found(selector, expr.at.clone(), None, around),
             Node::Call { name, arguments } => self.call(expr, name, arguments, around),
             Node::Aggregate(aggregate) => self.aggregate(expr, aggregate, around),
-            Node::Binary(binary) => self.binary(binary, around),
+            Node::Binary(binary) => self.binary(expr, binary, around),
             Node::Wrapped { inner, parenthesised: true } => {
                 self.expr(inner, &Scope { is_delimited: true, ..around.clone() });
             }
@@ -185,7 +209,22 @@ impl<'a> Visitor<'a> {
         function: Option<&'a str>,
         around: &Scope<'a>,
     ) {
-        self.uses.push(SelectorUse {
+        let outer = around.outer.as_ref().filter(|outer| outer.2 == vector).map(|outer| {
+            let (scope, whole, _, shape) = &**outer;
+            let usage = Self::usage(selector, whole.clone(), function, scope);
+            Box::new(Outer { usage, shape: shape.clone() })
+        });
+        let usage = Self::usage(selector, vector, function, around);
+        self.uses.push(SelectorUse { outer, ..usage });
+    }
+
+    fn usage(
+        selector: &'a Selector,
+        vector: Range<usize>,
+        function: Option<&'a str>,
+        around: &Scope<'a>,
+    ) -> SelectorUse<'a> {
+        SelectorUse {
             selector,
             vector,
             function,
@@ -196,7 +235,8 @@ impl<'a> Visitor<'a> {
             mentioned: around.mentioned.clone(),
             variable: around.variable,
             quantile: around.quantile,
-        });
+            outer: None,
+        }
     }
 
     /// The labels of a list that are no variables.
@@ -256,6 +296,17 @@ impl<'a> Visitor<'a> {
                 }
                 _ => {}
             }
+            inner.outer = None;
+            if let (Some(label), Some(from)) = (text(1), text(3))
+                && name == "label_replace"
+                && text(2).as_deref() == Some("$1")
+                && text(4).as_deref() == Some("(.*)")
+                && !around.live.has(&from)
+            {
+                let shape = Shape::Renamed { label, from };
+                let scope = Scope { outer: None, ..around.clone() };
+                inner.outer = Some(Box::new((scope, call.at.clone(), argument.at.clone(), shape)));
+            }
             self.expr(argument, &Scope { live, named_labels: named, ..inner });
         }
     }
@@ -298,13 +349,14 @@ impl<'a> Visitor<'a> {
             },
             mentioned,
             variable,
+            outer: None,
         };
         for argument in &aggregate.arguments {
             self.expr(argument, &scope);
         }
     }
 
-    fn binary(&mut self, binary: &'a Binary, around: &Scope<'a>) {
+    fn binary(&mut self, expr: &'a Expr, binary: &'a Binary, around: &Scope<'a>) {
         if is_scalar(&binary.left) || is_scalar(&binary.right) {
             let around = around.with_live(around.live.clone(), false);
             self.expr(&binary.left, &around);
@@ -346,6 +398,13 @@ impl<'a> Visitor<'a> {
             inner.mentioned.extend(mentioned.iter().cloned());
             if has_variable {
                 inner.variable = Some(VARIABLE_LABEL);
+            }
+            inner.outer = None;
+            if binary.op == "or" && binary.matching.is_none() {
+                let other = binary.right.at.clone();
+                let shape = if is_left { Shape::Union { other } } else { Shape::Other };
+                let scope = Scope { outer: None, ..around.clone() };
+                inner.outer = Some(Box::new((scope, expr.at.clone(), operand.at.clone(), shape)));
             }
             self.expr(operand, &inner);
         }

@@ -236,3 +236,34 @@ fn estimates_differ_and_say_by_how_much() {
         audited("record", "sum(kong_request_latency_ms_bucket{le=\"300\"})", Generation::New);
     assert_eq!(finding.direct, Impact::Breaks, "Kong 3 does not have it");
 }
+
+#[test]
+fn what_was_migrated_migrates_back() {
+    for (kind, query) in [
+        ("record", "sum by (type) (rate(kong_bandwidth[5m]))"),
+        ("record", "sum without (instance) (rate(kong_bandwidth[5m]))"),
+        ("record", "sum(rate(kong_latency_count{type=\"request\",service=\"a\"}[5m]))"),
+        (
+            "record",
+            "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket{type=\"request\"}[5m])))",
+        ),
+        ("panel", "sum by (type) (rate(kong_bandwidth[5m]))"),
+    ] {
+        let there = to_new(kind, query).expect("it migrates");
+        let back = audited(kind, &there, Generation::Old);
+        let plain = back.migrated.as_deref().map(|it| it.replace(",type=\"request\"", ""));
+        let expected = query.replace("type=\"request\",", "");
+        assert_eq!(plain.as_deref(), Some(expected.as_str()), "{there}: {:?}", back.obstacles);
+    }
+    // Families that are not one family in the other generation are no union.
+    for query in [
+        "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_session_duration_ms_count{a=\"b\"}[5m]))",
+        "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_request_latency_ms_count[1m]))",
+    ] {
+        assert_eq!(audited("record", query, Generation::Old).migrated, None, "{query}");
+    }
+    // Something uses the label that is copied.
+    let query = "sum by (type, direction) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\"))";
+    let finding = audited("record", query, Generation::Old);
+    assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));
+}

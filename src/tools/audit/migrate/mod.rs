@@ -20,6 +20,7 @@ mod label_lists;
 mod label_names;
 mod label_values;
 mod layouts;
+mod restored;
 mod select;
 mod selector;
 mod vector;

@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::label_diff::LabelDiff;
+use super::restored::{Restored, restored};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
 use crate::tools::audit::matching::{Match, all_match};
@@ -12,6 +13,8 @@ pub(super) struct Selected<'a> {
     pub(super) usage: SelectorUse<'a>,
     pub(super) family: FamilyRef,
     pub(super) rules: Vec<&'a Correspondence>,
+    /// What is removed around it.
+    pub(super) restored: Restored,
 }
 
 /// The selectors of a query.
@@ -30,8 +33,8 @@ pub(super) struct Selection<'a> {
 pub(super) fn select<'a>(input: &Input<'a>) -> Result<Selection<'a>, Vec<String>> {
     let mut selection = Selection::default();
     let mut obstacles: Vec<String> = Vec::new();
-    for usage in selector_uses(input.masked, input.expr) {
-        if let Err(obstacle) = select_one(input, usage, &mut selection)
+    for (usage, restored) in restored(input, selector_uses(input.masked, input.expr)) {
+        if let Err(obstacle) = select_one(input, usage, restored, &mut selection)
             && !obstacles.contains(&obstacle)
         {
             obstacles.push(obstacle);
@@ -43,6 +46,7 @@ pub(super) fn select<'a>(input: &Input<'a>) -> Result<Selection<'a>, Vec<String>
 fn select_one<'a>(
     input: &Input<'a>,
     usage: SelectorUse<'a>,
+    restored: Restored,
     selection: &mut Selection<'a>,
 ) -> Result<(), String> {
     let Some(at) = &usage.selector.name else {
@@ -61,10 +65,10 @@ fn select_one<'a>(
     match family.generation {
         Some(generation) if generation != input.from => Err("it uses both generations".to_owned()),
         Some(_) => {
-            let rules = choose_rules(input, &usage, &family)?;
+            let rules = choose_rules(input, &usage, &family, restored.other.as_deref())?;
             check_variables(input, &usage, &rules)?;
             check_name(input, &usage)?;
-            selection.selected.push(Selected { usage, family, rules });
+            selection.selected.push(Selected { usage, family, rules, restored });
             Ok(())
         }
         None => {
@@ -141,6 +145,7 @@ fn choose_rules<'a>(
     input: &Input<'a>,
     usage: &SelectorUse<'_>,
     family: &FamilyRef,
+    included: Option<&str>,
 ) -> Result<Vec<&'a Correspondence>, String> {
     let from = input.from;
     let family = family.family.as_str();
@@ -175,7 +180,7 @@ fn choose_rules<'a>(
     }
     for rule in &rules {
         if from == Generation::New
-            && let Some(other) = input.catalog.indistinguishable(rule, from)
+            && let Some(other) = input.catalog.indistinguishable(rule, from, included)
         {
             return Err(format!(
                 "{} would include {other} too; if {other} does not occur, add --absent={other}",

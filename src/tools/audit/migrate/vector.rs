@@ -45,12 +45,16 @@ fn edit_vector(
     let vector = selected.usage.vector.clone();
     if let [rule] = selected.rules[..] {
         let mut edits = edit_selector(input, selected, rule)?;
+        edits.extend(selected.restored.removed.iter().map(|at| Edit::replace(at.clone(), "")));
         let wrapping = wrapping(input, selected, rule, names, false, lists)?;
         if !wrapping.before.is_empty() {
             edits.push(Edit::before(vector.start, wrapping.before));
             edits.push(Edit::after(vector.end, wrapping.after));
         }
         return Ok(edits);
+    }
+    if !selected.restored.removed.is_empty() {
+        return Err(format!("{} becomes several families", selected.family.family));
     }
     let text = input.slice(&vector);
     if text.contains('#') {

@@ -34,7 +34,11 @@ pub(super) fn wrapping(
     lists: &mut LabelLists,
 ) -> Result<Wrapping, String> {
     let usage = &selected.usage;
-    let diff = LabelDiff::new(rule, input.from);
+    let mut diff = LabelDiff::new(rule, input.from);
+    if let Some((from, label)) = &selected.restored.renamed {
+        // The migrated vector has the label that the query writes.
+        diff.renamed.retain(|renamed| *renamed != (from.as_str(), label.as_str()));
+    }
     let (op, functions) = merging(rule.merge);
     check_joined(usage, &diff, op, lists)?;
     if usage.is_of_series() {
@@ -61,7 +65,11 @@ pub(super) fn wrapping(
                 && (diff.only_target.is_empty() || aggregate.op == op) =>
         {
             let obsolete: Vec<&str> = if selected.rules.len() == 1 {
-                pending.clone().chain(&diff.lost).map(|(label, _)| *label).collect()
+                {
+                    let written = selected.restored.renamed.as_ref().map(|(from, _)| from.as_str());
+                    let labels = pending.clone().chain(&diff.lost).map(|(label, _)| *label);
+                    labels.chain(written).collect()
+                }
             } else {
                 Vec::new()
             };

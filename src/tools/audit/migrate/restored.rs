@@ -1,0 +1,115 @@
+//! Expressions that a migration wrote around a vector, so that they can be migrated back.
+//!
+//! `label_replace(vector, "type", "$1", "direction", "(.*)")` is the vector of the other generation,
+//! which has `type` itself. `a or b` is one vector, if the other generation has one family for both.
+
+use std::ops::Range;
+
+use super::input::Input;
+use crate::mapping::Correspondence;
+use crate::tools::audit::vector_use::{SelectorUse, Shape};
+
+/// What migrating back removes around a vector.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Restored {
+    /// The bytes to remove.
+    pub(super) removed: Vec<Range<usize>>,
+    /// The label that `label_replace` copied, and the label that it wrote.
+    pub(super) renamed: Option<(String, String)>,
+    /// The other family of a union.
+    pub(super) other: Option<String>,
+}
+
+/// Recognises the expressions around the selectors. The right sides of unions are removed.
+pub(super) fn restored<'a>(
+    input: &Input<'_>,
+    mut uses: Vec<SelectorUse<'a>>,
+) -> Vec<(SelectorUse<'a>, Restored)> {
+    let vectors: Vec<(Range<usize>, Option<Range<usize>>)> =
+        uses.iter().map(|it| (it.vector.clone(), it.selector.name.clone())).collect();
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    let mut all = Vec::new();
+    for usage in uses.drain(..) {
+        let Some(outer) = usage.outer.clone() else {
+            all.push((usage, Restored::default()));
+            continue;
+        };
+        let inner = usage.vector.clone();
+        let whole = outer.usage.vector.clone();
+        let restored = match &outer.shape {
+            Shape::Renamed { label, from } if renames(input, &usage, from, label) => Restored {
+                removed: vec![whole.start..inner.start, inner.end..whole.end],
+                renamed: Some((from.clone(), label.clone())),
+                other: None,
+            },
+            Shape::Union { other } => {
+                let right = vectors.iter().find(|(vector, _)| vector == other);
+                let family = right
+                    .and_then(|(vector, name)| same_target(input, &usage, vector, name.as_ref()?));
+                let Some(family) = family else {
+                    all.push((usage, Restored::default()));
+                    continue;
+                };
+                merged.push(other.clone());
+                Restored { removed: vec![inner.end..whole.end], renamed: None, other: Some(family) }
+            }
+            Shape::Renamed { .. } | Shape::Other => {
+                all.push((usage, Restored::default()));
+                continue;
+            }
+        };
+        let mut outer = outer.usage;
+        if let Some((_, label)) = &restored.renamed {
+            outer.named_labels.remove(label);
+        }
+        all.push((outer, restored));
+    }
+    all.retain(|(usage, _)| !merged.contains(&usage.vector));
+    all
+}
+
+fn rules<'a>(input: &Input<'a>, name: &Range<usize>) -> Option<(String, Vec<&'a Correspondence>)> {
+    let family = input.catalog.lookup(input.slice(name))?;
+    let generation = family.generation.filter(|it| *it == input.from)?;
+    let rules = input.catalog.migration_rules(&family.family, generation);
+    Some((family.family, rules))
+}
+
+/// True if the other generation has the label `to` in place of `from`.
+fn renames(input: &Input<'_>, usage: &SelectorUse<'_>, from: &str, to: &str) -> bool {
+    let Some((_, rules)) = usage.selector.name.as_ref().and_then(|name| rules(input, name)) else {
+        return false;
+    };
+    let is_renamed = |rule: &&Correspondence| {
+        rule.side(input.from).meaning(from)
+            == Some(&crate::mapping::Meaning::Carried(to.to_owned()))
+    };
+    !rules.is_empty() && rules.iter().all(is_renamed)
+}
+
+/// The family of the right vector, if both differ only in their families, and the other generation has
+/// the same family with the same labels for both.
+fn same_target(
+    input: &Input<'_>,
+    left: &SelectorUse<'_>,
+    right: &Range<usize>,
+    right_name: &Range<usize>,
+) -> Option<String> {
+    let name = left.selector.name.as_ref()?;
+    let around = |vector: &Range<usize>, name: &Range<usize>| {
+        (input.slice(&(vector.start..name.start)), input.slice(&(name.end..vector.end)))
+    };
+    if around(&left.vector, name) != around(right, right_name) {
+        return None;
+    }
+    let ((family, ours), (other, theirs)) = (rules(input, name)?, rules(input, right_name)?);
+    let suffix = |name: &Range<usize>, family: &str| input.slice(name).strip_prefix(family);
+    let to = input.from.other();
+    let is_same = family != other
+        && suffix(name, &family) == suffix(right_name, &other)
+        && ours.len() == 1
+        && theirs.len() == 1
+        && ours[0].side(to) == theirs[0].side(to)
+        && ours[0].buckets == theirs[0].buckets;
+    is_same.then_some(other)
+}
