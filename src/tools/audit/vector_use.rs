@@ -148,8 +148,17 @@ struct Scope<'a> {
     mentioned: BTreeSet<String>,
     variable: Option<&'static str>,
     quantile: Option<usize>,
-    /// The scope of an expression directly around a vector, its bytes, the vector and the shape.
-    outer: Option<Box<(Scope<'a>, Range<usize>, Range<usize>, Shape)>>,
+    /// The expression directly around a vector.
+    outer: Option<Box<OuterScope<'a>>>,
+}
+
+/// An expression that is directly around a vector.
+#[derive(Clone)]
+struct OuterScope<'a> {
+    scope: Scope<'a>,
+    whole: Range<usize>,
+    vector: Range<usize>,
+    shape: Shape,
 }
 
 const VARIABLE_LABEL: &str = "which label it uses depends on a variable";
@@ -209,10 +218,9 @@ impl<'a> Visitor<'a> {
         function: Option<&'a str>,
         around: &Scope<'a>,
     ) {
-        let outer = around.outer.as_ref().filter(|outer| outer.2 == vector).map(|outer| {
-            let (scope, whole, _, shape) = &**outer;
-            let usage = Self::usage(selector, whole.clone(), function, scope);
-            Box::new(Outer { usage, shape: shape.clone() })
+        let outer = around.outer.as_ref().filter(|outer| outer.vector == vector).map(|outer| {
+            let usage = Self::usage(selector, outer.whole.clone(), function, &outer.scope);
+            Box::new(Outer { usage, shape: outer.shape.clone() })
         });
         let usage = Self::usage(selector, vector, function, around);
         self.uses.push(SelectorUse { outer, ..usage });
@@ -305,7 +313,12 @@ impl<'a> Visitor<'a> {
             {
                 let shape = Shape::Renamed { label, from };
                 let scope = Scope { outer: None, ..around.clone() };
-                inner.outer = Some(Box::new((scope, call.at.clone(), argument.at.clone(), shape)));
+                inner.outer = Some(Box::new(OuterScope {
+                    scope,
+                    whole: call.at.clone(),
+                    vector: argument.at.clone(),
+                    shape,
+                }));
             }
             self.expr(argument, &Scope { live, named_labels: named, ..inner });
         }
@@ -404,7 +417,12 @@ impl<'a> Visitor<'a> {
                 let other = binary.right.at.clone();
                 let shape = if is_left { Shape::Union { other } } else { Shape::Other };
                 let scope = Scope { outer: None, ..around.clone() };
-                inner.outer = Some(Box::new((scope, expr.at.clone(), operand.at.clone(), shape)));
+                inner.outer = Some(Box::new(OuterScope {
+                    scope,
+                    whole: expr.at.clone(),
+                    vector: operand.at.clone(),
+                    shape,
+                }));
             }
             self.expr(operand, &inner);
         }

@@ -51,7 +51,11 @@ pub(super) fn restored<'a>(
                     continue;
                 };
                 merged.push(other.clone());
-                Restored { removed: vec![inner.end..whole.end], renamed: None, other: Some(family) }
+                Restored {
+                    removed: std::iter::once(inner.end..whole.end).collect(),
+                    renamed: None,
+                    other: Some(family),
+                }
             }
             Shape::Renamed { .. } | Shape::Other => {
                 all.push((usage, Restored::default()));
