@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::error::Error;
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::document::Diagnostics;
 use crate::http_server::WebConfig;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
@@ -38,6 +38,8 @@ pub(super) struct Compiled {
 #[derive(Clone, Debug)]
 struct Mapping {
     settings: mapping::Settings,
+    /// Names of the packs in use. `None`: all.
+    packs: Option<Vec<String>>,
     plan: Arc<Plan>,
     /// A history is valid for one plan only.
     histories: Arc<TargetHistories>,
@@ -56,11 +58,17 @@ impl Parts {
         before: Option<&Compiled>,
     ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
+        let names: Vec<&str> = packs.iter().map(Pack::name).collect();
+        let unknown = config::unknown_packs(settings, &names);
+        if !unknown.is_empty() {
+            return Err(Diagnostics(unknown).into());
+        }
         let known = before.filter(|before| before.packs == packs);
         let mut compiled = Compiled { packs, mappings: Vec::new(), dynamic_targets: Vec::new() };
         let mut targets = Vec::with_capacity(settings.targets.len());
         for target in &settings.targets {
-            let Mapping { plan, histories, .. } = compiled.mapping(&target.mapping, known)?;
+            let Mapping { plan, histories, .. } =
+                compiled.mapping(&target.mapping, target.packs.as_deref(), known)?;
             let metrics = shared.metrics().target(&target.name);
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
             let built = Target::new(target.clone(), context, histories, shared);
@@ -82,20 +90,33 @@ impl Compiled {
     fn mapping(
         &mut self,
         settings: &mapping::Settings,
+        packs: Option<&[String]>,
         known: Option<&Compiled>,
     ) -> Result<Mapping, Diagnostics> {
-        let alike = |mapping: &&Mapping| mapping.settings == *settings;
+        let alike =
+            |mapping: &&Mapping| mapping.settings == *settings && mapping.packs.as_deref() == packs;
         if let Some(mapping) = self.mappings.iter().find(alike) {
             return Ok(mapping.clone());
         }
         let known = known.and_then(|known| known.mappings.iter().find(alike)).cloned();
         let mapping = match known {
             Some(mapping) => mapping,
-            None => Mapping {
-                settings: settings.clone(),
-                plan: Arc::new(mapping::compile(&self.packs, settings)?),
-                histories: Arc::default(),
-            },
+            None => {
+                let plan = match packs {
+                    None => mapping::compile(&self.packs, settings)?,
+                    Some(names) => {
+                        let named = |pack: &&Pack| names.iter().any(|name| name == pack.name());
+                        let packs: Vec<Pack> = self.packs.iter().filter(named).cloned().collect();
+                        mapping::compile(&packs, settings)?
+                    }
+                };
+                Mapping {
+                    settings: settings.clone(),
+                    packs: packs.map(<[String]>::to_vec),
+                    plan: Arc::new(plan),
+                    histories: Arc::default(),
+                }
+            }
         };
         self.mappings.push(mapping.clone());
         Ok(mapping)
@@ -118,7 +139,7 @@ impl Compiled {
         };
         let allow_list = Arc::new(named.allow_list.clone());
         let mut build = |its: &DynamicTargetSettings| {
-            let Mapping { plan, .. } = self.mapping(&its.mapping, known)?;
+            let Mapping { plan, .. } = self.mapping(&its.mapping, its.packs.as_deref(), known)?;
             let metrics = shared.metrics().target(&its.name);
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
             let mut known = known.iter().flat_map(|known| &known.dynamic_targets);

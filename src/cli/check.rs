@@ -124,7 +124,8 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
 
 /// The errors in settings that packs are compiled with, if the packs themselves have none.
 fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic> {
-    let mut errors: Vec<Diagnostic> = Vec::new();
+    let names: Vec<&str> = packs.iter().map(Pack::name).collect();
+    let mut errors = config::unknown_packs(settings, &names);
     for target in &settings.targets {
         for (label, value) in &target.mapping.fill {
             // One at a time, so that the error can be located.

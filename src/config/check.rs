@@ -3,8 +3,8 @@
 use std::fs::File as Open;
 use std::path::{Path, PathBuf};
 
-use super::{File, Settings, read};
-use crate::document::{Diagnostic, Diagnostics, Span};
+use super::{File, Settings, Value, read};
+use crate::document::{Diagnostic, Diagnostics, Span, closest, listed};
 use crate::http_server;
 use crate::scrape::ClientErrors;
 
@@ -74,6 +74,26 @@ fn check_contents(settings: &Settings, unreadable: &[&Path], diagnostics: &mut D
     {
         diagnostics.0.extend(errors);
     }
+}
+
+/// The packs that targets name and that do not exist. `known` are the names of all packs.
+#[must_use]
+pub fn unknown_packs(settings: &Settings, known: &[&str]) -> Vec<Diagnostic> {
+    let file = &settings.file;
+    let dynamic = [&file.proxy, &file.probe].into_iter().chain(file.modules.values());
+    let dynamic = dynamic.filter_map(|section| section.value.packs.as_ref());
+    let targets = file.targets.iter().filter_map(|target| target.value.packs.as_ref());
+    let unknown = targets.chain(dynamic).flatten();
+    let unknown = unknown.filter(|name| !known.contains(&name.value.as_str()));
+    let error = |name: &Value<String>| {
+        let help = match closest(&name.value, known.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("the packs are {}", listed(known)),
+        };
+        let error = Diagnostic::error(format!("there is no pack named `{}`", name.value));
+        placed(error.with_help(help), file, name.span)
+    };
+    unknown.map(error).collect()
 }
 
 /// A diagnostic at a place of the settings file, if it has one there.

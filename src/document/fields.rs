@@ -296,6 +296,12 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// A noun for a count: `line` for 1, `lines` otherwise.
+#[must_use]
+pub fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
 /// `` `a`, `b` and `c` ``.
 #[must_use]
 pub fn listed(words: &[&str]) -> String {

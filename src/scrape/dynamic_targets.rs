@@ -17,6 +17,7 @@ use super::error::Error;
 use super::scraper::Scraper;
 use super::settings::TargetSettings;
 use super::shared_state::SharedState;
+use super::status::Statuses;
 use super::target::{RewriteContext, Target};
 use super::upstream::{
     Client, ClientErrors, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
@@ -31,6 +32,8 @@ const MAX_TARGETS: usize = 1024;
 pub struct DynamicTargetSettings {
     /// What they are called in our own metrics: `(proxy)`, `(probe)` or `(probe:MODULE)`.
     pub name: String,
+    /// Names of the packs that apply to them. `None`: all.
+    pub packs: Option<Vec<String>>,
     /// What packs are compiled with for them.
     pub mapping: mapping::Settings,
     /// How requests to them are made.
@@ -44,6 +47,7 @@ pub struct DynamicTargetSet {
     client: Arc<Client>,
     context: RewriteContext,
     allow_list: Arc<AllowList>,
+    statuses: Arc<Statuses>,
     made: Mutex<HashMap<Uri, Made>>,
 }
 
@@ -93,7 +97,9 @@ impl DynamicTargetSet {
         shared: &SharedState,
     ) -> Result<DynamicTargetSet, ClientErrors> {
         let client = Arc::new(settings.client(shared.resolver())?);
-        Ok(DynamicTargetSet { settings, client, context, allow_list, made: Mutex::default() })
+        let statuses = Arc::clone(shared.statuses());
+        let made = Mutex::default();
+        Ok(DynamicTargetSet { settings, client, context, allow_list, statuses, made })
     }
 
     /// The target at a URL, without its query.
@@ -126,6 +132,7 @@ impl DynamicTargetSet {
         let settings = TargetSettings {
             name: self.settings.name.clone(),
             url: url.clone(),
+            packs: self.settings.packs.clone(),
             mapping: self.settings.mapping.clone(),
             http: self.settings.http.clone(),
             passthrough: Vec::new(),
@@ -133,7 +140,12 @@ impl DynamicTargetSet {
         };
         let metrics = self.context.metrics.without_missing();
         let context = RewriteContext { metrics, ..self.context.clone() };
-        Ok(Arc::new(Scraper::new(Target::dynamic(settings, context, upstream))))
+        Ok(Arc::new(Scraper::new(Target::dynamic(
+            settings,
+            context,
+            upstream,
+            self.statuses.unnamed(),
+        ))))
     }
 
     /// Up to so many targets, those first that were asked for last.

@@ -36,6 +36,8 @@ pub struct TargetSettings {
     pub name: String,
     /// The URL of its exposition.
     pub url: Uri,
+    /// Names of the packs that apply to it. `None`: all.
+    pub packs: Option<Vec<String>>,
     /// The settings that packs are compiled with for it.
     pub mapping: mapping::Settings,
     /// How requests to it are made.

@@ -37,7 +37,7 @@ impl SharedState {
         &self.limiter
     }
 
-    pub(super) fn statuses(&self) -> &Statuses {
+    pub(super) fn statuses(&self) -> &Arc<Statuses> {
         &self.statuses
     }
 }

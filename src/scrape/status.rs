@@ -1,6 +1,7 @@
 //! What the last scrapes of a target reported: shown on the admin page, and logged on change.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -8,9 +9,15 @@ use crate::mapping::Generation;
 use crate::rewrite::exposition::{Missing, Report};
 use crate::telemetry::{ScrapeInFlight, TargetMetrics};
 
-/// Shortest interval between log lines about a target's generation and missing metrics. Several
-/// instances with one address could otherwise alternate in the log.
+/// Shortest interval between log lines about the missing metrics of a target, and between two that
+/// report the same generation.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Number of targets whose first scrape is logged at level info.
+const FIRST_TARGETS_LOGGED: usize = 10;
+
+/// A target that has not been scraped for this long, or for three of its scrape intervals, is stale.
+const STALE_AFTER: Duration = Duration::from_secs(300);
 
 /// How a scrape ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +47,63 @@ impl Outcome {
     }
 }
 
+/// The state of a target, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    /// No scrape has ended yet.
+    NotScraped,
+    /// The last scrape failed.
+    Failed,
+    /// The client of the last scrape disconnected.
+    ClientGone,
+    /// The last scrape was long ago.
+    Stale,
+    /// The target is scraped, but exports no family that a pack names.
+    NoKnownMetrics,
+    /// The last scrape succeeded.
+    Ok,
+}
+
+impl TargetState {
+    /// The state as a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TargetState::NotScraped => "not_scraped",
+            TargetState::Failed => "failed",
+            TargetState::ClientGone => "client_gone",
+            TargetState::Stale => "stale",
+            TargetState::NoKnownMetrics => "no_known_metrics",
+            TargetState::Ok => "ok",
+        }
+    }
+}
+
+impl TargetStatus {
+    /// The state of the target at a time.
+    #[must_use]
+    pub fn state(&self, now: SystemTime) -> TargetState {
+        let Some(last) = &self.last else { return TargetState::NotScraped };
+        let stale_after = self.interval.map_or(STALE_AFTER, |its| STALE_AFTER.max(its * 3));
+        if now.duration_since(last.at).is_ok_and(|age| age > stale_after) {
+            return TargetState::Stale;
+        }
+        match &last.outcome {
+            Outcome::Failed { .. } => TargetState::Failed,
+            Outcome::ClientGone => TargetState::ClientGone,
+            Outcome::Success => match &self.complete {
+                Some(complete) if complete.report.packs.is_empty() => TargetState::NoKnownMetrics,
+                _ => TargetState::Ok,
+            },
+        }
+    }
+}
+
 /// The last scrapes of a target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetStatus {
+    /// Time between the last two scrapes.
+    pub interval: Option<Duration>,
     /// The last scrape, however it ended.
     pub last: Option<LastScrape>,
     /// The last scrape whose exposition was read and written to its end.
@@ -68,38 +129,60 @@ pub struct LastScrape {
 
 /// The status of all targets in the settings, by name. It survives a reload that keeps the target.
 #[derive(Debug, Default)]
-pub(super) struct Statuses(Mutex<HashMap<String, Weak<StatusCell>>>);
+pub(super) struct Statuses {
+    by_name: Mutex<HashMap<String, Weak<StatusCell>>>,
+    first_targets: Arc<FirstTargets>,
+}
 
 impl Statuses {
     /// The status of the target with this name; a new one unless it exists already.
     pub(super) fn target(&self, name: &str) -> Arc<StatusCell> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, status| status.strong_count() > 0);
         if let Some(known) = all.get(name).and_then(Weak::upgrade) {
             return known;
         }
-        let created = Arc::<StatusCell>::default();
+        let created = self.unnamed();
         all.insert(name.to_owned(), Arc::downgrade(&created));
         created
+    }
+
+    /// The status of a target that is not found by its name.
+    pub(super) fn unnamed(&self) -> Arc<StatusCell> {
+        let first_targets = Arc::clone(&self.first_targets);
+        Arc::new(StatusCell { state: Mutex::default(), first_targets })
     }
 }
 
 /// The status of one target.
-#[derive(Debug, Default)]
-pub(super) struct StatusCell(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct StatusCell {
+    state: Mutex<State>,
+    first_targets: Arc<FirstTargets>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     status: TargetStatus,
-    logged: Logged,
-    logged_at: Option<Instant>,
+    /// `None` before the first complete scrape.
+    logged: Option<Logged>,
+    /// When each set of generations was logged last.
+    logged_at: HashMap<BTreeSet<Generation>, Instant>,
 }
 
 /// What the log last reported about a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Logged {
     generations: BTreeSet<Generation>,
-    missing: BTreeSet<String>,
+    /// Indices into `Plan::expected`.
+    missing: BTreeSet<usize>,
+}
+
+impl Logged {
+    fn new(report: &Report) -> Logged {
+        let missing = report.missing.iter().flat_map(|missing| &missing.expected);
+        Logged { generations: report.generations.clone(), missing: missing.copied().collect() }
+    }
 }
 
 impl StatusCell {
@@ -117,16 +200,18 @@ impl StatusCell {
         if matches!(scrape.outcome, Outcome::Failed { .. }) {
             status.failed = Some(scrape.clone());
         }
+        let previous = status.last.as_ref().map(|last| last.at);
+        status.interval = previous.and_then(|at| scrape.at.duration_since(at).ok());
         status.last = Some(scrape);
-        let before = if report.complete { state.log_due(&report) } else { None };
+        let change = if report.complete { state.log_due(&report) } else { None };
         drop(state);
-        if let Some(before) = before {
-            log(&before, &report);
+        if let Some(change) = change {
+            change.log(&report, &self.first_targets);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -188,52 +273,87 @@ impl Drop for RunningScrape {
 }
 
 impl State {
-    /// What the log reported before, if there is something new to report now.
-    fn log_due(&mut self, report: &Report) -> Option<Logged> {
-        let missing = || report.missing.iter().map(|missing| missing.input.as_str());
-        let same = self.logged.generations == report.generations
-            && missing().count() == self.logged.missing.len()
-            && missing().all(|input| self.logged.missing.contains(input));
-        if same && self.logged_at.is_some()
-            || self.logged_at.is_some_and(|at| at.elapsed() < LOG_INTERVAL)
-        {
+    /// The change that is to be logged, if any.
+    fn log_due(&mut self, report: &Report) -> Option<Change> {
+        let now = Logged::new(report);
+        let first = self.logged.is_none();
+        let changed = self.logged.as_ref() != Some(&now);
+        // Several instances behind one address could otherwise alternate in the log. Each new set of
+        // generations is logged at once, because that is when metrics go missing.
+        let since = |at: &Instant| at.elapsed() < LOG_INTERVAL;
+        let recent = self.logged_at.get(&now.generations).is_some_and(since);
+        let same_generations =
+            self.logged.as_ref().is_some_and(|its| its.generations == now.generations);
+        let any_recent = same_generations && self.logged_at.values().any(since);
+        if !changed || recent || any_recent {
             return None;
         }
-        self.logged_at = Some(Instant::now());
-        let now = Logged {
-            generations: report.generations.clone(),
-            missing: missing().map(str::to_owned).collect(),
-        };
-        Some(std::mem::replace(&mut self.logged, now))
+        self.logged_at.insert(now.generations.clone(), Instant::now());
+        let before = self.logged.replace(now).unwrap_or_default();
+        Some(Change { before, first })
     }
 }
 
-/// Logs changes of a target's generation and of the metrics it lacks.
-fn log(before: &Logged, report: &Report) {
-    let generations: Vec<&str> = report.generations.iter().map(|it| it.as_str()).collect();
-    if report.generations.is_empty() {
-        tracing::warn!("target has no family that a pack reads");
-    } else if before.generations != report.generations {
-        tracing::info!(generation = generations.join(","), "target generation detected");
-    }
-    // Metrics that are missing for the same reason share one line.
-    let mut by_hint: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
-    for Missing { input, hint, .. } in &report.missing {
-        let hint = hint.as_deref();
-        match by_hint.iter_mut().find(|(its, _)| *its == hint) {
-            _ if before.missing.contains(input) => {}
-            Some((_, inputs)) => inputs.push(input),
-            None => by_hint.push((hint, vec![input])),
+/// What the log reported about a target before, and what is to be logged now differs from.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    before: Logged,
+    first: bool,
+}
+
+impl Change {
+    /// Logs a change of a target's generation, and of the metrics it lacks.
+    fn log(&self, report: &Report, first_targets: &FirstTargets) {
+        let before = &self.before;
+        let generations: Vec<&str> = report.generations.iter().map(|it| it.as_str()).collect();
+        if report.packs.is_empty() {
+            tracing::warn!("target has no family that a pack reads");
+        } else if self.first && !first_targets.admits() {
+            tracing::debug!(generation = generations.join(","), "target generation detected");
+        } else if before.generations != report.generations {
+            tracing::info!(generation = generations.join(","), "target generation detected");
+        }
+        let was_missing = |it: &Missing| it.expected.iter().all(|it| before.missing.contains(it));
+        let newly = report.missing.iter().filter(|it| !was_missing(it));
+        // On the first scrape it is unknown whether dashboards ever had the optional ones.
+        let newly: Vec<&Missing> = newly.filter(|it| !(self.first && it.optional)).collect();
+        if !newly.is_empty() {
+            log_missing(&newly);
+        }
+        let is_missing =
+            |index: &usize| report.missing.iter().any(|it| it.expected.contains(index));
+        let found = before.missing.iter().filter(|index| !is_missing(index)).count();
+        if found > 0 {
+            tracing::info!(found, "target has metrics that were missing before");
         }
     }
-    for (hint, inputs) in by_hint {
-        tracing::info!(missing = inputs.join(", "), hint, "target is missing metrics");
+}
+
+/// One line for all metrics that a target lacks, and the options of the source that enable them.
+fn log_missing(missing: &[&Missing]) {
+    let inputs: Vec<&str> = missing.iter().map(|it| it.input.as_str()).collect();
+    let mut options: Vec<&str> = Vec::new();
+    for option in missing.iter().filter_map(|it| it.option.as_deref()) {
+        if !options.contains(&option) {
+            options.push(option);
+        }
     }
-    let is_missing = |input: &String| report.missing.iter().any(|it| it.input == *input);
-    let found: Vec<&str> =
-        before.missing.iter().filter(|input| !is_missing(input)).map(String::as_str).collect();
-    if !found.is_empty() {
-        tracing::info!(found = found.join(", "), "target has metrics that were missing before");
+    let options = (!options.is_empty()).then(|| options.join(", "));
+    tracing::warn!(missing = inputs.join(", "), options, "target is missing metrics");
+}
+
+/// Limits the log lines for targets without problems when many are scraped for the first time.
+#[derive(Debug, Default)]
+struct FirstTargets(AtomicUsize);
+
+impl FirstTargets {
+    /// True for the first few targets.
+    fn admits(&self) -> bool {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        if before == FIRST_TARGETS_LOGGED {
+            tracing::info!("further targets are logged at level debug when they are first scraped");
+        }
+        before < FIRST_TARGETS_LOGGED
     }
 }
 
@@ -241,42 +361,99 @@ fn log(before: &Logged, report: &Report) {
 mod tests {
     use super::*;
 
-    fn report(generations: &[Generation], missing: &[&str]) -> Report {
-        let missing = missing.iter().map(|input| Missing {
-            input: (*input).to_owned(),
+    fn missing(expected: usize) -> Missing {
+        Missing {
+            input: format!("m{expected}"),
             generation: Generation::New,
             rules: Vec::new(),
             hint: None,
-        });
+            option: None,
+            optional: false,
+            expected: vec![expected],
+        }
+    }
+
+    fn report(generations: &[Generation], indices: &[usize]) -> Report {
         let mut report = Report::default();
         report.generations = generations.iter().copied().collect();
-        report.missing = missing.collect();
+        report.missing = indices.iter().map(|index| missing(*index)).collect();
+        report.packs = vec!["p".to_owned()];
         report.complete = true;
         report
+    }
+
+    /// Time passes for the log.
+    fn later(state: &mut State) {
+        let earlier = Instant::now().checked_sub(LOG_INTERVAL).expect("the clock runs");
+        state.logged_at.values_mut().for_each(|at| *at = earlier);
     }
 
     #[test]
     fn a_change_is_logged_once_and_not_too_often() {
         let mut state = State::default();
-        let new = report(&[Generation::New], &["a", "b"]);
-        assert_eq!(state.log_due(&new), Some(Logged::default()));
+        let new = report(&[Generation::New], &[0, 1]);
+        let first = state.log_due(&new).expect("the first scrape");
+        assert_eq!((first.first, first.before), (true, Logged::default()));
         assert_eq!(state.log_due(&new), None);
-        let changed = report(&[Generation::New], &["a"]);
+        let changed = report(&[Generation::New], &[0]);
         assert_eq!(state.log_due(&changed), None, "a line was logged a moment ago");
-        state.logged_at = Instant::now().checked_sub(LOG_INTERVAL);
+        later(&mut state);
         assert_eq!(state.log_due(&new), None, "nothing has changed");
-        let before = state.log_due(&changed).expect("it has changed");
-        assert_eq!(before.missing.len(), 2);
-        state.logged_at = Instant::now().checked_sub(LOG_INTERVAL);
-        assert!(state.log_due(&report(&[Generation::Old], &["a"])).is_some());
+        let change = state.log_due(&changed).expect("it has changed");
+        assert_eq!((change.first, change.before.missing.len()), (false, 2));
     }
 
     #[test]
-    fn a_target_without_problems_is_logged_once() {
+    fn a_new_generation_is_logged_at_once_but_does_not_alternate() {
         let mut state = State::default();
-        assert!(state.log_due(&report(&[], &[])).is_some());
-        state.logged_at = Instant::now().checked_sub(LOG_INTERVAL);
-        assert_eq!(state.log_due(&report(&[], &[])), None);
+        let (old, new) = (report(&[Generation::Old], &[]), report(&[Generation::New], &[1]));
+        assert!(state.log_due(&old).is_some());
+        assert!(state.log_due(&new).is_some(), "at once");
+        for _ in 0..3 {
+            assert_eq!(state.log_due(&old), None);
+            assert_eq!(state.log_due(&new), None);
+        }
+        later(&mut state);
+        assert!(state.log_due(&old).is_some());
+    }
+
+    #[test]
+    fn few_first_scrapes_are_logged() {
+        let first_targets = FirstTargets::default();
+        let logged = (0..100).filter(|_| first_targets.admits()).count();
+        assert_eq!(logged, FIRST_TARGETS_LOGGED);
+    }
+
+    #[test]
+    fn the_state_of_a_target() {
+        let now = SystemTime::now();
+        let scrape = |age: u64, outcome, packs: &[&str]| {
+            let mut report = report(&[], &[]);
+            report.packs = packs.iter().map(|pack| (*pack).to_owned()).collect();
+            let (at, report) = (now - Duration::from_secs(age), Arc::new(report));
+            LastScrape { at, took: Duration::ZERO, outcome, bytes_out: 0, report }
+        };
+        let failed = Outcome::Failed { reason: "connect", error: String::new() };
+        for (age, outcome, packs, interval, expected) in [
+            (10, Outcome::Success, &["p"][..], Some(15), TargetState::Ok),
+            (10, Outcome::Success, &[], None, TargetState::NoKnownMetrics),
+            (10, Outcome::ClientGone, &["p"], None, TargetState::ClientGone),
+            (10, failed, &["p"], None, TargetState::Failed),
+            (301, Outcome::Success, &["p"], Some(15), TargetState::Stale),
+            (301, Outcome::Success, &["p"], Some(200), TargetState::Ok),
+            (601, Outcome::Success, &["p"], Some(200), TargetState::Stale),
+        ] {
+            let last = scrape(age, outcome, packs);
+            let interval = interval.map(Duration::from_secs);
+            let status = TargetStatus {
+                interval,
+                complete: Some(last.clone()),
+                last: Some(last),
+                failed: None,
+            };
+            assert_eq!(status.state(now), expected, "{status:?}");
+        }
+        assert_eq!(TargetStatus::default().state(now), TargetState::NotScraped);
     }
 
     #[test]

@@ -81,9 +81,10 @@ impl Target {
         settings: TargetSettings,
         context: RewriteContext,
         upstream: Upstream,
+        status: Arc<StatusCell>,
     ) -> Target {
         // Several of these share a name, so history and status must not be looked up by name.
-        Target::with(settings, context, upstream, Arc::default(), Arc::default())
+        Target::with(settings, context, upstream, Arc::default(), status)
     }
 
     fn with(

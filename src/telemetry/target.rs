@@ -108,7 +108,8 @@ impl TargetMetrics {
             all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);
         }
         if self.exports_missing {
-            all.missing_inputs.set(name, report.missing.iter().map(|it| it.input.clone()));
+            let missing = report.missing.iter().filter(|it| !it.optional);
+            all.missing_inputs.set(name, missing.map(|it| it.input.clone()));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The status page and its JSON: their content, and that requests for them have no side effects.
 
+use crate::Folder;
 use crate::support::net::{Gateway, Reply, Upstream, get, request, whole};
 use crate::support::status_page::{new, settings};
 use serde_json::{Value, json};
@@ -37,9 +38,12 @@ async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
     assert_eq!((&target["last"], &target["report"]), (&Value::Null, &Value::Null));
     assert_eq!(target["missing"], json!([]), "nothing is known yet");
 
+    assert_eq!(target["state"], "not_scraped");
+
     let written = get(gateway.data, "/metrics").await;
     let target = &look(&gateway, "/api/targets").await["targets"][0];
     assert_eq!(target["last"]["outcome"], "success");
+    assert_eq!(target["state"], "ok");
     assert_eq!(target["last"]["bytes_in"], new().len());
     assert_eq!(target["last"]["bytes_out"], written.body.len());
     let report = &target["report"];
@@ -64,6 +68,60 @@ async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
         "crossfade_target_missing_input{input=\"kong_http_requests_total\",target=\"kong\"}";
     assert_eq!(gateway.metric(series).await, Some(1));
     assert!(missing.iter().all(|lack| lack["input"] != "kong_bandwidth_bytes"));
+    let consumers = missing.iter().find(|lack| lack["input"] == "kong_upstream_target_health");
+    assert_eq!(consumers.map(|lack| &lack["optional"]), Some(&json!(true)));
+    let series =
+        "crossfade_target_missing_input{input=\"kong_upstream_target_health\",target=\"kong\"}";
+    assert_eq!(gateway.metric(series).await, None, "no warning");
+}
+
+#[tokio::test]
+async fn packs_apply_to_the_targets_that_export_their_families() {
+    let folder = Folder::new("packs-of-targets");
+    let pack = "name: jobs\nprometheus: [{ old: jobs, new: jobs_total }, { old: q, new: q_len }]\n";
+    let pack = folder.write("jobs.yaml", pack);
+    let kong = Upstream::answering(whole(new())).await;
+    let jobs = Upstream::answering(whole("# TYPE jobs_total counter\njobs_total 1\n")).await;
+    let other = Upstream::answering(whole("up 1\n")).await;
+    let settings = |packs: &str| {
+        let urls = [&kong, &jobs, &other].map(Upstream::url);
+        format!(
+            "emit: old\npacks: ['{}']\ntargets:\n- {{name: kong, url: '{}'}}\n- {{name: jobs, url: '{}'}}\n\
+             - {{name: other, url: '{}'}}\n- {{name: part, url: '{}', packs: [{packs}]}}\n",
+            pack.display(),
+            urls[0],
+            urls[1],
+            urls[2],
+            urls[1],
+        )
+    };
+    let gateway = Gateway::start(&settings("kong")).await;
+    for name in ["kong", "jobs", "other", "part"] {
+        assert_eq!(get(gateway.data, &format!("/targets/{name}/metrics")).await.status, 200);
+    }
+    let answer = look(&gateway, "/api/targets").await;
+    let of = |name: &str| {
+        let mut targets = answer["targets"].as_array().expect("a list").iter();
+        targets.find(|target| target["name"] == name).expect("it is there").clone()
+    };
+    let inputs = |name: &str| -> Vec<String> {
+        let missing = of(name)["missing"].as_array().expect("a list").clone();
+        missing.iter().map(|lack| lack["input"].as_str().expect("a text").to_owned()).collect()
+    };
+    assert_eq!(inputs("jobs"), ["q_len"], "nothing of Kong");
+    assert!(!inputs("kong").contains(&"q_len".to_owned()), "{:?}", inputs("kong"));
+    assert_eq!(
+        (of("other")["state"].clone(), inputs("other")),
+        (json!("no_known_metrics"), vec![])
+    );
+    assert_eq!(of("part")["state"], "no_known_metrics", "its only pack is that of Kong");
+    let part = get(gateway.data, "/targets/part/metrics").await;
+    assert!(part.text().contains("jobs_total 1"), "{}", part.text());
+
+    let outcome = gateway.reload(&settings("kongg")).await;
+    let error = outcome.expect_err("no such pack").to_string();
+    assert!(error.contains("there is no pack named `kongg`"), "{error}");
+    assert!(error.starts_with("settings:6:"), "{error}");
 }
 
 #[tokio::test]

@@ -51,6 +51,9 @@ pub(crate) fn metrics() -> String {
         generation: Generation::Old,
         rules: Vec::new(),
         hint: None,
+        option: None,
+        optional: false,
+        expected: Vec::new(),
     });
     report.complete = true;
     target.start().end("success", &report);

@@ -1,9 +1,10 @@
 //! The report of one exposition, as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::mapping::ascending;
 use crate::rewrite;
 use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
 
@@ -42,6 +43,9 @@ pub(super) struct Lack<'a> {
     generation: &'static str,
     rules: &'a [String],
     hint: Option<&'a str>,
+    option: Option<&'a str>,
+    /// A healthy source can lack them.
+    optional: bool,
 }
 
 impl<'a> Report<'a> {
@@ -79,17 +83,9 @@ impl<'a> Report<'a> {
             generation: missing.generation.as_str(),
             rules: &missing.rules,
             hint: missing.hint.as_deref(),
+            option: missing.option.as_deref(),
+            optional: missing.optional,
         };
         report.missing.iter().map(lack).collect()
     }
-}
-
-/// Boundaries in the order of their numbers, not of their texts.
-fn ascending(bounds: &BTreeSet<String>) -> Vec<&str> {
-    let mut bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
-    bounds.sort_by(|a, b| {
-        let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
-        number(a).total_cmp(&number(b))
-    });
-    bounds
 }

@@ -1,5 +1,7 @@
 //! `/api/targets`: each target with its generation, its missing metrics and its last scrapes.
 
+use std::time::SystemTime;
+
 use serde::Serialize;
 
 use super::report::{Lack, Report};
@@ -30,6 +32,7 @@ fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {
         path: (!on_demand).then(|| format!("/targets/{}/metrics", settings.name)),
         emit: settings.mapping.emit.to_string(),
         buckets: settings.mapping.buckets.to_string(),
+        state: status.state(SystemTime::now()).as_str(),
         last: status.last.as_ref().map(Scrape::new),
         last_failed: status.failed.as_ref().map(Scrape::new),
         last_complete: status.complete.as_ref().map(Scrape::new),
@@ -53,6 +56,8 @@ struct Target<'a> {
     path: Option<String>,
     emit: String,
     buckets: String,
+    /// `not_scraped`, `failed`, `client_gone`, `stale`, `no_known_metrics` or `ok`.
+    state: &'static str,
     last: Option<Scrape<'a>>,
     last_failed: Option<Scrape<'a>>,
     last_complete: Option<Scrape<'a>>,

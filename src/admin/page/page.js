@@ -186,10 +186,10 @@ function estimated(report) {
 /** Text between backticks is code. */
 const prose = (said) => said.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
 
-function lacks(missing) {
+function lacks(heading, missing) {
   const byHint = new Map();
   for (const lack of missing) byHint.set(lack.hint, [...(byHint.get(lack.hint) ?? []), lack]);
-  return missing.length > 0 && h("div", null, h("h3", null, "Missing"),
+  return missing.length > 0 && h("div", null, h("h3", null, heading),
     text("ul", "lacks", [...byHint].map(([hint, lacks]) => h("li", null,
       lacks.map((lack) => h("div", { title: lack.rules.join("\n") }, selector(lack.input))),
       text("p", null, prose(hint ?? "The pack gives no reason."))))));
@@ -197,19 +197,23 @@ function lacks(missing) {
 
 const findings = (report, missing) => text("div", "split",
   h("div", null, h("div", null, h("h3", null, "Families"), rules(report)), reasons(report)),
-  h("div", null, lacks(missing), estimated(report)));
+  h("div", null, lacks("Missing", missing.filter((lack) => !lack.optional)), lacks("Not exported (optional)", missing.filter((lack) => lack.optional)), estimated(report)));
 
 // ── Targets ──────────────────────────────────────────────────────────────────────────────────────
 
 const shownTargets = new Map();
 
 function states(target) {
-  const all = [];
-  if (!target.last) all.push(pill("not scraped yet", "none"));
-  else if (target.last.error) all.push(pill(`failed: ${target.last.outcome}`, "bad"));
-  else all.push(pill(target.last.outcome === "success" ? "ok" : target.last.outcome, target.last.outcome === "success" ? "good" : "none"));
-  if (target.missing.length) all.push(pill(`${target.missing.length} missing`, "hint"));
-  return all;
+  const all = {
+    not_scraped: () => pill("not scraped yet", "none"),
+    failed: () => pill(`failed: ${target.last.outcome}`, "bad"),
+    client_gone: () => pill("client_gone", "none"),
+    stale: () => pill("stale", target.on_demand ? "none" : "hint"),
+    no_known_metrics: () => pill("no known metrics", "bad"),
+    ok: () => pill("ok", "good"),
+  };
+  const missing = target.missing.filter((lack) => !lack.optional).length;
+  return [all[target.state](), missing > 0 && pill(`${missing} missing`, "hint")].filter(Boolean);
 }
 
 function targetElement({ name, on_demand: onDemand }) {

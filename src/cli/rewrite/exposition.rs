@@ -7,7 +7,8 @@ use anyhow::bail;
 
 use super::filter::{Engine, Remaining};
 use crate::cli::flags::Rewriting;
-use crate::mapping::{self, Emit, Pack};
+use crate::document::plural;
+use crate::mapping::{self, Emit, Pack, ascending};
 use crate::rewrite::exposition::{History, Progress, Report, Rewriter};
 
 pub(super) struct ExpositionEngine(Rewriter);
@@ -79,7 +80,7 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "\ndropped")?;
     }
     for (reason, count) in &report.dropped {
-        writeln!(to, "{count:>10} lines: {reason}")?;
+        writeln!(to, "{count:>10} {}: {reason}", plural(*count, "line"))?;
     }
     if !report.unrewritten.is_empty() {
         writeln!(to, "\npassed unchanged although a rule reads them")?;
@@ -89,22 +90,28 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
     }
     if report.malformed_passed > 0 {
         let lines = report.malformed_passed;
-        writeln!(to, "\n{lines} malformed lines were forwarded")?;
+        let were = if lines == 1 { "was" } else { "were" };
+        writeln!(to, "\n{lines} malformed {} {were} forwarded", plural(lines, "line"))?;
     }
     if !report.estimated.is_empty() {
         writeln!(to, "\nestimated bucket boundaries")?;
     }
     for (family, bounds) in &report.estimated {
-        let bounds: Vec<&str> = bounds.iter().map(String::as_str).collect();
+        let bounds = ascending(bounds);
         writeln!(to, "  {family}: {}", bounds.join(" "))?;
     }
 
-    if !report.missing.is_empty() {
-        writeln!(to, "\nmissing from the input")?;
-    }
-    for missing in &report.missing {
-        let hint = missing.hint.as_deref().map_or_else(String::new, |hint| format!(": {hint}"));
-        writeln!(to, "  {}{hint}", missing.input)?;
+    for (heading, optional) in
+        [("missing from the input", false), ("optional, and not in the input", true)]
+    {
+        let mut missing = report.missing.iter().filter(|it| it.optional == optional).peekable();
+        if missing.peek().is_some() {
+            writeln!(to, "\n{heading}")?;
+        }
+        for missing in missing {
+            let hint = missing.hint.as_deref().map_or_else(String::new, |hint| format!(": {hint}"));
+            writeln!(to, "  {}{hint}", missing.input)?;
+        }
     }
     Ok(())
 }
@@ -145,8 +152,15 @@ mod tests {
             generation: Generation::New,
             rules: Vec::new(),
             hint: hint.map(str::to_owned),
+            option: None,
+            optional: hint == Some("Only with streams."),
+            expected: Vec::new(),
         };
-        report.missing = vec![missing("c", Some("Switch it on.")), missing("d{e=\"f\"}", None)];
+        report.missing = vec![
+            missing("c", Some("Switch it on.")),
+            missing("g", Some("Only with streams.")),
+            missing("d{e=\"f\"}", None),
+        ];
         let expected = concat!(
             "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most; generations read: new\n",
             "\n",
@@ -156,12 +170,12 @@ mod tests {
             "                    2  passed unchanged and also rewritten\n",
             "\n",
             "dropped\n",
-            "         1 lines: bad_value\n",
+            "         1 line: bad_value\n",
             "\n",
             "passed unchanged although a rule reads them\n",
             "         2 series: not_joinable\n",
             "\n",
-            "1 malformed lines were forwarded\n",
+            "1 malformed line was forwarded\n",
             "\n",
             "estimated bucket boundaries\n",
             "  b: 15 25\n",
@@ -169,6 +183,9 @@ mod tests {
             "missing from the input\n",
             "  c: Switch it on.\n",
             "  d{e=\"f\"}\n",
+            "\n",
+            "optional, and not in the input\n",
+            "  g: Only with streams.\n",
         );
         assert_eq!(table(&report), expected);
     }

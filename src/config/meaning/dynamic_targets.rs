@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::errors::Errors;
-use super::parts::{EMIT_HELP, texts};
+use super::parts::{EMIT_HELP, pack_names, texts};
 use crate::config::shape::dynamic_targets::{Allow, DynamicTargets};
 use crate::config::shape::file::File;
 use crate::config::value::Section;
@@ -75,7 +75,12 @@ impl File {
         let buckets = targets.buckets.unwrap_or(self.buckets).value;
         let fill = texts(&self.fill).chain(texts(&targets.fill)).collect();
         let mapping = mapping::Settings { emit: emit.value, buckets, fill };
-        Some(DynamicTargetSettings { name: name.to_owned(), mapping, http })
+        Some(DynamicTargetSettings {
+            name: name.to_owned(),
+            packs: pack_names(targets.packs.as_deref()),
+            mapping,
+            http,
+        })
     }
 }
 

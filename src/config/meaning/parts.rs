@@ -12,3 +12,8 @@ pub(super) fn bytes(size: Value<Size>) -> usize {
 pub(super) fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
     fill.iter().map(|(label, value)| (label.0.clone(), value.value.clone()))
 }
+
+/// The names of packs as texts.
+pub(super) fn pack_names(names: Option<&[Value<String>]>) -> Option<Vec<String>> {
+    Some(names?.iter().map(|name| name.value.clone()).collect())
+}

@@ -8,7 +8,7 @@ use hyper::http::uri::Authority;
 
 use super::dynamic_targets::DynamicSettings;
 use super::errors::Errors;
-use super::parts::{EMIT_HELP, bytes, texts};
+use super::parts::{EMIT_HELP, bytes, pack_names, texts};
 use crate::config::shape::file::{File, Limits, Scrape, Target, Web};
 use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
@@ -193,6 +193,7 @@ impl File {
         Some(scrape::TargetSettings {
             name: name?,
             url: url?.0.clone(),
+            packs: pack_names(target.packs.as_deref()),
             mapping: mapping::Settings { emit, buckets, fill },
             http,
             passthrough: target.passthrough.iter().map(|path| path.value.clone()).collect(),

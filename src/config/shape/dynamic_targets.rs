@@ -25,6 +25,8 @@ pub struct Allow {
 /// How targets that a client names are scraped and rewritten.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DynamicTargets {
+    /// Names of the packs that apply to them. `None`: all.
+    pub packs: Option<Vec<Value<String>>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,
     /// Replaces the general `buckets`.
@@ -60,6 +62,7 @@ impl Shape for DynamicTargets {
 
     fn read(fields: &mut Fields<'_, '_>) -> DynamicTargets {
         DynamicTargets {
+            packs: fields.pack_names(),
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             fill: fields.fill("fill"),

@@ -79,6 +79,8 @@ pub struct Target {
     pub name: Option<Value<TargetName>>,
     /// The URL of its exposition. `None` if the file has none that can be read.
     pub url: Option<Value<TargetUrl>>,
+    /// Names of the packs that apply to it. `None`: all.
+    pub packs: Option<Vec<Value<String>>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,
     /// Replaces the general `buckets`.
@@ -101,6 +103,7 @@ impl Target {
         Target {
             name: None,
             url: Some(url.into()),
+            packs: None,
             emit: None,
             buckets: None,
             fill: Fill::new(),
@@ -125,6 +128,7 @@ impl Shape for Target {
             // The default name of a target whose own name is wrong could equal another target's.
             url: if named && name.is_none() { None } else { url },
             name,
+            packs: fields.pack_names(),
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             fill: fields.fill("fill"),

@@ -55,6 +55,9 @@ pub(super) trait ReadSettings {
     /// The values of a list.
     fn list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Vec<Value<T>>;
 
+    /// The names of packs in a list. `None` without the key; an empty list is an error.
+    fn pack_names(&mut self) -> Option<Vec<Value<String>>>;
+
     /// The secrets of a list.
     fn secrets(&mut self, key: &'static str) -> Vec<Secret>;
 
@@ -107,6 +110,17 @@ impl ReadSettings for Fields<'_, '_> {
             let scalar = reader.scalar(node, "a text")?;
             value(reader, &scalar)
         })
+    }
+
+    fn pack_names(&mut self) -> Option<Vec<Value<String>>> {
+        let span = self.span();
+        let has_key = self.has("packs");
+        let names: Vec<Value<String>> = self.list("packs");
+        if has_key && names.is_empty() && self.reader.is_clean() {
+            let help = "name packs such as kong, or leave it out so that all packs apply";
+            self.reader.error(span, "`packs` names no pack", help);
+        }
+        has_key.then_some(names)
     }
 
     fn secrets(&mut self, key: &'static str) -> Vec<Secret> {

@@ -105,6 +105,8 @@ pub(in crate::mapping) struct TagsKeys {
 pub(in crate::mapping) struct HintKeys {
     pub(in crate::mapping) when_missing: Scalar,
     pub(in crate::mapping) say: Scalar,
+    pub(in crate::mapping) option: Option<Scalar>,
+    pub(in crate::mapping) optional: Option<Scalar>,
 }
 
 /// Reads the keys of a pack. Invalid values are reported by the reader and left out.
@@ -248,6 +250,8 @@ fn hint(reader: &mut Reader<'_>, node: Node) -> Option<HintKeys> {
     reader.map(node, "a hint", |fields| {
         let when_missing = fields.required_text("when_missing");
         let say = fields.required_text("say");
-        Some(HintKeys { when_missing: when_missing?, say: say? })
+        let option = fields.text("option");
+        let optional = fields.text("optional");
+        Some(HintKeys { when_missing: when_missing?, say: say?, option, optional })
     })
 }

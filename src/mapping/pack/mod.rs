@@ -44,13 +44,25 @@ pub struct Hint {
     pub when_missing: String,
     /// Why it can be missing, and what to do.
     pub say: String,
+    /// The option of the source that enables the samples.
+    pub option: Option<String>,
+    /// A healthy source can lack the samples, so they are not reported as a problem.
+    pub optional: bool,
     selector: Selector,
 }
 
 impl Hint {
     fn from_keys(hint: keys::HintKeys, check: &mut Check<'_>) -> Option<Hint> {
         let selector = check.selector(&hint.when_missing)?;
-        Some(Hint { when_missing: hint.when_missing.text, say: hint.say.text, selector })
+        let known = [("true", true), ("false", false)];
+        let optional = hint.optional.map(|it| check.reader.one_of(&it, "value", &known));
+        Some(Hint {
+            when_missing: hint.when_missing.text,
+            say: hint.say.text,
+            option: hint.option.map(|option| option.text),
+            optional: optional.flatten().unwrap_or(false),
+            selector,
+        })
     }
 
     /// The samples that it is about.

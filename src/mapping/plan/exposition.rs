@@ -4,7 +4,7 @@
 //! [`compile`](crate::mapping::compile()) builds it, so it cannot be invalid: the output of every rule
 //! exists, bucket boundaries are ascending, label names are legal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
@@ -34,6 +34,17 @@ pub struct Plan {
     pub references: Vec<ReferenceFamily>,
     /// What a source exposes according to the packs, for each generation.
     pub expected: Vec<ExpectedMetric>,
+    /// The packs that it was compiled from.
+    pub packs: Vec<PackFamilies>,
+}
+
+/// A pack, and the families that tell whether a source is one that the pack is for.
+#[derive(Debug, Default)]
+pub struct PackFamilies {
+    /// The pack's name.
+    pub name: String,
+    /// Families of either generation that the pack names.
+    pub families: BTreeSet<Box<[u8]>>,
 }
 
 /// How one family of the input is rewritten.
@@ -183,6 +194,8 @@ pub struct ReferenceFamily {
 /// Samples that a source exposes in one generation or the other. They are missing if neither occurs.
 #[derive(Debug)]
 pub struct ExpectedMetric {
+    /// Index into [`Plan::packs`] of the pack that expects it.
+    pub pack: usize,
     /// What a source of the older generation exposes.
     pub old: Option<ExpectedSamples>,
     /// What a source of the newer generation exposes.
@@ -199,9 +212,20 @@ pub struct ExpectedSamples {
     /// Rules that read exactly these samples. If there are none, only the family can be checked.
     pub rules: Vec<RuleId>,
     /// Why the family can be missing, and what to do.
-    pub without_family: Option<String>,
+    pub without_family: Option<MissingHint>,
     /// Why the family can occur without these samples.
-    pub without_samples: Option<String>,
+    pub without_samples: Option<MissingHint>,
+}
+
+/// A pack's explanation for missing samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingHint {
+    /// Why they can be missing, and what to do.
+    pub say: String,
+    /// The option of the source that enables them.
+    pub option: Option<String>,
+    /// A healthy source can lack them.
+    pub optional: bool,
 }
 
 /// A family that rules write.

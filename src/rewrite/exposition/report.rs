@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::reason::{DropReason, RefusedBecause};
 use crate::mapping::Generation;
-use crate::mapping::plan::exposition::{ExpectedSamples, Plan, RuleId};
+use crate::mapping::plan::exposition::{ExpectedSamples, PackFamilies, Plan, RuleId};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Report {
     pub estimated: BTreeMap<String, BTreeSet<String>>,
     /// What sources of these generations export and this one did not. Complete at the end.
     pub missing: Vec<Missing>,
+    /// Names of the packs of which any family arrived. Complete at the end.
+    pub packs: Vec<String>,
     /// Whether the exposition was read and written to its end.
     pub complete: bool,
     counts: Vec<Counts>,
@@ -66,6 +68,12 @@ pub struct Missing {
     pub rules: Vec<String>,
     /// Why they may be missing and what to do, if a pack has a hint.
     pub hint: Option<String>,
+    /// The option of the source that enables the samples, if a pack names it.
+    pub option: Option<String>,
+    /// A healthy source can lack them: this is not a problem.
+    pub optional: bool,
+    /// Indices into `Plan::expected`. They are the same in either generation.
+    pub expected: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,20 +146,34 @@ impl Report {
         };
         let mut missing: Vec<Missing> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
-        for expected in &plan.expected {
+        let generations = |pack: &PackFamilies| {
+            let mut arrived = pack.families.iter().filter(|family| arrived(family)).peekable();
+            let generation = |family: &Box<[u8]>| plan.families.get(family)?.generation;
+            arrived.peek().is_some().then(|| arrived.filter_map(generation).collect())
+        };
+        let packs: Vec<Option<BTreeSet<Generation>>> = plan.packs.iter().map(generations).collect();
+        let names = plan.packs.iter().zip(&packs).filter(|(_, generations)| generations.is_some());
+        self.packs = names.map(|(pack, _)| pack.name.clone()).collect();
+        for (index, expected) in plan.expected.iter().enumerate() {
+            // A source that exports nothing that the pack names is not one that the pack is for.
+            let Some(generations) = &packs[expected.pack] else { continue };
             if [&expected.old, &expected.new].into_iter().flatten().any(present) {
                 continue;
             }
-            for generation in &self.generations {
+            for generation in generations {
                 let Some(input) = expected.side(*generation) else { continue };
                 let (name, hint) = if arrived(&input.family) {
                     (input.selector.clone(), &input.without_samples)
                 } else {
                     (input.family.escape_ascii().to_string(), &input.without_family)
                 };
+                let hint = hint.as_ref();
+                let optional = hint.is_some_and(|hint| hint.optional);
                 let rules = input.rules.iter().map(|id| plan.rule(*id).title.clone());
                 if let Some(at) = known.get(&name) {
                     missing[*at].rules.extend(rules);
+                    missing[*at].optional &= optional;
+                    missing[*at].expected.push(index);
                     continue;
                 }
                 known.insert(name.clone(), missing.len());
@@ -159,7 +181,10 @@ impl Report {
                     input: name,
                     generation: *generation,
                     rules: rules.collect(),
-                    hint: hint.clone(),
+                    hint: hint.map(|hint| hint.say.clone()),
+                    option: hint.and_then(|hint| hint.option.clone()),
+                    optional,
+                    expected: vec![index],
                 });
             }
         }

@@ -7,5 +7,6 @@ mod examples;
 mod golden;
 mod histories;
 mod identity;
+mod missing;
 mod properties;
 mod semantic;

@@ -33,6 +33,7 @@ pub(in crate::mapping) fn plan(
     build.family_rules();
     build.stream();
     build.families(packs);
+    build.plan.packs = expected::families(packs, active);
     build.plan.expected = expected::expected(packs, active, &build.ids);
     build.plan
 }

@@ -5,8 +5,26 @@ use std::collections::HashMap;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
-use crate::mapping::plan::exposition::{ExpectedMetric, ExpectedSamples, RuleId};
+use crate::mapping::plan::exposition::{
+    ExpectedMetric, ExpectedSamples, MissingHint, PackFamilies, RuleId,
+};
 use crate::mapping::{Hint, Pack};
+
+/// The families of each pack, in the order of `packs`. A rule's families belong to the pack whose
+/// rule is active.
+pub(in crate::mapping) fn families(packs: &[Pack], active: &[ActiveRule<'_>]) -> Vec<PackFamilies> {
+    let of = |pack: &Pack| {
+        let rules = active.iter().filter(|its| std::ptr::eq(its.pack, pack));
+        let sides = rules.flat_map(|its| [&its.rule.old.family, &its.rule.new.family]);
+        let hints = pack.hints().iter().map(|hint| &hint.selector().family);
+        let all = sides.chain(hints).chain(pack.repeats());
+        PackFamilies {
+            name: pack.name().to_owned(),
+            families: all.map(|family| family.as_bytes().into()).collect(),
+        }
+    };
+    packs.iter().map(of).collect()
+}
 
 /// One item for each rule, in order, followed by the families for which packs only have a hint.
 ///
@@ -17,7 +35,10 @@ pub(in crate::mapping) fn expected(
     ids: &HashMap<(usize, Generation), RuleId>,
 ) -> Vec<ExpectedMetric> {
     // Hints of later packs take precedence.
-    let hints: Vec<&Hint> = packs.iter().rev().flat_map(Pack::hints).collect();
+    let by_pack = packs.iter().enumerate().rev();
+    let by_pack: Vec<(usize, &Hint)> =
+        by_pack.flat_map(|(at, pack)| pack.hints().iter().map(move |hint| (at, hint))).collect();
+    let hints: Vec<&Hint> = by_pack.iter().map(|(_, hint)| *hint).collect();
     let samples = |index: usize, generation: Generation| {
         let ActiveRule { rule: pack_rule, .. } = active[index];
         // A generation does not expose samples that it only derives. With `only_with`, the old side
@@ -28,11 +49,12 @@ pub(in crate::mapping) fn expected(
         own.then(|| of_selector(pack_rule.side(generation), rule, &hints))
     };
     let of_rules = (0..active.len()).map(|index| ExpectedMetric {
+        pack: position(packs, active[index].pack),
         old: samples(index, Generation::Old),
         new: samples(index, Generation::New),
     });
     let mut expected: Vec<ExpectedMetric> = of_rules.collect();
-    for hint in hints.iter().filter(|hint| hint.selector().items.is_empty()) {
+    for (pack, hint) in by_pack.iter().filter(|(_, hint)| hint.selector().items.is_empty()) {
         let family = &hint.selector().family;
         let named = |expected: &ExpectedMetric| {
             [&expected.old, &expected.new]
@@ -42,15 +64,21 @@ pub(in crate::mapping) fn expected(
         };
         if !expected.iter().any(named) {
             let samples = of_selector(hint.selector(), None, &hints);
-            expected.push(ExpectedMetric { old: Some(samples.clone()), new: Some(samples) });
+            let (old, new) = (Some(samples.clone()), Some(samples));
+            expected.push(ExpectedMetric { pack: *pack, old, new });
         }
     }
     expected
 }
 
+fn position(packs: &[Pack], pack: &Pack) -> usize {
+    let found = packs.iter().position(|its| std::ptr::eq(its, pack));
+    found.expect("active rules are those of the packs")
+}
+
 fn of_selector(selector: &Selector, rule: Option<RuleId>, hints: &[&Hint]) -> ExpectedSamples {
     let wanted = conditions(selector);
-    let mut without_family = None;
+    let mut without_family: Option<&Hint> = None;
     // The hint with the most conditions, among those whose conditions all occur in the selector.
     let mut without_samples: Option<(usize, &Hint)> = None;
     for hint in hints.iter().filter(|hint| hint.selector().family == selector.family) {
@@ -67,9 +95,14 @@ fn of_selector(selector: &Selector, rule: Option<RuleId>, hints: &[&Hint]) -> Ex
         family: selector.family.as_bytes().into(),
         selector: shown(&selector.family, &wanted),
         rules: rule.into_iter().collect(),
-        without_family: without_family.map(|hint| hint.say.clone()),
-        without_samples: without_samples.map(|(_, hint)| hint.say.clone()),
+        without_family: without_family.map(missing_hint),
+        without_samples: without_samples.map(|(_, hint)| missing_hint(hint)),
     }
+}
+
+fn missing_hint(hint: &Hint) -> MissingHint {
+    let (say, option) = (hint.say.clone(), hint.option.clone());
+    MissingHint { say, option, optional: hint.optional }
 }
 
 /// The conditions of a selector on labels: a text, or (`None`) any value that is not empty.

@@ -1,0 +1,56 @@
+//! What genuine Kongs are reported to lack.
+
+use crate::support::engine::{plan, plan_of, rewrite};
+use crate::support::{capture, captures};
+use crossfade::mapping::Emit;
+
+/// The inputs that are missing, without the optional ones.
+fn missing(capture_name: &str) -> Vec<String> {
+    let report = rewrite(&plan(Emit::Both), &capture(capture_name)).report;
+    let missing = report.missing.into_iter().filter(|missing| !missing.optional);
+    missing.map(|missing| missing.input).collect()
+}
+
+#[test]
+fn a_healthy_kong_lacks_nothing() {
+    // Without traffic there is nothing to count; neither has a control plane.
+    let without_traffic = |name: &str| {
+        ["default_flags", "only_", "plugin_not_enabled", "control_plane", "data_plane"]
+            .iter()
+            .any(|part| name.contains(part))
+    };
+    let healthy = captures("tiny").into_iter().chain(captures("small"));
+    let healthy: Vec<String> =
+        healthy.filter(|name| name.contains("/prometheus/") && !without_traffic(name)).collect();
+    assert!(healthy.len() > 10, "{healthy:?}");
+    for name in healthy {
+        assert_eq!(missing(&name), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn options_that_are_off_are_named() {
+    let body = capture("small/prometheus/kong-3.9.1.default_flags.txt");
+    let report = rewrite(&plan(Emit::Old), &body).report;
+    let missing = report.missing.iter().filter(|missing| !missing.optional);
+    let options: Vec<(&str, Option<&str>)> =
+        missing.map(|missing| (missing.input.as_str(), missing.option.as_deref())).collect();
+    for (input, option) in [
+        ("kong_http_requests_total", "status_code_metrics: true"),
+        ("kong_bandwidth_bytes", "bandwidth_metrics: true"),
+        ("kong_kong_latency_ms", "latency_metrics: true"),
+    ] {
+        assert!(options.contains(&(input, Some(option))), "{options:?}");
+    }
+}
+
+#[test]
+fn a_pack_expects_nothing_of_a_source_without_its_families() {
+    let plan =
+        plan_of("name: p\nprometheus: [{ old: a, new: b }, { old: c, new: d }]\n", Emit::New);
+    assert_eq!(rewrite(&plan, b"up 1\n").report.missing, []);
+    assert_eq!(rewrite(&plan, b"up 1\n").report.packs, [""; 0]);
+    let report = rewrite(&plan, b"a 1\n").report;
+    assert_eq!(report.packs, ["p"]);
+    assert_eq!(report.missing.iter().map(|it| it.input.as_str()).collect::<Vec<_>>(), ["c"]);
+}
