@@ -57,7 +57,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Exchange(#[from] hyper::Error),
     /// The body is too long or incomplete.
-    #[error("cannot read the response body: {0}")]
+    #[error("cannot read the response body")]
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The request took too long.
     #[error("no response within {} s", .0.as_secs())]

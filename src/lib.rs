@@ -75,6 +75,7 @@ pub mod rewrite;
 pub mod statsd;
 
 mod duration;
+mod shown_url;
 pub mod shutdown;
 pub mod telemetry;
 mod tls;

@@ -101,25 +101,26 @@ impl Compiled {
         let known = known.and_then(|known| known.mappings.iter().find(alike)).cloned();
         let mapping = match known {
             Some(mapping) => mapping,
-            None => {
-                let plan = match packs {
-                    None => mapping::compile(&self.packs, settings)?,
-                    Some(names) => {
-                        let named = |pack: &&Pack| names.iter().any(|name| name == pack.name());
-                        let packs: Vec<Pack> = self.packs.iter().filter(named).cloned().collect();
-                        mapping::compile(&packs, settings)?
-                    }
-                };
-                Mapping {
-                    settings: settings.clone(),
-                    packs: packs.map(<[String]>::to_vec),
-                    plan: Arc::new(plan),
-                    histories: Arc::default(),
-                }
-            }
+            None => Mapping {
+                settings: settings.clone(),
+                packs: packs.map(<[String]>::to_vec),
+                plan: Arc::new(self.compile(settings, packs)?),
+                histories: Arc::default(),
+            },
         };
         self.mappings.push(mapping.clone());
         Ok(mapping)
+    }
+
+    fn compile(
+        &self,
+        settings: &mapping::Settings,
+        packs: Option<&[String]>,
+    ) -> Result<Plan, Diagnostics> {
+        let Some(names) = packs else { return mapping::compile(&self.packs, settings) };
+        let named = |pack: &&Pack| names.iter().any(|name| name == pack.name());
+        let packs: Vec<Pack> = self.packs.iter().filter(named).cloned().collect();
+        mapping::compile(&packs, settings)
     }
 
     /// All packs.

@@ -79,8 +79,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if explanation.lines.is_empty() && explanation.series.is_empty() && !has_rule(&plan) {
             bail!("--family={family}: no pack has a rule for this family, and the input lacks it");
         }
+        if explanation.lines.is_empty() && explanation.series.is_empty() {
+            eprintln!("{}", without_samples(&plan, family));
+        }
     }
     print(arguments.format, &explanation, |to| write(&explanation, to))
+}
+
+/// What rules would do with a family that the input does not have.
+fn without_samples(plan: &Plan, family: &str) -> String {
+    let mut text = format!("the input has no sample of `{family}`");
+    let name = family.as_bytes();
+    let writes = |rule: &mapping::plan::exposition::Rule| {
+        let redirects = rule.redirects.iter().map(|redirect| redirect.to);
+        redirects.chain([rule.to]).any(|to| *plan.output(to).name == *name)
+    };
+    for rule in plan.rules.iter().filter(|rule| *rule.from == *name || writes(rule)) {
+        write!(text, "\n    rule {} {}", rule.source, rule.title).expect("a String is writable");
+    }
+    text
 }
 
 fn print(
@@ -161,6 +178,15 @@ fn write_line(
         writeln!(to, "    … {} more like it", last.number - line.number)?;
     }
     match line.fate {
+        Fate::Passed
+            if line.not_read_by.is_empty() && line.read_by.is_empty() && line.is_output =>
+        {
+            writeln!(
+                to,
+                "    {GREEN}passes{GREEN:#}: `{}` is already in the emitted generation",
+                line.family
+            )?;
+        }
         Fate::Passed if line.not_read_by.is_empty() && line.read_by.is_empty() => {
             writeln!(to, "    {GREEN}passes{GREEN:#}: no rule reads `{}`", line.family)?;
         }

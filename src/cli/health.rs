@@ -15,7 +15,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::TargetUrl;
+use crate::config::HttpUrl;
 use crate::http_client::Get;
 use crate::http_server;
 use crate::tls::{self, Lenient};
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
         help = "The URL to request [default: http://127.0.0.1:9543/-/healthy, or https if the web \
                 configuration file has TLS]"
     )]
-    url: Option<TargetUrl>,
+    url: Option<HttpUrl>,
 
     /// The web configuration file of the gateway. Only the certificate in this file is trusted.
     #[arg(long = "web.config.file", value_name = "FILE")]
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let default = || format!("{scheme}://127.0.0.1:9543/-/healthy").parse().expect("a URL");
-    let TargetUrl(url) = arguments.url.clone().unwrap_or_else(default);
+    let HttpUrl(url) = arguments.url.clone().unwrap_or_else(default);
     let mut request = Get::plain(&url, TIMEOUT, MAX_BYTES);
     request.headers.extend(arguments.credentials()?.map(|it| (AUTHORIZATION, it)));
     if url.scheme_str() == Some("https") {

@@ -10,6 +10,7 @@ use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{StatusCode, Uri};
 
 use crate::http_client::{Get, Response};
+use crate::shown_url::shown_url;
 
 /// The time limit for the response of a URL.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -27,15 +28,16 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 ///
 /// The input does not exist, cannot be read, or the URL responds with a status other than 200.
 pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
+    let shown = shown_url(input);
     let mut bytes: Box<dyn Read> = if input.contains("://") {
-        Box::new(Cursor::new(get(input).with_context(|| format!("cannot read {input}"))?))
+        Box::new(Cursor::new(get(input).with_context(|| format!("cannot read {shown}"))?))
     } else if input == "-" {
         Box::new(io::stdin().lock())
     } else {
         Box::new(File::open(input).with_context(|| format!("cannot read {input}"))?)
     };
     let mut start = Vec::with_capacity(GZIP.len());
-    (&mut bytes).take(2).read_to_end(&mut start).with_context(|| format!("cannot read {input}"))?;
+    (&mut bytes).take(2).read_to_end(&mut start).with_context(|| format!("cannot read {shown}"))?;
     let is_gzip = start == GZIP;
     let whole = Cursor::new(start).chain(bytes);
     Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
@@ -49,12 +51,13 @@ pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
 pub(super) fn read(input: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let more_than_allowed = u64::try_from(MAX_BYTES).map_or(u64::MAX, |limit| limit + 1);
+    let shown = shown_url(input);
     open(input)?
         .take(more_than_allowed)
         .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read {input}"))?;
+        .with_context(|| format!("cannot read {shown}"))?;
     if bytes.len() > MAX_BYTES {
-        bail!("{input} is longer than {MAX_BYTES} bytes");
+        bail!("{shown} is longer than {MAX_BYTES} bytes");
     }
     Ok(bytes)
 }

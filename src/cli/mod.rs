@@ -23,7 +23,10 @@ mod verify;
 
 use std::process::ExitCode;
 
+use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
+
+use crate::shown_url::{has_secret, shown_url};
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
@@ -55,10 +58,25 @@ enum Command {
     Health(health::Arguments),
 }
 
+/// An error that quotes the command line, without the secrets of its URLs.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let quoted = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) if has_secret(text) => Some((kind, shown_url(text))),
+        _ => None,
+    });
+    for (kind, shown) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, ContextValue::String(shown));
+    }
+    error
+}
+
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => without_secrets(error).exit(),
+    };
     let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments).map(success),

@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::value_enums::{Format, GenerationFlag};
 use crate::mapping::{self, Emit};
 use crate::packs;
+use crate::shown_url::shown_url;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
 
 #[derive(Debug, Args)]
@@ -103,11 +104,12 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         settings: rewriting.settings(Emit::Old),
     };
     let mut progress = Progress::new();
-    progress.step(&format!("reading {}", arguments.old));
+    let names = [&arguments.old, &arguments.new].map(|input| shown_url(input));
+    progress.step(&format!("reading {}", names[0]));
     let old = input::read(&arguments.old)?;
-    progress.step(&format!("reading {}", arguments.new));
+    progress.step(&format!("reading {}", names[1]));
     let new = input::read(&arguments.new)?;
-    let (old, new) = ((arguments.old.as_str(), &old[..]), (arguments.new.as_str(), &new[..]));
+    let (old, new) = ((&*names[0], &old[..]), (&*names[1], &new[..]));
     progress.step("comparing");
     let outcome = verify::verify(old, new, &packs, &options)?;
     let rules = mapping::correspondences(&packs);

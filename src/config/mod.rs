@@ -26,8 +26,8 @@ pub use shape::file::{Admin, File, Limits, Log, Runtime, Scrape, Target, Web};
 pub use shape::http::{Authorization, BasicAuth, Header, HeaderValues, Http, Tls};
 pub use shape::statsd::{Listener, Sink, Statsd};
 pub use value::{
-    FileMode, FilePath, Fill, GzipLevel, HostPort, LabelName, Listen, PackPath, Section, Size,
-    StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
+    FileMode, FilePath, Fill, GzipLevel, HostPort, HttpUrl, LabelName, Listen, PackPath, Section,
+    Size, StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
 };
 
 use crate::document::{Diagnostic, Location, Source};

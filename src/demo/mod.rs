@@ -81,7 +81,7 @@ pub enum Error {
         error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// `StatsD` datagrams cannot be sent or do not arrive.
-    #[error("cannot send StatsD through the gateway: {0}")]
+    #[error("cannot send StatsD through the gateway")]
     Statsd(#[source] io::Error),
 }
 

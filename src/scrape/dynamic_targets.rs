@@ -197,7 +197,11 @@ pub(super) fn is_target_url(url: &Uri) -> bool {
     let schemes = [&Scheme::HTTP, &Scheme::HTTPS];
     // The parser of URLs takes any text for a port, and that of numbers a sign.
     let is_port = |authority: &Authority| match authority.port() {
-        Some(port) => port.as_str().bytes().all(|byte| byte.is_ascii_digit()),
+        Some(port) => {
+            let digits = port.as_str();
+            digits.bytes().all(|byte| byte.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port > 0)
+        }
         None => authority.as_str() == authority.host(),
     };
     url.scheme().is_some_and(|scheme| schemes.contains(&scheme))
@@ -229,6 +233,8 @@ mod tests {
             "u:p@kong:8100",
             "kong:port",
             "kong:+8100",
+            "kong:65536",
+            "kong:0",
             "kong:",
             "ftp://kong/",
             "http://",

@@ -8,6 +8,7 @@ use hyper::Uri;
 use super::response::without_user;
 use super::upstream::HttpSettings;
 use crate::mapping;
+use crate::shown_url::shown_url;
 
 /// How targets are scraped.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ impl TargetSettings {
     #[must_use]
     pub fn shown_url(&self) -> String {
         let url = self.url.to_string();
-        url.split_once('?').map_or(url.clone(), |(shown, _)| shown.to_owned())
+        let shown = shown_url(&url);
+        shown.split_once('?').map_or(shown.clone(), |(shown, _)| shown.to_owned())
     }
 }

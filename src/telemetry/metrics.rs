@@ -110,6 +110,12 @@ impl Metrics {
         self.statsd.sink(sink)
     }
 
+    /// The bound address of a `StatsD` listener, by its address in the settings.
+    #[must_use]
+    pub fn statsd_listener_address(&self, listener: &str) -> Option<String> {
+        self.statsd.bound.get(listener)
+    }
+
     /// What is counted of one `StatsD` listener.
     #[must_use]
     pub fn statsd_listener_counts(&self, listener: &str) -> Vec<Count> {

@@ -1,5 +1,6 @@
 //! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
 
+mod bound_addresses;
 mod define;
 mod http;
 mod kernel_drops;

@@ -7,6 +7,7 @@ use prometheus::core::Collector;
 use prometheus::proto::Metric;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
+use super::bound_addresses::BoundAddresses;
 use super::define::Define;
 use super::kernel_drops::KernelDrops;
 use super::series::{Forget as _, Holders};
@@ -34,6 +35,7 @@ pub(super) struct StatsdMetrics {
     failures: IntCounterVec,
     kernel_drops: KernelDrops,
     listeners: Holders,
+    pub(super) bound: BoundAddresses,
     sinks: Holders,
 }
 
@@ -126,6 +128,7 @@ impl StatsdMetrics {
             )?,
             kernel_drops,
             listeners: Holders::default(),
+            bound: BoundAddresses::default(),
             sinks: Holders::default(),
         })
     }
@@ -200,6 +203,7 @@ impl StatsdMetrics {
         }
         self.connections.forget("listener", listener);
         self.kernel_drops.forget(listener);
+        self.bound.forget(listener);
     }
 
     pub(super) fn sink(self: &Arc<Self>, sink: &str) -> SinkMetrics {
@@ -310,6 +314,11 @@ pub struct ListenerMetrics {
 }
 
 impl ListenerMetrics {
+    /// The listener is bound to this address.
+    pub fn bound_to(&self, address: &str) {
+        self.hold.all.bound.set(&self.hold.listener, address);
+    }
+
     /// So much was read.
     pub fn received(&self, datagrams: u64, bytes: u64, lines: u64) {
         self.datagrams.inc_by(datagrams);

@@ -272,6 +272,36 @@ fn explain_says_which_entry_did_what() {
 
     let output = run_in(".", &["explain", "--emit=old", "--family=up", path]);
     assert_eq!(stdout(&output), "4: up 1\n    passes: no rule reads `up`\n");
+    let output = run_in(".", &["explain", "--emit=old", "--family=broken", path]);
+    assert!(stdout(&output).starts_with("5: broken{ 3\n    dropped"), "{}", stdout(&output));
+    let line = ["--line", "kong_http_requests_total{code=\"200\"} 1"];
+    let output = run_in(".", &[&["explain", "--emit=new"][..], &line].concat());
+    let expected = "    passes: `kong_http_requests_total` is already in the emitted generation\n";
+    assert!(stdout(&output).ends_with(expected), "{}", stdout(&output));
+    let output = run_in(".", &["explain", "--emit=old", "--family=kong_bandwidth", path]);
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("the input has no sample of `kong_bandwidth`\n    rule kong:"),
+        "{said}"
+    );
+}
+
+#[test]
+fn no_command_shows_the_secrets_of_urls() {
+    let url = "http://user:hunter2@127.0.0.1:1/m?token=hunter2";
+    let target = format!("--target={url}");
+    for arguments in [
+        &["serve", "--emit=old", &target][..],
+        &["rewrite", "--emit=old", url],
+        &["explain", "--emit=old", url],
+        &["verify", url, url],
+        &["health", "--url", url],
+    ] {
+        let output = run_in(".", arguments);
+        let said = text(&output.stderr).to_owned() + text(&output.stdout);
+        assert_ne!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(said.contains("<secret>@127.0.0.1:1/m") && !said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]
@@ -325,7 +355,7 @@ fn the_packs_and_cases_in_the_document_hold() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
     std::fs::create_dir_all(&folder).expect("a folder");
     let documented = documented();
-    assert_eq!(documented.len(), 4);
+    assert_eq!(documented.len(), 5);
     for (name, text) in &documented {
         std::fs::write(folder.join(name), text).expect("writable");
     }

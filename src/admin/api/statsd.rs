@@ -14,6 +14,7 @@ pub(super) fn describe(current: &Running, metrics: &Metrics) -> Value {
         let name = listener.address.to_string();
         json!({
             "address": name,
+            "bound": metrics.statsd_listener_address(&name),
             "emit": listener.emit.to_string(),
             "counts": nested(metrics.statsd_listener_counts(&name)),
         })

@@ -349,7 +349,7 @@ async function drawStatsd() {
     : text("div", "panel", table(
       [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), number("Unchanged"), number("Connections"), { text: "Refused" }, { text: "Dropped" }, number("Kernel drops")],
       now.listeners.map((its) => [
-        h("code", null, its.address), pill(its.emit), speed("listeners", its, "received_lines"), count(its.counts.received_lines ?? 0),
+        h("code", null, its.bound ?? its.address), pill(its.emit), speed("listeners", its, "received_lines"), count(its.counts.received_lines ?? 0),
         bytes(its.counts.received_bytes ?? 0), count(total(its.counts.untouched_lines)), count(its.counts.connections ?? 0),
         byReason(its.counts.refused_lines), byReason(merged(its.counts.left_out_lines)),
         its.counts.kernel_dropped_datagrams == null ? text("span", "soft", "–") : count(its.counts.kernel_dropped_datagrams),
@@ -397,6 +397,7 @@ const by = ({ title, source }) => {
 
 const FATES = {
   passed: "no rule matches; forwarded unchanged",
+  emitted: "already in the emitted generation; forwarded unchanged",
   unreadable: "not a StatsD line; forwarded unchanged",
   kept: "forwarded unchanged",
   skipped: "dropped: the value is a placeholder for a missing value",
@@ -456,7 +457,7 @@ function lineByLine({ lines, series: all }) {
   return text("div", "split even",
     h("div", null, h("h3", null, "Line by line"), text("ol", "relayed", lines.slice(0, 500).map((line) => h("li", null,
       text("div", "numbered", text("span", "soft", `${line.number}`), text("code", "line", line.text)),
-      fate(line.fate),
+      fate(line.fate.is === "passed" ? { is: line.is_output ? "emitted" : line.read_by.length ? "kept" : "passed" } : line.fate),
       line.read_by.map((reading) => [
         then(reading.then, all),
         h("span", null, by(reading)),

@@ -59,10 +59,13 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         report.generations.iter().map(|generation| generation.as_str().to_owned()).collect();
     writeln!(
         to,
-        "read {} samples in {} bytes, wrote {} samples; held {} bytes at most; generations read: {}",
+        "read {} {} in {} {}, wrote {} {}; held {} bytes at most; generations read: {}",
         report.samples_in,
+        plural(report.samples_in, "sample"),
         report.bytes_in,
+        plural(report.bytes_in, "byte"),
         report.samples_out,
+        plural(report.samples_out, "sample"),
         report.held_bytes,
         if generations.is_empty() { "none".to_owned() } else { generations.join(", ") },
     )?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 
 use super::filter::{Engine, Remaining};
+use crate::document::plural;
 use crate::mapping::{Pack, StatsdPlan, StatsdSettings, compile_statsd};
 use crate::rewrite::statsd::{Outcome, Report, Rewriter, Sender};
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
@@ -72,7 +73,8 @@ impl Engine for StatsdEngine {
         let oversized = self.framer.oversized();
         if oversized > 0 {
             bail!(
-                "dropped {oversized} lines longer than {MAX_DATAGRAM_BYTES} bytes, the maximum of a datagram"
+                "dropped {oversized} {} longer than {MAX_DATAGRAM_BYTES} bytes, the maximum of a datagram",
+                plural(oversized, "line")
             );
         }
         if self.report.lines_in > 0 && self.report.unreadable == self.report.lines_in {
@@ -90,7 +92,9 @@ fn table(plan: &StatsdPlan, report: &Report) -> String {
 }
 
 fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result {
-    writeln!(to, "read {} lines, wrote {} lines", report.lines_in, report.lines_out)?;
+    let [read, wrote] = [report.lines_in, report.lines_out]
+        .map(|lines| format!("{lines} {}", plural(lines, "line")));
+    writeln!(to, "read {read}, wrote {wrote}")?;
     writeln!(to, "\n{:>10} {:>10}  rule", "read", "written")?;
     for (rule, count) in plan.rules.iter().zip(&report.rules) {
         if count.read > 0 {
@@ -108,12 +112,13 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     }
     for (reason, lines) in report.dropped() {
         if lines > 0 {
-            writeln!(to, "{lines:>10} lines: {}", reason.as_str())?;
+            writeln!(to, "{lines:>10} {}: {}", plural(lines, "line"), reason.as_str())?;
         }
     }
     if report.unreadable > 0 {
         let lines = report.unreadable;
-        writeln!(to, "\n{lines} lines without a name, a value or a type were forwarded")?;
+        let (noun, were) = (plural(lines, "line"), if lines == 1 { "was" } else { "were" });
+        writeln!(to, "\n{lines} {noun} without a name, a value or a type {were} forwarded")?;
     }
     Ok(())
 }

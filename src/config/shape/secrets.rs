@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::document::{Node, Source};
+use crate::shown_url::has_secret;
 
 /// Parts of the names of keys whose values may be secret. A misspelled key counts too.
 const SECRET_NAMES: [&str; 6] = ["passw", "pasw", "secret", "token", "credential", "authorization"];
@@ -20,9 +21,7 @@ pub(super) fn lines(document: &Node, source: &Source) -> BTreeSet<usize> {
 fn find(node: &Node, is_secret: bool, source: &Source, lines: &mut BTreeSet<usize>) {
     match node {
         Node::Scalar(scalar) => {
-            let has_user =
-                scalar.text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-            if is_secret || has_user {
+            if is_secret || has_secret(&scalar.text) {
                 let last = scalar.span.end.max(scalar.span.start + 1) - 1;
                 lines.extend(source.line(scalar.span.start)..=source.line(last));
             }

@@ -12,9 +12,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::http::uri::Authority;
 use serde::{Serialize, Serializer};
 
 use crate::document::Span;
+use crate::shown_url::shown_url;
 
 /// A setting, and where it is written. Comparisons ignore the place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -266,10 +268,11 @@ impl FromStr for HostPort {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "expected a host and a port such as crossfade:9542";
-        let authority: hyper::http::uri::Authority = text.parse().map_err(|_| EXPECTED)?;
-        if authority.host().is_empty() || text.contains('@') {
+        let authority: Authority = text.parse().map_err(|_| EXPECTED)?;
+        if text.contains('@') {
             return Err(EXPECTED);
         }
+        check_authority(&authority, EXPECTED)?;
         Ok(HostPort(text.to_owned()))
     }
 }
@@ -280,11 +283,26 @@ impl Display for HostPort {
     }
 }
 
-/// The URL at which a target is scraped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetUrl(pub Uri);
+/// A host, and a port that is one if there is any. The parser of URLs accepts any text as a port.
+fn check_authority(authority: &Authority, expected: &'static str) -> Result<(), &'static str> {
+    let text = authority.as_str();
+    if authority.host().is_empty() {
+        return Err(expected);
+    }
+    match text.get(authority.host().len()..).and_then(|rest| rest.strip_prefix(':')) {
+        Some(port) => match port.parse::<u16>() {
+            Ok(1..) if port.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
+            _ => Err("the port is not a number from 1 to 65535"),
+        },
+        None => Ok(()),
+    }
+}
 
-impl FromStr for TargetUrl {
+/// An `http` or `https` URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl(pub Uri);
+
+impl FromStr for HttpUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -295,19 +313,35 @@ impl FromStr for TargetUrl {
             Some("http" | "https") => {}
             _ => return Err(EXPECTED),
         }
-        if authority.host().is_empty() {
-            return Err(EXPECTED);
-        }
         if authority.as_str().contains('@') {
             return Err("a URL with a user name would show it everywhere; use basic_auth");
         }
-        Ok(TargetUrl(uri))
+        check_authority(authority, EXPECTED)?;
+        Ok(HttpUrl(uri))
     }
 }
 
+/// The URL at which a target is scraped. Without a path, it is that of `/metrics`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetUrl(pub Uri);
+
+impl FromStr for TargetUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let HttpUrl(url) = text.parse()?;
+        let is_bare = url.authority().is_some_and(|authority| text.ends_with(authority.as_str()));
+        if is_bare {
+            return format!("{text}/metrics").parse().map(|HttpUrl(url)| TargetUrl(url));
+        }
+        Ok(TargetUrl(url))
+    }
+}
+
+/// Without secrets: settings and errors are printed.
 impl Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&shown_url(&self.0.to_string()))
     }
 }
 

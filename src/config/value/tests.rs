@@ -71,6 +71,19 @@ fn target_urls() {
     ] {
         assert!(text.parse::<TargetUrl>().is_ok(), "{text}");
     }
+    for (text, url) in [
+        ("http://kong:8100", "http://kong:8100/metrics"),
+        ("https://[::1]", "https://[::1]/metrics"),
+        ("http://kong:8100/", "http://kong:8100/"),
+        ("http://kong/?a=secret", "http://kong/?<secret>"),
+    ] {
+        assert_eq!(text.parse::<TargetUrl>().expect(text).to_string(), url);
+    }
+    for port in ["65536", "81000", "0", "x", "+80", ""] {
+        let error = format!("http://kong:{port}/metrics").parse::<TargetUrl>();
+        assert_eq!(error, Err("the port is not a number from 1 to 65535"), "{port}");
+        assert!(format!("kong:{port}").parse::<HostPort>().is_err(), "{port}");
+    }
     for text in ["", "kong:8100", "/metrics", "https://", "ftp://kong", "http://u:p@kong/"] {
         assert!(text.parse::<TargetUrl>().is_err(), "{text}");
     }

@@ -76,6 +76,7 @@ impl Listener {
             sockets.map_err(|error| BindError { address: listener.address.clone(), error })?;
         // Labelled with the address of the settings: with port 0, the actual port would make a new series each time.
         let metrics = metrics.statsd_listener(&listener.address.to_string());
+        metrics.bound_to(&address.to_string());
         Ok(Listener { address, sockets, metrics })
     }
 

@@ -148,8 +148,8 @@ impl Report {
         let mut known: HashMap<String, usize> = HashMap::new();
         let generations = |pack: &PackFamilies| {
             let mut arrived = pack.families.iter().filter(|family| arrived(family)).peekable();
-            let generation = |family: &Box<[u8]>| plan.families.get(family)?.generation;
-            arrived.peek().is_some().then(|| arrived.filter_map(generation).collect())
+            let generation = |family: &[u8]| plan.families.get(family)?.generation;
+            arrived.peek().is_some().then(|| arrived.filter_map(|it| generation(it)).collect())
         };
         let packs: Vec<Option<BTreeSet<Generation>>> = plan.packs.iter().map(generations).collect();
         let names = plan.packs.iter().zip(&packs).filter(|(_, generations)| generations.is_some());

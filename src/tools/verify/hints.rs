@@ -1,17 +1,57 @@
 //! What the packs say about a family that is missing.
 
 use crate::mapping::{Generation, Pack, Plan, correspondences};
+use crate::rewrite::exposition::{Missing, Report};
 use crate::tools::hints::{Selection, selection, texts};
 
-/// The hints for a family that a generation lacks, or for the families that it would be made from.
-pub(super) fn hints(packs: &[Pack], plan: &Plan, family: &str, lacks: Generation) -> Vec<String> {
+/// One input, rewritten to the other generation.
+pub(super) struct RewrittenSide<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) report: &'a Report,
+}
+
+impl RewrittenSide<'_> {
+    /// The hints for the samples that the input lacks and that `family` consists of or is made from.
+    fn hints(&self, family: &str) -> Vec<String> {
+        let makes = |title: &String| {
+            let rule = self.plan.rules.iter().find(|rule| rule.title == *title);
+            rule.is_some_and(|rule| {
+                let redirects = rule.redirects.iter().map(|redirect| redirect.to);
+                let mut outputs = redirects.chain([rule.to]).map(|to| self.plan.output(to));
+                outputs.any(|output| *output.name == *family.as_bytes())
+            })
+        };
+        let is_family = |missing: &Missing| missing.input.split('{').next() == Some(family);
+        let lacks = self.report.missing.iter();
+        let lacks = lacks.filter(|missing| is_family(missing) || missing.rules.iter().any(makes));
+        let mut hints: Vec<String> = Vec::new();
+        for hint in lacks.filter_map(|missing| missing.hint.clone()) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        hints
+    }
+}
+
+/// The hints for a family that a generation lacks, or for the samples that it would be made from.
+pub(super) fn hints(
+    packs: &[Pack],
+    side: &RewrittenSide<'_>,
+    family: &str,
+    lacks: Generation,
+) -> Vec<String> {
+    if !side.report.packs.is_empty() {
+        return side.hints(family);
+    }
+    // The input has nothing of any pack, so every hint about the family may apply.
     let mut selections: Vec<Selection> = vec![(family.to_owned(), Vec::new())];
     let rules = correspondences(packs);
     let makes = rules.iter().filter(|it| it.side(lacks.other()).family == family);
     selections.extend(makes.map(|rule| selection(rule, lacks)));
     // A family that exists only in the other generation is not what is missing.
     selections.retain(|(name, _)| {
-        let family = plan.families.get(name.as_bytes());
+        let family = side.plan.families.get(name.as_bytes());
         family.and_then(|family| family.generation) != Some(lacks.other())
     });
     texts(packs, selections.iter())

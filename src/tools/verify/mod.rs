@@ -57,6 +57,7 @@ pub use outcome::{Difference, Error, Estimated, FamilyResult, Outcome, Side, Ver
 pub use table::table;
 
 use boundaries::EstimatedBoundaries;
+use hints::RewrittenSide;
 use parsed::ParsedExposition;
 
 /// Compares two expositions. Each is a name for messages, and the body.
@@ -105,7 +106,21 @@ pub fn verify(
         estimated: EstimatedBoundaries::new(plan, &report),
         outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
     };
-    let hints = |family: &str, lacks| hints::hints(packs, &to_old, family, lacks);
+    let (other_plan, other) = match options.compared_as {
+        Generation::Old => (&to_new, old),
+        Generation::New => (&to_old, new),
+    };
+    // Only for its report: this side is compared as it is.
+    let other_report = rewrite_whole(other_plan, other.1).map(|(_, report)| report);
+    let other_report = other_report.unwrap_or_default();
+    let hints = |family: &str, lacks: Generation| {
+        let side = if lacks == options.compared_as {
+            RewrittenSide { plan: other_plan, report: &other_report }
+        } else {
+            RewrittenSide { plan, report: &report }
+        };
+        hints::hints(packs, &side, family, lacks)
+    };
     let (families, only_new) = compare::compare_families(&sides, options, hints);
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::options::Traffic;
 use super::outcome::{Difference, Estimated, FamilyResult, Outcome, Side, Verdict};
 use super::parsed::number_text;
+use crate::document::plural;
 use crate::tools::wrap::{Indent, wrap};
 
 /// Longest line of an explanation, in characters.
@@ -67,7 +68,8 @@ fn side(which: &str, side: &Side, to: &mut String) -> fmt::Result {
     };
     writeln!(to, "{which}  {}: {} series, generation: {generations}", side.name, side.series)?;
     for (reason, lines) in &side.malformed {
-        writeln!(to, "     {lines} lines that Prometheus rejects: {reason}")?;
+        let (noun, rejects) = (plural(*lines, "line"), "that Prometheus rejects");
+        writeln!(to, "     {lines} {noun} {rejects}: {reason}")?;
     }
     let checked = &side.cross_check;
     let result = match &checked.example {

@@ -49,7 +49,8 @@ pub(super) fn describe(plan: &Plan, trace: Trace, malformed_pass: bool) -> Expla
         Line {
             number,
             text: printable_line(&text),
-            family: String::new(),
+            family: printable(first_name(&text)),
+            is_output: false,
             fate: if malformed_pass { Fate::Refused(reason) } else { Fate::Dropped(reason) },
             read_by: Vec::new(),
             not_read_by: Vec::new(),
@@ -111,6 +112,7 @@ fn describe_line(
         number: sample.number,
         text: printable_line(&sample.line),
         family: printable_line(&sample.family),
+        is_output: plan.families.get(&sample.family).is_some_and(|family| family.written),
         fate,
         read_by,
         not_read_by: others.map(|rule| format!("{} ({})", rule.title, rule.source)).collect(),
@@ -202,6 +204,13 @@ fn describe_series(plan: &Plan, written: &Written) -> ExplainedSeries {
         estimated: written.estimated.clone(),
         absent,
     }
+}
+
+/// The metric name that a line begins with. Empty if there is none.
+fn first_name(line: &[u8]) -> &[u8] {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:".contains(byte);
+    let end = line.iter().position(|byte| !is_part(byte)).unwrap_or(line.len());
+    &line[..end]
 }
 
 /// A line for display, without its newline.

@@ -24,8 +24,10 @@ pub struct Line {
     pub number: u64,
     /// The line, without its newline.
     pub text: String,
-    /// The family it belongs to. Empty for a line that cannot be parsed.
+    /// The family it belongs to. For a line that cannot be parsed: the name that it begins with.
     pub family: String,
+    /// A rule writes this family, so an unchanged line already has the emitted shape.
+    pub is_output: bool,
     /// Whether it is output, and how.
     pub fate: Fate,
     /// The rules that read it, and what they did.
