@@ -67,7 +67,7 @@ async fn a_wide_list_does_not_lead_back_to_this_host_or_link() {
     {
         let reply = through_proxy(&gateway, &format!("http://{host}/latest/meta-data/")).await;
         assert_eq!(reply.status, 403, "{host}: {}", reply.text());
-        assert!(reply.text().contains("loopback or link-local"), "{host}: {}", reply.text());
+        assert!(reply.text().contains("loopback, link-local"), "{host}: {}", reply.text());
     }
     assert_eq!(upstream.connections(), 0);
 }

@@ -97,7 +97,7 @@ async fn a_name_alone_does_not_lead_to_this_host() {
     {
         names.tell(NAME, &[&[address]]);
         let reply = through_proxy(&gateway, &url(&upstream)).await;
-        assert_refused(&reply, "loopback or link-local", address);
+        assert_refused(&reply, "loopback, link-local", address);
     }
     assert_eq!(upstream.connections(), 0);
     assert_eq!(gateway.metric(NOT_ALLOWED).await, Some(6));
