@@ -81,6 +81,8 @@ fn secrets_are_neither_displayed_nor_quoted() {
         "targets: [{url: 'http://a/', basic_auth: {username: u, pasword: hunter2}}]\n",
         "targets: [{url: 'http://a/', basic_auth: {user: u, password: hunter2}}]\n",
         "emit: old\ntargets: [{url: 'http://u:hunter2@a/'}]\n",
+        "emit: old\ntargets: [{url: 'ftp://a/?token=hunter2'}]\n",
+        "emit: old\ntargets: [{url: 'u:hunter2@a:8100/metrics'}]\n",
         "targets: [{url: 'http://a/', authorization: {credentials: hunter2, type: basic}}]\n",
         "targets: [{url: 'http://a/', http_headers: {X-A: {secrets: [hunter2], x: 1}}}]\n",
     ] {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use crate::config::value::{Fill, LabelName, Section, Value, expand_secret, parse_value};
 use crate::document::{Diagnostic, Fields, Node, Reader, Scalar};
 use crate::scrape::Secret;
+use crate::shown_url::has_secret;
 
 /// Where the format is described.
 pub(in crate::config) const HELP: &str = "see docs/settings.md";
@@ -190,7 +191,7 @@ pub(super) fn value<T: FromStr<Err: Display>>(
         Ok(value) => Some(Value { value, span: Some(scalar.span) }),
         Err(error) => {
             let location = reader.source().location(scalar.span);
-            let diagnostic = if may_contain_a_password(&scalar.text) {
+            let diagnostic = if has_secret(&scalar.text) {
                 Diagnostic::error(error).at(location).without_excerpt()
             } else {
                 let message = format!("`{}`: {error}", scalar.text);
@@ -200,11 +201,6 @@ pub(super) fn value<T: FromStr<Err: Display>>(
             None
         }
     }
-}
-
-/// True for a URL with user information.
-fn may_contain_a_password(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 fn secret(reader: &mut Reader<'_>, scalar: &Scalar) -> Secret {
