@@ -158,10 +158,10 @@ mod tests {
             "         2          2  no rule: passed unchanged\n",
             "\n",
             "dropped\n",
-            "         1 lines: skipped_value\n",
-            "         1 lines: implied\n",
+            "         1 line: skipped_value\n",
+            "         1 line: implied\n",
             "\n",
-            "1 lines without a name, a value or a type were forwarded\n",
+            "1 line without a name, a value or a type was forwarded\n",
         );
         assert_eq!(report, expected);
     }
@@ -171,7 +171,7 @@ mod tests {
         let (output, report) = filtered(Emit::Both, b"kong.a.user.uniques:u|s\n");
         assert_eq!(output, "kong.a.user.uniques:u|s\nkong.service.a.user.uniques:u|s\n");
         let expected = concat!(
-            "read 1 lines, wrote 2 lines\n",
+            "read 1 line, wrote 2 lines\n",
             "\n",
             "      read    written  rule\n",
             "         1          1  {service}.user.uniques:{consumer}|s -> service.{service}.user.uniques:{consumer}|s\n",
