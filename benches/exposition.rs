@@ -3,13 +3,13 @@
 mod support;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use crossfade::exposition::{Scan, Scanner};
+use crossfade::exposition::{Format, Scan, Scanner};
 
 use support::bodies::{self, Input};
 
 /// Reads every line and counts samples.
 fn scan(body: &[u8]) -> usize {
-    let mut scanner = Scanner::new(1 << 20, 64, false);
+    let mut scanner = Scanner::new(1 << 20, 64, Format::Text);
     let (mut rest, mut samples) = (body, 0);
     loop {
         let len = match scanner.scan(rest) {

@@ -24,7 +24,7 @@ fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]], longer_than: usize) -> Option<(Ve
     // Text proper, without exemplars; limits that a fuzzer can reach.
     let limits = Limits { line_bytes: 1 << 14, held_series: 1000, labels: 16, ..Limits::default() };
     let options =
-        Options { malformed: Malformed::Drop, exemplars: false, limits, ..Options::default() };
+        Options { malformed: Malformed::Drop, limits, ..Options::default() };
     let mut rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
     let mut body = Vec::new();
     for chunk in chunks {
@@ -59,7 +59,8 @@ pub(crate) fn check(data: &[u8]) {
         let (Some((left, report)), Some((cut_left, cut_report))) = (whole, cut) else { continue };
         assert!(
             left == cut_left,
-            "{emit:?} cut at {at:?}\nwhole: {}\ncut:   {}",
+            "{emit:?} cut at {at:?}\ninput: {}\nwhole: {}\ncut:   {}",
+            body.escape_ascii(),
             left.escape_ascii(),
             cut_left.escape_ascii()
         );

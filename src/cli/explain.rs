@@ -335,10 +335,9 @@ fn drop_meaning(reason: DropReason) -> &'static str {
         DropReason::AlreadyPresent => ALREADY_PRESENT,
         DropReason::BadLe => "its `le` is not a number",
         DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
+        DropReason::NotCounted => "the emitted generation does not count such samples",
         DropReason::RepeatedHeader => "the family has this header already",
-        DropReason::RepeatedSeries => {
-            "the source exports this family more than once, and an equal series came before"
-        }
+        DropReason::RepeatedSeries => "an equal series came before",
     }
 }
 
@@ -346,6 +345,9 @@ fn refused_meaning(reason: RefusedBecause) -> &'static str {
     match reason {
         RefusedBecause::BadLe => "its `le` is not a number",
         RefusedBecause::LabelConflict => "the sample already has a label that the rule would add",
+        RefusedBecause::NotCounted => {
+            "the generation that the rule writes does not count such samples"
+        }
         RefusedBecause::NotJoinable => {
             "the rule does not say how to merge such gauges or summaries"
         }

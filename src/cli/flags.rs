@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::{Choice, Fill, LabelName, StatsdPrefix};
-use crate::mapping::{self, BucketPolicy, Emit, StatsdSettings};
+use crate::mapping::{self, BucketPolicy, Emit, NotCounted, StatsdSettings};
 use crate::rewrite::exposition::{Limits, Malformed, Options};
 use crate::statsd::Dialect;
 
@@ -32,6 +32,10 @@ pub(super) struct Rewriting {
     #[arg(long, value_name = "POLICY", value_parser = choice::<BucketPolicy>())]
     pub(super) buckets: Option<BucketPolicy>,
 
+    /// What to do with samples that the exported generation does not count [default: drop].
+    #[arg(long, value_name = "ACTION", value_parser = choice::<NotCounted>())]
+    pub(super) not_counted: Option<NotCounted>,
+
     /// The value of a label that only the exported generation has. May be repeated.
     #[arg(long = "fill", value_name = "LABEL=VALUE", value_parser = label_value)]
     pub(super) fill: Vec<(LabelName, String)>,
@@ -48,6 +52,7 @@ impl Rewriting {
         mapping::Settings {
             emit,
             buckets: self.buckets.unwrap_or_default(),
+            not_counted: self.not_counted.unwrap_or_default(),
             fill: self.fill.iter().map(pair).collect(),
         }
     }

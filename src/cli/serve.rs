@@ -125,6 +125,7 @@ impl Arguments {
                 self.rewriting.packs.into_iter().map(|path| Value::new(PackPath(path))).collect();
         }
         set(&mut file.buckets, self.rewriting.buckets);
+        set(&mut file.not_counted, self.rewriting.not_counted);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.web.listen_address, self.web_listen_address);
         if let Some(path) = self.web_config_file {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use crate::mapping::{BucketPolicy, Emit};
+use crate::mapping::{BucketPolicy, Emit, NotCounted};
 use crate::relay::{Mode, Overflow};
 use crate::rewrite::exposition::Malformed;
 use crate::scrape::TlsVersion;
@@ -48,6 +48,7 @@ macro_rules! choices {
 choices! {
     Emit { "old" => Old, "new" => New, "both" => Both }
     BucketPolicy { "target" => Target, "common" => Common, "native" => Native }
+    NotCounted { "drop" => Drop, "keep" => Keep }
     Malformed { "drop" => Drop, "pass" => Pass, "fail" => Fail }
     Mode { "mirror" => Mirror, "shard" => Shard }
     Overflow { "newest" => Newest, "oldest" => Oldest }
@@ -73,6 +74,7 @@ mod tests {
         }
         check::<Emit>();
         check::<BucketPolicy>();
+        check::<NotCounted>();
         check::<Malformed>();
         check::<Mode>();
         check::<Overflow>();

@@ -1,6 +1,6 @@
 //! Comment lines: `# HELP`, `# TYPE`, and all others.
 
-use super::{Flaw, MetricType, Span, is_name_byte, is_name_start};
+use super::{Flaw, Format, MetricType, Span, is_name_byte, is_name_start};
 
 /// A `# HELP` or `# TYPE` line. Spans are offsets in that line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum HeaderKind {
 ///
 /// Returns `Ok(None)` for an ordinary comment. A header is `#`, blanks, the keyword and another blank:
 /// Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
-pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
+pub(super) fn parse(line: &[u8], hash: usize, format: Format) -> Result<Option<Header>, Flaw> {
     let keyword_at = skip_blanks(line, hash + 1);
     let has_blank = keyword_at > hash + 1;
     // Prometheus treats some NULs as the end of the input and silently ignores the rest: those in a
@@ -49,7 +49,7 @@ pub(super) fn parse(line: &[u8], hash: usize) -> Result<Option<Header>, Flaw> {
     let (name, end) = name(line, name_at).ok_or(Flaw::BadHeader)?;
     let text = Span::new((end + 1).min(line.len()), line.len());
     let kind = if is_type {
-        HeaderKind::Type(MetricType::from_word(text.of(line)).ok_or(Flaw::BadHeader)?)
+        HeaderKind::Type(MetricType::from_word(text.of(line), format).ok_or(Flaw::BadHeader)?)
     } else {
         if std::str::from_utf8(text.of(line)).is_err() {
             return Err(Flaw::BadUtf8);
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Option<(HeaderKind, &str, &str)>, Flaw> {
-        let found = parse(line.as_bytes(), line.find('#').unwrap())?;
+        let found = parse(line.as_bytes(), line.find('#').unwrap(), Format::Text)?;
         let text = |span: Span| std::str::from_utf8(span.of(line.as_bytes())).unwrap();
         Ok(found.map(|h| (h.kind, text(h.name), text(h.text))))
     }
@@ -119,6 +119,6 @@ mod tests {
         assert_eq!(read("# TYPE a  counter"), Err(Flaw::BadHeader));
         assert_eq!(read("# TYPE a counter "), Err(Flaw::BadHeader));
         assert_eq!(read("# TYPE a unknown"), Err(Flaw::BadHeader));
-        assert_eq!(parse(b"# HELP a caf\xe9", 0), Err(Flaw::BadUtf8));
+        assert_eq!(parse(b"# HELP a caf\xe9", 0, Format::Text), Err(Flaw::BadUtf8));
     }
 }

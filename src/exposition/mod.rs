@@ -21,6 +21,17 @@ pub use number::{parse_number, write_number};
 pub use scanner::{Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};
 
+/// Which of the two text formats an exposition is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// The Prometheus text format, `text/plain; version=0.0.4`: timestamps are whole milliseconds.
+    #[default]
+    Text,
+    /// `application/openmetrics-text`: timestamps are seconds, exemplars may follow values, headers name
+    /// a counter without `_total`, and `# EOF` is the last line.
+    OpenMetrics,
+}
+
 /// The type that a `# TYPE` line declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricType {
@@ -32,15 +43,21 @@ pub enum MetricType {
     Histogram,
     /// `summary`
     Summary,
-    /// `untyped`
+    /// `untyped`, in OpenMetrics `unknown`
     Untyped,
+    /// `info`, `stateset` or `gaugehistogram`, only in OpenMetrics. No rule reads them.
+    Other,
 }
 
 impl MetricType {
     /// Parses the type in a `# TYPE` line. As in Prometheus, only lower case is accepted.
     #[must_use]
-    pub fn from_word(word: &[u8]) -> Option<Self> {
+    pub fn from_word(word: &[u8], format: Format) -> Option<Self> {
         Some(match word {
+            b"unknown" if format == Format::OpenMetrics => MetricType::Untyped,
+            b"info" | b"stateset" | b"gaugehistogram" if format == Format::OpenMetrics => {
+                MetricType::Other
+            }
             b"counter" => MetricType::Counter,
             b"gauge" => MetricType::Gauge,
             b"histogram" => MetricType::Histogram,
@@ -50,7 +67,7 @@ impl MetricType {
         })
     }
 
-    /// The type as written in a `# TYPE` line.
+    /// The type as written in a `# TYPE` line of the text format.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +75,7 @@ impl MetricType {
             MetricType::Gauge => "gauge",
             MetricType::Histogram => "histogram",
             MetricType::Summary => "summary",
-            MetricType::Untyped => "untyped",
+            MetricType::Untyped | MetricType::Other => "untyped",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Sample values: parsed as Prometheus does, and written in the shortest form.
 
+use super::Format;
+
 /// Parses a sample value. Returns `None` if Prometheus would refuse it.
 ///
 /// The syntax is that of Go's `strconv.ParseFloat` without hexadecimal and underscores: `1`, `.5`,
@@ -69,6 +71,22 @@ pub fn write_number(value: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(if value > 0.0 { b"+Inf" } else { b"-Inf" });
     } else {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+    }
+}
+
+/// Parses a timestamp to milliseconds since 1970: whole milliseconds in the text format, seconds in
+/// `OpenMetrics`.
+pub(super) fn parse_timestamp(text: &[u8], format: Format) -> Option<i64> {
+    match format {
+        Format::Text if text.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(text).ok()?.parse().ok()
+        }
+        Format::Text => None,
+        Format::OpenMetrics => {
+            let seconds = parse_number(text).filter(|seconds| seconds.is_finite())?;
+            #[allow(clippy::cast_possible_truncation, reason = "saturates")]
+            Some((seconds * 1000.0).round() as i64)
+        }
     }
 }
 

@@ -52,6 +52,16 @@ pub enum BucketPolicy {
     Native,
 }
 
+/// What to do with samples of a kind that the emitted generation does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NotCounted {
+    /// Do not add them to its families, so that totals do not jump when a source is upgraded.
+    #[default]
+    Drop,
+    /// Rewrite them like all others.
+    Keep,
+}
+
 /// How gauges with equal label sets are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {

@@ -20,7 +20,7 @@ pub use boundary::Boundary;
 pub(crate) use boundary::ascending;
 pub use compile::{check, compile, compile_statsd, warnings};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
-pub use generation::{BucketPolicy, Emit, Generation, Merge};
+pub use generation::{BucketPolicy, Emit, Generation, Merge, NotCounted};
 pub use pack::{Expected, Fixture, Hint, Pack, PackTest, TestFile, TestInput, TestScrape};
 pub use plan::{Plan, StatsdPlan};
 pub use settings::{Settings, StatsdSettings};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::generation::{BucketPolicy, Emit};
+use super::generation::{BucketPolicy, Emit, NotCounted};
 use crate::statsd::Dialect;
 
 /// Settings for expositions.
@@ -12,6 +12,8 @@ pub struct Settings {
     pub emit: Emit,
     /// Boundaries of converted histograms.
     pub buckets: BucketPolicy,
+    /// What to do with samples of a kind that the emitted generation does not count.
+    pub not_counted: NotCounted,
     /// Values by label, for labels that the input generation lacks. An empty value is written as an
     /// empty value.
     pub fill: BTreeMap<String, String>,
@@ -21,7 +23,12 @@ impl Settings {
     /// The defaults, for this emitted generation.
     #[must_use]
     pub fn new(emit: Emit) -> Settings {
-        Settings { emit, buckets: BucketPolicy::default(), fill: BTreeMap::new() }
+        Settings {
+            emit,
+            buckets: BucketPolicy::default(),
+            not_counted: NotCounted::default(),
+            fill: BTreeMap::new(),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ use super::proxy_headers;
 use super::rewriting_body::RewritingBody;
 use super::target::Target;
 use super::upstream::UpstreamRequest;
+use crate::exposition::Format;
 
 /// Most bytes buffered for the slowest of several clients. Most expositions of Kong are smaller.
 const MAX_WAITING_BYTES: usize = 4 << 20;
@@ -61,6 +62,8 @@ struct State {
     /// `None` once it has ended.
     body: Option<Box<RewritingBody>>,
     end: Option<Result<(), Error>>,
+    /// Known with the first piece.
+    format: Format,
     /// Pieces that at least one client has not received yet.
     pieces: VecDeque<Bytes>,
     /// Number of pieces before those.
@@ -168,6 +171,7 @@ impl SharedScrape {
         let state = State {
             body: Some(Box::new(body)),
             end: None,
+            format: Format::Text,
             pieces: VecDeque::new(),
             taken: 0,
             bytes: 0,
@@ -243,6 +247,7 @@ impl SharedScrape {
         let Poll::Ready(piece) = body.poll_piece(&mut all) else {
             return Poll::Pending;
         };
+        state.format = body.format();
         // Before any client can receive the piece: from here on, no client may join.
         self.is_open.store(false, Ordering::Release);
         match &piece {
@@ -368,6 +373,11 @@ pub(super) struct SharedScrapeBody {
 }
 
 impl SharedScrapeBody {
+    /// The format of the body. Known after [`start`](Self::start).
+    pub(super) fn format(&self) -> Format {
+        lock(&self.joint.state).format
+    }
+
     /// Waits for the first piece. Until then, an error can still become a response with the reason.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
         let first = poll_fn(|cx| self.poll_piece(cx)).await;

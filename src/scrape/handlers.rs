@@ -19,7 +19,7 @@ use super::gzip::{self, GzipBody};
 use super::limiter::ScrapeLimiter;
 use super::passthrough::PassthroughBody;
 use super::proxy_headers::{self, Via};
-use super::response::{self, Body, EXPOSITION, TEXT, empty, respond, whole};
+use super::response::{self, Body, TEXT, empty, respond, whole};
 use super::scraper::Scraper;
 use super::settings::{Settings, TargetSettings};
 use super::shared_state::SharedState;
@@ -243,19 +243,21 @@ impl Handlers {
         if request.method() == Method::HEAD {
             // The target has answered with samples, so the head is known; the rest of the body is
             // not needed.
+            let content_type = response::of_format(body.format());
             body.stop();
-            return respond(StatusCode::OK, EXPOSITION, empty());
+            return respond(StatusCode::OK, content_type, empty());
         }
         self.exposition(body, request.headers())
     }
 
     fn exposition(&self, body: SharedScrapeBody, headers: &HeaderMap) -> Response<Body> {
         let level = self.settings.gzip_level;
+        let content_type = response::of_format(body.format());
         if level == 0 || !gzip::accepted(headers) {
-            return respond(StatusCode::OK, EXPOSITION, response::boxed(body));
+            return respond(StatusCode::OK, content_type, response::boxed(body));
         }
         let body = response::boxed(GzipBody::new(body, level));
-        let mut response = respond(StatusCode::OK, EXPOSITION, body);
+        let mut response = respond(StatusCode::OK, content_type, body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));

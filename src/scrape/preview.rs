@@ -71,7 +71,7 @@ async fn both_sides(
     mut body: ExpositionBody,
     limit: usize,
 ) -> Result<Preview, PreviewError> {
-    let (mut rewriter, _) = target.rewriter(false);
+    let (mut rewriter, _) = target.rewriter(body.format(), false);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     while let Some(chunk) = poll_fn(|cx| body.poll_chunk(cx)).await? {
         if before.len() + chunk.len() > limit {

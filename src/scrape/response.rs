@@ -11,12 +11,20 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode, Uri};
 
 use super::error::Error;
+use crate::exposition::Format;
 use crate::http_server::reason_phrase;
 
 /// The body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Error>;
 
-pub(super) const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The `Content-Type` of an exposition in this format.
+pub(super) fn of_format(format: Format) -> &'static str {
+    match format {
+        Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+        Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+    }
+}
+
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 

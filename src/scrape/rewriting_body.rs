@@ -16,6 +16,7 @@ use super::limiter::ScrapePermit;
 use super::status::{Outcome, RunningScrape};
 use super::target::Target;
 use super::upstream::ExpositionBody;
+use crate::exposition::Format;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 
 /// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
@@ -38,6 +39,8 @@ pub(super) struct RewritingBody {
     stage: Stage,
     /// Whoever reads this needs the second `# TYPE` of a histogram that opens twice.
     repeated_types: bool,
+    /// Known once the target has begun to answer.
+    format: Format,
     /// `None` once the scrape has ended, one way or the other.
     running: Option<Running>,
     /// A part of a chunk that is sent without a copy, before the content of `out`.
@@ -105,12 +108,18 @@ impl RewritingBody {
             target,
             stage: Stage::Opening(opening),
             repeated_types,
+            format: Format::Text,
             running: Some(Running { scrape, permit, engine: None, wrote_any: false }),
             uncopied: None,
             out: Vec::new(),
             pool: BufferPool::default(),
             idle_timer: IdleTimer { limit: idle, since: Instant::now(), timer: None },
         }
+    }
+
+    /// The format of the pieces. Known with the first one.
+    pub(super) fn format(&self) -> Format {
+        self.format
     }
 
     /// Ends early without an error: the clients need no more of the body.
@@ -227,10 +236,11 @@ impl RewritingBody {
 
     /// The target has started its response.
     fn opened(&mut self, source: ExpositionBody) {
+        self.format = source.format();
         self.stage = Stage::Reading(source);
         self.idle_timer.ends();
         if let Some(running) = &mut self.running {
-            running.engine = Some(self.target.rewriter(self.repeated_types));
+            running.engine = Some(self.target.rewriter(self.format, self.repeated_types));
         }
     }
 

@@ -13,6 +13,7 @@ use super::upstream::{
     Client, ClientErrors, ExpositionBody, Resolve, SystemResolver, Upstream, UpstreamRequest,
     UpstreamResponse,
 };
+use crate::exposition::Format;
 use crate::mapping::Plan;
 use crate::rewrite::exposition::{Options, Rewriter};
 use crate::telemetry::TargetMetrics;
@@ -150,9 +151,13 @@ impl Target {
     /// An engine for the next exposition, and the number of scrapes that its history covers.
     ///
     /// `repeated_types`: the client needs the second `# TYPE` of a histogram that is reopened.
-    pub(super) fn rewriter(&self, repeated_types: bool) -> (Rewriter, CompletedScrapes) {
+    pub(super) fn rewriter(
+        &self,
+        format: Format,
+        repeated_types: bool,
+    ) -> (Rewriter, CompletedScrapes) {
         let (history, completed) = self.histories.get(&self.settings.name);
-        let options = Options { repeated_types, ..self.context.options };
+        let options = Options { format, repeated_types, ..self.context.options };
         (Rewriter::new(Arc::clone(&self.context.plan), options, history), completed)
     }
 

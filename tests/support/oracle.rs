@@ -96,7 +96,11 @@ pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Mem
     let arrived = body.stored();
     let mut left = arrived.clone();
     if leaving != Leaving::New {
-        let (written, read) = downgrade(&arrived);
+        let not_counted = without_service(body);
+        let counted = arrived.iter().filter(|(series, _)| !not_counted.contains(*series));
+        let (written, mut read) =
+            downgrade(&counted.map(|(series, value)| (series.clone(), *value)).collect());
+        read.extend(not_counted);
         // Under `both`, a family with the same name in both generations keeps its new shape.
         let one_name = |series: &Series| series.name.starts_with("kong_memory_");
         if leaving == Leaving::Old {
@@ -114,6 +118,20 @@ pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Mem
         left.extend(written);
     }
     left
+}
+
+/// Series of requests that have an empty `service`. 2.x does not count such requests.
+fn without_service(body: &Exposition) -> BTreeSet<Series> {
+    let of_requests =
+        ["kong_http_requests_total", "kong_bandwidth_bytes", KONG, UPSTREAM, REQUEST];
+    let samples = body.samples().filter(|sample| {
+        let name = sample.name.as_str();
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+        let labels = &sample.labels;
+        of_requests.contains(&family.unwrap_or(name))
+            && labels.iter().any(|(name, value)| name == "service" && value.is_empty())
+    });
+    samples.map(|sample| sample.series()).collect()
 }
 
 fn add(values: &mut Values, series: Series, value: f64) {
@@ -171,11 +189,10 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
     for (family, known, kind) in LATENCIES {
         let (histograms, of_family) = Histogram::read_all(arrived, family, |_| true);
         read.extend(of_family);
-        let layout = layout(&histograms, known);
         let to = |labels: &Series| {
             labels.without(&["workspace"]).named("kong_latency").with("type", kind)
         };
-        write_histograms(&mut written, &histograms, &layout, OLD, to);
+        write_histograms(&mut written, &histograms, known, OLD, to);
     }
     (written, read)
 }
@@ -235,9 +252,6 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
         .map(|series| (series.label("service"), series.label("route")))
         .collect();
     for (family, target, kind) in LATENCIES {
-        let of_kind = |series: &Series| series.label("type") == kind;
-        let (all, _) = Histogram::read_all(arrived, "kong_latency", of_kind);
-        let layout = layout(&all, OLD);
         let wanted = |series: &Series| {
             let stream = streams.contains(&(series.label("service"), series.label("route")));
             series.label("type") == kind
@@ -250,7 +264,7 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
         let (histograms, of_kind) = Histogram::read_all(arrived, "kong_latency", wanted);
         read.extend(of_kind);
         let to = |labels: &Series| labels.without(&["type"]).named(family);
-        write_histograms(&mut written, &histograms, &layout, target, to);
+        write_histograms(&mut written, &histograms, OLD, target, to);
     }
     (written, read)
 }
@@ -297,8 +311,6 @@ struct Histogram {
     infinite: Option<f64>,
     sum: Option<f64>,
     count: Option<f64>,
-    /// At least one of the joined label sets has buckets.
-    has_buckets: bool,
 }
 
 /// A boundary, not negative, as the bits of its number: those order as the numbers do.
@@ -346,9 +358,22 @@ impl Histogram {
         (histograms, read)
     }
 
-    /// Observations up to a boundary of the layout: the value of that bucket or the next lower one, 0 without one.
+    /// Observations up to a boundary of some layout: the count there or below, 0 if there is none. Nothing
+    /// is known above the last one: all of them may be below.
     fn at(&self, bound: Bound) -> f64 {
+        if self.buckets.keys().next_back().is_some_and(|&last| last < bound) {
+            return self.all();
+        }
         self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
+    }
+
+    /// The boundaries that the histogram has: those exported, and the known ones below the largest of these.
+    ///
+    /// A bucket is exported once it counts something, and a line can be lost. Versions differ at the end.
+    fn layout(&self, known: &[f64]) -> BTreeSet<Bound> {
+        let largest = self.buckets.keys().next_back().copied().unwrap_or(bound(f64::INFINITY));
+        let below = known.iter().map(|&le| bound(le)).filter(|&le| le < largest);
+        below.chain(self.buckets.keys().copied()).collect()
     }
 
     /// All observations.
@@ -358,63 +383,57 @@ impl Histogram {
     }
 }
 
-/// The boundaries that a histogram has in a body: those seen, and the known ones below the smallest seen.
-///
-/// A bucket appears once it counts something, so those below the smallest seen may exist and be empty.
-/// Those above would have been seen.
-fn layout(histograms: &BTreeMap<Series, Histogram>, known: &[f64]) -> BTreeSet<Bound> {
-    let seen: BTreeSet<Bound> =
-        histograms.values().flat_map(|histogram| histogram.buckets.keys().copied()).collect();
-    let smallest = seen.first().copied().unwrap_or(bound(f64::INFINITY));
-    let below = known.iter().map(|&le| bound(le)).filter(|&le| le < smallest);
-    below.chain(seen.iter().copied()).collect()
-}
-
 fn write_histograms(
     written: &mut Values,
     histograms: &BTreeMap<Series, Histogram>,
-    layout: &BTreeSet<Bound>,
+    known: &[f64],
     target: &[f64],
     to: impl Fn(&Series) -> Series,
 ) {
-    // Label sets that become equal are first summed for each boundary, then converted.
-    let mut joined: BTreeMap<Series, Histogram> = BTreeMap::new();
+    // Label sets that become equal are added first, boundary by boundary; then converted.
+    let mut joined: BTreeMap<Series, Vec<&Histogram>> = BTreeMap::new();
     for (series, histogram) in histograms {
-        let sum = joined.entry(to(series)).or_default();
-        sum.has_buckets |= histogram.infinite.is_some() || !histogram.buckets.is_empty();
-        for &bound in layout {
-            *sum.buckets.entry(bound).or_insert(0.0) += histogram.at(bound);
-        }
-        *sum.infinite.get_or_insert(0.0) += histogram.all();
-        *sum.count.get_or_insert(0.0) += histogram.count.unwrap_or(histogram.all());
-        if let Some(value) = histogram.sum {
-            *sum.sum.get_or_insert(0.0) += value;
-        }
+        joined.entry(to(series)).or_default().push(histogram);
     }
-    for (series, histogram) in joined {
+    for (series, histograms) in joined {
+        let layout: BTreeSet<Bound> =
+            histograms.iter().flat_map(|histogram| histogram.layout(known)).collect();
+        let sum = |of: &dyn Fn(&Histogram) -> f64| histograms.iter().map(|histogram| of(histogram)).sum::<f64>();
+        let counts: BTreeMap<Bound, f64> =
+            layout.into_iter().map(|bound| (bound, sum(&|histogram| histogram.at(bound)))).collect();
+        let all = sum(&Histogram::all);
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
-        // Without buckets the distribution of the observations is unknown.
-        for &le in target.iter().filter(|_| histogram.has_buckets) {
-            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&histogram, le));
+        // Without any bucket nothing is known of where the observations are.
+        let has_buckets =
+            histograms.iter().any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
+        for &le in target.iter().filter(|_| has_buckets) {
+            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&counts, all, le));
         }
-        written.insert(part("_bucket").with("le", "+Inf"), histogram.all());
-        written.insert(part("_count"), histogram.count.expect("was added up above"));
-        if let Some(sum) = histogram.sum {
-            written.insert(part("_sum"), sum);
+        written.insert(part("_bucket").with("le", "+Inf"), all);
+        written.insert(part("_count"), sum(&|histogram| histogram.count.unwrap_or(histogram.all())));
+        let sums: Vec<f64> = histograms.iter().filter_map(|histogram| histogram.sum).collect();
+        if !sums.is_empty() {
+            written.insert(part("_sum"), sums.iter().sum());
         }
     }
 }
 
-/// Observations up to a boundary: exact if the layout has it, otherwise interpolated between its
-/// neighbours and rounded down. Above the last boundary, all observations count.
-fn estimate(histogram: &Histogram, le: f64) -> f64 {
-    if let Some(&exact) = histogram.buckets.get(&bound(le)) {
+/// Observations up to any boundary: exact where the layout has it, else between those at its
+/// neighbors, as evenly spread over a logarithmic scale, rounded down. Nothing is known above the last
+/// boundary: all of them may be below.
+fn estimate(counts: &BTreeMap<Bound, f64>, all: f64, le: f64) -> f64 {
+    if let Some(&exact) = counts.get(&bound(le)) {
         return exact;
     }
-    let Some((&above, &upper)) = histogram.buckets.range(bound(le)..).next() else {
-        return histogram.all();
+    let Some((&above, &upper)) = counts.range(bound(le)..).next() else {
+        return all;
     };
-    let below = histogram.buckets.range(..bound(le)).next_back();
-    let (from, lower) = below.map_or((0.0, 0.0), |(&from, &lower)| (number(from), lower));
-    (lower + (upper - lower) * (le - from) / (number(above) - from)).floor()
+    let (share, lower) = match counts.range(..bound(le)).next_back() {
+        Some((&from, &lower)) => {
+            let (from, above) = (number(from), number(above));
+            ((le / from).ln() / (above / from).ln(), lower)
+        }
+        None => ((1.0 + le / number(above)).log2(), 0.0),
+    };
+    (lower + (upper - lower) * share).floor()
 }

@@ -33,6 +33,7 @@ fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {
         emit: settings.mapping.emit.to_string(),
         buckets: settings.mapping.buckets.to_string(),
         state: status.state(SystemTime::now()).as_str(),
+        not_counted: settings.mapping.not_counted.to_string(),
         last: status.last.as_ref().map(Scrape::new),
         last_failed: status.failed.as_ref().map(Scrape::new),
         last_complete: status.complete.as_ref().map(Scrape::new),
@@ -58,6 +59,7 @@ struct Target<'a> {
     buckets: String,
     /// `not_scraped`, `failed`, `client_gone`, `stale`, `no_known_metrics` or `ok`.
     state: &'static str,
+    not_counted: String,
     last: Option<Scrape<'a>>,
     last_failed: Option<Scrape<'a>>,
     last_complete: Option<Scrape<'a>>,

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
     #[arg(
         long,
-        conflicts_with_all = ["buckets", "fill", "malformed"],
+        conflicts_with_all = ["buckets", "fill", "malformed", "not_counted"],
         help = "The input is StatsD lines of one sender, not Prometheus metrics"
     )]
     statsd: bool,

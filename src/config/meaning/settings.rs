@@ -90,9 +90,8 @@ impl File {
             packs: self.packs.iter().map(|pack| pack.value.0.clone()).collect(),
             rewrite: rewrite::exposition::Options {
                 malformed: self.malformed.value,
-                // Responses are text, whatever format the target uses, and in text Prometheus
-                // refuses exemplars.
-                exemplars: false,
+                // The `Content-Type` of each response decides.
+                format: crate::exposition::Format::Text,
                 repeated_types: false,
                 limits: self.limits.of_engine(),
             },
@@ -187,6 +186,7 @@ impl File {
             errors.at(section.span, message, EMIT_HELP);
         }
         let buckets = target.buckets.unwrap_or(self.buckets).value;
+        let not_counted = target.not_counted.unwrap_or(self.not_counted).value;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
         // Where no generation is given, any will do for the checks that follow.
         let emit = emit.map_or(mapping::Emit::Both, |emit| emit.value);
@@ -194,7 +194,7 @@ impl File {
             name: name?,
             url: url?.0.clone(),
             packs: pack_names(target.packs.as_deref()),
-            mapping: mapping::Settings { emit, buckets, fill },
+            mapping: mapping::Settings { emit, buckets, not_counted, fill },
             http,
             passthrough: target.passthrough.iter().map(|path| path.value.clone()).collect(),
             labels: texts(&target.labels).collect(),

@@ -8,7 +8,7 @@ use super::http::Http;
 use super::read::{ReadSettings as _, Shape};
 use crate::config::value::{Fill, Value};
 use crate::document::Fields;
-use crate::mapping::{BucketPolicy, Emit};
+use crate::mapping::{BucketPolicy, Emit, NotCounted};
 use crate::scrape::{AddressRange, HostPattern};
 
 /// A rule of the allow-list.
@@ -31,6 +31,8 @@ pub struct DynamicTargets {
     pub emit: Option<Value<Emit>>,
     /// Replaces the general `buckets`.
     pub buckets: Option<Value<BucketPolicy>>,
+    /// Replaces the general `not_counted`.
+    pub not_counted: Option<Value<NotCounted>>,
     /// Extends the general `fill`.
     pub fill: Fill,
     /// How requests to them are made.
@@ -65,6 +67,7 @@ impl Shape for DynamicTargets {
             packs: fields.pack_names(),
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
+            not_counted: fields.optional("not_counted"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
         }

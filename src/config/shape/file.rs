@@ -19,7 +19,7 @@ use crate::config::value::{
     TimeSpan, Value, positive,
 };
 use crate::document::{Diagnostics, Fields, Source};
-use crate::mapping::{BucketPolicy, Emit};
+use crate::mapping::{BucketPolicy, Emit, NotCounted};
 use crate::rewrite;
 use crate::rewrite::exposition::Malformed;
 use crate::telemetry::{LogFormat, LogLevel};
@@ -31,6 +31,8 @@ pub struct File {
     pub emit: Option<Value<Emit>>,
     /// The bucket boundaries of converted histograms.
     pub buckets: Value<BucketPolicy>,
+    /// What to do with samples of a kind that the emitted generation does not count.
+    pub not_counted: Value<NotCounted>,
     /// Values for labels that only the emitted generation has.
     pub fill: Fill,
     /// Packs on disk, each replacing or extending the built-in ones.
@@ -85,6 +87,8 @@ pub struct Target {
     pub emit: Option<Value<Emit>>,
     /// Replaces the general `buckets`.
     pub buckets: Option<Value<BucketPolicy>>,
+    /// Replaces the general `not_counted`.
+    pub not_counted: Option<Value<NotCounted>>,
     /// Extends the general `fill`.
     pub fill: Fill,
     /// How requests to it are made.
@@ -106,6 +110,7 @@ impl Target {
             packs: None,
             emit: None,
             buckets: None,
+            not_counted: None,
             fill: Fill::new(),
             http: Http::default(),
             passthrough: Vec::new(),
@@ -131,6 +136,7 @@ impl Shape for Target {
             packs: fields.pack_names(),
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
+            not_counted: fields.optional("not_counted"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
             passthrough: fields.list("passthrough"),
@@ -147,6 +153,7 @@ impl Shape for File {
         File {
             emit: fields.given("emit", Emit::Both),
             buckets: fields.or("buckets", default.buckets),
+            not_counted: fields.or("not_counted", default.not_counted),
             fill: fields.fill("fill"),
             packs: fields.list("packs"),
             malformed: fields.or("malformed", default.malformed),

@@ -6,7 +6,7 @@
 //! does therefore costs about as much as copying it.
 
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
-use super::{Flaw, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
+use super::{Flaw, Format, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
 /// The result of scanning the line at the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,10 @@ pub struct Sample {
 /// Scans an exposition line by line.
 ///
 /// ```
-/// use crossfade::exposition::{HeaderKind, MetricType, Scan, Scanner};
+/// use crossfade::exposition::{Format, HeaderKind, MetricType, Scan, Scanner};
 ///
 /// let body = b"# TYPE up gauge\nup{job=\"a\"} 1\nup{job=\"b\"} 0\n";
-/// let mut scanner = Scanner::new(1024, 16, false);
+/// let mut scanner = Scanner::new(1024, 16, Format::Text);
 /// let mut rest = &body[..];
 /// let mut jobs = Vec::new();
 /// while !rest.is_empty() {
@@ -89,7 +89,8 @@ pub struct Scanner {
     labels: Vec<LabelSpan>,
     labels_end: usize,
     value: Span,
-    exemplars: bool,
+    timestamp: Option<i64>,
+    format: Format,
     max_line: usize,
     max_labels: usize,
 }
@@ -98,13 +99,10 @@ pub struct Scanner {
 const MAX_DIGITS: usize = 15;
 
 impl Scanner {
-    /// A scanner that refuses lines longer than `max_line` bytes and samples with more than
-    /// `max_labels` labels.
-    ///
-    /// With `exemplars`, ` # {…} value` is allowed after a value: it is legal in `OpenMetrics`, and
-    /// refused by Prometheus in a text exposition.
+    /// A scanner for this format that refuses lines longer than `max_line` bytes and samples with more
+    /// than `max_labels` labels.
     #[must_use]
-    pub fn new(max_line: usize, max_labels: usize, exemplars: bool) -> Self {
+    pub fn new(max_line: usize, max_labels: usize, format: Format) -> Self {
         Scanner {
             last: Vec::new(),
             name: Span::default(),
@@ -112,7 +110,8 @@ impl Scanner {
             labels: Vec::new(),
             labels_end: 0,
             value: Span::default(),
-            exemplars,
+            timestamp: None,
+            format,
             max_line: max_line.min(u32::MAX as usize - 1),
             max_labels,
         }
@@ -146,6 +145,12 @@ impl Scanner {
     #[must_use]
     pub fn value(&self) -> Span {
         self.value
+    }
+
+    /// The last sample's timestamp, in milliseconds since 1970.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<i64> {
+        self.timestamp
     }
 
     /// Clears the stored sample, so that the next one is read as if it were the first.
@@ -192,6 +197,7 @@ impl Scanner {
         (label.value, label.odd) = (Span::new(from, close), false);
         self.labels_end = start - 1;
         self.value = Span::new(start, end);
+        self.timestamp = None;
         Some(Sample { len: end + 1, shared: self.labels.len(), integer: Some(integer) })
     }
 
@@ -215,7 +221,7 @@ impl Scanner {
         let unfinished = if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
         let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         match (window.get(start), newline) {
-            (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start) {
+            (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start, self.format) {
                 Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
                 Ok(None) => Scan::Comment { len: newline + 1 },
                 Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
@@ -225,6 +231,10 @@ impl Scanner {
                 let scan = match (stop, newline) {
                     (Stop::Flaw(flaw), Some(newline)) => Scan::Flawed { len: newline + 1, flaw },
                     (Stop::TooManyLabels, _) => Scan::TooManyLabels,
+                    // A quote that is not closed within a legal line: the line ends where it ends.
+                    (Stop::Incomplete, Some(newline)) if available > self.max_line => {
+                        Scan::Flawed { len: newline + 1, flaw: Flaw::Unterminated }
+                    }
                     _ => unfinished,
                 };
                 self.last.clear();
@@ -252,7 +262,9 @@ impl Scanner {
         }
         let (end, integer) = self.value_and_rest(line, at)?;
         self.last.clear();
-        if let Some(label) = self.labels.last() {
+        // The parts of a line whose name comes after labels cannot be compared one by one.
+        let name_first = self.labels.first().is_none_or(|l| l.name.start() > self.name.start());
+        if let Some(label) = self.labels.last().filter(|_| name_first) {
             self.last.extend_from_slice(&line[..label.value.start()]);
         }
         Ok(Sample { len: end, shared, integer })
@@ -271,21 +283,8 @@ impl Scanner {
         self.labels.clear();
         self.quoted_name = first == b'{';
         if self.quoted_name {
-            at = skip_blanks(line, at + 1);
-            if byte(line, at)? != b'"' {
-                return Err(Flaw::BadName.into());
-            }
-            let (span, _, next) = quoted(line, at + 1)?;
-            if span.start() == span.end() {
-                return Err(Flaw::BadName.into());
-            }
-            self.name = span;
-            at = skip_blanks(line, next);
-            return match byte(line, at)? {
-                b',' => self.labels_from_name(line, at + 1),
-                b'}' => Ok(self.close(at)),
-                _ => Err(Flaw::BadLabels.into()),
-            };
+            self.name = Span::default();
+            return self.labels_from_name(line, at + 1);
         }
         if !is_name_start(first) {
             return Err(Flaw::BadName.into());
@@ -305,25 +304,46 @@ impl Scanner {
         }
     }
 
-    fn close(&mut self, brace: usize) -> usize {
+    fn close(&mut self, brace: usize) -> Result<usize, Stop> {
+        if self.name.start() == self.name.end() {
+            return Err(Flaw::BadName.into());
+        }
         self.labels_end = brace + 1;
-        brace + 1
+        Ok(brace + 1)
+    }
+
+    /// A quoted text without a value is the metric name, at any place between the braces. Returns where
+    /// the next label is expected.
+    fn take_quoted_name(&mut self, line: &[u8], name: Span, after: usize) -> Result<usize, Stop> {
+        if !self.quoted_name || self.name.start() < self.name.end() {
+            return Err(Flaw::BadLabels.into());
+        }
+        self.name = name;
+        Ok(if line[after] == b',' { after + 1 } else { after })
     }
 
     /// Reads labels, starting where a name or the closing brace is expected.
     fn labels_from_name(&mut self, line: &[u8], mut at: usize) -> Result<usize, Stop> {
         loop {
             at = skip_blanks(line, at);
+            let mut is_quoted = false;
             let name = match byte(line, at)? {
-                b'}' => return Ok(self.close(at)),
+                b'}' => return self.close(at),
                 b'"' => {
                     let (span, _, next) = quoted(line, at + 1)?;
-                    let whole = Span::new(at, next);
                     if span.start() == span.end() {
                         return Err(Flaw::BadLabels.into());
                     }
+                    let after = skip_blanks(line, next);
+                    if matches!(byte(line, after)?, b',' | b'}') {
+                        at = self.take_quoted_name(line, span, after)?;
+                        continue;
+                    }
+                    let whole = Span::new(at, next);
                     at = next;
-                    whole
+                    is_quoted = true;
+                    // Only a name that needs them is written with its quotes.
+                    if is_label_name(span.of(line)) { span } else { whole }
                 }
                 b':' => return Err(Flaw::BadLabels.into()),
                 first if is_name_start(first) => {
@@ -351,7 +371,7 @@ impl Scanner {
                 return Err(Stop::TooManyLabels);
             }
             let (value, odd, next) = quoted(line, at + 1)?;
-            self.labels.push(LabelSpan { name, value, odd });
+            self.labels.push(LabelSpan { name, value, odd: odd || is_quoted });
             match self.after_value(line, next)? {
                 After::Label(next) => at = next,
                 After::Closed(next) => return Ok(next),
@@ -393,7 +413,10 @@ impl Scanner {
         let at = skip_blanks(line, at);
         match byte(line, at)? {
             b',' => Ok(After::Label(at + 1)),
-            b'}' => Ok(After::Closed(self.close(at))),
+            b'}' => Ok(After::Closed(self.close(at)?)),
+            // Prometheus accepts labels without a comma between them.
+            b'"' => Ok(After::Label(at)),
+            next if is_name_start(next) => Ok(After::Label(at)),
             _ => Err(Flaw::BadLabels.into()),
         }
     }
@@ -403,6 +426,7 @@ impl Scanner {
     #[inline]
     fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, Option<u64>), Stop> {
         let start = skip_blanks(line, at);
+        self.timestamp = None;
         let mut integer = 0u64;
         let mut end = start;
         loop {
@@ -435,23 +459,25 @@ impl Scanner {
     fn timestamp_and_rest(&mut self, line: &[u8], at: usize) -> Result<usize, Stop> {
         let mut at = skip_blanks(line, at);
         let start = at;
-        while byte(line, at)?.is_ascii_digit() {
+        while !matches!(byte(line, at)?, b' ' | b'\t' | b'\n' | b'#') {
             at += 1;
         }
         if at > start {
-            let fits =
-                std::str::from_utf8(&line[start..at]).is_ok_and(|t| t.parse::<i64>().is_ok());
-            if !fits {
-                return Err(Flaw::BadTimestamp.into());
-            }
+            let timestamp = number::parse_timestamp(&line[start..at], self.format);
+            self.timestamp = Some(timestamp.ok_or(Flaw::BadTimestamp)?);
             at = skip_blanks(line, at);
         }
         match byte(line, at)? {
             b'\n' => Ok(at + 1),
-            b'#' if self.exemplars && at > start.saturating_sub(1) => exemplar(line, at + 1),
+            b'#' if self.format == Format::OpenMetrics => exemplar(line, at + 1),
             _ => Err(Flaw::BadTimestamp.into()),
         }
     }
+}
+
+/// Whether a label name needs no quotes.
+fn is_label_name(name: &[u8]) -> bool {
+    name.iter().all(|&byte| is_name_byte(byte) && byte != b':') && is_name_start(name[0])
 }
 
 enum After {

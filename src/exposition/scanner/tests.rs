@@ -3,7 +3,11 @@
 use super::*;
 
 fn scanner() -> Scanner {
-    Scanner::new(1000, 8, true)
+    Scanner::new(1000, 8, Format::Text)
+}
+
+fn scanner_of_openmetrics() -> Scanner {
+    Scanner::new(1000, 8, Format::OpenMetrics)
 }
 
 /// The sample as `name{label=value,…} value`.
@@ -48,8 +52,24 @@ fn samples_as_prometheus_reads_them() {
     ok("{\"my.metric\",b=\"c\"} 1\n", "my.metric{b=c} 1"); // quoted names, since 3.0
     ok("{\"my.metric\"} 1\n", "my.metric{} 1");
     ok("a{\"l.x\"=\"y\"} 1\n", "a{\"l.x\"=y} 1");
-    ok("a 1 # {trace_id=\"x\"} 0.5 123.4\n", "a{} 1");
-    ok("a 1 99 # {} 1\n", "a{} 1");
+    ok("a{\"b\"=\"c\"} 1\n", "a{b=c} 1");
+    ok("{b=\"c\",\"my.metric\"} 1\n", "my.metric{b=c} 1");
+    ok("a{b=\"c\"d=\"e\"} 1\n", "a{b=c,d=e} 1"); // no comma
+}
+
+#[test]
+fn samples_of_openmetrics() {
+    let mut scanner = scanner_of_openmetrics();
+    for (line, timestamp) in [
+        ("a 1 # {trace_id=\"x\"} 0.5 123.4\n", None),
+        ("a 1 99 # {} 1\n", Some(99_000)),
+        ("a 1 1700000000.0625\n", Some(1_700_000_000_063)),
+        ("a 1 -5\n", Some(-5_000)),
+    ] {
+        assert_eq!(read(&mut scanner, line).as_deref(), Ok("a{} 1"), "{line:?}");
+        assert_eq!(scanner.timestamp(), timestamp, "{line:?}");
+    }
+    assert_eq!(read(&mut scanner, "a 1 x\n"), Err(Flaw::BadTimestamp));
 }
 
 #[test]
@@ -75,7 +95,6 @@ fn lines_that_fail_a_scrape_have_a_reason() {
     bad("a 1 2 3\n", Flaw::BadTimestamp);
     bad("a 1 #\n", Flaw::BadTimestamp);
     bad("a{,} 1\n", Flaw::BadLabels);
-    bad("a{b=\"c\" d=\"e\"} 1\n", Flaw::BadLabels);
     bad("a{b:c=\"d\"} 1\n", Flaw::BadLabels);
     bad("a{b='c'} 1\n", Flaw::BadLabels);
     bad("a{b=\"c\",le=\"nil\"} 1\"} 2\n", Flaw::BadValue);
@@ -87,8 +106,10 @@ fn lines_that_fail_a_scrape_have_a_reason() {
         scanner().scan(b"a{b=\"caf\xe9\"} 1\n"),
         Scan::Flawed { flaw: Flaw::BadUtf8, .. }
     ));
-    let mut text_only = Scanner::new(1000, 8, false);
-    assert_eq!(read(&mut text_only, "a 1 # {} 1\n"), Err(Flaw::BadTimestamp));
+    bad("a 1 # {} 1\n", Flaw::BadTimestamp);
+    bad("a{b=\"c\",\"b\"=\"d\"} 1\n", Flaw::DuplicateLabel);
+    bad("{b=\"c\"} 1\n", Flaw::BadName);
+    bad("{\"a\",\"b\"} 1\n", Flaw::BadLabels);
 }
 
 #[test]
@@ -99,12 +120,12 @@ fn a_flawed_line_ends_at_its_first_newline() {
 
 #[test]
 fn limits() {
-    let mut scanner = Scanner::new(5, 1, true);
+    let mut scanner = Scanner::new(5, 1, Format::OpenMetrics);
     assert!(matches!(scanner.scan(b"a 123\n"), Scan::Sample(_)));
     assert_eq!(scanner.scan(b"a 1234\n"), Scan::TooLong);
     assert_eq!(scanner.scan(b"a 123"), Scan::Incomplete);
     assert_eq!(scanner.scan(b"# 1234567"), Scan::TooLong);
-    let mut scanner = Scanner::new(50, 1, true);
+    let mut scanner = Scanner::new(50, 1, Format::OpenMetrics);
     assert_eq!(scanner.scan(b"a{b=\"\",c=\"\"} 1\n"), Scan::TooManyLabels);
 }
 
@@ -117,15 +138,16 @@ fn a_line_cut_short_is_incomplete_or_the_same() {
         "a{b=\"x\"nil\n",
         "  \n",
         "{\"q.n\", \"l.n\"=\"v\"} 12\n",
+        "{b=\"c\" , \"q.n\"} 12\n",
     ] {
-        let whole = scanner().scan(line.as_bytes());
+        let whole = scanner_of_openmetrics().scan(line.as_bytes());
         for cut in 0..line.len() {
-            let part = scanner().scan(&line.as_bytes()[..cut]);
+            let part = scanner_of_openmetrics().scan(&line.as_bytes()[..cut]);
             assert_eq!(part, Scan::Incomplete, "{:?}", &line.as_bytes()[..cut]);
         }
         let mut longer = line.as_bytes().to_vec();
         longer.extend_from_slice(b"z{");
-        assert_eq!(scanner().scan(&longer), whole, "{line:?}");
+        assert_eq!(scanner_of_openmetrics().scan(&longer), whole, "{line:?}");
     }
 }
 

@@ -18,6 +18,7 @@ pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) description: Option<Scalar>,
     pub(in crate::mapping) prometheus: Vec<RuleKeys>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
+    pub(in crate::mapping) only_in: Option<PerGeneration<Vec<Scalar>>>,
     pub(in crate::mapping) hints: Vec<HintKeys>,
     pub(in crate::mapping) statsd: Vec<LineRuleKeys>,
     pub(in crate::mapping) prefix: Option<Scalar>,
@@ -117,6 +118,9 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackK
             description: fields.text("description"),
             prometheus: fields.each("prometheus", rule),
             repeats: fields.texts("repeats"),
+            only_in: fields.map("only_in", "`only_in`", |sides| {
+                Some(PerGeneration { old: sides.texts("old"), new: sides.texts("new") })
+            }),
             hints: fields.each("hints", hint),
             statsd: fields.each("statsd", line),
             prefix: fields.text("prefix"),

@@ -15,9 +15,11 @@ mod test_file;
 
 use std::sync::Arc;
 
-use crate::document::{Diagnostic, Diagnostics, Limits, Source, parse_one};
+use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, parse_one};
+use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
 use check::Check;
+use keys::PerGeneration;
 
 pub(super) use exposition::rule::{OnlyWith, PackRule};
 pub(super) use statsd::rule::{Lines, PackLineRule, parse_prefix};
@@ -31,6 +33,7 @@ pub struct Pack {
     description: Option<String>,
     rules: Vec<PackRule>,
     repeats: Vec<String>,
+    only_in: Vec<(Generation, Selector)>,
     hints: Vec<Hint>,
     lines: Lines,
     tests: Vec<PackTest>,
@@ -69,6 +72,29 @@ impl Hint {
     pub(super) fn selector(&self) -> &Selector {
         &self.selector
     }
+}
+
+/// The selectors under `only_in`. Each label has a text, which can be empty.
+fn only_in(
+    keys: Option<PerGeneration<Vec<Scalar>>>,
+    check: &mut Check<'_>,
+) -> Vec<(Generation, Selector)> {
+    let Some(PerGeneration { old, new }) = keys else { return Vec::new() };
+    let old = old.into_iter().map(|text| (Generation::Old, text));
+    let new = new.into_iter().map(|text| (Generation::New, text));
+    let mut read = |(generation, text): (Generation, Scalar)| {
+        let selector = check.selector(&text)?;
+        if selector.fixed().count() < selector.items.len() || selector.items.is_empty() {
+            check.error(
+                text.span,
+                "a selector under `only_in` has labels with texts",
+                "write `family{label=\"text\"}`; the text can be empty",
+            );
+            return None;
+        }
+        Some((generation, selector))
+    };
+    old.chain(new).filter_map(&mut read).collect()
 }
 
 /// Packs are equal if their texts are equal; the file name does not matter.
@@ -123,6 +149,7 @@ impl Pack {
         let rules = file.prometheus.into_iter();
         let rules = rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
         let repeats = check.distinct_families(file.repeats, "repeats");
+        let only_in = only_in(file.only_in, &mut check);
         let hints =
             file.hints.into_iter().filter_map(|hint| Hint::from_keys(hint, &mut check)).collect();
         let common = (file.prefix, file.between, file.tags, file.either);
@@ -132,7 +159,7 @@ impl Pack {
         let description = file.description.map(|description| description.text);
         let Diagnostics(errors) = check.reader.finish();
         let source = Arc::new(source);
-        let pack = Pack { name, description, rules, repeats, hints, lines, tests, source };
+        let pack = Pack { name, description, rules, repeats, only_in, hints, lines, tests, source };
         (Some(pack), errors)
     }
 
@@ -164,6 +191,11 @@ impl Pack {
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.source.file()
+    }
+
+    /// Samples that only sources of this generation count.
+    pub(super) fn only_in(&self, generation: Generation) -> impl Iterator<Item = &Selector> {
+        self.only_in.iter().filter(move |(its, _)| *its == generation).map(|(_, it)| it)
     }
 
     /// Families that the source exposes more than once.

@@ -61,6 +61,9 @@ pub struct FamilyPlan {
     pub written: bool,
     /// The family is a histogram according to a pack, whether or not it has a `# TYPE`.
     pub histogram: bool,
+    /// Samples that the written generation does not count: those that have all labels of one of these
+    /// lists, with exactly these values. No rule is applied to them.
+    pub not_counted: Vec<Vec<Pair>>,
     /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
 }
@@ -102,7 +105,7 @@ pub struct Rule {
 pub type Pair = (Box<[u8]>, Box<[u8]>);
 
 /// Conditions on a sample's labels. A label with an empty value counts as absent, as it does in Prometheus.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Match {
     /// `label="text"`: present with exactly this (unescaped) value.
     pub equal: Vec<Pair>,

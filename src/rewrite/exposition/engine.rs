@@ -75,7 +75,7 @@ impl<R: Recorder> Engine<R> {
             let history = std::mem::take(history);
             let last = self.line_buffer.take_last();
             reader.read_short(plan, &last, true, out)?;
-            reader.state.complete();
+            reader.complete()?;
             let writer = Writer::new(plan, history, &reader.state.gathered);
             self.phase = Phase::Writing(Box::new(writer));
         }

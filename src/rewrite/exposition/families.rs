@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::output::Output;
-use crate::exposition::{HeaderKind, MetricType, write_value};
+use crate::exposition::{Format, HeaderKind, MetricType, write_value};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan};
 
 /// Index of a family in [`Families`].
@@ -17,6 +17,16 @@ pub(super) enum HistogramPart {
     Sum,
     Count,
 }
+
+/// The suffixes of the parts.
+const PARTS: [(&[u8], HistogramPart); 3] = [
+    (b"_bucket", HistogramPart::Bucket),
+    (b"_sum", HistogramPart::Sum),
+    (b"_count", HistogramPart::Count),
+];
+
+/// What the name of a counter ends with in `OpenMetrics`. Headers name the family without it.
+const TOTAL: &[u8] = b"_total";
 
 /// One family, read or written.
 #[derive(Debug)]
@@ -38,7 +48,16 @@ pub(super) struct Family {
     started: bool,
     /// A sample of this name arrived.
     arrived: bool,
+    /// All of its rules gather its samples, and recognize equal series themselves.
+    gathers: bool,
+    /// Number of its series that are remembered, to recognize an equal one.
+    pub(super) remembered: usize,
 }
+
+/// How many series of a family are remembered if no pack says that the family repeats. A source that
+/// exports its families twice has few series in each; remembering every series of every family would
+/// cost each exposition time and memory.
+const REMEMBERED: usize = 256;
 
 /// What to do with a header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +72,12 @@ pub(super) enum HeaderAction {
 
 impl Family {
     fn new(name: &[u8], plan: &Plan) -> Self {
+        let family_plan = plan.families.get(name).cloned().unwrap_or_default();
+        let rules = &family_plan.rules;
         Family {
+            gathers: !rules.is_empty() && rules.iter().all(|&rule| !plan.rule(rule).stream),
             name: name.into(),
-            plan: plan.families.get(name).cloned().unwrap_or_default(),
+            plan: family_plan,
             declared: false,
             metric_type: None,
             help: None,
@@ -64,7 +86,13 @@ impl Family {
             type_written: false,
             started: false,
             arrived: false,
+            remembered: 0,
         }
+    }
+
+    /// Whether the next series must be compared with those that arrived before.
+    pub(super) fn is_deduplicated(&self) -> bool {
+        self.plan.deduplicated || (!self.gathers && self.remembered < REMEMBERED)
     }
 
     /// Whether no pack names this family.
@@ -103,24 +131,91 @@ impl Family {
         HeaderAction::Wait
     }
 
-    /// A sample is output unchanged: appends the header lines that were kept.
-    #[inline]
-    pub(super) fn pass(&mut self, out: &mut Output<'_>) {
-        self.started = true;
-        if !self.waiting.is_empty() {
-            out.replacement().append(&mut self.waiting);
-        }
-    }
 }
 
 /// The families of one exposition by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Families {
+    format: Format,
+    /// See `Options::repeated_types`.
+    repeated_types: bool,
     list: Vec<Family>,
     by_name: HashMap<Box<[u8]>, FamilyId, foldhash::fast::RandomState>,
+    /// The family of the `# TYPE` line that was output last.
+    last_type: Option<FamilyId>,
 }
 
 impl Families {
+    pub(super) fn new(format: Format, repeated_types: bool) -> Self {
+        Families {
+            format,
+            repeated_types,
+            list: Vec::new(),
+            by_name: HashMap::default(),
+            last_type: None,
+        }
+    }
+
+    /// Takes a header line of a family. In `OpenMetrics`, the name in a header of a counter is that of
+    /// its samples without `_total`.
+    pub(super) fn header(
+        &mut self,
+        plan: &Plan,
+        name: &[u8],
+        kind: HeaderKind,
+        text: &[u8],
+        line: &[u8],
+    ) -> HeaderAction {
+        if self.is_part_of_histogram(name, kind, plan) {
+            // It declares nothing: the samples belong to the family that a pack names.
+            return HeaderAction::Wait;
+        }
+        let total = [name, TOTAL].concat();
+        let is_read = |name| plan.families.get(name).is_some_and(|family| !family.rules.is_empty());
+        let is_counter = match kind {
+            HeaderKind::Type(metric_type) => metric_type == MetricType::Counter,
+            HeaderKind::Help => is_read(&*total) && !is_read(name),
+        };
+        let names_counter = self.format == Format::OpenMetrics
+            && is_counter
+            && plan.families.contains_key(&*total);
+        let id = self.named(if names_counter { &total } else { name }, plan);
+        let action = self.list[id.0].header(kind, text, line);
+        if action == HeaderAction::Pass && matches!(kind, HeaderKind::Type(_)) {
+            self.last_type = Some(id);
+        }
+        action
+    }
+
+    /// Whether a header is that of one part of a histogram that a pack names, exported as a family of
+    /// its own without a type, as federated ones are.
+    fn is_part_of_histogram(&self, name: &[u8], kind: HeaderKind, plan: &Plan) -> bool {
+        matches!(kind, HeaderKind::Type(MetricType::Untyped))
+            && !plan.families.contains_key(name)
+            && PARTS.iter().any(|(suffix, _)| {
+                let base = name.strip_suffix(*suffix);
+                base.and_then(|base| plan.families.get(base)).is_some_and(|base| base.histogram)
+            })
+    }
+
+    /// A `# TYPE` line of a family that has one already is output again.
+    pub(super) fn repeat_type(&mut self, name: &[u8]) {
+        self.last_type = self.by_name.get(name).copied();
+    }
+
+    /// A sample of a family is output unchanged: appends the header lines that were kept.
+    #[inline]
+    pub(super) fn pass(&mut self, id: FamilyId, out: &mut Output<'_>) {
+        let family = &mut self.list[id.0];
+        family.started = true;
+        if !family.waiting.is_empty() {
+            out.replacement().append(&mut family.waiting);
+            if family.type_written {
+                self.last_type = Some(id);
+            }
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.list.len()
     }
@@ -171,11 +266,7 @@ impl Families {
         {
             return (id, None);
         }
-        for (suffix, part) in [
-            (&b"_bucket"[..], HistogramPart::Bucket),
-            (b"_sum", HistogramPart::Sum),
-            (b"_count", HistogramPart::Count),
-        ] {
+        for (suffix, part) in PARTS {
             let Some(base) = name.strip_suffix(suffix) else {
                 continue;
             };
@@ -205,20 +296,35 @@ impl Families {
         metric_type: Option<MetricType>,
         out: &mut Vec<u8>,
     ) {
-        if self.list[id.0].started {
+        let numbers_in_labels =
+            matches!(metric_type, Some(MetricType::Histogram | MetricType::Summary));
+        let again = self.list[id.0].started;
+        if again && !(self.repeated_types && numbers_in_labels && self.last_type != Some(id)) {
             return;
         }
         let source_help = self.list[source.0].help.clone();
         let family = &mut self.list[id.0];
+        if again {
+            family.type_written = false;
+        }
         family.started = true;
         if !family.waiting.is_empty() {
             // The name exists in both generations: the header of the emitted one is written.
             family.waiting = Vec::new();
             (family.help_written, family.type_written) = (false, false);
         }
+        let mut name = &*family.name;
+        let mut metric_type = metric_type;
+        if self.format == Format::OpenMetrics && metric_type == Some(MetricType::Counter) {
+            match name.strip_suffix(TOTAL) {
+                Some(base) => name = base,
+                // There are no counters with another name.
+                None => metric_type = Some(MetricType::Untyped),
+            }
+        }
         if !family.help_written && (help.is_some() || source_help.is_some()) {
             out.extend_from_slice(b"# HELP ");
-            out.extend_from_slice(&family.name);
+            out.extend_from_slice(name);
             out.push(b' ');
             match help {
                 Some(text) => write_help(text.as_bytes(), out),
@@ -231,11 +337,16 @@ impl Families {
             && let Some(metric_type) = metric_type
         {
             out.extend_from_slice(b"# TYPE ");
-            out.extend_from_slice(&family.name);
+            out.extend_from_slice(name);
             out.push(b' ');
-            out.extend_from_slice(metric_type.as_str().as_bytes());
+            let word = match (self.format, metric_type) {
+                (Format::OpenMetrics, MetricType::Untyped) => "unknown",
+                _ => metric_type.as_str(),
+            };
+            out.extend_from_slice(word.as_bytes());
             out.push(b'\n');
             family.type_written = true;
+            self.last_type = Some(id);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Label sets: whether a rule matches one, and how it is rewritten.
 
 use crate::exposition::{LabelHasher, LabelSpan, write_escaped, write_value};
-use crate::mapping::plan::exposition::{LabelEdits, Match};
+use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
 
 /// The label whose value is a bucket's upper bound.
 pub(super) const LE: &[u8] = b"le";
@@ -21,6 +21,13 @@ impl<'a> Labels<'a> {
     /// The value of a label; empty if there is none, which is the same in Prometheus.
     pub(super) fn value(self, name: &[u8]) -> &'a [u8] {
         self.iter().find(|(n, _)| *n == name).map_or(b"", |(_, value)| value)
+    }
+
+    /// Whether all of these labels are present with these values. Unlike in
+    /// [`satisfy`](Self::satisfy), an empty label is not an absent one.
+    pub(super) fn have(self, pairs: &[Pair]) -> bool {
+        let has = |(name, value): &Pair| self.iter().any(|(n, v)| n == &**name && v == &**value);
+        pairs.iter().all(has)
     }
 
     /// True if these labels meet the conditions of a rule.
@@ -347,14 +354,14 @@ pub(super) fn same_set(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exposition::{Scan, Scanner};
+    use crate::exposition::{Format, Scan, Scanner};
 
     fn bytes(text: &str) -> Box<[u8]> {
         text.as_bytes().into()
     }
 
     fn rendered(line: &str, edits: &LabelEdits) -> Result<String, DuplicateLabel> {
-        let mut scanner = Scanner::new(1000, 20, true);
+        let mut scanner = Scanner::new(1000, 20, Format::OpenMetrics);
         assert!(matches!(scanner.scan(line.as_bytes()), Scan::Sample(_)), "{line}");
         let labels = Labels { line: line.as_bytes(), spans: scanner.labels() };
         let hasher = LabelHasher::numbered(0);

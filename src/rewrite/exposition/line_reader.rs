@@ -1,5 +1,6 @@
 //! Reads an exposition line by line, and outputs what can be output at once.
 
+use super::error_message::error_message;
 use super::families::HeaderAction;
 use super::options::{Error, Malformed, Options};
 use super::output::Output;
@@ -7,7 +8,7 @@ use super::reason::DropReason;
 use super::recorder::Recorder;
 use super::sample_line::SampleLine;
 use super::state::ExpositionState;
-use crate::exposition::{Flaw, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
+use crate::exposition::{Flaw, Format, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
 use crate::mapping::Plan;
 
 /// A byte order mark. It is not part of the format, but no reason to drop the first line.
@@ -38,8 +39,8 @@ impl<R: Recorder> LineReader<R> {
         let limits = options.limits;
         LineReader {
             options,
-            scanner: Scanner::new(limits.line_bytes, limits.labels, options.exemplars),
-            state: ExpositionState::new(plan, limits, recorder),
+            scanner: Scanner::new(limits.line_bytes, limits.labels, options.format),
+            state: ExpositionState::new(plan, &options, recorder),
             begun: false,
             eof: false,
             line: 0,
@@ -182,6 +183,7 @@ impl<R: Recorder> LineReader<R> {
             HeaderAction::Repeated
                 if self.options.repeated_types && has_numbers_in_labels(header) =>
             {
+                self.state.families.repeat_type(header.name.of(line));
                 true
             }
             HeaderAction::Repeated => {
@@ -192,6 +194,9 @@ impl<R: Recorder> LineReader<R> {
     }
 
     fn malformed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
+        if let Some(text) = error_message(line) {
+            return Err(Error::SourceFailed { line: self.line, text });
+        }
         self.state.recorder.malformed(self.line, line, flaw);
         match self.options.malformed {
             Malformed::Drop => {
@@ -209,6 +214,15 @@ impl<R: Recorder> LineReader<R> {
     /// The error for a next line that exceeds the limit.
     pub(super) fn too_long(&self) -> Error {
         Error::LineTooLong { line: self.line + 1, limit: self.options.limits.line_bytes }
+    }
+
+    /// The exposition is complete. Returns an error if it was cut.
+    pub(super) fn complete(&mut self) -> Result<(), Error> {
+        if self.options.format == Format::OpenMetrics && !self.eof {
+            return Err(Error::NoEof);
+        }
+        self.state.complete();
+        Ok(())
     }
 
     /// What must end the exposition, if anything.

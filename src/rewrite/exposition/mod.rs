@@ -15,6 +15,7 @@
 //! - Memory grows only with the label sets that must be gathered, up to [`Limits`].
 
 mod engine;
+mod error_message;
 mod explain;
 mod families;
 mod gathered;

@@ -1,6 +1,6 @@
 //! Settings and limits of one rewriting, and why it can fail.
 
-use crate::exposition::Flaw;
+use crate::exposition::{Flaw, Format};
 
 /// What to do with a line that Prometheus would refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Default for Limits {
 pub struct Options {
     /// What to do with lines that Prometheus would refuse.
     pub malformed: Malformed,
-    /// Whether exemplars may follow values: legal in `OpenMetrics`, refused by Prometheus in text.
-    pub exemplars: bool,
+    /// The format of the input, which is also that of the output.
+    pub format: Format,
     /// Whether a histogram (or summary) that opens a second time keeps its second `# TYPE`.
     ///
     /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes `le`
@@ -62,7 +62,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             malformed: Malformed::Drop,
-            exemplars: true,
+            format: Format::Text,
             repeated_types: false,
             limits: Limits::default(),
         }
@@ -118,6 +118,17 @@ pub enum Error {
     BodyTooLong {
         /// The limit.
         limit: u64,
+    },
+    /// An `OpenMetrics` exposition without `# EOF` was cut.
+    #[error("the OpenMetrics exposition does not end with # EOF")]
+    NoEof,
+    /// The exposition goes on with an error message: the source failed after it had begun to answer.
+    #[error("line {line} is no sample but an error message of the source: {text}")]
+    SourceFailed {
+        /// Number of the line, from 1.
+        line: u64,
+        /// The beginning of the message, escaped.
+        text: String,
     },
     /// A line was refused under [`Malformed::Fail`].
     #[error("line {line} would fail the scrape: {}", flaw.as_str())]

@@ -17,6 +17,8 @@ pub enum DropReason {
     BadLe,
     /// Prometheus would refuse the line.
     Malformed(Flaw),
+    /// The emitted generation does not count samples of this kind (`only_in` of a pack).
+    NotCounted,
     /// A second `# HELP` or `# TYPE` of one family, or a `# TYPE` after its first sample.
     RepeatedHeader,
     /// The source exports this family more than once, and an equal series arrived before.
@@ -33,6 +35,9 @@ pub enum RefusedBecause {
     /// Equal series would have to be merged, and no rule says how: a gauge or summary without
     /// `merge`, or a family whose type changed within the exposition.
     NotJoinable,
+    /// The generation that the rule writes does not count samples of this kind. Not reported: the
+    /// sample is output in the other generation, as intended.
+    NotCounted,
 }
 
 impl DropReason {
@@ -43,6 +48,7 @@ impl DropReason {
             DropReason::AlreadyPresent => "already_present",
             DropReason::BadLe => "bad_le",
             DropReason::Malformed(flaw) => flaw.as_str(),
+            DropReason::NotCounted => "not_counted",
             DropReason::RepeatedHeader => "repeated_header",
             DropReason::RepeatedSeries => "repeated_series",
         }
@@ -56,6 +62,7 @@ impl RefusedBecause {
         match self {
             RefusedBecause::BadLe => "bad_le",
             RefusedBecause::LabelConflict => "label_conflict",
+            RefusedBecause::NotCounted => "not_counted",
             RefusedBecause::NotJoinable => "not_joinable",
         }
     }

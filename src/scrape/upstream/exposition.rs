@@ -8,6 +8,7 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFE
 
 use super::connection::UpstreamBody;
 use super::message::UpstreamResponse;
+use crate::exposition::Format;
 use crate::scrape::error::{Error, QuotedHeader};
 use crate::scrape::gzip::{GzipDecoder, InvalidGzip};
 
@@ -15,6 +16,7 @@ use crate::scrape::gzip::{GzipDecoder, InvalidGzip};
 #[derive(Debug)]
 pub(in crate::scrape) struct ExpositionBody {
     body: UpstreamBody,
+    format: Format,
     encoding: Encoding,
     /// The body's end is the connection's end, so nothing but its last byte tells a whole body from a cut one.
     ends_with_connection: bool,
@@ -40,14 +42,20 @@ impl ExpositionBody {
     pub(in crate::scrape) fn new(answer: UpstreamResponse) -> Result<ExpositionBody, Error> {
         let UpstreamResponse { status, headers, body } = answer;
         check_status(status, &headers)?;
-        check_type(&headers)?;
+        let format = format(&headers)?;
         let ends_with_connection = !body.has_length() && !headers.contains_key(TRANSFER_ENCODING);
         Ok(ExpositionBody {
             body,
+            format,
             encoding: encoding(&headers)?,
             ends_with_connection,
             last_byte: None,
         })
+    }
+
+    /// The format, by its `Content-Type`.
+    pub(in crate::scrape) fn format(&self) -> Format {
+        self.format
     }
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
@@ -97,17 +105,18 @@ fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// Refuses what says of itself that it is something else. Prometheus 3 refuses the same, but for a missing type: small
-/// exporters leave it out, and there is no telling what it would be if not this.
-fn check_type(headers: &HeaderMap) -> Result<(), Error> {
+/// The format that the `Content-Type` names. Prometheus 3 refuses the same types, except a missing one:
+/// small exporters omit it, and it cannot be another format.
+fn format(headers: &HeaderMap) -> Result<Format, Error> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Ok(());
+        return Ok(Format::Text);
     };
     let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     let media_type = media_type.trim_ascii();
-    let known: [&[u8]; 2] = [b"text/plain", b"application/openmetrics-text"];
-    if known.iter().any(|known| media_type.eq_ignore_ascii_case(known)) {
-        Ok(())
+    if media_type.eq_ignore_ascii_case(b"text/plain") {
+        Ok(Format::Text)
+    } else if media_type.eq_ignore_ascii_case(b"application/openmetrics-text") {
+        Ok(Format::OpenMetrics)
     } else {
         Err(Error::ContentType(QuotedHeader::new(value)))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Difference;
-use crate::exposition::{HeaderKind, Scan, Scanner, parse_number, write_value};
+use crate::exposition::{Format, HeaderKind, Scan, Scanner, parse_number, write_value};
 use crate::rewrite::printable;
 
 /// A parsed exposition.
@@ -49,7 +49,7 @@ impl Exposition {
     /// The first invalid line, with the reason.
     pub(super) fn read(text: &[u8]) -> Result<Exposition, String> {
         let mut exposition = Exposition::default();
-        let mut scanner = Scanner::new(usize::MAX, usize::MAX, true);
+        let mut scanner = Scanner::new(usize::MAX, usize::MAX, Format::OpenMetrics);
         // The last line may have no newline.
         let text = [text.strip_suffix(b"\n").unwrap_or(text), b"\n"].concat();
         let mut at = 0;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::exposition::{HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
+use crate::exposition::{Format, HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
 use crate::rewrite::exposition::Limits;
 use crate::rewrite::printable;
 
@@ -56,7 +56,7 @@ impl ParsedExposition {
         let mut read = ParsedExposition::default();
         let types = read.types(body);
         let limits = Limits::default();
-        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, true);
+        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, Format::OpenMetrics);
         for_each_line(body, &mut scanner, |scanner, line, scan| {
             if let Scan::Sample(_) = scan {
                 let series = parse_series(scanner, line);
@@ -75,7 +75,7 @@ impl ParsedExposition {
     fn types(&mut self, body: &[u8]) -> BTreeMap<String, MetricType> {
         let mut types = BTreeMap::new();
         let limits = Limits::default();
-        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, true);
+        let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, Format::OpenMetrics);
         for_each_line(body, &mut scanner, |_, line, scan| match scan {
             Scan::Header { header, .. } => {
                 if let HeaderKind::Type(metric_type) = header.kind {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crossfade::mapping::{BucketPolicy, Emit, Pack, Settings, compile};
+use crossfade::exposition::Format;
+use crossfade::mapping::{BucketPolicy, Emit, NotCounted, Pack, Settings, compile};
 use crossfade::rewrite::exposition::{
     DropReason, Error, History, Limits, Malformed, Options, Progress, RefusedBecause, Report,
     Rewriter,
@@ -294,7 +295,8 @@ fn a_lost_line_of_one_series_does_not_bend_the_sum() {
     let input = "# TYPE b_ms histogram\n\
         b_ms_bucket{zone=\"x\",le=\"25\"} 5\nb_ms_bucket{zone=\"x\",le=\"+Inf\"} 6\n\
         b_ms_bucket{zone=\"y\",le=\"25\"} 1\nb_ms_bucket{zone=\"y\",le=\"50\"} 1\nb_ms_bucket{zone=\"y\",le=\"+Inf\"} 1\n";
-    assert!(downgraded(input).contains("time_bucket{type=\"b\",le=\"50\"} 6\n"));
+    // The first has no boundary above 25, so all of its observations count at 50, as they do if it is alone.
+    assert!(downgraded(input).contains("time_bucket{type=\"b\",le=\"50\"} 7\n"));
 }
 
 #[test]
@@ -345,9 +347,11 @@ fn what_arrives_in_both_shapes_leaves_once_whichever_comes_first() {
         run.rewrite(&format!("{old}{new}{other}{new}")),
         format!("bytes_total{{direction=\"in\",b=\"1\"}} 1\n{other}")
     );
-    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::AlreadyPresent, 2)]));
+    let each_once =
+        BTreeMap::from([(DropReason::AlreadyPresent, 1), (DropReason::RepeatedSeries, 1)]);
+    assert_eq!(run.report.dropped, each_once);
     assert_eq!(run.rewrite(&format!("{new}{other}{old}{old}")), format!("{new}{other}"));
-    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::AlreadyPresent, 2)]));
+    assert_eq!(run.report.dropped, each_once);
 
     let ladder = |name: &str| {
         format!(
@@ -408,12 +412,30 @@ fn a_label_that_the_rule_would_write_twice_keeps_the_rule_away() {
 }
 
 #[test]
-fn a_quoted_name_is_not_replaced_like_a_plain_one() {
-    let input = "bytes{type=\"in\"} 1\n{\"bytes\",type=\"in\"} 2\nbytes{type=\"in\"} 3\n";
+fn a_quoted_name_is_rewritten_like_a_plain_one() {
+    let input = "bytes{type=\"a\"} 1\n{\"bytes\",type=\"b\"} 2\nbytes{type=\"c\"} 3\n";
     assert_eq!(
         upgraded(input),
-        "bytes_total{direction=\"in\"} 1\n{\"bytes\",type=\"in\"} 2\nbytes_total{direction=\"in\"} 3\n"
+        "bytes_total{direction=\"a\"} 1\nbytes_total{direction=\"b\"} 2\nbytes_total{direction=\"c\"} 3\n"
     );
+    for (line, output) in [
+        ("{service=\"s\",\"bytes\",\"type\"=\"a\"} 1\n", "bytes_total{service=\"s\",direction=\"a\"} 1\n"),
+        ("bytes{\"type\"=\"a\" b=\"1\"} 1\n", "bytes_total{direction=\"a\",b=\"1\"} 1\n"),
+        ("{\"hits_total\"} 1\n", "{\"hits_total\"} 1\n"),
+        ("{\"hits\",} 1\n", "hits_total 1\n"),
+        ("{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n", "{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n"),
+    ] {
+        assert_eq!(upgraded(line), output, "{line}");
+    }
+    for dropped in [
+        "a{x=\"1\",\"x\"=\"2\"} 1\n",
+        "a{\"__name__\"=\"b\"} 1\n",
+        "{b=\"1\"} 1\n",
+        "{\"a\",\"b\"} 1\n",
+        "a{\"b\"} 1\n",
+    ] {
+        assert_eq!(upgraded(dropped), "", "{dropped}");
+    }
 }
 
 #[test]
@@ -447,9 +469,65 @@ fn a_family_that_is_printed_twice_leaves_once() {
         run.rewrite(
             "build{v=\"1\"} 1\nother 1\nbuild{v=\"1\",e=\"\"} 1\nbuild{v=\"2\"} 1\nother 1\n"
         ),
-        "build{v=\"1\"} 1\nother 1\nbuild{v=\"2\"} 1\nother 1\n"
+        "build{v=\"1\"} 1\nother 1\nbuild{v=\"2\"} 1\n"
     );
-    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::RepeatedSeries, 1)]));
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::RepeatedSeries, 2)]));
+    // With another timestamp it is another sample.
+    let timed = "other 1\nother 1 5\nother 2 6\n";
+    assert_eq!(run.rewrite(&format!("{timed}other 3 5\n")), timed);
+}
+
+#[test]
+fn equal_series_are_counted_once_where_series_are_merged() {
+    let mut run = Run::new(Emit::Old);
+    let repeated = |count| BTreeMap::from([(DropReason::RepeatedSeries, count)]);
+    // `zone` is left out, and an empty label is an absent one.
+    let series = "hits_total{c=\"1\",zone=\"y\"} 5\nhits_total{c=\"1\",zone=\"z\"} 6\n\
+        hits_total{zone=\"y\",c=\"1\",x=\"\"} 7\nhits_total{c=\"1\",zone=\"z\"} 8\n";
+    assert_eq!(run.rewrite(series), "hits{c=\"1\"} 11\n");
+    assert_eq!(run.report.dropped, repeated(2));
+    // A family with more series than are remembered.
+    let many = |times: usize| -> String {
+        let line = |n| format!("hits_total{{c=\"{}\",zone=\"{}\"}} 1\n", n % 500, n % 1000);
+        (0..1000 * times).map(line).collect()
+    };
+    assert_eq!(run.rewrite(&many(2)), run.rewrite(&many(1)));
+    // Of several timestamps the latest counts, whichever comes first.
+    let timed = "hits_total{zone=\"y\"} 5 30\nhits_total{zone=\"y\"} 1 10\n\
+        hits_total{zone=\"z\"} 3 10\nhits_total{zone=\"z\"} 4 20\n";
+    assert_eq!(run.rewrite(timed), "hits 9\n");
+    assert_eq!(run.report.dropped, repeated(2));
+}
+
+#[test]
+fn equal_buckets_are_counted_once_however_histograms_are_interleaved() {
+    let zone = |zone: &str, counts: [u32; 3]| -> Vec<String> {
+        let bucket = |le, count| format!("b_ms_bucket{{zone=\"{zone}\",le=\"{le}\"}} {count}\n");
+        vec![bucket("25", counts[0]), bucket("50", counts[1]), bucket("+Inf", counts[2])]
+    };
+    let (y, z) = (zone("y", [1, 2, 3]), zone("z", [10, 20, 30]));
+    let other = zone("y", [7, 7, 7]);
+    let wanted = downgraded(&format!("# TYPE b_ms histogram\n{}{}", y.concat(), z.concat()));
+    assert!(wanted.contains("le=\"50\"} 22\n"), "{wanted}");
+    let by_boundary: Vec<_> = y.iter().zip(&z).map(|(y, z)| format!("{y}{z}")).collect();
+    for body in [
+        [&y[..], &z, &other].concat(),
+        [&y[..], &other, &z].concat(),
+        [&y[..2], &other[..2], &z, &y[2..], &other].concat(),
+        by_boundary.clone(),
+        [&by_boundary[..], &other, &z].concat(),
+    ] {
+        let body = format!("# TYPE b_ms histogram\n{}", body.concat());
+        assert_eq!(downgraded(&body), wanted, "{body}");
+    }
+    // With timestamps, as a federating Prometheus exports them: by `le` first.
+    let timed: Vec<String> = by_boundary
+        .iter()
+        .rev()
+        .flat_map(|lines| lines.lines().map(|line| format!("{line} 20\n")))
+        .chain(other.iter().map(|line| line.replace('\n', " 10\n")))
+        .collect();
+    assert_eq!(downgraded(&format!("# TYPE b_ms histogram\n{}", timed.concat())), wanted);
 }
 
 #[test]
@@ -613,4 +691,125 @@ fn nothing_is_missing_of_a_source_that_speaks_neither_generation_or_was_not_read
     let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
     rewriter.push(b"bytes 1\n", &mut Vec::new()).expect("within the limits");
     assert!(!rewriter.report().complete && rewriter.report().missing.is_empty());
+}
+
+#[test]
+fn a_body_that_goes_on_with_an_error_message_fails() {
+    let samples = "# TYPE hits_total counter\nhits_total{zone=\"x\"} 7\n";
+    for tail in [
+        "{\"message\":\"An unexpected error occurred\"}",
+        "{\"message\":\"An unexpected error occurred\"}\n",
+        "{\n  \"message\": \"failed\"\n}\n",
+        "<html>\n<head><title>500</title></head>\n",
+        "hits_total{zone=\"y{\"message\":\"failed\"}",
+    ] {
+        for malformed in [Malformed::Drop, Malformed::Pass, Malformed::Fail] {
+            let mut run = Run::new(Emit::Old);
+            run.options.malformed = malformed;
+            let out = run.try_rewrite(format!("{samples}{tail}").as_bytes());
+            assert!(matches!(out, Err(Error::SourceFailed { line: 3, .. })), "{tail}: {out:?}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_histogram_that_are_exported_as_families_are_converted() {
+    let input = "# TYPE hits_total untyped\nhits_total{zone=\"x\"} 12 1700000000123\n\
+        # TYPE b_ms_bucket untyped\n\
+        b_ms_bucket{instance=\"a\",le=\"+Inf\",zone=\"x\"} 12 1700000000123\n\
+        b_ms_bucket{instance=\"a\",le=\"25\",zone=\"x\"} 10 1700000000123\n\
+        # TYPE b_ms_count untyped\nb_ms_count{instance=\"a\",zone=\"x\"} 12 1700000000123\n\
+        # TYPE b_ms_sum untyped\nb_ms_sum{instance=\"a\",zone=\"x\"} 33 1700000000123\n";
+    let output = downgraded(input);
+    assert!(output.starts_with("# TYPE hits untyped\nhits 12\n# TYPE time histogram\n"), "{output}");
+    for line in [
+        "time_bucket{instance=\"a\",type=\"b\",le=\"50\"} 12\n",
+        "time_bucket{instance=\"a\",type=\"b\",le=\"+Inf\"} 12\n",
+        "time_sum{instance=\"a\",type=\"b\"} 33\n",
+        "time_count{instance=\"a\",type=\"b\"} 12\n",
+    ] {
+        assert!(output.contains(line), "{line} in {output}");
+    }
+    assert!(!output.contains("b_ms"), "{output}");
+}
+
+#[test]
+fn openmetrics_is_read_and_written_as_such() {
+    let mut run = Run::new(Emit::Old);
+    run.options.format = Format::OpenMetrics;
+    let input = "# HELP hits Hits.\n# TYPE hits counter\n\
+        hits_total{zone=\"x\"} 5.0 # {trace_id=\"abc\"} 1.0\nhits_total{zone=\"y\"} 7.0 1700000000.5\n\
+        # TYPE b_ms histogram\nb_ms_bucket{le=\"25.0\"} 1 # {trace_id=\"abc\"} 12.5\n\
+        b_ms_bucket{le=\"+Inf\"} 2\nb_ms_count 2\n\
+        # TYPE q_depth gauge\nq_depth 3 1700000000.25\n# TYPE build info\nbuild_info{v=\"1\"} 1\n\
+        # TYPE other unknown\nother 1\n# EOF\n";
+    let output = run.rewrite(input);
+    assert!(
+        output.starts_with(
+            "# TYPE q_depth gauge\nq_depth 3 1700000000.25\n# TYPE build info\nbuild_info{v=\"1\"} 1\n\
+             # TYPE other unknown\nother 1\n# HELP hits Hits.\n# TYPE hits unknown\nhits 12\n"
+        ),
+        "{output}"
+    );
+    assert!(output.contains("time_bucket{type=\"b\",le=\"50\"} 2\n"), "{output}");
+    assert!(output.ends_with("# EOF\n"), "{output}");
+    assert_eq!(run.report.dropped, BTreeMap::new());
+    // Cut off.
+    assert_eq!(run.try_rewrite(b"q_depth 3\n"), Err(Error::NoEof));
+    // The other direction: a name with `_total` is that of a counter, whose headers are without.
+    let mut run = Run::new(Emit::New);
+    run.options.format = Format::OpenMetrics;
+    assert_eq!(
+        run.rewrite("# TYPE bytes unknown\nbytes{type=\"in\"} 1 12.5 # {t=\"x\"} 1 1.5\n# EOF\n"),
+        "# TYPE bytes_total unknown\nbytes_total{direction=\"in\"} 1 12.5 # {t=\"x\"} 1 1.5\n# EOF\n"
+    );
+}
+
+#[test]
+fn a_histogram_that_is_continued_after_another_family_has_its_type_again() {
+    let input = "# TYPE time histogram\ntime_bucket{type=\"b\",s=\"1\",le=\"50\"} 1\n\
+        # TYPE x gauge\nx 1\n# TYPE b_ms histogram\nb_ms_bucket{s=\"2\",le=\"25\"} 1\n";
+    for (repeated_types, types) in [(false, 1), (true, 2)] {
+        let mut run = Run::new(Emit::Old);
+        run.options.repeated_types = repeated_types;
+        let output = run.rewrite(input);
+        assert_eq!(output.matches("# TYPE time histogram\n").count(), types, "{output}");
+    }
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_its_line() {
+    let mut run = Run::new(Emit::New);
+    run.options.limits.line_bytes = 1000;
+    let other: String = (0..500).map(|n| format!("metric_{n} 1\n")).collect();
+    let output = run.rewrite(&format!("before 1\na{{x=\"open}} 1\n{other}"));
+    assert_eq!(output, format!("before 1\n{other}"));
+    assert_eq!(run.report.dropped.get("unterminated"), Some(&1));
+}
+
+#[test]
+fn what_the_emitted_generation_does_not_count_is_left_out_of_it() {
+    let input = "# TYPE calls_total counter\ncalls_total{service=\"s\"} 5\ncalls_total{service=\"\"} 6\n";
+    let pack = "name: calls\nprometheus: [{ old: calls, new: 'calls_total{zone}' }]\n\
+        only_in: { new: ['calls_total{service=\"\"}'] }\n";
+    let rewrite = |emit, not_counted| {
+        let pack = Pack::parse("calls.yaml", pack).unwrap();
+        let settings = Settings { not_counted, ..Settings::new(emit) };
+        let plan = Arc::new(compile(&[pack], &settings).unwrap());
+        let mut rewriter = Rewriter::new(plan, Options::default(), History::default());
+        let mut out = Vec::new();
+        rewriter.push(input.as_bytes(), &mut out).unwrap();
+        while rewriter.finish(&mut out).unwrap() == Progress::More {}
+        (String::from_utf8(out).unwrap(), rewriter.report().clone())
+    };
+    let (output, report) = rewrite(Emit::Old, NotCounted::Drop);
+    assert_eq!(output, "# TYPE calls counter\ncalls{service=\"s\"} 5\n");
+    assert_eq!(report.dropped.get("not_counted"), Some(&1));
+    let (output, report) = rewrite(Emit::Both, NotCounted::Drop);
+    assert!(output.starts_with(input), "{output}");
+    assert!(output.ends_with("# TYPE calls counter\ncalls{service=\"s\"} 5\n"), "{output}");
+    assert_eq!((report.kept + report.passed, report.dropped.len()), (2, 0));
+    let (output, _) = rewrite(Emit::Old, NotCounted::Keep);
+    assert_eq!(output, "# TYPE calls counter\ncalls{service=\"s\"} 5\ncalls{service=\"\"} 6\n");
+    assert_eq!(rewrite(Emit::New, NotCounted::Drop).0, input);
 }

@@ -9,7 +9,7 @@ use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::labels;
-use crate::mapping::generation::{BucketPolicy, Emit, Generation};
+use crate::mapping::generation::{BucketPolicy, Emit, Generation, NotCounted};
 use crate::mapping::plan::exposition::{
     Kind, Output, OutputId, PartOf, Plan, Redirect, ReferenceFamily, ReferenceId, Rule, RuleId,
 };
@@ -257,6 +257,9 @@ impl<'a> Build<'a> {
                 self.plan.families.entry(name).or_default().written = true;
             }
         }
+        if self.settings.not_counted == NotCounted::Drop {
+            self.not_counted(packs);
+        }
         for family in packs.iter().flat_map(Pack::repeats) {
             self.plan.families.entry(family.as_bytes().into()).or_default().deduplicated = true;
         }
@@ -273,6 +276,20 @@ impl<'a> Build<'a> {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.generation = Some(generation);
                 }
+            }
+        }
+    }
+}
+
+impl Build<'_> {
+    /// Lists the samples of each family that a written generation does not count.
+    fn not_counted(&mut self, packs: &[Pack]) {
+        for written in written(self.settings.emit) {
+            for selector in packs.iter().flat_map(|pack| pack.only_in(written.other())) {
+                let family = self.plan.families.entry(selector.family.as_bytes().into());
+                let equal = selector.fixed();
+                let equal = equal.map(|(label, text)| (label.as_bytes().into(), text.as_bytes().into()));
+                family.or_default().not_counted.push(equal.collect());
             }
         }
     }

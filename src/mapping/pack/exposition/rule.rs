@@ -321,7 +321,10 @@ impl Check<'_> {
                 format!("summaries that lose `{label}` may become equal, and quantiles cannot be added up"),
                 format!("do not name `{label}`, so that it passes through"),
             ),
-            MetricType::Counter | MetricType::Histogram | MetricType::Untyped => {}
+            MetricType::Counter
+            | MetricType::Histogram
+            | MetricType::Untyped
+            | MetricType::Other => {}
         }
     }
 

@@ -6,7 +6,7 @@ use super::explanation::{
     Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then,
 };
 use super::trace::{Effect, SampleTrace, Trace, Written};
-use crate::exposition::{Scan, Scanner, write_number};
+use crate::exposition::{Format, Scan, Scanner, write_number};
 use crate::mapping::plan::exposition::{Kind, LabelEdits, RuleId};
 use crate::mapping::{Merge, Plan};
 use crate::rewrite::exposition::gathered::SeriesRef;
@@ -38,7 +38,7 @@ pub(super) fn describe(plan: &Plan, trace: Trace, malformed_pass: bool) -> Expla
             }
         }
     }
-    let mut scanner = Scanner::new(usize::MAX, usize::MAX, true);
+    let mut scanner = Scanner::new(usize::MAX, usize::MAX, Format::OpenMetrics);
     let mut lines: Vec<Line> = trace
         .samples
         .iter()

@@ -1,9 +1,13 @@
 //! The bucket boundaries of one family, learned from its `le` labels.
 //!
-//! A source exports a bucket only once something was counted in it, and a line can be malformed. The
-//! boundaries that a family *has* are therefore those that any of its series exported, and those
-//! below the smallest of these that its generation is known to have. Within one series, a boundary
-//! below the first exported one counts 0, and a missing one takes the count of the bucket below.
+//! A source exports a bucket only once something was counted in it, and a line can be lost. The
+//! boundaries that a histogram *has* are therefore those that it exported, and those below the
+//! largest of these that its generation is known to have: generations differ at the end of a layout.
+//! A known boundary below the first exported one counts 0, and one that is missing between exported
+//! ones takes the count of the bucket below.
+//!
+//! What other histograms of the family exported does not matter, so that no count changes because
+//! another series appears.
 
 use super::absent::{ABSENT, is_absent};
 use crate::exposition::parse_number;
@@ -22,6 +26,9 @@ pub(in crate::rewrite::exposition) struct Boundaries {
     bounds: Vec<f64>,
     /// Whether any series exported it.
     exported: Vec<bool>,
+    /// Number of boundaries that the source's generation is known to have. Their cells follow the
+    /// one of `+Inf`.
+    known: usize,
     /// Cells in ascending order of their bound.
     order: Vec<u16>,
     /// Spellings of `le` seen so far, in ascending order of their bound, with their cells.
@@ -45,6 +52,7 @@ impl Boundaries {
         let mut boundaries = Boundaries {
             bounds: Vec::with_capacity(known.len() + 1),
             exported: Vec::new(),
+            known: 0,
             order: Vec::new(),
             spellings: Vec::new(),
             guess: 0,
@@ -53,6 +61,7 @@ impl Boundaries {
         for &bound in known {
             boundaries.insert(bound);
         }
+        boundaries.known = boundaries.len() - 1;
         boundaries
     }
 
@@ -119,30 +128,51 @@ impl Boundaries {
         self.order.iter().map(|&cell| usize::from(cell))
     }
 
-    /// Fills the gaps of a row between its first and its last exported boundary.
-    pub(super) fn fill_gaps(&self, row: &mut [f64]) {
-        let Some(last) = self.ascending().filter(|&cell| !is_absent(row[cell])).last() else {
+    /// Whether the source's generation is known to have the boundary of this cell.
+    pub(super) fn is_known(&self, cell: usize) -> bool {
+        cell != INF && cell <= self.known
+    }
+
+    /// Prepares a row for being added to `other`: fills the gaps between its first and its last
+    /// exported boundary, and those after its last one that `other` has if the row is `whole`.
+    ///
+    /// Without this, the sum at a boundary that only one of the two has could be below the sum at
+    /// the boundary before it.
+    pub(super) fn fill_gaps(&self, row: &mut [f64], other: &[f64], whole: bool) {
+        let finite = || self.ascending().filter(|&cell| cell != INF);
+        let Some(last) = finite().filter(|&cell| !is_absent(row[cell])).last() else {
             return;
         };
         let mut below = ABSENT;
-        for cell in self.ascending().take_while(|&cell| cell != last) {
-            if is_absent(row[cell]) {
-                row[cell] = below;
-            } else {
+        let mut is_after_last = false;
+        for cell in finite() {
+            if !is_absent(row[cell]) {
                 below = row[cell];
+                is_after_last = cell == last;
+            } else if is_after_last {
+                // As for a boundary above the last one of a layout: see `Conversion`.
+                if whole && !is_absent(row[INF]) && !is_absent(other[cell]) {
+                    row[cell] = row[INF];
+                }
+            } else if self.is_known(cell) || !is_absent(other[cell]) {
+                row[cell] = below;
             }
         }
     }
 
-    /// The cells of the boundaries that the family has in this exposition, ascending, without
-    /// `+Inf`.
+    /// The cells of the boundaries that some histogram of the family has in this exposition,
+    /// ascending, without `+Inf`.
     pub(super) fn layout(&self) -> Vec<usize> {
-        let smallest = self
+        let largest = self
             .ascending()
-            .find(|&cell| self.exported[cell])
+            .filter(|&cell| cell != INF && self.exported[cell])
+            .last()
             .map_or(f64::INFINITY, |cell| self.bounds[cell]);
         self.ascending()
-            .filter(|&cell| cell != INF && (self.exported[cell] || self.bounds[cell] < smallest))
+            .filter(|&cell| {
+                let is_below = self.is_known(cell) && self.bounds[cell] < largest;
+                cell != INF && (self.exported[cell] || is_below)
+            })
             .collect()
     }
 }
@@ -173,14 +203,28 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_filled_between_first_and_last_only() {
-        let mut boundaries = Boundaries::new(&[1.0, 2.0, 5.0, 10.0]);
+    fn gaps_are_filled_before_rows_are_added() {
+        let mut boundaries = Boundaries::new(&[1.0, 2.0, 5.0, 10.0, 20.0]);
+        let custom = boundaries.cell(b"3").unwrap();
         let mut row = vec![ABSENT; boundaries.len()];
         row[boundaries.cell(b"2").unwrap()] = 1.0;
         row[boundaries.cell(b"10").unwrap()] = 3.0;
-        boundaries.fill_gaps(&mut row);
-        let values: Vec<_> =
-            boundaries.ascending().map(|c| (!is_absent(row[c])).then_some(row[c])).collect();
-        assert_eq!(values, [None, Some(1.0), Some(1.0), Some(3.0), None]);
+        row[INF] = 4.0;
+        let mut other = vec![ABSENT; boundaries.len()];
+        other[boundaries.cell(b"20").unwrap()] = 9.0;
+        let filled = |other: &[f64], whole| {
+            let mut row = row.clone();
+            boundaries.fill_gaps(&mut row, other, whole);
+            let cells = boundaries.ascending();
+            cells.map(|c| (!is_absent(row[c])).then_some(row[c])).collect::<Vec<_>>()
+        };
+        let known = [None, Some(1.0), None, Some(1.0), Some(3.0), None, Some(4.0)];
+        assert_eq!(filled(&[ABSENT; 7], true), known);
+        assert_eq!(filled(&other, false), known);
+        let after = [None, Some(1.0), None, Some(1.0), Some(3.0), Some(4.0), Some(4.0)];
+        assert_eq!(filled(&other, true), after);
+        other[custom] = 1.0;
+        let custom = [None, Some(1.0), Some(1.0), Some(1.0), Some(3.0), Some(4.0), Some(4.0)];
+        assert_eq!(filled(&other, true), custom);
     }
 }

@@ -10,12 +10,25 @@ use crate::mapping::plan::exposition::BucketLayouts;
 /// Converts rows of cells, one per boundary of the source, to the buckets that are written.
 #[derive(Debug)]
 pub(in crate::rewrite::exposition) struct Conversion {
+    /// The boundaries that are written, and how a row gets their counts that has all boundaries of
+    /// the layout.
     steps: Vec<(Boundary, Step)>,
     /// Of each boundary that is written, and of `+Inf`: what is between `le="` and the value.
     endings: Vec<Box<[u8]>>,
-    layout: Vec<usize>,
+    layout: Vec<SourceBoundary>,
+    /// The largest boundary that the source's generation is known to have.
+    largest_known: f64,
     /// Cells without a value are not written: the histogram keeps its own boundaries.
     sparse: bool,
+}
+
+/// A boundary that some histogram of the family has.
+#[derive(Clone, Copy, Debug)]
+struct SourceBoundary {
+    cell: usize,
+    bound: f64,
+    /// The generation is known to have it.
+    is_known: bool,
 }
 
 /// The converted buckets of one label set. Reused, so that no label set allocates.
@@ -27,18 +40,71 @@ pub(in crate::rewrite::exposition) struct Buckets {
     source: Vec<f64>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     /// The source has this boundary: its index in the layout.
     Exact(usize),
-    /// Between two boundaries of the layout (`None`: from 0 at 0). Then the numerator and the
-    /// denominator of the share of the bucket that is below the boundary.
-    Between(Option<usize>, usize, f64, f64),
+    /// Between two boundaries of the layout (`None`: from 0 at 0). Then the share of the bucket
+    /// that is below the boundary.
+    Between(Option<usize>, usize, f64),
     /// Above the source's last boundary. Its observations are counted as if just above the last
     /// boundary, which is also what `histogram_quantile` assumes.
     Above,
     /// Below the source's first boundary. Another source of the same family has this boundary.
     Below,
+}
+
+impl Step {
+    /// How to get the count at a boundary from those of an ascending layout.
+    fn new(layout: &[SourceBoundary], boundary: f64) -> Step {
+        let above = layout.partition_point(|source| source.bound < boundary);
+        #[allow(clippy::float_cmp, reason = "the same number is the same boundary")]
+        match layout.get(above) {
+            None => Step::Above,
+            Some(source) if source.bound == boundary => Step::Exact(above),
+            Some(source) => {
+                let below = above.checked_sub(1);
+                let from = below.map(|below| layout[below].bound);
+                Step::Between(below, above, share(from, boundary, source.bound))
+            }
+        }
+    }
+
+    /// The count at the boundary, from the counts at the boundaries of the layout and at `+Inf`.
+    fn count(self, source: &[f64], infinite: f64) -> f64 {
+        match self {
+            Step::Below => ABSENT,
+            Step::Exact(index) => source[index],
+            Step::Above => infinite,
+            Step::Between(below, above, share) => {
+                let from = below.map_or(0.0, |index| source[index]);
+                let step = source[above] - from;
+                if step == 0.0 {
+                    from
+                } else {
+                    // `max`: a count may be fractional, and must not be below the bucket below.
+                    (from + step * share).floor().max(from)
+                }
+            }
+        }
+    }
+}
+
+/// The share of a bucket's observations that is estimated to be below `bound`: those of durations
+/// and sizes are spread about evenly over a logarithmic scale. It depends on the boundaries alone,
+/// so that the estimate grows with the counts.
+///
+/// The first bucket begins at 0, which has no logarithm. Its share is log2(1 + x), where x is the
+/// linear one: of the curves of this kind, log(1 + kx) / log(1 + k), it has the smallest error on
+/// Kong's latencies (`docs/histograms.md`).
+fn share(from: Option<f64>, bound: f64, to: f64) -> f64 {
+    match from {
+        Some(from) if from > 0.0 => (bound / from).ln() / (to / from).ln(),
+        // Boundaries that are not positive have no logarithm.
+        Some(from) => (bound - from) / (to - from),
+        None if bound > 0.0 && to > 0.0 => (1.0 + bound / to).log2(),
+        None => 0.0,
+    }
 }
 
 impl Conversion {
@@ -51,37 +117,33 @@ impl Conversion {
         layouts: Option<&BucketLayouts>,
         others: impl Iterator<Item = &'a Boundaries>,
     ) -> Self {
-        let layout = boundaries.layout();
+        let layout: Vec<SourceBoundary> = boundaries
+            .layout()
+            .into_iter()
+            .map(|cell| SourceBoundary {
+                cell,
+                bound: boundaries.bound(cell),
+                is_known: boundaries.is_known(cell),
+            })
+            .collect();
         let Some(layouts) = layouts.filter(|l| l.policy != BucketPolicy::Native) else {
-            return Self::native(boundaries, layout, layouts, others);
+            return Self::native(layout, layouts, others);
         };
-        let bound = |index: usize| boundaries.bound(layout[index]);
-        let steps = layouts.write.iter().map(|boundary| {
-            let above = layout.partition_point(|&cell| boundaries.bound(cell) < boundary.bound);
-            #[allow(clippy::float_cmp, reason = "the same number is the same boundary")]
-            let step = if above == layout.len() {
-                Step::Above
-            } else if bound(above) == boundary.bound {
-                Step::Exact(above)
-            } else {
-                let below = above.checked_sub(1);
-                let from = below.map_or(0.0, bound);
-                Step::Between(below, above, boundary.bound - from, bound(above) - from)
-            };
-            (boundary.clone(), step)
-        });
-        Self::of_steps(steps.collect(), layout, false)
+        let written = layouts.write.iter();
+        let steps =
+            written.map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound))).collect();
+        let largest_known = layouts.read.last().copied().unwrap_or(f64::NEG_INFINITY);
+        Conversion { largest_known, ..Self::of_steps(steps, layout, false) }
     }
 
-    fn of_steps(steps: Vec<(Boundary, Step)>, layout: Vec<usize>, sparse: bool) -> Self {
+    fn of_steps(steps: Vec<(Boundary, Step)>, layout: Vec<SourceBoundary>, sparse: bool) -> Self {
         let texts = steps.iter().map(|(boundary, _)| &*boundary.text).chain(["+Inf"]);
         let endings = texts.map(|text| [text, "\"} "].concat().into_bytes().into()).collect();
-        Conversion { steps, endings, layout, sparse }
+        Conversion { steps, endings, layout, largest_known: f64::NEG_INFINITY, sparse }
     }
 
     fn native<'a>(
-        boundaries: &'a Boundaries,
-        layout: Vec<usize>,
+        layout: Vec<SourceBoundary>,
         layouts: Option<&BucketLayouts>,
         others: impl Iterator<Item = &'a Boundaries>,
     ) -> Self {
@@ -92,15 +154,15 @@ impl Conversion {
             known.map_or_else(|| shortest(bound), |b| b.text.clone())
         };
         let mut bounds: Vec<f64> = others
-            .chain([boundaries])
             .flat_map(|of| of.layout().into_iter().map(|cell| of.bound(cell)))
+            .chain(layout.iter().map(|source| source.bound))
             .collect();
         bounds.sort_unstable_by(f64::total_cmp);
         bounds.dedup();
         let steps = bounds
             .into_iter()
             .map(|bound| {
-                let places = layout.partition_point(|&cell| boundaries.bound(cell) <= bound);
+                let places = layout.partition_point(|source| source.bound <= bound);
                 let step = places.checked_sub(1).map_or(Step::Below, Step::Exact);
                 (Boundary { bound, text: spelled(bound) }, step)
             })
@@ -136,35 +198,64 @@ impl Conversion {
         values.clear();
         source.clear();
         let mut below = if self.sparse { ABSENT } else { 0.0 };
-        for &cell in &self.layout {
-            if !is_absent(row[cell]) {
-                below = row[cell];
+        let mut last = None;
+        for (index, boundary) in self.layout.iter().enumerate() {
+            if !is_absent(row[boundary.cell]) {
+                below = row[boundary.cell];
+                last = Some(index);
             }
             source.push(below);
         }
-        let any = !is_absent(row[INF]) || self.layout.iter().any(|&cell| !is_absent(row[cell]));
+        let any = last.is_some() || !is_absent(row[INF]);
         let top = if any { below } else { ABSENT };
         let infinite =
             [row[INF], count, top].into_iter().find(|v| !is_absent(*v)).unwrap_or(ABSENT);
-        values.extend(self.steps.iter().map(|(_, step)| match *step {
-            _ if !any => ABSENT,
-            Step::Below => ABSENT,
-            Step::Exact(index) => source[index],
-            Step::Above => infinite,
-            Step::Between(below, above, part, whole) => {
-                let from = below.map_or(0.0, |index| source[index]);
-                let step = source[above] - from;
-                if step == 0.0 {
-                    from
-                } else {
-                    // Multiply first: the result is exact if it is a whole number. `max`: a count
-                    // may be fractional, and rounding must not go below the bucket below.
-                    (from + step * part / whole).floor().max(from)
-                }
-            }
-        }));
-        values.push(infinite);
+        if !any {
+            values.extend(self.steps.iter().map(|_| ABSENT));
+        } else if last.is_none() && !self.sparse {
+            // All observations are above the last boundary, whichever one that is.
+            let count = |bound| if bound <= self.largest_known { 0.0 } else { infinite };
+            values.extend(self.steps.iter().map(|(boundary, _)| count(boundary.bound)));
+        } else if self.sparse || self.has_whole_layout(row, last) {
+            values.extend(self.steps.iter().map(|(_, step)| step.count(source, infinite)));
+        } else {
+            self.apply_to_own_layout(row, last, infinite, buckets);
+        }
+        buckets.values.push(infinite);
     }
+
+    /// Whether the histogram of a row has all boundaries of the layout. `last`: the last one that
+    /// it exported.
+    fn has_whole_layout(&self, row: &[f64], last: Option<usize>) -> bool {
+        self.layout.iter().enumerate().all(|(index, boundary)| has(row, last, index, boundary))
+    }
+
+    /// Converts a row of a histogram that does not have all boundaries of the layout, because other
+    /// histograms of the family come from a source with more.
+    #[cold]
+    fn apply_to_own_layout(
+        &self,
+        row: &[f64],
+        last: Option<usize>,
+        infinite: f64,
+        buckets: &mut Buckets,
+    ) {
+        let Buckets { values, source } = buckets;
+        let own = |index: &usize| has(row, last, *index, &self.layout[*index]);
+        let (layout, counts): (Vec<SourceBoundary>, Vec<f64>) = (0..self.layout.len())
+            .filter(own)
+            .map(|index| (self.layout[index], source[index]))
+            .unzip();
+        let written = self.steps.iter().map(|(boundary, _)| boundary.bound);
+        values.extend(written.map(|bound| Step::new(&layout, bound).count(&counts, infinite)));
+    }
+}
+
+/// Whether a histogram that exported this row, with its last boundary at the index `last`, has the
+/// boundary of the layout at this index.
+fn has(row: &[f64], last: Option<usize>, index: usize, boundary: &SourceBoundary) -> bool {
+    let is_known = boundary.is_known && last.is_none_or(|last| index < last);
+    is_known || !is_absent(row[boundary.cell])
 }
 
 fn shortest(bound: f64) -> Box<str> {
@@ -206,8 +297,8 @@ mod tests {
         let layouts = layouts(&[10.0, 20.0, 50.0], &[5.0, 10.0, 25.0, 50.0, 100.0]);
         let (values, estimated) =
             convert(&layouts, &[&[("10", 3.0), ("20", 4.0), ("50", 9.0), ("+Inf", 11.0)]]);
-        // 5: half of 3; 25: 4 and a sixth of 5; 100: only +Inf is above 50.
-        assert_eq!(values, [1.0, 3.0, 4.0, 9.0, 11.0, 11.0]);
+        // 5: log2(1.5) = 0.58 of 3; 25: 4 and ln(1.25)/ln(2.5) = 0.24 of 5; 100: only +Inf is above 50.
+        assert_eq!(values, [1.0, 3.0, 5.0, 9.0, 11.0, 11.0]);
         assert_eq!(estimated, ["5", "25", "100"]);
         let fractions = [("10", 0.5), ("20", 1.5), ("50", 1.75), ("+Inf", 2.0)];
         assert_eq!(convert(&layouts, &[&fractions]).0, [0.0, 0.5, 1.5, 1.75, 2.0, 2.0]);
@@ -222,13 +313,23 @@ mod tests {
     }
 
     #[test]
-    fn a_known_boundary_that_no_series_exports_is_not_this_versions() {
-        // The generation may have 40, but this source goes from 20 to 50.
-        let layouts = layouts(&[10.0, 20.0, 40.0, 50.0], &[40.0]);
-        let (values, estimated) =
-            convert(&layouts, &[&[("10", 1.0), ("20", 1.0), ("50", 4.0), ("+Inf", 4.0)]]);
-        assert_eq!(values, [3.0, 4.0]);
-        assert_eq!(estimated, ["40"]);
+    fn what_other_histograms_export_does_not_matter() {
+        let layouts = layouts(&[10.0, 20.0, 40.0, 50.0, 100.0], &[15.0, 40.0, 45.0, 70.0, 100.0]);
+        let one: &[(&str, f64)] = &[("10", 1.0), ("20", 1.0), ("50", 4.0), ("+Inf", 6.0)];
+        // 40 is known, so it is missing: the count of 20. 50 is the last boundary of this version.
+        let alone = [1.0, 1.0, 2.0, 6.0, 6.0, 6.0];
+        assert_eq!(convert(&layouts, &[one]).0, alone);
+        // Others export 40, a boundary that is not known, and one above.
+        for other in [("40", 1.0), ("45", 1.0), ("30", 1.0), ("100", 1.0), ("5", 1.0)] {
+            assert_eq!(convert(&layouts, &[one, &[other]]).0, alone, "{other:?}");
+        }
+        let only_infinite: &[(&str, f64)] = &[("+Inf", 6.0)];
+        for other in [&[("50", 1.0)], &[("100", 1.0)]] {
+            assert_eq!(
+                convert(&layouts, &[only_infinite, other]).0,
+                [0.0, 0.0, 0.0, 0.0, 0.0, 6.0]
+            );
+        }
     }
 
     #[test]

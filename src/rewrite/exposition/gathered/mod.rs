@@ -8,13 +8,15 @@ mod ids;
 mod label_sets;
 mod scalars;
 mod series;
+mod sources;
 mod store;
 
 pub(super) use absent::{ABSENT, add, is_absent};
 pub(super) use boundaries::{MAX_BUCKETS, NoCell};
 pub(super) use conversion::{Buckets, Conversion};
-pub(super) use histograms::HistogramRows;
+pub(super) use histograms::{HistogramRows, Part};
 pub(super) use ids::{GatheredId, SeriesRef, SeriesSlot};
 pub(super) use scalars::Scalars;
 pub(super) use series::{Accumulator, GatheredSeries, Shape};
+pub(super) use sources::{Source, Timed};
 pub(super) use store::Gathered;

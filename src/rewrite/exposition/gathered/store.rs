@@ -105,8 +105,9 @@ impl Gathered {
     /// The exposition is complete.
     pub(in crate::rewrite::exposition) fn complete(&mut self) {
         for gathered in &mut self.list {
-            if let Accumulator::Histograms(rows) = &mut gathered.accumulator {
-                rows.finish_row();
+            match &mut gathered.accumulator {
+                Accumulator::Scalars(scalars) => scalars.complete(),
+                Accumulator::Histograms(rows) => rows.complete(),
             }
         }
     }

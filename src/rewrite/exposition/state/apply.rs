@@ -4,7 +4,9 @@ use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
 use crate::mapping::plan::exposition::{Plan, RuleId};
 use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
-use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, SeriesRef};
+use crate::rewrite::exposition::gathered::{
+    MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed,
+};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
@@ -13,7 +15,8 @@ use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::sample_line::SampleLine;
 
 impl<R: Recorder> ExpositionState<R> {
-    /// Carries out the actions of the current verdict.
+    /// Carries out the actions of the current verdict. Returns `false` if an equal series arrived
+    /// before.
     ///
     /// # Errors
     ///
@@ -23,25 +26,39 @@ impl<R: Recorder> ExpositionState<R> {
         plan: &Plan,
         line: &SampleLine<'_>,
         out: &mut Output<'_>,
-    ) -> Result<(), LimitExceeded> {
+    ) -> Result<bool, LimitExceeded> {
         let value = line.value();
+        let timed = self.current.timestamp.map(|timestamp| Timed { timestamp, value });
+        let key = self.current.source;
         let mut index = 0;
         while let Some(action) = self.current.action(index) {
             match action {
                 Action::Histogram(rule, series) => {
-                    self.add_to_histogram(rule, series, line, value)?;
+                    if !self.add_to_histogram(rule, series, line, value)? {
+                        return Ok(false);
+                    }
                     self.report.read(rule);
                 }
                 Action::Scalar(rule, series) => {
                     if let Some(scalars) = self.gathered.scalars_mut(series.id) {
-                        scalars.add(series.slot, value);
+                        if let Some(sample) = timed {
+                            let source = scalars.add_timed(series.slot, key, sample);
+                            self.remember_timed(source)?;
+                        } else {
+                            scalars.add(series.slot, value);
+                        }
                     }
                     self.report.read(rule);
                     self.recorder.gathered(rule, series);
                 }
                 Action::PartOfTotal(total) => {
                     if let Some(scalars) = self.gathered.scalars_mut(total.id) {
-                        scalars.add_part(total.slot, value);
+                        if let Some(sample) = timed {
+                            let source = scalars.add_timed_part(total.slot, key, sample);
+                            self.remember_timed(source)?;
+                        } else {
+                            scalars.add_part(total.slot, value);
+                        }
                     }
                     self.recorder.subtracted_from(total);
                 }
@@ -53,45 +70,83 @@ impl<R: Recorder> ExpositionState<R> {
             }
             index += 1;
         }
-        Ok(())
+        Ok(true)
     }
 
+    /// Adds a sample to a histogram. Returns `false` if the histogram has it already.
     fn add_to_histogram(
         &mut self,
         rule: RuleId,
         series: SeriesRef,
         line: &SampleLine<'_>,
         value: f64,
-    ) -> Result<(), LimitExceeded> {
-        let Some(rows) = self.gathered.histograms_mut(series.id) else { return Ok(()) };
-        match self.current.part {
+    ) -> Result<bool, LimitExceeded> {
+        let Some(rows) = self.gathered.histograms_mut(series.id) else { return Ok(true) };
+        let (slot, key) = (series.slot, self.current.source);
+        let mut bytes = 0;
+        if self.current.part == Some(HistogramPart::Bucket) && self.current.timestamp.is_none() {
+            // Even if `le` is wrong: the next bucket may take the fast path.
+            bytes += rows.open(slot, key);
+        }
+        let part = match self.current.part {
             Some(HistogramPart::Bucket) => {
                 let labels = line.labels();
                 let le = match labels.spans.get(self.current.decided_labels) {
                     Some(span) => span.value.of(labels.line),
                     None => labels.value(LE),
                 };
-                let cell = match rows.boundaries.cell(le) {
-                    Ok(cell) => cell,
+                match rows.boundaries.cell(le) {
+                    Ok(cell) => Part::Bucket(cell),
                     Err(NoCell::NotANumber) => {
                         self.report.drop(DropReason::BadLe);
                         self.recorder.refused(rule, RefusedBecause::BadLe);
-                        return Ok(());
+                        return Ok(true);
                     }
                     Err(NoCell::TooMany) => return Err(LimitExceeded::Buckets(MAX_BUCKETS)),
-                };
-                if let Some(bytes) = rows.bytes_to_widen(cell) {
-                    self.report.held_bytes += bytes;
-                    self.budget.add_bytes(bytes)?;
-                    rows.widen();
                 }
-                rows.add_bucket(cell, value);
             }
-            Some(HistogramPart::Sum) => rows.add_sum(series.slot, value),
-            Some(HistogramPart::Count) => rows.add_count(series.slot, value),
-            None => {}
+            Some(HistogramPart::Sum) => Part::Sum,
+            Some(HistogramPart::Count) => Part::Count,
+            None => return Ok(true),
+        };
+        let wider = match part {
+            Part::Bucket(cell) => rows.bytes_to_widen(cell),
+            Part::Sum | Part::Count => None,
+        };
+        bytes += wider.unwrap_or(0);
+        self.report.held_bytes += bytes;
+        self.budget.add_bytes(bytes)?;
+        if wider.is_some() {
+            rows.widen();
+        }
+        if let Some(timestamp) = self.current.timestamp {
+            let source = rows.add_timed(slot, key, part, Timed { timestamp, value });
+            self.remember_timed(source)?;
+            self.recorder.gathered(rule, series);
+            return Ok(true);
+        }
+        match part {
+            Part::Bucket(cell) => {
+                if !rows.add_bucket(cell, value) {
+                    return Ok(false);
+                }
+            }
+            Part::Sum => rows.add_sum(slot, value),
+            Part::Count => rows.add_count(slot, value),
         }
         self.recorder.gathered(rule, series);
+        Ok(true)
+    }
+
+    /// Counts a sample that has a timestamp. Only the latest of each series is added at the end.
+    fn remember_timed(&mut self, source: Source) -> Result<(), LimitExceeded> {
+        match source {
+            Source::New { bytes } => {
+                self.report.held_bytes += bytes;
+                self.budget.add_bytes(bytes)?;
+            }
+            Source::Repeated => self.report.drop(DropReason::RepeatedSeries),
+        }
         Ok(())
     }
 
@@ -116,7 +171,9 @@ impl<R: Recorder> ExpositionState<R> {
         out.extend_from_slice(&output.name);
         out.extend_from_slice(&name.of(text)[rule.from.len()..]);
         let labels = line.labels();
-        let unchanged = self.current.renderings[rendering.0].transform.keeps_all(labels);
+        // A quoted name is between the braces, and cannot be replaced alone.
+        let unchanged = !scanner.has_quoted_name()
+            && self.current.renderings[rendering.0].transform.keeps_all(labels);
         if unchanged && labels.spans.iter().all(|span| !span.odd) {
             out.extend_from_slice(&text[name.end()..]);
         } else {

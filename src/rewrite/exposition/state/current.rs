@@ -15,8 +15,12 @@ pub(super) struct Current {
     pub(super) part: Option<HistogramPart>,
     /// No pack names the family: its samples pass.
     pub(super) plain: bool,
-    /// Only the first of equal series is output.
+    /// Series are remembered, and only the first of equal ones is output.
     pub(super) deduplicated: bool,
+    /// The timestamp of the current sample, in milliseconds.
+    pub(super) timestamp: Option<i64>,
+    /// The hash of its labels; of a bucket, without `le`.
+    pub(super) source: u64,
     /// The label names, in order. The renderings are compiled for them.
     pub(super) label_names: Vec<Box<[u8]>>,
     pub(super) renderings: Vec<Rendering>,

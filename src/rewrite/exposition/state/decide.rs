@@ -6,7 +6,7 @@ use crate::exposition::MetricType;
 use crate::mapping::plan::exposition::{Kind, Plan, Rule, RuleId};
 use crate::mapping::{BucketPolicy, Merge};
 use crate::rewrite::exposition::families::HistogramPart;
-use crate::rewrite::exposition::gathered::{SeriesRef, Shape};
+use crate::rewrite::exposition::gathered::{SeriesRef, Shape, Source};
 use crate::rewrite::exposition::labels::{DuplicateLabel, LE, LabelTransform, Labels};
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
@@ -17,6 +17,8 @@ use crate::rewrite::exposition::series_set::series_key;
 enum NotApplied {
     /// The sample passes, or a later rule applies.
     Refused(RefusedBecause),
+    /// An equal series arrived before.
+    Repeated,
     /// The scrape fails.
     LimitExceeded(LimitExceeded),
 }
@@ -52,10 +54,10 @@ impl Draft {
         Draft { forward: true, dropped: None, actions }
     }
 
-    /// The series would be output a second time.
-    fn drop_repeated(&mut self) {
+    /// The sample is not output in any form.
+    fn drop(&mut self, reason: DropReason) {
         self.forward = false;
-        self.dropped = Some(DropReason::AlreadyPresent);
+        self.dropped = Some(reason);
     }
 
     fn verdict(self) -> Verdict {
@@ -102,9 +104,14 @@ impl<R> ExpositionState<R> {
                 self.budget.add_series(16)?;
             }
         }
+        let not_counted = family.not_counted.iter().any(|pairs| labels.have(pairs));
         for index in 0..rules {
             let id = self.families.family(self.current.family).plan.rules[index];
             let rule = plan.rule(id);
+            if not_counted {
+                self.leave_out(id, rule.keep, &mut draft);
+                break;
+            }
             if !labels.satisfy(&rule.when) {
                 continue;
             }
@@ -119,6 +126,10 @@ impl<R> ExpositionState<R> {
                     self.report.refuse(because);
                     self.current.refused.push((id, because));
                 }
+                Err(NotApplied::Repeated) => {
+                    draft.drop(DropReason::RepeatedSeries);
+                    break;
+                }
                 Err(NotApplied::LimitExceeded(exceeded)) => return Err(exceeded),
             }
         }
@@ -127,7 +138,7 @@ impl<R> ExpositionState<R> {
             let family = &self.families.family(self.current.family).name;
             let key = series_key(&self.hasher, family, hash);
             if self.seen.renamed_series.contains(key) {
-                draft.drop_repeated();
+                draft.drop(DropReason::AlreadyPresent);
             } else {
                 self.seen.passed_series.push(key);
                 self.budget.add_bytes(size_of::<u64>())?;
@@ -135,6 +146,16 @@ impl<R> ExpositionState<R> {
         }
         self.current.verdict = draft.verdict();
         Ok(())
+    }
+
+    /// The written generation does not count this label set. `keep`: the input's generation is
+    /// emitted too.
+    fn leave_out(&mut self, rule: RuleId, keep: bool, draft: &mut Draft) {
+        if keep {
+            self.current.refused.push((rule, RefusedBecause::NotCounted));
+        } else {
+            draft.drop(DropReason::NotCounted);
+        }
     }
 
     /// Decides how to apply a rule whose conditions match.
@@ -156,10 +177,20 @@ impl<R> ExpositionState<R> {
             let has_parts = plan.rule(part_of.total).remainder;
             let shape = Shape::Scalar { merge: Merge::Sum, has_parts };
             match self.slot_for(plan, id, RenderTarget::Total, shape, labels) {
-                Ok(total) => draft.actions.push(Action::PartOfTotal(total)),
+                Ok(total) => {
+                    let key = self.source_key(labels);
+                    let is_timed = self.current.timestamp.is_some();
+                    if let Some(scalars) = self.gathered.scalars_mut(total.id)
+                        && !is_timed
+                    {
+                        let source = scalars.part_source(total.slot, key);
+                        self.remember(source)?;
+                    }
+                    draft.actions.push(Action::PartOfTotal(total));
+                }
                 // The total keeps what could not be subtracted.
                 Err(NotApplied::Refused(_)) => {}
-                Err(exceeded) => return Err(exceeded),
+                Err(other) => return Err(other),
             }
         }
         Ok(())
@@ -184,7 +215,7 @@ impl<R> ExpositionState<R> {
         let hash = self.rendered.hash().wrapping_sub(le);
         let key = series_key(&self.hasher, output, hash);
         if self.seen.passed_series.contains(key) {
-            draft.drop_repeated();
+            draft.drop(DropReason::AlreadyPresent);
         } else {
             self.seen.renamed_series.push(key);
             self.budget.add_bytes(size_of::<u64>())?;
@@ -206,16 +237,49 @@ impl<R> ExpositionState<R> {
         let shape = shape_of(plan.rule(id), self.current.part, declared)
             .ok_or(NotApplied::Refused(RefusedBecause::NotJoinable))?;
         let series = self.slot_for(plan, id, RenderTarget::Series, shape, labels)?;
+        let key = self.source_key(labels);
+        let slot = series.slot;
+        let is_timed = self.current.timestamp.is_some();
+        let mut source = Source::New { bytes: 0 };
         let action = if let Some(rows) = self.gathered.histograms_mut(series.id) {
-            if self.current.part == Some(HistogramPart::Bucket) {
-                rows.open(series.slot, self.hashes.of_set(labels, Some(LE)));
-            }
+            source = match self.current.part {
+                _ if is_timed => source,
+                Some(HistogramPart::Sum) => rows.sum_source(slot, key),
+                Some(HistogramPart::Count) => rows.count_source(slot, key),
+                // Each bucket is compared when it is added.
+                Some(HistogramPart::Bucket) | None => source,
+            };
             Action::Histogram(id, series)
         } else {
+            if let Some(scalars) = self.gathered.scalars_mut(series.id)
+                && !is_timed
+            {
+                source = scalars.source(slot, key);
+            }
             Action::Scalar(id, series)
         };
+        self.remember(source)?;
         draft.actions.push(action);
         Ok(())
+    }
+
+    /// The key of the source series with these labels: for buckets, of their histogram.
+    fn source_key(&mut self, labels: Labels<'_>) -> u64 {
+        let bucket = self.current.part == Some(HistogramPart::Bucket);
+        self.current.source = self.hashes.of_set(labels, bucket.then_some(LE));
+        self.current.source
+    }
+
+    /// Counts what it takes to remember a source series.
+    fn remember(&mut self, source: Source) -> Result<(), NotApplied> {
+        match source {
+            Source::Repeated => Err(NotApplied::Repeated),
+            Source::New { bytes: 0 } => Ok(()),
+            Source::New { bytes } => {
+                self.report.held_bytes += bytes;
+                Ok(self.budget.add_bytes(bytes)?)
+            }
+        }
     }
 
     /// Where a rule (or the rule of the total, for [`RenderTarget::Total`]) gathers the label set.

@@ -7,7 +7,7 @@ use crate::rewrite::exposition::families::Families;
 use crate::rewrite::exposition::gathered::Gathered;
 use crate::rewrite::exposition::labels::{DuplicateLabel, LabelHashes, Labels, RenderedLabels};
 use crate::rewrite::exposition::limits::Budget;
-use crate::rewrite::exposition::options::Limits;
+use crate::rewrite::exposition::options::Options;
 use crate::rewrite::exposition::report::Report;
 use crate::rewrite::exposition::series_set::SeriesSeen;
 
@@ -28,15 +28,15 @@ pub(in crate::rewrite::exposition) struct ExpositionState<R> {
 }
 
 impl<R> ExpositionState<R> {
-    pub(in crate::rewrite::exposition) fn new(plan: &Plan, limits: Limits, recorder: R) -> Self {
+    pub(in crate::rewrite::exposition) fn new(plan: &Plan, options: &Options, recorder: R) -> Self {
         let hasher = LabelHasher::numbered(0);
         ExpositionState {
-            families: Families::default(),
+            families: Families::new(options.format, options.repeated_types),
             gathered: Gathered::new(plan.rules.len()),
             seen: SeriesSeen::new(plan.references.len()),
             report: Report::new(plan),
             recorder,
-            budget: Budget::new(limits),
+            budget: Budget::new(options.limits),
             current: Current::default(),
             hashes: LabelHashes::new(hasher.clone()),
             rendered: RenderedLabels::default(),

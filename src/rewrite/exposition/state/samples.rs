@@ -8,12 +8,14 @@ use super::exposition_state::ExpositionState;
 use crate::exposition::{Header, Span};
 use crate::mapping::plan::exposition::Plan;
 use crate::rewrite::exposition::families::HeaderAction;
-use crate::rewrite::exposition::labels::Labels;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::sample_line::SampleLine;
+
+/// About how many bytes it takes to remember a series.
+const SERIES_KEY_BYTES: usize = 16;
 
 /// About how many bytes a family takes, in addition to its name.
 const FAMILY_BYTES: usize = 256;
@@ -47,7 +49,9 @@ impl<R: Recorder> ExpositionState<R> {
                     return None;
                 }
                 #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
-                rows.add_bucket(cell, line.sample.integer? as f64);
+                if !rows.add_bucket(cell, line.sample.integer? as f64) {
+                    return None;
+                }
                 self.report.read(rule);
                 self.report.kept += u64::from(forward);
                 forward
@@ -89,11 +93,11 @@ impl<R: Recorder> ExpositionState<R> {
         self.current.fast_path = FastPath::None;
         let known = self.families.len();
         let name = header.name.of(line);
-        let id = self.families.named(name, plan);
+        let text = header.text.of(line);
+        let action = self.families.header(plan, name, header.kind, text, line);
         if self.families.len() > known {
             self.budget.add_series(name.len() + FAMILY_BYTES)?;
         }
-        let action = self.families.family_mut(id).header(header.kind, header.text.of(line), line);
         if action == HeaderAction::Wait {
             self.budget.add_bytes(2 * line.len())?;
         }
@@ -121,23 +125,28 @@ impl<R: Recorder> ExpositionState<R> {
             let family = &self.families.family(self.current.family).name;
             self.recorder.sample(line.number, line.text, family);
         }
-        if self.current.plain {
-            self.families.family_mut(self.current.family).pass(out);
-            self.report.passed += 1;
-            self.recorder.forwarded();
-            self.current.fast_path =
-                if R::RECORDS { FastPath::None } else { FastPath::Pass { shared: 1 } };
-            return Ok(true);
-        }
         let changed = line.first_changed();
         self.hashes.changed(changed);
         self.current.fast_path = FastPath::None;
-        let labels = line.labels();
-        if self.current.deduplicated && !self.is_first(labels)? {
-            // No verdict covers this label set.
+        self.current.timestamp = line.scanner.timestamp();
+        if self.current.deduplicated && !self.is_first(line)? {
+            // The verdict does not cover this label set.
             self.current.decided_labels = usize::MAX;
-            self.current.verdict = Verdict::Drop(DropReason::RepeatedSeries);
-        } else if changed < self.current.decided_labels
+            self.report.drop(DropReason::RepeatedSeries);
+            self.recorder.dropped(DropReason::RepeatedSeries);
+            return Ok(false);
+        }
+        if self.current.plain {
+            self.families.pass(self.current.family, out);
+            self.report.passed += 1;
+            self.recorder.forwarded();
+            if !R::RECORDS && !self.current.deduplicated {
+                self.current.fast_path = FastPath::Pass { shared: 1 };
+            }
+            return Ok(true);
+        }
+        let labels = line.labels();
+        if changed < self.current.decided_labels
             || labels.spans.len() != self.current.label_names.len()
         {
             self.set_label_names(labels, changed);
@@ -171,13 +180,17 @@ impl<R: Recorder> ExpositionState<R> {
             Verdict::Apply(ref decision) => {
                 let forward = decision.forward;
                 self.record_refusals();
-                self.apply(plan, line, out)?;
+                if !self.apply(plan, line, out)? {
+                    self.report.drop(DropReason::RepeatedSeries);
+                    self.recorder.dropped(DropReason::RepeatedSeries);
+                    return Ok(false);
+                }
                 self.report.kept += u64::from(forward);
                 forward
             }
         };
         if forward {
-            self.families.family_mut(self.current.family).pass(out);
+            self.families.pass(self.current.family, out);
             self.recorder.forwarded();
         }
         self.expect_alike();
@@ -195,7 +208,11 @@ impl<R: Recorder> ExpositionState<R> {
     /// Prepares for samples that differ only in `le`: see [`sample_alike`](Self::sample_alike).
     fn expect_alike(&mut self) {
         let current = &mut self.current;
-        if R::RECORDS || current.deduplicated || current.decided_labels == usize::MAX {
+        if R::RECORDS
+            || current.deduplicated
+            || current.timestamp.is_some()
+            || current.decided_labels == usize::MAX
+        {
             return;
         }
         current.fast_path = match &current.verdict {
@@ -233,9 +250,8 @@ impl<R: Recorder> ExpositionState<R> {
         current.family = id;
         current.part = part;
         current.fast_path = FastPath::None;
-        // A quoted name cannot be replaced like a plain one, and packs cannot name it.
-        current.plain = family.is_plain() || quoted;
-        current.deduplicated = family.plan.deduplicated;
+        current.plain = family.is_plain();
+        current.deduplicated = family.is_deduplicated();
         current.decided_labels = usize::MAX;
         current.label_names.clear();
         current.renderings.clear();
@@ -246,13 +262,19 @@ impl<R: Recorder> ExpositionState<R> {
         Ok(())
     }
 
-    /// Whether no equal series arrived before, of a family that the source exports more than once.
-    fn is_first(&mut self, labels: Labels<'_>) -> Result<bool, LimitExceeded> {
-        let name = self.hasher.label(&self.current.name);
-        let key = name.wrapping_add(self.hashes.of_set(labels, None));
+    /// Whether no equal series arrived before: with this name, these labels and this timestamp.
+    fn is_first(&mut self, line: &SampleLine<'_>) -> Result<bool, LimitExceeded> {
+        let name = self.hasher.label(line.name());
+        let mut key = name.wrapping_add(self.hashes.of_set(line.labels(), None));
+        if let Some(timestamp) = line.scanner.timestamp() {
+            key = key.wrapping_add(self.hasher.label(&timestamp.to_le_bytes()));
+        }
         let first = self.seen.deduplicated.insert(key);
         if first {
-            self.budget.add_series(16)?;
+            self.budget.add_bytes(SERIES_KEY_BYTES)?;
+            let family = self.families.family_mut(self.current.family);
+            family.remembered += 1;
+            self.current.deduplicated = family.is_deduplicated();
         }
         Ok(first)
     }
