@@ -23,8 +23,7 @@ static PLANS: LazyLock<[(Emit, Arc<Plan>); 3]> = LazyLock::new(|| {
 fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]], longer_than: usize) -> Option<(Vec<u8>, Report)> {
     // Text proper, without exemplars; limits that a fuzzer can reach.
     let limits = Limits { line_bytes: 1 << 14, held_series: 1000, labels: 16, ..Limits::default() };
-    let options =
-        Options { malformed: Malformed::Drop, limits, ..Options::default() };
+    let options = Options { malformed: Malformed::Drop, limits, ..Options::default() };
     let mut rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
     let mut body = Vec::new();
     for chunk in chunks {

@@ -43,9 +43,9 @@ pub enum MetricType {
     Histogram,
     /// `summary`
     Summary,
-    /// `untyped`, in OpenMetrics `unknown`
+    /// `untyped`, in `OpenMetrics` `unknown`
     Untyped,
-    /// `info`, `stateset` or `gaugehistogram`, only in OpenMetrics. No rule reads them.
+    /// `info`, `stateset` or `gaugehistogram`, only in `OpenMetrics`. No rule reads them.
     Other,
 }
 

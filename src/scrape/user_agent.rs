@@ -59,11 +59,17 @@ mod tests {
     fn agents_that_offer_what_prometheus_3_does() {
         for (accept, expected) in [
             // Prometheus 3.0 to 3.5, with and without UTF-8 names.
-            ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", true),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+                true,
+            ),
             ("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,*/*;q=0.1", true),
             ("Text/Plain ; Version=1.0.0", true),
             // Prometheus 2.
-            ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", false),
+            (
+                "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+                false,
+            ),
             ("text/plain", false),
         ] {
             let mut headers = HeaderMap::new();

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::naive::{Exposition, Series};
+use super::naive::{self, Exposition, Series};
 
 /// The generation(s) that must leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,8 +122,7 @@ pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Mem
 
 /// Series of requests that have an empty `service`. 2.x does not count such requests.
 fn without_service(body: &Exposition) -> BTreeSet<Series> {
-    let of_requests =
-        ["kong_http_requests_total", "kong_bandwidth_bytes", KONG, UPSTREAM, REQUEST];
+    let of_requests = ["kong_http_requests_total", "kong_bandwidth_bytes", KONG, UPSTREAM, REQUEST];
     let samples = body.samples().filter(|sample| {
         let name = sample.name.as_str();
         let family = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
@@ -131,7 +130,7 @@ fn without_service(body: &Exposition) -> BTreeSet<Series> {
         of_requests.contains(&family.unwrap_or(name))
             && labels.iter().any(|(name, value)| name == "service" && value.is_empty())
     });
-    samples.map(|sample| sample.series()).collect()
+    samples.map(naive::Sample::series).collect()
 }
 
 fn add(values: &mut Values, series: Series, value: f64) {
@@ -398,19 +397,25 @@ fn write_histograms(
     for (series, histograms) in joined {
         let layout: BTreeSet<Bound> =
             histograms.iter().flat_map(|histogram| histogram.layout(known)).collect();
-        let sum = |of: &dyn Fn(&Histogram) -> f64| histograms.iter().map(|histogram| of(histogram)).sum::<f64>();
-        let counts: BTreeMap<Bound, f64> =
-            layout.into_iter().map(|bound| (bound, sum(&|histogram| histogram.at(bound)))).collect();
+        let sum = |of: &dyn Fn(&Histogram) -> f64| {
+            histograms.iter().map(|histogram| of(histogram)).sum::<f64>()
+        };
+        let counts: BTreeMap<Bound, f64> = layout
+            .into_iter()
+            .map(|bound| (bound, sum(&|histogram| histogram.at(bound))))
+            .collect();
         let all = sum(&Histogram::all);
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
         // Without any bucket nothing is known of where the observations are.
-        let has_buckets =
-            histograms.iter().any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
+        let has_buckets = histograms
+            .iter()
+            .any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
         for &le in target.iter().filter(|_| has_buckets) {
             written.insert(part("_bucket").with("le", &le.to_string()), estimate(&counts, all, le));
         }
         written.insert(part("_bucket").with("le", "+Inf"), all);
-        written.insert(part("_count"), sum(&|histogram| histogram.count.unwrap_or(histogram.all())));
+        written
+            .insert(part("_count"), sum(&|histogram| histogram.count.unwrap_or(histogram.all())));
         let sums: Vec<f64> = histograms.iter().filter_map(|histogram| histogram.sum).collect();
         if !sums.is_empty() {
             written.insert(part("_sum"), sums.iter().sum());

@@ -221,11 +221,13 @@ impl Scanner {
         let unfinished = if available > self.max_line { Scan::TooLong } else { Scan::Incomplete };
         let start = window.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         match (window.get(start), newline) {
-            (Some(b'#'), Some(newline)) => match header::parse(&window[..newline], start, self.format) {
-                Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
-                Ok(None) => Scan::Comment { len: newline + 1 },
-                Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
-            },
+            (Some(b'#'), Some(newline)) => {
+                match header::parse(&window[..newline], start, self.format) {
+                    Ok(Some(header)) => Scan::Header { header, len: newline + 1 },
+                    Ok(None) => Scan::Comment { len: newline + 1 },
+                    Err(flaw) => Scan::Flawed { len: newline + 1, flaw },
+                }
+            }
             (Some(b'\n'), _) => Scan::Comment { len: start + 1 },
             (_, newline) => {
                 let scan = match (stop, newline) {

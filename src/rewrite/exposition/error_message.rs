@@ -15,9 +15,8 @@ const MAX_QUOTED: usize = 120;
 pub(super) fn error_message(line: &[u8]) -> Option<String> {
     let text = line.trim_ascii();
     let message = match text {
-        [b'<', b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z', ..] => text,
-        // The first line of a document that is written over several lines.
-        b"{" | b"[" => text,
+        // Of JSON: the first line of a document that is written over several lines.
+        [b'<', b'!' | b'?' | b'/' | b'a'..=b'z' | b'A'..=b'Z', ..] | b"{" | b"[" => text,
         _ => json_at_the_end(text)?,
     };
     Some(printable(message).chars().take(MAX_QUOTED).collect())

@@ -130,7 +130,6 @@ impl Family {
         self.waiting.extend_from_slice(line);
         HeaderAction::Wait
     }
-
 }
 
 /// The families of one exposition by name.
@@ -166,7 +165,7 @@ impl Families {
         text: &[u8],
         line: &[u8],
     ) -> HeaderAction {
-        if self.is_part_of_histogram(name, kind, plan) {
+        if is_part_of_histogram(name, kind, plan) {
             // It declares nothing: the samples belong to the family that a pack names.
             return HeaderAction::Wait;
         }
@@ -176,26 +175,14 @@ impl Families {
             HeaderKind::Type(metric_type) => metric_type == MetricType::Counter,
             HeaderKind::Help => is_read(&*total) && !is_read(name),
         };
-        let names_counter = self.format == Format::OpenMetrics
-            && is_counter
-            && plan.families.contains_key(&*total);
+        let names_counter =
+            self.format == Format::OpenMetrics && is_counter && plan.families.contains_key(&*total);
         let id = self.named(if names_counter { &total } else { name }, plan);
         let action = self.list[id.0].header(kind, text, line);
         if action == HeaderAction::Pass && matches!(kind, HeaderKind::Type(_)) {
             self.last_type = Some(id);
         }
         action
-    }
-
-    /// Whether a header is that of one part of a histogram that a pack names, exported as a family of
-    /// its own without a type, as federated ones are.
-    fn is_part_of_histogram(&self, name: &[u8], kind: HeaderKind, plan: &Plan) -> bool {
-        matches!(kind, HeaderKind::Type(MetricType::Untyped))
-            && !plan.families.contains_key(name)
-            && PARTS.iter().any(|(suffix, _)| {
-                let base = name.strip_suffix(*suffix);
-                base.and_then(|base| plan.families.get(base)).is_some_and(|base| base.histogram)
-            })
     }
 
     /// A `# TYPE` line of a family that has one already is output again.
@@ -349,6 +336,17 @@ impl Families {
             self.last_type = Some(id);
         }
     }
+}
+
+/// Whether a header is that of one part of a histogram that a pack names, exported as a family of
+/// its own without a type, as federated ones are.
+fn is_part_of_histogram(name: &[u8], kind: HeaderKind, plan: &Plan) -> bool {
+    matches!(kind, HeaderKind::Type(MetricType::Untyped))
+        && !plan.families.contains_key(name)
+        && PARTS.iter().any(|(suffix, _)| {
+            let base = name.strip_suffix(*suffix);
+            base.and_then(|base| plan.families.get(base)).is_some_and(|base| base.histogram)
+        })
 }
 
 /// Appends a help text with the two escapes that help texts have.

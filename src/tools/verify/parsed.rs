@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::exposition::{Format, HeaderKind, MetricType, Scan, Scanner, parse_number, write_number};
+use crate::exposition::{
+    Format, HeaderKind, MetricType, Scan, Scanner, parse_number, write_number,
+};
 use crate::rewrite::exposition::Limits;
 use crate::rewrite::printable;
 

@@ -419,11 +419,17 @@ fn a_quoted_name_is_rewritten_like_a_plain_one() {
         "bytes_total{direction=\"a\"} 1\nbytes_total{direction=\"b\"} 2\nbytes_total{direction=\"c\"} 3\n"
     );
     for (line, output) in [
-        ("{service=\"s\",\"bytes\",\"type\"=\"a\"} 1\n", "bytes_total{service=\"s\",direction=\"a\"} 1\n"),
+        (
+            "{service=\"s\",\"bytes\",\"type\"=\"a\"} 1\n",
+            "bytes_total{service=\"s\",direction=\"a\"} 1\n",
+        ),
         ("bytes{\"type\"=\"a\" b=\"1\"} 1\n", "bytes_total{direction=\"a\",b=\"1\"} 1\n"),
         ("{\"hits_total\"} 1\n", "{\"hits_total\"} 1\n"),
         ("{\"hits\",} 1\n", "hits_total 1\n"),
-        ("{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n", "{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n"),
+        (
+            "{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n",
+            "{b=\"1\",\"my.name\"} 1\n{b=\"22\",\"my.name\"} 1\n",
+        ),
     ] {
         assert_eq!(upgraded(line), output, "{line}");
     }
@@ -721,7 +727,10 @@ fn parts_of_a_histogram_that_are_exported_as_families_are_converted() {
         # TYPE b_ms_count untyped\nb_ms_count{instance=\"a\",zone=\"x\"} 12 1700000000123\n\
         # TYPE b_ms_sum untyped\nb_ms_sum{instance=\"a\",zone=\"x\"} 33 1700000000123\n";
     let output = downgraded(input);
-    assert!(output.starts_with("# TYPE hits untyped\nhits 12\n# TYPE time histogram\n"), "{output}");
+    assert!(
+        output.starts_with("# TYPE hits untyped\nhits 12\n# TYPE time histogram\n"),
+        "{output}"
+    );
     for line in [
         "time_bucket{instance=\"a\",type=\"b\",le=\"50\"} 12\n",
         "time_bucket{instance=\"a\",type=\"b\",le=\"+Inf\"} 12\n",
@@ -781,7 +790,7 @@ fn a_histogram_that_is_continued_after_another_family_has_its_type_again() {
 fn a_quote_that_is_never_closed_costs_its_line() {
     let mut run = Run::new(Emit::New);
     run.options.limits.line_bytes = 1000;
-    let other: String = (0..500).map(|n| format!("metric_{n} 1\n")).collect();
+    let other = (0..500).map(|n| format!("metric_{n} 1\n")).collect::<Vec<_>>().concat();
     let output = run.rewrite(&format!("before 1\na{{x=\"open}} 1\n{other}"));
     assert_eq!(output, format!("before 1\n{other}"));
     assert_eq!(run.report.dropped.get("unterminated"), Some(&1));
@@ -789,7 +798,8 @@ fn a_quote_that_is_never_closed_costs_its_line() {
 
 #[test]
 fn what_the_emitted_generation_does_not_count_is_left_out_of_it() {
-    let input = "# TYPE calls_total counter\ncalls_total{service=\"s\"} 5\ncalls_total{service=\"\"} 6\n";
+    let input =
+        "# TYPE calls_total counter\ncalls_total{service=\"s\"} 5\ncalls_total{service=\"\"} 6\n";
     let pack = "name: calls\nprometheus: [{ old: calls, new: 'calls_total{zone}' }]\n\
         only_in: { new: ['calls_total{service=\"\"}'] }\n";
     let rewrite = |emit, not_counted| {

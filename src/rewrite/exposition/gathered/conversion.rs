@@ -96,7 +96,7 @@ impl Step {
 ///
 /// The first bucket begins at 0, which has no logarithm. Its share is log2(1 + x), where x is the
 /// linear one: of the curves of this kind, log(1 + kx) / log(1 + k), it has the smallest error on
-/// Kong's latencies (`docs/histograms.md`).
+/// real latencies (`docs/decisions/0004-estimated-boundaries.md`).
 fn share(from: Option<f64>, bound: f64, to: f64) -> f64 {
     match from {
         Some(from) if from > 0.0 => (bound / from).ln() / (to / from).ln(),
@@ -130,8 +130,9 @@ impl Conversion {
             return Self::native(layout, layouts, others);
         };
         let written = layouts.write.iter();
-        let steps =
-            written.map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound))).collect();
+        let steps = written
+            .map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound)))
+            .collect();
         let largest_known = layouts.read.last().copied().unwrap_or(f64::NEG_INFINITY);
         Conversion { largest_known, ..Self::of_steps(steps, layout, false) }
     }

@@ -134,9 +134,7 @@ impl HistogramRows {
     #[must_use]
     pub(in crate::rewrite::exposition) fn add_bucket(&mut self, cell: usize, value: f64) -> bool {
         let slot = &mut self.row[cell];
-        if !is_absent(*slot)
-            || self.before.as_ref().is_some_and(|cells| cells.contains(cell))
-        {
+        if !is_absent(*slot) || self.before.as_ref().is_some_and(|cells| cells.contains(cell)) {
             return false;
         }
         *slot = value;

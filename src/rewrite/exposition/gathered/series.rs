@@ -25,6 +25,10 @@ pub(in crate::rewrite::exposition) struct GatheredSeries {
 
 /// The numbers of the label sets.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per rule, and an indirection would cost each sample"
+)]
 pub(in crate::rewrite::exposition) enum Accumulator {
     Scalars(Scalars),
     Histograms(HistogramRows),

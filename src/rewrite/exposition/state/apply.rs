@@ -4,9 +4,7 @@ use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
 use crate::mapping::plan::exposition::{Plan, RuleId};
 use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
-use crate::rewrite::exposition::gathered::{
-    MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed,
-};
+use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
