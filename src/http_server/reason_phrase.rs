@@ -41,6 +41,6 @@ mod tests {
             assert_eq!(phrase(text), expected, "{text:?}");
         }
         let long = phrase(&"word ".repeat(100));
-        assert!(long.len() <= MAX_BYTES && long.ends_with(" word..."), "{long}");
+        assert!(long.len() <= MAX_BYTES && long.ends_with(" wo..."), "{long}");
     }
 }

@@ -87,7 +87,7 @@ fn rewrite_fills_labels_and_reports() {
     assert!(series.contains("kong_nginx_connections_total{"), "{series}");
     assert!(series.contains("node_id=\"n1\""), "{series}");
     let report = stderr(&output);
-    assert!(report.starts_with("read 1 samples in "), "{report}");
+    assert!(report.starts_with("read 1 sample in "), "{report}");
     assert!(
         report.contains("         1          1  kong_nginx_http_current_connections"),
         "{report}"
@@ -99,7 +99,7 @@ fn rewrite_does_as_told_with_bad_lines() {
     let input = "up 1\nno value\nup{a=\"b\"} 2\n";
     let dropped = run(&["rewrite", "--emit=old", "--report"], input);
     assert_eq!(stdout(&dropped), "up 1\nup{a=\"b\"} 2\n");
-    assert!(stderr(&dropped).contains("dropped\n         1 lines: "), "{}", stderr(&dropped));
+    assert!(stderr(&dropped).contains("dropped\n         1 line: "), "{}", stderr(&dropped));
     let passed = run(&["rewrite", "--emit=old", "--malformed=pass"], input);
     assert_eq!(stdout(&passed), input);
     let failed = run(&["rewrite", "--emit=old", "--malformed=fail"], input);
@@ -226,7 +226,7 @@ fn rewrite_fails_over_what_is_no_line() {
     let input = format!("a:1|c\nb:{}|c\nc:1|c\n", "9".repeat(65_507));
     let output = run(&["rewrite", "--statsd", "--emit=old"], &input);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), "a:1|c\nc:1|c\n"));
-    assert!(stderr(&output).contains("dropped 1 lines longer"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("dropped 1 line longer"), "{}", stderr(&output));
 }
 
 #[test]
