@@ -26,6 +26,7 @@ struct State {
     packer: Packer,
     queue: Queue,
     flush_interval: Duration,
+    keepalive: Option<Duration>,
     closed: bool,
     /// The number of waiting bytes, as last reported.
     reported: usize,
@@ -39,6 +40,8 @@ pub(super) struct QueueSettings {
     pub(super) overflow: Overflow,
     /// How long a datagram may wait for more lines.
     pub(super) flush_interval: Duration,
+    /// How long a connection to the sink is silent before the kernel checks the sink.
+    pub(super) keepalive: Option<Duration>,
 }
 
 /// The sending half of a queue. Dropping it closes the queue.
@@ -82,6 +85,7 @@ impl SinkQueue {
             packer: Packer::new(queue_settings.pack_bytes),
             queue: Queue::new(queue_settings.queue_bytes, queue_settings.overflow),
             flush_interval: queue_settings.flush_interval,
+            keepalive: queue_settings.keepalive,
             closed: false,
             reported: 0,
         };
@@ -111,6 +115,7 @@ impl SinkQueue {
         state.packer = Packer::new(queue_settings.pack_bytes);
         state.queue.reconfigure(queue_settings.queue_bytes, queue_settings.overflow);
         state.flush_interval = queue_settings.flush_interval;
+        state.keepalive = queue_settings.keepalive;
         drop(state);
         self.wake.notify_one();
     }
@@ -190,6 +195,11 @@ impl SinkQueue {
         left.lines
     }
 
+    /// The keepalive of the next connection to the sink.
+    pub(super) fn keepalive(&self) -> Option<Duration> {
+        self.state().keepalive
+    }
+
     pub(super) fn metrics(&self) -> &SinkMetrics {
         &self.metrics
     }
@@ -255,6 +265,7 @@ mod tests {
         queue_bytes: 10 << 20,
         overflow: Overflow::Newest,
         flush_interval: Duration::from_secs(3600),
+        keepalive: None,
     };
 
     #[test]

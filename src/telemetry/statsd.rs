@@ -103,7 +103,7 @@ impl StatsdMetrics {
             )?,
             sent_lines: define.counters(
                 "crossfade_statsd_sent_lines_total",
-                "StatsD lines that the kernel accepted for the sink.",
+                "StatsD lines that the kernel accepted for the sink; for TCP, that the sink acknowledged.",
                 &["sink"],
             )?,
             sent_bytes: define.counters(
@@ -235,6 +235,7 @@ impl StatsdMetrics {
             overflow: dropped("overflow"),
             too_long: dropped("too_long"),
             shutdown: dropped("shutdown"),
+            unacknowledged: dropped("unacknowledged"),
             queued: self.queued_bytes.with_label_values(&[sink]),
             hold: Arc::new(hold),
         }
@@ -451,6 +452,7 @@ pub struct SinkMetrics {
     overflow: IntCounter,
     too_long: IntCounter,
     shutdown: IntCounter,
+    unacknowledged: IntCounter,
     queued: IntGauge,
     hold: Arc<HeldSink>,
 }
@@ -476,6 +478,11 @@ impl SinkMetrics {
     /// So many lines could not be sent before the end.
     pub fn dropped_shutdown(&self, lines: u64) {
         self.shutdown.inc_by(lines);
+    }
+
+    /// The connection broke before the sink had acknowledged so many lines.
+    pub fn dropped_unacknowledged(&self, lines: u64) {
+        self.unacknowledged.inc_by(lines);
     }
 
     /// What waits has become more or less.

@@ -2,6 +2,8 @@
 
 mod backoff;
 mod datagram;
+mod in_flight;
+mod send_queue;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ fn queue_settings(settings: &Settings, workers: usize) -> QueueSettings {
         queue_bytes: queue_bytes.max(settings.pack_bytes + 1),
         overflow: settings.overflow,
         flush_interval: settings.flush_interval,
+        keepalive: settings.connections.keepalive,
     }
 }
 

@@ -4,21 +4,30 @@ use std::io;
 use std::time::Duration;
 
 use memchr::memrchr;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::resolve::Addresses;
+use super::in_flight::InFlight;
 use super::{SinkTask, address, moved};
 use crate::relay::datagram_queue::count_lines;
+use crate::relay::keepalive;
 
 /// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a sink may accept no bytes before its connection is closed.
+/// How long a sink may accept no bytes, or acknowledge none that were sent, before its connection is closed.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum number of bytes per system call. The lock of the queue is held during the call.
 const WRITE_BYTES: usize = 256 * 1024;
+
+/// Maximum number of bytes in the kernel's buffer that are not sent yet.
+const UNSENT_BYTES: u32 = 64 * 1024;
+
+/// How often the kernel is asked what the sink has acknowledged, while something is not.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Why a connection is closed.
 enum End {
@@ -69,6 +78,7 @@ pub(super) async fn tcp(mut task: SinkTask, mut addresses: Addresses) {
 
 async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
     let mut turn = 0;
+    let metrics = task.queue().metrics().clone();
     // Connect only when there is something to send.
     while !cut.rest().is_empty() || task.receiver.ready().await {
         let Some(to) = address(addresses, turn, task).await else { return };
@@ -86,12 +96,23 @@ async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
                 return;
             }
         };
+        prepare(&stream, task);
+        let mut in_flight = InFlight::new(&stream);
         let end = tokio::select! {
-            end = write_all(&stream, task, cut) => end,
+            end = write_all(&stream, task, cut, &mut in_flight) => end,
             end = closed(&stream) => end,
             () = moved(addresses) => End::Moved,
         };
         cut.rewind();
+        match &end {
+            End::Done | End::Moved => in_flight.leave(&metrics),
+            End::Closed | End::Broken(_) => {
+                let lines = in_flight.broke(&metrics);
+                if lines > 0 {
+                    tracing::warn!(lines, "lines lost: not acknowledged by the sink");
+                }
+            }
+        }
         match end {
             End::Done => return,
             End::Moved => {}
@@ -111,10 +132,43 @@ async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
     }
 }
 
-/// Writes queued datagrams until the connection fails. Cancel safe: written bytes have left the queue.
-async fn write_all(stream: &TcpStream, task: &mut SinkTask, cut: &mut Cut) -> End {
+/// Sets the options by which the kernel finds that the sink has vanished, and that keep little in its buffer: what waits in
+/// the queue survives a lost connection.
+fn prepare(stream: &TcpStream, task: &SinkTask) {
+    let socket = SockRef::from(stream);
+    let set = socket
+        .set_tcp_user_timeout(Some(STALL_TIMEOUT))
+        .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT_BYTES))
+        .and_then(|()| keepalive::set(stream, task.queue().keepalive()));
+    if let Err(error) = set {
+        tracing::warn!(%error, "cannot set socket options");
+    }
+}
+
+/// Waits for something to send, and counts what the sink acknowledges meanwhile. False if the queue is closed and empty.
+/// Cancel safe.
+async fn ready(task: &mut SinkTask, in_flight: &mut InFlight) -> bool {
+    let metrics = task.queue().metrics().clone();
     loop {
-        if cut.rest().is_empty() && !task.receiver.ready().await {
+        in_flight.settle(&metrics);
+        if in_flight.is_empty() {
+            return task.receiver.ready().await;
+        }
+        if let Ok(ready) = timeout(SETTLE_INTERVAL, task.receiver.ready()).await {
+            return ready;
+        }
+    }
+}
+
+/// Writes queued datagrams until the connection fails. Cancel safe: written bytes have left the queue.
+async fn write_all(
+    stream: &TcpStream,
+    task: &mut SinkTask,
+    cut: &mut Cut,
+    in_flight: &mut InFlight,
+) -> End {
+    loop {
+        if cut.rest().is_empty() && !ready(task, in_flight).await {
             return End::Done;
         }
         match timeout(STALL_TIMEOUT, stream.writable()).await {
@@ -122,7 +176,7 @@ async fn write_all(stream: &TcpStream, task: &mut SinkTask, cut: &mut Cut) -> En
             Ok(Err(error)) => return End::Broken(error),
             Err(_) => return End::Broken(io::ErrorKind::TimedOut.into()),
         }
-        match write_some(stream, task, cut) {
+        match write_some(stream, task, cut, in_flight) {
             Ok(()) => task.succeed(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return End::Broken(error),
@@ -130,15 +184,19 @@ async fn write_all(stream: &TcpStream, task: &mut SinkTask, cut: &mut Cut) -> En
     }
 }
 
-fn write_some(stream: &TcpStream, task: &SinkTask, cut: &mut Cut) -> io::Result<()> {
+fn write_some(
+    stream: &TcpStream,
+    task: &SinkTask,
+    cut: &mut Cut,
+    in_flight: &mut InFlight,
+) -> io::Result<()> {
     let metrics = task.queue().metrics();
     if !cut.rest().is_empty() {
-        let lines = cut.lines();
         let written = stream.try_write(cut.rest())?;
+        in_flight.wrote(&cut.rest()[..written]);
         cut.written += written;
         let whole = cut.rest().is_empty();
-        // A line counts when its last byte is written.
-        metrics.sent(u64::from(whole), lines - cut.lines(), written as u64);
+        metrics.sent(u64::from(whole), 0, written as u64);
         if whole {
             cut.clear();
         }
@@ -147,10 +205,10 @@ fn write_some(stream: &TcpStream, task: &SinkTask, cut: &mut Cut) -> io::Result<
     task.queue().with_queue(|queue| {
         let waiting = queue.bytes();
         let written = stream.try_write(&waiting[..waiting.len().min(WRITE_BYTES)])?;
+        in_flight.wrote(&waiting[..written]);
         let (left, begun) = queue.advance(written, &mut cut.bytes);
         cut.written = begun;
-        let whole = if begun == 0 { 0 } else { count_lines(&cut.bytes) - cut.lines() };
-        metrics.sent(left.datagrams, left.lines + whole, written as u64);
+        metrics.sent(left.datagrams, 0, written as u64);
         Ok(())
     })
 }

@@ -32,6 +32,7 @@ fn start(addresses: &[SocketAddr], destination: impl FnOnce(Addresses) -> Destin
         queue_bytes: 64 << 20,
         overflow: Overflow::Newest,
         flush_interval: Duration::ZERO,
+        keepalive: None,
     };
     let (names, resolved) = watch::channel(Arc::from(addresses));
     let queue = Arc::new(SinkQueue::new(queue_settings, true, metrics.statsd_sink("sink")));
@@ -168,6 +169,48 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
     assert!(lines > 0 && lines < datagrams);
     sending.task.await.expect("no panic");
     drop(hanging);
+}
+
+/// A sink that stops to read and is restarted: lines in the kernel's buffers are lost, and counted.
+#[tokio::test]
+async fn what_a_broken_connection_had_not_acknowledged_is_dropped() {
+    let (listener, address) = tcp().await;
+    let sending = start(&[address], Destination::Tcp);
+    // More than the buffers of both ends hold.
+    let datagram = [&vec![b'x'; 60_000][..], b":1|c"].concat();
+    let datagrams = 300;
+    (0..datagrams).for_each(|_| sending.queue.push(&datagram));
+    let (hanging, _) = soon(listener.accept()).await.expect("a connection");
+    // Until nothing more fits.
+    let (mut before, mut same) = (0, 0);
+    while same < 10_000 {
+        tokio::task::yield_now().await;
+        let left = sending.queue.with_queue(|queue| queue.len());
+        same = if left == before { same + 1 } else { 0 };
+        before = left;
+    }
+    drop(hanging);
+    let (mut stream, _) = soon(listener.accept()).await.expect("another one");
+    let (mut lines, mut buffer) = (0, vec![0; 1 << 16]);
+    sending.queue.close();
+    loop {
+        let len = soon(stream.read(&mut buffer)).await.expect("bytes");
+        if len == 0 {
+            break;
+        }
+        lines += memchr_iter(b'\n', &buffer[..len]).count() as u64;
+    }
+    soon(sending.task).await.expect("no panic");
+    let counted = |series: &str| {
+        let text = sending.metrics.text();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse::<u64>().expect("a count"))
+    };
+    let sent = counted("crossfade_statsd_sent_lines_total{sink=\"sink\"}");
+    let lost =
+        counted("crossfade_statsd_dropped_lines_total{reason=\"unacknowledged\",sink=\"sink\"}");
+    assert!(lost > 0 && sent >= lines, "{lost} lost, {sent} sent, {lines} read");
+    assert_eq!(sent + lost, datagrams);
 }
 
 #[tokio::test]
