@@ -50,6 +50,8 @@ pub(super) struct Reader<'a> {
     pub(super) segments: Vec<Segment>,
     /// How many of the segments are the prefix.
     pub(super) prefix: usize,
+    /// The index of the prefix among those of the settings; `None` for a pack without a prefix.
+    pub(super) root: Option<usize>,
     /// Whether the prefix ends with `between` segments.
     pub(super) between: bool,
     pub(super) types: &'a [String],
@@ -142,6 +144,7 @@ pub(super) fn readers<'a>(rules: &[ActiveRule<'a>], prefixes: &[Vec<Segment>]) -
                     role,
                     segments: [front, segments].concat(),
                     prefix: front.len(),
+                    root: from.pack.lines().prefix.is_some().then_some(index % plain),
                     between: index >= plain,
                     types,
                     span,

@@ -31,6 +31,8 @@ pub(super) fn check(
         rules,
         listed: packs.iter().flat_map(|pack| ambiguous_names(pack, prefixes)).collect(),
         reported: HashSet::new(),
+        prefixes,
+        prefix_reported: false,
         errors: Vec::new(),
         ambiguous: Ambiguities::new(),
     };
@@ -54,6 +56,9 @@ struct Check<'a> {
     listed: Vec<Vec<Segment>>,
     /// Pairs already reported: they are reported for one prefix only.
     reported: HashSet<[(usize, Role); 2]>,
+    /// The prefixes of the settings.
+    prefixes: &'a [Vec<Segment>],
+    prefix_reported: bool,
     errors: Vec<Diagnostic>,
     ambiguous: Ambiguities,
 }
@@ -64,6 +69,14 @@ impl Check<'_> {
             return;
         }
         let names = shared(&first.segments, &second.segments);
+        if let (Some(one), Some(other)) = (first.root, second.root)
+            && one != other
+        {
+            if let Some(name) = names.first() {
+                self.prefixes(first, second, name);
+            }
+            return;
+        }
         let tagged = first.role == Role::Tagged || second.role == Role::Tagged;
         let both_tagged = first.role == second.role && tagged;
         // All rules that read a tagged line apply to it.
@@ -91,6 +104,28 @@ impl Check<'_> {
                 &name,
                 "exclude it from one of them: `{x!=text}`".to_owned(),
             );
+        }
+    }
+
+    /// Checks that of two prefixes, one of which begins with the other, the longer one is tried first.
+    fn prefixes(&mut self, first: &Reader<'_>, second: &Reader<'_>, name: &[Segment]) {
+        let (longer, shorter) =
+            if first.prefix > second.prefix { (first, second) } else { (second, first) };
+        let wins =
+            longer.prefix == shorter.prefix || order(&longer.segments, &shorter.segments).is_lt();
+        let shown = |reader: &Reader<'_>| reader.root.and_then(|root| self.prefixes.get(root));
+        if let (false, false, Some(longer), Some(shorter)) =
+            (wins, self.prefix_reported, shown(longer), shown(shorter))
+        {
+            let message = format!(
+                "statsd.prefixes: a line can have both `{}` and `{}` as its prefix: `{}`",
+                Dotted(shorter),
+                Dotted(longer),
+                example(name),
+            );
+            let help = "remove one of them, or give the plugin another prefix";
+            self.errors.push(Diagnostic::error(message).with_help(help));
+            self.prefix_reported = true;
         }
     }
 
