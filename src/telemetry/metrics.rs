@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use prometheus::{IntCounterVec, Registry, TextEncoder};
 
+use super::count::Count;
 use super::define::Define;
 use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
 use super::process::Process;
 use super::reasons::RequestRefusal;
 use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
-use super::statsd::{Count, ListenerMetrics, SinkMetrics, StatsdMetrics};
+use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use super::target::TargetMetrics;
 
 /// The Content-Type of [`Metrics::text`].

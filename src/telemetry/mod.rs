@@ -1,6 +1,7 @@
 //! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
 
 mod bound_addresses;
+mod count;
 mod define;
 mod http;
 mod kernel_drops;
@@ -15,10 +16,11 @@ mod series;
 mod statsd;
 mod target;
 
+pub use count::Count;
 pub use http::{HttpListenerMetrics, OpenHttpConnection, WebConfigMetrics};
 pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
 pub use reasons::{ConnectionRefusal, RequestRefusal};
 pub use reloads::ReloadMetrics;
-pub use statsd::{Count, ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
+pub use statsd::{ListenerMetrics, OpenConnection, RewriteMetrics, SinkMetrics};
 pub use target::{ScrapeInFlight, TargetMetrics};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossfade::mapping::{Emit, StatsdPlan, StatsdSettings};
+use crossfade::mapping::{Emit, StatsdPlan, StatsdSettings, compile_statsd};
 use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crossfade::statsd::{Dialect, lines};
 
@@ -141,6 +141,41 @@ fn sizes_change_their_type_and_nothing_else() {
             ("kong.service.s.response.size:7|g|#a:b", &["kong.s.response.size:7|g|#a:b"]),
         ],
     );
+}
+
+#[test]
+fn of_nested_prefixes_the_longer_one_is_read() {
+    let packs = crossfade::packs::builtin();
+    let compiled = |prefixes: &[&str]| {
+        let prefixes = prefixes.iter().map(|it| (*it).to_owned()).collect();
+        compile_statsd(&packs, &StatsdSettings { prefixes, ..StatsdSettings::new(Emit::New) })
+    };
+    for prefixes in [
+        &["kong", "kong.prod"][..],
+        &["kong.prod", "kong"],
+        &["acme.edge", "acme.edge.eu"],
+        &["kong", "kong.node.{host}"],
+        &["kong", "kong"],
+    ] {
+        let plan = Arc::new(compiled(prefixes).unwrap_or_else(|it| panic!("{it}")));
+        for prefix in prefixes {
+            let prefix = prefix.replace("{host}", "h1");
+            for (old, new) in [
+                ("shop.request.count:1|c", "service.shop.request.count:1|c"),
+                ("shop.request.status.200:1|c", "service.shop.status.200:1|c"),
+                ("shop.user.a.b.request.count:1|c", "service.shop.user.a.b.request.count:1|c"),
+                ("request.latency:1|ms", "service.request.latency:1|ms"),
+            ] {
+                let (old, new) = (format!("{prefix}.{old}"), format!("{prefix}.{new}"));
+                assert_eq!(became(&plan, &old), [new], "{old} {prefixes:?}");
+            }
+        }
+    }
+    for prefixes in [["kong", "kong.service"], ["kong.{env}", "kong"]] {
+        let errors = compiled(&prefixes).expect_err("ambiguous");
+        assert_eq!(errors.0.len(), 1, "{errors}");
+        assert!(errors.to_string().contains("statsd.prefixes: a line can have both"), "{errors}");
+    }
 }
 
 #[test]

@@ -138,50 +138,6 @@ fn exceptions_must_be_exceptions_in_every_respect() {
 }
 
 #[test]
-fn of_nested_prefixes_the_longer_one_is_read() {
-    use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
-    let packs = crate::packs::builtin();
-    let compiled = |prefixes: &[&str]| {
-        let prefixes = prefixes.iter().map(|it| (*it).to_owned()).collect();
-        compile_statsd(&packs, &StatsdSettings { prefixes, ..StatsdSettings::new(Emit::New) })
-    };
-    for prefixes in [
-        &["kong", "kong.prod"][..],
-        &["kong.prod", "kong"],
-        &["acme.edge", "acme.edge.eu"],
-        &["kong", "kong.node.{host}"],
-        &["kong", "kong"],
-    ] {
-        let plan = std::sync::Arc::new(compiled(prefixes).unwrap_or_else(|it| panic!("{it}")));
-        for prefix in prefixes {
-            let prefix = prefix.replace("{host}", "h1");
-            for (old, new) in [
-                ("shop.request.count:1|c", "service.shop.request.count:1|c"),
-                ("shop.request.status.200:1|c", "service.shop.status.200:1|c"),
-                ("shop.user.a.b.request.count:1|c", "service.shop.user.a.b.request.count:1|c"),
-                ("request.latency:1|ms", "service.request.latency:1|ms"),
-            ] {
-                let mut out = Vec::new();
-                let line = format!("{prefix}.{old}");
-                let outcome = Rewriter::new(plan.clone()).rewrite(
-                    line.as_bytes(),
-                    &mut Sender::default(),
-                    &mut out,
-                );
-                assert_eq!(outcome, Outcome::Rewritten, "{line}");
-                let new = format!("{prefix}.{new}");
-                assert_eq!(String::from_utf8(out).unwrap(), new, "{line} {prefixes:?}");
-            }
-        }
-    }
-    for prefixes in [["kong", "kong.service"], ["kong.{env}", "kong"]] {
-        let errors = compiled(&prefixes).expect_err("ambiguous");
-        assert_eq!(errors.0.len(), 1, "{errors}");
-        assert!(errors.to_string().contains("statsd.prefixes: a line can have both"), "{errors}");
-    }
-}
-
-#[test]
 fn settings_give_other_prefixes() {
     let pack = r#"
 prefix: own
