@@ -96,8 +96,8 @@ fn strict_readers_refuse_buckets_that_are_not_together() {
     );
     let expected = [
         "no newline at the end",
-        "a stands in 2 places",
-        "a: no +Inf at the end of the ladder",
+        "a is in 2 places",
+        "a: the last bucket is not +Inf",
         "a: le 2 before 1",
     ];
     assert_eq!(errors, expected);
@@ -180,7 +180,7 @@ fn bucket(left: &std::collections::BTreeMap<Series, f64>, family: &str, le: &str
 }
 
 #[test]
-fn ladders_are_exact_where_they_can_be() {
+fn histograms_are_exact_where_they_can_be() {
     let body = "kong_latency_bucket{type=\"kong\",le=\"00050.0\"} 4\n\
         kong_latency_bucket{type=\"kong\",le=\"00100.0\"} 11\n\
         kong_latency_bucket{type=\"kong\",le=\"02000.0\"} 12\n\
@@ -190,11 +190,11 @@ fn ladders_are_exact_where_they_can_be() {
     let at = |le| bucket(&left, "kong_kong_latency_ms", le);
     // Below the first printed one nothing was counted; 50 and 100 are printed.
     assert_eq!([at("1"), at("30"), at("50"), at("100")], [0.0, 0.0, 4.0, 11.0]);
-    // 75 lies half way between 50 and 100: 4 + 7/2, rounded down.
-    assert_eq!(at("75"), 7.0);
-    // 200 and 1000 are holes of the body's own ladder, on the line from (100, 11) to (2000, 12).
+    // 75 is between 70 and 80, which 2.x has and which are missing: both have the count of 50.
+    assert_eq!(at("75"), 4.0);
+    // 200 and 1000 are missing too: they have the count of 100.
     assert_eq!([at("200"), at("1000")], [11.0, 11.0]);
-    // 3000 lies a third of the way from (2000, 12) to (5000, 15).
+    // 3000 is between (2000, 12) and (5000, 15): ln(1.5) / ln(2.5) = 0.44 of 3.
     assert_eq!(at("3000"), 13.0);
     // Above the last finite boundary all that is known is the whole.
     assert_eq!([at("6000"), at("+Inf")], [20.0, 20.0]);
@@ -216,7 +216,7 @@ fn a_hole_takes_the_bucket_below_when_another_label_set_shows_the_boundary() {
         left[&Series::new("kong_latency_bucket", &labels)]
     };
     assert_eq!([at("a", "50"), at("b", "25"), at("b", "50")], [1.0, 0.0, 1.0]);
-    // 1 to 25 is one bucket in 3.x: a straight line from nothing at 0.
+    // 1 to 25 is one bucket in 3.x.
     assert_eq!([at("a", "20"), at("a", "25")], [0.0, 1.0]);
     assert_eq!([at("a", "60"), at("a", "70"), at("a", "60000")], [1.0, 2.0, 3.0]);
 }
