@@ -191,7 +191,11 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     assert_eq!(first, "up 1\n");
     drop(stdout);
     // Until it notices that its output is closed, and closes its input.
-    while stdin.write_all(&b"up 2\n".repeat(10_000)).is_ok() {}
+    let lines = |from: u32| (from..from + 10_000).map(|n| format!("up{{n=\"{n}\"}} 2\n"));
+    let mut from = 0;
+    while stdin.write_all(lines(from).collect::<Vec<_>>().concat().as_bytes()).is_ok() {
+        from += 10_000;
+    }
     let output = child.wait_with_output().expect("it ends");
     assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
 }

@@ -207,7 +207,7 @@ impl Targets {
                 "gzip",
             ),
             ("too-much-held", ok("", held), 10, Status(502), "rewrite"),
-            ("html", ok("", html), 400, Status(502), "no_sample"),
+            ("html", ok("", html), 400, Status(502), "rewrite"),
             ("no-http", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), 400, Status(502), "exchange"),
             (
                 "redirect-loop",

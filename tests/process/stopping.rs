@@ -234,7 +234,8 @@ async fn who_never_takes_its_answer_is_cut_when_time_is_up() {
 #[tokio::test]
 async fn told_twice_it_waits_no_longer() {
     let upstream = Upstream::scripted(|mut exchange| async move {
-        exchange.send(ok("", "up 1\n".repeat(1_000))).await;
+        let lines: Vec<_> = (0..1_000).map(|n| format!("up{{n=\"{n}\"}} 1\n")).collect();
+        exchange.send(ok("", lines.concat())).await;
         exchange.closed().await;
     })
     .await;
