@@ -109,7 +109,7 @@ async fn what_is_under_way_ends_whole_and_every_line_is_sent() {
         async move {
             exchange.send(chunked(&["up 1\n"])).await;
             drop(signal.acquire().await);
-            exchange.send("5\r\nup 2\n\r\n0\r\n\r\n").await;
+            exchange.send("5\r\non 2\n\r\n0\r\n\r\n").await;
         }
     })
     .await;
@@ -169,7 +169,7 @@ async fn what_is_under_way_ends_whole_and_every_line_is_sent() {
         assert_eq!((reply.status, reply.text(), reply.end), (200, "up 3\n", End::Whole));
     }
     for mut client in halted {
-        client.read_until("up 2\n").await;
+        client.read_until("on 2\n").await;
         client.read_until("0\r\n\r\n").await;
     }
     for mut client in slow {
