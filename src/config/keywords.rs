@@ -23,9 +23,10 @@ pub trait Choice: Copy + PartialEq + 'static {
 }
 
 macro_rules! choices {
-    ($($type:ident { $($word:literal => $variant:ident),+ $(,)? })+) => {$(
+    ($($type:ident { $one:literal => $first:ident $(, $word:literal => $variant:ident)+ $(,)? })+) => {$(
         impl Choice for $type {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $type::$variant)),+];
+            const WORDS: &'static [(&'static str, Self)] =
+                &[($one, $type::$first) $(, ($word, $type::$variant))+];
         }
 
         impl FromStr for $type {
@@ -33,7 +34,7 @@ macro_rules! choices {
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::WORDS.iter().find(|(word, _)| *word == text);
-                found.map(|(_, choice)| *choice).ok_or(concat!("expected one of" $(, " ", $word)+))
+                found.map(|(_, choice)| *choice).ok_or(concat!("expected one of: ", $one $(, ", ", $word)+))
             }
         }
 
@@ -86,6 +87,6 @@ mod tests {
 
     #[test]
     fn a_wrong_word_names_the_right_ones() {
-        assert_eq!("older".parse::<Emit>(), Err("expected one of old new both"));
+        assert_eq!("older".parse::<Emit>(), Err("expected one of: old, new, both"));
     }
 }

@@ -9,7 +9,7 @@ fn errors(text: &str) -> String {
 /// A text, and the beginning of the error.
 const ERRORS: &[(&str, &str)] = &[
     ("emti: old\n", "c.yaml:1:1: the settings file has no key `emti`; did you mean `emit`?"),
-    ("emit: older\n", "c.yaml:1:7: `older`: expected one of old new both"),
+    ("emit: older\n", "c.yaml:1:7: `older`: expected one of: old, new, both"),
     ("targets:\n  - nmae: a\n", "c.yaml:2:5: a target has no key `nmae`; did you mean `name`?"),
     ("targets:\n  - name: a/b\n    url: http://a\n", "c.yaml:2:11: `a/b`: expected a name"),
     ("targets:\n  - name: a\n", "c.yaml:2:5: a target lacks `url`"),
