@@ -60,7 +60,7 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        ladder: &[u32],
+        layout: &[u32],
         series: &Series<&Histogram>,
     ) {
         if series.is_empty() {
@@ -68,7 +68,7 @@ impl Page {
         }
         self.header(name, "histogram", help);
         for (labels, histogram) in series {
-            for bound in ladder {
+            for bound in layout {
                 let count = histogram.up_to(*bound);
                 if count > 0 {
                     self.line(format_args!(

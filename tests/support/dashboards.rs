@@ -1,10 +1,10 @@
 //! Dashboards and rules for `audit`, from `tests/audit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crossfade::mapping::{Emit, Generation};
 use crossfade::packs;
-use crossfade::tools::audit::{Auditor, FileAudit};
+use crossfade::tools::audit::{Auditor, FileAudit, Finding};
 
 use super::root;
 
@@ -24,4 +24,15 @@ pub(crate) fn audited(name: &str, to: Generation, absent: &[&str]) -> FileAudit 
     let absent = absent.iter().map(|family| (*family).to_owned()).collect();
     let (path, text) = fixture(name);
     Auditor::new(&packs::builtin(), Emit::Old, to, absent).file(&path, &text)
+}
+
+/// Audits one query: in a rule that records (`record`), so that its labels must stay, or in a panel.
+pub(crate) fn findings(kind: &str, query: &str, to: Generation) -> Vec<Finding> {
+    let quoted = serde_json::to_string(query).expect("text is JSON");
+    let text = match kind {
+        "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
+        _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
+    };
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new());
+    auditor.file(Path::new("q.json"), &text).findings
 }

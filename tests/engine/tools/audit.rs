@@ -6,18 +6,12 @@ use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
 use crossfade::tools::audit::{Auditor, FileAudit, Finding, Impact, table};
 
-use crate::support::dashboards::{NEW, OLD, audited, fixture};
+use crate::support::dashboards::{NEW, OLD, audited, findings, fixture};
 use crate::support::root;
 
-/// Audits one query in a rule that records, so that its labels must stay, or in a panel.
+/// Audits one query that may name no family.
 fn query(kind: &str, query: &str, to: Generation) -> Option<Finding> {
-    let quoted = serde_json::to_string(query).expect("text is JSON");
-    let text = match kind {
-        "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
-        _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
-    };
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new());
-    let mut found = auditor.file(Path::new("q.json"), &text).findings;
+    let mut found = findings(kind, query, to);
     assert!(found.len() < 2, "{found:?}");
     found.pop()
 }

@@ -1,20 +1,13 @@
 //! `audit`: queries whose answer would change without an error.
 
-use std::path::Path;
+use crossfade::mapping::Generation;
+use crossfade::tools::audit::{Finding, Impact};
 
-use crossfade::mapping::{Emit, Generation};
-use crossfade::packs;
-use crossfade::tools::audit::{Auditor, Finding, Impact};
+use crate::support::dashboards::findings;
 
-/// Audits one query of a recording rule or of a panel.
+/// Audits one query.
 fn audited(kind: &str, query: &str, to: Generation) -> Finding {
-    let quoted = serde_json::to_string(query).expect("text is JSON");
-    let text = match kind {
-        "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
-        _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
-    };
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new());
-    let mut found = auditor.file(Path::new("q.json"), &text).findings;
+    let mut found = findings(kind, query, to);
     assert_eq!(found.len(), 1, "{query}: {found:?}");
     found.remove(0)
 }
