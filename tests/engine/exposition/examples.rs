@@ -823,3 +823,30 @@ fn what_the_emitted_generation_does_not_count_is_left_out_of_it() {
     assert_eq!(output, "# TYPE calls counter\ncalls{service=\"s\"} 5\ncalls{service=\"\"} 6\n");
     assert_eq!(rewrite(Emit::New, NotCounted::Drop).0, input);
 }
+
+#[test]
+fn a_first_bucket_without_a_boundary_costs_only_itself() {
+    let input = "# TYPE b_ms histogram\nb_ms_bucket{le=\"x\"} 1\nb_ms_bucket{le=\"25\"} 2\n\
+        b_ms_bucket{le=\"50\"} 3\nb_ms_bucket{le=\"+Inf\"} 4\n";
+    let mut run = Run::new(Emit::Old);
+    let output = run.rewrite(input);
+    assert!(output.contains("time_bucket{type=\"b\",le=\"50\"} 3\n"), "{output}");
+    assert!(output.contains("time_bucket{type=\"b\",le=\"+Inf\"} 4\n"), "{output}");
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::BadLe, 1)]));
+}
+
+#[test]
+fn a_repeated_bucket_is_left_out_in_both_generations() {
+    let bucket = |le, count| format!("b_ms_bucket{{le=\"{le}\"}} {count}\n");
+    let once = format!(
+        "# TYPE b_ms histogram\n{}{}{}",
+        bucket("25", 1),
+        bucket("50", 2),
+        bucket("+Inf", 2)
+    );
+    let repeated = format!("{once}{}{}", bucket("50", 7), bucket("+Inf", 9));
+    let mut run = Run::new(Emit::Both);
+    let output = run.rewrite(&repeated);
+    assert_eq!(run.report.dropped, BTreeMap::from([(DropReason::RepeatedSeries, 2)]));
+    assert_eq!(output, run.rewrite(&once));
+}
