@@ -63,6 +63,9 @@ pub enum Error {
     /// The body is encoded in a way that we did not ask for and cannot read.
     #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
     ContentEncoding(QuotedHeader),
+    /// The end of the body cannot be known.
+    #[error("its Transfer-Encoding is {0}; only chunked can be read")]
+    TransferEncoding(QuotedHeader),
     /// The body broke off.
     #[error("its body broke off: {0}")]
     Cut(String),
@@ -102,6 +105,7 @@ impl Error {
         "redirect",
         "content_type",
         "content_encoding",
+        "transfer_encoding",
         "cut",
         "overlong",
         "gzip",
@@ -164,6 +168,9 @@ impl Error {
             Error::ContentEncoding(value) => {
                 format!("{target} sent Content-Encoding {value}, which is not supported")
             }
+            Error::TransferEncoding(value) => {
+                format!("{target} sent Transfer-Encoding {value}, which is not supported")
+            }
             Error::Cut(error) => format!("the body of {target} broke off: {error}"),
             Error::Overlong => format!("the body of {target} is longer than its Content-Length"),
             Error::Gzip => format!("the gzip body of {target} is damaged"),
@@ -199,6 +206,7 @@ impl Error {
             Error::Redirect(_) => "redirect",
             Error::ContentType(_) => "content_type",
             Error::ContentEncoding(_) => "content_encoding",
+            Error::TransferEncoding(_) => "transfer_encoding",
             Error::Cut(_) => "cut",
             Error::Overlong => "overlong",
             Error::Gzip => "gzip",
@@ -267,6 +275,7 @@ mod tests {
             Error::Redirect(text()),
             Error::ContentType(text()),
             Error::ContentEncoding(text()),
+            Error::TransferEncoding(text()),
             Error::Cut(String::new()),
             Error::Overlong,
             Error::Gzip,

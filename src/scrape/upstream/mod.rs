@@ -10,6 +10,7 @@
 mod connection;
 mod credentials;
 mod exposition;
+mod framing;
 mod message;
 mod resolve;
 mod tls;
@@ -94,6 +95,12 @@ impl Upstream {
     ///
     /// Cancelling closes the connection that was used.
     pub(super) async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
+        let mut answer = self.answer(request).await?;
+        framing::check(answer.status, &mut answer.headers)?;
+        Ok(answer)
+    }
+
+    async fn answer(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
         let http = self.http_request(request)?;
         if let Some(connection) = self.idle.take_here()
             && let Ok(answer) = self.exchange(connection, http.clone()).await

@@ -251,6 +251,29 @@ async fn listed_paths_are_handed_through_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_forwarded_response_has_one_length() {
+    let forwarded = async |answer: &str| {
+        let upstream = Upstream::closing(answer.as_bytes().to_vec()).await;
+        let gateway = Gateway::start(&format!(
+            "emit: old\ntargets: [{{name: kong, url: '{}', passthrough: [/status]}}]\n",
+            upstream.url()
+        ))
+        .await;
+        get(gateway.data, "/status").await
+    };
+    let both = "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let reply = forwarded(&format!("HTTP/1.1 200 OK\r\n{both}")).await;
+    assert_eq!((reply.status, reply.end, reply.text()), (200, End::Whole, "hello"));
+
+    let reply = forwarded("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhel").await;
+    assert_eq!(reply.status, 502);
+    assert!(reply.text().contains("Transfer-Encoding is \"gzip\""), "{}", reply.text());
+
+    let reply = forwarded("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").await;
+    assert_eq!(reply.status, 502);
+}
+
+#[tokio::test]
 async fn a_forwarded_response_is_streamed_and_cut_like_the_targets() {
     let seen = Arc::new(Notify::new());
     let signal = Arc::clone(&seen);
