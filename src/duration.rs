@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 const EXPECTED: &str = "expected a time such as 500ms, 10s or 1m30s";
-const TOO_LONG: &str = "time is too long";
+const TOO_LONG: &str = "time is longer than ten years";
+
+/// The longest time. Sums and multiples of it, and moments that far away, are still representable.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
 /// Parses numbers with the units `ms`, `s`, `m` and `h`: `500ms`, `10s`, `1m30s`. `0` needs no unit.
 ///
@@ -36,6 +39,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
         total = total.checked_add(Duration::from_millis(part)).ok_or(TOO_LONG)?;
         rest = after;
     }
+    if total > LONGEST {
+        return Err(TOO_LONG);
+    }
     Ok(total)
 }
 
@@ -58,6 +64,9 @@ mod tests {
         for text in ["", "1", "10", "s", "1 s", "1.5s", "-1s", "1s2", "1d", "é"] {
             assert_eq!(parse(text), Err(EXPECTED), "{text}");
         }
-        assert_eq!(parse("18446744073709551615h"), Err(TOO_LONG));
+        assert_eq!(parse("87600h"), Ok(LONGEST));
+        for text in ["87600h1ms", "18446744073709551615h"] {
+            assert_eq!(parse(text), Err(TOO_LONG), "{text}");
+        }
     }
 }

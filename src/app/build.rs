@@ -144,13 +144,17 @@ impl Compiled {
             let metrics = shared.metrics().target(&its.name);
             let context = RewriteContext { plan, options: settings.rewrite, metrics };
             let mut known = known.iter().flat_map(|known| &known.dynamic_targets);
-            let built = if let Some(known) = known.find(|it| it.is(its, &context, &allow_list)) {
-                Arc::clone(known)
-            } else {
-                let built =
-                    DynamicTargetSet::new(its.clone(), context, Arc::clone(&allow_list), shared);
-                let name = its.name.clone();
-                Arc::new(built.map_err(|errors| Error::Target { name, errors })?)
+            let known = known.find(|it| it.name() == its.name);
+            let built = match known {
+                Some(known) if known.is(its, &context, &allow_list) => Arc::clone(known),
+                _ => {
+                    let allow_list = Arc::clone(&allow_list);
+                    let before = known.map(Arc::as_ref);
+                    let built =
+                        DynamicTargetSet::new(its.clone(), context, allow_list, shared, before);
+                    let name = its.name.clone();
+                    Arc::new(built.map_err(|errors| Error::Target { name, errors })?)
+                }
             };
             self.dynamic_targets.push(Arc::clone(&built));
             Ok::<_, Error>(built)

@@ -80,6 +80,13 @@ impl Reloads {
         let parts = Parts::build(&settings, &self.shared, Some(&self.compiled))?;
         self.relay.replace(build::relay_settings(&settings), parts.plans).await?;
 
+        let lost = self.current.data.protection_lost_with(web.as_deref());
+        if !lost.is_empty() {
+            tracing::warn!(
+                lost = lost.join(", "),
+                "reload removed protection of the HTTP listeners"
+            );
+        }
         self.compiled = parts.compiled;
         self.compiled.retain(&settings);
         self.current.data.replace(settings.web.limits, web.clone());

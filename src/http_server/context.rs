@@ -40,6 +40,12 @@ impl ReloadableConfig {
         self.0.store(Arc::new((limits, web)));
     }
 
+    /// What clients need now and no longer need with `next`, as keys of the web configuration file.
+    #[must_use]
+    pub fn protection_lost_with(&self, next: Option<&WebConfig>) -> Vec<&'static str> {
+        self.0.load().1.as_ref().map_or_else(Vec::new, |now| now.lost_with(next))
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.0.load().0
     }

@@ -5,7 +5,7 @@
 //! was unused longest is removed first. In the metrics, all targets of one kind have the same name, `(proxy)` or
 //! `(probe)`, so that clients cannot create label values. Names of other targets cannot contain parentheses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::Uri;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::allow_list::{AllowList, Denied};
 use super::error::Error;
+use super::histories::TargetHistories;
 use super::scraper::Scraper;
 use super::settings::TargetSettings;
 use super::shared_state::SharedState;
@@ -48,6 +49,8 @@ pub struct DynamicTargetSet {
     context: RewriteContext,
     allow_list: Arc<AllowList>,
     statuses: Arc<Statuses>,
+    /// By URL.
+    histories: Arc<TargetHistories>,
     made: Mutex<HashMap<Uri, Made>>,
 }
 
@@ -85,7 +88,8 @@ impl DynamicTargetSettings {
 }
 
 impl DynamicTargetSet {
-    /// No target yet.
+    /// No target yet. Those that follow continue with the histories of `before`, if its plan is the
+    /// same.
     ///
     /// # Errors
     ///
@@ -95,11 +99,15 @@ impl DynamicTargetSet {
         context: RewriteContext,
         allow_list: Arc<AllowList>,
         shared: &SharedState,
+        before: Option<&DynamicTargetSet>,
     ) -> Result<DynamicTargetSet, ClientErrors> {
         let client = Arc::new(settings.client(shared.resolver())?);
         let statuses = Arc::clone(shared.statuses());
+        // A history is valid for one plan only.
+        let before = before.filter(|before| Arc::ptr_eq(&before.context.plan, &context.plan));
+        let histories = before.map(|before| Arc::clone(&before.histories)).unwrap_or_default();
         let made = Mutex::default();
-        Ok(DynamicTargetSet { settings, client, context, allow_list, statuses, made })
+        Ok(DynamicTargetSet { settings, client, context, allow_list, statuses, histories, made })
     }
 
     /// The target at a URL, without its query.
@@ -119,6 +127,10 @@ impl DynamicTargetSet {
             }
         }
         made.insert(url, Made { scraper: Arc::clone(&scraper), asked_for: now });
+        if self.histories.len() > MAX_TARGETS {
+            let urls: HashSet<String> = made.keys().map(Uri::to_string).collect();
+            self.histories.retain(|url| urls.contains(url));
+        }
         Ok(scraper)
     }
 
@@ -144,6 +156,7 @@ impl DynamicTargetSet {
             settings,
             context,
             upstream,
+            Arc::clone(&self.histories),
             self.statuses.unnamed(),
         ))))
     }
@@ -154,6 +167,12 @@ impl DynamicTargetSet {
         let mut all: Vec<&Made> = made.values().collect();
         all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
         all.into_iter().take(most).map(|made| Arc::clone(made.scraper.target())).collect()
+    }
+
+    /// The name of its targets.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.settings.name
     }
 
     /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.

@@ -4,7 +4,8 @@ use dashmap::DashMap;
 
 use crate::rewrite::exposition::History;
 
-/// The history of each target, by name.
+/// The history of each target, by its key: the name of a target in the settings, the URL of a dynamic
+/// target.
 ///
 /// It is kept apart from the targets, so that a target whose settings are replaced while its plan
 /// stays the same keeps its history. Scrapes of different targets never wait for each other.
@@ -24,6 +25,11 @@ struct TargetHistory {
 pub(super) type CompletedScrapes = u64;
 
 impl TargetHistories {
+    /// The number of targets.
+    pub(super) fn len(&self) -> usize {
+        self.by_target.len()
+    }
+
     /// Removes all targets for which `is_target` is false.
     pub fn retain(&self, is_target: impl Fn(&str) -> bool) {
         self.by_target.retain(|target, _| is_target(target));

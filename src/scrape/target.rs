@@ -26,6 +26,8 @@ pub struct Target {
     context: RewriteContext,
     upstream: Arc<Upstream>,
     histories: Arc<TargetHistories>,
+    /// The key of its history.
+    history_key: String,
     status: Arc<StatusCell>,
 }
 
@@ -74,30 +76,34 @@ impl Target {
         // The operator configured it, so it is not checked against the allow-list.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
         let status = shared.statuses().target(&settings.name);
-        Ok(Target::with(settings, context, upstream, histories, status))
+        let history_key = settings.name.clone();
+        Ok(Target::with(settings, context, upstream, (histories, history_key), status))
     }
 
-    /// A target that a client has named.
+    /// A target that a client has named. It continues with the history recorded for its URL, if any.
     pub(super) fn dynamic(
-        settings: TargetSettings,
-        context: RewriteContext,
-        upstream: Upstream,
-        status: Arc<StatusCell>,
-    ) -> Target {
-        // Several of these share a name, so history and status must not be looked up by name.
-        Target::with(settings, context, upstream, Arc::default(), status)
-    }
-
-    fn with(
         settings: TargetSettings,
         context: RewriteContext,
         upstream: Upstream,
         histories: Arc<TargetHistories>,
         status: Arc<StatusCell>,
     ) -> Target {
+        // Several of these share a name, so history and status must not be looked up by name.
+        let history_key = settings.url.to_string();
+        Target::with(settings, context, upstream, (histories, history_key), status)
+    }
+
+    fn with(
+        settings: TargetSettings,
+        context: RewriteContext,
+        upstream: Upstream,
+        (histories, history_key): (Arc<TargetHistories>, String),
+        status: Arc<StatusCell>,
+    ) -> Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
-        Target { settings, path, context, upstream: Arc::new(upstream), histories, status }
+        let upstream = Arc::new(upstream);
+        Target { settings, path, context, upstream, histories, history_key, status }
     }
 
     /// Its settings.
@@ -156,13 +162,13 @@ impl Target {
         format: Format,
         repeated_types: bool,
     ) -> (Rewriter, CompletedScrapes) {
-        let (history, completed) = self.histories.get(&self.settings.name);
+        let (history, completed) = self.histories.get(&self.history_key);
         let options = Options { format, repeated_types, ..self.context.options };
         (Rewriter::new(Arc::clone(&self.context.plan), options, history), completed)
     }
 
     /// Records the history of a scrape that is complete.
     pub(super) fn complete(&self, rewriter: Rewriter, completed: CompletedScrapes) {
-        self.histories.complete(&self.settings.name, rewriter.into_history(), completed);
+        self.histories.complete(&self.history_key, rewriter.into_history(), completed);
     }
 }

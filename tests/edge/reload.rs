@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::Folder;
-use crate::support::net::{Client, Gateway, Upstream, get, request, whole};
+use crate::scrape::dynamic_targets::through_proxy;
+use crate::support::net::{Client, Gateway, Reply, Upstream, get, request, whole};
 use tokio::sync::Notify;
 
 const OLD: &str = "kong_bandwidth{type=\"egress\"} 1\n";
@@ -207,37 +208,59 @@ async fn a_scrape_in_flight_ends_with_the_settings_it_began_with() {
     }
 }
 
-#[tokio::test]
-async fn what_one_scrape_tells_the_next_survives_a_reload() {
-    let body = |consumer: u32| {
-        whole(format!(
+/// An upstream whose requests are all counted for a consumer but for `10 - parts`, by scrape.
+async fn with_parts(parts: &'static [u32]) -> Upstream {
+    Upstream::scripted(move |mut exchange| {
+        let body = format!(
             "kong_http_status{{service=\"s\",route=\"r\",code=\"200\"}} 10\n\
-             kong_http_consumer_status{{service=\"s\",route=\"r\",code=\"200\",consumer=\"c\"}} {consumer}\n"
-        ))
-    };
-    let answers = [body(4), body(6), body(6)];
-    let upstream = Upstream::scripted(move |mut exchange| {
-        let answer = String::from_utf8(answers[exchange.number].clone()).expect("text");
+             kong_http_consumer_status{{service=\"s\",route=\"r\",code=\"200\",consumer=\"c\"}} {}\n",
+            parts[exchange.number]
+        );
+        let answer = String::from_utf8(whole(body)).expect("text");
         async move {
             exchange.send(answer.replace("200 OK\r\n", "200 OK\r\nConnection: close\r\n")).await;
         }
     })
-    .await;
+    .await
+}
+
+/// The value of the series without a consumer.
+fn without_consumer(reply: &Reply) -> String {
+    let is_it = |line: &&str| {
+        line.starts_with("kong_http_requests_total{") && !line.contains("consumer=\"c\"")
+    };
+    let line = reply.text().lines().find(is_it).expect("a series without a consumer");
+    line.rsplit(' ').next().expect("a value").to_owned()
+}
+
+#[tokio::test]
+async fn a_difference_does_not_decrease_after_a_reload() {
+    let upstream = with_parts(&[4, 6, 6]).await;
     let text = settings(&[("kong", &upstream)], "").replace("emit: old", "emit: new");
     let gateway = Gateway::start(&text).await;
-    let rest = async || {
-        let reply = get(gateway.data, "/metrics").await;
-        let without = |line: &&str| {
-            line.starts_with("kong_http_requests_total{") && !line.contains("consumer=\"c\"")
-        };
-        let line =
-            reply.text().lines().find(without).expect("a share without a consumer").to_owned();
-        line.rsplit(' ').next().expect("a value").to_owned()
-    };
-    assert_eq!(rest().await, "6");
+    let scrape = async || without_consumer(&get(gateway.data, "/metrics").await);
+    assert_eq!(scrape().await, "6");
     gateway.reload(&format!("{text}log: {{level: warn}}\n")).await.expect("valid");
-    assert_eq!(rest().await, "6", "it never goes down");
+    assert_eq!(scrape().await, "6");
     // Other settings result in other series, which have no previous value.
     gateway.reload(&format!("{text}fill: {{source: x}}\n")).await.expect("valid");
-    assert_eq!(rest().await, "4");
+    assert_eq!(scrape().await, "4");
+}
+
+#[tokio::test]
+async fn a_difference_of_a_dynamic_target_does_not_decrease_after_a_reload() {
+    let upstream = with_parts(&[4, 6, 6, 6]).await;
+    let port = upstream.address.port();
+    let allow =
+        |more: &str| format!("emit: new\nallow: [{{cidr: 127.0.0.1, ports: [{port}]}}{more}]\n");
+    let gateway = Gateway::start(&allow("")).await;
+    let scrape = async || without_consumer(&through_proxy(&gateway, &upstream.url()).await);
+    assert_eq!(scrape().await, "6");
+    // Both make the targets anew.
+    gateway.reload(&format!("{}limits: {{labels: 10}}\n", allow(""))).await.expect("valid");
+    assert_eq!(scrape().await, "6");
+    gateway.reload(&allow(", {cidr: 127.0.0.2, ports: [1]}")).await.expect("valid");
+    assert_eq!(scrape().await, "6");
+    gateway.reload(&format!("{}fill: {{source: x}}\n", allow(""))).await.expect("valid");
+    assert_eq!(scrape().await, "4");
 }

@@ -54,7 +54,10 @@ pub(super) fn reader(source: &Source) -> Reader<'_> {
 
 /// Reads the document of a file. The reader records what is wrong with keys and shapes.
 pub(super) fn read(document: Node, reader: &mut Reader<'_>) -> File {
+    // A file that is being replaced can be empty for a moment, which must not switch everything off.
     if document.is_null() {
+        let help = "write `{}` to serve without TLS and users";
+        reader.error(document.span(), "the web configuration file is empty", help);
         return File::default();
     }
     reader

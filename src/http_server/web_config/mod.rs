@@ -2,8 +2,11 @@
 //!
 //! The file and the certificates that it names are read again when they have changed, so that certificates are replaced
 //! without a restart or a signal. A change with an error is logged once, and the previous configuration stays active.
+//! So it does after a change that would switch off TLS, client certificates or users, which may be a file that is just
+//! being written: that takes a reload of the settings.
 
 mod file;
+mod protection;
 mod rate;
 mod tls;
 mod users;
@@ -26,6 +29,7 @@ use crate::document::{
 };
 use crate::telemetry::WebConfigMetrics;
 use file::{File, Text};
+use protection::Protection;
 use rate::Rate;
 pub(super) use users::{SignIn, Users};
 
@@ -53,6 +57,7 @@ pub(super) struct Web {
     /// Headers that are added to every response.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) rate: Option<Rate>,
+    protection: Protection,
     /// The files that the file names.
     files: Vec<PathBuf>,
 }
@@ -102,6 +107,17 @@ impl WebConfig {
         self.web.load_full()
     }
 
+    /// What clients need now and no longer need with `next`, as keys of the file.
+    #[must_use]
+    pub fn lost_with(&self, next: Option<&WebConfig>) -> Vec<&'static str> {
+        self.lost(next.map(|next| next.web.load_full()).as_deref())
+    }
+
+    fn lost(&self, next: Option<&Web>) -> Vec<&'static str> {
+        let none = Protection::default();
+        self.web.load().protection.lost(next.map_or(&none, |next| &next.protection))
+    }
+
     fn look_again(&self) {
         let now = look(&self.path, &self.web.load().files);
         {
@@ -114,6 +130,15 @@ impl WebConfig {
         }
         let path = self.path.display();
         match Web::read(&self.path) {
+            Ok(web) if !self.lost(Some(&web)).is_empty() => {
+                let lost = self.lost(Some(&web)).join(", ");
+                self.metrics.read(false);
+                tracing::error!(
+                    %path,
+                    lost,
+                    "web configuration file protects less than before; the previous one stays in use until a reload"
+                );
+            }
             Ok(web) => {
                 if web.files != self.web.load().files {
                     let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,13 +220,14 @@ impl Web {
     fn read(path: &Path) -> Result<Web, Diagnostics> {
         read_with(path, |file, errors| {
             let mut files = Vec::new();
+            let protection = Protection::new(&file);
             let tls = file.tls_server_config;
             let tls = tls.and_then(|tls| tls::build(&tls, folder(path), &mut files, errors));
             let users = Some(file.basic_auth_users).filter(|users| !users.is_empty());
             let users = users.map(|users| Users::new(users, errors));
             let headers = headers(file.headers, errors);
             let rate = file.rate_limit.and_then(|rate| Rate::new(&rate, errors));
-            Web { tls, users, headers, rate, files }
+            Web { tls, users, headers, rate, protection, files }
         })
     }
 }

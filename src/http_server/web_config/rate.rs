@@ -61,6 +61,16 @@ mod tests {
     use crate::document::Source;
 
     #[tokio::test(start_paused = true)]
+    async fn the_highest_rate_and_the_longest_interval_admit() {
+        let source = Source::new("web.yaml", "");
+        let interval = Some(Spanned { value: "87600h".into(), ..Spanned::default() });
+        let burst = Spanned { value: u32::MAX, ..Spanned::default() };
+        let file = file::Rate { interval, burst };
+        let rate = Rate::new(&file, &mut Reader::new(&source, "")).expect("a rate");
+        assert!((0..10).all(|_| rate.admits()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_burst_and_then_one_for_each_interval() {
         let source = Source::new("web.yaml", "");
         let interval = Some(Spanned { value: "1s".into(), ..Spanned::default() });

@@ -325,6 +325,39 @@ async fn users_have_passwords() {
 }
 
 #[tokio::test]
+async fn only_a_reload_switches_users_off() {
+    let folder = Folder::new("emptied");
+    let users = format!("basic_auth_users: {{alice: '{HASH}'}}\n");
+    let web = folder.write("web.yaml", &users);
+    let upstream = Upstream::answering(whole(PLAIN)).await;
+    let gateway = gateway(&upstream, &web, "").await;
+    let signed_in = GET.replace("\r\n\r\n", "\r\nAuthorization: Basic YWxpY2U6VSpV\r\n\r\n");
+    // The files are checked once per second.
+    let reads = async |expected: u8| {
+        let line = format!("\ncrossfade_web_config_last_read_successful {expected}\n");
+        let read =
+            async { while !request(gateway.admin, &signed_in).await.text().contains(&line) {} };
+        tokio::time::timeout(Duration::from_secs(20), read).await.expect("it is noticed");
+    };
+    // Emptied, cut within the list of users, and without it.
+    for text in ["", "basic_auth_users:\n", "rate_limit: {interval: 1ms, burst: 100000}\n"] {
+        folder.write("web.yaml", text);
+        reads(0).await;
+        for address in [gateway.data, gateway.admin] {
+            assert_eq!(request(address, GET).await.status, 401, "{text:?}");
+        }
+        folder.write("web.yaml", &users);
+        reads(1).await;
+    }
+    folder.write("web.yaml", "");
+    let error = gateway.reload(&settings(&upstream, &web, "")).await.expect_err("it is empty");
+    assert!(error.contains("web.yaml:1:1: the web configuration file is empty"), "{error}");
+    folder.write("web.yaml", "{}");
+    gateway.reload(&settings(&upstream, &web, "")).await.expect("valid");
+    assert_eq!(request(gateway.data, GET).await.text(), PLAIN);
+}
+
+#[tokio::test]
 async fn a_reload_turns_tls_and_users_on_for_connections_that_are_there() {
     let (ca, folder) = (Ca::new(), Folder::new("turned-on"));
     let (certificate, key) = ca.issue(&["gateway.example"]);

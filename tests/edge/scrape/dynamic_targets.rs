@@ -37,7 +37,7 @@ pub(super) async fn allowing(upstream: &Upstream, more: &str) -> Gateway {
 }
 
 /// Asks as Prometheus does with a `proxy_url`.
-pub(super) async fn through_proxy(gateway: &Gateway, url: &str) -> Reply {
+pub(crate) async fn through_proxy(gateway: &Gateway, url: &str) -> Reply {
     let (_, rest) = url.split_once("://").expect("a URL");
     let host = rest.split('/').next().expect("a host");
     let head =

@@ -2,7 +2,7 @@
 
 mod allow_list;
 mod coalesce;
-mod dynamic_targets;
+pub(super) mod dynamic_targets;
 mod exchange;
 mod resolve;
 mod upstream;
