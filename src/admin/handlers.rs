@@ -9,7 +9,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::respond::respond;
-use super::{Admin, page};
+use super::{Admin, browser, page};
 use crate::telemetry::METRICS_CONTENT_TYPE;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -22,6 +22,12 @@ impl Admin {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let path = request.uri().path();
+        if path == "/-/reload" || path.starts_with("/api/") {
+            let running = self.current.load();
+            if let Err(reason) = browser::check(&request, &running.settings.admin_hosts) {
+                return respond(StatusCode::FORBIDDEN, TEXT, reason);
+            }
+        }
         if path == "/-/reload" {
             return self.handle_reload(request.method()).await;
         }

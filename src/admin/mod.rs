@@ -3,6 +3,7 @@
 //! Only `/-/reload` changes anything; all other routes are read-only.
 
 mod api;
+mod browser;
 mod handlers;
 mod page;
 mod respond;

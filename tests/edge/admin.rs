@@ -330,3 +330,31 @@ async fn the_page_is_complete_and_blocks_other_sites() {
         }
     }
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_are_refused() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let more = "web: {enable_lifecycle: true}\nadmin: {hosts: [crossfade.example.com]}\n";
+    let gateway = Gateway::start(&settings(&upstream.url(), more)).await;
+    let ask = async |request_line: &str, headers: &str| {
+        let head = format!("{request_line} HTTP/1.1\r\n{headers}Content-Length: 0\r\n\r\n");
+        request(gateway.admin, &head).await
+    };
+    for (line, headers) in [
+        ("GET /api/settings", "Host: evil.example\r\n"),
+        ("POST /api/preview", "Host: evil.example\r\nOrigin: http://evil.example\r\n"),
+        ("POST /-/reload", "Host: evil.example\r\n"),
+        ("POST /-/reload", "Host: 127.0.0.1\r\nOrigin: http://evil.example\r\n"),
+        ("POST /-/reload", "Host: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n"),
+    ] {
+        let reply = ask(line, headers).await;
+        assert_eq!(reply.status, 403, "{line} {headers}");
+    }
+    let known = "Host: crossfade.example.com\r\nOrigin: http://crossfade.example.com\r\n";
+    assert_eq!(ask("GET /api/settings", known).await.status, 200);
+    assert_eq!(ask("POST /-/reload", known).await.status, 200);
+    // Scrapers and probes may use any name.
+    for path in ["GET /metrics", "GET /-/healthy", "GET /-/ready"] {
+        assert_eq!(ask(path, "Host: evil.example\r\n").await.status, 200, "{path}");
+    }
+}

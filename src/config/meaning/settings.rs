@@ -40,6 +40,8 @@ pub struct Settings {
     pub web: http_server::Settings,
     /// The admin listener.
     pub admin: http_server::Settings,
+    /// Names by which browsers reach the admin listener.
+    pub admin_hosts: Vec<String>,
     /// The web configuration file of both listeners.
     pub web_config: Option<PathBuf>,
     /// Whether clients of the admin listener may reload the settings.
@@ -106,6 +108,7 @@ impl File {
                     ..limits
                 },
             },
+            admin_hosts: self.admin.hosts.iter().map(|host| host.value.0.clone()).collect(),
             web_config: self.web.config_file.as_ref().map(|file| file.value.0.clone()),
             enable_lifecycle: self.web.enable_lifecycle.value,
             log: telemetry::LogSettings {

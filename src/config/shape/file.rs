@@ -15,8 +15,8 @@ use super::http::Http;
 use super::read::{ReadSettings as _, Shape, shape, value};
 use super::statsd::Statsd;
 use crate::config::value::{
-    FilePath, Fill, GzipLevel, HostPort, Listen, PackPath, Section, Size, TargetName, TargetUrl,
-    TimeSpan, Value, positive,
+    FilePath, Fill, GzipLevel, HostName, HostPort, Listen, PackPath, Section, Size, TargetName,
+    TargetUrl, TimeSpan, Value, positive,
 };
 use crate::document::{Diagnostics, Fields, Source};
 use crate::mapping::{BucketPolicy, Emit, NotCounted};
@@ -332,6 +332,8 @@ pub struct Admin {
     pub listen_address: Value<Listen>,
     /// Most open connections.
     pub max_connections: Value<NonZeroUsize>,
+    /// Names by which browsers reach it.
+    pub hosts: Vec<Value<HostName>>,
 }
 
 impl Default for Admin {
@@ -340,6 +342,7 @@ impl Default for Admin {
             listen_address: Value::new(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
             // Probes, one or two scrapers and a browser.
             max_connections: positive(32),
+            hosts: Vec::new(),
         }
     }
 }
@@ -430,6 +433,7 @@ impl Shape for Admin {
         Admin {
             listen_address: fields.or("listen_address", default.listen_address),
             max_connections: fields.count_or("max_connections", default.max_connections),
+            hosts: fields.list("hosts"),
         }
     }
 }

@@ -234,6 +234,28 @@ impl Display for FileMode {
     }
 }
 
+/// A host name without a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HostName(pub String);
+
+impl FromStr for HostName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if text.is_empty() || !text.bytes().all(in_names) {
+            return Err("expected a host name such as crossfade.example.com, without a port");
+        }
+        Ok(HostName(text.to_owned()))
+    }
+}
+
+impl Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An address to listen on: `0.0.0.0:9542`, `[::1]:9543`, or `:9542` for every interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub SocketAddr);
