@@ -17,7 +17,7 @@ const METRICS: &str = include_str!("../../METRICS.md");
 const ALERTS: &str = include_str!("../../deploy/alerts.yaml");
 
 #[test]
-fn we_take_every_settings_file_that_is_shown() {
+fn every_documented_settings_file_is_valid() {
     let mut found = 0;
     for (name, document) in DOCUMENTS {
         for snippet in snippets(document, "crossfade.yaml") {
@@ -84,7 +84,7 @@ fn flatten(path: String, value: &serde_json::Value, keys: &mut BTreeMap<String, 
 }
 
 #[test]
-fn every_setting_is_described_with_its_default() {
+fn every_setting_is_documented_with_its_default() {
     let mut file = File::default();
     let url = "http://kong:8100/metrics".parse().expect("a URL");
     let mut target = Target::new(url);
@@ -185,7 +185,7 @@ fn every_metric_is_listed_with_type_labels_and_meaning() {
 }
 
 #[test]
-fn what_is_told_of_a_target_goes_with_it() {
+fn metrics_of_a_removed_target_are_removed() {
     let metrics = Arc::new(Metrics::new());
     let mut report = Report::default();
     report.dropped.insert(DropReason::Malformed(crossfade::exposition::Flaw::BadValue), 1);
@@ -241,7 +241,7 @@ fn samples_listed() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_listed() {
+fn the_dashboard_and_the_alerts_use_listed_metrics() {
     let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
     let mut all = Vec::new();
     queries(&dashboard, &mut all);
@@ -258,7 +258,7 @@ fn the_dashboard_and_the_alerts_ask_for_metrics_that_are_listed() {
 
 /// The labels that a query of the dashboard asks of a metric, or groups by, are labels that it has.
 #[test]
-fn the_dashboard_asks_for_labels_that_are_there() {
+fn the_dashboard_uses_existing_labels() {
     let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");
     let mut all = Vec::new();
     queries(&dashboard, &mut all);

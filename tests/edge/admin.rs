@@ -30,7 +30,7 @@ async fn question(gateway: &Gateway, path: &str, question: &Value) -> (u16, Valu
 }
 
 #[tokio::test]
-async fn a_target_is_told_of_as_its_last_scrapes_found_it() {
+async fn the_status_of_a_target_is_that_of_its_last_scrapes() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
     let target = &look(&gateway, "/api/targets").await["targets"][0];
@@ -139,7 +139,7 @@ async fn urls_in_settings_are_shown_without_their_query() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_beside_the_last_complete_scrape() {
+async fn a_failure_is_shown_with_the_last_complete_scrape() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         let answer = match exchange.number {
             0 => whole(new()),
@@ -160,7 +160,7 @@ async fn a_failure_is_told_beside_the_last_complete_scrape() {
 }
 
 #[tokio::test]
-async fn targets_that_clients_name_are_told_apart() {
+async fn dynamic_targets_are_listed_separately() {
     let [first, second] =
         [Upstream::answering(whole(new())).await, Upstream::answering(whole("up 1\n")).await];
     let ports = [&first, &second].map(|upstream| upstream.address.port());
@@ -188,7 +188,7 @@ async fn targets_that_clients_name_are_told_apart() {
 }
 
 #[tokio::test]
-async fn texts_are_explained_rule_by_rule() {
+async fn explain_lists_the_rule_of_each_line() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
     let text = "kong_bandwidth_bytes{direction=\"egress\",service=\"s\"} 1";
@@ -231,7 +231,7 @@ async fn texts_are_explained_rule_by_rule() {
 }
 
 #[tokio::test]
-async fn questions_that_make_no_sense_are_refused() {
+async fn invalid_requests_are_refused() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
     for (path, ask, expected) in [
@@ -258,7 +258,7 @@ async fn questions_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test]
-async fn looking_at_a_target_leaves_no_trace() {
+async fn a_preview_does_not_change_metrics_or_histories() {
     let upstream = Upstream::answering(whole(new())).await;
     let gateway = Gateway::start(&settings(&upstream.url(), "")).await;
     let ask = json!({ "target": "kong", "filter": "bandwidth" });

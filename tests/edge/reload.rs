@@ -18,7 +18,7 @@ fn settings(targets: &[(&str, &Upstream)], more: &str) -> String {
 }
 
 #[tokio::test]
-async fn targets_and_what_they_emit_are_replaced() {
+async fn a_reload_replaces_targets_and_their_generations() {
     let (a, b) = (Upstream::answering(whole(OLD)).await, Upstream::answering(whole(OLD)).await);
     let gateway = Gateway::start(&settings(&[("a", &a)], "")).await;
     assert_eq!(get(gateway.data, "/metrics").await.text(), OLD);
@@ -45,7 +45,7 @@ async fn targets_and_what_they_emit_are_replaced() {
 }
 
 #[tokio::test]
-async fn limits_are_replaced() {
+async fn a_reload_replaces_limits() {
     let upstream = Upstream::answering(whole("up{a=\"1\",b=\"2\"} 1\n")).await;
     let gateway = Gateway::to(upstream.url()).await;
     assert_eq!(get(gateway.data, "/metrics").await.status, 200);
@@ -63,7 +63,7 @@ fn gathered(n: u32) -> String {
 }
 
 #[tokio::test]
-async fn what_is_under_way_counts_for_new_limits() {
+async fn scrapes_in_flight_count_for_new_limits() {
     let go_on = Arc::new(Notify::new());
     let signal = Arc::clone(&go_on);
     // Two families become one, so its lines are held until the end. The lines after them show that they were read.
@@ -102,7 +102,7 @@ async fn what_is_under_way_counts_for_new_limits() {
 }
 
 #[tokio::test]
-async fn a_pack_on_disk_is_read_again() {
+async fn a_reload_reads_packs_again() {
     let folder = Folder::new("packs");
     let pack = folder.join("mine.yaml");
     let write = |new: &str| {
@@ -120,7 +120,7 @@ async fn a_pack_on_disk_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_fault_changes_nothing_and_is_told_everywhere() {
+async fn an_error_keeps_the_settings_and_is_reported() {
     let upstream = Upstream::answering(whole(OLD)).await;
     let good = settings(&[("kong", &upstream)], "web: {enable_lifecycle: true}\n");
     let gateway = Gateway::start(&good).await;
@@ -176,7 +176,7 @@ async fn reload_requests_are_refused_unless_enabled() {
 }
 
 #[tokio::test]
-async fn a_scrape_in_flight_ends_with_the_settings_it_began_with() {
+async fn a_scrape_in_flight_keeps_its_settings() {
     let go_on = Arc::new(Notify::new());
     let signal = Arc::clone(&go_on);
     let slow = Upstream::scripted(move |mut exchange| {

@@ -1,6 +1,7 @@
-//! What the fuzz targets assert, on seeds and on what a little dice makes of them.
+//! The assertions of the fuzz targets, on the seeds and on random variations of them.
 //!
-//! Fuzzing itself is not for every run (`fuzz/README.md`); this keeps its targets compiling and true.
+//! This keeps the fuzz targets compiling and passing. Fuzzing itself takes longer and is not part of
+//! the tests (`fuzz/README.md`).
 
 #[path = "../../fuzz/src/exposition_stream.rs"]
 pub(crate) mod exposition_stream;
@@ -77,7 +78,7 @@ fn a_statsd_datagram() {
 }
 
 #[test]
-fn a_mapping_file() {
+fn a_pack() {
     let mut dice = Seeded::new(7);
     for folder in ["mappings", "tests/mappings"] {
         for file in std::fs::read_dir(root(folder)).expect("packs exist") {

@@ -1,5 +1,5 @@
-//! Every shipped pack compiles for whatever the settings ask; of the packs under `tests/mappings`, the
-//! good ones compile and the bad ones fail with exactly the text beside them (`BLESS=1` writes it anew).
+//! Every shipped pack compiles for every combination of settings. In `tests/mappings`, good packs
+//! compile, and bad packs fail with the text of their `.err` file (`BLESS=1` writes it).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
@@ -19,7 +19,7 @@ const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
 const POLICIES: [BucketPolicy; 3] =
     [BucketPolicy::Target, BucketPolicy::Common, BucketPolicy::Native];
 
-/// Files of a folder whose name ends so, in order.
+/// The files of a folder whose names end in `suffix`, sorted.
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
@@ -37,7 +37,7 @@ fn parse(file: &Path) -> Result<Pack, Diagnostics> {
     Pack::parse(name, &fs::read_to_string(file).unwrap())
 }
 
-/// Everything that compiling finds wrong, for every choice there is.
+/// The errors of compiling, for every combination of settings.
 fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Diagnostics>> {
     let mut outcomes = Vec::new();
     for emit in EMITS {
@@ -46,9 +46,9 @@ fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Diagnostics>> {
                 let families = compile(packs, &Settings { buckets, ..Settings::new(emit) });
                 let lines =
                     compile_statsd(packs, &StatsdSettings { tags, ..StatsdSettings::new(emit) });
-                let faults = [families.err(), lines.err()].into_iter().flatten();
-                let faults: Vec<_> = faults.flat_map(|Diagnostics(faults)| faults).collect();
-                outcomes.push(if faults.is_empty() { Ok(()) } else { Err(Diagnostics(faults)) });
+                let errors = [families.err(), lines.err()].into_iter().flatten();
+                let errors: Vec<_> = errors.flat_map(|Diagnostics(errors)| errors).collect();
+                outcomes.push(if errors.is_empty() { Ok(()) } else { Err(Diagnostics(errors)) });
             }
         }
     }
@@ -58,9 +58,9 @@ fn compile_each_way(packs: &[Pack]) -> Vec<Result<(), Diagnostics>> {
 #[test]
 fn shipped_packs_compile_for_all_settings() {
     for file in files("mappings", ".yaml") {
-        let pack = parse(&file).unwrap_or_else(|faults| panic!("{faults}"));
+        let pack = parse(&file).unwrap_or_else(|errors| panic!("{errors}"));
         for plan in compile_each_way(&[pack]) {
-            plan.unwrap_or_else(|faults| panic!("{faults}"));
+            plan.unwrap_or_else(|errors| panic!("{errors}"));
         }
     }
 }
@@ -68,28 +68,28 @@ fn shipped_packs_compile_for_all_settings() {
 #[test]
 fn good_packs_compile() {
     for file in files("tests/mappings", ".good.yaml") {
-        let pack = parse(&file).unwrap_or_else(|faults| panic!("{faults}"));
+        let pack = parse(&file).unwrap_or_else(|errors| panic!("{errors}"));
         for plan in compile_each_way(&[pack]) {
-            plan.unwrap_or_else(|faults| panic!("{faults}"));
+            plan.unwrap_or_else(|errors| panic!("{errors}"));
         }
     }
 }
 
 #[test]
-fn bad_packs_fail_with_the_text_beside_them() {
+fn bad_packs_fail_with_the_expected_text() {
     let mut wrong = Vec::new();
     for file in files("tests/mappings", ".bad.yaml") {
         let found = match parse(&file) {
-            Err(faults) => faults.to_text(),
+            Err(errors) => errors.to_text(),
             Ok(pack) => {
                 let all = compile_each_way(&[pack]);
-                let mut faults =
+                let mut errors =
                     all.into_iter().map(|outcome| outcome.err().map(|it| it.to_text()));
-                let first = faults.next().flatten();
+                let first = errors.next().flatten();
                 let first = first.unwrap_or_else(|| panic!("{} compiles", file.display()));
                 assert!(
-                    faults.all(|its| its.as_ref() == Some(&first)),
-                    "faults depend on settings"
+                    errors.all(|its| its.as_ref() == Some(&first)),
+                    "errors depend on settings"
                 );
                 first
             }
@@ -105,7 +105,7 @@ fn bad_packs_fail_with_the_text_beside_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A folder of its own for one test's files.
+/// A folder for the files of one test.
 fn folder(test: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mappings").join(test);
     fs::create_dir_all(&folder).unwrap();
@@ -129,7 +129,7 @@ fn a_pack_on_disk_replaces_the_shipped_one_of_its_name() {
 #[test]
 fn a_pack_on_disk_extends_the_shipped_ones() {
     let file = folder("extends").join("site.yaml");
-    // Dashboards made for Kong 2.5 ask for boundaries as it spelled them.
+    // Dashboards made for Kong 2.5 select boundaries in its spelling.
     let text = r#"
 name: site
 prometheus:
@@ -149,53 +149,53 @@ prometheus:
 }
 
 #[test]
-fn all_files_are_read_before_faults_are_told() {
-    let folder = folder("faults");
+fn errors_of_all_files_are_reported_together() {
+    let folder = folder("errors");
     let (missing, bad, worse) =
         (folder.join("missing.yaml"), folder.join("bad.yaml"), folder.join("worse.yaml"));
     fs::write(&bad, "name: a b\ncolour: red\n").unwrap();
     fs::write(&worse, "name: [").unwrap();
-    let Diagnostics(faults) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
+    let Diagnostics(errors) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
     let files: Vec<PathBuf> =
-        faults.iter().map(|fault| PathBuf::from(&*fault.location.as_ref().unwrap().file)).collect();
+        errors.iter().map(|error| PathBuf::from(&*error.location.as_ref().unwrap().file)).collect();
     assert_eq!(files, [missing, bad.clone(), bad, worse]);
 }
 
 #[test]
-fn a_file_that_is_not_text_is_a_fault() {
+fn a_file_that_is_not_utf_8_is_an_error() {
     let file = folder("bytes").join("bytes.yaml");
     fs::write(&file, b"name: \xff\n").unwrap();
-    let faults = packs::load(&[file]).unwrap_err().to_string();
-    assert!(faults.contains("bytes.yaml: cannot be read: "), "{faults}");
+    let errors = packs::load(&[file]).unwrap_err().to_string();
+    assert!(errors.contains("bytes.yaml: cannot be read: "), "{errors}");
 }
 
-/// Parses and compiles, whatever comes of it; a fault must have something to say.
+/// Parses and compiles. The result does not matter, but an error must have a message and help.
 fn survives(text: &str) {
     let outcome = Pack::parse("x.yaml", text)
         .and_then(|pack| compile(&[pack], &Settings::new(Emit::Both)).map(drop));
-    if let Err(Diagnostics(faults)) = outcome {
-        assert!(!faults.is_empty());
-        assert!(faults.iter().all(|fault| !fault.message.is_empty() && fault.help.is_some()));
-        assert!(faults.iter().all(|fault| fault.to_text().len() < 2_000));
+    if let Err(Diagnostics(errors)) = outcome {
+        assert!(!errors.is_empty());
+        assert!(errors.iter().all(|error| !error.message.is_empty() && error.help.is_some()));
+        assert!(errors.iter().all(|error| error.to_text().len() < 2_000));
     }
 }
 
 #[test]
-fn no_mutilated_pack_does_harm() {
+fn no_damaged_pack_panics() {
     let text: Vec<char> = include_str!("../mappings/relations.good.yaml").chars().collect();
     for at in 0..text.len() {
-        let (before, behind) = text.split_at(at);
+        let (before, after) = text.split_at(at);
         let harmed: Vec<char> = match at % 3 {
             0 => before.to_vec(),
-            1 => [before, &behind[1..]].concat(),
-            _ => [before, &['"'], behind].concat(),
+            1 => [before, &after[1..]].concat(),
+            _ => [before, &['"'], after].concat(),
         };
         survives(&harmed.iter().collect::<String>());
     }
 }
 
 #[test]
-fn no_monstrous_pack_does_harm() {
+fn no_oversized_pack_panics() {
     let n = 50_000;
     for text in [
         "[".repeat(n),
@@ -215,7 +215,7 @@ fn no_monstrous_pack_does_harm() {
     }
 }
 
-/// What a capture lacks, as the shipped packs see it when they write old shapes.
+/// The metrics that the shipped packs report as missing from a capture under `emit: old`.
 fn missing(capture: &str) -> Vec<(String, String)> {
     let file =
         format!("{}/tests/captures/small/prometheus/{capture}.txt", env!("CARGO_MANIFEST_DIR"));
@@ -228,9 +228,9 @@ fn missing(capture: &str) -> Vec<(String, String)> {
     missing.iter().map(|it| (it.input.clone(), it.hint.clone().unwrap_or_default())).collect()
 }
 
-/// Which switch of the plugin the operator is told of for each family that a real capture lacks.
+/// For each family that a capture lacks, the hint names the plugin option that enables it.
 #[test]
-fn the_shipped_pack_knows_why_families_are_missing() {
+fn the_shipped_pack_has_hints_for_missing_families() {
     let switch = |capture: &str, input: &str| {
         let missing = missing(capture);
         let hint = missing.into_iter().find(|(its, _)| its == input).map(|(_, hint)| hint);
@@ -256,7 +256,7 @@ fn the_shipped_pack_knows_why_families_are_missing() {
     }
     let only = switch("kong-3.0.2.only_bandwidth_metrics", "kong_bandwidth_bytes");
     assert_eq!(only, None, "it is there");
-    // Streams apart, which this Kong does not have, nothing is missing.
+    // Nothing is missing except stream metrics, which this Kong does not have.
     let rest = missing("kong-3.9.1.all_on.per_consumer");
     let rest: Vec<&str> = rest.iter().map(|(input, _)| input.as_str()).collect();
     let streams = [

@@ -1,6 +1,6 @@
-//! The oracle's own tests: the naive parser and the hard-coded correspondences, on literals and captures.
+//! Tests of the oracle itself: the naive parser and the hard-coded correspondences.
 //!
-//! A slow and obvious program can still be wrong. What is expected here was worked out by hand.
+//! All expected values were worked out by hand.
 #![allow(clippy::float_cmp, reason = "what is expected is exact")]
 
 use crate::support::kong::{Common, PAIRS};
@@ -9,7 +9,7 @@ use crate::support::oracle::{self, Leaving, Memory};
 use crate::support::{assert_same_series, capture, captures, strict};
 
 #[test]
-fn reads_what_prometheus_reads() {
+fn the_naive_parser_accepts_what_prometheus_accepts() {
     let body = b"# HELP a some \\\\ text\n# TYPE a counter\n\
         a{x=\"1\", y = \"q\\\"\\n\\z\",} 1e3 17\na\t+Inf";
     let read = naive::parse(body);
@@ -23,7 +23,7 @@ fn reads_what_prometheus_reads() {
 }
 
 #[test]
-fn refuses_what_prometheus_refuses() {
+fn the_naive_parser_refuses_what_prometheus_refuses() {
     let cases: &[(&[u8], Refusal)] = &[
         (b"\xef\xbb\xbfa 1", Refusal::LineStart),
         (b"1a 1", Refusal::LineStart),
@@ -65,14 +65,14 @@ fn refuses_what_prometheus_refuses() {
 }
 
 #[test]
-fn goes_on_behind_the_first_newline_of_a_refused_line() {
+fn the_naive_parser_continues_after_a_refused_line() {
     let read = naive::parse(b"a{x=\"open} 1\nb 2\nc{y=\"z\"} 3\n");
     assert_eq!(read.refused().len(), 1);
     assert_eq!(read.samples().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["b", "c"]);
 }
 
 #[test]
-fn every_capture_but_the_quirky_is_plain_text_format() {
+fn all_captures_except_quirk_are_valid() {
     for scale in ["tiny", "small", "medium"] {
         for name in captures(scale) {
             assert_eq!(naive::parse(&capture(&name)).refused(), Vec::<&naive::Refused>::new());
@@ -81,14 +81,14 @@ fn every_capture_but_the_quirky_is_plain_text_format() {
 }
 
 #[test]
-fn strict_readers_refuse_two_expositions_in_one_body() {
+fn strict_parsers_refuse_two_expositions_in_one_body() {
     let errors = strict::errors(&capture("tiny/prometheus/kong-2.8.5.http_stream.txt"), &[]);
-    assert!(errors.iter().any(|fault| fault == "second HELP of kong_latency"), "{errors:?}");
-    assert!(errors.iter().any(|fault| fault.contains("kong_nginx_timers{")), "{errors:?}");
+    assert!(errors.iter().any(|error| error == "second HELP of kong_latency"), "{errors:?}");
+    assert!(errors.iter().any(|error| error.contains("kong_nginx_timers{")), "{errors:?}");
 }
 
 #[test]
-fn strict_readers_refuse_buckets_that_are_not_together() {
+fn strict_parsers_refuse_interleaved_buckets() {
     let errors = strict::errors(
         b"# HELP a b\n# TYPE a histogram\na_bucket{le=\"2\"} 2\na_bucket{le=\"1\"} 3\n\
           a_sum 1\nb 1\na_count 4",
@@ -137,12 +137,12 @@ fn the_share_without_consumer_is_the_difference() {
 }
 
 #[test]
-fn the_share_goes_down_with_its_total_only() {
+fn the_difference_decreases_only_with_its_total() {
     let mut memory = Memory::new();
     let scrapes = [
         (10, 4, Some(6.0)),
         (11, 6, Some(6.0)),
-        (12, 1, Some(6.0)), // a line is lost
+        (12, 1, Some(6.0)), // a line is missing
         (3, 2, Some(1.0)),  // restarted
         (4, 4, Some(1.0)),
     ];
@@ -157,7 +157,7 @@ fn the_share_goes_down_with_its_total_only() {
 }
 
 #[test]
-fn a_downgrade_sums_over_what_only_the_new_side_has() {
+fn a_downgrade_sums_over_the_labels_of_the_new_generation() {
     downgrades(
         "kong_http_requests_total{code=\"200\",source=\"service\",consumer=\"\"} 1\n\
          kong_http_requests_total{code=\"200\",source=\"kong\",consumer=\"\"} 2\n\
@@ -174,7 +174,7 @@ fn a_downgrade_sums_over_what_only_the_new_side_has() {
     );
 }
 
-/// One value of a ladder that was written.
+/// The value of one bucket of the output.
 fn bucket(left: &std::collections::BTreeMap<Series, f64>, family: &str, le: &str) -> f64 {
     left[&Series::new(&format!("{family}_bucket"), &[("le", le)])]
 }
@@ -188,15 +188,15 @@ fn histograms_are_exact_where_they_can_be() {
         kong_latency_bucket{type=\"kong\",le=\"+Inf\"} 20\n";
     let left = oracle::rewrite(&naive::parse(body.as_bytes()), Leaving::New);
     let at = |le| bucket(&left, "kong_kong_latency_ms", le);
-    // Below the first printed one nothing was counted; 50 and 100 are printed.
+    // Below the first exported bucket nothing was counted; 50 and 100 are exported.
     assert_eq!([at("1"), at("30"), at("50"), at("100")], [0.0, 0.0, 4.0, 11.0]);
     // 75 is between 70 and 80, which 2.x has and which are missing: both have the count of 50.
     assert_eq!(at("75"), 4.0);
-    // 200 and 1000 are missing too: they have the count of 100.
+    // 200 and 1000 are missing as well: they have the count of 100.
     assert_eq!([at("200"), at("1000")], [11.0, 11.0]);
     // 3000 is between (2000, 12) and (5000, 15): ln(1.5) / ln(2.5) = 0.44 of 3.
     assert_eq!(at("3000"), 13.0);
-    // Above the last finite boundary all that is known is the whole.
+    // Above the last finite boundary only the total count is known.
     assert_eq!([at("6000"), at("+Inf")], [20.0, 20.0]);
     assert_eq!(left[&Series::new("kong_kong_latency_ms_count", &[])], 20.0);
     assert_eq!(left.len(), 17 + 2);
@@ -222,7 +222,7 @@ fn a_hole_takes_the_bucket_below_when_another_label_set_shows_the_boundary() {
 }
 
 #[test]
-fn sessions_are_told_apart_by_the_stream_status() {
+fn sessions_are_separated_by_the_stream_status() {
     let body = "kong_stream_status{service=\"tcp\",route=\"r\",code=\"200\"} 3\n\
         kong_latency_count{service=\"tcp\",route=\"r\",type=\"request\"} 3\n\
         kong_latency_count{service=\"tcp\",route=\"r\",type=\"kong\"} 3\n\
@@ -239,7 +239,7 @@ fn sessions_are_told_apart_by_the_stream_status() {
 }
 
 #[test]
-fn both_is_what_arrived_and_what_was_written() {
+fn both_is_the_input_and_the_rewritten_series() {
     let body = "kong_nginx_http_current_connections{state=\"total\"} 8\n\
         kong_memory_workers_lua_vms_bytes{node_id=\"n\",pid=\"1\"} 7\nother 1\n";
     let left = oracle::rewrite(&naive::parse(body.as_bytes()), Leaving::Both);
@@ -251,7 +251,7 @@ fn both_is_what_arrived_and_what_was_written() {
 }
 
 #[test]
-fn old_captures_upgraded_equal_new_ones_in_all_that_both_know() {
+fn upgraded_captures_equal_new_captures_in_the_common_families() {
     for (olds, news) in PAIRS {
         for old_name in *olds {
             let old = naive::parse(&capture(old_name));
@@ -267,7 +267,7 @@ fn old_captures_upgraded_equal_new_ones_in_all_that_both_know() {
 }
 
 #[test]
-fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
+fn downgraded_captures_equal_old_captures_in_the_common_families() {
     for (olds, news) in PAIRS {
         for new_name in *news {
             let new = naive::parse(&capture(new_name));
@@ -276,7 +276,7 @@ fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
                 let old = naive::parse(&capture(old_name));
                 let common = Common::of(&old, &new);
                 let mut actual = common.part_of(&downgraded);
-                // Derived on upgrade; on downgrade it is new-only and stays.
+                // An upgrade derives it; a downgrade passes it, because only 3.x has it.
                 actual.retain(|series, _| series.name != "kong_nginx_requests_total");
                 let expected = common.part_of(&old.stored());
                 assert_same_series(&expected, &actual, &format!("{new_name} as {old_name}"));

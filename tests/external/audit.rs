@@ -158,7 +158,7 @@ fn same_answer(original: &str, moved: &str, kind: &str, prometheus: &Prometheus,
 }
 
 #[test]
-fn moved_queries_give_the_same_answers_on_a_real_prometheus() {
+fn migrated_queries_have_the_same_results_in_prometheus() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     let end = now - now % STEP;
     let prometheus = with_history(end);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::support::documents::{DASHBOARD, DOCUMENTS, metrics, queries, snippets};
 
 #[test]
-fn prometheus_takes_every_configuration_that_is_shown() {
+fn prometheus_accepts_every_documented_configuration() {
     let mut found = 0;
     for (name, document) in DOCUMENTS {
         for (number, snippet) in snippets(document, "prometheus.yml").into_iter().enumerate() {
@@ -29,7 +29,7 @@ fn prometheus_takes_every_configuration_that_is_shown() {
 
 /// Debian's package `prometheus` has promtool; the test command installs it.
 #[test]
-fn promtool_finds_nothing_to_complain_about() {
+fn promtool_accepts_the_metrics_of_the_gateway() {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
@@ -49,7 +49,7 @@ fn promtool_finds_nothing_to_complain_about() {
 }
 
 #[test]
-fn promtool_takes_the_alerts_and_the_queries_of_the_dashboard() {
+fn promtool_accepts_the_alerts_and_the_dashboard() {
     use std::process::Command;
 
     let dashboard = serde_json::from_str(DASHBOARD).expect("the dashboard is JSON");

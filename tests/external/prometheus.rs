@@ -254,7 +254,7 @@ const PASSWORD: (&str, &str) =
     ("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW");
 
 #[test]
-fn every_placement_keeps_the_instance_that_dashboards_know() {
+fn every_placement_keeps_the_instance_label() {
     let kong = StandIn::start(|path| (path == "/metrics").then(|| new_kong(1).into_bytes()));
     let instance = kong.address();
     let port = instance.rsplit(':').next().expect("an address has a port");
@@ -361,7 +361,7 @@ fn kubelet(address: &str, path: &str) -> (u16, String, String) {
 }
 
 #[test]
-fn beside_kong_it_answers_on_the_status_port_and_probes_see_kong_itself() {
+fn as_a_sidecar_it_serves_the_status_port_of_kong() {
     const NOT_READY: &str =
         r#"{"message":"no configuration available (empty configuration present)"}"#;
     const READY: &str = r#"{"message":"ready"}"#;

@@ -33,7 +33,7 @@ fn check(body: &[u8]) -> Result<(), String> {
 }
 
 #[test]
-fn promtool_takes_every_rewritten_body() {
+fn promtool_accepts_every_rewritten_body() {
     for scale in ["tiny", "small", "medium"] {
         for name in captures(scale) {
             let body = capture(&name);
@@ -46,7 +46,7 @@ fn promtool_takes_every_rewritten_body() {
 }
 
 #[test]
-fn promtool_refuses_two_expositions_in_one_body_as_kong_prints_them() {
+fn promtool_refuses_two_expositions_in_one_body() {
     let error = check(&capture("tiny/prometheus/kong-2.8.5.http_stream.txt")).expect_err("twice");
     assert!(error.contains("second HELP line"), "{error}");
 }

@@ -247,7 +247,7 @@ fn directly(name: &str, datagrams: &[String]) -> Counted {
 
 /// What leaves as it came counts as it did.
 #[tokio::test]
-async fn lines_that_pass_count_the_same() {
+async fn unchanged_lines_count_the_same() {
     let old = datagrams("", "request.", "ms");
     let direct = directly("pass", &old);
     assert!(direct.counters.len() == 10 && direct.timers.len() == 7, "{direct:?}");
@@ -257,7 +257,7 @@ async fn lines_that_pass_count_the_same() {
 
 /// What 2.x sends counts as if a 3.x had sent it.
 #[tokio::test]
-async fn lines_that_are_rewritten_count_as_the_other_generation_would() {
+async fn rewritten_lines_count_like_the_other_generation() {
     let old = datagrams("", "request.", "ms");
     // Sizes are timers in 2.x and counters from 3.1 on.
     let new = directly("rewritten", &datagrams("service.", "", "c"));
@@ -324,7 +324,7 @@ const STEPS: &[(&str, &str, u32)] = &[
 
 /// Prometheus sees both servers count on in their own generation while an old Kong gives way to a new one.
 #[tokio::test]
-async fn prometheus_gets_the_same_metrics_from_a_statsd_server() {
+async fn a_statsd_server_exports_the_same_metrics() {
     let (old, new) = (Exporter::start("exports-old"), Exporter::start("exports-new"));
     let gateway = Gateway::start(&format!(
         "emit: old\nstatsd:\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \

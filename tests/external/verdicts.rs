@@ -10,7 +10,7 @@ use crate::support::naive::{self, Item, Series};
 use crate::support::prometheus::{Prometheus, StandIn, wait_for};
 
 #[test]
-fn the_naive_parser_agrees_with_a_real_prometheus() {
+fn the_naive_parser_agrees_with_prometheus() {
     let body = |line: &[u8]| [b"before 1\n", line, b"\nafter 2"].concat();
     let lines: Vec<&[u8]> = LINES.iter().chain(ENDS).copied().collect();
     let bodies: Vec<Vec<u8>> = lines.iter().map(|line| body(line)).collect();

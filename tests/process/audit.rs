@@ -41,7 +41,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn scripts_get_an_exit_code() {
+fn the_exit_code_is_the_verdict() {
     let folder = Folder::new("exit");
     let at = &folder.0;
     let direct = command(&["in"], at);
@@ -87,7 +87,7 @@ fn scripts_get_an_exit_code() {
 }
 
 #[test]
-fn files_are_moved_to_a_folder_or_in_place() {
+fn files_are_migrated_to_a_folder_or_in_place() {
     let folder = Folder::new("move");
     let at = &folder.0;
     let read = |path: &str| std::fs::read_to_string(at.join(path)).expect("a file");
@@ -137,7 +137,7 @@ fn all_files_are_written_or_none() {
 }
 
 #[test]
-fn machines_get_json() {
+fn json_is_written() {
     let folder = Folder::new("json");
     let output = command(&["in/r.yaml", "--format=json"], &folder.0);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -95,7 +95,7 @@ fn rewrite_fills_labels_and_reports() {
 }
 
 #[test]
-fn rewrite_does_as_told_with_bad_lines() {
+fn rewrite_handles_malformed_lines_as_set() {
     let input = "up 1\nno value\nup{a=\"b\"} 2\n";
     let dropped = run(&["rewrite", "--emit=old", "--report"], input);
     assert_eq!(stdout(&dropped), "up 1\nup{a=\"b\"} 2\n");
@@ -112,7 +112,7 @@ fn rewrite_does_as_told_with_bad_lines() {
 }
 
 #[test]
-fn rewrite_of_something_else_fails() {
+fn rewrite_of_input_without_samples_fails() {
     for input in ["<html>\n<body>502 Bad Gateway</body>\n</html>\n", "# only comments\n", "\n"] {
         let output = run(&["rewrite", "--emit=old"], input);
         assert_eq!(output.status.code(), Some(1), "{input:?}");
@@ -166,7 +166,7 @@ fn rewrite_reads_files_and_urls() {
 }
 
 #[test]
-fn rewrite_takes_packs() {
+fn rewrite_accepts_packs() {
     let pack = TempFile::new("pack.yaml", "name: mine\nprometheus:\n  - old: a_b\n    new: a_c\n");
     let output =
         run(&["rewrite", "--emit=new", "--pack", pack.path()], "# TYPE a_b gauge\na_b 1\n");
@@ -181,7 +181,7 @@ fn rewrite_takes_packs() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_output_pipe_is_no_error() {
     let mut child = command(&["rewrite", "--emit=old"]).spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("piped");
     let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -201,7 +201,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
-fn rewrite_takes_lines() {
+fn rewrite_reads_statsd_lines() {
     let input = "kong.service.shop.status.200:1|c\nload:1|g";
     let output = run(&["rewrite", "--statsd", "--emit=old", "--report"], input);
     assert_eq!(output.status.code(), Some(0));
@@ -222,7 +222,7 @@ fn rewrite_takes_lines() {
 }
 
 #[test]
-fn rewrite_fails_over_what_is_no_line() {
+fn rewrite_fails_on_lines_that_are_not_statsd() {
     let output = run(&["rewrite", "--statsd", "--emit=old"], NEW);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), NEW));
     assert!(stderr(&output).contains("no StatsD line"), "{}", stderr(&output));
@@ -234,7 +234,7 @@ fn rewrite_fails_over_what_is_no_line() {
 }
 
 #[test]
-fn wrong_usage_is_2() {
+fn wrong_usage_exits_with_2() {
     let cases: [&[&str]; 13] = [
         &[],
         &["rewrite"],
@@ -258,7 +258,7 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
-fn serve_refuses_settings_that_do_not_hold() {
+fn serve_refuses_invalid_settings() {
     let output = run(&["serve", "--emit=old"], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("nothing to do"), "{}", stderr(&output));
@@ -281,7 +281,7 @@ fn serve(more: &[&str]) -> Process {
 }
 
 #[test]
-fn serve_says_where_it_is_and_stops_when_told() {
+fn serve_logs_its_addresses_and_stops_on_sigterm() {
     for format in ["--log.format=logfmt", "--log.format=json"] {
         let mut serving = serve(&[format]);
         let url = format!("http://{}/-/ready", serving.admin);
@@ -296,7 +296,7 @@ fn serve_says_where_it_is_and_stops_when_told() {
 }
 
 #[test]
-fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
+fn lines_in_kernel_buffers_are_sent_after_sigterm() {
     let sink = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     sink.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
     let settings = TempFile::new("relay.yaml", "statsd: { flush_interval: 1h }\n");
@@ -315,7 +315,7 @@ fn what_the_kernel_has_accepted_is_sent_after_sigterm() {
 }
 
 #[test]
-fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
+fn serve_reloads_on_sighup_and_notifies_systemd() {
     let upstream = "http://127.0.0.1:9/metrics";
     let settings =
         TempFile::new("reload.yaml", &format!("targets: [{{name: a, url: '{upstream}'}}]\n"));
@@ -366,7 +366,7 @@ fn serve_reloads_on_a_hangup_and_tells_systemd_what_it_is_at() {
 }
 
 #[test]
-fn health_knows_the_gateways_certificate() {
+fn health_accepts_the_certificate_of_the_gateway() {
     let key = rcgen::KeyPair::generate().expect("a key");
     let params = rcgen::CertificateParams::new(["gateway.example".to_owned()]).expect("a name");
     let certificate = params.self_signed(&key).expect("a certificate");

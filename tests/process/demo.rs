@@ -91,7 +91,7 @@ fn value(page: &str, series: &str) -> u64 {
 }
 
 #[test]
-fn both_generations_leave_the_gateway_alike() {
+fn both_generations_are_emitted_alike() {
     let demo = Demo::start();
     let (head, old) = get(demo.url("/targets/kong-2/metrics"));
     let (_, new) = get(demo.url("/targets/kong-3/metrics"));
@@ -121,7 +121,7 @@ fn both_generations_leave_the_gateway_alike() {
 }
 
 #[test]
-fn it_looks_alive() {
+fn the_demo_has_traffic_and_an_admin_page() {
     let demo = Demo::start();
     for (stand_in, family) in [(0, "kong_http_status{"), (1, "kong_http_requests_total{")] {
         let (_, page) = get(demo.stand_in(stand_in));
@@ -135,7 +135,7 @@ fn it_looks_alive() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said() {
+fn a_port_in_use_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
     let port = taken.local_addr().expect("it is bound").port();
     let output = Command::new(env!("CARGO_BIN_EXE_crossfade"))

@@ -67,7 +67,7 @@ async fn settled(process: &Process, is_as_it_was: impl Fn(Has) -> bool) -> Resul
 }
 
 #[tokio::test]
-async fn after_each_failure_the_resources_are_as_before() {
+async fn resources_are_released_after_each_failure() {
     let targets = Targets::start().await;
     let folder = Folder::new("memory");
     let settings = folder.write("crossfade.yaml", &targets.settings());

@@ -36,7 +36,7 @@ fn word(emit: Emit) -> &'static str {
 }
 
 #[test]
-fn the_filter_writes_what_the_engine_writes() {
+fn the_filter_equals_the_engine() {
     let medium = ["medium/prometheus/kong-3.9.1.all_on.per_consumer.txt.gz".to_owned()];
     for name in captures("tiny").into_iter().chain(captures("quirk")).chain(medium) {
         let body = capture(&name);
@@ -48,7 +48,7 @@ fn the_filter_writes_what_the_engine_writes() {
 }
 
 #[test]
-fn its_flags_are_the_engines_settings() {
+fn flags_are_the_settings_of_the_engine() {
     let body = capture("tiny/prometheus/kong-2.8.5.main.txt");
     for (flag, buckets) in [
         ("--buckets=target", BucketPolicy::Target),
@@ -61,7 +61,7 @@ fn its_flags_are_the_engines_settings() {
 }
 
 #[test]
-fn lines_leave_as_the_engine_writes_them() {
+fn statsd_output_equals_the_engine() {
     for name in [
         "small/statsd/kong-2.8.5.default.jsonl",
         "small/statsd/kong-3.9.1.tag_signalfx.jsonl",

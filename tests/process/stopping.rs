@@ -97,7 +97,7 @@ async fn send_lines(process: &Process, arrived: &AtomicUsize) -> BTreeSet<String
 }
 
 #[tokio::test]
-async fn what_is_under_way_ends_whole_and_every_line_is_sent() {
+async fn sigterm_finishes_scrapes_and_sends_all_lines() {
     // Three targets: one responds at once to slow clients; one pauses within its response until it is released; one
     // pauses before its response.
     let large_body = large();
@@ -212,7 +212,7 @@ async fn stuck(process: &Process) -> Vec<TcpStream> {
 }
 
 #[tokio::test]
-async fn who_never_takes_its_answer_is_cut_when_time_is_up() {
+async fn a_client_that_never_reads_is_cut_at_the_deadline() {
     let upstream = Upstream::answering(whole(large())).await;
     let folder = Folder::new("time-is-up");
     let settings = format!(
@@ -232,7 +232,7 @@ async fn who_never_takes_its_answer_is_cut_when_time_is_up() {
 }
 
 #[tokio::test]
-async fn told_twice_it_waits_no_longer() {
+async fn a_second_signal_stops_at_once() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         let lines: Vec<_> = (0..1_000).map(|n| format!("up{{n=\"{n}\"}} 1\n")).collect();
         exchange.send(ok("", lines.concat())).await;

@@ -50,7 +50,7 @@ fn must_be(actual: &str, file: &Path) {
 }
 
 #[test]
-fn bad_settings_fail_with_the_text_beside_them() {
+fn bad_settings_fail_with_the_expected_text() {
     for file in files("tests/settings", ".bad.yaml") {
         let output = run_in("tests/settings", &["check", "config", &file]);
         assert_eq!(output.status.code(), Some(1), "{file}");
@@ -68,14 +68,14 @@ fn good_settings_pass() {
 }
 
 #[test]
-fn files_that_are_elsewhere_can_be_left_alone() {
+fn missing_files_can_be_ignored() {
     let arguments = ["check", "config", "--syntax-only", "files.bad.yaml"];
     let output = run_in("tests/settings", &arguments);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 #[test]
-fn check_mapping_tells_good_packs_from_bad_ones() {
+fn check_mapping_accepts_good_packs_and_refuses_bad_ones() {
     for (ending, code) in [(".good.yaml", 0), (".bad.yaml", 1)] {
         for file in files("tests/mappings", ending) {
             let output = run_in("tests/mappings", &["check", "mapping", &file]);
@@ -95,7 +95,7 @@ fn errors_of_all_files_are_reported_in_one_run() {
 }
 
 #[test]
-fn what_a_round_trip_loses_is_listed_by_name() {
+fn round_trip_losses_are_listed_by_name() {
     let output = run_in("mappings", &["check", "mapping", "kong.yaml"]);
     assert_eq!(output.status.code(), Some(0));
     for part in [
@@ -114,7 +114,7 @@ fn what_a_round_trip_loses_is_listed_by_name() {
 }
 
 #[test]
-fn machines_read_json() {
+fn json_output() {
     let output = run_in("tests/mappings", &["check", "mapping", "--format=json", "types.bad.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -136,13 +136,13 @@ fn machines_read_json() {
 }
 
 #[test]
-fn colours_are_for_terminals() {
+fn colours_only_on_terminals() {
     let output = run_in("tests/mappings", &["check", "mapping", "types.bad.yaml"]);
     assert!(!stdout(&output).contains('\x1b'));
 }
 
 #[test]
-fn wrong_usage_is_2() {
+fn wrong_usage_exits_with_2() {
     let cases: [&[&str]; 5] = [
         &["check"],
         &["check", "mapping"],
@@ -156,7 +156,7 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
-fn the_cases_of_the_built_in_packs_pass() {
+fn test_cases_of_the_built_in_packs_pass() {
     let output = run_in(".", &["test"]);
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert!(stdout(&output).contains("mappings/kong.yaml\n  ok    "), "{}", stdout(&output));
@@ -165,7 +165,7 @@ fn the_cases_of_the_built_in_packs_pass() {
 
 /// Cases that nothing could make fail prove nothing.
 #[test]
-fn every_entry_of_the_built_in_packs_has_a_case_that_needs_it() {
+fn every_rule_of_the_built_in_packs_has_a_test_case() {
     let pack = std::fs::read_to_string(root("mappings/kong.yaml")).expect("readable");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut entries = 0;
@@ -203,7 +203,7 @@ fn unproven(pack: &str, folder: &Path, what: &str) {
 }
 
 #[test]
-fn good_cases_pass() {
+fn good_test_cases_pass() {
     for file in files("tests/cases", ".good.yaml") {
         let output = run_in("tests/cases", &["test", &file, "site.yaml"]);
         assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
@@ -212,7 +212,7 @@ fn good_cases_pass() {
 }
 
 #[test]
-fn bad_cases_fail_with_the_text_beside_them() {
+fn bad_test_cases_fail_with_the_expected_text() {
     for file in files("tests/cases", ".bad.yaml") {
         let output = run_in("tests/cases", &["test", &file]);
         assert_eq!(output.status.code(), Some(1), "{file}");
@@ -221,7 +221,7 @@ fn bad_cases_fail_with_the_text_beside_them() {
 }
 
 #[test]
-fn ci_gets_a_junit_report() {
+fn junit_reports_are_written() {
     let report = Path::new(env!("CARGO_TARGET_TMPDIR")).join("junit.xml");
     let flag = format!("--junit={}", report.display());
     let output =
@@ -252,7 +252,7 @@ const SCRAPE: &str = concat!(
 );
 
 #[test]
-fn explain_says_which_entry_did_what() {
+fn explain_names_the_rule_of_each_line() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explained.txt");
     std::fs::write(&file, SCRAPE).expect("writable");
     let path = file.to_str().expect("text");
@@ -287,7 +287,7 @@ fn explain_says_which_entry_did_what() {
 }
 
 #[test]
-fn no_command_shows_the_secrets_of_urls() {
+fn commands_never_show_secrets_in_urls() {
     let url = "http://user:hunter2@127.0.0.1:1/m?token=hunter2";
     let target = format!("--target={url}");
     for arguments in [
@@ -305,7 +305,7 @@ fn no_command_shows_the_secrets_of_urls() {
 }
 
 #[test]
-fn explain_takes_lines_and_speaks_json() {
+fn explain_reads_statsd_lines_and_writes_json() {
     let line = "kong_bandwidth{type=\"egress\"} 7";
     let output = run_in(".", &["explain", "--emit=new", "--format=json", "--line", line]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -328,7 +328,7 @@ fn explain_takes_lines_and_speaks_json() {
 }
 
 #[test]
-fn explain_says_what_it_cannot_read() {
+fn explain_reports_unreadable_input() {
     let output = run_in(".", &["explain", "--emit=new", "/no/such/file"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("crossfade: cannot read /no/such/file"));
@@ -351,7 +351,7 @@ fn documented() -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn the_packs_and_cases_in_the_document_hold() {
+fn packs_and_test_cases_in_the_documentation_pass() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
     std::fs::create_dir_all(&folder).expect("a folder");
     let documented = documented();
@@ -401,7 +401,7 @@ fn documented_keys(heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_key_of_a_pack_is_described() {
+fn every_key_of_a_pack_is_documented() {
     for (heading, text) in [
         ("The file", "name: a\nqqqqqqqqqqqq: x"),
         ("Families", "name: a\nprometheus: [{ qqqqqqqqqqqq: x }]"),

@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn scripts_get_an_exit_code() {
+fn the_exit_code_is_the_verdict() {
     let agree = command(&[OLD, NEW]);
     assert_eq!(agree.status.code(), Some(0), "{}", text(&agree.stderr));
     assert!(text(&agree.stdout).contains("\nthe generations agree in all of 12 families\n"));
@@ -42,7 +42,7 @@ fn scripts_get_an_exit_code() {
 }
 
 #[test]
-fn urls_are_fetched_and_machines_get_json() {
+fn urls_are_fetched_and_json_is_written() {
     let kong = StandIn::start(|path| (path == "/metrics?x=1").then(|| capture(NEW)));
     let url = format!("http://{}/metrics?x=1", kong.address());
     let output = command(&[OLD, &url, "--format=json"]);

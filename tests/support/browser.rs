@@ -1,4 +1,4 @@
-//! A real Chromium without a window, driven by chromedriver over its HTTP interface.
+//! A headless Chromium, driven by chromedriver over its HTTP interface.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// How long anything that should happen may take before the test gives up.
+/// The longest wait for an expected event. Then the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A browser with one page; ends with the test.
+/// A browser with one page. It is closed with the test.
 #[derive(Debug)]
 pub(crate) struct Browser {
     driver: Child,
@@ -23,7 +23,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// With the command that installs it, where there is none.
+    /// If it is not installed, with the command that installs it.
     pub(crate) fn start() -> Browser {
         let started = Command::new("chromedriver")
             .arg("--port=0")
@@ -71,7 +71,7 @@ impl Browser {
         self.command("url", &json!({ "url": url }));
     }
 
-    /// What a script returns.
+    /// The result of a script.
     pub(crate) fn run(&self, script: &str) -> Value {
         self.command("execute/sync", &json!({ "script": script, "args": [] }))
     }
@@ -83,13 +83,13 @@ impl Browser {
         while self.run(&format!("return Boolean({expression})")) != json!(true) {
             if Instant::now() > deadline {
                 let text = self.run("return document.body.innerText");
-                panic!("gave up waiting for {expression}; the page says {text}");
+                panic!("timeout waiting for {expression}; the page shows {text}");
             }
-            std::thread::sleep(Duration::from_millis(50)); // between two looks, not instead of one
+            std::thread::sleep(Duration::from_millis(50)); // the interval of polling
         }
     }
 
-    /// Presses keys wherever the focus is. `\u{e004}` is the tabulator, `\u{e007}` the enter key.
+    /// Sends keys to the focused element. `\u{e004}` is the tab key, `\u{e007}` the enter key.
     pub(crate) fn press(&self, keys: &str) {
         let each = |key: char| {
             [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
@@ -99,7 +99,7 @@ impl Browser {
         self.command("actions", &json!({ "actions": [keyboard] }));
     }
 
-    /// Whatever the page has logged since it was asked last: errors of scripts, of loading, of the policy.
+    /// The log of the page since the last call: errors of scripts, of loading, of the policy.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.command("se/log", &json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();

@@ -11,7 +11,7 @@ use super::root;
 /// Written for Kong 2.x, with every form of query in every place that can contain one.
 pub(crate) const OLD: [&str; 3] = ["old-dashboard.json", "old-rules.yaml", "old-manifests.yaml"];
 
-/// Written for Kong 3.x, mistakes of others included.
+/// Written for Kong 3.x, with typical mistakes.
 pub(crate) const NEW: &str = "new-dashboard.json";
 
 pub(crate) fn fixture(name: &str) -> (PathBuf, String) {
@@ -26,7 +26,7 @@ pub(crate) fn audited(name: &str, to: Generation, absent: &[&str]) -> FileAudit 
     Auditor::new(&packs::builtin(), Emit::Old, to, absent).file(&path, &text)
 }
 
-/// Audits one query: in a rule that records (`record`), so that its labels must stay, or in a panel.
+/// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a panel.
 pub(crate) fn findings(kind: &str, query: &str, to: Generation) -> Vec<Finding> {
     let quoted = serde_json::to_string(query).expect("text is JSON");
     let text = match kind {

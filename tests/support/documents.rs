@@ -1,4 +1,5 @@
-//! What documents show and what is exported, for tests that compare them with the code or show them to promtool.
+//! The examples of the documentation and the exported metrics, for tests that compare them with
+//! the code or check them with promtool.
 
 use std::sync::Arc;
 
@@ -8,14 +9,14 @@ use crossfade::telemetry::{ConnectionRefusal, Metrics, RequestRefusal};
 
 pub(crate) const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.json");
 
-/// Documents with settings and configurations to copy.
+/// Documents with settings and configurations.
 pub(crate) const DOCUMENTS: &[(&str, &str)] = &[
     ("README.md", include_str!("../../README.md")),
     ("docs/deployment.md", include_str!("../../docs/deployment.md")),
     ("docs/security.md", include_str!("../../docs/security.md")),
 ];
 
-/// The YAML in a document that begins by naming this file.
+/// The YAML examples of a document that name this file in their first line.
 pub(crate) fn snippets<'a>(document: &'a str, file: &str) -> Vec<&'a str> {
     let blocks = document.split("```yaml\n").skip(1);
     let blocks = blocks.map(|block| block.split("```").next().expect("a first part"));

@@ -1,4 +1,4 @@
-//! Drives the engine under test: the one place where the tests touch `crossfade`'s API.
+//! Runs the engine under test.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,24 +9,24 @@ use crossfade::rewrite::exposition::{Error, History, Options, Progress, Report, 
 use super::naive::{self, Exposition};
 use super::oracle::Leaving;
 
-/// What came out.
+/// The result of a rewriting.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// The body that left.
+    /// The output.
     pub(crate) body: Vec<u8>,
-    /// What the engine says of it.
+    /// The report of the engine.
     pub(crate) report: Report,
-    /// What the next scrape should know.
+    /// The history for the next scrape.
     pub(crate) history: History,
 }
 
 impl Outcome {
-    /// The body that left, read by the naive parser.
+    /// The output, read by the naive parser.
     pub(crate) fn read(&self) -> Exposition {
         naive::parse(&self.body)
     }
 
-    /// Lines left out for this reason.
+    /// The number of lines dropped for this reason.
     pub(crate) fn dropped(&self, reason: &str) -> u64 {
         self.report.dropped.get(reason).copied().unwrap_or(0)
     }
@@ -44,7 +44,7 @@ pub(crate) fn leaving(emit: Emit) -> Leaving {
     }
 }
 
-/// The shipped packs, compiled. Compiled once for each direction.
+/// The shipped packs, compiled once for each direction.
 pub(crate) fn plan(emit: Emit) -> Arc<Plan> {
     static PLANS: [OnceLock<Arc<Plan>>; 3] = [const { OnceLock::new() }; 3];
     let slot = match emit {
@@ -80,25 +80,25 @@ fn compiled(packs: &[Pack], settings: &mapping::Settings) -> Arc<Plan> {
     Arc::new(plan.unwrap_or_else(|errors| panic!("{errors}")))
 }
 
-/// No rules at all.
+/// A plan without rules.
 pub(crate) fn empty_plan() -> Arc<Plan> {
     Arc::new(Plan::default())
 }
 
-/// Rewrites a body that comes in one piece, the first of its target.
+/// Rewrites a body in one chunk, as the first of its target.
 #[track_caller]
 pub(crate) fn rewrite(plan: &Arc<Plan>, body: &[u8]) -> Outcome {
     rewrite_next(plan, body, History::default())
 }
 
-/// Rewrites a body that comes in one piece, after others of its target.
+/// Rewrites a body in one chunk, with the history of its target.
 #[track_caller]
 pub(crate) fn rewrite_next(plan: &Arc<Plan>, body: &[u8], history: History) -> Outcome {
     let rewritten = try_rewrite(plan, Options::default(), history, [body]);
     rewritten.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Rewrites a body that comes in pieces.
+/// Rewrites a body in several chunks.
 pub(crate) fn try_rewrite<'a>(
     plan: &Arc<Plan>,
     options: Options,
@@ -134,9 +134,9 @@ fn complete(mut rewriter: Rewriter, mut body: Vec<u8>) -> Result<Outcome, Error>
     Ok(Outcome { body, report, history: rewriter.into_history() })
 }
 
-/// A report as text: the same text means the same report, but for what is held at one time.
+/// A report as text for comparisons, without the memory in use.
 pub(crate) fn shown(report: &Report) -> String {
     let mut report = report.clone();
-    report.held_bytes = 0; // depends on when what was held, so on the chunks
+    report.held_bytes = 0; // depends on the chunks
     format!("{report:#?}")
 }

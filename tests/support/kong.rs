@@ -1,8 +1,8 @@
-//! What the captures of two generations have in common, and where Kong itself differs.
+//! The common series of captures of two generations, and the differences of Kong itself.
 //!
 //! Both captures of a pair describe the same requests. Once one is rewritten, both hold the same
-//! families; [`Common`] brings them down to what both generations know, and every place where they
-//! cannot agree is listed here with its reason. Nothing else may differ.
+//! families. [`Common`] reduces them to what both generations export, and lists every other
+//! difference with its reason. Nothing else may differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,29 +117,29 @@ pub(crate) const PAIRS: &[(&[&str], &[&str])] = &[
     ),
 ];
 
-/// Families that 2.x has nothing for.
+/// Families without a counterpart in 2.x.
 const NEW_ONLY: &[&str] = &["kong_node_info", "kong_ai_", "pw_"];
 
-/// What both captures of a pair know.
+/// What both captures of a pair export.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each says one thing that older releases lack")]
+#[allow(clippy::struct_excessive_bools, reason = "each is one feature that older releases lack")]
 pub(crate) struct Common {
-    /// The old capture prints no byte outside ASCII: plugins up to 1.3 delete those from label values.
+    /// The old capture is ASCII: plugins up to 1.3 delete other bytes from label values.
     ascii: bool,
     /// The old capture counts by consumer.
     consumers: bool,
-    /// The old capture says which subsystem a Kong upstream's health is of (2.6 and later).
+    /// The old capture has a subsystem label for the health of Kong upstreams (2.6 and later).
     health_subsystem: bool,
-    /// The old capture says which subsystem memory is of (2.5 and later).
+    /// The old capture has a subsystem label for memory (2.5 and later).
     memory_subsystem: bool,
     /// Services of TCP routes.
     stream_services: BTreeSet<String>,
-    /// Shared dictionaries, Kong upstreams and the like that both have: each release has its own.
+    /// Shared dictionaries, Kong upstreams and similar objects that both have.
     node_series: BTreeSet<Series>,
 }
 
 impl Common {
-    /// What an old and a new capture both know.
+    /// What an old and a new capture both export.
     pub(crate) fn of(old: &Exposition, new: &Exposition) -> Self {
         let (old, new) = (old.stored(), new.stored());
         let has = |name: &str| old.keys().any(|series| series.name == name);
@@ -166,7 +166,7 @@ impl Common {
         common
     }
 
-    /// A series of a node, with the labels that both sides print.
+    /// A series of a node, with the labels that both sides export.
     fn node(&self, series: &Series) -> Series {
         let mut series = self.cleaned(series).without(&["node_id"]);
         if series.name.starts_with("kong_memory_") && !self.memory_subsystem {
@@ -178,10 +178,10 @@ impl Common {
         series
     }
 
-    /// Brings a body of either generation down to what both know.
+    /// Reduces a body of either generation to what both export.
     ///
-    /// A number that several series share after a label fell away is their sum; but of a node's
-    /// gauges it is that of the first, which is the http subsystem's.
+    /// Series that become equal because a label is removed are summed. Of a node's gauges the first
+    /// is kept, which is that of the http subsystem.
     pub(crate) fn part_of(&self, values: &Values) -> Values {
         let mut common = Values::new();
         for (series, &value) in values {
@@ -199,15 +199,15 @@ impl Common {
                 *common.entry(series).or_insert(0.0) += value;
             }
         }
-        complete_ladders(&mut common);
+        complete_histograms(&mut common);
         common
     }
 
-    /// A counter, a histogram's part or a connection gauge with the labels that both sides know.
+    /// A counter, a part of a histogram, or a connection gauge with the labels of both sides.
     fn counted(&self, series: &Series) -> Option<Series> {
         let name = series.name.as_str();
-        // 3.x prints the whole process' connections for stream as well, and a number of requests;
-        // 2.x prints four states there, all 0.
+        // For stream, 3.x exports the connections of the whole process and a number of requests;
+        // 2.x exports four states, all 0.
         if name == "kong_nginx_stream_current_connections"
             || (name.starts_with("kong_nginx_") && series.label("subsystem") == "stream")
         {
@@ -244,7 +244,7 @@ impl Common {
         Some(le.map_or(series.clone(), |le| series.with("le", &le.to_string())))
     }
 
-    /// Label values as the older of the two prints them.
+    /// Label values as the older of the two exports them.
     fn cleaned(&self, series: &Series) -> Series {
         let mut cleaned = Series { name: series.name.clone(), labels: BTreeMap::new() };
         for (label, value) in &series.labels {
@@ -255,7 +255,7 @@ impl Common {
     }
 }
 
-/// Gauges about a node or what it knows, rather than about traffic: one sample per series and scrape.
+/// Gauges about a node rather than about traffic.
 fn of_node(series: &Series) -> bool {
     ["kong_memory_", "kong_upstream_target_health", "kong_nginx_timers"]
         .iter()
@@ -275,8 +275,8 @@ fn shared(bucket: &Series) -> bool {
     le.is_infinite() || boundaries(bucket).iter().any(|both| (both - le).abs() == 0.0)
 }
 
-/// A bucket that Kong has not printed yet has counted nothing yet.
-fn complete_ladders(values: &mut Values) {
+/// Adds the buckets that Kong has not exported yet: they have counted nothing.
+fn complete_histograms(values: &mut Values) {
     let sets: BTreeSet<Series> =
         values.keys().filter(|s| s.name.ends_with("_bucket")).map(|s| s.without(&["le"])).collect();
     for set in sets {

@@ -1,6 +1,6 @@
-//! Single lines about which one may argue.
+//! Single lines whose validity is debatable.
 
-/// Lines on which opinions differ. Each is served between two good ones.
+/// Lines that parsers disagree on. Each is tested between two valid lines.
 pub(crate) const LINES: &[&[u8]] = &[
     b"a 1",
     b" a 1",
@@ -122,5 +122,5 @@ pub(crate) const LINES: &[&[u8]] = &[
     b" \t ",
 ];
 
-/// Lines that end the body, in Prometheus' eyes: what follows is lost without a word.
+/// Lines after which Prometheus stops reading without an error.
 pub(crate) const ENDS: &[&[u8]] = &[b"\0", b"\0a 1", b" \0", b"#\0", b"#a\0b", b"# \0", b"#  \0 x"];

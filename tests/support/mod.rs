@@ -1,4 +1,4 @@
-//! What the tests share: captures, the naive parser, the oracle, strict checks, comparisons.
+//! Shared code of the tests: captures, the naive parser, the oracle, strict checks, comparisons.
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part of this")]
 
 pub(crate) mod browser;
@@ -59,7 +59,7 @@ pub(crate) fn is_old(name: &str) -> bool {
     name.contains("kong-2.")
 }
 
-/// What differs between two sets of series, one line each.
+/// The differences of two sets of series, one line each.
 pub(crate) fn differences(
     expected: &BTreeMap<Series, f64>,
     actual: &BTreeMap<Series, f64>,
@@ -99,19 +99,19 @@ pub(crate) fn same_number(a: f64, b: f64) -> bool {
     a.total_cmp(&b).is_eq() || (a.is_nan() && b.is_nan()) || (a - b).abs() == 0.0
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, the same in every run.
 #[derive(Clone, Debug)]
 pub(crate) struct Seeded(u64);
 
 impl Seeded {
-    /// A sequence of its own for each seed.
+    /// The seed determines the sequence.
     pub(crate) fn new(seed: u64) -> Self {
         Seeded(seed)
     }
 
     /// The next number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        // splitmix64: a few lines, and good enough to choose where to cut.
+        // splitmix64: short, and random enough for cut positions.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,12 +1,12 @@
-//! The text exposition format, read slowly and obviously.
+//! A slow and simple parser of the text exposition format.
 //!
-//! Written from the format's specification and from what Prometheus' own text parser accepts; shares
-//! nothing with `src/`. One cursor walks the bytes, there is one function for each rule of the grammar,
-//! every value is copied. Where Prometheus would refuse a line, and with it the whole scrape, the line
-//! ends up in [`Exposition::refused`] with the reason and reading continues after the line's first
-//! newline: a quote that never closes must not swallow its neighbours.
+//! It follows the specification and the text parser of Prometheus, and shares no code with `src/`.
+//! There is one function for each rule of the grammar, and every value is copied. Where Prometheus
+//! would refuse a line, and with it the scrape, the line and the reason are in
+//! [`Exposition::refused`], and reading continues after the first newline of the line, so that an
+//! unclosed quote costs only one line.
 //!
-//! `tests/external/verdicts.rs` shows each of these opinions to a real Prometheus.
+//! `tests/external/verdicts.rs` compares its verdicts with a real Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) enum Refusal {
     MetricType,
     /// HELP text that is not UTF-8.
     HelpNotUtf8,
-    /// Something else than `name="value"` between the braces, or no closing brace.
+    /// Text other than `name="value"` between the braces, or no closing brace.
     Labels,
     /// A label value that is not UTF-8.
     LabelNotUtf8,
@@ -149,7 +149,7 @@ pub(crate) enum Item {
     Sample(Sample),
     /// A line that Prometheus would refuse.
     Refused(Refused),
-    /// A NUL where a token of a line or comment starts: Prometheus takes it for the end of the body.
+    /// A NUL where a token of a line or comment starts: Prometheus treats it as the end of the body.
     End,
 }
 
@@ -178,7 +178,7 @@ impl Exposition {
         refused.collect()
     }
 
-    /// What Prometheus would store: of equal series the first.
+    /// The series that Prometheus would store: of equal series the first.
     pub(crate) fn stored(&self) -> BTreeMap<Series, f64> {
         let mut stored = BTreeMap::new();
         for sample in self.samples() {
@@ -478,7 +478,7 @@ fn label_text(raw: &[u8]) -> Result<String, Refusal> {
     Ok(unescape(raw, "\\\"n"))
 }
 
-/// A backslash and one of `known` mean what they say; any other escape stays as written.
+/// Undoes escapes of the characters in `known`; any other escape is kept.
 fn unescape(raw: &str, known: &str) -> String {
     let mut plain = String::new();
     let mut chars = raw.chars();

@@ -1,20 +1,19 @@
-//! What Kong's two generations say to each other, hard-coded and slow.
+//! An independent rewriter of Kong's expositions, hard-coded and slow.
 //!
-//! Takes a body that the naive parser has read and says which series must leave, with which values.
-//! The correspondences are written down here once more by hand, from what is known of Kong's plugins;
-//! neither the pack nor the engine is consulted. Everything is a map from series to number, walked
-//! again and again.
+//! From a body that the naive parser has read it computes the series and values of the output. The
+//! correspondences are written by hand from the code of Kong's plugins and use neither the pack nor
+//! the engine. All data are maps from series to numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naive::{self, Exposition, Series};
 
-/// The generation(s) that must leave.
+/// The emitted generation(s).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaving {
-    /// Kong 2.x shapes.
+    /// The names of Kong 2.x.
     Old,
-    /// Kong 3.x shapes.
+    /// The names of Kong 3.x.
     New,
     /// Both.
     Both,
@@ -50,7 +49,7 @@ const LATENCIES: [(&str, &[f64], &str); 4] = [
     (SESSION, NEW_OTHER, "request"),
 ];
 
-/// Metric types of all families that a rewriting writes.
+/// Metric types of all rewritten families.
 pub(crate) const TYPES: &[(&str, &str)] = &[
     ("kong_http_status", "counter"),
     ("kong_http_consumer_status", "counter"),
@@ -142,7 +141,7 @@ fn max(values: &mut Values, series: Series, value: f64) {
     *known = known.max(value);
 }
 
-/// 3.x to 2.x: what is written, and what was read for it.
+/// 3.x to 2.x: the rewritten series, and the input series they replace.
 fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
     let mut written = Values::new();
     let mut read = BTreeSet::new();
@@ -196,12 +195,12 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
     (written, read)
 }
 
-/// 2.x to 3.x: what is written, and what was read for it.
+/// 2.x to 3.x: the rewritten series, and the input series they replace.
 fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) {
     let mut written = Values::new();
     let mut read = BTreeSet::new();
     let parts = parts(arrived);
-    // All counters of a node start anew together: one that fell tells of all.
+    // A restart resets all counters of a node: if one has decreased, all were reset.
     if memory
         .iter()
         .any(|(total, reported)| arrived.get(total).is_some_and(|&now| now < reported.total))
@@ -268,7 +267,7 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
     (written, read)
 }
 
-/// What `kong_http_consumer_status` counts, by the `kong_http_status` series that contains it.
+/// The values of `kong_http_consumer_status`, by the `kong_http_status` series that includes them.
 fn parts(arrived: &Values) -> BTreeMap<Series, Vec<f64>> {
     let mut parts: BTreeMap<Series, Vec<f64>> = BTreeMap::new();
     for (series, &value) in arrived {
@@ -280,10 +279,10 @@ fn parts(arrived: &Values) -> BTreeMap<Series, Vec<f64>> {
     parts
 }
 
-/// What of a total has no consumer. None where all of it has one.
+/// The part of a total without a consumer. `None` if all of it has one.
 ///
-/// Total and parts are not read at the same moment, and lines get lost, so without a restart neither
-/// the parts nor the share are believed to have become less.
+/// Total and parts are not read at the same moment, and lines can be lost. So without a restart,
+/// neither the parts nor the difference may decrease.
 fn share_without_consumer(
     parts: &BTreeMap<Series, Vec<f64>>,
     total: &Series,
@@ -305,14 +304,14 @@ fn share_without_consumer(
 /// One label set of a histogram.
 #[derive(Clone, Debug, Default)]
 struct Histogram {
-    /// Finite boundary → count of observations up to it. The key orders as the number does.
+    /// The count of observations up to each finite boundary. The order of the keys is that of numbers.
     buckets: BTreeMap<Bound, f64>,
     infinite: Option<f64>,
     sum: Option<f64>,
     count: Option<f64>,
 }
 
-/// A boundary, not negative, as the bits of its number: those order as the numbers do.
+/// A boundary, not negative, as the bits of its number, which have the same order.
 type Bound = u64;
 
 fn bound(le: f64) -> Bound {
@@ -357,8 +356,8 @@ impl Histogram {
         (histograms, read)
     }
 
-    /// Observations up to a boundary of some layout: the count there or below, 0 if there is none. Nothing
-    /// is known above the last one: all of them may be below.
+    /// Observations up to a boundary of a layout: the count of the next bucket at or below it, or 0.
+    /// Above the last boundary it is the total count.
     fn at(&self, bound: Bound) -> f64 {
         if self.buckets.keys().next_back().is_some_and(|&last| last < bound) {
             return self.all();
@@ -366,9 +365,11 @@ impl Histogram {
         self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
     }
 
-    /// The boundaries that the histogram has: those exported, and the known ones below the largest of these.
+    /// The boundaries of the histogram: the exported ones, and those of its layout below the largest of
+    /// these.
     ///
-    /// A bucket is exported once it counts something, and a line can be lost. Versions differ at the end.
+    /// A bucket is exported once it counts something, and lines can be lost. The last boundaries depend
+    /// on the version.
     fn layout(&self, known: &[f64]) -> BTreeSet<Bound> {
         let largest = self.buckets.keys().next_back().copied().unwrap_or(bound(f64::INFINITY));
         let below = known.iter().map(|&le| bound(le)).filter(|&le| le < largest);
@@ -406,7 +407,7 @@ fn write_histograms(
             .collect();
         let all = sum(&Histogram::all);
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
-        // Without any bucket nothing is known of where the observations are.
+        // Without buckets the distribution is unknown.
         let has_buckets = histograms
             .iter()
             .any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
@@ -423,9 +424,9 @@ fn write_histograms(
     }
 }
 
-/// Observations up to any boundary: exact where the layout has it, else between those at its
-/// neighbors, as evenly spread over a logarithmic scale, rounded down. Nothing is known above the last
-/// boundary: all of them may be below.
+/// Observations up to any boundary: exact if the layout has it, otherwise interpolated between its
+/// neighbours on a logarithmic scale, and rounded down. Above the last boundary it is the total
+/// count.
 fn estimate(counts: &BTreeMap<Bound, f64>, all: f64, le: f64) -> f64 {
     if let Some(&exact) = counts.get(&bound(le)) {
         return exact;

@@ -1,4 +1,4 @@
-//! A gateway in a process of its own.
+//! A gateway in a separate process.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -7,15 +7,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// A gateway in a process of its own, on ports of its own, for as long as it lives.
+/// A gateway in a separate process on free ports, stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) child: Child,
-    /// Where Prometheus scrapes it.
+    /// The address of its data listener.
     pub(crate) data: SocketAddr,
-    /// Where its own metrics are.
+    /// The address of its admin listener.
     pub(crate) admin: SocketAddr,
-    /// What it logged first, which says where it listens.
+    /// Its first log line, which has its addresses.
     ready: String,
     log: mpsc::Receiver<String>,
 }
@@ -28,12 +28,12 @@ impl Process {
             .args(["serve", "--web.listen-address=127.0.0.1:0"])
             .arg("--admin.listen-address=127.0.0.1:0")
             .args(flags)
-            // As deploy/crossfade.service has it, so that what is free goes back.
+            // As in deploy/crossfade.service, so that freed memory is returned to the system.
             .env("MALLOC_TRIM_THRESHOLD_", "131072");
         Process::of(command)
     }
 
-    /// A command that serves.
+    /// Starts a command that runs a gateway.
     pub(crate) fn of(mut command: Command) -> Process {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
@@ -47,12 +47,12 @@ impl Process {
         Process { child, data, admin, ready, log }
     }
 
-    /// Where it takes `StatsD` lines over `udp` or `tcp`.
+    /// The address of its `StatsD` listener for `udp` or `tcp`.
     pub(crate) fn statsd(&self, scheme: &str) -> SocketAddr {
         address(&self.ready, &format!("{scheme}://"))
     }
 
-    /// The next line of its log that has all of these in it.
+    /// The next line of its log that contains all of `parts`.
     pub(crate) fn logs(&self, parts: &[&str]) -> String {
         let mut lines = self.log.iter();
         let line = lines.find(|line| parts.iter().all(|part| line.contains(part)));
@@ -66,7 +66,7 @@ impl Process {
         assert!(sent.success(), "{name}");
     }
 
-    /// Waits for its end, but not for ever, and gives its exit code and the rest of its log.
+    /// Waits a limited time for its exit, and returns its exit code and the rest of its log.
     #[track_caller]
     pub(crate) fn ends_within(&mut self, limit: Duration) -> (Option<i32>, String) {
         let begun = Instant::now();

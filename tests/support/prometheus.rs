@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long anything that should happen may take before the test gives up.
+/// The longest wait for an expected event. Then the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Calls `probe` until it returns something. Fails, naming `what`, when that takes too long.
+/// Calls `probe` until it returns a value. Fails with `what` if that takes too long.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -23,11 +23,11 @@ pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T
             return found;
         }
         assert!(Instant::now() < deadline, "gave up waiting for {what}");
-        thread::sleep(Duration::from_millis(50)); // between two looks, not instead of one
+        thread::sleep(Duration::from_millis(50)); // the interval of polling
     }
 }
 
-/// A running Prometheus; ends with the test.
+/// A running Prometheus. It is stopped with the test.
 #[derive(Debug)]
 pub(crate) struct Prometheus {
     child: Child,
@@ -40,7 +40,7 @@ impl Prometheus {
     ///
     /// # Panics
     ///
-    /// With the command that installs it, where there is no Prometheus.
+    /// If it is not installed, with the command that installs it.
     pub(crate) fn start(name: &str, config: &str) -> Self {
         Self::start_with(name, config, |_| {})
     }
@@ -79,7 +79,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// Where it answers: `host:port`.
+    /// Its address: `host:port`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -117,7 +117,7 @@ impl Prometheus {
             .collect()
     }
 
-    /// What Prometheus says of itself.
+    /// The metrics of Prometheus itself.
     pub(crate) fn own_metrics(&self) -> Vec<u8> {
         let (status, body) = http_get(&self.address, "/metrics").expect("Prometheus answers");
         assert_eq!(status, 200);
@@ -138,7 +138,7 @@ impl Drop for Prometheus {
         if self.child.kill().is_ok() {
             self.child.wait().expect("it was started by us");
         }
-        // What is left over is cleared by the next start.
+        // The next start removes leftovers.
         std::fs::remove_dir_all(&self.folder).unwrap_or_default();
     }
 }
@@ -153,13 +153,13 @@ fn address_from(log: impl Read + Send + 'static) -> String {
             seen.push_str(&line);
             seen.push('\n');
             if let Some((_, rest)) = line.split_once("msg=\"Listening on\" address=") {
-                // Nobody listens any more when a second such line comes.
+                // The receiver is gone when a second such line is logged.
                 found.send(Ok(rest.trim().to_owned())).unwrap_or_default();
             }
         }
         found.send(Err(seen)).unwrap_or_default();
     });
-    match address.recv_timeout(PATIENCE).expect("Prometheus says where it listens") {
+    match address.recv_timeout(PATIENCE).expect("Prometheus logs its address") {
         Ok(address) => address,
         Err(log) => panic!("Prometheus did not start:\n{log}"),
     }
@@ -181,7 +181,7 @@ pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, Vec<u8>)> {
 /// Status, content type and body.
 pub(crate) type Answer = (&'static str, &'static str, Vec<u8>);
 
-/// Answers every request with what `answer` says for its path, until it is dropped.
+/// Answers every request with the result of `answer` for its path, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct StandIn {
     address: SocketAddr,
@@ -198,7 +198,7 @@ impl StandIn {
         })
     }
 
-    /// Likewise. `answer` says status, content type and body.
+    /// Likewise. `answer` returns status, content type and body.
     pub(crate) fn answering(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it is bound");
@@ -212,7 +212,7 @@ impl StandIn {
                 }
                 let Ok(stream) = stream else { continue };
                 let answer = Arc::clone(&answer);
-                // A client that hangs up early is its own business.
+                // A client may disconnect early.
                 thread::spawn(move || respond(stream, &*answer).unwrap_or_default());
             }
         });
@@ -228,7 +228,7 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
-        // One last connection, so that the listener looks.
+        // One more connection wakes the listener.
         drop(TcpStream::connect(self.address));
         if let Some(listener) = self.listener.take() {
             listener.join().expect("the listener does not panic");

@@ -1,10 +1,10 @@
-//! A gateway whose status page has something of everything to show.
+//! A gateway whose status page has all kinds of content.
 
-/// A name that would be markup, were it not shown as text.
+/// A name that would be markup if it were not escaped.
 pub(crate) const HOSTILE: &str =
     "<img src=x onerror='window.hostile=1'></script><script>window.hostile=1</script>";
 
-/// What a Kong 3 prints that has everything but status codes and latencies switched off, with a hostile service.
+/// The exposition of a Kong 3 with only status codes and latencies enabled, and a hostile service.
 pub(crate) fn new() -> String {
     let service = HOSTILE.replace('"', "\\\"");
     format!(

@@ -1,14 +1,15 @@
-//! What the strictest readers of the text format ask of a body.
+//! The requirements of the strictest parsers of the text format.
 //!
-//! Prometheus itself forgives much; `expfmt` (promtool, Telegraf and others), parsers that build native histograms from neighbouring lines,
-//! and strict vendors do not. Everything here is checked on the lines, with the naive parser as the only help.
+//! `expfmt` (promtool, Telegraf and others), parsers that build native histograms from consecutive
+//! lines, and strict vendors accept less than Prometheus itself. The checks use only the naive
+//! parser.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naive::{self, Exposition, Item, Sample};
 
-/// All errors of a body. `held` are the families that the rewriting wrote as a whole: they must be
-/// contiguous, complete and in order. The others passed, or were renamed while they streamed.
+/// All errors of a body. `held` are the families that were gathered: they must be contiguous,
+/// complete and in order. The others passed or were renamed line by line.
 pub(crate) fn errors(body: &[u8], held: &[&str]) -> Vec<String> {
     let read = naive::parse(body);
     let mut errors = Vec::new();

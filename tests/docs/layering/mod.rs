@@ -140,7 +140,7 @@ fn all() -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn imports_point_to_the_left_and_the_core_is_pure() {
+fn imports_follow_the_layers_and_the_core_is_pure() {
     let violations: Vec<String> =
         all().iter().flat_map(|(file, text)| violations(file, text)).collect();
     assert!(violations.is_empty(), "{}", violations.join("\n"));

@@ -43,7 +43,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_head_that_trickles_is_given_up() {
+async fn a_slow_request_head_times_out() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = gateway(&upstream, "header_timeout: 200ms").await;
     let mut stream = TcpStream::connect(gateway.data).await.expect("a connection");
@@ -66,7 +66,7 @@ async fn a_head_that_trickles_is_given_up() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_long() {
+async fn request_heads_over_the_limit() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = gateway(&upstream, "header_bytes: 4KiB").await;
     let head = |bytes: usize| {
@@ -90,7 +90,7 @@ async fn heads_that_are_too_long() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_more_is_cut() {
+async fn a_client_that_stops_reading_is_disconnected() {
     let line = |n: u32| format!("up{{n=\"{n}\"}} {n}\n");
     let body = (0..400_000).map(line).collect::<Vec<_>>().concat();
     let upstream = Upstream::answering(whole(&body)).await;
@@ -130,7 +130,7 @@ async fn a_client_that_takes_nothing_more_is_cut() {
 }
 
 #[tokio::test]
-async fn clients_that_go_away_in_the_middle() {
+async fn clients_that_disconnect_early() {
     let line = |n: u32| format!("up{{n=\"{n}\"}} {n}\n");
     let body = (0..400_000).map(line).collect::<Vec<_>>().concat();
     let upstream = Upstream::answering(whole(&body)).await;
@@ -147,7 +147,7 @@ async fn clients_that_go_away_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_thousand_idle_connections_make_room() {
+async fn idle_connections_are_closed_for_new_ones() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = gateway(&upstream, "max_connections: 100").await;
     let mut idle = Vec::new();
@@ -166,7 +166,7 @@ async fn a_thousand_idle_connections_make_room() {
 }
 
 #[tokio::test]
-async fn where_all_are_busy_another_is_told_so() {
+async fn a_connection_beyond_the_limit_gets_503() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         exchange.send(ok("", "up 1\n")).await;
         exchange.closed().await;

@@ -104,7 +104,7 @@ fn refusals(reason: &str) -> String {
 }
 
 #[tokio::test]
-async fn scrapes_are_encrypted_and_plain_http_is_told_so() {
+async fn scrapes_are_encrypted_and_plain_http_gets_an_error() {
     let (ca, folder) = (Ca::new(), Folder::new("tls"));
     let (certificate, key) = ca.issue(&["gateway.example"]);
     folder.write("server.crt", certificate);
@@ -131,7 +131,7 @@ async fn scrapes_are_encrypted_and_plain_http_is_told_so() {
 }
 
 #[tokio::test]
-async fn targets_are_found_where_they_can_be_scraped() {
+async fn service_discovery_uses_the_scheme_of_the_listener() {
     let (ca, folder) = (Ca::new(), Folder::new("tls-sd"));
     let (certificate, key) = ca.issue(&["gateway.example"]);
     folder.write("server.crt", certificate);
@@ -163,7 +163,7 @@ async fn targets_are_found_where_they_can_be_scraped() {
 }
 
 #[tokio::test]
-async fn a_cut_body_is_cut_under_tls_too() {
+async fn a_truncated_body_is_truncated_under_tls_too() {
     let (ca, folder) = (Ca::new(), Folder::new("tls-cut"));
     let (certificate, key) = ca.issue(&["gateway.example"]);
     folder.write("server.crt", certificate);
@@ -223,7 +223,7 @@ async fn certificates_are_replaced_without_a_restart() {
 }
 
 #[tokio::test]
-async fn clients_show_certificates() {
+async fn client_certificates_are_required() {
     let (ca, folder) = (Ca::new(), Folder::new("mtls"));
     let (certificate, key) = ca.issue(&["gateway.example"]);
     folder.write("server.crt", certificate);
@@ -272,7 +272,7 @@ async fn clients_show_certificates() {
 }
 
 #[tokio::test]
-async fn users_have_passwords() {
+async fn basic_authentication() {
     let folder = Folder::new("users");
     let web = folder.write("web.yaml", format!("basic_auth_users: {{alice: '{HASH}'}}\n"));
     let (heads, mut seen) = tokio::sync::mpsc::unbounded_channel();
@@ -325,7 +325,7 @@ async fn users_have_passwords() {
 }
 
 #[tokio::test]
-async fn only_a_reload_switches_users_off() {
+async fn only_a_reload_disables_authentication() {
     let folder = Folder::new("emptied");
     let users = format!("basic_auth_users: {{alice: '{HASH}'}}\n");
     let web = folder.write("web.yaml", &users);
@@ -358,7 +358,7 @@ async fn only_a_reload_switches_users_off() {
 }
 
 #[tokio::test]
-async fn a_reload_turns_tls_and_users_on_for_connections_that_are_there() {
+async fn a_reload_enables_tls_and_users_on_open_connections() {
     let (ca, folder) = (Ca::new(), Folder::new("turned-on"));
     let (certificate, key) = ca.issue(&["gateway.example"]);
     folder.write("server.crt", certificate);

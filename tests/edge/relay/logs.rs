@@ -15,7 +15,7 @@ fn values<'a>(line: &'a str, key: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn each_line_has_its_listener_or_sink_once() {
+async fn each_log_line_names_its_listener_or_sink_once() {
     let mut process = Process::serve(&[
         "--emit=old",
         "--log.level=debug",

@@ -63,7 +63,7 @@ fn has_keepalive(port: u16) -> bool {
 }
 
 #[tokio::test]
-async fn connections_have_keepalive() {
+async fn tcp_connections_use_keepalive() {
     for (more, expected) in [("", true), ("  keepalive: 0s\n", false)] {
         let sink = Sink::new().await;
         let gateway = Gateway::start(&sink.settings(TCP, more)).await;
@@ -76,7 +76,7 @@ async fn connections_have_keepalive() {
 }
 
 #[tokio::test]
-async fn silent_connections_make_room() {
+async fn idle_connections_are_closed_for_new_ones() {
     let sink = Sink::new().await;
     let more = "  max_connections: 1\n  idle_timeout: 200ms\n";
     let gateway = Gateway::start(&sink.settings(TCP, more)).await;
@@ -152,7 +152,7 @@ async fn packets_come_in_over_unix_streams() {
 }
 
 #[tokio::test]
-async fn every_interface_is_that_of_both_families() {
+async fn the_unspecified_address_covers_ipv4_and_ipv6() {
     let sink = Sink::new().await;
     let listeners = "{address: 'udp://:0'}, {address: 'tcp://:0'}";
     let gateway = Gateway::start(&sink.settings(listeners, "")).await;
@@ -179,7 +179,7 @@ async fn talk(mut stream: TcpStream) {
 }
 
 #[tokio::test]
-async fn a_peer_that_goes_on_to_send_does_not_hold_up_the_end() {
+async fn a_sending_peer_does_not_delay_shutdown() {
     let sink = Sink::new().await;
     let udp = "{address: 'udp://127.0.0.1:0'}";
     let more = "runtime: {shutdown_timeout: 1h}\n";
@@ -203,7 +203,7 @@ async fn a_peer_that_goes_on_to_send_does_not_hold_up_the_end() {
 
 /// What a peer has begun to write when the gateway stops.
 #[tokio::test]
-async fn an_unfinished_line_is_counted_at_the_end() {
+async fn an_unfinished_line_is_counted_at_shutdown() {
     let sink = Sink::new().await;
     let mut settings = Settings::nothing();
     let address = "tcp://127.0.0.1:0";
@@ -243,7 +243,7 @@ async fn an_unfinished_line_is_counted_at_the_end() {
 
 /// Sockets that are not streams have no connections.
 #[tokio::test]
-async fn datagrams_have_no_length_before_them() {
+async fn datagrams_have_no_length_prefix() {
     let folder = Folder::new("datagrams");
     let sink = Sink::new().await;
     let path = folder.join("datagram.sock");

@@ -44,7 +44,7 @@ fn relay(emit: &str, sinks: &[SocketAddr], more: &str) -> String {
 }
 
 #[tokio::test]
-async fn sinks_and_what_they_get_are_replaced() {
+async fn a_reload_replaces_sinks_and_their_generations() {
     let ((a, at_a), (b, at_b)) = (udp().await, udp().await);
     let gateway = Gateway::start(&relay("new", &[at_a], "")).await;
     let (client, _) = udp().await;
@@ -72,7 +72,7 @@ async fn sinks_and_what_they_get_are_replaced() {
 }
 
 #[tokio::test]
-async fn a_relay_comes_and_goes() {
+async fn a_reload_adds_and_removes_the_relay() {
     let upstream = Upstream::answering(whole("up 1\n")).await;
     let target = format!("emit: old\ntargets: [{{name: kong, url: '{}'}}]\n", upstream.url());
     let gateway = Gateway::start(&target).await;
@@ -100,7 +100,7 @@ async fn a_relay_comes_and_goes() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_changes_nothing() {
+async fn an_address_in_use_leaves_the_settings_in_force() {
     let ((a, at_a), (b, at_b)) = (udp().await, udp().await);
     let gateway = Gateway::start(&relay("new", &[at_a], "")).await;
     let taken = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -121,7 +121,7 @@ async fn an_address_that_is_taken_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_sink_that_is_down_survives_a_reload() {
+async fn a_reload_keeps_the_queue_of_an_unreachable_sink() {
     let refusing = crate::support::net::Refusing::new();
     let address = refusing.address;
     let settings = |more: &str| {
@@ -167,7 +167,7 @@ fn storm(turn: usize, url: &str, [a, b]: [SocketAddr; 2]) -> String {
 }
 
 #[tokio::test]
-async fn a_storm_of_reloads_under_load_costs_nothing() {
+async fn repeated_reloads_under_load_lose_nothing() {
     let upstream = Upstream::answering(whole("kong_bandwidth{type=\"egress\"} 1\n")).await;
     let ((a, at_a), (b, at_b)) = (udp().await, udp().await);
     let settings = |turn| storm(turn, &upstream.url(), [at_a, at_b]);

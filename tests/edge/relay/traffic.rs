@@ -77,7 +77,7 @@ const KERNEL_DROPPED: &str =
     "crossfade_statsd_kernel_dropped_datagrams_total{listener=\"udp://127.0.0.1:0\"}";
 
 #[tokio::test]
-async fn lines_come_in_by_every_transport() {
+async fn lines_are_received_over_every_transport() {
     let sink = udp().await;
     let (datagrams, streams) = (path(), path());
     let gateway = Gateway::start(&format!(
@@ -116,7 +116,7 @@ async fn lines_come_in_by_every_transport() {
 }
 
 #[tokio::test]
-async fn lines_go_out_by_every_transport() {
+async fn lines_are_sent_over_every_transport() {
     let to_udp = udp().await;
     let to_tcp = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let to_unix = path();
@@ -222,7 +222,7 @@ async fn shares(sinks: &[&UdpSocket]) -> BTreeMap<String, SocketAddr> {
 }
 
 #[tokio::test]
-async fn a_shard_keeps_its_names_when_another_goes() {
+async fn removing_a_sink_only_remaps_its_names() {
     let sinks = [udp().await, udp().await, udp().await];
     let [first, second, third] = &sinks;
     let before = shares(&[first, second, third]).await;
@@ -297,7 +297,7 @@ async fn overflow(overflow: &str, lines: u64) -> (Vec<u64>, u64) {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_counted_to_the_line() {
+async fn lines_beyond_a_full_queue_are_counted() {
     let lines = 6000;
     let (received, dropped) = overflow("newest", lines).await;
     assert_eq!(2 * received.len() as u64 + dropped, 2 * lines);
@@ -313,7 +313,7 @@ async fn what_does_not_fit_is_counted_to_the_line() {
 }
 
 #[tokio::test]
-async fn a_tcp_sink_that_goes_is_found_again() {
+async fn a_lost_tcp_sink_is_reconnected() {
     let sink = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = sink.local_addr().expect("bound");
     let gateway = relay(&format!("  forward: [{{address: 'tcp://{address}'}}]\n")).await;
@@ -375,7 +375,7 @@ async fn lines_on_a_stream_may_be_cut_anywhere() {
 }
 
 #[tokio::test]
-async fn what_is_no_metric_passes_as_it_came() {
+async fn lines_that_are_no_metrics_pass_unchanged() {
     let (gateway, sink) = relay_to_udp("").await;
     let client = client(&gateway).await;
     let garbage: Vec<u8> = (0..=255).collect();
@@ -394,7 +394,7 @@ async fn what_is_no_metric_passes_as_it_came() {
 }
 
 #[tokio::test]
-async fn a_line_that_outgrows_its_datagram_is_counted() {
+async fn a_line_longer_than_a_datagram_is_counted() {
     let (gateway, sink) = relay_to_udp("").await;
     let client = client(&gateway).await;
     // As long as can be, and longer once it is rewritten.
@@ -407,7 +407,7 @@ async fn a_line_that_outgrows_its_datagram_is_counted() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_sent_before_the_end() {
+async fn accepted_lines_are_sent_before_exit() {
     let sink = udp().await;
     let gateway = Gateway::start(&format!(
         "emit: new\nstatsd:\n  flush_interval: 1h\n  listen: [{{address: 'udp://127.0.0.1:0'}}]\n  \
@@ -424,7 +424,7 @@ async fn what_was_accepted_is_sent_before_the_end() {
 }
 
 #[tokio::test]
-async fn the_end_does_not_wait_for_a_sink_that_is_not_there() {
+async fn shutdown_does_not_wait_for_an_unreachable_sink() {
     let refusing = Refusing::new();
     let gateway = relay(&format!("  forward: [{{address: 'tcp://{}'}}]\n", refusing.address)).await;
     client(&gateway).await.send(OLD.as_bytes()).await.expect("sent");
@@ -449,7 +449,7 @@ async fn waiting_lines_are_packed() {
 }
 
 #[tokio::test]
-async fn at_a_pace_that_all_can_hold_nothing_is_lost() {
+async fn nothing_is_lost_at_a_sustainable_rate() {
     let (gateway, sink) = relay_to_udp("").await;
     let client = client(&gateway).await;
     let (rounds, lines) = (200_u64, 50);
@@ -466,7 +466,7 @@ async fn at_a_pace_that_all_can_hold_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn under_overload_every_line_is_accounted_for() {
+async fn under_overload_every_line_is_counted() {
     let (gateway, sink) = relay_to_udp("  receive_buffer: 16KiB\n").await;
     let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
     client.connect(gateway.statsd_addr()).expect("an address");
@@ -499,7 +499,7 @@ fn roomy() -> UdpSocket {
 
 /// Packed datagrams of 40 lines, a few at a time: as many as all buffers on the way can hold.
 #[tokio::test]
-async fn of_a_million_paced_lines_none_is_lost() {
+async fn a_million_paced_lines_are_all_delivered() {
     let sink = roomy();
     let address = sink.local_addr().expect("bound");
     let gateway = Gateway::start(&format!(
@@ -534,7 +534,7 @@ async fn of_a_million_paced_lines_none_is_lost() {
 
 /// The kernel's receive buffer and the queue of the sink overflow at the same time.
 #[tokio::test]
-async fn what_is_lost_at_both_ends_is_counted_to_the_line() {
+async fn losses_at_input_and_output_are_counted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let sink = listener.local_addr().expect("bound");
     let gateway = relay(&format!(
@@ -578,7 +578,7 @@ async fn what_is_lost_at_both_ends_is_counted_to_the_line() {
 }
 
 #[tokio::test]
-async fn sinks_that_come_back_get_what_comes_then() {
+async fn a_sink_that_returns_gets_new_lines() {
     let (to_unix, gone) = (path(), udp().await);
     let address = gone.local_addr().expect("bound");
     drop(gone);
@@ -608,7 +608,7 @@ async fn sinks_that_come_back_get_what_comes_then() {
 }
 
 #[tokio::test]
-async fn plans_are_replaced_while_lines_come() {
+async fn plans_are_replaced_under_traffic() {
     let sink = udp().await;
     let settings = crossfade::config::parse(
         "settings",
@@ -650,7 +650,7 @@ async fn plans_are_replaced_while_lines_come() {
 }
 
 #[tokio::test]
-async fn lines_come_and_go_over_ipv6() {
+async fn lines_are_relayed_over_ipv6() {
     let Ok(sink) = UdpSocket::bind("[::1]:0").await else {
         eprintln!("this machine has no IPv6");
         return;
@@ -666,7 +666,7 @@ async fn lines_come_and_go_over_ipv6() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_a_fault() {
+async fn an_address_in_use_is_an_error() {
     let taken = udp().await;
     let settings = format!(
         "emit: old\nadmin: {{listen_address: '127.0.0.1:0'}}\nweb: {{listen_address: '127.0.0.1:0'}}\n\

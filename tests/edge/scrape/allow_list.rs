@@ -13,7 +13,7 @@ async fn allowing_all(port: u16) -> Gateway {
 }
 
 #[tokio::test]
-async fn without_an_allow_list_nothing_is_reached() {
+async fn without_an_allow_list_all_targets_are_refused() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let gateway = Gateway::to(upstream.url()).await;
     let refused = [
@@ -32,7 +32,7 @@ async fn without_an_allow_list_nothing_is_reached() {
 }
 
 #[tokio::test]
-async fn a_wide_list_does_not_lead_back_to_this_host_or_link() {
+async fn a_wide_list_does_not_allow_loopback_or_link_local() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let port = upstream.address.port();
     let gateway = allowing_all(port).await;
@@ -103,7 +103,7 @@ async fn ports_and_tricks_with_urls() {
 
 /// Hosts that URL parsers may read differently: none of them may cause a connection.
 #[tokio::test]
-async fn hosts_in_disguise() {
+async fn unusual_spellings_of_hosts() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let port = upstream.address.port();
     let gateway = allowing_all(port).await;
@@ -144,7 +144,7 @@ async fn hosts_in_disguise() {
 
 /// URLs that can be read in two ways: the request is refused, or goes to the host that was checked.
 #[tokio::test]
-async fn urls_with_two_meanings() {
+async fn ambiguous_urls_are_refused() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let (secret, _secret_seen) = telling(whole(NEW)).await;
     let gateway = allowing(&upstream, "").await;
@@ -205,7 +205,7 @@ async fn urls_with_two_meanings() {
 }
 
 #[tokio::test]
-async fn a_query_that_does_not_fit_after_the_targets_own_is_refused() {
+async fn a_query_that_cannot_be_appended_is_refused() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let own = "b".repeat(100);
     let gateway = Gateway::start(&format!(
@@ -254,7 +254,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn clients_cannot_make_up_label_values() {
+async fn clients_cannot_create_label_values() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let gateway = allowing(&upstream, "").await;
     for n in 0..1_100 {

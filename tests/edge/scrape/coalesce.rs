@@ -93,7 +93,7 @@ async fn a_client_never_gets_data_from_before_its_request() {
 }
 
 #[tokio::test]
-async fn who_asks_for_something_else_is_not_given_the_same() {
+async fn different_requests_do_not_share_a_scrape() {
     let (upstream, mut asked, go_on) = hesitant(|n| whole(format!("up {n}\n"))).await;
     let gateway = Gateway::to(upstream.url()).await;
     let mut clients = Vec::new();
@@ -118,7 +118,7 @@ async fn who_asks_for_something_else_is_not_given_the_same() {
 }
 
 #[tokio::test]
-async fn when_one_goes_away_the_others_still_get_theirs() {
+async fn a_disconnected_client_does_not_affect_the_others() {
     for leaves in [0, 1] {
         let (upstream, mut asked, go_on) = hesitant(|n| whole(format!("up {n}\n"))).await;
         let gateway = Gateway::to(upstream.url()).await;
@@ -140,7 +140,7 @@ async fn when_one_goes_away_the_others_still_get_theirs() {
 }
 
 #[tokio::test]
-async fn when_all_go_away_so_does_the_scrape() {
+async fn a_scrape_without_clients_is_cancelled() {
     let (upstream, mut asked, _go_on) = hesitant(|_| Vec::new()).await;
     let gateway = Gateway::to(upstream.url()).await;
     let first = asking(&gateway, "").await;
@@ -154,7 +154,7 @@ async fn when_all_go_away_so_does_the_scrape() {
 }
 
 #[tokio::test]
-async fn each_has_a_deadline_of_its_own() {
+async fn each_client_has_its_own_deadline() {
     let (upstream, mut asked, go_on) = hesitant(|n| whole(format!("up {n}\n"))).await;
     let gateway = Gateway::to(upstream.url()).await;
     let mut hasty = asking(&gateway, "X-Prometheus-Scrape-Timeout-Seconds: 0.4\r\n").await;
@@ -171,7 +171,7 @@ async fn each_has_a_deadline_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all() {
+async fn all_clients_get_the_failure() {
     let (upstream, mut asked, go_on) = hesitant(|_| b"HTTP/1.1 500 x\r\n\r\n".to_vec()).await;
     let gateway = Gateway::to(upstream.url()).await;
     let mut first = asking(&gateway, "").await;
@@ -188,7 +188,7 @@ async fn a_failure_is_told_to_all() {
 }
 
 #[tokio::test]
-async fn a_cut_is_seen_by_all() {
+async fn all_clients_see_the_truncation() {
     let seen = Arc::new(Notify::new());
     let signal = Arc::clone(&seen);
     let (asked, mut was_asked) = mpsc::unbounded_channel();
@@ -220,7 +220,7 @@ async fn a_cut_is_seen_by_all() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_read_is_cut_off_and_the_others_get_everything() {
+async fn a_stalled_client_is_disconnected_and_the_others_get_everything() {
     let line = |n: u32| format!("up{{n=\"{n}\",filler=\"{}\"}} 1\n", "x".repeat(200));
     // Far more than sockets and the wait for the slowest can hold.
     let body: Arc<String> = Arc::new((0..200_000).map(line).collect());
@@ -245,7 +245,7 @@ async fn one_that_does_not_read_is_cut_off_and_the_others_get_everything() {
 // What all scrapes together may cost
 
 #[tokio::test]
-async fn only_so_many_scrapes_at_a_time() {
+async fn concurrent_scrapes_are_limited() {
     let (upstream, mut asked, go_on) = hesitant(|n| whole(format!("up {n}\n"))).await;
     let gateway = Gateway::start(&format!(
         "emit: old\nlimits: {{scrapes: 1}}\ntargets: [{{name: kong, url: '{0}'}}, {{name: other, url: '{0}'}}]\n",
@@ -272,7 +272,7 @@ async fn only_so_many_scrapes_at_a_time() {
 }
 
 #[tokio::test]
-async fn only_so_much_is_held_in_all() {
+async fn memory_of_all_scrapes_is_limited() {
     let line = |n: u32| {
         format!(
             "kong_http_requests_total{{service=\"s{n}\",route=\"r\",code=\"200\",source=\"service\",consumer=\"\"}} 1\n"
@@ -296,7 +296,7 @@ async fn only_so_much_is_held_in_all() {
 }
 
 #[tokio::test]
-async fn a_line_without_end_costs_no_more_than_its_limit() {
+async fn an_endless_line_stops_at_the_limit() {
     let (gone, mut closed) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {
         let gone = gone.clone();
@@ -326,7 +326,7 @@ async fn a_line_without_end_costs_no_more_than_its_limit() {
 }
 
 #[tokio::test]
-async fn a_target_that_trickles_ends_with_its_time() {
+async fn a_slow_target_is_cut_at_its_timeout() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         exchange.send(ok("", "")).await;
         while exchange.sends("#").await {
@@ -346,7 +346,7 @@ async fn a_target_that_trickles_ends_with_its_time() {
 }
 
 #[tokio::test]
-async fn a_target_that_falls_silent_is_given_up() {
+async fn a_stalled_target_is_given_up() {
     let silent = Upstream::scripted(|mut exchange| async move {
         exchange.send(ok("", "# TYPE up gauge\n")).await;
         exchange.closed().await;

@@ -54,7 +54,7 @@ pub(super) fn assert_old(reply: &Reply) {
 // Proxy
 
 #[tokio::test]
-async fn a_proxy_rewrites_what_it_is_asked_for() {
+async fn a_proxied_scrape_is_rewritten() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let gateway = allowing(&upstream, "").await;
     let url = format!("http://{}/metrics?a=b", upstream.address);
@@ -74,7 +74,7 @@ async fn a_proxy_rewrites_what_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_proxy_has_settings_of_its_own() {
+async fn proxied_targets_use_the_settings_of_the_proxy() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let gateway = allowing(
         &upstream,
@@ -92,7 +92,7 @@ async fn a_proxy_has_settings_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_refused_with_a_way_out() {
+async fn connect_is_refused_with_advice() {
     let (upstream, _seen) = telling(whole(NEW)).await;
     let gateway = allowing(&upstream, "").await;
     let mut client = Client::connect(gateway.data).await;
@@ -114,7 +114,7 @@ async fn a_tunnel_is_refused_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn a_failure_through_the_proxy_is_reported_like_any() {
+async fn a_failed_proxied_scrape_is_reported() {
     let refusing = Refusing::new();
     let port = refusing.address.port();
     let gateway =
@@ -129,7 +129,7 @@ async fn a_failure_through_the_proxy_is_reported_like_any() {
 // Probe
 
 #[tokio::test]
-async fn a_probe_scrapes_what_its_query_names() {
+async fn a_probe_scrapes_the_target_of_its_query() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let address = upstream.address;
     let gateway = allowing(&upstream, "modules: {new: {emit: new}}\n").await;
@@ -168,7 +168,7 @@ async fn a_probe_scrapes_what_its_query_names() {
 // Service discovery
 
 #[tokio::test]
-async fn prometheus_is_told_of_every_target() {
+async fn service_discovery_lists_every_target() {
     let settings = concat!(
         "emit: old\ntargets:\n",
         "- {name: b, url: 'https://kong-b/metrics', labels: {instance: kong-b.example, cluster: eu}}\n",
@@ -213,7 +213,7 @@ async fn prometheus_is_told_of_every_target() {
 // Sidecar
 
 #[tokio::test]
-async fn listed_paths_are_handed_through_as_they_are() {
+async fn listed_paths_are_forwarded_unchanged() {
     let answer = concat!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 2\r\n",
         "X-Kong-Node: n1\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\n{}"
@@ -274,7 +274,7 @@ async fn a_forwarded_response_has_one_length() {
 }
 
 #[tokio::test]
-async fn a_forwarded_response_is_streamed_and_cut_like_the_targets() {
+async fn a_forwarded_response_is_streamed_and_truncated_like_its_source() {
     let seen = Arc::new(Notify::new());
     let signal = Arc::clone(&seen);
     let upstream = Upstream::scripted(move |mut exchange| {

@@ -75,7 +75,7 @@ async fn every_framing_of_a_body_is_read() {
 }
 
 #[tokio::test]
-async fn kong_3_leaves_in_the_shapes_of_kong_2() {
+async fn kong_3_is_emitted_as_kong_2() {
     let new = concat!(
         "# HELP kong_http_requests_total HTTP status codes per consumer/service/route in Kong\n",
         "# TYPE kong_http_requests_total counter\n",
@@ -117,7 +117,7 @@ async fn each_target_has_its_path_and_its_own_emit() {
 }
 
 #[tokio::test]
-async fn gzip_is_for_those_who_ask() {
+async fn gzip_is_sent_only_on_request() {
     let line = |n: u32| format!("up{{n=\"{n}\"}} {n}\n");
     let body = (0..50_000).map(line).collect::<Vec<_>>().concat();
     let upstream = Upstream::answering(whole(&body)).await;
@@ -140,7 +140,7 @@ async fn gzip_is_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn a_sample_leaves_while_the_target_is_still_sending() {
+async fn samples_are_sent_while_the_target_is_sending() {
     let go_on = Arc::new(Notify::new());
     let signal = Arc::clone(&go_on);
     let upstream = Upstream::scripted(move |mut exchange| {
@@ -161,7 +161,7 @@ async fn a_sample_leaves_while_the_target_is_still_sending() {
 }
 
 #[tokio::test]
-async fn the_target_is_asked_for_plain_text_and_told_how_long_we_wait() {
+async fn requests_to_targets_name_format_and_timeout() {
     let (heads, mut seen) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {
         let heads = heads.clone();
@@ -185,7 +185,7 @@ async fn the_target_is_asked_for_plain_text_and_told_how_long_we_wait() {
 }
 
 #[tokio::test]
-async fn the_connection_to_a_target_is_kept() {
+async fn connections_to_targets_are_reused() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = Gateway::to(upstream.url()).await;
     for _ in 0..3 {
@@ -195,7 +195,7 @@ async fn the_connection_to_a_target_is_kept() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_has_gone_stale_does_not_cost_a_scrape() {
+async fn a_stale_connection_is_retried() {
     // It promises to stay open, and closes all the same.
     let upstream = Upstream::closing(whole(PLAIN)).await;
     let gateway = Gateway::to(upstream.url()).await;
@@ -206,7 +206,7 @@ async fn a_kept_connection_that_has_gone_stale_does_not_cost_a_scrape() {
 }
 
 #[tokio::test]
-async fn what_one_scrape_tells_the_next_survives_a_failure_between_them() {
+async fn histories_survive_a_failed_scrape() {
     // Ten requests, of which so many by a consumer. The rest is what leaves without one.
     let body = |consumer: u32| {
         whole(format!(
@@ -281,7 +281,7 @@ async fn paths_and_methods() {
 }
 
 #[tokio::test]
-async fn head_tells_the_truth_without_a_body() {
+async fn head_has_the_headers_of_get() {
     let upstream = Upstream::answering(whole(PLAIN)).await;
     let gateway = Gateway::to(upstream.url()).await;
     let reply = request(gateway.data, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -373,7 +373,7 @@ fn failing_answers() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)>
 }
 
 #[tokio::test]
-async fn what_is_no_exposition_is_a_502_with_its_reason() {
+async fn a_response_that_is_no_exposition_is_a_502() {
     for (name, answer, part, outcome) in failing_answers() {
         let upstream = Upstream::closing(answer).await;
         let gateway = Gateway::to(upstream.url()).await;
@@ -434,7 +434,7 @@ async fn limits_fail_the_scrape_by_name() {
 }
 
 #[tokio::test]
-async fn a_bomb_costs_no_more_than_its_limit() {
+async fn a_decompression_bomb_stops_at_the_limit() {
     // A thousand times as long when unpacked.
     let bomb = gzip("up 1\n".repeat(10_000_000).as_bytes());
     let upstream = Upstream::answering(ok(
@@ -455,7 +455,7 @@ async fn a_bomb_costs_no_more_than_its_limit() {
 }
 
 #[tokio::test]
-async fn a_target_that_says_nothing_is_a_504() {
+async fn a_silent_target_is_a_504() {
     let upstream = Upstream::scripted(|mut exchange| async move { exchange.closed().await }).await;
     let gateway = Gateway::to(upstream.url()).await;
     let head =
@@ -467,7 +467,7 @@ async fn a_target_that_says_nothing_is_a_504() {
 }
 
 #[tokio::test]
-async fn a_target_that_says_nothing_of_use_is_a_504() {
+async fn a_target_that_sends_only_comments_is_a_504() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         exchange.send(ok("", "# TYPE up gauge\n")).await;
         exchange.closed().await;
@@ -500,7 +500,7 @@ async fn breaking(then: &'static [u8]) -> (Upstream, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_broken_off() {
+async fn a_truncated_body_stays_truncated() {
     let cases: [(&str, &[u8]); 4] = [
         ("within a line", b""),
         ("within a chunk", b"100\r\n3\n"),
@@ -523,7 +523,7 @@ async fn a_body_that_breaks_off_is_broken_off() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_is_broken_off_as_well() {
+async fn a_truncated_gzip_body_stays_truncated() {
     let (upstream, seen) = breaking(b"").await;
     let gateway = Gateway::to(upstream.url()).await;
     let mut client = Client::connect(gateway.data).await;
@@ -534,7 +534,7 @@ async fn a_compressed_answer_is_broken_off_as_well() {
 }
 
 #[tokio::test]
-async fn a_target_that_falls_silent_is_broken_off_in_time() {
+async fn a_stalled_target_is_cut_at_its_timeout() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         exchange.send(chunked(&["up 1\n"])).await;
         exchange.closed().await;
@@ -551,7 +551,7 @@ async fn a_target_that_falls_silent_is_broken_off_in_time() {
 // What clients do
 
 #[tokio::test]
-async fn a_client_that_goes_away_takes_the_upstream_connection_with_it() {
+async fn a_disconnected_client_closes_the_upstream_connection() {
     let (gone, mut closed) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {
         let gone = gone.clone();
@@ -579,7 +579,7 @@ async fn a_client_that_goes_away_takes_the_upstream_connection_with_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_early_is_noticed_too() {
+async fn an_early_disconnect_is_noticed() {
     let (gone, mut closed) = mpsc::unbounded_channel();
     let asked = Arc::new(Notify::new());
     let tell = Arc::clone(&asked);
@@ -601,7 +601,7 @@ async fn a_client_that_goes_away_early_is_noticed_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_given_up() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let (gone, mut closed) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {
         let gone = gone.clone();
@@ -630,7 +630,7 @@ async fn a_client_that_does_not_read_is_given_up() {
 // Stopping
 
 #[tokio::test]
-async fn a_scrape_in_flight_is_finished_before_the_gateway_stops() {
+async fn shutdown_waits_for_scrapes_in_flight() {
     let go_on = Arc::new(Notify::new());
     let signal = Arc::clone(&go_on);
     let upstream = Upstream::scripted(move |mut exchange| {
@@ -661,7 +661,7 @@ async fn a_scrape_in_flight_is_finished_before_the_gateway_stops() {
 }
 
 #[tokio::test]
-async fn a_scrape_that_does_not_end_is_cut_when_time_is_up() {
+async fn shutdown_cuts_endless_scrapes_at_the_deadline() {
     let upstream = Upstream::scripted(|mut exchange| async move {
         exchange.send(chunked(&["up 1\n"])).await;
         exchange.closed().await;

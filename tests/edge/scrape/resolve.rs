@@ -48,7 +48,7 @@ fn bystanders(upstream: &Upstream) -> Vec<Bystander> {
 }
 
 #[tokio::test]
-async fn a_name_that_moves_off_the_list_is_refused() {
+async fn a_name_that_resolves_outside_the_list_is_refused() {
     for moved in [
         "127.0.0.2",
         "::1",
@@ -86,7 +86,7 @@ async fn a_name_that_moves_off_the_list_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_alone_does_not_lead_to_this_host() {
+async fn a_listed_name_does_not_allow_loopback() {
     // Whoever runs the zone can let it resolve to anything.
     let upstream = asked_once().await;
     let port = upstream.address.port();
@@ -104,7 +104,7 @@ async fn a_name_alone_does_not_lead_to_this_host() {
 }
 
 #[tokio::test]
-async fn of_several_addresses_only_those_on_the_list_are_connected_to() {
+async fn only_listed_addresses_of_a_name_are_tried() {
     let upstream = asked_once().await;
     let others = bystanders(&upstream);
     let names = Names::default();
@@ -134,7 +134,7 @@ async fn of_several_addresses_only_those_on_the_list_are_connected_to() {
 }
 
 #[tokio::test]
-async fn a_second_try_is_looked_up_and_checked_like_the_first() {
+async fn a_retry_resolves_and_checks_again() {
     // It closes the connection without a word, which is found out with the next request.
     let upstream = Upstream::closing(whole(NEW)).await;
     let others = bystanders(&upstream);
@@ -149,7 +149,7 @@ async fn a_second_try_is_looked_up_and_checked_like_the_first() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_kept_ends_with_the_rule_that_let_it_in() {
+async fn a_kept_connection_ends_with_its_allow_rule() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let names = Names::default();
     names.tell(NAME, &[&["127.0.0.1"]]);
@@ -181,7 +181,7 @@ async fn a_connection_that_is_kept_ends_with_the_rule_that_let_it_in() {
 }
 
 #[tokio::test]
-async fn the_settings_own_targets_are_looked_up_each_time_too() {
+async fn configured_targets_are_resolved_for_each_connection() {
     // No list is asked: it is the operator who names them. They may move.
     let upstream = asked_once().await;
     let names = Names::default();

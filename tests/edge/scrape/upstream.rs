@@ -37,7 +37,7 @@ async fn gateway(url: &str, more: &str) -> Gateway {
 // What requests carry
 
 #[tokio::test]
-async fn what_is_meant_for_the_target_travels() {
+async fn headers_for_the_target_are_forwarded() {
     let (upstream, mut seen) = telling().await;
     let gateway = gateway(&format!("{}?own=1", upstream.url()), "").await;
     let head = concat!(
@@ -72,7 +72,7 @@ async fn what_is_meant_for_the_target_travels() {
 }
 
 #[tokio::test]
-async fn settings_say_who_we_are_whatever_the_client_says() {
+async fn configured_credentials_replace_those_of_the_client() {
     let folder = Folder::new("credentials");
     let password = folder.write("password", "open sesame\n");
     let token = folder.write("token", "from-a-file\n");
@@ -107,7 +107,7 @@ async fn settings_say_who_we_are_whatever_the_client_says() {
 }
 
 #[tokio::test]
-async fn a_secret_in_a_file_may_change_and_may_be_missing_for_a_while() {
+async fn a_secret_file_may_change_or_be_missing() {
     let folder = Folder::new("rotation");
     let token = folder.write("token", "first");
     let (upstream, mut seen) = telling().await;
@@ -129,7 +129,7 @@ async fn a_secret_in_a_file_may_change_and_may_be_missing_for_a_while() {
 }
 
 #[tokio::test]
-async fn secrets_are_shown_nowhere() {
+async fn secrets_are_never_shown() {
     let upstream = Upstream::closing("HTTP/1.1 401 Unauthorized\r\n\r\n").await;
     let url = format!("{}?token=hunter2", upstream.url());
     let settings = concat!(
@@ -149,7 +149,7 @@ async fn secrets_are_shown_nowhere() {
 }
 
 #[tokio::test]
-async fn a_target_that_leads_back_to_us_is_noticed() {
+async fn a_scrape_loop_is_detected() {
     // The way back goes through a fake, as the gateway's port is not known before it has started.
     let back = Arc::new(OnceLock::new());
     let to = Arc::clone(&back);
@@ -194,7 +194,7 @@ fn assert_plain(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn a_target_is_who_its_certificate_says() {
+async fn the_certificate_of_a_target_is_verified() {
     let folder = Folder::new("tls");
     let ours = Authority::new("ours");
     let ca = folder.write("ca.pem", &ours.certificate());
@@ -235,7 +235,7 @@ async fn a_target_is_who_its_certificate_says() {
 }
 
 #[tokio::test]
-async fn a_target_may_want_to_know_who_we_are() {
+async fn a_client_certificate_is_presented_to_the_target() {
     let folder = Folder::new("mtls");
     let authority = Authority::new("ours");
     let ca = folder.write("ca.pem", &authority.certificate());
@@ -256,7 +256,7 @@ async fn a_target_may_want_to_know_who_we_are() {
 }
 
 #[tokio::test]
-async fn tls_files_are_read_again_when_they_change() {
+async fn changed_tls_files_are_read_again() {
     let folder = Folder::new("tls-rotation");
     let (before, after) = (Authority::new("before"), Authority::new("after"));
     let ca = folder.write("ca.pem", &before.certificate());
@@ -276,7 +276,7 @@ async fn tls_files_are_read_again_when_they_change() {
 }
 
 #[tokio::test]
-async fn a_body_that_tls_does_not_end_is_cut() {
+async fn a_body_without_close_notify_is_truncated() {
     let folder = Folder::new("tls-cut");
     let authority = Authority::new("ours");
     let ca = folder.write("ca.pem", &authority.certificate());
@@ -294,7 +294,7 @@ async fn a_body_that_tls_does_not_end_is_cut() {
 }
 
 #[tokio::test]
-async fn https_to_a_plain_port_says_so() {
+async fn https_to_a_plain_port_is_named_in_the_error() {
     let folder = Folder::new("tls-plain");
     let ca = folder.write("ca.pem", &Authority::new("ours").certificate());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -313,7 +313,7 @@ async fn https_to_a_plain_port_says_so() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_used_are_found_at_the_start() {
+async fn unusable_files_are_errors_at_startup() {
     let folder = Folder::new("tls-start");
     let authority = Authority::new("ours");
     let issued = authority.issue("x");

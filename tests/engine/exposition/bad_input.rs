@@ -1,4 +1,4 @@
-//! Bodies as sloppy exporters and hostile names make them. Every expectation is written by hand.
+//! Malformed and unusual bodies. Every expected value is written by hand.
 #![allow(clippy::float_cmp, reason = "what is expected is exact")]
 #![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
@@ -10,13 +10,13 @@ use crossfade::exposition::Format;
 use crossfade::mapping::Emit;
 use crossfade::rewrite::exposition::{DropReason, Error, History, Limits, Malformed, Options};
 
-/// Rewrites `arrives`; `leaves` must hold the same series as what left, and what left must be strict.
+/// Rewrites `input` and checks that the output is valid and has the series of `expected`.
 #[track_caller]
-fn leaves(emit: Emit, arrives: &str, leaves: &str) -> Outcome {
-    let outcome = rewrite(&plan(emit), arrives.as_bytes());
+fn check(emit: Emit, input: &str, expected: &str) -> Outcome {
+    let outcome = rewrite(&plan(emit), input.as_bytes());
     let read = outcome.read();
     assert!(read.refused().is_empty(), "{:?}", read.refused());
-    let expected = naive::parse(leaves.as_bytes());
+    let expected = naive::parse(expected.as_bytes());
     assert!(expected.refused().is_empty(), "{:?}", expected.refused());
     assert_same_series(
         &expected.stored(),
@@ -26,13 +26,13 @@ fn leaves(emit: Emit, arrives: &str, leaves: &str) -> Outcome {
     outcome
 }
 
-/// The lines of a text whose lines are indented for reading.
+/// The text without the indentation of its lines.
 fn lines(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_start(), "\n"]).collect()
 }
 
-/// Lines that Prometheus takes and that are left out all the same: no exporter prints them, no
-/// strict reader takes them, and two of them do not mean what they seem to.
+/// Lines that Prometheus accepts and Crossfade drops: no exporter writes them, strict parsers
+/// refuse them, and two of them are easily misread.
 const STRICTER: &[&[u8]] = &[
     b"a{x=\"\",x=\"\"} 1",
     b"a{x=\"\",x=\"1\"} 1",
@@ -42,11 +42,11 @@ const STRICTER: &[&[u8]] = &[
     b"a.5",
 ];
 
-/// What Prometheus would refuse is left out; what it would take leaves as it came.
+/// Lines that Prometheus would refuse are dropped; the others are unchanged.
 ///
 /// `tests/external/verdicts.rs` shows that Prometheus and the naive parser agree about these lines.
 #[test]
-fn a_doubtful_line_leaves_exactly_when_prometheus_would_take_it() {
+fn a_line_is_emitted_only_if_prometheus_accepts_it() {
     let mut wrong = Vec::new();
     for line in LINES.iter().chain(ENDS) {
         let body = [b"before 1\n", *line, b"\nafter 2\n"].concat();
@@ -59,12 +59,13 @@ fn a_doubtful_line_leaves_exactly_when_prometheus_would_take_it() {
             }
         }
         if ENDS.contains(line) {
-            expected.extend(b"after 2\n"); // Prometheus would lose it; we leave out the line that ends the body
+            // Prometheus loses this line; Crossfade only drops the line that ends the body.
+            expected.extend(b"after 2\n");
         }
         let options = Options::default();
         for plan in [empty_plan(), plan(Emit::Old)] {
             let outcome = try_rewrite(&plan, options, History::default(), [&body[..]]);
-            // The beginning of a page or document is no line that may be missing.
+            // The start of an HTML or JSON document fails the scrape.
             if matches!(outcome, Err(Error::SourceFailed { line: 2, .. })) {
                 assert!(line.starts_with(b"<"), "{}", line.escape_ascii());
                 break;
@@ -88,7 +89,7 @@ fn without_newline(line: &[u8]) -> &[u8] {
 }
 
 #[test]
-fn exemplars_pass_where_they_are_legal() {
+fn exemplars_pass_where_they_are_valid() {
     let body = b"# TYPE a counter\na_total 1 # {trace_id=\"x\"} 0.5 123.4\n# EOF\n";
     let with = |format| {
         let options = Options { format, ..Options::default() };
@@ -135,9 +136,9 @@ fn malformed_lines_pass_or_fail_the_scrape_when_asked() {
 }
 
 #[test]
-fn headers_repeat_or_come_late_or_are_missing() {
-    // TYPE a second time, behind its samples, and not at all.
-    let outcome = leaves(
+fn repeated_late_and_missing_headers() {
+    // A repeated TYPE, a TYPE after its samples, and none.
+    let outcome = check(
         Emit::New,
         "kong_http_status{code=\"200\"} 1\n# TYPE kong_http_status counter\n\
          # TYPE kong_http_status counter\n# HELP kong_http_status late\n\
@@ -152,18 +153,18 @@ fn headers_repeat_or_come_late_or_are_missing() {
 }
 
 #[test]
-fn a_type_per_suffix_makes_three_families_of_no_interest() {
-    // Kong never prints that. What is declared is believed, so it is no histogram, and passes.
+fn a_type_per_suffix_declares_three_unmatched_families() {
+    // Kong never exports this. The declared types apply, so it is no histogram and passes.
     let body = "# TYPE kong_latency_bucket histogram\nkong_latency_bucket{type=\"kong\",le=\"1\"} 1\n\
          # TYPE kong_latency_sum counter\nkong_latency_sum{type=\"kong\"} 1\n\
          # TYPE kong_latency_count counter\nkong_latency_count{type=\"kong\"} 1\n";
-    let outcome = leaves(Emit::New, body, body);
+    let outcome = check(Emit::New, body, body);
     assert_eq!(outcome.body, body.as_bytes());
 }
 
 #[test]
 fn a_histogram_of_the_pack_needs_no_type() {
-    let outcome = leaves(
+    let outcome = check(
         Emit::New,
         &lines(
             "kong_latency_bucket{type=\"kong\",le=\"60000\"} 1
@@ -171,7 +172,7 @@ fn a_histogram_of_the_pack_needs_no_type() {
              kong_latency_sum{type=\"kong\"} 50000
              kong_latency_count{type=\"kong\"} 1",
         ),
-        &ladder(
+        &histogram(
             "kong_kong_latency_ms",
             &[
                 "1", "2", "5", "7", "10", "15", "20", "30", "50", "75", "100", "200", "500", "750",
@@ -184,8 +185,8 @@ fn a_histogram_of_the_pack_needs_no_type() {
     assert_eq!(outcome.read().types()["kong_kong_latency_ms"], "histogram");
 }
 
-/// A whole histogram without labels as text.
-fn ladder(family: &str, bounds: &[&str], at: impl Fn(&str) -> u32, all: (u32, u32)) -> String {
+/// A complete histogram without labels.
+fn histogram(family: &str, bounds: &[&str], at: impl Fn(&str) -> u32, all: (u32, u32)) -> String {
     let mut text = format!("# TYPE {family} histogram\n");
     for le in bounds {
         text.push_str(&format!("{family}_bucket{{le=\"{le}\"}} {}\n", at(le)));
@@ -202,8 +203,8 @@ const SLOW: &[&str] = &[
 ];
 
 #[test]
-fn le_is_a_number_however_it_is_spelled() {
-    leaves(
+fn le_is_compared_as_a_number() {
+    check(
         Emit::New,
         &lines(
             "# TYPE kong_latency histogram
@@ -215,10 +216,10 @@ fn le_is_a_number_however_it_is_spelled() {
              kong_latency_sum{type=\"request\"} 99
              kong_latency_count{type=\"request\"} 5",
         ),
-        &ladder(
+        &histogram(
             "kong_request_latency_ms",
             SLOW,
-            // Between 80 and 60000 nothing is known but the line from 3 to 4.
+            // The input has no bucket between 80 and 60000.
             |le| match le {
                 "25" => 1,
                 "50" => 2,
@@ -231,8 +232,8 @@ fn le_is_a_number_however_it_is_spelled() {
 }
 
 #[test]
-fn a_ladder_without_infinity_ends_at_its_count() {
-    leaves(
+fn a_histogram_without_inf_uses_its_count() {
+    check(
         Emit::New,
         &lines(
             "# TYPE kong_latency histogram
@@ -241,7 +242,7 @@ fn a_ladder_without_infinity_ends_at_its_count() {
              kong_latency_sum{type=\"request\"} 9
              kong_latency_count{type=\"request\"} 3",
         ),
-        &ladder("kong_request_latency_ms", SLOW, |le| if le == "60000" { 2 } else { 1 }, (3, 9)),
+        &histogram("kong_request_latency_ms", SLOW, |le| if le == "60000" { 2 } else { 1 }, (3, 9)),
     );
 }
 
@@ -261,8 +262,8 @@ fn a_count_that_differs_from_infinity_is_kept() {
 }
 
 #[test]
-fn a_ladder_that_falls_does_no_harm() {
-    // Not monotonic: whatever is made of it, it is whole, in order, and finite.
+fn decreasing_buckets_do_not_fail_the_scrape() {
+    // For such input the output only has to be complete, in order, and finite.
     let outcome = rewrite(
         &plan(Emit::New),
         b"# TYPE kong_latency histogram\nkong_latency_bucket{type=\"request\",le=\"25\"} 9\n\
@@ -283,8 +284,8 @@ fn a_ladder_that_falls_does_no_harm() {
 }
 
 #[test]
-fn buckets_with_a_le_that_is_no_number_are_left_out() {
-    let outcome = leaves(
+fn buckets_whose_le_is_no_number_are_dropped() {
+    let outcome = check(
         Emit::New,
         "# TYPE kong_latency histogram\nkong_latency_bucket{type=\"request\",le=\"nil\"} 1\n\
          kong_latency_bucket{type=\"request\"} 1\nother 1\n",
@@ -294,7 +295,7 @@ fn buckets_with_a_le_that_is_no_number_are_left_out() {
 }
 
 #[test]
-fn a_label_behind_le_makes_another_ladder() {
+fn a_label_after_le_belongs_to_the_label_set() {
     let outcome = rewrite(
         &plan(Emit::Old),
         b"# TYPE kong_request_latency_ms histogram\n\
@@ -310,8 +311,8 @@ fn a_label_behind_le_makes_another_ladder() {
 }
 
 #[test]
-fn a_bad_line_within_a_ladder_is_a_hole_and_no_more() {
-    let ladder = |workspace: &str, lost: &str| -> String {
+fn holes_take_the_bucket_below() {
+    let buckets = |workspace: &str, lost: &str| -> String {
         let line = |(le, value): (&str, &str)| {
             let value = if le == lost { "nil" } else { value };
             format!(
@@ -321,16 +322,16 @@ fn a_bad_line_within_a_ladder_is_a_hole_and_no_more() {
         [("25", "5"), ("50", "6"), ("80", "7"), ("+Inf", "7")].map(line).concat()
     };
     for (first, second) in [("50", ""), ("", "50")] {
-        let body = ladder("a", first) + &ladder("b", second);
+        let body = buckets("a", first) + &buckets("b", second);
         let left = rewrite(&plan(Emit::Old), body.as_bytes()).read().stored();
         let at = |le| left[&Series::new("kong_latency_bucket", &[("type", "request"), ("le", le)])];
-        // Where the line is lost, its ladder has what stands below: 5 instead of 6.
+        // The missing bucket has the count of the next lower bucket: 5 instead of 6.
         assert_eq!([at("25"), at("50"), at("80")], [10.0, 11.0, 14.0], "{body}");
     }
 }
 
 #[test]
-fn a_le_where_no_bucket_is_does_not_become_a_second_one() {
+fn le_on_a_sample_that_is_no_bucket_is_not_written_twice() {
     for suffix in ["_count", "_sum"] {
         let body = format!("kong_kong_latency_ms{suffix}{{le=\"a\",service=\"b\"}} 1\n");
         let read = rewrite(&plan(Emit::Old), body.as_bytes()).read();
@@ -339,7 +340,7 @@ fn a_le_where_no_bucket_is_does_not_become_a_second_one() {
 }
 
 #[test]
-fn a_total_that_has_a_label_of_its_parts_is_not_written_twice() {
+fn a_total_with_a_label_of_its_parts_is_written_once() {
     let outcome = rewrite(
         &plan(Emit::New),
         b"kong_http_status{consumer=\"b\"} 3\nkong_http_consumer_status{consumer=\"b\"} 1\n",
@@ -352,7 +353,7 @@ fn a_total_that_has_a_label_of_its_parts_is_not_written_twice() {
 }
 
 #[test]
-fn values_that_are_not_finite_are_carried() {
+fn non_finite_values_are_kept() {
     let outcome = rewrite(
         &plan(Emit::Old),
         b"# TYPE kong_bandwidth_bytes counter\n\
@@ -382,16 +383,16 @@ fn large_sums_are_exact_up_to_two_to_the_53() {
 
 #[test]
 fn empty_labels_are_absent_labels() {
-    leaves(
+    check(
         Emit::New,
         "# TYPE kong_http_consumer_status counter\n\
          kong_http_consumer_status{code=\"200\",consumer=\"\"} 3\n\
          # TYPE kong_http_status counter\nkong_http_status{code=\"200\",route=\"\"} 3\n",
-        // Without a consumer it is not one of the parts, and says nothing that the total does not.
+        // Without a consumer it is not a part, and the total already counts it.
         "kong_http_consumer_status{code=\"200\"} 3\nkong_http_requests_total{code=\"200\"} 3\n",
     );
-    // The two lines are one series after the labels that differ in emptiness alone.
-    leaves(
+    // An empty label is no label, so the two lines are one series.
+    check(
         Emit::Old,
         "# TYPE kong_http_requests_total counter\n\
          kong_http_requests_total{code=\"200\",route=\"\",source=\"service\"} 1\n\
@@ -402,7 +403,7 @@ fn empty_labels_are_absent_labels() {
 
 #[test]
 fn the_order_of_labels_does_not_matter() {
-    leaves(
+    check(
         Emit::New,
         "# TYPE kong_http_status counter\nkong_http_status{code=\"200\",service=\"a\",route=\"b\"} 5\n\
          # TYPE kong_http_consumer_status counter\n\
@@ -416,7 +417,7 @@ fn the_order_of_labels_does_not_matter() {
 
 #[test]
 fn hostile_names_keep_their_meaning() {
-    let outcome = leaves(
+    let outcome = check(
         Emit::Old,
         "# TYPE kong_http_requests_total counter\n\
          kong_http_requests_total{code=\"200\",consumer=\"two\nlines\"} 1\n\
@@ -437,7 +438,7 @@ fn hostile_names_keep_their_meaning() {
 
 #[test]
 fn the_same_consumer_spelled_two_ways_is_one() {
-    leaves(
+    check(
         Emit::Old,
         "# TYPE kong_http_requests_total counter\n\
          kong_http_requests_total{code=\"200\",consumer=\"two\nlines\",source=\"a\"} 1\n\
@@ -448,8 +449,8 @@ fn the_same_consumer_spelled_two_ways_is_one() {
 }
 
 #[test]
-fn a_label_that_the_rule_writes_may_be_there_already() {
-    // `type` becomes `direction`; a `direction` of its own would be a second label of that name.
+fn an_existing_label_that_the_rule_writes() {
+    // `type` becomes `direction`, so an existing `direction` would be a second one.
     let outcome = rewrite(
         &plan(Emit::New),
         b"# TYPE kong_bandwidth counter\nkong_bandwidth{type=\"egress\",direction=\"up\"} 1\n\
@@ -462,7 +463,7 @@ fn a_label_that_the_rule_writes_may_be_there_already() {
 }
 
 #[test]
-fn timestamps_stay_on_what_passes_and_never_come_from_nowhere() {
+fn timestamps_are_kept_and_never_invented() {
     let outcome = rewrite(
         &plan(Emit::Old),
         b"other 1 1700000000000\n# TYPE kong_http_requests_total counter\n\
@@ -482,7 +483,7 @@ fn timestamps_stay_on_what_passes_and_never_come_from_nowhere() {
 }
 
 #[test]
-fn a_histogram_and_a_summary_under_one_name_do_no_harm() {
+fn a_histogram_and_a_summary_of_one_name() {
     for emit in EMITS {
         let outcome = rewrite(
             &plan(emit),
@@ -498,8 +499,8 @@ fn a_histogram_and_a_summary_under_one_name_do_no_harm() {
 }
 
 #[test]
-fn duplicates_of_what_is_printed_once_are_left_out_and_counted() {
-    let outcome = leaves(
+fn duplicates_are_dropped_and_counted() {
+    let outcome = check(
         Emit::Old,
         "# TYPE kong_datastore_reachable gauge\nkong_datastore_reachable 1\n\
          # TYPE kong_datastore_reachable gauge\nkong_datastore_reachable{} 0\n",
@@ -510,7 +511,7 @@ fn duplicates_of_what_is_printed_once_are_left_out_and_counted() {
 }
 
 #[test]
-fn pages_and_documents_fail_and_nothing_is_nothing() {
+fn html_and_json_fail_and_an_empty_body_passes() {
     for body in [
         &b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body class=\"x\">\n</html>\n"[..],
         b"{\"message\":\"no Route matched with those values\"}",
@@ -533,7 +534,7 @@ fn pages_and_documents_fail_and_nothing_is_nothing() {
 }
 
 #[test]
-fn a_quote_that_never_closes_takes_nobody_with_it() {
+fn an_unclosed_quote_costs_one_line() {
     let outcome = rewrite(
         &plan(Emit::New),
         b"a 1\nkong_http_status{code=\"200} 1\nkong_http_status{code=\"404\"} 2\nb 1\n\
@@ -561,7 +562,7 @@ fn lines_up_to_the_limit_pass_and_longer_ones_fail_the_scrape() {
         let body = [&b"ok 1\n"[..], &line(1001 - overhead)].concat();
         let error = try_with(&body, pieces).expect_err("is beyond the limit");
         assert!(matches!(error, Error::LineTooLong { line: 2, limit: 1000 }), "{error}");
-        // It need not end for that.
+        // The line does not have to be complete for that.
         let error = try_with(&body[..body.len() - 1], pieces).expect_err("is beyond the limit");
         assert!(matches!(error, Error::LineTooLong { .. }), "{error}");
     }
@@ -603,7 +604,7 @@ fn other_limits_fail_the_scrape_as_well() {
 }
 
 #[test]
-fn hostile_captures_lose_their_broken_lines_and_nothing_else() {
+fn hostile_captures_lose_only_their_broken_lines() {
     for name in captures("quirk") {
         let body = capture(&name);
         let read = naive::parse(&body);

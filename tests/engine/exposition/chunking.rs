@@ -1,5 +1,5 @@
-//! However a body is cut on its way, the same leaves: bytes and report. Those that are cut here are also handed on without
-//! copying what leaves as it came.
+//! Output and report do not depend on how the body is split into chunks. The bodies in pieces are
+//! also rewritten in the mode that forwards unchanged bytes without copying them.
 
 use std::sync::Arc;
 use std::thread;
@@ -37,12 +37,12 @@ fn assert_same(whole: &Outcome, cut: &Outcome, context: &str) {
 }
 
 #[test]
-fn tiny_captures_cut_in_two_anywhere() {
+fn tiny_captures_cut_at_every_byte() {
     thread::scope(|scope| {
         for name in captures("tiny") {
             scope.spawn(move || {
                 let body = capture(&name);
-                // The direction in which something happens; and all that can, on the longest.
+                // The direction that changes most, and every direction for the longest body.
                 let converting = if is_old(&name) { Emit::New } else { Emit::Old };
                 let longest = name.contains("http_stream");
                 for emit in [converting, Emit::Both].into_iter().take(1 + usize::from(longest)) {
@@ -59,8 +59,8 @@ fn tiny_captures_cut_in_two_anywhere() {
 }
 
 #[test]
-fn hostile_bodies_cut_in_two_anywhere() {
-    // Everything that makes a line longer than it looks: quotes, escapes, newlines, bad bytes.
+fn hostile_bodies_cut_at_every_byte() {
+    // Quotes, escapes, newlines within values, bytes that are not UTF-8.
     let body = b"\xef\xbb\xbf# HELP kong_latency h\\n\n# TYPE kong_latency histogram\n\
         kong_latency_bucket{service=\"a\\\"\",type=\"kong\",le=\"1\"} 1\n\
         kong_latency_bucket{service=\"a\nb\\\\\",type=\"kong\",le=\"1\"} 1 170\n\
@@ -84,7 +84,7 @@ fn hostile_bodies_cut_in_two_anywhere() {
 }
 
 #[test]
-fn the_shortest_bodies_cut_anywhere() {
+fn the_shortest_bodies_cut_at_every_pair_of_bytes() {
     let bodies: &[&[u8]] = &[
         b"",
         b"\n",
@@ -108,7 +108,7 @@ fn the_shortest_bodies_cut_anywhere() {
 }
 
 #[test]
-fn every_capture_byte_by_byte() {
+fn every_capture_in_pieces_of_one_byte() {
     for name in captures("tiny").into_iter().chain(captures("quirk")).chain(captures("small")) {
         let body = capture(&name);
         let cuts: Vec<usize> = (0..body.len()).collect();
@@ -133,7 +133,7 @@ fn every_capture_cut_at_random() {
                     let mut cuts: Vec<usize> =
                         (0..=body.len() / average).map(|_| seeded.below(body.len())).collect();
                     cuts.sort_unstable();
-                    // The cuts are too many to print; the seed and the order of the loops give them back.
+                    // The cuts are too many to print; the seed reproduces them.
                     let context = format!("{name} as {emit:?} cut about every {average} bytes");
                     assert_same(&whole, &cut(&plan, &body, &cuts), &context);
                 }

@@ -1,13 +1,13 @@
-//! What leaves, read by an outside parser.
+//! The output, read by an independent parser.
 //!
-//! `prometheus-parse` 0.2.5 knows less of the format than Prometheus. Where it cannot read, nothing is compared:
+//! `prometheus-parse` 0.2.5 reads less of the format than Prometheus. The following is not compared:
 //!
 //! - it skips names with a colon, and lines whose label values contain `}`;
 //! - it splits labels at every `,` and `=`, also within quotes;
-//! - it does not undo escapes, and takes all quotes off the ends of a value;
-//! - `_sum` and `_count` it takes for metrics of their own;
-//! - a histogram sample without any label but `le` or without labels at all is lost to it in part;
-//! - a histogram line without the suffix `_bucket`, as Kong's wasm filters print it, is no histogram to it.
+//! - it does not undo escapes, and removes all quotes at the ends of a value;
+//! - it reads `_sum` and `_count` as separate metrics;
+//! - it misreads histogram samples without labels, or with `le` as their only label;
+//! - it reads no histogram whose lines lack the suffix `_bucket` (Kong's wasm filters).
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ fn read_by_outsider(body: &[u8]) -> Values {
     values
 }
 
-/// What the outsider can read, with `le` as it prints it.
+/// The samples that the independent parser reads, with `le` in its spelling.
 fn readable(values: &Values) -> Values {
     let misread = |series: &Series| {
         series.name.starts_with("pw_")
@@ -61,14 +61,14 @@ fn readable(values: &Values) -> Values {
 }
 
 #[test]
-fn an_outside_parser_reads_what_the_naive_one_reads() {
+fn an_independent_parser_reads_the_same_series() {
     for scale in ["tiny", "small"] {
         for name in captures(scale) {
             for emit in EMITS {
                 let left = rewrite(&plan(emit), &capture(&name)).body;
                 let ours = readable(&naive::parse(&left).stored());
                 let mut theirs = readable(&read_by_outsider(&left));
-                // Of a value that it misreads, something plain may be left.
+                // A label value that it misreads may look plain afterwards.
                 theirs.retain(|series, _| ours.contains_key(series));
                 assert!(ours.len() > 30, "{name}: {} series", ours.len());
                 assert_same_series(&ours, &theirs, &format!("{name} emitted as {emit:?}"));

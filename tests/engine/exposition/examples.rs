@@ -1,4 +1,4 @@
-//! The engine by small examples: one rule, one promise each, on a pack made for it.
+//! Small examples on a pack made for them: each test checks one rule of the engine.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ prometheus:
   - old: hits
     includes: tenant_hits
     new: hits_total{tenant, zone}
-  # split by a label, other boundaries, sessions told apart by who has sessions
+  # split by a label, other boundaries, sessions separated by who has sessions
   - old: time{type="a"}
     new: a_ms{zone}
     buckets: { old: [10, 20, 50], new: [5, 10, 50, 100] }
@@ -52,7 +52,7 @@ repeats: [build, sessions]
 hints:
   - { when_missing: bytes, say: Switch bytes on. }
   - { when_missing: hits_total, say: Hits are not counted. }
-  - { when_missing: 'hits_total{tenant=$t}', say: Tenants are not told apart. }
+  - { when_missing: 'hits_total{tenant=$t}', say: Tenants are not counted separately. }
   - { when_missing: 'time{type="b"}', say: There is no b. }
   - { when_missing: health, say: Switch health on. }
 "#;
@@ -75,8 +75,8 @@ impl Run {
     }
 
     fn try_rewrite(&mut self, input: &[u8]) -> Result<String, Error> {
-        let pack = Pack::parse("example.yaml", PACK).unwrap_or_else(|faults| panic!("{faults}"));
-        let plan = compile(&[pack], &self.settings).unwrap_or_else(|faults| panic!("{faults}"));
+        let pack = Pack::parse("example.yaml", PACK).unwrap_or_else(|errors| panic!("{errors}"));
+        let plan = compile(&[pack], &self.settings).unwrap_or_else(|errors| panic!("{errors}"));
         let mut rewriter =
             Rewriter::new(Arc::new(plan), self.options, std::mem::take(&mut self.history));
         let mut out = Vec::new();
@@ -125,7 +125,7 @@ fn a_renamed_histogram_keeps_its_suffixes() {
 }
 
 #[test]
-fn a_raw_newline_stays_where_nothing_is_rewritten_and_is_escaped_where_it_is() {
+fn a_raw_newline_is_escaped_only_in_rewritten_lines() {
     assert_eq!(
         upgraded("other{a=\"x\ny\"} 1\nbytes{type=\"in\",b=\"x\ny\"} 1\nplain{b=\"x\ny\"} 1\n"),
         "other{a=\"x\ny\"} 1\nbytes_total{direction=\"in\",b=\"x\\ny\"} 1\nplain_ms{b=\"x\\ny\"} 1\n"
@@ -133,7 +133,7 @@ fn a_raw_newline_stays_where_nothing_is_rewritten_and_is_escaped_where_it_is() {
 }
 
 #[test]
-fn series_that_become_equal_are_summed_whatever_the_order_of_their_labels() {
+fn series_that_become_equal_are_summed_in_any_label_order() {
     assert_eq!(
         downgraded(
             "# TYPE bytes_total counter\n\
@@ -148,7 +148,7 @@ fn series_that_become_equal_are_summed_whatever_the_order_of_their_labels() {
 }
 
 #[test]
-fn gauges_are_merged_as_told() {
+fn gauges_are_merged_as_the_rule_says() {
     assert_eq!(
         downgraded(
             "# TYPE connections gauge\n\
@@ -157,7 +157,7 @@ fn gauges_are_merged_as_told() {
              connections{node=\"1\",kind=\"tcp\",state=\"a\"} 4\n\
              connections{node=\"1\",kind=\"udp\",state=\"a\"} 6\n"
         ),
-        // What no entry reads stays what it was.
+        // Unmatched lines are unchanged.
         "# TYPE connections gauge\nconnections{node=\"1\",kind=\"udp\",state=\"a\"} 6\n\
          # TYPE http_connections gauge\nhttp_connections{state=\"a\"} 5\n\
          # TYPE tcp_connections gauge\ntcp_connections{state=\"a\"} 4\n"
@@ -165,7 +165,7 @@ fn gauges_are_merged_as_told() {
 }
 
 #[test]
-fn a_gauge_that_nobody_said_how_to_join_passes_and_is_noted() {
+fn a_gauge_without_a_merge_passes_and_is_counted() {
     let mut run = Run::new(Emit::Old);
     let input = "# TYPE hits_total gauge\nhits_total{zone=\"1\"} 1\n";
     assert_eq!(run.rewrite(input), input);
@@ -173,7 +173,7 @@ fn a_gauge_that_nobody_said_how_to_join_passes_and_is_noted() {
 }
 
 #[test]
-fn a_share_is_the_difference_and_nothing_is_left_of_nothing() {
+fn a_difference_of_zero_is_emitted_only_without_parts() {
     assert_eq!(
         upgraded(
             "# TYPE tenant_hits counter\n\
@@ -189,7 +189,7 @@ fn a_share_is_the_difference_and_nothing_is_left_of_nothing() {
 }
 
 #[test]
-fn a_share_never_goes_down_between_scrapes() {
+fn a_difference_never_decreases_between_scrapes() {
     let mut run = Run::new(Emit::New);
     let mut share = |total: u32, part: u32| {
         let input =
@@ -199,13 +199,13 @@ fn a_share_never_goes_down_between_scrapes() {
         line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()
     };
     assert_eq!(share(10, 4), 6);
-    assert_eq!(share(11, 6), 6); // the part was read later than the total
+    assert_eq!(share(11, 6), 6); // Kong exported the part later than the total
     assert_eq!(share(20, 6), 14);
     assert_eq!(share(5, 1), 4); // reset
 }
 
 #[test]
-fn every_sample_goes_to_the_total_and_those_of_tenants_to_theirs_too() {
+fn every_sample_counts_in_the_total_and_in_its_part() {
     assert_eq!(
         downgraded(
             "# TYPE hits_total counter\nhits_total{c=\"1\",zone=\"a\",tenant=\"x\"} 1\n\
@@ -227,7 +227,7 @@ const OLD_TIMES: &str = "# TYPE time histogram\n\
     # TYPE sessions counter\nsessions{service=\"t\",code=\"200\"} 7\n";
 
 #[test]
-fn a_split_histogram_has_the_whole_ladder_of_the_emitted_generation() {
+fn a_split_histogram_has_all_buckets_of_the_emitted_layout() {
     let mut run = Run::new(Emit::New);
     assert_eq!(
         run.rewrite(OLD_TIMES),
@@ -249,7 +249,7 @@ fn a_split_histogram_has_the_whole_ladder_of_the_emitted_generation() {
 }
 
 #[test]
-fn common_boundaries_are_all_exact_and_native_ones_are_those_that_came() {
+fn common_buckets_are_exact_and_native_buckets_unchanged() {
     let buckets = |policy| {
         let mut run = Run::new(Emit::New);
         run.settings.buckets = policy;
@@ -277,7 +277,7 @@ fn merged_histograms_are_summed_bucket_by_bucket() {
         session_ms_bucket{s=\"1\",le=\"50\"} 100\nsession_ms_bucket{s=\"1\",le=\"+Inf\"} 100\n\
         session_ms_count{s=\"1\"} 100\nsession_ms_sum{s=\"1\"} 1\n\
         session_ms_bucket{s=\"2\",le=\"50\"} 1\nsession_ms_bucket{s=\"2\",le=\"+Inf\"} 1\n";
-    // 10 and 20 lie between 0 and 25: two and four fifths of 2 (sessions have no 25: 0).
+    // 10 and 20 are between 0 and 25: two and four fifths of 2 (sessions have no 25: 0).
     assert_eq!(
         downgraded(input),
         "# TYPE time histogram\n\
@@ -291,27 +291,27 @@ fn merged_histograms_are_summed_bucket_by_bucket() {
 }
 
 #[test]
-fn a_lost_line_of_one_series_does_not_bend_the_sum() {
+fn a_missing_bucket_of_one_series_does_not_distort_the_sum() {
     let input = "# TYPE b_ms histogram\n\
         b_ms_bucket{zone=\"x\",le=\"25\"} 5\nb_ms_bucket{zone=\"x\",le=\"+Inf\"} 6\n\
         b_ms_bucket{zone=\"y\",le=\"25\"} 1\nb_ms_bucket{zone=\"y\",le=\"50\"} 1\nb_ms_bucket{zone=\"y\",le=\"+Inf\"} 1\n";
-    // The first has no boundary above 25, so all of its observations count at 50, as they do if it is alone.
+    // The first has no boundary above 25, so all its observations count at 50, as they do alone.
     assert!(downgraded(input).contains("time_bucket{type=\"b\",le=\"50\"} 7\n"));
 }
 
 #[test]
-fn either_generation_in_either_order_and_what_is_already_emitted_passes() {
+fn either_generation_in_any_order() {
     let old = "memory{pid=\"1\"} 5\nhits{c=\"1\"} 3\n";
     assert_eq!(downgraded(old), old);
     let new = "memory{pid=\"1\",node=\"n\"} 5\nhits_total{c=\"1\",zone=\"z\"} 3\n";
     assert_eq!(upgraded(new), new);
-    // What must be gathered leaves at the end, and a pack's gauge is one even without `# TYPE`.
+    // Gathered series are written at the end; a gauge of the pack needs no `# TYPE`.
     assert_eq!(downgraded(new), "hits{c=\"1\"} 3\n# TYPE memory gauge\nmemory{pid=\"1\"} 5\n");
     assert_eq!(upgraded(old), "memory{pid=\"1\"} 5\nhits_total{c=\"1\"} 3\n");
 }
 
 #[test]
-fn both_gives_both_and_one_name_leaves_in_its_new_shape() {
+fn both_emits_a_shared_name_in_its_new_form() {
     let mut run = Run::new(Emit::Both);
     run.settings.fill.insert("node".to_owned(), "n1".to_owned());
     assert_eq!(
@@ -327,7 +327,7 @@ fn both_gives_both_and_one_name_leaves_in_its_new_shape() {
 }
 
 #[test]
-fn what_is_there_in_both_generations_is_not_written_again() {
+fn series_present_in_both_generations_are_not_repeated() {
     let mut run = Run::new(Emit::Both);
     let once = run.rewrite("# TYPE hits_total counter\nhits_total{c=\"1\",zone=\"z\"} 3\n");
     let twice = run.rewrite(&once);
@@ -338,7 +338,7 @@ fn what_is_there_in_both_generations_is_not_written_again() {
 }
 
 #[test]
-fn what_arrives_in_both_shapes_leaves_once_whichever_comes_first() {
+fn input_in_both_forms_is_emitted_once_in_any_order() {
     let (old, new) =
         ("bytes{type=\"in\",b=\"1\"} 1\n", "bytes_total{b=\"1\",direction=\"in\"} 2\n");
     let other = "bytes_total{direction=\"out\"} 3\n";
@@ -353,21 +353,21 @@ fn what_arrives_in_both_shapes_leaves_once_whichever_comes_first() {
     assert_eq!(run.rewrite(&format!("{new}{other}{old}{old}")), format!("{new}{other}"));
     assert_eq!(run.report.dropped, each_once);
 
-    let ladder = |name: &str| {
+    let histogram = |name: &str| {
         format!(
             "# TYPE {name} histogram\n{name}_bucket{{a=\"1\",le=\"1\"}} 1\n\
              {name}_bucket{{a=\"1\",le=\"+Inf\"}} 2\n{name}_sum{{a=\"1\"}} 3\n{name}_count{{a=\"1\"}} 2\n"
         )
     };
     for [first, second] in [["plain", "plain_ms"], ["plain_ms", "plain"]] {
-        let both = run.rewrite(&(ladder(first) + &ladder(second)));
-        assert_eq!(both, ladder("plain_ms"), "{first} before {second}");
+        let both = run.rewrite(&(histogram(first) + &histogram(second)));
+        assert_eq!(both, histogram("plain_ms"), "{first} before {second}");
         assert_eq!(run.report.dropped["already_present"], 4);
     }
 }
 
 #[test]
-fn a_renamed_ladder_leaves_line_by_line_as_it_came() {
+fn renamed_buckets_keep_their_lines() {
     let lines = |name: &str| {
         format!(
             "{name}_bucket{{a=\"1\",le=\"1\"}} 1\n{name}_bucket{{a=\"1\",le=\"2\"}} 1\n\
@@ -389,7 +389,7 @@ fn a_renamed_ladder_leaves_line_by_line_as_it_came() {
 }
 
 #[test]
-fn fill_gives_new_labels_a_value_but_not_where_the_source_has_one() {
+fn fill_sets_new_labels_unless_the_source_has_them() {
     let mut run = Run::new(Emit::New);
     run.settings.fill.insert("tenant".to_owned(), "none\"".to_owned());
     assert_eq!(
@@ -399,12 +399,12 @@ fn fill_gives_new_labels_a_value_but_not_where_the_source_has_one() {
 }
 
 #[test]
-fn a_label_that_the_rule_would_write_twice_keeps_the_rule_away() {
+fn a_rule_that_would_repeat_a_label_does_not_apply() {
     let mut run = Run::new(Emit::New);
     let input = "bytes{type=\"in\",direction=\"mine\"} 1\n";
     assert_eq!(run.rewrite(input), input);
     assert_eq!(run.report.unrewritten, BTreeMap::from([(RefusedBecause::LabelConflict, 1)]));
-    // An empty one is none.
+    // An empty label is an absent label.
     assert_eq!(
         run.rewrite("bytes{type=\"in\",direction=\"\"} 1\n"),
         "bytes_total{direction=\"in\"} 1\n"
@@ -445,7 +445,7 @@ fn a_quoted_name_is_rewritten_like_a_plain_one() {
 }
 
 #[test]
-fn a_header_comes_once_and_before_its_samples() {
+fn a_header_is_emitted_once_before_its_samples() {
     let mut run = Run::new(Emit::New);
     assert_eq!(
         run.rewrite(
@@ -458,7 +458,7 @@ fn a_header_comes_once_and_before_its_samples() {
 }
 
 #[test]
-fn a_reader_that_needs_it_gets_the_second_type_of_a_histogram() {
+fn compat_keeps_the_second_type_of_a_histogram() {
     let mut run = Run::new(Emit::New);
     run.options.repeated_types = true;
     let once =
@@ -469,7 +469,7 @@ fn a_reader_that_needs_it_gets_the_second_type_of_a_histogram() {
 }
 
 #[test]
-fn a_family_that_is_printed_twice_leaves_once() {
+fn a_repeated_family_is_emitted_once() {
     let mut run = Run::new(Emit::New);
     assert_eq!(
         run.rewrite(
@@ -487,18 +487,18 @@ fn a_family_that_is_printed_twice_leaves_once() {
 fn equal_series_are_counted_once_where_series_are_merged() {
     let mut run = Run::new(Emit::Old);
     let repeated = |count| BTreeMap::from([(DropReason::RepeatedSeries, count)]);
-    // `zone` is left out, and an empty label is an absent one.
+    // `zone` is removed, and an empty label is an absent label.
     let series = "hits_total{c=\"1\",zone=\"y\"} 5\nhits_total{c=\"1\",zone=\"z\"} 6\n\
         hits_total{zone=\"y\",c=\"1\",x=\"\"} 7\nhits_total{c=\"1\",zone=\"z\"} 8\n";
     assert_eq!(run.rewrite(series), "hits{c=\"1\"} 11\n");
     assert_eq!(run.report.dropped, repeated(2));
-    // A family with more series than are remembered.
+    // A family with more series than the set of series holds.
     let many = |times: usize| -> String {
         let line = |n| format!("hits_total{{c=\"{}\",zone=\"{}\"}} 1\n", n % 500, n % 1000);
         (0..1000 * times).map(line).collect()
     };
     assert_eq!(run.rewrite(&many(2)), run.rewrite(&many(1)));
-    // Of several timestamps the latest counts, whichever comes first.
+    // Of several timestamps the latest applies, in any order.
     let timed = "hits_total{zone=\"y\"} 5 30\nhits_total{zone=\"y\"} 1 10\n\
         hits_total{zone=\"z\"} 3 10\nhits_total{zone=\"z\"} 4 20\n";
     assert_eq!(run.rewrite(timed), "hits 9\n");
@@ -506,7 +506,7 @@ fn equal_series_are_counted_once_where_series_are_merged() {
 }
 
 #[test]
-fn equal_buckets_are_counted_once_however_histograms_are_interleaved() {
+fn equal_buckets_are_counted_once_in_interleaved_histograms() {
     let zone = |zone: &str, counts: [u32; 3]| -> Vec<String> {
         let bucket = |le, count| format!("b_ms_bucket{{zone=\"{zone}\",le=\"{le}\"}} {count}\n");
         vec![bucket("25", counts[0]), bucket("50", counts[1]), bucket("+Inf", counts[2])]
@@ -526,7 +526,7 @@ fn equal_buckets_are_counted_once_however_histograms_are_interleaved() {
         let body = format!("# TYPE b_ms histogram\n{}", body.concat());
         assert_eq!(downgraded(&body), wanted, "{body}");
     }
-    // With timestamps, as a federating Prometheus exports them: by `le` first.
+    // With timestamps, as a federating Prometheus exports them: sorted by `le`.
     let timed: Vec<String> = by_boundary
         .iter()
         .rev()
@@ -537,7 +537,7 @@ fn equal_buckets_are_counted_once_however_histograms_are_interleaved() {
 }
 
 #[test]
-fn the_end_mark_of_openmetrics_stays_last() {
+fn the_eof_line_stays_last() {
     assert_eq!(
         downgraded("# TYPE hits_total counter\nhits_total 1\n# EOF\n"),
         "# TYPE hits counter\nhits 1\n# EOF\n"
@@ -546,7 +546,7 @@ fn the_end_mark_of_openmetrics_stays_last() {
 }
 
 #[test]
-fn a_byte_order_mark_does_not_cost_the_first_line() {
+fn a_byte_order_mark_is_ignored() {
     let out = Run::new(Emit::New).try_rewrite(b"\xef\xbb\xbfx 1\n\xef\xbb\xbfy 1\n");
     assert_eq!(out.as_deref(), Ok("x 1\n"));
 }
@@ -565,7 +565,7 @@ fn malformed_lines_are_dropped_passed_or_fatal() {
 }
 
 #[test]
-fn limits_fail_the_scrape_and_say_which() {
+fn limits_fail_the_scrape_and_are_named() {
     let fails = |limits: Limits, input: &str| {
         let mut run = Run::new(Emit::Old);
         run.options.limits = limits;
@@ -607,14 +607,14 @@ fn limits_fail_the_scrape_and_say_which() {
     assert_eq!(fails(default, &wide), "line 514: a histogram with more than 512 bucket boundaries");
 }
 
-/// What is missing of an exposition, with its hint.
+/// The missing metrics of an exposition, with their hints.
 fn missing(emit: Emit, input: &str) -> Vec<(String, Option<String>)> {
     let mut run = Run::new(emit);
     run.rewrite(input);
     run.report.missing.into_iter().map(|missing| (missing.input, missing.hint)).collect()
 }
 
-/// Everything that a source of each generation can print.
+/// A complete exposition of each generation.
 const ALL_OLD: &str = r#"# TYPE plain histogram
 # TYPE time histogram
 bytes{type="in"} 1
@@ -646,7 +646,7 @@ health 1
 "#;
 
 #[test]
-fn nothing_is_missing_of_a_source_that_prints_everything() {
+fn a_complete_source_has_no_missing_metrics() {
     for emit in [Emit::Old, Emit::New, Emit::Both] {
         for input in [ALL_OLD, ALL_NEW] {
             assert_eq!(missing(emit, input), [], "{emit} {input}");
@@ -655,10 +655,10 @@ fn nothing_is_missing_of_a_source_that_prints_everything() {
 }
 
 #[test]
-fn what_did_not_come_is_missing_and_the_pack_says_why() {
+fn missing_metrics_have_the_hint_of_the_pack() {
     let hint = |text: &str| Some(text.to_owned());
     let old = |gone: &str| ALL_OLD.replace(gone, "");
-    // A rule reads it, or it would have passed: it is missing all the same.
+    // A metric is missing whether a rule rewrites it or it would pass.
     for emit in [Emit::New, Emit::Old, Emit::Both] {
         let found = missing(emit, &old("bytes{type=\"in\"} 1\n"));
         assert_eq!(found, [("bytes".into(), hint("Switch bytes on."))], "{emit}");
@@ -666,21 +666,22 @@ fn what_did_not_come_is_missing_and_the_pack_says_why() {
         assert_eq!(found, [("health".into(), hint("Switch health on."))], "{emit}");
     }
     assert_eq!(missing(Emit::New, &old("hits 1\n")), [("hits".into(), None)], "not `tenant_hits`");
-    // Only the rule can tell that samples are missing of a family that is there.
+    // The family is there, but the samples that the rule selects are not.
     let gone = "time_count{type=\"b\"} 1\n";
     let expected = [("time{type=\"b\"}".into(), hint("There is no b."))];
     assert_eq!(missing(Emit::New, &old(gone)), expected);
     assert_eq!(missing(Emit::Old, &old(gone)), []);
 
     let new = ALL_NEW.replace("hits_total{tenant=\"t\"} 1\n", "");
-    let expected = [("hits_total{tenant!=\"\"}".into(), hint("Tenants are not told apart."))];
+    let expected =
+        [("hits_total{tenant!=\"\"}".into(), hint("Tenants are not counted separately."))];
     assert_eq!(missing(Emit::Old, &new), expected);
     let new = new.replace("hits_total 1\n", "");
     assert_eq!(missing(Emit::Old, &new), [("hits_total".into(), hint("Hits are not counted."))]);
 }
 
 #[test]
-fn a_family_that_several_rules_read_is_missing_once() {
+fn a_family_of_several_rules_is_missing_once() {
     let mut run = Run::new(Emit::New);
     run.rewrite("bytes 1\n");
     let time = run.report.missing.iter().find(|missing| missing.input == "time").expect("missing");
@@ -688,9 +689,9 @@ fn a_family_that_several_rules_read_is_missing_once() {
 }
 
 #[test]
-fn nothing_is_missing_of_a_source_that_speaks_neither_generation_or_was_not_read_to_its_end() {
+fn nothing_is_missing_of_an_unknown_or_truncated_source() {
     assert_eq!(missing(Emit::Old, "up 1\nmemory 1\n"), []);
-    // A header is no sample.
+    // A header without samples does not count.
     assert_eq!(missing(Emit::Old, "# TYPE bytes counter\nup 1\n"), []);
     let pack = Pack::parse("example.yaml", PACK).expect("valid");
     let plan = compile(&[pack], &Settings::new(Emit::Old)).expect("valid");
@@ -700,7 +701,7 @@ fn nothing_is_missing_of_a_source_that_speaks_neither_generation_or_was_not_read
 }
 
 #[test]
-fn a_body_that_goes_on_with_an_error_message_fails() {
+fn an_error_message_after_samples_fails() {
     let samples = "# TYPE hits_total counter\nhits_total{zone=\"x\"} 7\n";
     for tail in [
         "{\"message\":\"An unexpected error occurred\"}",
@@ -719,7 +720,7 @@ fn a_body_that_goes_on_with_an_error_message_fails() {
 }
 
 #[test]
-fn parts_of_a_histogram_that_are_exported_as_families_are_converted() {
+fn separate_histogram_parts_are_converted() {
     let input = "# TYPE hits_total untyped\nhits_total{zone=\"x\"} 12 1700000000123\n\
         # TYPE b_ms_bucket untyped\n\
         b_ms_bucket{instance=\"a\",le=\"+Inf\",zone=\"x\"} 12 1700000000123\n\
@@ -743,7 +744,7 @@ fn parts_of_a_histogram_that_are_exported_as_families_are_converted() {
 }
 
 #[test]
-fn openmetrics_is_read_and_written_as_such() {
+fn openmetrics_stays_openmetrics() {
     let mut run = Run::new(Emit::Old);
     run.options.format = Format::OpenMetrics;
     let input = "# HELP hits Hits.\n# TYPE hits counter\n\
@@ -763,9 +764,9 @@ fn openmetrics_is_read_and_written_as_such() {
     assert!(output.contains("time_bucket{type=\"b\",le=\"50\"} 2\n"), "{output}");
     assert!(output.ends_with("# EOF\n"), "{output}");
     assert_eq!(run.report.dropped, BTreeMap::new());
-    // Cut off.
+    // A truncated body.
     assert_eq!(run.try_rewrite(b"q_depth 3\n"), Err(Error::NoEof));
-    // The other direction: a name with `_total` is that of a counter, whose headers are without.
+    // The other direction: `x_total` is a sample of a counter whose headers name `x`.
     let mut run = Run::new(Emit::New);
     run.options.format = Format::OpenMetrics;
     assert_eq!(
@@ -775,7 +776,7 @@ fn openmetrics_is_read_and_written_as_such() {
 }
 
 #[test]
-fn a_histogram_that_is_continued_after_another_family_has_its_type_again() {
+fn compat_repeats_the_type_of_a_continued_histogram() {
     let input = "# TYPE time histogram\ntime_bucket{type=\"b\",s=\"1\",le=\"50\"} 1\n\
         # TYPE x gauge\nx 1\n# TYPE b_ms histogram\nb_ms_bucket{s=\"2\",le=\"25\"} 1\n";
     for (repeated_types, types) in [(false, 1), (true, 2)] {
@@ -787,7 +788,7 @@ fn a_histogram_that_is_continued_after_another_family_has_its_type_again() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_costs_its_line() {
+fn an_unclosed_quote_costs_its_line() {
     let mut run = Run::new(Emit::New);
     run.options.limits.line_bytes = 1000;
     let other = (0..500).map(|n| format!("metric_{n} 1\n")).collect::<Vec<_>>().concat();
@@ -797,7 +798,7 @@ fn a_quote_that_is_never_closed_costs_its_line() {
 }
 
 #[test]
-fn what_the_emitted_generation_does_not_count_is_left_out_of_it() {
+fn series_that_the_emitted_generation_does_not_count_are_left_out() {
     let input =
         "# TYPE calls_total counter\ncalls_total{service=\"s\"} 5\ncalls_total{service=\"\"} 6\n";
     let pack = "name: calls\nprometheus: [{ old: calls, new: 'calls_total{zone}' }]\n\

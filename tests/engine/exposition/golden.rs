@@ -1,13 +1,13 @@
-//! A few small captures, rewritten, as files to look at.
+//! A few small captures and their complete rewritten text.
 //!
-//! The other tests say what must hold; these show what it looks like: order, spacing, spelling, headers.
-//! `BLESS=1 cargo test --test engine golden` writes the files anew; read the diff before committing it.
+//! These files show order, spacing, spelling and headers. `BLESS=1 cargo test --test engine golden`
+//! writes them again; check each difference before you commit it.
 
 use crate::support::engine::{plan_with, rewrite};
 use crate::support::{capture, root};
 use crossfade::mapping::{self, BucketPolicy, Emit};
 
-/// The rewriting of a capture must equal the file `tests/golden/NAME.txt`.
+/// The rewritten capture must equal the file `tests/golden/NAME.txt`.
 #[track_caller]
 fn golden(name: &str, capture_name: &str, settings: &mapping::Settings) {
     let body = capture(&format!("tiny/prometheus/{capture_name}.txt"));

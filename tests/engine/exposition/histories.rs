@@ -1,4 +1,4 @@
-//! Twelve scrapes of one node, one after the other, with what each leaves for the next.
+//! Twelve consecutive scrapes of one node, with the history that each leaves for the next.
 #![allow(clippy::float_cmp, reason = "what is expected is exact")]
 #![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
@@ -14,7 +14,7 @@ const VERSIONS: [&str; 3] = ["kong-2.8.5", "kong-3.0.2", "kong-3.9.1"];
 
 type Values = BTreeMap<Series, f64>;
 
-/// What leaves for each of the twelve scrapes; every one must equal the oracle's.
+/// The output of each of the twelve scrapes, compared with the oracle's.
 fn rewritten(version: &str, mode: &str, emit: Emit) -> Vec<Values> {
     let mut history = History::default();
     let mut memory = oracle::Memory::new();
@@ -43,7 +43,7 @@ fn counters(left: &Values) -> impl Iterator<Item = (&Series, &f64)> {
     left.iter().filter(move |(series, _)| is_counter(&series.name))
 }
 
-/// No counter that left goes down or vanishes from one scrape to the next, but where the node restarted.
+/// No counter decreases or disappears between two scrapes, except where the node restarted.
 fn only_grows(version: &str, mode: &str, emit: Emit) {
     let scrapes = rewritten(version, mode, emit);
     for (at, pair) in scrapes.windows(2).enumerate() {
@@ -79,7 +79,7 @@ fn downgraded_counters_only_grow() {
 }
 
 #[test]
-fn counters_of_both_generations_only_grow() {
+fn counters_under_both_only_grow() {
     for version in VERSIONS {
         only_grows(version, "steady", Emit::Both);
         only_grows(version, "restart", Emit::Both);
@@ -87,7 +87,7 @@ fn counters_of_both_generations_only_grow() {
 }
 
 #[test]
-fn a_restart_takes_counters_down_at_once() {
+fn a_restart_resets_counters_at_once() {
     for (version, emit, family) in [
         ("kong-2.8.5", Emit::New, "kong_http_requests_total"),
         ("kong-3.9.1", Emit::Old, "kong_http_status"),
@@ -100,7 +100,7 @@ fn a_restart_takes_counters_down_at_once() {
     }
 }
 
-/// One body of an old Kong: a total, and those of it that have a consumer.
+/// A body of an old Kong: a total, and the requests of it that have a consumer.
 fn status(total: Option<u32>, parts: &[(&str, u32)]) -> String {
     let mut body = String::from("# TYPE kong_http_status counter\n");
     if let Some(total) = total {
@@ -115,7 +115,7 @@ fn status(total: Option<u32>, parts: &[(&str, u32)]) -> String {
     body
 }
 
-/// The share without a consumer, scrape by scrape.
+/// The difference without a consumer, scrape by scrape.
 fn shares(emit: Emit, scrapes: &[String]) -> Vec<Option<f64>> {
     let mut history = History::default();
     let share = Series::new("kong_http_requests_total", &[("code", "200")]);
@@ -129,13 +129,13 @@ fn shares(emit: Emit, scrapes: &[String]) -> Vec<Option<f64>> {
 }
 
 #[test]
-fn the_share_without_consumer_never_goes_down_between_two_scrapes() {
-    // Kong prints the two families one after the other while requests go on: the parts may be ahead.
+fn the_difference_without_consumer_never_decreases() {
+    // Kong exports the two families one after the other under traffic: the parts may be ahead.
     let scrapes = [
         status(Some(10), &[("a", 4)]),
         status(Some(12), &[("a", 4), ("b", 5)]), // 3 only
         status(Some(20), &[("a", 4), ("b", 5)]),
-        status(Some(20), &[("a", 4), ("b", 17)]), // less than nothing
+        status(Some(20), &[("a", 4), ("b", 17)]), // below zero
     ];
     for emit in [Emit::New, Emit::Both] {
         assert_eq!(shares(emit, &scrapes), [Some(6.0), Some(6.0), Some(11.0), Some(11.0)]);
@@ -143,7 +143,7 @@ fn the_share_without_consumer_never_goes_down_between_two_scrapes() {
 }
 
 #[test]
-fn the_share_starts_anew_with_its_total() {
+fn the_difference_resets_with_its_total() {
     let scrapes = [
         status(Some(10), &[("a", 4)]),
         status(Some(3), &[("a", 1)]), // restarted
@@ -154,12 +154,12 @@ fn the_share_starts_anew_with_its_total() {
 }
 
 #[test]
-fn a_share_of_nothing_appears_once_there_is_something() {
+fn a_difference_appears_once_it_is_above_zero() {
     let scrapes = [
         status(Some(4), &[("a", 4)]),
         status(Some(5), &[("a", 4)]),
         status(Some(9), &[("a", 9)]),
-        status(Some(9), &[]), // a line is lost: the nine did not become anonymous
+        status(Some(9), &[]), // a line is missing: the nine still have consumers
         status(Some(10), &[("a", 9)]),
     ];
     let expected = [None, Some(1.0), Some(1.0), Some(1.0), Some(1.0)];
@@ -167,17 +167,17 @@ fn a_share_of_nothing_appears_once_there_is_something() {
 }
 
 #[test]
-fn a_total_that_is_missing_once_is_not_a_restart() {
+fn a_missing_total_is_not_a_restart() {
     let scrapes =
         [status(Some(10), &[("a", 4)]), status(None, &[("a", 5)]), status(Some(12), &[("a", 9)])];
     let shares = shares(Emit::New, &scrapes);
     assert_eq!((shares[0], shares[1]), (Some(6.0), None));
-    // Six was seen before; three would look like a restart of the counter.
+    // The last value was six; three would look like a restart of the counter.
     assert_eq!(shares[2], Some(6.0));
 }
 
 #[test]
-fn one_total_that_fell_tells_of_all() {
+fn one_decreasing_total_resets_all_differences() {
     let scrape = |first: &str, second: &str| {
         let mut body = String::from("# TYPE kong_http_status counter\n");
         for (code, total) in [("200", first), ("404", second)] {
@@ -191,7 +191,7 @@ fn one_total_that_fell_tells_of_all() {
     let with_part = |body: String, code: &str, part: u32| {
         format!("{body}kong_http_consumer_status{{code=\"{code}\",consumer=\"a\"}} {part}\n")
     };
-    // Before the restart all of the 404s had a consumer; after it none has, and there are as many.
+    // Before the restart all 404s had a consumer; after it none has, and the total is equal.
     let mut history = History::default();
     for (body, expected) in [
         (with_part(scrape("9", "1"), "404", 1), None),

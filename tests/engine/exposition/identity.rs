@@ -1,4 +1,4 @@
-//! What no rule touches leaves byte for byte.
+//! What no rule matches is forwarded byte for byte.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::support::{assert_same_series, capture, captures, is_old};
 use crossfade::mapping::Emit;
 use crossfade::rewrite::exposition::{History, Options};
 
-/// The body without second headers and second samples of a series.
+/// The body without repeated headers and series.
 fn printed_once(body: &[u8]) -> Vec<u8> {
     let mut headers = BTreeSet::new();
     let mut series = BTreeSet::new();
@@ -35,11 +35,11 @@ fn assert_same_bytes(expected: &[u8], actual: &[u8], context: &str) {
     if let Some((e, a)) = lines.find(|(e, a)| e != a) {
         panic!("{context}: {} should be {}", a.escape_ascii(), e.escape_ascii());
     }
-    assert_eq!(expected.len(), actual.len(), "{context}: one goes on behind the other");
+    assert_eq!(expected.len(), actual.len(), "{context}: one is longer than the other");
 }
 
 #[test]
-fn the_generation_that_arrives_leaves_byte_for_byte() {
+fn emitting_the_input_generation_is_the_identity() {
     for scale in ["tiny", "small", "medium", "quirk"] {
         for name in captures(scale) {
             let body = capture(&name);
@@ -56,7 +56,7 @@ fn the_generation_that_arrives_leaves_byte_for_byte() {
 }
 
 #[test]
-fn without_rules_everything_leaves_but_second_headers() {
+fn an_empty_pack_only_removes_repeated_headers() {
     for scale in ["tiny", "small", "medium", "quirk"] {
         for name in captures(scale) {
             let body = capture(&name);
@@ -68,8 +68,8 @@ fn without_rules_everything_leaves_but_second_headers() {
 }
 
 #[test]
-fn a_histogram_that_opens_again_keeps_its_type_where_that_is_asked_for() {
-    // Prometheus 3 reads `le` as a number only below the TYPE of a histogram.
+fn compat_repeats_the_type_of_a_reopened_histogram() {
+    // Prometheus 3 reads `le` as a number only after the TYPE of a histogram.
     let body = capture("tiny/prometheus/kong-2.8.5.http_stream.txt");
     let again = b"# TYPE kong_latency histogram\n";
     let count = |body: &[u8]| body.windows(again.len()).filter(|line| line == again).count();
@@ -79,7 +79,7 @@ fn a_histogram_that_opens_again_keeps_its_type_where_that_is_asked_for() {
         let left = try_rewrite(&plan(Emit::Old), options, History::default(), [&body[..]]);
         let left = left.expect("no limit is passed").body;
         assert_eq!(count(&left), types);
-        // Nothing else comes back with it.
+        // Nothing else is repeated.
         let without: Vec<&[u8]> =
             left.split_inclusive(|&b| b == b'\n').filter(|line| line != again).collect();
         let once = printed_once(&body);
@@ -90,7 +90,7 @@ fn a_histogram_that_opens_again_keeps_its_type_where_that_is_asked_for() {
 }
 
 #[test]
-fn lines_of_no_interest_keep_their_bytes_and_their_place() {
+fn unmatched_lines_keep_their_bytes_and_order() {
     let body = "# a comment\n#\n\n \t \n# HELP other  two  blanks \\n \\q \"quoted\"\n# TYPE other counter\n\
         other{ a = \"b\" ,\tc=\"\\q\",}\t 1e+03  1700000000000 \nother{c=\"two\nlines\"}00.10\n\
         no_header 1\n# EOF\nafter{} +Inf\n";
@@ -107,7 +107,7 @@ fn a_last_line_gets_its_newline() {
 }
 
 #[test]
-fn unknown_families_of_a_kong_to_come_pass() {
+fn unknown_families_pass() {
     let body = "# HELP kong_new_thing_total Something.\n# TYPE kong_new_thing_total counter\n\
         kong_new_thing_total{service=\"a\",workspace=\"w\",consumer=\"\"} 5\n\
         # TYPE kong_http_requests gauge\nkong_http_requests 1\nkong_latencyx_bucket{le=\"1\"} 1\n\
@@ -119,14 +119,14 @@ fn unknown_families_of_a_kong_to_come_pass() {
 }
 
 #[test]
-fn both_is_the_union() {
+fn both_is_the_union_of_old_and_new() {
     for scale in ["tiny", "small"] {
         for name in captures(scale) {
             let body = capture(&name);
             let left = |emit| rewrite(&plan(emit), &body).read().stored();
             let mut union = left(Emit::Old);
             union.extend(left(Emit::New));
-            // Both generations have these names: they leave in their new shape.
+            // Both generations have these names: they are emitted in their new form.
             let memory = |s: &naive::Series| s.name.starts_with("kong_memory_");
             if !is_old(&name) {
                 union.retain(|series, _| !memory(series) || !series.label("node_id").is_empty());
@@ -137,7 +137,7 @@ fn both_is_the_union() {
 }
 
 #[test]
-fn what_left_leaves_again_unchanged() {
+fn rewriting_is_idempotent() {
     for name in captures("tiny").into_iter().chain(captures("quirk")) {
         let body = capture(&name);
         for emit in [Emit::Old, Emit::New] {

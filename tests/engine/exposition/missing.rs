@@ -1,4 +1,4 @@
-//! What genuine Kongs are reported to lack.
+//! The metrics that are reported as missing for captures of Kong.
 
 use crate::support::engine::{plan, plan_of, rewrite};
 use crate::support::{capture, captures};
@@ -12,8 +12,8 @@ fn missing(capture_name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_healthy_kong_lacks_nothing() {
-    // Without traffic there is nothing to count; neither has a control plane.
+fn complete_captures_have_no_missing_metrics() {
+    // A control plane has no traffic to count, like a node without requests.
     let without_traffic = |name: &str| {
         ["default_flags", "only_", "plugin_not_enabled", "control_plane", "data_plane"]
             .iter()
@@ -29,7 +29,7 @@ fn a_healthy_kong_lacks_nothing() {
 }
 
 #[test]
-fn options_that_are_off_are_named() {
+fn missing_metrics_name_the_plugin_option() {
     let body = capture("small/prometheus/kong-3.9.1.default_flags.txt");
     let report = rewrite(&plan(Emit::Old), &body).report;
     let missing = report.missing.iter().filter(|missing| !missing.optional);

@@ -1,4 +1,4 @@
-//! `rewrite::exposition`: one file for each way to ask whether it is right.
+//! `rewrite::exposition`: one file for each way to test it.
 
 mod bad_input;
 mod chunking;

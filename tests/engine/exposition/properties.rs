@@ -1,4 +1,4 @@
-//! Properties that hold for every body, tried on bodies that proptest makes up.
+//! Properties that hold for every body, on generated bodies.
 #![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 
-/// Text that may stand between the quotes of a label: any characters, escaped as they must be or not at all.
+/// A quoted label value: any characters, with or without the required escapes.
 fn label_value() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         5 => "[a-z0-9./ -]{0,8}",
@@ -25,7 +25,7 @@ fn label_value() -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
         1 => "[^\\\\\"]{0,3}",
     ];
-    // A raw newline behind a backslash is refused, so a piece never ends in half an escape.
+    // A raw newline after a backslash is refused, so a piece never ends in half an escape.
     prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
@@ -42,7 +42,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// `{a="b", …}` with blanks wherever they may stand; every label name once.
+/// `{a="b", …}` with blanks in all places where they are valid; every label name once.
 fn label_set() -> impl Strategy<Value = String> {
     let label = (blanks(), label_value(), blanks(), blanks());
     let labels = prop::collection::btree_map("[a-z_][a-z0-9_]{0,5}", label, 0..4);
@@ -69,7 +69,7 @@ fn sample_of(name: String) -> impl Strategy<Value = String> {
     )
 }
 
-/// A family after its headers, each series once, as any exporter may print it.
+/// A family with its headers and each series once.
 fn family(name: String) -> impl Strategy<Value = String> {
     let kind = select(vec!["counter", "gauge", "histogram", "summary", "untyped"]);
     let help = prop_oneof![
@@ -93,7 +93,7 @@ fn family(name: String) -> impl Strategy<Value = String> {
     })
 }
 
-/// A body that Prometheus takes, of families that no pack knows.
+/// A body that Prometheus accepts, with families that no pack has.
 fn valid_body() -> impl Strategy<Value = String> {
     let names = prop::collection::btree_set("[a-z_:][a-z0-9_:]{0,6}", 0..6);
     let other = prop_oneof![
@@ -112,7 +112,7 @@ fn valid_body() -> impl Strategy<Value = String> {
     })
 }
 
-/// Families of Kong 2.x, and what passes in either.
+/// Families of Kong 2.x, and families that pass in both generations.
 const OLD_NAMES: &[&str] = &[
     "kong_http_status",
     "kong_http_consumer_status",
@@ -127,7 +127,7 @@ const OLD_NAMES: &[&str] = &[
     "other",
 ];
 
-/// Families of Kong 3.x, and what passes in either.
+/// Families of Kong 3.x, and families that pass in both generations.
 const NEW_NAMES: &[&str] = &[
     "kong_http_requests_total",
     "kong_stream_sessions_total",
@@ -144,7 +144,7 @@ const NEW_NAMES: &[&str] = &[
     "other",
 ];
 
-/// A body of Kong's families, with labels and values as they never occur together.
+/// A body of Kong's families, with labels and values that never occur together.
 fn kong_body() -> impl Strategy<Value = String> {
     let value =
         select(vec!["", "a", "b", "kong", "request", "egress", "http", "total", "x\ny", "\\\""]);
@@ -190,7 +190,7 @@ fn kong_body() -> impl Strategy<Value = String> {
         .prop_map(|lines| lines.concat())
 }
 
-/// The same with each series once, as even the sloppiest Kong prints it.
+/// The same with each series once, as every Kong exports it.
 fn kong_body_without_repetitions() -> impl Strategy<Value = String> {
     kong_body().prop_map(|body| {
         let mut seen = BTreeSet::new();
@@ -203,7 +203,7 @@ fn kong_body_without_repetitions() -> impl Strategy<Value = String> {
     })
 }
 
-/// Bytes that a failing test prints as text.
+/// Bytes that a failing test shows as text.
 #[derive(Clone)]
 struct Bytes(Vec<u8>);
 
@@ -219,7 +219,7 @@ impl From<String> for Bytes {
     }
 }
 
-/// Bytes that look like an exposition from afar.
+/// Bytes that resemble an exposition.
 fn soup() -> impl Strategy<Value = Bytes> {
     let word = select(vec![
         "kong_http_status",
@@ -265,10 +265,11 @@ fn soup() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| Bytes(pieces.concat()))
 }
 
-/// One line that Prometheus would refuse, wherever it stands.
+/// A line that Prometheus would refuse anywhere in a body.
 fn bad_line() -> impl Strategy<Value = Bytes> {
     let refused = |line: &&[u8]| {
-        // Of a line in two pieces the second may be good; at the start of a body a byte order mark may stand.
+        // If a line is in two pieces, the second may be valid. A byte order mark is valid at the
+        // start of a body.
         let whole = !line.contains(&b'\n') && !line.starts_with(b"\xef\xbb\xbf");
         whole && !naive::parse(line).refused().is_empty()
     };
@@ -276,13 +277,13 @@ fn bad_line() -> impl Strategy<Value = Bytes> {
     select(lines).prop_map(|line| Bytes(line.to_vec()))
 }
 
-/// Rewrites in the text format, where exemplars are not legal.
+/// Rewrites in the text format, where exemplars are not valid.
 fn text(plan: &Arc<Plan>, body: &[u8]) -> crate::support::engine::Outcome {
     let options = Options::default();
     try_rewrite(plan, options, History::default(), [body]).expect("no limit is passed")
 }
 
-/// Whether a line of the body is the error message of a source, for which the whole scrape fails.
+/// Whether a line of the body is an error message, which fails the scrape.
 fn has_error_message(body: &[u8]) -> bool {
     let outcome = try_rewrite(&empty_plan(), Options::default(), History::default(), [body]);
     matches!(outcome, Err(Error::SourceFailed { .. }))
@@ -293,43 +294,43 @@ fn whole_lines(body: &[u8]) -> Vec<Vec<u8>> {
     naive::parse(body).lines.into_iter().map(|(_, raw)| raw).collect()
 }
 
-/// Every line that came and every sample that left is accounted for.
+/// Every input line and every output sample is in the explanation.
 #[track_caller]
-fn is_complete(told: &Explanation, outcome: &crate::support::engine::Outcome) {
+fn is_complete(explained: &Explanation, outcome: &crate::support::engine::Outcome) {
     let report = &outcome.report;
     let fates = |wanted: fn(&Fate) -> bool| {
-        let lines = told.lines.iter().filter(|line| wanted(&line.fate));
+        let lines = explained.lines.iter().filter(|line| wanted(&line.fate));
         u64::try_from(lines.count()).expect("few")
     };
-    // Headers are no samples; a bucket without a boundary may leave as it came all the same (`emit: both`).
+    // Headers are no samples; under `emit: both` a bucket without a boundary may still pass.
     let counted =
         |reason: DropReason| ![DropReason::RepeatedHeader, DropReason::BadLe].contains(&reason);
     let lost =
         report.dropped.iter().filter(|(reason, _)| counted(**reason)).map(|(_, n)| n).sum::<u64>();
-    let never_left =
-        told.series.iter().filter(|series| series.absent == Some(Absent::AlreadyPresent));
-    let never_left = u64::try_from(never_left.count()).expect("few");
-    let told_lost =
+    let not_emitted =
+        explained.series.iter().filter(|series| series.absent == Some(Absent::AlreadyPresent));
+    let not_emitted = u64::try_from(not_emitted.count()).expect("few");
+    let explained_lost =
         fates(|fate| matches!(fate, Fate::Dropped(reason) if *reason != DropReason::BadLe));
-    assert_eq!(told_lost + never_left, lost, "{told:#?}");
-    assert_eq!(fates(|fate| *fate == Fate::Passed), report.passed, "{told:#?}");
-    assert_eq!(fates(|fate| *fate == Fate::Kept), report.kept, "{told:#?}");
-    let at_once = told.lines.iter().flat_map(|line| &line.read_by);
+    assert_eq!(explained_lost + not_emitted, lost, "{explained:#?}");
+    assert_eq!(fates(|fate| *fate == Fate::Passed), report.passed, "{explained:#?}");
+    assert_eq!(fates(|fate| *fate == Fate::Kept), report.kept, "{explained:#?}");
+    let at_once = explained.lines.iter().flat_map(|line| &line.read_by);
     let at_once = at_once.filter(|reading| matches!(reading.then, Then::Line { .. })).count();
-    let at_end: usize = told.series.iter().map(|series| series.text.len()).sum();
+    let at_end: usize = explained.series.iter().map(|series| series.text.len()).sum();
     let written: u64 = report.rewritten.iter().map(|rule| rule.samples_out).sum();
-    assert_eq!(u64::try_from(at_once + at_end).expect("few"), written, "{told:#?}");
+    assert_eq!(u64::try_from(at_once + at_end).expect("few"), written, "{explained:#?}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        // What was found once is a test of its own in this file.
+        // An input that once failed becomes a test of its own in this file.
         failure_persistence: None,
         ..ProptestConfig::default() // 256 cases, or PROPTEST_CASES
     })]
 
     #[test]
-    fn without_rules_a_valid_body_leaves_as_it_came(body in valid_body()) {
+    fn an_empty_pack_is_the_identity_on_valid_bodies(body in valid_body()) {
         prop_assert!(naive::parse(body.as_bytes()).refused().is_empty(), "the generator is wrong");
         for plan in [empty_plan(), plan(Emit::Old), plan(Emit::New), plan(Emit::Both)] {
             let outcome = text(&plan, body.as_bytes());
@@ -339,7 +340,7 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_of_a_line_put_together_are_the_line(body in valid_body()) {
+    fn the_tokens_of_a_line_join_to_the_line(body in valid_body()) {
         for line in whole_lines(body.as_bytes()) {
             let mut scanner = Scanner::new(1 << 20, 64, Format::Text);
             let Scan::Sample(sample) = scanner.scan(&line) else { continue };
@@ -361,7 +362,7 @@ proptest! {
     }
 
     #[test]
-    fn bad_lines_take_away_themselves_and_nothing_else(
+    fn only_the_malformed_lines_are_dropped(
         body in prop_oneof![valid_body(), kong_body()],
         bad in prop::collection::vec((bad_line(), any::<prop::sample::Index>()), 1..4),
     ) {
@@ -380,7 +381,7 @@ proptest! {
     }
 
     #[test]
-    fn cuts_do_not_matter(
+    fn chunking_does_not_change_the_output(
         body in prop_oneof![valid_body().prop_map(Bytes::from), kong_body().prop_map(Bytes::from), soup()],
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
@@ -404,21 +405,21 @@ proptest! {
     }
 
     #[test]
-    fn what_is_explained_is_what_happens(
+    fn explanation_equals_output(
         body in prop_oneof![valid_body().prop_map(Bytes::from), kong_body().prop_map(Bytes::from), soup()],
     ) {
         prop_assume!(!has_error_message(&body.0));
         for emit in EMITS {
             let outcome = rewrite(&plan(emit), &body.0);
-            let told = explain(&plan(emit), Options::default(), History::default(), &body.0, None);
-            let told = told.expect("no limit is passed");
-            prop_assert_eq!(outcome.body.escape_ascii().to_string(), told.output.escape_ascii().to_string());
-            is_complete(&told, &outcome);
+            let explained = explain(&plan(emit), Options::default(), History::default(), &body.0, None);
+            let explained = explained.expect("no limit is passed");
+            prop_assert_eq!(outcome.body.escape_ascii().to_string(), explained.output.escape_ascii().to_string());
+            is_complete(&explained, &outcome);
         }
     }
 
     #[test]
-    fn whatever_arrives_prometheus_takes_what_leaves(
+    fn output_is_valid_for_any_input(
         body in prop_oneof![kong_body().prop_map(Bytes::from), soup()],
     ) {
         prop_assume!(!has_error_message(&body.0));
@@ -431,12 +432,12 @@ proptest! {
     }
 
     #[test]
-    fn no_series_is_written_twice_and_headers_stand_once(body in kong_body_without_repetitions()) {
+    fn series_and_headers_are_unique(body in kong_body_without_repetitions()) {
         for emit in EMITS {
             let outcome = text(&plan(emit), body.as_bytes());
             let mut errors = strict::errors(&outcome.body, &[]);
-            // A TYPE behind samples is how it arrived.
-            errors.retain(|fault| !fault.contains("after a sample"));
+            // A TYPE after samples was in the input.
+            errors.retain(|error| !error.contains("after a sample"));
             prop_assert!(errors.is_empty(), "{emit:?}: {errors:?}\n{}", outcome.body.escape_ascii());
         }
     }
@@ -454,7 +455,7 @@ proptest! {
     }
 
     #[test]
-    fn what_left_leaves_again_unchanged(body in tidy_body()) {
+    fn rewriting_is_idempotent(body in tidy_body()) {
         for emit in [Emit::Old, Emit::New] {
             let once = text(&plan(emit), body.as_bytes()).body;
             let twice = text(&plan(emit), &once).body;
@@ -463,7 +464,8 @@ proptest! {
     }
 }
 
-/// A body of one generation as a Kong could print it: right types, each series once, ladders that rise.
+/// A body that a Kong of one generation could export: correct types, each series once, and
+/// increasing buckets.
 fn tidy_body() -> impl Strategy<Value = String> {
     let service = || select(vec!["web", "api \\\"x\\\"", "tcp", ""]);
     let consumer = || select(vec!["", "alice", "two\nlines", "back\\\\slash"]);
@@ -529,7 +531,7 @@ fn tidy_body() -> impl Strategy<Value = String> {
     prop_oneof![old, new]
 }
 
-/// Ladders as Kong prints them: a bucket appears once it counts something; now and then a line is lost.
+/// Histograms as Kong exports them: a bucket appears once it counts something. Some lines are lost.
 fn histograms(
     family: &'static str,
     bounds: &'static [f64],
@@ -537,11 +539,11 @@ fn histograms(
 ) -> impl Strategy<Value = String> {
     let observations = prop::collection::vec((0usize..bounds.len() + 1, 1u32..20), 1..6);
     let lost = prop::option::weighted(0.2, 0usize..bounds.len());
-    let ladders =
+    let histograms =
         prop::collection::btree_map(select(sets.to_vec()), (observations, lost), 0..sets.len());
-    ladders.prop_map(move |ladders| {
+    histograms.prop_map(move |histograms| {
         let (mut buckets, mut counts, mut sums) = (String::new(), String::new(), String::new());
-        for (labels, (observations, lost)) in ladders {
+        for (labels, (observations, lost)) in histograms {
             let mut at_bound: BTreeMap<usize, u32> = BTreeMap::new();
             for (bound, times) in &observations {
                 *at_bound.entry(*bound).or_default() += times;
@@ -584,9 +586,9 @@ fn the_generator_makes_bodies_of_both_generations() {
     }
 }
 
-/// Found by `no_series_is_written_twice_and_headers_stand_once`.
+/// Found by `series_and_headers_are_unique`.
 #[test]
-fn a_histogram_that_nobody_declared_leaves_once() {
+fn an_undeclared_histogram_is_emitted_once() {
     let body = "kong_kong_latency_ms_bucket{le=\"1\"} 0\nkong_latency_count{type=\"kong\"} 7\n";
     let outcome = rewrite(&plan(Emit::Old), body.as_bytes());
     assert_eq!(outcome.body, b"kong_latency_count{type=\"kong\"} 7\n");

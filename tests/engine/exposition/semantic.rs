@@ -1,4 +1,4 @@
-//! Captures of genuine Kong, rewritten: against the oracle, and against Kong's other generation.
+//! Rewritten captures of Kong, compared with the oracle and with captures of the other generation.
 
 use std::collections::BTreeMap;
 
@@ -50,13 +50,13 @@ fn hostile_captures_equal_the_oracle() {
 }
 
 #[test]
-fn strict_readers_accept_what_leaves() {
+fn strict_parsers_accept_the_output() {
     for scale in SCALES {
         every_rewriting(scale, |context, emit, arrived, outcome| {
             let held = held(context, emit, arrived, &outcome.read());
             let held: Vec<&str> = held.iter().map(String::as_str).collect();
             let mut errors = strict::errors(&outcome.body, &held);
-            // A value that ends in `,le=` broke its `_sum` line; nobody knows the sum.
+            // A value that ends in `,le=` broke its `_sum` line; the sum is unknown.
             errors.retain(|error| {
                 !(context.contains("quirk")
                     && error.contains("ends-with,le=")
@@ -72,8 +72,8 @@ fn strict_readers_accept_what_leaves() {
     }
 }
 
-/// The families that the rewriting writes as a whole: those that did not arrive, and those that lose
-/// a label on which equal series may meet.
+/// The families that are gathered and written at the end: those that the input does not have, and
+/// those that lose a label, so that series may become equal.
 fn held(context: &str, emit: Emit, arrived: &Exposition, left: &Exposition) -> Vec<String> {
     let types = arrived.types();
     let written = left.types().into_keys().filter(|family| {
@@ -84,14 +84,14 @@ fn held(context: &str, emit: Emit, arrived: &Exposition, left: &Exposition) -> V
                 .any(|s| s.name == *family && !s.series().label("node_id").is_empty());
         !types.contains_key(family) || gathered
     });
-    // Renamed one to one while it streams, so it opens again where its source does.
+    // Renamed line by line, so it is reopened where its source is.
     let reopened = context.contains("http_stream") && context.contains("kong-2.");
     written.filter(|family| !(reopened && family == "kong_bandwidth_bytes")).collect()
 }
 
 #[test]
-fn written_families_have_kongs_own_type_and_help() {
-    // What Kong itself prints, from the latest releases of both generations.
+fn rewritten_families_have_the_type_and_help_of_kong() {
+    // The output of the latest releases of both generations of Kong.
     let mut own_types = BTreeMap::new();
     let mut own_helps = BTreeMap::new();
     for name in ["kong-2.8.5", "kong-3.9.1"] {
@@ -114,7 +114,7 @@ fn written_families_have_kongs_own_type_and_help() {
 }
 
 #[test]
-fn whole_numbers_stay_whole_and_others_shortest() {
+fn numbers_are_written_in_their_shortest_form() {
     for scale in SCALES {
         every_rewriting(scale, |context, _, arrived, outcome| {
             let spelled: std::collections::BTreeSet<&str> =
@@ -134,7 +134,7 @@ fn whole_numbers_stay_whole_and_others_shortest() {
 }
 
 #[test]
-fn the_report_counts_what_happened() {
+fn the_report_equals_the_difference_of_input_and_output() {
     for scale in SCALES {
         every_rewriting(scale, |context, _, arrived, outcome| {
             let report = &outcome.report;
@@ -152,7 +152,7 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
 }
 
 #[test]
-fn old_captures_upgraded_equal_new_ones_in_all_that_both_know() {
+fn upgraded_captures_equal_new_captures_in_the_common_families() {
     for (olds, news) in PAIRS {
         for old_name in *olds {
             let body = capture(old_name);
@@ -169,7 +169,7 @@ fn old_captures_upgraded_equal_new_ones_in_all_that_both_know() {
 }
 
 #[test]
-fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
+fn downgraded_captures_equal_old_captures_in_the_common_families() {
     for (olds, news) in PAIRS {
         for new_name in *news {
             let body = capture(new_name);
@@ -179,7 +179,7 @@ fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
                 let old = naive::parse(&capture(old_name));
                 let common = Common::of(&old, &new);
                 let mut actual = common.part_of(&downgraded);
-                // Derived on upgrade; on downgrade it is new-only and stays.
+                // An upgrade derives it; a downgrade passes it, because only 3.x has it.
                 actual.retain(|series, _| series.name != "kong_nginx_requests_total");
                 let expected = common.part_of(&old.stored());
                 assert_same_series(&expected, &actual, &format!("{new_name} as {old_name}"));
@@ -188,7 +188,7 @@ fn new_captures_downgraded_equal_old_ones_in_all_that_both_know() {
     }
 }
 
-/// The boundaries of a histogram that left, as numbers.
+/// The boundaries of a histogram of the output, as numbers.
 fn boundaries(values: &BTreeMap<Series, f64>, bucket: &str) -> Vec<f64> {
     let mut all: Vec<f64> = values
         .keys()
@@ -201,7 +201,7 @@ fn boundaries(values: &BTreeMap<Series, f64>, bucket: &str) -> Vec<f64> {
 }
 
 #[test]
-fn buckets_in_common_are_exact_and_the_only_ones_under_that_policy() {
+fn policy_common_emits_exactly_the_common_buckets() {
     for (olds, news) in PAIRS {
         let (old_body, new_body) = (capture(olds[olds.len() - 1]), capture(news[news.len() - 1]));
         let (old, new) = (naive::parse(&old_body), naive::parse(&new_body));
@@ -231,7 +231,7 @@ fn buckets_in_common_are_exact_and_the_only_ones_under_that_policy() {
 }
 
 #[test]
-fn native_buckets_leave_as_they_came() {
+fn policy_native_keeps_the_buckets() {
     let body = capture("tiny/prometheus/kong-3.9.1.main.txt");
     let plan = plan_with_buckets(Emit::Old, BucketPolicy::Native);
     let outcome = rewrite(&plan, &body);
@@ -252,11 +252,11 @@ fn native_buckets_leave_as_they_came() {
 }
 
 #[test]
-fn estimated_boundaries_are_named() {
+fn estimated_boundaries_are_reported() {
     let estimates = |name: &str, emit, family: &str| -> Vec<String> {
         let report = rewrite(&plan(emit), &capture(name)).report;
         let mut boundaries: Vec<String> = report.estimated[family].iter().cloned().collect();
-        boundaries.sort_by_key(String::len); // they are numbers without a sign
+        boundaries.sort_by_key(String::len); // numbers without a sign
         boundaries
     };
     let old = "tiny/prometheus/kong-2.8.5.main.txt";
@@ -269,11 +269,11 @@ fn estimated_boundaries_are_named() {
 }
 
 #[test]
-fn the_generation_that_arrived_is_recognised() {
+fn the_input_generation_is_detected() {
     use crossfade::mapping::Generation;
     for name in captures("small") {
         if name.contains("default_flags") || name.contains("not_enabled") {
-            continue; // hardly any family that tells
+            continue; // too few families to detect the generation
         }
         let generations = rewrite(&plan(Emit::Old), &capture(&name)).report.generations;
         let expected = if is_old(&name) { Generation::Old } else { Generation::New };

@@ -1,4 +1,4 @@
-//! Nothing is allocated per line, whatever it becomes: counted by the allocator, not timed.
+//! Rewriting, packing and framing allocate nothing per line. The allocator counts.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crossfade::statsd::{DEFAULT_DATAGRAM_BYTES, Dialect, Framer, Packer};
 
 use crate::support::statsd::{datagrams, plan_with};
 
-/// Drives datagrams through the engine and packs what leaves, as a relay does.
+/// Rewrites datagrams and packs the output, as a relay does.
 fn relay(rewriter: &mut Rewriter, packer: &mut Packer, out: &mut Vec<u8>, came: &[Vec<u8>]) -> u64 {
     let (mut sender, mut bytes) = (Sender::default(), 0);
     for (index, datagram) in came.iter().enumerate() {
@@ -23,7 +23,7 @@ fn relay(rewriter: &mut Rewriter, packer: &mut Packer, out: &mut Vec<u8>, came: 
             packer.clear();
         }
     }
-    // Every pass begins with nothing.
+    // Every pass starts with empty buffers.
     packer.complete();
     packer.clear();
     bytes
@@ -51,7 +51,7 @@ fn neither_rewriting_nor_packing_allocates() {
             let plan = plan_with(&StatsdSettings { tags, ..StatsdSettings::new(emit) });
             let mut rewriter = Rewriter::new(Arc::clone(&plan));
             let (mut packer, mut out) = (Packer::new(DEFAULT_DATAGRAM_BYTES), Vec::new());
-            // The first pass makes room; what the second needs is there.
+            // The first pass allocates the buffers; the second reuses them.
             assert!(relay(&mut rewriter, &mut packer, &mut out, &came) > 0);
             let mut bytes = 0;
             let counted = measure(|| bytes = relay(&mut rewriter, &mut packer, &mut out, &came));

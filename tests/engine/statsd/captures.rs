@@ -1,4 +1,5 @@
-//! Kong's own lines: the same traffic, seen by plugins of both generations, must be the same after rewriting.
+//! Captured lines of Kong: lines of the same traffic from both generations must be equal after
+//! rewriting.
 
 use std::sync::Arc;
 
@@ -24,19 +25,19 @@ fn only_new(line: &str) -> bool {
         || line.contains(".shdict.")
 }
 
-/// Lines that only Kong 2 sends: it has a value for what did not happen.
+/// Lines that only Kong 2 sends: it sends values for absent latencies.
 fn only_old(line: &str) -> bool {
     line.contains(":-1|")
 }
 
-/// Kong 3.0 has the new names, but not yet the new types.
+/// Kong 3.0 has the new names, but still the old types.
 fn counters(line: String) -> String {
     let size = line.contains(".request.size:") || line.contains(".response.size:");
     if size { line.replace("|ms", "|c") } else { line }
 }
 
-/// Rewrites a capture of Kong 2 and one of Kong 3 into each other. `adapt` is what else differs between the two captures,
-/// said of lines of Kong 3.
+/// Rewrites a capture of Kong 2 and one of Kong 3 into each other. `adapt` applies the other
+/// differences of the two captures to the lines of Kong 3.
 fn both_ways(old: &str, new: &str, settings: &StatsdSettings, adapt: impl Fn(String) -> String) {
     let (old_datagrams, new_datagrams) = (datagrams(old), datagrams(new));
     let (old_lines, new_lines) = (texts(&old_datagrams), texts(&new_datagrams));
@@ -63,7 +64,7 @@ fn both_ways(old: &str, new: &str, settings: &StatsdSettings, adapt: impl Fn(Str
         &format!("{new} downgraded, against {old}"),
     );
     assert_eq!((report.skipped, report.implied), (0, 0), "{new}");
-    // What the old generation does not have passes.
+    // Lines without an old name pass.
     let passed = |lines: &[String]| count(lines.iter().filter(|line| only_new(line)));
     assert_eq!(passed(&texts(&downgraded)), passed(&new_lines), "{new}");
 
@@ -71,7 +72,7 @@ fn both_ways(old: &str, new: &str, settings: &StatsdSettings, adapt: impl Fn(Str
     side_by_side(&new_datagrams, &with(Emit::Old), new);
 }
 
-/// Side by side leave the lines that came and those that they become, each once.
+/// The output has the input lines and the rewritten lines, each once.
 fn side_by_side(came: &[Vec<u8>], one_way: &Arc<StatsdPlan>, what: &str) {
     let mut rewriter = Rewriter::new(Arc::clone(one_way));
     let mut sender = Sender::default();
@@ -95,7 +96,7 @@ fn default() -> StatsdSettings {
 }
 
 #[test]
-fn the_smallest_traffic() {
+fn tiny_captures() {
     for new in ["3.0.2", "3.4.2", "3.9.1"] {
         let old = "tiny/statsd/kong-2.8.5.default.jsonl";
         both_ways(old, &format!("tiny/statsd/kong-{new}.default.jsonl"), &default(), as_it_is);
@@ -113,10 +114,10 @@ fn every_version_with_default_settings() {
     }
 }
 
-/// Services called `service`, `request`, `user`, `upstream_latency` and `status_200`: single lines of theirs can be of
-/// either generation.
+/// Services named `service`, `request`, `user`, `upstream_latency` and `status_200`: some of their
+/// lines are valid in either generation.
 #[test]
-fn services_with_names_of_metrics() {
+fn services_named_like_metrics() {
     both_ways(
         "medium/statsd/kong-2.8.5.default.first_24000.jsonl",
         "medium/statsd/kong-3.0.2.default.first_24000.jsonl",
@@ -140,7 +141,7 @@ fn consumers_by_name_and_rates() {
     }
 }
 
-/// Kong 2 writes the `-` of a consumer's id as `_`. Which `_` of any other identifier was one, nobody can tell.
+/// Kong 2 writes the `-` of a consumer's id as `_`. In other identifiers, `_` may be original.
 #[test]
 fn consumers_by_id() {
     let underscores = |line: String| match line.find(".user.") {
@@ -153,7 +154,7 @@ fn consumers_by_id() {
     for new in ["3.0.2", "3.9.1"] {
         let new = format!("small/statsd/kong-{new}.consumer_id.jsonl");
         let old = "small/statsd/kong-2.8.5.consumer_id.jsonl";
-        // Services have dashes of their own, and users come behind them.
+        // Service names may have dashes; the user is after the service.
         let old_lines = texts(&datagrams(old));
         assert!(old_lines.iter().any(|line| line.starts_with("kong.user-service.user.")));
         let adapted = |lines: Vec<String>| count(lines.into_iter().map(underscores));
@@ -171,9 +172,9 @@ fn consumers_by_id() {
     }
 }
 
-/// A prefix with a dot in it, which settings have to give.
+/// A prefix that contains a dot has to be in the settings.
 #[test]
-fn another_prefix() {
+fn a_configured_prefix() {
     let settings = StatsdSettings { prefixes: vec!["acme.edge-gw".to_owned()], ..default() };
     let old = "small/statsd/kong-2.8.5.prefix.jsonl";
     let (upgraded, _) =
@@ -184,11 +185,11 @@ fn another_prefix() {
     assert_same_lines(&count(expected), &count(texts(&upgraded)), old);
 
     let (unknown, _) = rewrite(&plan(Emit::New), &datagrams(old));
-    assert_eq!(unknown, datagrams(old), "a prefix that nobody has named is left alone");
+    assert_eq!(unknown, datagrams(old), "lines with an unknown prefix are unchanged");
 }
 
 #[test]
-fn the_host_in_the_prefix() {
+fn the_host_name_in_the_prefix() {
     for new in ["3.0.2", "3.9.1"] {
         let name = format!("small/statsd/kong-{new}.hostname_in_prefix.jsonl");
         let (downgraded, _) = rewrite(&plan(Emit::Old), &datagrams(&name));
@@ -204,9 +205,9 @@ fn the_host_in_the_prefix() {
     }
 }
 
-/// Identifiers that only Kong 3 can send take the place of others; what the lines say is the same.
+/// Identifiers that only Kong 3 can send replace others; the lines are otherwise equal.
 #[test]
-fn other_identifiers_of_services_and_workspaces() {
+fn every_service_and_workspace_identifier() {
     for variant in ["3.0.2.service_id", "3.9.1.service_id", "3.0.2.workspace_name"] {
         let name = format!("small/statsd/kong-{variant}.jsonl");
         let (downgraded, _) = rewrite(&plan(Emit::Old), &datagrams(&name));
@@ -216,7 +217,7 @@ fn other_identifiers_of_services_and_workspaces() {
     }
 }
 
-/// Datagrams of several lines: all of them are rewritten, and each datagram stays one.
+/// Datagrams of several lines: all lines are rewritten, and each datagram stays one datagram.
 #[test]
 fn batches() {
     for variant in [
@@ -240,7 +241,7 @@ fn batches() {
 }
 
 #[test]
-fn a_tcp_stream_however_it_is_cut() {
+fn a_tcp_stream_cut_at_random() {
     for new in ["3.0.2", "3.9.1"] {
         let name = format!("small/statsd/kong-{new}.tcp.stream.txt");
         both_ways("small/statsd/kong-2.8.5.default.jsonl", &name, &default(), as_it_is);
@@ -266,17 +267,17 @@ fn a_tcp_stream_cut_at_every_byte() {
     let plan = plan(Emit::Old);
     let (whole, _) = rewrite(&plan, &[&stream]);
     for cut in 0..=stream.len() {
-        let (before, behind) = stream.as_bytes().split_at(cut);
+        let (before, after) = stream.as_bytes().split_at(cut);
         let mut framer = Framer::new(1000);
         let mut pieces = Vec::new();
         framer.feed(before, |lines| pieces.push(lines.to_vec()));
-        framer.feed(behind, |lines| pieces.push(lines.to_vec()));
+        framer.feed(after, |lines| pieces.push(lines.to_vec()));
         framer.finish(|line| pieces.push(line.to_vec()));
         assert_eq!(rewrite(&plan, &pieces).0.concat(), whole.concat(), "cut at {cut}");
     }
 }
 
-/// Tagged lines in every style become what Kong 2 sends.
+/// Tagged lines in every style become the lines of Kong 2.
 #[test]
 fn tags() {
     for scale in ["tiny", "small"] {
@@ -313,7 +314,7 @@ fn assert_downgrades(name: &str, style: &str, old: &Multiset) {
     let lines = texts(&tagged);
     let by_hand = lines.iter().flat_map(|line| naive::untag(line, style));
     assert_same_lines(&count(by_hand), &count(texts(&downgraded)), name);
-    // Requests without a service come without tags, and shared dictionaries have no old name.
+    // Lines of requests without a service have no tags; shared dictionaries have no old name.
     let expected = lines.iter().filter(|line| naive::untag(line, style) == [line.as_str()]);
     assert_same_lines(&count(expected), &count(passed), name);
 
@@ -322,7 +323,7 @@ fn assert_downgrades(name: &str, style: &str, old: &Multiset) {
     side_by_side(&tagged, &plan(Emit::Old), name);
 }
 
-/// Each line by itself, against the rules written down by hand.
+/// Each line alone, compared with hand-written rules.
 #[test]
 fn line_by_line() {
     let each = |emit, name: &str, by_hand: &dyn Fn(&str, &str) -> Vec<String>| {
@@ -342,9 +343,9 @@ fn line_by_line() {
     }
 }
 
-/// What has the emitted generation already leaves as the very datagrams that came.
+/// Datagrams that already have the emitted generation are forwarded byte for byte.
 #[test]
-fn the_emitted_generation_is_untouched() {
+fn lines_of_the_emitted_generation_are_unchanged() {
     for scale in ["tiny", "small", "medium", "quirk"] {
         let folder = crate::support::root(&format!("tests/captures/{scale}/statsd"));
         for file in std::fs::read_dir(folder).unwrap() {
@@ -358,13 +359,14 @@ fn the_emitted_generation_is_untouched() {
     }
 }
 
-/// Names with quotes, colons, pipes, commas, brackets, blanks and bytes that are no text, but on one line.
+/// Names with quotes, colons, pipes, commas, brackets, blanks and bytes that are not UTF-8, but
+/// without newlines.
 #[test]
 fn hostile_names() {
     let came = |name: &str| -> Vec<Vec<u8>> {
         datagrams(name).into_iter().filter(|it| !it.contains(&b'\n')).collect()
     };
-    // Bytes that are no text become characters one by one: comparing needs no more.
+    // Each byte becomes one character, which is enough for a comparison.
     let texts = |datagrams: &[Vec<u8>]| -> Vec<String> {
         let text = |line: Vec<u8>| line.into_iter().map(char::from).collect();
         all_lines(datagrams).into_iter().map(text).collect()
@@ -385,7 +387,7 @@ fn hostile_names() {
             assert_same_lines(&count(expected), &count(actual), &old_name);
         }
     }
-    // A tagged line with a newline in it lacks the tags after the newline: here the first half gets them back.
+    // A newline in a tagged line separates it from its last tags: they are added to the first half.
     let mut tagged = datagrams("quirk/statsd/kong-3.9.1.tag_dogstatsd.username.jsonl");
     for torn in tagged.iter_mut().filter(|it| it.contains(&b'\n')) {
         let whole = [lines(torn).next().unwrap(), b",workspace:w"].concat();
@@ -404,14 +406,14 @@ fn hostile_names() {
     assert_same_lines(&count(expected), &count(actual), "tagged");
 }
 
-/// Tagged lines of requests without a service: no service, no tags.
+/// Lines of requests without a service have no tags.
 fn is_unmatched(line: &str) -> bool {
     ["kong.latency:", "kong.kong_latency:", "kong.request.", "kong.response."]
         .iter()
         .any(|name| line.starts_with(name))
 }
 
-/// A newline within a name makes two lines of one. None of them can be read, and none is lost.
+/// A newline in a name splits a line into two that are not metrics. Both are forwarded.
 #[test]
 fn names_with_newlines_pass() {
     for (name, emit) in [
@@ -429,7 +431,7 @@ fn names_with_newlines_pass() {
     assert_eq!(rewrite(&plan(Emit::Old), &torn).0, torn, "tagged");
 }
 
-/// Packing on the way out loses nothing and keeps the order.
+/// Packing the output loses nothing and keeps the order.
 #[test]
 fn rewritten_lines_are_packed() {
     let came = datagrams("small/statsd/kong-3.9.1.default.jsonl");

@@ -1,4 +1,4 @@
-//! Properties that hold for every datagram, tried on datagrams that proptest makes up.
+//! Properties that hold for every datagram, on generated datagrams.
 
 use crossfade::mapping::Emit;
 use crossfade::rewrite::statsd::{Rewriter, Sender};
@@ -11,7 +11,7 @@ use crate::support::statsd::{plan, rewrite};
 
 const EMITS: [Emit; 3] = [Emit::Old, Emit::New, Emit::Both];
 
-/// What a service or a consumer may be called: plain, like a metric, or with every byte that means something.
+/// A name of a service or consumer: plain, like a metric, or with bytes of the `StatsD` syntax.
 fn identifier() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z][a-z0-9_-]{0,8}",
@@ -47,7 +47,7 @@ fn fields() -> impl Strategy<Value = &'static str> {
     ]
 }
 
-/// A name that Kong sends, in either generation, dotted or tagged, or one that it nearly sends.
+/// A name that Kong sends in either generation, dotted or tagged, or a similar one.
 fn name() -> impl Strategy<Value = String> {
     let metric = select(vec![
         "request.count",
@@ -82,7 +82,7 @@ fn kongs() -> impl Strategy<Value = String> {
     })
 }
 
-/// A line that no rule of Kong's pack reads.
+/// A line that no rule of Kong's pack matches.
 fn foreign() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => ("[a-j][a-zA-Z0-9_./ -]{0,20}", value(), metric_type(), fields())
@@ -112,9 +112,9 @@ fn text(line: &[u8]) -> String {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What the fuzz target asserts, on what the fuzzer would have to find out first.
+    /// The assertions of the fuzz target, on datagrams that resemble those of Kong.
     #[test]
-    fn datagrams_keep_every_promise(
+    fn properties_hold_for_any_datagram(
         choices in any::<[u8; 4]>(),
         datagram in joined(prop::collection::vec(prop_oneof![3 => kongs(), 1 => foreign()], 0..6)),
     ) {
@@ -122,7 +122,7 @@ proptest! {
     }
 
     #[test]
-    fn what_no_rule_reads_is_untouched(
+    fn unmatched_lines_are_unchanged(
         datagram in joined(prop::collection::vec(foreign(), 0..6)),
     ) {
         for emit in EMITS {
@@ -133,21 +133,21 @@ proptest! {
     }
 
     #[test]
-    fn what_is_explained_is_what_happens(
+    fn explanation_equals_output(
         datagram in joined(prop::collection::vec(prop_oneof![3 => kongs(), 1 => foreign()], 0..6)),
     ) {
         for emit in EMITS {
             let (left, _) = rewrite(&plan(emit), &[&datagram]);
             let mut rewriter = Rewriter::new(plan(emit));
-            let told = rewriter.explain(&datagram, &mut Sender::default());
-            let told: Vec<String> = told.into_iter().flat_map(|line| line.output).collect();
+            let explained = rewriter.explain(&datagram, &mut Sender::default());
+            let explained: Vec<String> = explained.into_iter().flat_map(|line| line.output).collect();
             let left = left.concat();
             let left = lines(&left).filter(|line| !line.is_empty());
-            prop_assert_eq!(told, left.map(text).collect::<Vec<_>>());
+            prop_assert_eq!(explained, left.map(text).collect::<Vec<_>>());
         }
     }
 
-    /// However datagrams and rewritten lines follow each other.
+    /// Unchanged datagrams and rewritten lines in any order.
     #[test]
     fn packing_keeps_lines_whole_and_in_order(
         limit in 0_usize..120,
@@ -161,7 +161,7 @@ proptest! {
             } else {
                 packer.push_lines(text.as_bytes());
             }
-            // Now and then what is complete is taken away.
+            // Complete datagrams are removed at random points.
             if index % 3 == 0 {
                 packed.extend(packer.datagrams().map(<[u8]>::to_vec));
                 packer.clear();

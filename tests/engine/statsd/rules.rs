@@ -1,4 +1,4 @@
-//! What entries of packs make of a line, one line at a time.
+//! How rules of packs rewrite single lines.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crossfade::statsd::{Dialect, lines};
 
 use crate::support::statsd::{plan, plan_of, plan_with};
 
-/// What becomes of a line from a sender of whom nothing is known.
+/// The output for a line from a sender whose generation is unknown.
 fn became(plan: &Arc<StatsdPlan>, line: &str) -> Vec<String> {
     after(plan, &[], line)
 }
 
-/// What becomes of a line from a sender who has sent other lines before.
+/// The output for a line from a sender that has sent other lines before.
 fn after(plan: &Arc<StatsdPlan>, before: &[&str], line: &str) -> Vec<String> {
     let mut rewriter = Rewriter::new(Arc::clone(plan));
     let (mut sender, mut out) = (Sender::default(), Vec::new());
@@ -38,7 +38,7 @@ fn check(plan: &Arc<StatsdPlan>, table: &[(&str, &[&str])]) {
 }
 
 #[test]
-fn parts_of_a_name_go_where_the_other_side_says() {
+fn name_parts_are_placed_by_the_other_sides_pattern() {
     let pack = r#"
 statsd:
   - { old: "hits.{app}.{code}", new: "app.{code}.{app}.n" }
@@ -53,7 +53,7 @@ statsd:
             ("hits.shop:1|c", &["hits.shop:1|c"]),
             ("hits.shop.a.b:1|c", &["hits.shop.a.b:1|c"]),
             ("by.ann.of.shop:1|c", &["users.shop.ann:1|c"]),
-            // Whatever stands in the middle, dots and all.
+            // Placeholders match any text, dots included.
             ("by.a.of.b.of.shop:1|c", &["users.shop.a.of.b:1|c"]),
             ("by..of.shop:1|c", &["users.shop.:1|c"]),
             ("seen.shop:ann:o|s", &["app.shop.seen:ann:o|s"]),
@@ -71,9 +71,9 @@ statsd:
 }
 
 #[test]
-fn everything_behind_the_type_stays() {
+fn fields_after_the_type_are_kept() {
     let new = plan(Emit::New);
-    for behind in [
+    for fields in [
         "1|c",
         "1|c|@0.1",
         "+1.5e3|c",
@@ -85,21 +85,21 @@ fn everything_behind_the_type_stays() {
         "1|c:2|c|@0.1",
         "1|weird",
     ] {
-        let line = format!("kong.shop.request.count:{behind}");
-        let expected = if behind == "1|c:2|c|@0.1" {
+        let line = format!("kong.shop.request.count:{fields}");
+        let expected = if fields == "1|c:2|c|@0.1" {
             vec![
                 "kong.service.shop.request.count:1|c".to_owned(),
                 "kong.service.shop.request.count:2|c|@0.1".to_owned(),
             ]
         } else {
-            vec![format!("kong.service.shop.request.count:{behind}")]
+            vec![format!("kong.service.shop.request.count:{fields}")]
         };
         assert_eq!(became(&new, &line), expected);
     }
 }
 
 #[test]
-fn values_that_stand_for_none_leave_no_trace() {
+fn values_that_mean_none_are_left_out() {
     let new = plan(Emit::New);
     check(
         &new,
@@ -109,13 +109,13 @@ fn values_that_stand_for_none_leave_no_trace() {
             ("kong.s.request.size:nil|ms", &[]),
             ("kong.s.latency:-1.0|ms", &["kong.service.s.latency:-1.0|ms"]),
             ("kong.s.latency:-10|ms", &["kong.service.s.latency:-10|ms"]),
-            // Of packed values only the others are left, each on its own.
+            // The other packed values become separate lines.
             (
                 "kong.s.latency:5:-1:7|ms|@0.1",
                 &["kong.service.s.latency:5|ms|@0.1", "kong.service.s.latency:7|ms|@0.1"],
             ),
             ("kong.s.latency:-1:-1|ms", &[]),
-            // Nobody sends a request that did not happen.
+            // A request count of 0 means that there was no request.
             ("kong.s.request.count:-1|c", &["kong.service.s.request.count:-1|c"]),
         ],
     );
@@ -123,7 +123,7 @@ fn values_that_stand_for_none_leave_no_trace() {
 }
 
 #[test]
-fn sizes_change_their_type_and_nothing_else() {
+fn sizes_change_only_their_type() {
     check(
         &plan(Emit::New),
         &[
@@ -179,7 +179,7 @@ fn of_nested_prefixes_the_longer_one_is_read() {
 }
 
 #[test]
-fn what_only_one_generation_has_passes() {
+fn lines_without_a_counterpart_pass() {
     for emit in [Emit::Old, Emit::New, Emit::Both] {
         for line in [
             "kong.global.unmatched.request.count:1|c",
@@ -189,7 +189,7 @@ fn what_only_one_generation_has_passes() {
             "kong.node.h.shdict.kong.free_space:1|g",
             "kong.node.h.node.h.shdict.kong.capacity:1|g",
             "kong.service.s.cache_datastore_hits_total:1|c",
-            // Another plugin of the same prefix, with tags of its own.
+            // Another plugin with the same prefix and other tags.
             "kong.request.count:1|c|#name:s,status:200",
             "kong.latency:1|d|#name:s,status:200",
         ] {
@@ -198,9 +198,9 @@ fn what_only_one_generation_has_passes() {
     }
 }
 
-/// A host in the prefix, which newer versions and `StatsD Advanced` have.
+/// A host name in the prefix, which newer versions and `StatsD Advanced` send.
 #[test]
-fn hosts_in_the_prefix_stay_where_they_are() {
+fn host_names_in_the_prefix_are_kept() {
     let old = "kong.node.gw-1_eu.shop.request.status.200:1|c";
     let new = "kong.node.gw-1_eu.service.shop.status.200:1|c";
     check(&plan(Emit::New), &[(old, &[new]), (new, &[new])]);
@@ -209,7 +209,7 @@ fn hosts_in_the_prefix_stay_where_they_are() {
 }
 
 #[test]
-fn lines_that_either_generation_may_mean_are_read_as_their_neighbours() {
+fn ambiguous_lines_take_the_generation_of_their_sender() {
     let (old, new) = (plan(Emit::Old), plan(Emit::New));
     // A 2.x service called `service`, or a 3.x service called `request`.
     let line = "kong.service.request.status.200:1|c";
@@ -221,13 +221,13 @@ fn lines_that_either_generation_may_mean_are_read_as_their_neighbours() {
     assert_eq!(after(&new, &sent_by_new, line), [line]);
     assert_eq!(after(&old, &sent_by_new, line), as_new);
     assert_eq!(after(&old, &sent_by_old, line), [line]);
-    // The last line that says something counts: Kong may have been upgraded in between.
+    // The last unambiguous line decides: Kong may have been upgraded.
     assert_eq!(after(&old, &[sent_by_old[0], sent_by_new[0]], line), as_new);
     assert_eq!(after(&old, &[sent_by_new[0], "load:1|g", line], line), as_new);
 }
 
 #[test]
-fn tagged_lines_become_all_that_they_say() {
+fn a_tagged_line_becomes_one_line_per_rule() {
     let old = plan(Emit::Old);
     let full = [
         "kong.a_b.request.count:1|c|@0.1",
@@ -250,7 +250,7 @@ fn tagged_lines_become_all_that_they_say() {
     check(
         &old,
         &[
-            // As far as the tags go.
+            // As far as the tags exist.
             ("kong.request.count,service=s:1|c", &["kong.s.request.count:1|c"]),
             (
                 "kong.request.count:1|c|#status:200,service:s,node:n,workspace:w",
@@ -266,14 +266,14 @@ fn tagged_lines_become_all_that_they_say() {
                 &["kong.s.latency:7|ms"],
             ),
             ("kong.request.size[service=s]:7|c", &["kong.s.request.size:7|ms"]),
-            // Kong does not escape: a piece without a key belongs to the value before it.
+            // Kong does not escape commas: a piece without a key continues the value before it.
             (
                 "kong.latency:7|ms|#consumer:Doe, John,service:s,status:200,node:n,workspace:w",
                 &["kong.s.latency:7|ms"],
             ),
             ("kong.latency[service=s]x:7|ms", &["kong.latency[service=s]x:7|ms"]),
             ("kong.latency[service=s:7|ms", &["kong.latency[service=s:7|ms"]),
-            // Fields that are no tags stay.
+            // Fields that are no tags are kept.
             (
                 "kong.latency:7|ms|#service:s,status:200,node:n,workspace:w|c:in-1|T17",
                 &["kong.s.latency:7|ms|c:in-1|T17"],
@@ -285,9 +285,9 @@ fn tagged_lines_become_all_that_they_say() {
     assert_eq!(became(&plan(Emit::Both), line)[0], line);
 }
 
-/// A tag that Kong does not write, anywhere among those that it does, in every style.
+/// An unknown tag at any position among those of Kong, in every style.
 #[test]
-fn lines_with_tags_that_kong_does_not_write_are_not_changed() {
+fn lines_with_unknown_tags_are_unchanged() {
     let own = ["service", "status", "node", "workspace", "route", "consumer"];
     let styles = [("", "|#", ":", ""), (",", "", "=", ""), ("#", "", "=", ""), ("[", "", "=", "]")];
     for (before, field, equals, after) in styles {
@@ -308,7 +308,7 @@ fn lines_with_tags_that_kong_does_not_write_are_not_changed() {
                 tags.insert(at, format!("{foreign}{equals}y"));
                 others.push(tags);
             }
-            // After the name of a service or consumer this could be part of the name.
+            // After the name of a service or consumer it could be part of the name.
             if at > 0
                 && !genuine[at - 1].starts_with("service")
                 && !genuine[at - 1].starts_with("cons")
@@ -342,7 +342,7 @@ fn lines_with_tags_that_kong_does_not_write_are_not_changed() {
 }
 
 #[test]
-fn lines_of_the_datadog_plugin_are_not_changed() {
+fn lines_of_the_datadog_plugin_are_unchanged() {
     for line in [
         "kong.request.count:1|c|#service:shop,status:200,consumer:ann,app:kong",
         "kong.latency:12|ms|#service:shop,status:200,consumer:ann,app:kong",
@@ -361,7 +361,8 @@ fn lines_of_the_datadog_plugin_are_not_changed() {
     }
 }
 
-/// Values are packed only before tags after the type. In other lines a number after a colon is part of the last tag.
+/// Only lines with tags after the type have packed values. In other lines a number after a colon is
+/// part of the last tag.
 #[test]
 fn the_last_tag_of_a_name_may_end_in_a_number() {
     let orders = [
@@ -400,10 +401,10 @@ fn the_last_tag_of_a_name_may_end_in_a_number() {
                 "kong.latency,service=shop:1|ms:2|ms",
                 &["kong.shop.latency:1|ms", "kong.shop.latency:2|ms"],
             ),
-            // A bracket ends the tags, so these are packed values.
+            // The bracket ends the tags, so these are packed values.
             ("kong.latency[service=shop]:1:2|ms", &["kong.shop.latency:1:2|ms"]),
             ("kong.latency[service=2001:db8::1]:9|ms", &["kong.2001:db8::1.latency:9|ms"]),
-            // No tags of Kong.
+            // Not tags of Kong.
             ("kong.latency,host=h:1:2|ms", &["kong.latency,host=h:1:2|ms"]),
         ],
     );
@@ -416,7 +417,7 @@ fn the_last_tag_of_a_name_may_end_in_a_number() {
 }
 
 #[test]
-fn blanks_at_the_end_of_a_line_stay() {
+fn trailing_blanks_are_kept() {
     for end in ["\r", " ", " \t\r"] {
         for (emit, line, expected) in [
             (Emit::New, "kong.shop.latency:5|ms", &["kong.service.shop.latency:5|ms"][..]),
@@ -444,7 +445,7 @@ fn blanks_at_the_end_of_a_line_stay() {
 }
 
 #[test]
-fn no_line_has_tags_in_two_places() {
+fn tags_are_written_in_one_place() {
     let tags = |dialect| {
         plan_with(&StatsdSettings { tags: Some(dialect), ..StatsdSettings::new(Emit::New) })
     };
@@ -477,7 +478,7 @@ fn no_line_has_tags_in_two_places() {
             &[("kong.node.h.shop.latency:5|ms", &["kong.node.h.service.shop.latency:5|ms"])],
         );
     }
-    // Packed values after tags that nothing closes would be part of the last tag.
+    // Packed values after tags without an end mark would be part of the last tag.
     check(
         &tags(Dialect::Influx),
         &[(
@@ -540,16 +541,16 @@ fn dotted_lines_can_become_tagged() {
         &[
             ("kong.shop.request.size:7|ms", &["kong.request.size:7|c|#service:shop"]),
             ("kong.shop.latency:-1|ms", &[]),
-            // Tags that were there come behind.
+            // Existing tags follow.
             ("kong.shop.latency:7|ms|#env:prod", &["kong.latency:7|ms|#service:shop,env:prod"]),
-            // Statuses are in the count already.
+            // The count already includes all statuses.
             ("kong.shop.request.status.200:1|c", &["kong.service.shop.status.200:1|c"]),
         ],
     );
 }
 
 #[test]
-fn samples_of_one_line_may_become_different_things() {
+fn samples_of_one_line_are_rewritten_one_by_one() {
     let pack = r#"statsd: [{ old: "a:c", new: "b:c" }, { old: "a:ms", new: "t:ms", skip: [-1] }]"#;
     let new = plan_of(pack, &StatsdSettings::new(Emit::New));
     check(
@@ -562,7 +563,7 @@ fn samples_of_one_line_may_become_different_things() {
     );
 }
 
-/// The protocol has no escapes. A name goes on until what follows can be a value.
+/// The protocol has no escapes. A name ends where a valid value follows.
 #[test]
 fn names_with_separators_in_them() {
     check(
@@ -578,7 +579,7 @@ fn names_with_separators_in_them() {
             ),
             ("kong.s.user.uniques:org:7|s", &["kong.service.s.user.uniques:org:7|s"]),
             ("kong.s.user.uniques:x|y@z|s", &["kong.service.s.user.uniques:x|y@z|s"]),
-            // A latency may have any type, even be a set of such a text; this is more likely meant.
+            // This could also be a set with that text as its value, which is less likely.
             ("kong.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
             ("kong.service.latency:.user.uniques:|s", &["kong.service.latency:.user.uniques:|s"]),
             ("kong.s.latency:x:y|s", &["kong.service.s.latency:x:y|s"]),
@@ -586,7 +587,7 @@ fn names_with_separators_in_them() {
                 "kong.service.latency:3|m:x,y.request.size:2|s",
                 &["kong.service.latency:3|m:x,y.request.size:2|s"],
             ),
-            // No field is `|s`, so these are sets.
+            // A field `|s` does not exist, so these are sets.
             ("kong.s.user.uniques:a:1|c|s", &["kong.service.s.user.uniques:a:1|c|s"]),
             ("kong.s.user.uniques:waad|jane|s", &["kong.service.s.user.uniques:waad|jane|s"]),
             ("kong.s.user.uniques:auth0|123|s", &["kong.service.s.user.uniques:auth0|123|s"]),
@@ -594,9 +595,9 @@ fn names_with_separators_in_them() {
     );
 }
 
-/// Whoever reads what would be written could not tell where the name ends.
+/// A parser could not find the end of the name in the rewritten line.
 #[test]
-fn tags_that_would_end_a_name_too_early() {
+fn tags_that_would_end_the_name_early_prevent_the_rewrite() {
     let left = "kong.latency:4|ms|#status:200,node:n,workspace:w,service:latency:45|s|#service:sv";
     check(
         &plan(Emit::Old),
@@ -614,7 +615,8 @@ fn tags_that_would_end_a_name_too_early() {
                 "kong.latency:4|ms|#status:200,node:n,workspace:w,service:a:b|c",
                 &["kong.a:b|c.latency:4|ms"],
             ),
-            // Three samples of a name with a bar in it, or a set of a shorter one: then it is that, however often it is read.
+            // Three samples of a name that contains a bar, or a set with a shorter name. It is read as
+            // the set.
             (
                 "kong.request.count,service=s:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
                 &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
@@ -623,7 +625,7 @@ fn tags_that_would_end_a_name_too_early() {
                 "kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
                 &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],
             ),
-            // The same of what would be the text of a set, with a field behind it.
+            // The same with a field after the text of the set.
             (
                 "kong.request.count#service=s,consumer=a|b:1|c|T170",
                 &["kong.request.count#service=s,consumer=a|b:1|c|T170"],
@@ -632,14 +634,14 @@ fn tags_that_would_end_a_name_too_early() {
     );
 }
 
-/// The lines in backticks of a table's cell.
+/// The lines in backticks in a table cell.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
 #[test]
-fn the_tables_of_the_documentation_are_true() {
-    // A bar within a cell is written `\|`.
+fn documented_examples_are_rewritten_as_shown() {
+    // A bar in a cell is written `\|`.
     let document = include_str!("../../../docs/statsd.md").replace("\\|", "\u{1}");
     let (old, new) = (plan(Emit::Old), plan(Emit::New));
     let all = |plan: &Arc<StatsdPlan>, lines: &[String]| -> Vec<String> {

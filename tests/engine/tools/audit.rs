@@ -1,4 +1,4 @@
-//! `audit`: which queries survive, and how the others are moved.
+//! `audit`: which queries survive, and how the others are migrated.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn query(kind: &str, query: &str, to: Generation) -> Option<Finding> {
     found.pop()
 }
 
-/// Compares with a file beside the fixtures; `BLESS=1` writes it, and the diff is reviewed.
+/// Compares with a file of `tests/audit`, which `BLESS=1` writes.
 #[track_caller]
 fn golden(name: &str, actual: &str) {
     let path = root("tests/audit").join(name);
@@ -33,7 +33,7 @@ fn golden(name: &str, actual: &str) {
 }
 
 #[test]
-fn every_query_is_classified_and_moved_as_written_down() {
+fn every_query_has_its_expected_verdict_and_migration() {
     let files: Vec<FileAudit> =
         OLD.iter().map(|name| audited(name, Generation::New, &[])).collect();
     golden("old.table", &table(&files, 100, true));
@@ -46,7 +46,7 @@ fn every_query_is_classified_and_moved_as_written_down() {
 }
 
 #[test]
-fn nothing_but_queries_and_legends_changes() {
+fn only_queries_and_legends_change() {
     for name in OLD {
         let (_, text) = fixture(name);
         let file = audited(name, Generation::New, &[]);
@@ -54,7 +54,7 @@ fn nothing_but_queries_and_legends_changes() {
         let lines: Vec<(&str, &str)> = text.lines().zip(moved.lines()).collect();
         assert_eq!((lines.len(), lines.len()), (text.lines().count(), moved.lines().count()));
         for (before, after) in lines.into_iter().filter(|(before, after)| before != after) {
-            // What stands in front of the query is untouched, to the byte.
+            // The text before the query is unchanged.
             let at = before.find("kong_").expect("a family");
             let common = before.bytes().zip(after.bytes()).take_while(|(a, b)| a == b).count();
             assert!(common + 40 >= at, "{before}\n{after}");
@@ -63,7 +63,7 @@ fn nothing_but_queries_and_legends_changes() {
 }
 
 #[test]
-fn what_was_moved_survives_and_is_not_moved_again() {
+fn migrated_queries_survive_and_do_not_change_again() {
     let auditor = Auditor::new(&packs::builtin(), Emit::Both, Generation::New, Vec::new());
     for name in OLD {
         let moved = audited(name, Generation::New, &[]).migrated.expect("something moves");
@@ -81,7 +81,7 @@ fn what_was_moved_survives_and_is_not_moved_again() {
 }
 
 #[test]
-fn what_cannot_be_shown_to_be_equal_is_left() {
+fn queries_without_a_proven_equivalent_are_unchanged() {
     for (kind, text, to, why) in [
         ("panel", "changes(kong_http_status[5m])", Generation::New, "`changes` of one series"),
         (
@@ -146,7 +146,7 @@ fn what_cannot_be_shown_to_be_equal_is_left() {
 }
 
 #[test]
-fn labels_that_something_else_uses_are_kept() {
+fn labels_used_elsewhere_are_kept() {
     let moved =
         |kind, text| query(kind, text, Generation::New).and_then(|it| it.migrated).expect("moves");
     let text = "sum by (type) (rate(kong_bandwidth[5m]))";
@@ -155,13 +155,13 @@ fn labels_that_something_else_uses_are_kept() {
         moved("record", text),
         "sum by (type) (label_replace(rate(kong_bandwidth_bytes[5m]), \"type\", \"$1\", \"direction\", \"(.*)\"))"
     );
-    // A join with something that calls it by the old name.
+    // A join with a series that has the old label name.
     let joined = moved("panel", "sum by (type) (kong_bandwidth) * on (type) price");
     assert!(joined.contains("label_replace(") && joined.ends_with("* on (type) price"), "{joined}");
 }
 
 #[test]
-fn verdicts_depend_on_what_is_in_between() {
+fn verdicts_depend_on_the_emitted_generations() {
     let impacts = |text: &str, emit| {
         let auditor = Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new());
         let rule = format!("- record: x\n  expr: {text}\n");
@@ -193,7 +193,7 @@ fn verdicts_depend_on_what_is_in_between() {
 }
 
 #[test]
-fn any_pack_will_do() {
+fn audit_works_with_any_pack() {
     let pack = "name: p\nprometheus:\n- old: disk_free{dev=$d}\n  new: disk_free_bytes{device=$d, fs}\n  merge: min\n";
     let pack = Pack::parse("p.yaml", pack).expect("valid");
     let auditor = Auditor::new(&[pack], Emit::Old, Generation::New, Vec::new());
@@ -209,7 +209,7 @@ fn any_pack_will_do() {
 }
 
 #[test]
-fn strange_files_are_refused_or_left_alone() {
+fn unusual_files_are_refused_or_unchanged() {
     let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
     let audit = |text: &str| auditor.file(Path::new("x"), text);
     assert!(audit("{\"a\": ").unreadable.is_some());
@@ -218,5 +218,5 @@ fn strange_files_are_refused_or_left_alone() {
     assert_eq!(audit("").findings, []);
     assert_eq!(audit("expr: [1, {expr: 2}]").findings, []);
     let deep = format!("expr: '{}kong_http_status{}'", "(".repeat(5000), ")".repeat(5000));
-    assert_eq!(audit(&deep).findings.len(), 1, "too deep to read, and said so");
+    assert_eq!(audit(&deep).findings.len(), 1, "too deep to read, and reported");
 }

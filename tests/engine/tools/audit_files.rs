@@ -24,14 +24,14 @@ fn outline(audit: &FileAudit) -> Vec<(&'static str, Impact, bool)> {
 }
 
 #[test]
-fn labels_that_something_beside_the_query_names_are_kept() {
+fn labels_named_outside_the_query_are_kept() {
     for name in ["beside/alerts.yaml", "beside/merge.yaml", "beside/overrides.json"] {
         let audit = file(name);
         let migrated = audit.migrated.as_deref().expect("all migrate");
         assert!(!migrated.contains("by (direction)"), "{name}: {migrated}");
         assert!(audit.findings.iter().all(|it| it.migrated.is_some()), "{name}");
     }
-    // Nothing names the label, so it is renamed.
+    // The label is used nowhere else, so it is renamed.
     let panel = "{\"targets\": [{\"expr\": \"sum by (type) (kong_bandwidth)\"}], \"options\": {\"x\": \"y\"}}";
     let migrated = audited("d.json", panel).migrated.expect("it migrates");
     assert!(migrated.contains("by (direction)"), "{migrated}");
@@ -62,7 +62,7 @@ fn dashboards_of_schema_v2_are_read() {
 }
 
 #[test]
-fn other_uses_of_a_family_are_read_or_reported() {
+fn other_references_to_a_family_are_read_or_reported() {
     let (breaks, unknown) = (Impact::Breaks, Impact::Unknown);
     for (name, expected) in [
         ("others/sloth.yaml", &[("text", breaks, true), ("text", breaks, true)][..]),
@@ -81,7 +81,7 @@ fn other_uses_of_a_family_are_read_or_reported() {
         ("relabeling", breaks, Impact::Survives)
     );
     for (text, expected) in [
-        // prometheus-adapter and Pyrra: the reader needs a selector.
+        // prometheus-adapter and Pyrra require a selector.
         ("seriesQuery: 'kong_http_status{service!=\"\"}'", &[("text", breaks, false)][..]),
         ("indicator: {metric: 'kong_http_status{code=~\"5..\"}'}", &[("text", breaks, false)]),
         (
@@ -103,11 +103,11 @@ fn other_uses_of_a_family_are_read_or_reported() {
 }
 
 #[test]
-fn only_the_text_that_cannot_be_edited_stays() {
+fn only_text_that_cannot_be_edited_is_kept() {
     let rules = "- {alert: A, expr: sum(kong_http_status) > 1}\n- {alert: B, expr: kong_http_status > 1}\n- record: c\n  expr: \"sum(kong_http\\\n    _status{code=\\\"200\\\"})\"\n";
     let audit = audited("r.yaml", rules);
     let migrated: Vec<bool> = audit.findings.iter().map(|it| it.migrated.is_some()).collect();
-    // The comma of a label list would end a plain text in braces.
+    // A comma would end a plain YAML scalar in braces.
     assert_eq!(migrated, [true, false, true], "{:#?}", audit.findings);
     assert!(audit.findings[1].obstacles[0].contains("the text in the file"));
     let text = audit.migrated.expect("the others migrate");
@@ -133,7 +133,7 @@ fn unit_tests_are_migrated_with_their_rules() {
     let alone = run(&["units/rules_test.yml"]);
     assert_eq!(alone[0].migrated, None);
     assert!(alone[0].findings[0].obstacles[0].contains("audit rules.yml in the same run"));
-    // A boundary that the other generation does not have.
+    // The other generation does not have this boundary.
     let test = "rule_files: [rules.yml]\ntests:\n- input_series:\n  - series: 'kong_http_status{code=\"500\"}'\n    values: 1\n  - series: 'kong_latency_bucket{type=\"kong\",le=\"40\"}'\n    values: 1\n";
     let audit = audited("t.yml", test);
     assert_eq!(audit.migrated, None);
@@ -141,7 +141,7 @@ fn unit_tests_are_migrated_with_their_rules() {
 }
 
 #[test]
-fn a_variable_whose_regex_names_the_family_stays() {
+fn a_variable_whose_regex_names_the_family_is_kept() {
     let variable = "{\"type\": \"query\", \"name\": \"v\", \"query\": \"query_result(kong_http_status)\", \"regex\": \"/kong_http_status.*service/\"}";
     let audit = audited("d.json", variable);
     assert_eq!(audit.migrated, None);

@@ -1,4 +1,4 @@
-//! `audit`: queries whose answer would change without an error.
+//! `audit`: queries whose result would change without an error.
 
 use crossfade::mapping::Generation;
 use crossfade::tools::audit::{Finding, Impact};
@@ -28,7 +28,7 @@ fn stays(kind: &str, query: &str, why: &str) {
 }
 
 #[test]
-fn variables_in_label_lists_keep_their_text() {
+fn variables_in_label_lists_are_kept() {
     migrates(
         "panel",
         "sum without ($dim) (rate(kong_http_status[5m]))",
@@ -83,7 +83,7 @@ fn a_label_that_differs_must_not_depend_on_a_variable() {
 }
 
 #[test]
-fn a_label_that_is_removed_does_not_stay_under_its_new_name() {
+fn a_removed_label_is_not_kept_under_its_new_name() {
     migrates(
         "record",
         "sum without (type) (rate(kong_bandwidth[5m]))",
@@ -94,7 +94,7 @@ fn a_label_that_is_removed_does_not_stay_under_its_new_name() {
         "sum without (type) (rate(kong_bandwidth[5m]))",
         "sum without (direction, consumer, workspace) (rate(kong_bandwidth_bytes[5m]))",
     );
-    // The largest direction is not their sum.
+    // The maximum of the directions is not their sum.
     migrates(
         "record",
         "max without (type) (kong_bandwidth)",
@@ -116,7 +116,7 @@ fn a_label_that_is_removed_does_not_stay_under_its_new_name() {
 }
 
 #[test]
-fn buckets_of_different_layouts_are_not_added_up() {
+fn buckets_of_different_layouts_are_not_summed() {
     for query in [
         "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket[5m])))",
         "histogram_quantile(0.95, sum by (le) (rate(kong_latency_bucket{type!=\"request\"}[5m])))",
@@ -143,7 +143,7 @@ fn buckets_of_different_layouts_are_not_added_up() {
 }
 
 #[test]
-fn a_label_that_the_family_never_had_is_no_reason_to_break() {
+fn a_label_the_family_never_had_does_not_break_a_query() {
     for query in [
         "sum by (service, consumer) (rate(kong_bandwidth[5m]))",
         "sum without (consumer, source, workspace) (rate(kong_http_status[5m]))",
@@ -160,7 +160,7 @@ fn a_label_that_the_family_never_had_is_no_reason_to_break() {
     }
     let finding = audited("record", "sum(kong_http_status{consumer=\"x\"})", Generation::New);
     assert_eq!(finding.gateway, Impact::Breaks, "it selects nothing");
-    // What audit writes can be migrated back, without labels of the generation it came from.
+    // Migrated queries can be migrated back, without the labels of the first generation.
     for query in [
         "sum(kong_nginx_http_current_connections{state=\"active\"})",
         "sum without (route) (rate(kong_http_status[5m]))",
@@ -172,7 +172,7 @@ fn a_label_that_the_family_never_had_is_no_reason_to_break() {
 }
 
 #[test]
-fn spellings_of_promql_are_read() {
+fn every_promql_spelling_is_read() {
     for (query, expected) in [
         (
             "# what we're after\nsum(rate(kong_http_status[$__rate_interval]))",
@@ -206,7 +206,7 @@ fn spellings_of_promql_are_read() {
 }
 
 #[test]
-fn estimates_differ_and_say_by_how_much() {
+fn estimated_buckets_differ_and_state_the_error() {
     let gateway = |query: &str| {
         let finding = audited("record", query, Generation::New);
         (finding.gateway, finding.details.join("; "))
@@ -221,7 +221,7 @@ fn estimates_differ_and_say_by_how_much() {
     let (impact, details) =
         gateway("sum(rate(kong_latency_bucket{type=\"request\",le=\"300\"}[5m]))");
     assert!(impact == Impact::Differs && details.contains("le 300;"), "{details}");
-    // All families are exact here, or none has this spelling.
+    // Every family here has this boundary exactly, or none has this spelling of it.
     assert_eq!(gateway("sum(kong_latency_bucket{le=\"100\"})").0, Impact::Survives);
     assert_eq!(gateway("sum(kong_latency_bucket{le=\"+Inf\"})").0, Impact::Survives);
     assert_eq!(gateway("sum(kong_latency_bucket{le=\"00100.0\"})").0, Impact::Breaks);
@@ -231,7 +231,7 @@ fn estimates_differ_and_say_by_how_much() {
 }
 
 #[test]
-fn what_was_migrated_migrates_back() {
+fn migrated_queries_migrate_back() {
     for (kind, query) in [
         ("record", "sum by (type) (rate(kong_bandwidth[5m]))"),
         ("record", "sum without (instance) (rate(kong_bandwidth[5m]))"),
@@ -248,14 +248,14 @@ fn what_was_migrated_migrates_back() {
         let expected = query.replace("type=\"request\",", "");
         assert_eq!(plain.as_deref(), Some(expected.as_str()), "{there}: {:?}", back.obstacles);
     }
-    // Families that are not one family in the other generation are no union.
+    // Families that do not form one family in the other generation are no union.
     for query in [
         "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_session_duration_ms_count{a=\"b\"}[5m]))",
         "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_request_latency_ms_count[1m]))",
     ] {
         assert_eq!(audited("record", query, Generation::Old).migrated, None, "{query}");
     }
-    // Something uses the label that is copied.
+    // Another part of the query uses the copied label.
     let query = "sum by (type, direction) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\"))";
     let finding = audited("record", query, Generation::Old);
     assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));

@@ -1,4 +1,4 @@
-//! `verify`: captures of the same traffic agree, and whatever is broken in one of them is found.
+//! `verify`: captures of the same traffic agree, and every change to one of them is found.
 
 use crate::support::capture;
 use crossfade::mapping::{self, Emit, Generation};
@@ -32,7 +32,7 @@ fn family<'a>(outcome: &'a Outcome, name: &str) -> &'a FamilyResult {
     found.unwrap_or_else(|| panic!("no {name} in {:#?}", outcome.families))
 }
 
-/// One replacement, which must have something to replace.
+/// Replaces a text that must occur.
 #[track_caller]
 fn replaced(body: &[u8], from: &str, to: &str) -> Vec<u8> {
     let text = std::str::from_utf8(body).expect("the capture is text");
@@ -40,7 +40,7 @@ fn replaced(body: &[u8], from: &str, to: &str) -> Vec<u8> {
     text.replacen(from, to, 1).into_bytes()
 }
 
-/// A body without the lines that begin so.
+/// The body without the lines that start with `prefix`.
 fn without(body: &[u8], start: &str) -> Vec<u8> {
     let lines = body.split_inclusive(|byte| *byte == b'\n');
     lines.filter(|line| !line.starts_with(start.as_bytes())).flatten().copied().collect()
@@ -75,9 +75,9 @@ fn captures_of_the_same_traffic_agree() {
 }
 
 #[test]
-fn families_of_the_new_generation_alone_are_no_difference() {
+fn families_of_only_one_generation_are_no_difference() {
     let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::Old));
-    // Requests without a service, which 2.x does not count, are not added to it.
+    // Requests without a service are not added: 2.x does not count them.
     assert_eq!(family(&outcome, "kong_http_status").only_new, 0);
     assert_eq!(outcome.only_new, ["kong_nginx_requests_total", "kong_node_info"]);
     let strict = Options { strict: true, ..options(Generation::Old) };
@@ -88,14 +88,14 @@ fn families_of_the_new_generation_alone_are_no_difference() {
 }
 
 #[test]
-fn estimated_boundaries_are_judged_apart() {
+fn estimated_boundaries_are_judged_separately() {
     let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::New));
     let requests = family(&outcome, "kong_request_latency_ms");
     let estimated = requests.estimated.as_ref().expect("250 and 700");
     assert_eq!(estimated.boundaries, [250.0, 700.0]);
     assert!(estimated.worst_deviation > 0.0 && estimated.worst_deviation < 0.1, "{estimated:?}");
     assert_eq!(requests.verdict, Verdict::Equal);
-    // What is estimated for one type of latency is exact for another, and judged there.
+    // A boundary that is estimated for one type of latency and exact for another.
     let text = String::from_utf8(capture(NEW)).expect("text");
     let mut lines = text.lines().filter(|line| !line.contains("service=\"\""));
     let changed = lines
@@ -113,7 +113,7 @@ fn estimated_boundaries_are_judged_apart() {
 }
 
 #[test]
-fn a_changed_number_is_found_with_both_values() {
+fn a_changed_value_is_reported_with_both_values() {
     let text = String::from_utf8(capture(NEW)).expect("text");
     let mut lines = text.lines().filter(|line| !line.contains("service=\"\""));
     let line = lines.find(|line| line.starts_with("kong_bandwidth_bytes{")).expect("there is one");
@@ -137,7 +137,7 @@ fn a_changed_number_is_found_with_both_values() {
 }
 
 #[test]
-fn the_worst_series_comes_first() {
+fn the_largest_difference_is_listed_first() {
     let old = "# TYPE a counter\na{x=\"1\"} 100\na{x=\"2\"} 100\na{x=\"3\"} 100\na{x=\"4\"} 100\n";
     let new = "# TYPE a counter\na{x=\"1\"} 101\na{x=\"2\"} 150\na{x=\"4\"} 100\n";
     let outcome = compare(old.as_bytes(), new.as_bytes(), &options(Generation::Old));
@@ -146,14 +146,14 @@ fn the_worst_series_comes_first() {
 }
 
 #[test]
-fn missing_families_come_with_the_packs_hint() {
+fn missing_families_have_the_hint_of_the_pack() {
     let broken = without(&capture(NEW), "kong_bandwidth_bytes");
     let outcome = compare(&capture(OLD), &broken, &options(Generation::Old));
     let bandwidth = family(&outcome, "kong_bandwidth");
     assert_eq!(bandwidth.verdict, Verdict::Missing);
     assert_eq!(bandwidth.hints.len(), 1, "only of what is missing: {:?}", bandwidth.hints);
     assert!(bandwidth.hints[0].contains("`bandwidth_metrics: true`"), "{:?}", bandwidth.hints);
-    // A Kong 3 whose plugin has every option off.
+    // A Kong 3 with every plugin option off.
     let off = capture("small/prometheus/kong-3.9.1.default_flags.txt");
     let outcome = compare(&capture(OLD), &off, &options(Generation::Old));
     let missing: Vec<&str> = outcome
@@ -175,7 +175,7 @@ fn missing_families_come_with_the_packs_hint() {
 }
 
 #[test]
-fn hints_are_those_of_the_samples_that_are_missing() {
+fn hints_match_the_missing_samples() {
     let old = "# TYPE kong_http_status counter\nkong_http_status{service=\"s\",code=\"200\"} 10\n\
                # TYPE kong_http_consumer_status counter\n\
                kong_http_consumer_status{service=\"s\",code=\"200\",consumer=\"ann\"} 4\n\
@@ -242,7 +242,7 @@ fn gauges_are_judged_when_asked() {
 }
 
 #[test]
-fn another_parser_reads_the_same_series() {
+fn an_independent_parser_reads_the_same_input() {
     let outcome = compare(&capture(OLD), &capture(NEW), &options(Generation::Old));
     for side in [&outcome.old, &outcome.new] {
         assert_eq!(side.cross_check.same + side.cross_check.misread, side.series);

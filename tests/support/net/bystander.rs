@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 pub(crate) struct Bystander(TcpListener);
 
 impl Bystander {
-    /// `None` where the machine has no such address.
+    /// `None` if the machine has no such address.
     pub(crate) fn at(address: impl Into<SocketAddr>) -> Option<Bystander> {
         let listener = match TcpListener::bind(address.into()) {
             Err(error) if error.kind() == ErrorKind::AddrNotAvailable => return None,
@@ -18,7 +18,7 @@ impl Bystander {
         Some(Bystander(listener))
     }
 
-    /// How many have connected since this was last asked.
+    /// The number of connections since the last call.
     pub(crate) fn connections(&self) -> usize {
         let mut connections = 0;
         loop {

@@ -1,4 +1,4 @@
-//! A client that reads HTTP/1.1 byte by byte and says exactly how an answer ended.
+//! A client that reads HTTP/1.1 byte by byte and reports exactly how a response ended.
 
 use std::fmt::Debug;
 use std::io;
@@ -7,16 +7,16 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How an answer ended.
+/// How a response ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// As its framing promised.
+    /// Complete, as its framing announced.
     Whole,
-    /// Before that.
+    /// Truncated.
     Cut,
 }
 
-/// One answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -39,7 +39,7 @@ impl Reply {
     }
 }
 
-/// `GET path`, and the whole answer.
+/// `GET path`, and the whole response.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Reply {
     request(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await
 }
@@ -51,7 +51,7 @@ pub(crate) async fn request(address: SocketAddr, head: &str) -> Reply {
     client.reply(head.starts_with("HEAD")).await
 }
 
-/// What a connection runs over.
+/// The stream of a connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for T {}
@@ -61,7 +61,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for T {}
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
     read: Vec<u8>,
-    /// The answer that is being read was announced as chunked.
+    /// The response that is being read is chunked.
     chunked: bool,
 }
 
@@ -78,7 +78,7 @@ impl Client {
         self.stream.write_all(head.as_bytes()).await.expect("the gateway reads");
     }
 
-    /// Reads on until `part` has arrived, and gives everything up to its end.
+    /// Reads until `part` has arrived, and returns everything up to its end.
     pub(crate) async fn read_until(&mut self, part: &str) -> String {
         loop {
             let found = self.read.windows(part.len()).position(|window| window == part.as_bytes());
@@ -94,7 +94,7 @@ impl Client {
         }
     }
 
-    /// Reads a whole answer; one to HEAD has no body.
+    /// Reads a whole response. A response to HEAD has no body.
     pub(crate) async fn reply(&mut self, to_head: bool) -> Reply {
         let head = self.read_until("\r\n\r\n").await;
         let mut lines = head.lines();
@@ -124,13 +124,13 @@ impl Client {
         reply
     }
 
-    /// Whether a chunked answer whose beginning was read breaks off: no last chunk, or a reset connection.
+    /// Whether a partly read chunked response is truncated: no last chunk, or a reset connection.
     pub(crate) async fn ends_cut(&mut self) -> bool {
         let (rest, end) = self.rest().await;
         end == End::Cut || (self.chunked && !rest.ends_with(b"0\r\n\r\n"))
     }
 
-    /// Whether the peer closes the connection, without another byte, in either way.
+    /// Whether the peer closes or resets the connection without another byte.
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.read.is_empty() && matches!(self.fill().await, Ok(0) | Err(_))
     }

@@ -16,12 +16,12 @@ use tokio::task::JoinHandle;
 use super::client::get;
 use super::names::Names;
 
-/// A running gateway on ports of its own, for as long as it lives.
+/// A running gateway on free ports, stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) data: SocketAddr,
     pub(crate) admin: SocketAddr,
-    /// Where it takes `StatsD` lines, in the order of the settings.
+    /// The addresses of the `StatsD` listeners, in the order of the settings.
     pub(crate) statsd: Vec<ListenAddress>,
     /// The settings file, which is read again when it reloads.
     file: Arc<Mutex<String>>,
@@ -31,17 +31,17 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway with settings as in a file. Its addresses are added to them.
+    /// Starts a gateway with the settings of a file, plus addresses.
     pub(crate) async fn start(settings: &str) -> Gateway {
         Gateway::start_on(settings, Workers::here()).await
     }
 
-    /// As [`start`](Self::start), on threads of its own.
+    /// Like [`start`](Self::start), on separate threads.
     pub(crate) async fn start_on(settings: &str, workers: Workers) -> Gateway {
         Gateway::start_with(settings, workers, Arc::new(SystemResolver)).await
     }
 
-    /// As [`start`](Self::start), with names of its own.
+    /// Like [`start`](Self::start), with a name service.
     pub(crate) async fn start_among(settings: &str, names: &Names) -> Gateway {
         Gateway::start_with(settings, Workers::here(), Arc::new(names.clone())).await
     }
@@ -62,7 +62,7 @@ impl Gateway {
         Gateway { data, admin, statsd, file, reloader, shutdown, task }
     }
 
-    /// Writes its settings file anew, and reloads.
+    /// Replaces its settings file, and reloads.
     pub(crate) async fn reload(&self, settings: &str) -> Outcome {
         settings.clone_into(&mut self.file.lock().expect("no thread panicked"));
         self.reloader.reload().await
@@ -73,7 +73,7 @@ impl Gateway {
         Gateway::start(&format!("emit: old\ntargets: [{{name: kong, url: '{url}'}}]\n")).await
     }
 
-    /// Tells it to stop.
+    /// Starts its shutdown.
     pub(crate) fn stop(&mut self) {
         self.shutdown.drain();
     }
@@ -84,7 +84,7 @@ impl Gateway {
         (&mut self.task).await.expect("the gateway does not panic");
     }
 
-    /// One of its own metrics: the value of the line that begins so.
+    /// One of its own metrics: the value of the line that starts with `series`.
     pub(crate) async fn metric(&self, series: &str) -> Option<u64> {
         let metrics = get(self.admin, "/metrics").await;
         let mut lines = metrics.text().lines();
@@ -92,7 +92,7 @@ impl Gateway {
         value.parse().ok()
     }
 
-    /// Where it takes `StatsD` lines over IP: the first listener, whatever it is.
+    /// The address of the first `StatsD` listener.
     pub(crate) fn statsd_addr(&self) -> SocketAddr {
         match self.statsd.first() {
             Some(ListenAddress::Udp(address) | ListenAddress::Tcp(address)) => *address,
@@ -100,7 +100,7 @@ impl Gateway {
         }
     }
 
-    /// Where it takes `StatsD` lines over `udp` or `tcp`.
+    /// The address of the `StatsD` listener for `udp` or `tcp`.
     pub(crate) fn statsd_over(&self, scheme: &str) -> SocketAddr {
         let prefix = format!("{scheme}://");
         let mut over = self.statsd.iter().map(ToString::to_string);
@@ -127,7 +127,7 @@ impl Gateway {
     }
 }
 
-/// Settings as in a file, on ports of their own.
+/// The settings of a file, with free ports.
 fn read(text: &str) -> Result<Settings, crossfade::document::Diagnostics> {
     let mut file = config::parse("settings", text);
     file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();

@@ -1,7 +1,7 @@
 //! A gateway in this process, with raw sockets as clients and upstreams.
 //!
-//! Client and upstream are written on plain TCP, so that they can break every rule that a library would keep, and share
-//! no code with what is tested.
+//! Client and upstream use plain TCP, so that they can violate the protocol and share no code with
+//! the gateway.
 
 mod bystander;
 mod client;

@@ -1,4 +1,4 @@
-//! A name service that changes its mind.
+//! A name service whose answers change.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crossfade::scrape::{Lookup, Resolve};
 
-/// Names, each with one list of addresses after the other. The last one stays.
+/// Names, each with a sequence of address lists. The last list is repeated.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     answers: Arc<Mutex<HashMap<String, VecDeque<Vec<IpAddr>>>>>,
@@ -15,7 +15,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// From now on a name has these addresses, list after list.
+    /// Sets the sequence of address lists of a name.
     pub(crate) fn tell(&self, name: &str, answers: &[&[&str]]) {
         let address = |text: &&str| text.parse().expect("an address");
         let answers = answers.iter().map(|answer| answer.iter().map(address).collect());
@@ -23,7 +23,7 @@ impl Names {
         all.insert(name.to_owned(), answers.collect());
     }
 
-    /// The names that were asked for, since this was last called.
+    /// The names that were resolved since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().expect("no thread panicked"))
     }

@@ -1,4 +1,4 @@
-//! Certificates made on the spot.
+//! Generated certificates.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-/// A CA that exists for one test.
+/// A CA for one test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -59,7 +59,7 @@ impl Authority {
 }
 
 impl Issued {
-    /// A server with this certificate. With `clients`, only for those who show one that it has issued.
+    /// A server with this certificate. With `clients`, it requires client certificates of this CA.
     pub(crate) fn acceptor(&self, clients: Option<&Authority>) -> TlsAcceptor {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -85,7 +85,7 @@ fn der(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate")
 }
 
-/// A folder of files for one test, which goes with it.
+/// A folder of files for one test, removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
@@ -97,7 +97,7 @@ impl Folder {
         Folder(folder)
     }
 
-    /// Writes a file, or replaces it, and gives its path.
+    /// Writes or replaces a file, and returns its path.
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.0.join(name);
         let fresh = self.0.join(format!("{name}.new"));

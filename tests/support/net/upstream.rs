@@ -1,4 +1,4 @@
-//! An upstream that does what a test tells it to.
+//! An upstream with scripted responses.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// An upstream on a port of its own, for as long as it lives.
+/// An upstream on a free port, stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
@@ -71,7 +71,7 @@ impl Upstream {
                         None => Box::new(stream),
                         Some(tls) => match tls.accept(stream).await {
                             Ok(stream) => Box::new(stream),
-                            // A client that does not like us says so, and why, on its side.
+                            // A client that refuses the certificate reports the reason itself.
                             Err(_) => return,
                         },
                     };
@@ -110,7 +110,7 @@ impl Upstream {
         .await
     }
 
-    /// How many connections it was asked for so far.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -141,12 +141,12 @@ impl Exchange {
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        // A peer that has gone away already is for the test to notice, not for its upstream.
+        // If the peer has closed the connection, the test notices it.
         drop(self.stream.write_all(bytes.as_ref()).await);
         drop(self.stream.flush().await);
     }
 
-    /// Sends, and tells whether the peer is still there.
+    /// Sends, and returns whether the peer is still connected.
     pub(crate) async fn sends(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
@@ -187,7 +187,7 @@ pub(crate) fn chunked(pieces: &[&str]) -> Vec<u8> {
     ok("Transfer-Encoding: chunked\r\n", pieces.iter().map(chunk).collect::<String>())
 }
 
-/// An address that refuses connections for as long as this lives: taken, but not listened on.
+/// An address that refuses connections while this exists: bound, but without a listener.
 #[derive(Debug)]
 pub(crate) struct Refusing {
     pub(crate) address: SocketAddr,
@@ -205,7 +205,7 @@ impl Refusing {
         format!("http://{}/metrics", self.address)
     }
 
-    /// From now on it accepts them.
+    /// Starts to accept connections.
     pub(crate) fn listen(self) -> TcpListener {
         self.socket.listen(16).expect("it is bound")
     }

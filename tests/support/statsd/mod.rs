@@ -1,4 +1,4 @@
-//! What the `StatsD` tests share: captures, the engine on them, comparisons, the naive oracle.
+//! Shared code of the `StatsD` tests: captures, the engine, comparisons, the naive oracle.
 
 pub(crate) mod naive;
 
@@ -10,7 +10,7 @@ use crossfade::packs;
 use crossfade::rewrite::statsd::{Outcome, Report, Rewriter, Sender};
 use crossfade::statsd::lines;
 
-/// The datagrams of a capture, in order; of a TCP capture the stream, as if it were one.
+/// The datagrams of a capture, in order. The stream of a TCP capture is one datagram.
 pub(crate) fn datagrams(name: &str) -> Vec<Vec<u8>> {
     let packed = super::root("tests/captures").join(format!("{name}.gz")).exists();
     let capture = super::capture(&if packed { format!("{name}.gz") } else { name.to_owned() });
@@ -50,7 +50,7 @@ pub(crate) fn plan_with(settings: &StatsdSettings) -> Arc<StatsdPlan> {
     compiled(&packs::builtin(), settings)
 }
 
-/// The plan of a pack of a few entries.
+/// The plan of a pack with a few rules.
 pub(crate) fn plan_of(pack: &str, settings: &StatsdSettings) -> Arc<StatsdPlan> {
     let pack = Pack::parse("demo.yaml", &format!("name: demo\n{pack}"));
     compiled(&[pack.unwrap_or_else(|errors| panic!("{errors}"))], settings)
@@ -60,7 +60,7 @@ fn compiled(packs: &[Pack], settings: &StatsdSettings) -> Arc<StatsdPlan> {
     Arc::new(compile_statsd(packs, settings).unwrap_or_else(|errors| panic!("{errors}")))
 }
 
-/// Sends datagrams through the engine, all from one sender. Those from which nothing is left are left out.
+/// Rewrites datagrams of one sender. Datagrams without output are left out.
 pub(crate) fn rewrite<D: AsRef<[u8]>>(
     plan: &Arc<StatsdPlan>,
     datagrams: &[D],
@@ -101,7 +101,7 @@ pub(crate) fn all_lines<D: AsRef<[u8]>>(datagrams: &[D]) -> Vec<Vec<u8>> {
     datagrams.iter().flat_map(|it| lines(it.as_ref()).map(<[u8]>::to_vec)).collect()
 }
 
-/// Fails unless the same lines occur as often, and shows the first differences.
+/// Fails unless the same lines occur equally often, and shows the first differences.
 #[track_caller]
 pub(crate) fn assert_same_lines(expected: &Multiset, actual: &Multiset, what: &str) {
     let both: std::collections::BTreeSet<&Vec<u8>> = expected.keys().chain(actual.keys()).collect();

@@ -1,7 +1,6 @@
-//! What Kong's `StatsD` lines are called in the other generation, written down by hand from its plugins' code.
+//! Kong's `StatsD` lines in the other generation, written by hand from the code of its plugins.
 //!
-//! Nothing here is shared with `src/`, and nothing is detected from the line itself: the caller gives the generation
-//! and the prefix. Slow, and meant to be read.
+//! It shares no code with `src/` and detects nothing: the caller passes generation and prefix.
 
 /// The lines that Kong 3 sends where Kong 2 sends this one.
 pub(crate) fn upgrade(line: &str, prefix: &str) -> Vec<String> {
@@ -73,7 +72,8 @@ fn with_total(name: &str, status: &str) -> Vec<String> {
     vec![format!("{name}{status}"), format!("{name}total:{value}")]
 }
 
-/// The lines that Kong 2 sends where Kong 3 sends this one, with tags. Names may have no separators in them.
+/// The lines that Kong 2 sends where Kong 3 sends this one, with tags. Names must not contain
+/// separators.
 pub(crate) fn untag(line: &str, style: &str) -> Vec<String> {
     let own = || vec![line.to_owned()];
     let (name, tags, value) = if style == "dogstatsd" {
