@@ -20,6 +20,7 @@ use crate::rewrite::exposition::{
     Reading, RefusedBecause, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
+use crate::tools::estimate_text;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -83,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             eprintln!("{}", without_samples(&plan, family));
         }
     }
-    print(arguments.format, &explanation, |to| write(&explanation, to))
+    print(arguments.format, &explanation, |to| write(&explanation, family.is_some(), to))
 }
 
 /// What rules would do with a family that the input does not have.
@@ -116,8 +117,9 @@ fn print(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the lines, then the series that are written at the end.
-fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
+/// Writes the lines, then the series that are written at the end. `errors`: also writes how wrong each
+/// estimate can be.
+fn write(explanation: &Explanation, errors: bool, to: &mut String) -> fmt::Result {
     let mut rest = explanation.lines.as_slice();
     while let Some((first, after)) = rest.split_first() {
         // Many consecutive lines have one explanation: buckets of a histogram, or unknown families.
@@ -128,13 +130,12 @@ fn write(explanation: &Explanation, to: &mut String) -> fmt::Result {
     if !explanation.series.is_empty() {
         writeln!(to, "\n{BOLD}gathered, and written at the end{BOLD:#}")?;
     }
-    explanation.series.iter().try_for_each(|series| write_series(series, to))?;
-    if explanation
-        .series
-        .iter()
-        .any(|series| !series.estimated.is_empty() && series.absent.is_none())
-    {
-        writeln!(to, "\n~ estimated: the input has no such bucket boundary")?;
+    explanation.series.iter().try_for_each(|series| write_series(series, errors, to))?;
+    let has_estimates =
+        |series: &ExplainedSeries| !series.estimated.is_empty() && series.absent.is_none();
+    if explanation.series.iter().any(has_estimates) {
+        let more = if errors { "" } else { "; `--family` shows how wrong each count can be" };
+        writeln!(to, "\n~ estimated: the input has no such bucket boundary{more}")?;
     }
     Ok(())
 }
@@ -242,11 +243,16 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
     }
 }
 
-fn write_series(series: &ExplainedSeries, to: &mut String) -> fmt::Result {
+fn write_series(series: &ExplainedSeries, errors: bool, to: &mut String) -> fmt::Result {
     let from = numbers(&series.from);
     match (series.text.as_slice(), series.joined) {
         ([], _) => writeln!(to, "{BOLD}{}{{{}}}{BOLD:#}", series.family, series.labels)?,
-        (lines, Joined::Buckets) => write_histogram(series, lines, to)?,
+        (lines, Joined::Buckets) => {
+            write_histogram(series, lines, to)?;
+            for text in series.estimated.iter().filter(|_| errors).filter_map(estimate_text) {
+                writeln!(to, "      ~ {text}")?;
+            }
+        }
         (lines, _) => lines.iter().try_for_each(|line| writeln!(to, "{BOLD}{line}{BOLD:#}"))?,
     }
     let how = match (series.joined, series.from.len()) {
@@ -293,7 +299,7 @@ fn write_histogram(series: &ExplainedSeries, lines: &[String], to: &mut String) 
         let bound = start.rsplit_once("le=\"").map(|(_, bound)| bound.trim_end_matches("\"}"));
         match bound.filter(|_| start.starts_with(&format!("{}_bucket", series.family))) {
             Some(bound) => {
-                let mark = if series.estimated.iter().any(|it| it == bound) { "~" } else { "" };
+                let mark = if series.estimated.iter().any(|it| it.le == bound) { "~" } else { "" };
                 write!(to, " {bound}:{mark}{value}")?;
             }
             None if start.starts_with(&format!("{}_sum", series.family)) => {

@@ -17,7 +17,6 @@ mod segment;
 mod settings;
 
 pub use boundary::Boundary;
-pub(crate) use boundary::ascending;
 pub use compile::{check, compile, compile_statsd, warnings};
 pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
 pub use generation::{BucketPolicy, Emit, Generation, Merge, NotCounted};

@@ -1,7 +1,10 @@
 //! Offline checks: they use the core and no network.
 
 pub mod audit;
+mod estimates;
 mod hints;
 pub mod pack_tests;
 pub mod verify;
 mod wrap;
+
+pub use estimates::{at_most_wrong, estimate_text};

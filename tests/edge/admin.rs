@@ -54,10 +54,16 @@ async fn the_status_of_a_target_is_that_of_its_last_scrapes() {
     let bandwidth = rules.iter().find(|rule| rule["from"] == "kong_bandwidth_bytes");
     let bandwidth = bandwidth.expect("it was read");
     assert_eq!((&bandwidth["to"], &bandwidth["samples_in"]), (&json!("kong_bandwidth"), &json!(2)));
-    // As numbers go, not as texts do.
-    let estimated = report["estimated"]["kong_latency"].as_array().expect("some are");
+    // The list of one rule, as numbers go, not as texts do, and how wrong its counts can be.
+    let estimated = report["estimated"].as_array().expect("a list");
+    let estimated = estimated.iter().find(|it| it["family"] == "kong_latency").expect("some are");
+    assert!(estimated["rule"].as_str().expect("a rule").contains("-> kong_latency{type="));
+    let bounds = estimated["boundaries"].as_array().expect("a list");
     let number = |bound: &Value| bound.as_str().and_then(|text| text.parse::<f64>().ok());
-    assert!(estimated.len() > 5 && estimated.is_sorted_by_key(number), "{estimated:?}");
+    assert!(bounds.len() > 5 && bounds.is_sorted_by_key(number), "{bounds:?}");
+    let error = |key: &str| estimated[key].as_f64().expect("a number");
+    assert!((0.0..=1.0).contains(&error("max_error")), "{estimated}");
+    assert!(error("max_error_of_sum") <= error("max_error"), "{estimated}");
 
     let missing = target["missing"].as_array().expect("a list");
     let requests = missing.iter().find(|lack| lack["input"] == "kong_http_requests_total");

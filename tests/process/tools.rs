@@ -1,5 +1,6 @@
 //! The operator's tools, as a shell sees them.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -284,6 +285,34 @@ fn explain_names_the_rule_of_each_line() {
         said.starts_with("the input has no sample of `kong_bandwidth`\n    rule kong:"),
         "{said}"
     );
+}
+
+#[test]
+fn explain_bounds_the_error_of_estimates() {
+    let mut body = "# TYPE kong_request_latency_ms histogram\n".to_owned();
+    for (le, count) in [("25", 120), ("50", 180), ("80", 180), ("400", 200), ("+Inf", 203)] {
+        writeln!(body, "kong_request_latency_ms_bucket{{service=\"s\",le=\"{le}\"}} {count}")
+            .expect("a String is writable");
+    }
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("estimated.txt");
+    std::fs::write(&file, body).expect("writable");
+    let path = file.to_str().expect("text");
+    let output = run_in(".", &["explain", "--emit=old", "--family=kong_latency", path]);
+    let report = stdout(&output);
+    for part in [
+        " 25:120 30:~135 40:~160 50:180 ",
+        "~ le=\"20\" estimated between 0 and le=\"25\" (120): 101, at most 19 too low or 101 too high\n",
+        "~ le=\"40\" estimated between le=\"25\" (120) and le=\"50\" (180): 160, at most 20 too low or 40 \
+         too high\n",
+        "~ le=\"2000\" estimated between le=\"400\" (200) and le=\"+Inf\" (203): 203, at most 3 too high\n",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    // It is between two equal counts.
+    assert!(!report.contains("le=\"70\" estimated"), "{report}");
+    let output = run_in(".", &["explain", "--emit=old", path]);
+    assert!(!stdout(&output).contains("at most"), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with("; `--family` shows how wrong each count can be\n"));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::mapping::ascending;
 use crate::rewrite;
 use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
 
@@ -22,8 +21,20 @@ pub(super) struct Report<'a> {
     rules: Vec<Rule<'a>>,
     dropped: &'a BTreeMap<DropReason, u64>,
     unrewritten: &'a BTreeMap<RefusedBecause, u64>,
-    /// By family, ascending.
-    estimated: BTreeMap<&'a str, Vec<&'a str>>,
+    estimated: Vec<Estimated<'a>>,
+}
+
+/// The estimated bucket counts that one rule wrote.
+#[derive(Debug, Serialize)]
+struct Estimated<'a> {
+    rule: &'a str,
+    family: &'a str,
+    /// As spelled in `le`, ascending.
+    boundaries: &'a [String],
+    /// The most by which a count can be wrong, as a fraction of the observations of its series.
+    max_error: f64,
+    /// The same for a sum over all series.
+    max_error_of_sum: f64,
 }
 
 /// What one rule did.
@@ -57,6 +68,13 @@ impl<'a> Report<'a> {
             samples_in: rule.samples_in,
             samples_out: rule.samples_out,
         };
+        let estimated = |of: &'a rewrite::exposition::Estimated| Estimated {
+            rule: &of.title,
+            family: &of.family,
+            boundaries: &of.boundaries,
+            max_error: of.max_error,
+            max_error_of_sum: of.max_error_of_sum,
+        };
         Report {
             generations: report.generations.iter().map(|generation| generation.as_str()).collect(),
             bytes_in: report.bytes_in,
@@ -69,11 +87,7 @@ impl<'a> Report<'a> {
             rules: report.rewritten.iter().map(rule).collect(),
             dropped: &report.dropped,
             unrewritten: &report.unrewritten,
-            estimated: report
-                .estimated
-                .iter()
-                .map(|(family, bounds)| (family.as_str(), ascending(bounds)))
-                .collect(),
+            estimated: report.estimated.iter().map(estimated).collect(),
         }
     }
 

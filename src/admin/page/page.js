@@ -176,11 +176,20 @@ function reasons(report) {
   return all.length > 0 && h("div", null, h("h3", null, "Dropped and not rewritten"), table([{ text: "Reason" }, { text: "Count", number: true }], all));
 }
 
+/** A fraction as a percentage with two significant digits. */
+const percent = (part) => `${Number((part * 100).toPrecision(2))} %`;
+
+/** An estimated bucket count, and the exact ones next to it, which bound its error. */
+function between({ le, count: estimate, below, above }) {
+  const exact = (bucket) => (bucket.le === null ? `${bucket.count}` : `${bucket.count} (le ${bucket.le})`);
+  return `le ${le}: ${estimate}, between ${exact(below)} and ${exact(above)}`;
+}
+
 function estimated(report) {
-  const families = Object.entries(report.estimated);
-  return families.length > 0 && h("div", null, h("h3", null, "Estimated bucket boundaries"),
-    text("div", "bounds", families.map(([family, bounds]) =>
-      h("div", null, h("code", null, family), text("span", "mono soft", bounds.join(" "))))));
+  return report.estimated.length > 0 && h("div", null, h("h3", null, "Estimated bucket counts"),
+    text("div", "bounds", report.estimated.map((of) => h("div", { title: of.rule }, h("code", null, of.family),
+      text("span", "mono soft", of.boundaries.join(" ")),
+      text("span", "soft", `wrong by at most ${percent(of.max_error)} of a series, ${percent(of.max_error_of_sum)} over all series`)))));
 }
 
 /** Text between backticks is code. */
@@ -449,7 +458,7 @@ function gathered(its, lines) {
     joined && text("span", "soft", `${its.joined} of line${its.from.length > 1 ? "s" : ""} ${numbers(its.from)}`,
       its.less.length > 0 && ` minus ${numbers(its.less)}: ${its.total} − ${its.parts}`),
     its.diverted_by && text("span", "soft", `because of ${its.diverted_by}`),
-    its.estimated.length > 0 && text("span", "soft", `estimated: ${its.estimated.join(" ")}`),
+    its.estimated.length > 0 && text("span", "soft", `estimated: ${its.estimated.map(between).join("; ")}`),
     h("span", null, by(its)));
 }
 

@@ -8,8 +8,9 @@ use anyhow::bail;
 use super::filter::{Engine, Remaining};
 use crate::cli::flags::Rewriting;
 use crate::document::plural;
-use crate::mapping::{self, Emit, Pack, ascending};
+use crate::mapping::{self, Emit, Pack};
 use crate::rewrite::exposition::{History, Progress, Report, Rewriter};
+use crate::tools::at_most_wrong;
 
 pub(super) struct ExpositionEngine(Rewriter);
 
@@ -97,11 +98,11 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "\n{lines} malformed {} {were} forwarded", plural(lines, "line"))?;
     }
     if !report.estimated.is_empty() {
-        writeln!(to, "\nestimated bucket boundaries")?;
+        writeln!(to, "\nestimated bucket counts")?;
     }
-    for (family, bounds) in &report.estimated {
-        let bounds = ascending(bounds);
-        writeln!(to, "  {family}: {}", bounds.join(" "))?;
+    for estimated in &report.estimated {
+        writeln!(to, "  {}\n    le {}", estimated.title, estimated.boundaries.join(" "))?;
+        writeln!(to, "    {}", at_most_wrong(estimated.max_error, estimated.max_error_of_sum))?;
     }
 
     for (heading, optional) in
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
     use crate::exposition::Flaw;
     use crate::mapping::Generation;
-    use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
+    use crate::rewrite::exposition::{DropReason, Estimated, Missing, RefusedBecause, Rewritten};
 
     #[test]
     fn a_full_report() {
@@ -148,8 +149,13 @@ mod tests {
         report.dropped = BTreeMap::from([(DropReason::Malformed(Flaw::BadValue), 1)]);
         report.unrewritten = BTreeMap::from([(RefusedBecause::NotJoinable, 2)]);
         report.malformed_passed = 1;
-        report.estimated =
-            BTreeMap::from([("b".into(), BTreeSet::from(["15".into(), "25".into()]))]);
+        report.estimated.push(Estimated {
+            title: "a{x} -> b".into(),
+            family: "b".into(),
+            boundaries: vec!["15".into(), "25".into()],
+            max_error: 0.5,
+            max_error_of_sum: 0.011,
+        });
         let missing = |input: &str, hint: Option<&str>| Missing {
             input: input.into(),
             generation: Generation::New,
@@ -180,8 +186,10 @@ mod tests {
             "\n",
             "1 malformed line was forwarded\n",
             "\n",
-            "estimated bucket boundaries\n",
-            "  b: 15 25\n",
+            "estimated bucket counts\n",
+            "  a{x} -> b\n",
+            "    le 15 25\n",
+            "    each is between the counts of the two exact boundaries next to it, so it is wrong by at most 50 % of the observations of its series (1.10 % over all series)\n",
             "\n",
             "missing from the input\n",
             "  c: Switch it on.\n",

@@ -16,6 +16,7 @@
 
 mod engine;
 mod error_message;
+mod estimate;
 mod explain;
 mod families;
 mod gathered;
@@ -35,6 +36,7 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use estimate::{Estimated, EstimatedCount, ExactCount};
 pub use explain::{
     Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then, explain,
 };

@@ -1,5 +1,6 @@
 //! What the engine did, event by event, for an observer such as `explain`.
 
+use super::estimate::EstimatedCount;
 use super::gathered::SeriesRef;
 use super::reason::{DropReason, RefusedBecause};
 use crate::exposition::Flaw;
@@ -54,8 +55,8 @@ pub(super) struct WrittenSeries<'a> {
     pub(super) labels: &'a [u8],
     /// The lines written, including headers. Empty if the series was left out.
     pub(super) text: &'a [u8],
-    /// Bucket boundaries whose counts are estimates.
-    pub(super) estimated: Vec<&'a str>,
+    /// The bucket counts that are estimates.
+    pub(super) estimated: Vec<EstimatedCount>,
     pub(super) is_histogram: bool,
     /// Of a difference: the total, and what is subtracted from it.
     pub(super) total: Option<f64>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::estimate::Estimated;
 use super::reason::{DropReason, RefusedBecause};
 use crate::mapping::Generation;
 use crate::mapping::plan::exposition::{ExpectedSamples, PackFamilies, Plan, RuleId};
@@ -31,8 +32,8 @@ pub struct Report {
     pub malformed_passed: u64,
     /// Generations whose families were read.
     pub generations: BTreeSet<Generation>,
-    /// By family written: bucket boundaries, as spelled in `le`, whose counts are estimates.
-    pub estimated: BTreeMap<String, BTreeSet<String>>,
+    /// The rules that wrote estimated bucket counts, in the order in which families are written.
+    pub estimated: Vec<Estimated>,
     /// What sources of these generations export and this one did not. Complete at the end.
     pub missing: Vec<Missing>,
     /// Names of the packs of which any family arrived. Complete at the end.
@@ -110,12 +111,10 @@ impl Report {
         *self.unrewritten.entry(because).or_default() += 1;
     }
 
-    /// Notes that the counts at these boundaries of a family are estimates.
-    pub(super) fn estimate<'a>(&mut self, family: &[u8], texts: impl Iterator<Item = &'a str>) {
-        let mut texts = texts.peekable();
-        if texts.peek().is_some() {
-            let name = family.escape_ascii().to_string();
-            self.estimated.entry(name).or_default().extend(texts.map(str::to_owned));
+    /// Adds the estimated bucket counts of one rule, if there are any.
+    pub(super) fn estimate(&mut self, estimated: Estimated) {
+        if !estimated.boundaries.is_empty() {
+            self.estimated.push(estimated);
         }
     }
 

@@ -1,67 +1,66 @@
-//! Bucket boundaries whose counts are exact, and those that the rewriter estimates.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! Bucket boundaries whose counts the rewriter estimated.
 
 use super::parsed::Series;
 use crate::mapping::Plan;
-use crate::mapping::plan::exposition::Kind;
-use crate::rewrite::exposition::Report;
+use crate::mapping::plan::exposition::Rule;
+use crate::rewrite::exposition::{Estimated, Report};
 
 /// Which boundaries of the rewritten families are estimated.
 #[derive(Debug)]
 pub(super) struct EstimatedBoundaries {
-    /// Boundaries that the rewriter estimated, by family. The rewriter reports them by family only, and
-    /// a boundary that is estimated for one part of a family may be exact for another.
-    by_family: BTreeMap<String, Vec<f64>>,
-    /// The parts for which they are exact.
-    exact: Vec<ExactBoundaries>,
+    rules: Vec<OfRule>,
 }
 
-/// Boundaries that both generations have.
+/// The estimated boundaries of one rule. A boundary that one rule estimates may be exact in the series
+/// of another.
 #[derive(Debug)]
-struct ExactBoundaries {
-    families: Vec<String>,
-    /// Labels of the series that the boundaries are exact for.
+struct OfRule {
+    family: String,
+    /// Labels that the rule gives to all its series.
     labels: Vec<(String, String)>,
     bounds: Vec<f64>,
+    max_error: f64,
+    max_error_of_sum: f64,
 }
 
 impl EstimatedBoundaries {
     pub(super) fn new(plan: &Plan, report: &Report) -> EstimatedBoundaries {
-        let numbers =
-            |texts: &BTreeSet<String>| texts.iter().filter_map(|le| le.parse().ok()).collect();
-        let estimated = report.estimated.iter();
-        let by_family = estimated.map(|(family, texts)| (family.clone(), numbers(texts))).collect();
-        EstimatedBoundaries { by_family, exact: exact_boundaries(plan) }
+        let of_rule = |estimated: &Estimated| OfRule {
+            family: estimated.family.clone(),
+            labels: labels(plan, &estimated.title),
+            bounds: estimated.boundaries.iter().filter_map(|le| le.parse().ok()).collect(),
+            max_error: estimated.max_error,
+            max_error_of_sum: estimated.max_error_of_sum,
+        };
+        EstimatedBoundaries { rules: report.estimated.iter().map(of_rule).collect() }
     }
 
     /// True if the bucket counts of a series at a boundary are estimates.
     pub(super) fn contains(&self, family: &str, series: &Series, le: f64) -> bool {
-        let same = |its: &f64| its.total_cmp(&le).is_eq();
-        let covers_series = |exact: &&ExactBoundaries| {
-            exact.families.iter().any(|its| its == family)
-                && exact.labels.iter().all(|(label, value)| series.labels.get(label) == Some(value))
+        let covers_series = |rule: &&OfRule| {
+            rule.family == family
+                && rule.labels.iter().all(|(label, value)| series.labels.get(label) == Some(value))
         };
-        let is_exact =
-            || self.exact.iter().filter(covers_series).any(|exact| exact.bounds.iter().any(same));
-        self.by_family.get(family).is_some_and(|bounds| bounds.iter().any(same)) && !is_exact()
+        let mut rules = self.rules.iter().filter(covers_series);
+        rules.any(|rule| rule.bounds.iter().any(|its| its.total_cmp(&le).is_eq()))
+    }
+
+    /// The largest errors that estimates of a family can have: of a series, and of a sum.
+    pub(super) fn max_errors(&self, family: &str) -> (f64, f64) {
+        let rules = self.rules.iter().filter(|rule| rule.family == family);
+        rules.fold((0.0, 0.0), |(series, sum): (f64, f64), rule| {
+            (series.max(rule.max_error), sum.max(rule.max_error_of_sum))
+        })
     }
 }
 
-fn exact_boundaries(plan: &Plan) -> Vec<ExactBoundaries> {
+/// The labels that a rule, or the rule of a redirect, adds.
+fn labels(plan: &Plan, title: &str) -> Vec<(String, String)> {
     let text = |name: &[u8]| name.escape_ascii().to_string();
-    let mut exact = Vec::new();
-    for rule in &plan.rules {
-        let Kind::Histogram(buckets) = &rule.kind else { continue };
-        let is_read = |bound: &f64| buckets.read.iter().any(|its| its.total_cmp(bound).is_eq());
-        let bounds = buckets.write.iter().map(|boundary| boundary.bound).filter(is_read);
-        let labels = rule.labels.append.iter().map(|(label, value)| (text(label), text(value)));
-        let families = rule.redirects.iter().map(|redirect| redirect.to).chain([rule.to]);
-        exact.push(ExactBoundaries {
-            families: families.map(|to| text(&plan.output(to).name)).collect(),
-            labels: labels.collect(),
-            bounds: bounds.collect(),
-        });
-    }
-    exact
+    let has_title = |rule: &&Rule| {
+        rule.title == title || rule.redirects.iter().any(|redirect| redirect.title == title)
+    };
+    let rule = plan.rules.iter().find(has_title);
+    let added = rule.into_iter().flat_map(|rule| &rule.labels.append);
+    added.map(|(label, value)| (text(label), text(value))).collect()
 }

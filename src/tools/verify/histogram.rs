@@ -23,7 +23,14 @@ pub(super) fn compare_histogram(
     let (new_buckets, new_others) = split_buckets(new);
     comparison.all_series(&old_others, &new_others);
     let boundaries = common_boundaries(&old_buckets, &new_buckets, comparison.options);
-    let mut estimated = Estimated { boundaries: Vec::new(), compared: 0, worst_deviation: 0.0 };
+    let (max_error, max_error_of_sum) = estimated_boundaries.max_errors(&comparison.result.name);
+    let mut estimated = Estimated {
+        boundaries: Vec::new(),
+        compared: 0,
+        worst_deviation: 0.0,
+        max_error,
+        max_error_of_sum,
+    };
     for (series, old) in &old_buckets {
         let Some(new) = new_buckets.get(series) else {
             comparison.number(|| series.to_string(), Some(count_at(old, f64::INFINITY)), None);

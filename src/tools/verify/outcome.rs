@@ -129,8 +129,12 @@ pub struct Estimated {
     pub boundaries: Vec<f64>,
     /// Number of bucket counts.
     pub compared: usize,
-    /// The largest difference, as a fraction of all observations of the series.
+    /// The largest difference that was found, as a fraction of all observations of the series.
     pub worst_deviation: f64,
+    /// The largest error that an estimate can have, as a fraction of all observations of its series.
+    pub max_error: f64,
+    /// The same for a sum over all series, as a fraction of all observations.
+    pub max_error_of_sum: f64,
 }
 
 /// Why two sides cannot be compared.

@@ -6,6 +6,7 @@ use super::options::Traffic;
 use super::outcome::{Difference, Estimated, FamilyResult, Outcome, Side, Verdict};
 use super::parsed::number_text;
 use crate::document::plural;
+use crate::tools::estimates::{at_most_wrong, percent};
 use crate::tools::wrap::{Indent, wrap};
 
 /// Longest line of an explanation, in characters.
@@ -125,19 +126,9 @@ fn difference(worst: &Difference, indent: &str, to: &mut String) -> fmt::Result 
 fn estimated_text(estimated: &Estimated) -> String {
     let bounds: Vec<String> = estimated.boundaries.iter().map(|le| number_text(*le)).collect();
     format!(
-        "estimated, so not compared: le {} (off by at most {} of the observations of a series)",
+        "estimated, so not compared: le {}; {}; the largest difference found is {}",
         bounds.join(" "),
+        at_most_wrong(estimated.max_error, estimated.max_error_of_sum),
         percent(estimated.worst_deviation)
     )
-}
-
-fn percent(part: f64) -> String {
-    let percent = part * 100.0;
-    if percent >= 10.0 || percent == 0.0 {
-        format!("{percent:.0} %")
-    } else if percent >= 0.01 {
-        format!("{percent:.2} %")
-    } else {
-        format!("{percent:.1e} %")
-    }
 }

@@ -244,7 +244,7 @@ fn a_split_histogram_has_all_buckets_of_the_emitted_layout() {
          session_ms_bucket{service=\"t\",le=\"+Inf\"} 7\nsession_ms_sum{service=\"t\"} 300\nsession_ms_count{service=\"t\"} 7\n"
     );
     let estimated: Vec<_> =
-        run.report.estimated.iter().map(|(name, at)| (name.as_str(), at.len())).collect();
+        run.report.estimated.iter().map(|it| (it.family.as_str(), it.boundaries.len())).collect();
     assert_eq!(estimated, [("a_ms", 2), ("b_ms", 1), ("session_ms", 1)]);
 }
 

@@ -252,20 +252,26 @@ fn policy_native_keeps_the_buckets() {
 }
 
 #[test]
-fn estimated_boundaries_are_reported() {
-    let estimates = |name: &str, emit, family: &str| -> Vec<String> {
+fn estimated_boundaries_are_named_by_rule() {
+    let estimates = |name: &str, emit, rule: &str| -> Vec<String> {
         let report = rewrite(&plan(emit), &capture(name)).report;
-        let mut boundaries: Vec<String> = report.estimated[family].iter().cloned().collect();
-        boundaries.sort_by_key(String::len); // numbers without a sign
-        boundaries
+        let of_rule = report.estimated.iter().find(|it| it.title.contains(rule));
+        of_rule.expect("a rule that estimates").boundaries.clone()
     };
     let old = "tiny/prometheus/kong-2.8.5.main.txt";
     assert_eq!(estimates(old, Emit::New, "kong_kong_latency_ms"), ["75", "750", "3000", "6000"]);
     assert_eq!(estimates(old, Emit::New, "kong_request_latency_ms"), ["250", "700"]);
     assert_eq!(estimates(old, Emit::New, "kong_upstream_latency_ms"), ["250", "700"]);
-    let downgraded = estimates("tiny/prometheus/kong-3.9.1.main.txt", Emit::Old, "kong_latency");
-    assert!(downgraded.contains(&"40".to_owned()), "{downgraded:?}");
-    assert!(!downgraded.contains(&"100".to_owned()), "{downgraded:?}");
+    let new = "tiny/prometheus/kong-3.9.1.main.txt";
+    let downgraded = |rule: &str| estimates(new, Emit::Old, rule).join(" ");
+    assert_eq!(
+        downgraded("kong_request_latency_ms"),
+        "1 2 5 7 10 15 20 30 40 60 70 90 200 300 500"
+    );
+    assert_eq!(
+        downgraded("kong_kong_latency_ms"),
+        "25 40 60 70 80 90 300 400 2000 5000 10000 30000 60000"
+    );
 }
 
 #[test]

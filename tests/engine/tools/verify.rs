@@ -112,6 +112,28 @@ fn estimated_boundaries_are_judged_separately() {
     );
 }
 
+/// No estimate is further from the number that Kong of the other generation counted for the same
+/// traffic than is said to be possible.
+#[test]
+fn the_error_of_estimates_is_bounded() {
+    let mut checked = 0;
+    for generation in [Generation::Old, Generation::New] {
+        let outcome = compare(&capture(OLD), &capture(NEW), &options(generation));
+        for estimated in outcome.families.iter().filter_map(|family| family.estimated.as_ref()) {
+            assert!(estimated.worst_deviation <= estimated.max_error, "{estimated:?}");
+            assert!(estimated.max_error_of_sum <= estimated.max_error, "{estimated:?}");
+            assert!(estimated.max_error < 1.0, "{estimated:?}");
+            checked += 1;
+        }
+        let table = verify::table(&outcome);
+        let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        let bound = "each is between the counts of the two exact boundaries next to it, so it is \
+                     wrong by at most ";
+        assert!(table.contains(bound), "{table}");
+    }
+    assert_eq!(checked, 4, "kong_latency, and three families of 3.x");
+}
+
 #[test]
 fn a_changed_value_is_reported_with_both_values() {
     let text = String::from_utf8(capture(NEW)).expect("text");

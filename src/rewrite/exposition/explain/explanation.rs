@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::rewrite::exposition::estimate::EstimatedCount;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 
 /// What happened to an exposition, line by line and series by series. Text that is not UTF-8 is
@@ -145,8 +146,8 @@ pub struct ExplainedSeries {
     pub diverted_by: Option<String>,
     /// The lines written.
     pub text: Vec<String>,
-    /// Bucket boundaries that the source lacks.
-    pub estimated: Vec<String>,
+    /// The bucket counts that are estimates.
+    pub estimated: Vec<EstimatedCount>,
     /// Why nothing was written.
     pub absent: Option<Absent>,
 }

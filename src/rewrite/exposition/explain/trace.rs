@@ -2,6 +2,7 @@
 
 use crate::exposition::Flaw;
 use crate::mapping::plan::exposition::{OutputId, RuleId};
+use crate::rewrite::exposition::estimate::EstimatedCount;
 use crate::rewrite::exposition::gathered::SeriesRef;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
@@ -53,7 +54,7 @@ pub(super) struct Written {
     pub(super) labels: Box<[u8]>,
     /// The lines written, including headers.
     pub(super) text: Box<[u8]>,
-    pub(super) estimated: Vec<String>,
+    pub(super) estimated: Vec<EstimatedCount>,
     pub(super) is_histogram: bool,
     pub(super) total: Option<f64>,
     pub(super) parts: Option<f64>,
@@ -130,7 +131,7 @@ impl Recorder for Trace {
             series: std::iter::once(series.series).chain(series.merged.iter().copied()).collect(),
             labels: series.labels.into(),
             text: series.text.into(),
-            estimated: series.estimated.into_iter().map(str::to_owned).collect(),
+            estimated: series.estimated,
             is_histogram: series.is_histogram,
             total: series.total,
             parts: series.parts,

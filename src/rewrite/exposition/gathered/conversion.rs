@@ -6,6 +6,7 @@ use crate::exposition::write_number;
 use crate::mapping::Boundary;
 use crate::mapping::BucketPolicy;
 use crate::mapping::plan::exposition::BucketLayouts;
+use crate::rewrite::exposition::estimate::{EstimatedCount, ExactCount};
 
 /// Converts rows of cells, one per boundary of the source, to the buckets that are written.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ struct SourceBoundary {
 pub(in crate::rewrite::exposition) struct Buckets {
     /// The count of each boundary that is written, then the one of `+Inf`.
     pub(in crate::rewrite::exposition) values: Vec<f64>,
+    /// The most observations by which any of the counts can be too low or too high.
+    pub(in crate::rewrite::exposition) max_error: f64,
     /// The counts at the boundaries of the source.
     source: Vec<f64>,
 }
@@ -87,6 +90,20 @@ impl Step {
                 }
             }
         }
+    }
+
+    /// The most observations by which the count can be wrong: the counts of the source's boundaries
+    /// next to it bound it.
+    fn max_error(self, source: &[f64], infinite: f64, count: f64) -> f64 {
+        let (below, above) = match self {
+            Step::Below | Step::Exact(_) => return 0.0,
+            Step::Above => (source.last().copied().unwrap_or(0.0), infinite),
+            Step::Between(below, above, _) => {
+                (below.map_or(0.0, |index| source[index]), source[above])
+            }
+        };
+        // A source whose counts fall from one boundary to the next bounds nothing.
+        (count - below).max(above - count).max(0.0)
     }
 }
 
@@ -176,8 +193,8 @@ impl Conversion {
         self.endings.iter().map(|ending| &**ending)
     }
 
-    /// The boundaries that the source lacks, as they are spelled in `le`. Their counts are
-    /// estimates.
+    /// The boundaries that the source lacks, as they are spelled in `le`, in ascending order. Their
+    /// counts are estimates.
     pub(in crate::rewrite::exposition) fn estimated(&self) -> impl Iterator<Item = &str> {
         self.steps
             .iter()
@@ -195,9 +212,10 @@ impl Conversion {
         count: f64,
         buckets: &mut Buckets,
     ) {
-        let Buckets { values, source } = buckets;
+        let Buckets { values, max_error, source } = buckets;
         values.clear();
         source.clear();
+        *max_error = 0.0;
         let mut below = if self.sparse { ABSENT } else { 0.0 };
         let mut last = None;
         for (index, boundary) in self.layout.iter().enumerate() {
@@ -218,11 +236,51 @@ impl Conversion {
             let count = |bound| if bound <= self.largest_known { 0.0 } else { infinite };
             values.extend(self.steps.iter().map(|(boundary, _)| count(boundary.bound)));
         } else if self.sparse || self.has_whole_layout(row, last) {
-            values.extend(self.steps.iter().map(|(_, step)| step.count(source, infinite)));
+            values.extend(self.steps.iter().map(|(_, step)| {
+                let count = step.count(source, infinite);
+                *max_error = max_error.max(step.max_error(source, infinite, count));
+                count
+            }));
         } else {
             self.apply_to_own_layout(row, last, infinite, buckets);
         }
         buckets.values.push(infinite);
+    }
+
+    /// The counts of one row at all boundaries that are written, with the exact counts next to them.
+    /// If a count is exact, both are the count itself. Empty if the
+    /// histogram keeps its own boundaries.
+    #[cold]
+    pub(super) fn counts_with_neighbours(&self, row: &[f64], count: f64) -> Vec<EstimatedCount> {
+        let mut buckets = Buckets::default();
+        self.apply(row, count, &mut buckets);
+        let Some((&infinite, counts)) = buckets.values.split_last() else { return Vec::new() };
+        if self.sparse || is_absent(infinite) {
+            return Vec::new();
+        }
+        let last = self.layout.iter().rposition(|boundary| !is_absent(row[boundary.cell]));
+        let own: Vec<(f64, f64)> = (self.layout.iter().zip(&buckets.source).enumerate())
+            .filter(|(index, (boundary, _))| has(row, last, *index, boundary))
+            .map(|(_, (boundary, count))| (boundary.bound, *count))
+            .collect();
+        let exact = |le: Option<Box<str>>, count| ExactCount { le: le.map(String::from), count };
+        let neighbours = |(boundary, count): (&Boundary, f64)| {
+            let at = own.partition_point(|(bound, _)| *bound < boundary.bound);
+            let le = |at: &(f64, f64)| exact(Some(shortest(at.0)), at.1);
+            #[allow(clippy::float_cmp, reason = "the same number is the same boundary")]
+            let is_exact = own.get(at).is_some_and(|(bound, _)| *bound == boundary.bound);
+            let (below, above) = if is_exact {
+                let itself = || exact(Some(boundary.text.clone()), count);
+                (itself(), itself())
+            } else {
+                let below = at.checked_sub(1).map_or_else(|| exact(None, 0.0), |at| le(&own[at]));
+                let above = own.get(at).map(le);
+                (below, above.unwrap_or_else(|| exact(Some("+Inf".into()), infinite)))
+            };
+            EstimatedCount { le: boundary.text.to_string(), count, below, above }
+        };
+        let boundaries = self.steps.iter().map(|(boundary, _)| boundary);
+        boundaries.zip(counts.iter().copied()).map(neighbours).collect()
     }
 
     /// Whether the histogram of a row has all boundaries of the layout. `last`: the last one that
@@ -241,14 +299,19 @@ impl Conversion {
         infinite: f64,
         buckets: &mut Buckets,
     ) {
-        let Buckets { values, source } = buckets;
+        let Buckets { values, max_error, source } = buckets;
         let own = |index: &usize| has(row, last, *index, &self.layout[*index]);
         let (layout, counts): (Vec<SourceBoundary>, Vec<f64>) = (0..self.layout.len())
             .filter(own)
             .map(|index| (self.layout[index], source[index]))
             .unzip();
         let written = self.steps.iter().map(|(boundary, _)| boundary.bound);
-        values.extend(written.map(|bound| Step::new(&layout, bound).count(&counts, infinite)));
+        values.extend(written.map(|bound| {
+            let step = Step::new(&layout, bound);
+            let count = step.count(&counts, infinite);
+            *max_error = max_error.max(step.max_error(&counts, infinite, count));
+            count
+        }));
     }
 }
 

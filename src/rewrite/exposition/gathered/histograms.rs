@@ -7,6 +7,7 @@ use super::boundaries::{Boundaries, INF};
 use super::conversion::{Buckets, Conversion};
 use super::ids::SeriesSlot;
 use super::sources::{Latest, SOURCE_BYTES, Source, Sources, Timed};
+use crate::rewrite::exposition::estimate::EstimatedCount;
 
 /// One histogram for each label set: a row of cells, one for each boundary that the family has.
 #[derive(Debug)]
@@ -271,5 +272,15 @@ impl HistogramRows {
         let row = &self.rows[slot.0 * self.stride..][..self.stride];
         conversion.apply(row, self.counts[slot.0], buckets);
         (present(self.sums[slot.0]), present(self.counts[slot.0]))
+    }
+
+    /// The counts that are written for a slot, with the exact counts next to them.
+    pub(in crate::rewrite::exposition) fn counts_with_neighbours(
+        &self,
+        slot: SeriesSlot,
+        conversion: &Conversion,
+    ) -> Vec<EstimatedCount> {
+        let row = &self.rows[slot.0 * self.stride..][..self.stride];
+        conversion.counts_with_neighbours(row, self.counts[slot.0])
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::exposition::{Kind, OutputId, Plan, Rule, RuleId};
+use crate::rewrite::exposition::estimate::Errors;
 use crate::rewrite::exposition::gathered::{
     Accumulator, Conversion, Gathered, GatheredId, HistogramRows,
 };
@@ -23,6 +24,8 @@ pub(super) struct Contribution {
     pub(super) series: u64,
     /// Samples written so far.
     pub(super) samples: u64,
+    /// How wrong the estimated bucket counts written so far can be.
+    pub(super) errors: Errors,
 }
 
 /// What goes to an output, in the order of its rules.
@@ -44,6 +47,7 @@ pub(super) fn contributions(plan: &Plan, gathered: &Gathered, id: OutputId) -> V
                 overlaps: Vec::new(),
                 series: 0,
                 samples: 0,
+                errors: Errors::default(),
             });
         }
     }

@@ -8,6 +8,7 @@ use super::lines::SeriesLines;
 use super::open_family::OpenFamily;
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::exposition::{OutputId, Plan, RuleId};
+use crate::rewrite::exposition::estimate::{Errors, EstimatedCount};
 use crate::rewrite::exposition::gathered::{
     Accumulator, Buckets, Conversion, Gathered, GatheredSeries, HistogramRows, Scalars, SeriesRef,
     SeriesSlot, add, is_absent,
@@ -47,6 +48,8 @@ pub(in crate::rewrite::exposition) struct Writer {
     merged_now: Vec<SeriesRef>,
     buckets: Buckets,
     other_buckets: Buckets,
+    /// How wrong the estimated bucket counts of the current contribution can be.
+    errors: Errors,
     lines: SeriesLines,
 }
 
@@ -66,6 +69,7 @@ impl Writer {
             merged_now: Vec::new(),
             buckets: Buckets::default(),
             other_buckets: Buckets::default(),
+            errors: Errors::default(),
             lines: SeriesLines::default(),
         };
         if writer.sees_reset(plan, gathered) {
@@ -172,6 +176,7 @@ impl Writer {
                 contribution.samples += samples;
                 open.next_slot += 1;
             }
+            open.contributions[open.current].errors = std::mem::take(&mut self.errors);
             open.current += 1;
             open.next_slot = 0;
         }
@@ -293,9 +298,12 @@ impl Writer {
         let contribution = open.contribution();
         let Some((rows, conversion)) = histograms(&state.gathered, contribution) else { return 0 };
         let (mut sum, mut count) = rows.convert(series.slot, conversion, &mut self.buckets);
+        let mut max_error = self.buckets.max_error;
         for &other in &contribution.overlaps {
             let other = &open.contributions[other];
+            self.other_buckets.max_error = 0.0;
             let (their_sum, their_count) = self.add_histogram(plan, state, other, series);
+            max_error += self.other_buckets.max_error;
             (sum, count) = (added(sum, their_sum), added(count, their_count));
         }
         let infinite = self.buckets.values.last().copied().filter(|v| !is_absent(*v));
@@ -306,7 +314,8 @@ impl Writer {
         let labels = state.gathered.get(series.id).labels(series.slot);
         let name = &plan.output(open.output).name;
         let mut samples = 0;
-        if infinite.is_some() {
+        if let Some(infinite) = infinite {
+            self.errors.add(max_error, infinite);
             samples += self.lines.write_buckets(name, labels, conversion, &self.buckets, out);
         }
         for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count.or(infinite))] {
@@ -361,6 +370,31 @@ impl Writer {
         Some(slot)
     }
 
+    /// The bucket counts of the last series that are estimates.
+    #[cold]
+    fn estimated_counts(
+        &self,
+        gathered: &Gathered,
+        open: &OpenFamily,
+        series: SeriesRef,
+    ) -> Vec<EstimatedCount> {
+        let counts = |contribution: &Contribution, slot: SeriesSlot| {
+            histograms(gathered, contribution)
+                .map(|(rows, conversion)| rows.counts_with_neighbours(slot, conversion))
+        };
+        let mut all = counts(open.contribution(), series.slot).unwrap_or_default();
+        for merged in &self.merged_now {
+            let mut others = open.contributions.iter();
+            let other = others.find(|other| other.gathered == merged.id);
+            let theirs = other.and_then(|other| counts(other, merged.slot)).unwrap_or_default();
+            for (ours, theirs) in all.iter_mut().zip(&theirs) {
+                ours.add(theirs);
+            }
+        }
+        all.retain(|count| count.below != count.above);
+        all
+    }
+
     /// Tells the recorder how a series was written.
     #[cold]
     fn record<R: Recorder>(
@@ -389,7 +423,7 @@ impl Writer {
             merged: &self.merged_now,
             labels: gathered.labels(slot),
             text,
-            estimated: contribution.conversion.iter().flat_map(Conversion::estimated).collect(),
+            estimated: self.estimated_counts(&state.gathered, open, series),
             is_histogram: matches!(gathered.accumulator, Accumulator::Histograms(_)),
             total,
             parts,

@@ -3,6 +3,7 @@
 use super::contributions::Contribution;
 use crate::exposition::MetricType;
 use crate::mapping::plan::exposition::{Kind, OutputId, Plan};
+use crate::rewrite::exposition::estimate::Estimated;
 use crate::rewrite::exposition::families::{Families, FamilyId};
 use crate::rewrite::exposition::gathered::Gathered;
 use crate::rewrite::exposition::report::{Report, Rewritten};
@@ -53,7 +54,15 @@ impl OpenFamily {
             if contribution.series > 0
                 && let Some(conversion) = &contribution.conversion
             {
-                report.estimate(&output.name, conversion.estimated());
+                let title =
+                    contribution.redirect.map_or(&rule.title, |at| &rule.redirects[at].title);
+                report.estimate(Estimated {
+                    title: title.clone(),
+                    family: output.name.escape_ascii().to_string(),
+                    boundaries: conversion.estimated().map(str::to_owned).collect(),
+                    max_error: contribution.errors.largest(),
+                    max_error_of_sum: contribution.errors.of_sum(),
+                });
             }
             match contribution.redirect {
                 None => report.wrote(contribution.rule, contribution.samples),
