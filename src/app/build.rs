@@ -59,7 +59,8 @@ impl Parts {
     ) -> Result<Parts, Error> {
         let packs = packs::load(&settings.packs)?;
         let names: Vec<&str> = packs.iter().map(Pack::name).collect();
-        let unknown = config::unknown_packs(settings, &names);
+        let mut unknown = config::unknown_packs(settings, &names);
+        unknown.extend(config::unknown_editions(settings, &packs));
         if !unknown.is_empty() {
             return Err(Diagnostics(unknown).into());
         }
@@ -120,7 +121,8 @@ impl Compiled {
         let Some(names) = packs else { return mapping::compile(&self.packs, settings) };
         let named = |pack: &&Pack| names.iter().any(|name| name == pack.name());
         let packs: Vec<Pack> = self.packs.iter().filter(named).cloned().collect();
-        mapping::compile(&packs, settings)
+        let emit = settings.emit.with_packs(&packs, &self.packs);
+        mapping::compile(&packs, &mapping::Settings { emit, ..settings.clone() })
     }
 
     /// All packs.

@@ -126,6 +126,11 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
 fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic> {
     let names: Vec<&str> = packs.iter().map(Pack::name).collect();
     let mut errors = config::unknown_packs(settings, &names);
+    let unknown_editions = config::unknown_editions(settings, packs);
+    if !unknown_editions.is_empty() {
+        errors.extend(unknown_editions);
+        return errors;
+    }
     for target in &settings.targets {
         for (label, value) in &target.mapping.fill {
             // One at a time, so that the error can be located.

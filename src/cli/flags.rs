@@ -103,8 +103,9 @@ impl Lines {
 /// `--emit`, for commands that require it.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct EmitFlag {
-    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x.
-    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
+    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
+    /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
+    #[arg(long, value_name = "old|new|both|EDITION")]
     pub(super) emit: Emit,
 }
 

@@ -28,8 +28,9 @@ pub(super) struct Arguments {
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 
-    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x.
-    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
+    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
+    /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
+    #[arg(long, value_name = "old|new|both|EDITION")]
     emit: Option<Emit>,
 
     /// A target to scrape. Several targets need names, which become part of their paths. May be repeated.

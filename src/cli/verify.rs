@@ -12,7 +12,7 @@ use super::flags::Rewriting;
 use super::input;
 use super::progress::Progress;
 use super::value_enums::{Format, GenerationFlag};
-use crate::mapping::{self, Emit};
+use crate::mapping::{self, Emit, Emitted};
 use crate::packs;
 use crate::shown_url::shown_url;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
@@ -112,7 +112,7 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let (old, new) = ((&*names[0], &old[..]), (&*names[1], &new[..]));
     progress.step("comparing");
     let outcome = verify::verify(old, new, &packs, &options)?;
-    let rules = mapping::correspondences(&packs);
+    let rules = mapping::correspondences(&packs, Emitted::default());
     for family in &arguments.ignore {
         let is_known = outcome.families.iter().any(|it| it.name == *family)
             || outcome.only_new.contains(family)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{File, Settings, Value, read};
 use crate::document::{Diagnostic, Diagnostics, Span, closest, listed};
 use crate::http_server;
+use crate::mapping::{Emit, Emitted, Pack};
 use crate::scrape::ClientErrors;
 
 /// What is known of a settings file.
@@ -94,6 +95,23 @@ pub fn unknown_packs(settings: &Settings, known: &[&str]) -> Vec<Diagnostic> {
         placed(error.with_help(help), file, name.span)
     };
     unknown.map(error).collect()
+}
+
+/// The editions to emit that no pack declares.
+#[must_use]
+pub fn unknown_editions(settings: &Settings, packs: &[Pack]) -> Vec<Diagnostic> {
+    let file = &settings.file;
+    let dynamic = [&file.proxy, &file.probe].into_iter().chain(file.modules.values());
+    let targets = file.targets.iter().map(|target| target.value.emit);
+    let listeners = file.statsd.listen.iter().map(|listener| listener.value.emit);
+    let sinks = file.statsd.forward.iter().map(|sink| sink.value.emit);
+    let all = [file.emit, file.statsd.emit].into_iter().chain(targets);
+    let all = all.chain(dynamic.map(|section| section.value.emit)).chain(listeners).chain(sinks);
+    let error = |emit: Value<Emit>| {
+        let error = Emitted::new(emit.value, packs).err()?;
+        Some(placed(error, file, emit.span))
+    };
+    all.flatten().filter_map(error).collect()
 }
 
 /// A diagnostic at a place of the settings file, if it has one there.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use crate::mapping::{BucketPolicy, Emit, NotCounted};
+use crate::mapping::{BucketPolicy, NotCounted};
 use crate::relay::{Mode, Overflow};
 use crate::rewrite::exposition::Malformed;
 use crate::scrape::TlsVersion;
@@ -47,7 +47,6 @@ macro_rules! choices {
 }
 
 choices! {
-    Emit { "old" => Old, "new" => New, "both" => Both }
     BucketPolicy { "target" => Target, "common" => Common, "native" => Native }
     NotCounted { "drop" => Drop, "keep" => Keep }
     Malformed { "drop" => Drop, "pass" => Pass, "fail" => Fail }
@@ -73,7 +72,6 @@ mod tests {
                 assert_eq!(choice.to_string(), *word);
             }
         }
-        check::<Emit>();
         check::<BucketPolicy>();
         check::<NotCounted>();
         check::<Malformed>();
@@ -87,6 +85,6 @@ mod tests {
 
     #[test]
     fn a_wrong_word_names_the_right_ones() {
-        assert_eq!("older".parse::<Emit>(), Err("expected one of: old, new, both"));
+        assert_eq!("fresh".parse::<NotCounted>(), Err("expected one of: drop, keep"));
     }
 }

@@ -17,7 +17,7 @@ mod value;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use check::{Checked, check, unknown_packs};
+pub use check::{Checked, check, unknown_editions, unknown_packs};
 pub use keywords::Choice;
 pub use meaning::dynamic_targets::DynamicSettings;
 pub use meaning::settings::Settings;

@@ -1,9 +1,11 @@
 //! The rules of packs for tools that rewrite something other than samples.
 
 use super::compile::exposition::active::active_rules;
+use super::emitted::Emitted;
 use super::pack::{Pack, PackRule};
 use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
+use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
 
 /// One active rule: two shapes of the same samples.
@@ -73,16 +75,25 @@ impl Shape {
     }
 }
 
-/// The active rules when packs extend each other, as [`compile`](super::compile()) uses them.
+/// The active rules when packs extend each other, as [`compile`](super::compile()) uses them. Their
+/// boundaries are those of the emitted edition, otherwise those of the newest.
 #[must_use]
-pub fn correspondences(packs: &[Pack]) -> Vec<Correspondence> {
+pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> {
     let of = |its: super::compile::exposition::active::ActiveRule<'_>| {
         let rule = its.rule;
+        let edition = emitted.edition_in(its.pack);
+        let layout = |generation, layouts: &Layouts| match edition {
+            Some(index) if emitted.has(generation) => layouts.of(index).to_vec(),
+            _ => layouts.newest().to_vec(),
+        };
         Correspondence {
             source: its.source(),
             old: shape(rule, Generation::Old),
             new: shape(rule, Generation::New),
-            buckets: rule.buckets.clone(),
+            buckets: rule
+                .buckets
+                .as_ref()
+                .map(|(old, new)| (layout(Generation::Old, old), layout(Generation::New, new))),
             merge: rule.merge,
             includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
             only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
@@ -120,7 +131,7 @@ mod tests {
         let pack =
             "name: p\nprometheus:\n- old: a{t=$x, k=\"v\"}\n  new: b{d=$x, own}\n  merge: max\n";
         let pack = Pack::parse("p.yaml", pack).expect("valid");
-        let all = correspondences(&[pack]);
+        let all = correspondences(&[pack], Emitted::default());
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].source, "p:3");
         assert_eq!(all[0].merge, Some(Merge::Max));

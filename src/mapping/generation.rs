@@ -1,5 +1,10 @@
 //! Types that packs, settings and plans share: generations and ways to combine samples.
 
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use super::edition::EditionName;
+
 /// The generation(s) in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Emit {
@@ -9,6 +14,34 @@ pub enum Emit {
     New,
     /// Old and new shapes together.
     Both,
+    /// The shapes of the generation that this edition is of, with its bucket layouts.
+    Edition(EditionName),
+}
+
+impl FromStr for Emit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "old" => Ok(Emit::Old),
+            "new" => Ok(Emit::New),
+            "both" => Ok(Emit::Both),
+            _ => text.parse().map(Emit::Edition).map_err(|_| {
+                "expected one of: old, new, both, or an edition: a version that a pack declares"
+            }),
+        }
+    }
+}
+
+impl Display for Emit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Emit::Old => "old",
+            Emit::New => "new",
+            Emit::Both => "both",
+            Emit::Edition(name) => name.as_str(),
+        })
+    }
 }
 
 /// One of the two generations that a pack relates.

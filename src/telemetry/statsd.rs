@@ -332,11 +332,7 @@ impl ListenerMetrics {
     /// The metrics of the listener's lines by outcome.
     #[must_use]
     pub fn rewrite(&self, emit: Emit) -> RewriteMetrics {
-        let emit = match emit {
-            Emit::Old => "old",
-            Emit::New => "new",
-            Emit::Both => "both",
-        };
+        let emit = &*emit.to_string();
         let HeldListener { listener, all } = &*self.hold;
         let labels = [&**listener, emit];
         let left_out = |reason| all.left_out_lines.with_label_values(&[&**listener, emit, reason]);

@@ -220,7 +220,8 @@ fn migrated_rules_pass_their_unit_tests() {
     }
     promtool_test(&folder, "old_test.yml");
     let rules = std::fs::read_to_string(folder.join("rules.yml")).expect("a file");
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new())
+        .expect("no edition");
     let migrated = auditor.file(Path::new("rules.yml"), &rules).migrated.expect("all migrate");
     std::fs::write(folder.join("moved.yml"), migrated).expect("the target folder is writable");
     promtool_test(&folder, "new_test.yml");

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crate::support::engine::{EMITS, plan, plan_with_buckets, rewrite};
+use crate::support::engine::{EMITS, editions, plan, plan_with_buckets, rewrite};
 use crate::support::{capture, captures, statsd};
 use crossfade::mapping::{BucketPolicy, Emit};
 use crossfade::rewrite::statsd::{Outcome, Rewriter, Sender};
@@ -27,12 +27,8 @@ fn filter(body: &[u8], flags: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-fn word(emit: Emit) -> &'static str {
-    match emit {
-        Emit::Old => "--emit=old",
-        Emit::New => "--emit=new",
-        Emit::Both => "--emit=both",
-    }
+fn word(emit: Emit) -> String {
+    format!("--emit={emit}")
 }
 
 #[test]
@@ -40,8 +36,8 @@ fn the_filter_equals_the_engine() {
     let medium = ["medium/prometheus/kong-3.9.1.all_on.per_consumer.txt.gz".to_owned()];
     for name in captures("tiny").into_iter().chain(captures("quirk")).chain(medium) {
         let body = capture(&name);
-        for emit in EMITS {
-            let left = filter(&body, &[word(emit)]);
+        for emit in EMITS.into_iter().chain(editions()) {
+            let left = filter(&body, &[&word(emit)]);
             assert!(left == rewrite(&plan(emit), &body).body, "{name} emitted as {emit:?}");
         }
     }
@@ -76,7 +72,7 @@ fn statsd_output_equals_the_engine() {
                 Outcome::Untouched => expected.clone_from(&input),
                 Outcome::Rewritten => {}
             }
-            let left = filter(&input, &["--statsd", word(emit)]);
+            let left = filter(&input, &["--statsd", &word(emit)]);
             assert!(left == expected, "{name} emitted as {emit:?}");
         }
     }

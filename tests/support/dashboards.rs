@@ -23,7 +23,7 @@ pub(crate) fn fixture(name: &str) -> (PathBuf, String) {
 pub(crate) fn audited(name: &str, to: Generation, absent: &[&str]) -> FileAudit {
     let absent = absent.iter().map(|family| (*family).to_owned()).collect();
     let (path, text) = fixture(name);
-    Auditor::new(&packs::builtin(), Emit::Old, to, absent).file(&path, &text)
+    Auditor::new(&packs::builtin(), Emit::Old, to, absent).expect("no edition").file(&path, &text)
 }
 
 /// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a panel.
@@ -33,6 +33,6 @@ pub(crate) fn findings(kind: &str, query: &str, to: Generation) -> Vec<Finding> 
         "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
         _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
     };
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new());
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new()).expect("no edition");
     auditor.file(Path::new("q.json"), &text).findings
 }

@@ -7,7 +7,7 @@ use crossfade::packs;
 use crossfade::rewrite::exposition::{Error, History, Options, Progress, Report, Rewriter};
 
 use super::naive::{self, Exposition};
-use super::oracle::Leaving;
+use super::oracle::{Edition, Leaving};
 
 /// The result of a rewriting.
 #[derive(Debug)]
@@ -41,16 +41,30 @@ pub(crate) fn leaving(emit: Emit) -> Leaving {
         Emit::Old => Leaving::Old,
         Emit::New => Leaving::New,
         Emit::Both => Leaving::Both,
+        Emit::Edition(name) => {
+            let mut all = Edition::ALL.into_iter();
+            let found = all.find(|(its, _)| *its == name.as_str());
+            Leaving::Edition(found.expect("an edition of the shipped pack").1)
+        }
     }
+}
+
+/// The editions of the shipped pack, the oldest first.
+pub(crate) fn editions() -> [Emit; 4] {
+    Edition::ALL.map(|(name, _)| name.parse().expect("a valid setting"))
 }
 
 /// The shipped packs, compiled once for each direction.
 pub(crate) fn plan(emit: Emit) -> Arc<Plan> {
-    static PLANS: [OnceLock<Arc<Plan>>; 3] = [const { OnceLock::new() }; 3];
+    static PLANS: [OnceLock<Arc<Plan>>; 7] = [const { OnceLock::new() }; 7];
     let slot = match emit {
         Emit::Old => &PLANS[0],
         Emit::New => &PLANS[1],
         Emit::Both => &PLANS[2],
+        Emit::Edition(_) => {
+            let place = editions().iter().position(|its| *its == emit);
+            &PLANS[3 + place.expect("an edition of the shipped pack")]
+        }
     };
     Arc::clone(slot.get_or_init(|| plan_with(&mapping::Settings::new(emit))))
 }

@@ -17,6 +17,54 @@ pub(crate) enum Leaving {
     New,
     /// Both.
     Both,
+    /// The shapes and buckets of one edition.
+    Edition(Edition),
+}
+
+/// Versions of Kong with the same buckets, named after one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edition {
+    /// 2.0 to 2.5: `le="00025.0"`.
+    V2_5,
+    /// 2.6 to 2.8.
+    V2_8,
+    /// 3.0 to 3.8.
+    V3_0,
+    /// 3.9 and later.
+    V3_9,
+}
+
+impl Edition {
+    /// Each with its name.
+    pub(crate) const ALL: [(&str, Edition); 4] = [
+        ("2.5", Edition::V2_5),
+        ("2.8", Edition::V2_8),
+        ("3.0", Edition::V3_0),
+        ("3.9", Edition::V3_9),
+    ];
+
+    fn is_old(self) -> bool {
+        matches!(self, Edition::V2_5 | Edition::V2_8)
+    }
+
+    /// The families of its generation that have other buckets in another edition of it, with their
+    /// boundaries: those that any edition has, and its own.
+    fn differing(self) -> (&'static str, &'static [f64], &'static [f64]) {
+        match self {
+            Edition::V2_5 | Edition::V2_8 => ("kong_latency", OLD, OLD),
+            Edition::V3_0 => (KONG, NEW_KONG, &NEW_KONG[..15]),
+            Edition::V3_9 => (KONG, NEW_KONG, NEW_KONG),
+        }
+    }
+
+    fn target(self, family: &str, otherwise: &'static [f64]) -> &'static [f64] {
+        let (differing, _, own) = self.differing();
+        if family == differing { own } else { otherwise }
+    }
+
+    fn spelled(self, le: f64) -> String {
+        if self == Edition::V2_5 { format!("{le:07.1}") } else { le.to_string() }
+    }
 }
 
 /// Boundaries of `kong_latency` in 2.x, for each of its three types.
@@ -94,11 +142,22 @@ pub(crate) fn rewrite(body: &Exposition, leaving: Leaving) -> Values {
 pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Memory) -> Values {
     let arrived = body.stored();
     let mut left = arrived.clone();
+    let chosen = match leaving {
+        Leaving::Edition(edition) => Some(edition),
+        Leaving::Old | Leaving::New | Leaving::Both => None,
+    };
+    let (leaving, edition) = match leaving {
+        Leaving::Edition(edition) if edition.is_old() => (Leaving::Old, edition),
+        Leaving::Edition(edition) => (Leaving::New, edition),
+        Leaving::Old => (leaving, Edition::V2_8),
+        // 3.9 spells boundaries like 2.8.
+        Leaving::New | Leaving::Both => (leaving, Edition::V3_9),
+    };
     if leaving != Leaving::New {
         let not_counted = without_service(body);
         let counted = arrived.iter().filter(|(series, _)| !not_counted.contains(*series));
         let (written, mut read) =
-            downgrade(&counted.map(|(series, value)| (series.clone(), *value)).collect());
+            downgrade(&counted.map(|(series, value)| (series.clone(), *value)).collect(), edition);
         read.extend(not_counted);
         // Under `both`, a family with the same name in both generations keeps its new shape.
         let one_name = |series: &Series| series.name.starts_with("kong_memory_");
@@ -110,13 +169,29 @@ pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Mem
         }
     }
     if leaving != Leaving::Old {
-        let (written, read) = upgrade(&arrived, memory);
+        let (written, read) = upgrade(&arrived, memory, edition);
         if leaving == Leaving::New {
             left.retain(|series, _| !read.contains(series));
         }
         left.extend(written);
     }
+    if let Some(edition) = chosen {
+        let (written, read) = to_edition(&arrived, edition);
+        left.retain(|series, _| !read.contains(series));
+        left.extend(written);
+    }
     left
+}
+
+/// Histograms that have the emitted generation's shape already, but may be of another edition.
+fn to_edition(arrived: &Values, edition: Edition) -> (Values, Vec<Series>) {
+    let mut written = Values::new();
+    let (family, known, target) = edition.differing();
+    let types = ["kong", "request", "upstream"];
+    let wanted = |series: &Series| !edition.is_old() || types.contains(&series.label("type"));
+    let (histograms, read) = Histogram::read_all(arrived, family, wanted);
+    write_histograms(&mut written, &histograms, known, (target, edition), Series::clone);
+    (written, read)
 }
 
 /// Series of requests that have an empty `service`. 2.x does not count such requests.
@@ -142,7 +217,7 @@ fn max(values: &mut Values, series: Series, value: f64) {
 }
 
 /// 3.x to 2.x: the rewritten series, and the input series they replace.
-fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
+fn downgrade(arrived: &Values, edition: Edition) -> (Values, BTreeSet<Series>) {
     let mut written = Values::new();
     let mut read = BTreeSet::new();
     for (series, &value) in arrived {
@@ -190,13 +265,13 @@ fn downgrade(arrived: &Values) -> (Values, BTreeSet<Series>) {
         let to = |labels: &Series| {
             labels.without(&["workspace"]).named("kong_latency").with("type", kind)
         };
-        write_histograms(&mut written, &histograms, known, OLD, to);
+        write_histograms(&mut written, &histograms, known, (OLD, edition), to);
     }
     (written, read)
 }
 
 /// 2.x to 3.x: the rewritten series, and the input series they replace.
-fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) {
+fn upgrade(arrived: &Values, memory: &mut Memory, edition: Edition) -> (Values, BTreeSet<Series>) {
     let mut written = Values::new();
     let mut read = BTreeSet::new();
     let parts = parts(arrived);
@@ -262,7 +337,8 @@ fn upgrade(arrived: &Values, memory: &mut Memory) -> (Values, BTreeSet<Series>) 
         let (histograms, of_kind) = Histogram::read_all(arrived, "kong_latency", wanted);
         read.extend(of_kind);
         let to = |labels: &Series| labels.without(&["type"]).named(family);
-        write_histograms(&mut written, &histograms, OLD, target, to);
+        let target = edition.target(family, target);
+        write_histograms(&mut written, &histograms, OLD, (target, edition), to);
     }
     (written, read)
 }
@@ -387,7 +463,7 @@ fn write_histograms(
     written: &mut Values,
     histograms: &BTreeMap<Series, Histogram>,
     known: &[f64],
-    target: &[f64],
+    (target, edition): (&[f64], Edition),
     to: impl Fn(&Series) -> Series,
 ) {
     // Label sets that become equal are added first, boundary by boundary; then converted.
@@ -412,7 +488,8 @@ fn write_histograms(
             .iter()
             .any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
         for &le in target.iter().filter(|_| has_buckets) {
-            written.insert(part("_bucket").with("le", &le.to_string()), estimate(&counts, all, le));
+            let bucket = part("_bucket").with("le", &edition.spelled(le));
+            written.insert(bucket, estimate(&counts, all, le));
         }
         written.insert(part("_bucket").with("le", "+Inf"), all);
         written

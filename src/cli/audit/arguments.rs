@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::flags::choice;
 use crate::cli::value_enums::{Format, GenerationFlag};
 use crate::mapping::Emit;
 
@@ -19,9 +18,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(long = "pack", value_name = "FILE")]
     pub(super) packs: Vec<PathBuf>,
 
-    /// Set the exit code for queries through a gateway that exports this generation. Without this
+    /// Set the exit code for queries through a gateway that exports this generation, or this edition of it. Without this
     /// flag, the exit code is for queries without a gateway.
-    #[arg(long, value_name = "GENERATION", value_parser = choice::<Emit>())]
+    #[arg(long, value_name = "old|new|both|EDITION")]
     pub(super) emit: Option<Emit>,
 
     /// Migrate all queries that can be migrated, and give a reason for each of the others.

@@ -59,7 +59,8 @@ impl Run {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     let packs = packs::load(&arguments.packs)?;
     let emit = arguments.emit.unwrap_or(Emit::Old);
-    let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone());
+    let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone())
+        .map_err(|error| anyhow::anyhow!("--emit: {error}"))?;
     if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
         bail!("--absent={family}: no pack has a rule for this family");
     }

@@ -21,7 +21,7 @@ pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
     let mut errors = if incomplete {
         exposition::check::pairs(&rules)
     } else {
-        exposition::check::errors(&rules, &Settings::new(Emit::Both))
+        exposition::check::errors(packs, &rules, &Settings::new(Emit::Both))
     };
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
         errors.extend(lines);

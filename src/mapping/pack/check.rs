@@ -2,6 +2,7 @@
 
 use super::names;
 use crate::document::{Reader, Scalar, Source, Span};
+use crate::mapping::edition::Editions;
 
 /// Help for keys that a pack does not have.
 const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
@@ -9,11 +10,13 @@ const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
 /// Collects the errors of a pack while it is checked.
 pub(in crate::mapping) struct Check<'s> {
     pub(in crate::mapping) reader: Reader<'s>,
+    /// The editions that the pack declares.
+    pub(in crate::mapping) editions: Editions,
 }
 
 impl<'s> Check<'s> {
     pub(in crate::mapping) fn new(source: &'s Source) -> Check<'s> {
-        Check { reader: Reader::new(source, SHAPE_HELP) }
+        Check { reader: Reader::new(source, SHAPE_HELP), editions: Editions::default() }
     }
 
     pub(in crate::mapping) fn error(

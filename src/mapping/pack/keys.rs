@@ -16,6 +16,7 @@ pub(in crate::mapping) struct PerGeneration<T> {
 pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) name: Option<Scalar>,
     pub(in crate::mapping) description: Option<Scalar>,
+    pub(in crate::mapping) editions: Option<PerGeneration<Vec<Scalar>>>,
     pub(in crate::mapping) prometheus: Vec<RuleKeys>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
     pub(in crate::mapping) only_in: Option<PerGeneration<Vec<Scalar>>>,
@@ -67,13 +68,29 @@ pub(in crate::mapping) enum FixtureKeys {
     File(Scalar),
 }
 
+/// The bucket layouts of one generation.
+#[derive(Debug)]
+pub(in crate::mapping) enum LayoutKeys {
+    /// One list for all editions.
+    All(Vec<Scalar>),
+    /// A list for each edition, and where they are.
+    PerEdition(Span, Vec<EditionLayoutKeys>),
+}
+
+/// The bucket layout of one edition.
+#[derive(Debug)]
+pub(in crate::mapping) struct EditionLayoutKeys {
+    pub(in crate::mapping) name: Scalar,
+    pub(in crate::mapping) list: Vec<Scalar>,
+}
+
 /// A rule under `prometheus:`.
 #[derive(Debug)]
 pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) old: Scalar,
     pub(in crate::mapping) new: Scalar,
     pub(in crate::mapping) help: PerGeneration<Option<Scalar>>,
-    pub(in crate::mapping) buckets: Option<PerGeneration<Vec<Scalar>>>,
+    pub(in crate::mapping) buckets: Option<PerGeneration<LayoutKeys>>,
     pub(in crate::mapping) metric_type: Option<Scalar>,
     pub(in crate::mapping) merge: Option<Scalar>,
     pub(in crate::mapping) includes: Option<Scalar>,
@@ -116,11 +133,10 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackK
         Some(PackKeys {
             name: fields.required_text("name"),
             description: fields.text("description"),
+            editions: per_generation(fields, "editions", "`editions`"),
             prometheus: fields.each("prometheus", rule),
             repeats: fields.texts("repeats"),
-            only_in: fields.map("only_in", "`only_in`", |sides| {
-                Some(PerGeneration { old: sides.texts("old"), new: sides.texts("new") })
-            }),
+            only_in: per_generation(fields, "only_in", "`only_in`"),
             hints: fields.each("hints", hint),
             statsd: fields.each("statsd", line),
             prefix: fields.text("prefix"),
@@ -224,6 +240,17 @@ fn fixture(
     text.map(FixtureKeys::Inline).or(in_file.map(FixtureKeys::File))
 }
 
+/// A list of texts for each generation.
+fn per_generation(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    noun: &'static str,
+) -> Option<PerGeneration<Vec<Scalar>>> {
+    fields.map(key, noun, |sides| {
+        Some(PerGeneration { old: sides.texts("old"), new: sides.texts("new") })
+    })
+}
+
 fn help(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
     let help = fields.map("help", "`help`", |sides| {
         Some(PerGeneration { old: sides.text("old"), new: sides.text("new") })
@@ -231,23 +258,38 @@ fn help(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
     help.unwrap_or(PerGeneration { old: None, new: None })
 }
 
-fn buckets(fields: &mut Fields<'_, '_>) -> Option<PerGeneration<Vec<Scalar>>> {
+fn buckets(fields: &mut Fields<'_, '_>) -> Option<PerGeneration<LayoutKeys>> {
     fields.map("buckets", "`buckets`", |sides| {
-        Some(PerGeneration { old: boundaries(sides, "old"), new: boundaries(sides, "new") })
+        Some(PerGeneration { old: layouts(sides, "old"), new: layouts(sides, "new") })
     })
 }
 
-fn boundaries(sides: &mut Fields<'_, '_>, side: &'static str) -> Vec<Scalar> {
+fn layouts(sides: &mut Fields<'_, '_>, side: &'static str) -> LayoutKeys {
     let Some((key, node)) = sides.take(side) else {
         sides.missing(side);
-        return Vec::new();
+        return LayoutKeys::All(Vec::new());
     };
+    let reader = &mut *sides.reader;
+    if !matches!(node, Node::Map(_)) {
+        return LayoutKeys::All(boundaries(reader, key.span, node, side));
+    }
+    let span = node.span();
+    let editions = reader.entries(node, &format!("`{side}`")).into_iter();
+    let mut layout = |(name, node): (Scalar, Node)| {
+        let list = boundaries(reader, name.span, node, &name.text);
+        EditionLayoutKeys { name, list }
+    };
+    LayoutKeys::PerEdition(span, editions.map(&mut layout).collect())
+}
+
+/// The list of boundaries under a key.
+fn boundaries(reader: &mut Reader<'_>, key: Span, node: Node, name: &str) -> Vec<Scalar> {
     if matches!(&node, Node::List(list) if list.items.is_empty()) {
         let help = "list the boundaries of this generation";
-        sides.reader.error(key.span, "a histogram without buckets", help);
+        reader.error(key, "a histogram without buckets", help);
     }
-    let items = sides.reader.items(node, &format!("a list under `{side}`"));
-    items.into_iter().filter_map(|item| sides.reader.scalar(item, "a text")).collect()
+    let items = reader.items(node, &format!("a list under `{name}`"));
+    items.into_iter().filter_map(|item| reader.scalar(item, "a text")).collect()
 }
 
 fn hint(reader: &mut Reader<'_>, node: Node) -> Option<HintKeys> {

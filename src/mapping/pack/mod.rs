@@ -5,6 +5,7 @@
 //! packs extend each other.
 
 mod check;
+mod editions;
 pub(super) mod exposition;
 mod grammar;
 mod keys;
@@ -15,7 +16,8 @@ mod test_file;
 
 use std::sync::Arc;
 
-use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, parse_one};
+use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, Span, parse_one};
+use crate::mapping::edition::{EditionName, Editions};
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
 use check::Check;
@@ -31,6 +33,8 @@ pub use test_file::TestFile;
 pub struct Pack {
     name: String,
     description: Option<String>,
+    editions: Editions,
+    edition_spans: Vec<(EditionName, Span)>,
     rules: Vec<PackRule>,
     repeats: Vec<String>,
     only_in: Vec<(Generation, Selector)>,
@@ -146,6 +150,7 @@ impl Pack {
         let mut check = Check::new(&source);
         let file = keys::read(document, &mut check.reader);
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
+        let edition_spans = check.editions(file.editions);
         let rules = file.prometheus.into_iter();
         let rules = rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
         let repeats = check.distinct_families(file.repeats, "repeats");
@@ -157,9 +162,22 @@ impl Pack {
         let tests = file.tests.into_iter();
         let tests = tests.filter_map(|test| PackTest::from_keys(test, &mut check)).collect();
         let description = file.description.map(|description| description.text);
-        let Diagnostics(errors) = check.reader.finish();
+        let Check { reader, editions } = check;
+        let Diagnostics(errors) = reader.finish();
         let source = Arc::new(source);
-        let pack = Pack { name, description, rules, repeats, only_in, hints, lines, tests, source };
+        let pack = Pack {
+            name,
+            description,
+            editions,
+            edition_spans,
+            rules,
+            repeats,
+            only_in,
+            hints,
+            lines,
+            tests,
+            source,
+        };
         (Some(pack), errors)
     }
 
@@ -173,6 +191,12 @@ impl Pack {
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// The editions that it declares.
+    #[must_use]
+    pub fn editions(&self) -> &Editions {
+        &self.editions
     }
 
     /// Explanations for families that are missing.
@@ -191,6 +215,12 @@ impl Pack {
     #[must_use]
     pub fn file_name(&self) -> &str {
         self.source.file()
+    }
+
+    /// Where it declares an edition.
+    pub(super) fn edition_span(&self, name: EditionName) -> Span {
+        let found = self.edition_spans.iter().find(|(its, _)| *its == name);
+        found.expect("only editions that it declares are asked for").1
     }
 
     /// Samples that only sources of this generation count.

@@ -70,8 +70,7 @@ impl PackTest {
     pub(in crate::mapping) fn from_keys(keys: TestKeys, check: &mut Check<'_>) -> Option<PackTest> {
         let name = keys.name.text.clone();
         let location = check.reader.source().location(keys.name.span);
-        let emits = [("old", Emit::Old), ("new", Emit::New), ("both", Emit::Both)];
-        let emit = keys.emit.as_ref().and_then(|word| check.one_of(word, "a generation", &emits));
+        let emit = keys.emit.as_ref().and_then(|word| check.emit(word));
         let input = match keys.lines {
             Some(_) => check.test_of_lines(keys, emit)?,
             None => check.test_of_scrapes(keys, emit)?,
@@ -130,6 +129,14 @@ impl Check<'_> {
             ..Settings::new(emit?)
         };
         Some(TestInput::Scrapes(settings, scrapes.into_iter().collect::<Option<_>>()?))
+    }
+
+    fn emit(&mut self, word: &Scalar) -> Option<Emit> {
+        if word.text.starts_with(|first: char| first.is_ascii_digit()) {
+            return self.reader.value(word, str::parse).map(|it| it.value);
+        }
+        let emits = [("old", Emit::Old), ("new", Emit::New), ("both", Emit::Both)];
+        self.one_of(word, "a generation", &emits)
     }
 
     fn bucket_policy(&mut self, word: &Scalar) -> Option<BucketPolicy> {

@@ -90,6 +90,9 @@ pub struct Rule {
     pub stream: bool,
     /// The sample is also written unchanged (`emit: both`).
     pub keep: bool,
+    /// The samples read are of the written generation already. Only their buckets are converted, from
+    /// those of another edition.
+    pub same_generation: bool,
     /// Later rules are tried too, because another pack rule reads the same samples on purpose.
     pub also: bool,
     /// The samples read are also counted in another rule's input, which is written as the difference.

@@ -9,24 +9,34 @@ use super::finding::FileAudit;
 use super::query::{Query, QueryKind};
 use super::query_result::QueryAudit;
 use super::source_file::QueryEdits;
-use crate::document::Source;
-use crate::mapping::{Emit, Generation, Pack, correspondences};
+use crate::document::{Diagnostic, Source};
+use crate::mapping::{Emit, Emitted, Generation, Pack, correspondences};
 use crate::tools::hints::{self, Selection};
 
 /// Audits queries against packs.
 #[derive(Debug)]
 pub struct Auditor {
     pub(super) catalog: Catalog,
-    pub(super) emit: Emit,
+    pub(super) emitted: Emitted,
     pub(super) to: Generation,
 }
 
 impl Auditor {
     /// An auditor for a gateway that emits `emit`, which migrates queries to `to`. Families in `absent`
     /// do not occur in the queried Prometheus.
-    #[must_use]
-    pub fn new(packs: &[Pack], emit: Emit, to: Generation, absent: Vec<String>) -> Auditor {
-        Auditor { catalog: Catalog::new(correspondences(packs), absent), emit, to }
+    ///
+    /// # Errors
+    ///
+    /// No pack declares the edition that is emitted.
+    pub fn new(
+        packs: &[Pack],
+        emit: Emit,
+        to: Generation,
+        absent: Vec<String>,
+    ) -> Result<Auditor, Diagnostic> {
+        let emitted = Emitted::new(emit, packs)?;
+        let catalog = Catalog::new(correspondences(packs, emitted), absent);
+        Ok(Auditor { catalog, emitted, to })
     }
 
     /// True if a pack has a rule for a family.

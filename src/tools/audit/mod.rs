@@ -17,7 +17,7 @@
 //!
 //! let pack = "name: p\nprometheus:\n- old: jobs{state=$s}\n  new: jobs_total{status=$s}\n";
 //! let packs = [Pack::parse("p.yaml", pack).expect("a valid pack")];
-//! let auditor = Auditor::new(&packs, Emit::Old, Generation::New, Vec::new());
+//! let auditor = Auditor::new(&packs, Emit::Old, Generation::New, Vec::new()).expect("no edition");
 //!
 //! let rules = "- record: jobs:rate5m\n  expr: sum(rate(jobs{state=\"done\"}[5m]))\n";
 //! let audit = auditor.file(Path::new("rules.yaml"), rules);

@@ -10,7 +10,7 @@ use super::catalog::SUFFIXES;
 use super::finding::{Finding, Impact};
 use super::query::Query;
 use super::query_result::new_finding;
-use crate::mapping::{Emit, Generation};
+use crate::mapping::Generation;
 
 impl Auditor {
     /// `metrics(pattern)` of a template variable.
@@ -25,11 +25,7 @@ impl Auditor {
             return None;
         }
         let impact = |exists: bool| if exists { Impact::Differs } else { Impact::Breaks };
-        let emitted = match self.emit {
-            Emit::Both => true,
-            Emit::New => generations.contains(&Generation::New),
-            Emit::Old => generations.contains(&Generation::Old),
-        };
+        let emitted = generations.iter().any(|generation| self.emitted.has(*generation));
         Some(Finding {
             direct: impact(generations.contains(&Generation::New)),
             gateway: impact(emitted),
@@ -49,7 +45,7 @@ impl Auditor {
         let mut finding = Finding::new(line, "link", "", url);
         finding.generations = vec![generation.as_str()];
         finding.direct = impact(old);
-        finding.gateway = impact(if old { self.emit == Emit::New } else { self.emit == Emit::Old });
+        finding.gateway = impact(!self.emitted.has(generation));
         finding.details.push(format!("the link contains {}", family.family));
         if generation != self.to {
             finding.obstacles.push("links are not migrated".to_owned());
@@ -80,7 +76,7 @@ impl Auditor {
             if is_old {
                 finding.direct = Impact::Breaks;
             }
-            if self.emit == if is_old { Emit::New } else { Emit::Old } {
+            if !self.emitted.has(generation) {
                 finding.gateway = Impact::Breaks;
             }
             if !finding.generations.contains(&generation.as_str()) {

@@ -64,7 +64,7 @@ impl Auditor {
             return Some(QueryAudit::unchanged(finding));
         }
         let values_of = part.values_of.as_ref().and_then(|label| text.get(label.clone()));
-        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit, values_of)?;
+        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emitted, values_of)?;
         finding.generations = verdict.generations.iter().copied().map(Generation::as_str).collect();
         (finding.direct, finding.gateway) = (verdict.direct, verdict.gateway);
         finding.details = verdict.details;
@@ -157,7 +157,7 @@ impl Auditor {
         let inner = migrated.get(part.at).ok_or_else(invalid)?;
         let masked = masked(kind, inner);
         let expr = promql::parse(&masked.text).map_err(|_| invalid())?;
-        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emit, None);
+        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emitted, None);
         if verdict.is_some_and(|it| it.generations.contains(&self.to.other())) {
             Err(vec!["the migrated query would still use the other generation".to_owned()])
         } else {

@@ -1,6 +1,6 @@
 //! What the packs say about a family that is missing.
 
-use crate::mapping::{Generation, Pack, Plan, correspondences};
+use crate::mapping::{Emitted, Generation, Pack, Plan, correspondences};
 use crate::rewrite::exposition::{Missing, Report};
 use crate::tools::hints::{Selection, selection, texts};
 
@@ -46,7 +46,7 @@ pub(super) fn hints(
     }
     // The input has nothing of any pack, so every hint about the family may apply.
     let mut selections: Vec<Selection> = vec![(family.to_owned(), Vec::new())];
-    let rules = correspondences(packs);
+    let rules = correspondences(packs, Emitted::default());
     let makes = rules.iter().filter(|it| it.side(lacks.other()).family == family);
     selections.extend(makes.map(|rule| selection(rule, lacks)));
     // A family that exists only in the other generation is not what is missing.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod chunking;
 mod differential;
+mod editions;
 mod examples;
 mod golden;
 mod histories;

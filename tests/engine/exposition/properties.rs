@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::support::engine::{EMITS, empty_plan, leaving, plan, rewrite, shown, try_rewrite};
+use crate::support::engine::{
+    EMITS, editions, empty_plan, leaving, plan, rewrite, shown, try_rewrite,
+};
 use crate::support::lines::LINES;
 use crate::support::naive::{self, Item};
 use crate::support::{differences, oracle, strict};
@@ -446,7 +448,7 @@ proptest! {
     fn tidy_bodies_equal_the_oracle(body in tidy_body()) {
         let arrived = naive::parse(body.as_bytes());
         prop_assert!(arrived.refused().is_empty(), "the generator is wrong");
-        for emit in EMITS {
+        for emit in EMITS.into_iter().chain(editions()) {
             let expected = oracle::rewrite(&arrived, leaving(emit));
             let actual = text(&plan(emit), body.as_bytes()).read().stored();
             let lines = differences(&expected, &actual);
@@ -456,7 +458,7 @@ proptest! {
 
     #[test]
     fn rewriting_is_idempotent(body in tidy_body()) {
-        for emit in [Emit::Old, Emit::New] {
+        for emit in [Emit::Old, Emit::New].into_iter().chain(editions()) {
             let once = text(&plan(emit), body.as_bytes()).body;
             let twice = text(&plan(emit), &once).body;
             prop_assert_eq!(once.escape_ascii().to_string(), twice.escape_ascii().to_string());

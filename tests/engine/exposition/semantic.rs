@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::engine::{EMITS, Outcome, leaving, plan, plan_with_buckets, rewrite};
+use crate::support::engine::{EMITS, Outcome, editions, leaving, plan, plan_with_buckets, rewrite};
 use crate::support::kong::{Common, PAIRS};
 use crate::support::naive::{self, Exposition, Series};
 use crate::support::{assert_same_series, capture, captures, is_old, oracle, strict};
@@ -27,6 +27,15 @@ fn equals_the_oracle(scale: &str) {
         let expected = oracle::rewrite(arrived, leaving(emit));
         assert_same_series(&expected, &outcome.read().stored(), context);
     });
+    for name in captures(scale) {
+        let body = capture(&name);
+        let arrived = naive::parse(&body);
+        for emit in editions() {
+            let expected = oracle::rewrite(&arrived, leaving(emit));
+            let left = rewrite(&plan(emit), &body).read().stored();
+            assert_same_series(&expected, &left, &format!("{name} emitted as {emit}"));
+        }
+    }
 }
 
 #[test]

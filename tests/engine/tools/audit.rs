@@ -64,7 +64,8 @@ fn only_queries_and_legends_change() {
 
 #[test]
 fn migrated_queries_survive_and_do_not_change_again() {
-    let auditor = Auditor::new(&packs::builtin(), Emit::Both, Generation::New, Vec::new());
+    let auditor = Auditor::new(&packs::builtin(), Emit::Both, Generation::New, Vec::new())
+        .expect("no edition");
     for name in OLD {
         let moved = audited(name, Generation::New, &[]).migrated.expect("something moves");
         let again = auditor.file(Path::new(name), &moved);
@@ -163,7 +164,8 @@ fn labels_used_elsewhere_are_kept() {
 #[test]
 fn verdicts_depend_on_the_emitted_generations() {
     let impacts = |text: &str, emit| {
-        let auditor = Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new());
+        let auditor =
+            Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new()).expect("no edition");
         let rule = format!("- record: x\n  expr: {text}\n");
         let findings = auditor.file(Path::new("r.yaml"), &rule).findings;
         findings.first().map(|it| (it.direct, it.gateway))
@@ -196,7 +198,8 @@ fn verdicts_depend_on_the_emitted_generations() {
 fn audit_works_with_any_pack() {
     let pack = "name: p\nprometheus:\n- old: disk_free{dev=$d}\n  new: disk_free_bytes{device=$d, fs}\n  merge: min\n";
     let pack = Pack::parse("p.yaml", pack).expect("valid");
-    let auditor = Auditor::new(&[pack], Emit::Old, Generation::New, Vec::new());
+    let auditor =
+        Auditor::new(&[pack], Emit::Old, Generation::New, Vec::new()).expect("no edition");
     let file = "targets: [{expr: 'max by (dev) (disk_free)', legendFormat: 'on {{dev}}'}, {expr: kong_http_status}]";
     let found = auditor.file(Path::new("d.yaml"), file);
     assert_eq!(
@@ -210,7 +213,8 @@ fn audit_works_with_any_pack() {
 
 #[test]
 fn unusual_files_are_refused_or_unchanged() {
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new())
+        .expect("no edition");
     let audit = |text: &str| auditor.file(Path::new("x"), text);
     assert!(audit("{\"a\": ").unreadable.is_some());
     assert!(audit("a: {{ .Values.x }}\nb: [").unreadable.is_some());

@@ -9,7 +9,8 @@ use crossfade::tools::audit::{Auditor, FileAudit, Impact, hold_back_unit_tests};
 use crate::support::root;
 
 fn audited(name: &str, text: &str) -> FileAudit {
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new());
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new())
+        .expect("no edition");
     auditor.file(Path::new(name), text)
 }
 

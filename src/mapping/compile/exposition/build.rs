@@ -3,25 +3,30 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use super::buckets;
 use super::check::plain_rule;
 use super::expected;
 use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::labels;
-use crate::mapping::generation::{BucketPolicy, Emit, Generation, NotCounted};
+use crate::mapping::emitted::Emitted;
+use crate::mapping::generation::{BucketPolicy, Generation, NotCounted};
 use crate::mapping::plan::exposition::{
-    Kind, Output, OutputId, PartOf, Plan, Redirect, ReferenceFamily, ReferenceId, Rule, RuleId,
+    Kind, LabelEdits, Output, OutputId, PartOf, Plan, Redirect, ReferenceFamily, ReferenceId, Rule,
+    RuleId,
 };
 
 /// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
 pub(in crate::mapping) fn plan(
     packs: &[Pack],
     active: &[ActiveRule<'_>],
+    emitted: Emitted,
     settings: &Settings,
 ) -> Plan {
     let mut build = Build {
         active,
+        emitted,
         settings,
         ids: HashMap::new(),
         outputs: HashMap::new(),
@@ -30,6 +35,7 @@ pub(in crate::mapping) fn plan(
     build.name();
     build.rules();
     build.redirects();
+    build.converted_to_edition();
     build.family_rules();
     build.stream();
     build.families(packs);
@@ -38,17 +44,9 @@ pub(in crate::mapping) fn plan(
     build.plan
 }
 
-/// The generations that rules write.
-fn written(emit: Emit) -> &'static [Generation] {
-    match emit {
-        Emit::Old => &[Generation::Old],
-        Emit::New => &[Generation::New],
-        Emit::Both => &[Generation::New, Generation::Old],
-    }
-}
-
 struct Build<'a> {
     active: &'a [ActiveRule<'a>],
+    emitted: Emitted,
     settings: &'a Settings,
     /// The rule of a rule that writes a generation, by the rule's place.
     ids: HashMap<(usize, Generation), RuleId>,
@@ -61,14 +59,14 @@ impl<'a> Build<'a> {
     fn name(&mut self) {
         let mut next = 0;
         for (index, pack_rule) in self.active.iter().enumerate() {
-            for generation in written(self.settings.emit) {
-                let rule = self.has_rule(index, *generation);
+            for generation in self.emitted.generations() {
+                let rule = self.has_rule(index, generation);
                 if rule {
-                    self.ids.insert((index, *generation), RuleId(next));
+                    self.ids.insert((index, generation), RuleId(next));
                     next += 1;
                 }
-                if rule || is_redirect(*pack_rule, *generation) {
-                    self.output(*pack_rule, *generation);
+                if rule || is_redirect(*pack_rule, generation) {
+                    self.output(*pack_rule, generation);
                 }
             }
         }
@@ -85,7 +83,7 @@ impl<'a> Build<'a> {
             return true;
         }
         // Side by side, a family with one name leaves in its new shape only.
-        let leaves = self.settings.emit != Emit::Both || written == Generation::New;
+        let leaves = !self.emitted.is_both() || written == Generation::New;
         let changes = pack_rule.buckets.is_some()
             || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
         let redirected = |its: &ActiveRule<'_>| {
@@ -96,9 +94,9 @@ impl<'a> Build<'a> {
 
     fn rules(&mut self) {
         for (index, from) in self.active.iter().enumerate() {
-            for written in written(self.settings.emit) {
-                if let Some(id) = self.ids.get(&(index, *written)).copied() {
-                    let rule = self.rule(*from, *written);
+            for written in self.emitted.generations() {
+                if let Some(id) = self.ids.get(&(index, written)).copied() {
+                    let rule = self.rule(*from, written);
                     self.writes(rule.to, id);
                     self.plan.rules.push(rule);
                 }
@@ -117,9 +115,10 @@ impl<'a> Build<'a> {
             to: self.output(from, written),
             when: labels::conditions(pack_rule, written, &labels),
             labels,
-            kind: labels::kind(pack_rule, written, self.settings.buckets),
+            kind: buckets::kind(from, (written.other(), written), self.emitted, self.settings),
             stream: false, // set when all rules are known
-            keep: self.settings.emit == Emit::Both && !pack_rule.keeps_name(),
+            keep: self.emitted.is_both() && !pack_rule.keeps_name(),
+            same_generation: false,
             also: pack_rule.derive.is_some() || included,
             part_of: self.part_of(from, written),
             remainder: pack_rule.includes.is_some() && written == Generation::New,
@@ -175,9 +174,9 @@ impl<'a> Build<'a> {
 
     fn redirects(&mut self) {
         let active = self.active;
-        for written in written(self.settings.emit) {
-            for pack_rule in active.iter().filter(|pack_rule| is_redirect(**pack_rule, *written)) {
-                self.redirect(*pack_rule, *written);
+        for written in self.emitted.generations() {
+            for pack_rule in active.iter().filter(|pack_rule| is_redirect(**pack_rule, written)) {
+                self.redirect(*pack_rule, written);
             }
         }
     }
@@ -203,6 +202,34 @@ impl<'a> Build<'a> {
             references.push(ReferenceFamily { on });
             ReferenceId(number(references.len() - 1))
         })
+    }
+
+    /// Adds the rules for families that are of the emitted generation already, but may be of another
+    /// edition of it.
+    fn converted_to_edition(&mut self) {
+        for (index, generation) in buckets::converted_to_edition(self.active, self.emitted) {
+            let from = self.active[index];
+            let side = from.rule.side(generation);
+            let id = RuleId(number(self.plan.rules.len()));
+            let to = self.output(from, generation);
+            self.plan.rules.push(Rule {
+                title: format!("{side} -> {side}"),
+                source: from.source(),
+                from: side.family.as_bytes().into(),
+                to,
+                when: labels::own_conditions(side),
+                labels: LabelEdits::default(),
+                kind: buckets::kind(from, (generation, generation), self.emitted, self.settings),
+                stream: false,
+                keep: false,
+                same_generation: true,
+                also: false,
+                part_of: None,
+                remainder: false,
+                redirects: Vec::new(),
+            });
+            self.writes(to, id);
+        }
     }
 
     /// Lists the rules that read each family, in the order to try them.
@@ -237,7 +264,8 @@ impl<'a> Build<'a> {
             };
             // Dropping a label with a single value cannot make two series equal.
             let joins = |label: &[u8]| !rule.when.equal.iter().any(|(its, _)| **its == *label);
-            let stream = self.settings.emit != Emit::Both
+            let stream = !self.emitted.is_both()
+                && !rule.same_generation
                 && alone
                 && buckets_unchanged
                 && !rule.labels.drop.iter().any(|label| joins(label))
@@ -284,7 +312,7 @@ impl<'a> Build<'a> {
 impl Build<'_> {
     /// Lists the samples of each family that a written generation does not count.
     fn not_counted(&mut self, packs: &[Pack]) {
-        for written in written(self.settings.emit) {
+        for written in self.emitted.generations() {
             for selector in packs.iter().flat_map(|pack| pack.only_in(written.other())) {
                 let family = self.plan.families.entry(selector.family.as_bytes().into());
                 let equal = selector.fixed();

@@ -7,15 +7,21 @@ use std::collections::BTreeMap;
 
 use crate::document::listed;
 use crate::document::{Diagnostic, closest};
+use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::labels;
 use crate::mapping::generation::Generation;
+use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::OnlyWith;
 
 /// All errors of the active rules, in their order, then those of the settings.
-pub(in crate::mapping) fn errors(rules: &[ActiveRule<'_>], settings: &Settings) -> Vec<Diagnostic> {
-    let mut errors = Vec::new();
+pub(in crate::mapping) fn errors(
+    packs: &[Pack],
+    rules: &[ActiveRule<'_>],
+    settings: &Settings,
+) -> Vec<Diagnostic> {
+    let mut errors = editions(packs);
     for (index, active) in rules.iter().enumerate() {
         errors.extend(clashes(*active, &rules[..index]));
         errors.extend(includes(*active, rules));
@@ -25,6 +31,31 @@ pub(in crate::mapping) fn errors(rules: &[ActiveRule<'_>], settings: &Settings) 
         }
     }
     errors.extend(fill(rules, settings));
+    errors
+}
+
+/// Editions of one name that packs declare for different generations.
+fn editions(packs: &[Pack]) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    for (index, pack) in packs.iter().enumerate() {
+        for (name, generation) in pack.editions().named() {
+            let other = packs[..index].iter().find(|its| {
+                its.editions().find(name).is_some_and(|(other, _)| other != generation)
+            });
+            let Some(other) = other else { continue };
+            let message = format!(
+                "the pack declares the edition `{name}` as {}, and the pack `{}` as {}",
+                generation.as_str(),
+                other.name(),
+                generation.other().as_str()
+            );
+            errors.push(pack.source().error(
+                pack.edition_span(name),
+                message,
+                "give one of them another name",
+            ));
+        }
+    }
     errors
 }
 
@@ -90,7 +121,7 @@ fn both_write(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnosti
         let disagree = if b.help(generation).zip(a.help(generation)).is_some_and(|(b, a)| b != a) {
             "help texts"
         } else if a.buckets.is_some() != b.buckets.is_some()
-            || mine.overlaps(its) && a.boundaries(generation) != b.boundaries(generation)
+            || mine.overlaps(its) && !agree(a.layouts(generation), b.layouts(generation))
         {
             "buckets"
         } else if a.metric_type.zip(b.metric_type).is_some_and(|(a, b)| a != b) {
@@ -219,7 +250,9 @@ fn same_labels(
         .collect();
     let edits = labels::labels(its, Generation::New, &fill);
     if labels::labels(mine, Generation::New, &fill) != edits
-        || mine.buckets != its.buckets
+        || [Generation::Old, Generation::New]
+            .into_iter()
+            .any(|generation| !agree(mine.layouts(generation), its.layouts(generation)))
         || mine.merge != its.merge
     {
         error(
@@ -241,6 +274,13 @@ fn same_labels(
                 "compare labels that no selector of the rule touches".to_owned(),
             );
         }
+    }
+}
+
+fn agree(a: Option<&Layouts>, b: Option<&Layouts>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.agree(b),
+        (a, b) => a.is_none() && b.is_none(),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Labels and buckets of a rule, in one direction.
+//! Labels of a rule, in one direction.
 
 use std::collections::BTreeMap;
 
-use crate::mapping::generation::{BucketPolicy, Generation};
+use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
-use crate::mapping::plan::exposition::{BucketLayouts, Kind, LabelEdits, Match};
+use crate::mapping::plan::exposition::{LabelEdits, Match};
 
 fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
@@ -18,11 +18,7 @@ pub(in crate::mapping) fn conditions(
     edits: &LabelEdits,
 ) -> Match {
     let (read, write) = (rule.side(written.other()), rule.side(written));
-    let mut when = Match {
-        equal: read.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
-        present: read.variables().map(|(label, _)| bytes(label)).collect(),
-        ..Match::default()
-    };
+    let mut when = own_conditions(read);
     if rule.keeps_name() && !told_apart(read, write) {
         // A sample with a label of the written side already has the written shape.
         when.none_of = write.bare().map(bytes).collect();
@@ -32,6 +28,15 @@ pub(in crate::mapping) fn conditions(
         }
     }
     when
+}
+
+/// Which samples have the shape of a selector.
+pub(in crate::mapping) fn own_conditions(selector: &Selector) -> Match {
+    Match {
+        equal: selector.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
+        present: selector.variables().map(|(label, _)| bytes(label)).collect(),
+        ..Match::default()
+    }
 }
 
 /// True if no sample that `read` matches can have the shape of `write`.
@@ -77,20 +82,4 @@ pub(in crate::mapping) fn labels(
         }
     }
     edits
-}
-
-/// How a rule merges series if it writes `written`.
-pub(in crate::mapping) fn kind(rule: &PackRule, written: Generation, policy: BucketPolicy) -> Kind {
-    if let (Some(read), Some(write)) = (rule.boundaries(written.other()), rule.boundaries(written))
-    {
-        let read: Vec<f64> = read.iter().map(|boundary| boundary.bound).collect();
-        let mut write = write.to_vec();
-        if policy == BucketPolicy::Common {
-            write.retain(|boundary| {
-                read.iter().any(|bound| bound.total_cmp(&boundary.bound).is_eq())
-            });
-        }
-        return Kind::Histogram(BucketLayouts { read, write, policy });
-    }
-    rule.merge.map_or(Kind::Typed, Kind::Gauge)
 }

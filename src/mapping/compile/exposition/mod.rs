@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! packs ── active ──> rules ── check ──> errors, or ── build ──> Plan
-//!                                  └─ labels ─┘
+//!                         labels, buckets ─┘
 //! ```
 
 pub(in crate::mapping) mod active;
+mod buckets;
 mod build;
 pub(super) mod check;
 mod expected;
@@ -16,6 +17,7 @@ pub(super) mod warnings;
 
 use crate::document::Diagnostics;
 use crate::mapping::Pack;
+use crate::mapping::emitted::Emitted;
 use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
 use active::active_rules;
@@ -42,10 +44,12 @@ use active::active_rules;
 /// ```
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Diagnostics> {
     let rules = active_rules(packs);
-    let errors = check::errors(&rules, settings);
-    if errors.is_empty() {
-        Ok(build::plan(packs, &rules, settings))
-    } else {
-        Err(Diagnostics(errors))
+    let mut errors = check::errors(packs, &rules, settings);
+    match Emitted::new(settings.emit, packs) {
+        Ok(emitted) if errors.is_empty() => Ok(build::plan(packs, &rules, emitted, settings)),
+        emitted => {
+            errors.extend(emitted.err());
+            Err(Diagnostics(errors))
+        }
     }
 }

@@ -72,6 +72,7 @@ fn lost_labels(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnosti
 fn estimated(from: ActiveRule<'_>) -> Option<Diagnostic> {
     let rule = from.rule;
     let (old, new) = rule.buckets.as_ref()?;
+    let (old, new) = (old.newest(), new.newest());
     let lacking = |from: &[Boundary], other: &[Boundary]| {
         let lacks =
             |it: &&Boundary| !other.iter().any(|its| its.bound.total_cmp(&it.bound).is_eq());

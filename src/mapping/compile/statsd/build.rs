@@ -7,7 +7,8 @@ use super::StatsdSettings;
 use super::check::Ambiguities;
 use crate::mapping::Pack;
 use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role};
-use crate::mapping::generation::{Emit, Generation};
+use crate::mapping::emitted::Emitted;
+use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackLineRule;
 use crate::mapping::pack::statsd::pattern::{Pattern, TaggedPattern};
 use crate::mapping::pack::statsd::tags::Tags;
@@ -24,10 +25,11 @@ pub(super) fn plan(
     active: &[ActiveRule<'_>],
     readers: &[Reader<'_>],
     ambiguous: &Ambiguities,
-    settings: &StatsdSettings,
+    (emitted, settings): (Emitted, &StatsdSettings),
 ) -> StatsdPlan {
     let mut build = Build {
         ambiguous,
+        emitted,
         settings,
         bases: bases(active),
         ids: HashMap::new(),
@@ -47,6 +49,7 @@ pub(super) fn plan(
 
 struct Build<'a> {
     ambiguous: &'a Ambiguities,
+    emitted: Emitted,
     settings: &'a StatsdSettings,
     /// For each rule with `tagged`, the first rule that reads the same tagged lines. The first counts all
     /// of them, the others parts.
@@ -57,11 +60,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn emits(&self, generation: Generation) -> bool {
-        match self.settings.emit {
-            Emit::Both => true,
-            Emit::Old => generation == Generation::Old,
-            Emit::New => generation == Generation::New,
-        }
+        self.emitted.has(generation)
     }
 
     fn tags(&mut self, packs: &[Pack]) {
@@ -100,7 +99,7 @@ impl Build<'_> {
         let read = &pack_rule.side(reads).pattern;
         // A name that is the same in both generations is written once, in its new shape.
         let renamed = !pack_rule.old.pattern.names_like(&pack_rule.new.pattern);
-        let both = self.settings.emit == Emit::Both;
+        let both = self.emitted.is_both();
         let becomes = written_shown(pack_rule, reads.other());
         let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
         rule.ambiguous_with = self.ambiguous(place, Role::Side(reads));

@@ -15,6 +15,7 @@ mod warnings;
 
 use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
+use crate::mapping::emitted::Emitted;
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::mapping::settings::StatsdSettings;
 
@@ -45,7 +46,8 @@ pub fn compile_statsd(
     let prefixes = active::prefixes(&settings.prefixes)?;
     let readers = active::readers(&rules, &prefixes);
     let ambiguous = check::check(packs, &rules, &readers, &prefixes)?;
-    Ok(build::plan(packs, &rules, &readers, &ambiguous, settings))
+    let emitted = Emitted::new(settings.emit, packs).map_err(|error| Diagnostics(vec![error]))?;
+    Ok(build::plan(packs, &rules, &readers, &ambiguous, (emitted, settings)))
 }
 
 /// Warnings about what a round trip of lines loses.

@@ -2,14 +2,14 @@
 
 use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
-use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
+use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
     Item, Selector, Term, parse_condition, parse_selector,
 };
 use crate::mapping::pack::grammar::SyntaxError;
-use crate::mapping::pack::keys::{PerGeneration, RuleKeys};
+use crate::mapping::pack::keys::{LayoutKeys, PerGeneration, RuleKeys};
 
 /// Most labels of a selector. Samples have far fewer; checks compare each with each.
 const MAX_LABELS: usize = 64;
@@ -23,8 +23,8 @@ pub(in crate::mapping) struct PackRule {
     new_span: Span,
     old_help: Option<String>,
     new_help: Option<String>,
-    /// Boundaries of the old and of the new side.
-    pub(in crate::mapping) buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
+    /// Bucket layouts of the old and of the new side.
+    pub(in crate::mapping) buckets: Option<(Layouts, Layouts)>,
     pub(in crate::mapping) merge: Option<Merge>,
     /// The type of the samples according to the pack, for checks. The engine uses `# TYPE`.
     pub(in crate::mapping) metric_type: Option<MetricType>,
@@ -66,8 +66,8 @@ impl PackRule {
         }
     }
 
-    /// Boundaries of one side; `None` if the rule has no `buckets`.
-    pub(in crate::mapping) fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
+    /// Bucket layouts of one side; `None` if the rule has no `buckets`.
+    pub(in crate::mapping) fn layouts(&self, generation: Generation) -> Option<&Layouts> {
         let (old, new) = self.buckets.as_ref()?;
         Some(match generation {
             Generation::Old => old,
@@ -248,33 +248,8 @@ impl Check<'_> {
         }
     }
 
-    fn buckets(&mut self, lists: PerGeneration<Vec<Scalar>>) -> (Vec<Boundary>, Vec<Boundary>) {
-        (self.boundaries(lists.old), self.boundaries(lists.new))
-    }
-
-    fn boundaries(&mut self, list: Vec<Scalar>) -> Vec<Boundary> {
-        let mut boundaries: Vec<Boundary> = Vec::with_capacity(list.len());
-        for Scalar { span, text, .. } in list {
-            let Some(bound) = text.parse().ok().filter(|bound: &f64| bound.is_finite()) else {
-                self.error(
-                    span,
-                    format!("`{text}` is not a bucket boundary"),
-                    "write a number; `+Inf` is always there and is left out",
-                );
-                continue;
-            };
-            if let Some(before) = boundaries.last().filter(|before| before.bound >= bound) {
-                let message = if before.bound.total_cmp(&bound).is_eq() {
-                    format!("the boundary {text} occurs twice")
-                } else {
-                    format!("the boundary {text} is after {}", before.text)
-                };
-                self.error(span, message, "list boundaries in ascending order, each once");
-                continue;
-            }
-            boundaries.push(Boundary { bound, text: text.into() });
-        }
-        boundaries
+    fn buckets(&mut self, sides: PerGeneration<LayoutKeys>) -> (Layouts, Layouts) {
+        (self.layouts(Generation::Old, sides.old), self.layouts(Generation::New, sides.new))
     }
 
     fn merge(&mut self, word: &Scalar) -> Option<Merge> {

@@ -88,12 +88,14 @@ fn set_conversions(plan: &Plan, gathered: &Gathered, contributions: &mut [Contri
     }
 }
 
-/// Whether two rules may write two series with the same labels. They cannot if they add one label
-/// with different values.
+/// Whether series of two rules with the same labels are merged. There are none if the rules add one
+/// label with different values. A series that arrived in the emitted generation is not merged with
+/// one that was rewritten to it: it is written instead of that.
 fn may_meet(a: &Rule, b: &Rule) -> bool {
-    !a.labels.append.iter().any(|(name, value)| {
-        b.labels.append.iter().any(|(other, text)| other == name && text != value)
-    })
+    a.same_generation == b.same_generation
+        && !a.labels.append.iter().any(|(name, value)| {
+            b.labels.append.iter().any(|(other, text)| other == name && text != value)
+        })
 }
 
 /// The redirect of its rule that applies to a gathered label set, if any.

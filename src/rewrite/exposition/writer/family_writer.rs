@@ -201,8 +201,9 @@ impl Writer {
         }
         let output = plan.output(open.output);
         let hash = gathered.hash(series.slot);
-        let already_present = !state.seen.passed_series.is_empty()
-            && state.seen.passed_series.contains(series_key(&state.hasher, &output.name, hash));
+        let already_present = (!state.seen.passed_series.is_empty()
+            && state.seen.passed_series.contains(series_key(&state.hasher, &output.name, hash)))
+            || open.has_emitted_generation(plan, &state.gathered, hash, labels);
         self.merged_now.clear();
         let start = out.len();
         let samples = if already_present {

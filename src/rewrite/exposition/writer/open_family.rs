@@ -26,6 +26,24 @@ impl OpenFamily {
         &self.contributions[self.current]
     }
 
+    /// Whether a series with these labels also arrived in the emitted generation, and is written by the
+    /// contribution that converts it to another edition.
+    pub(super) fn has_emitted_generation(
+        &self,
+        plan: &Plan,
+        gathered: &Gathered,
+        hash: u64,
+        labels: &[u8],
+    ) -> bool {
+        let same_generation = |it: &&Contribution| plan.rule(it.rule).same_generation;
+        !same_generation(&self.contribution())
+            && self
+                .contributions
+                .iter()
+                .filter(same_generation)
+                .any(|it| gathered.get(it.gathered).find(hash, labels).is_some())
+    }
+
     /// A series is about to be written: writes the headers of the family if it is the first one.
     pub(super) fn write_headers(
         &self,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::availability::is_available;
 use super::boundaries::{BoundaryUse, boundary_use};
 use super::name_patterns::matched_families;
-use crate::mapping::{Correspondence, Emit, Generation, Meaning};
+use crate::mapping::{Correspondence, Emitted, Generation, Meaning};
 use crate::tools::audit::catalog::{Catalog, FamilyRef};
 use crate::tools::audit::finding::Impact;
 use crate::tools::audit::matching::{Match, matches};
@@ -27,14 +27,14 @@ pub(in crate::tools::audit) struct Verdict {
     pub(in crate::tools::audit) needs: BTreeSet<Selection>,
 }
 
-/// Assesses a query; `None` if it uses no family of a pack. `emit` is what the gateway emits. Of
+/// Assesses a query; `None` if it uses no family of a pack. `emitted` is what the gateway emits. Of
 /// `label_values`, `values_of` is the label.
 pub(in crate::tools::audit) fn assess(
     catalog: &Catalog,
     query: &str,
     masked: &MaskedQuery,
     expr: &Expr,
-    emit: Emit,
+    emitted: Emitted,
     values_of: Option<&str>,
 ) -> Option<Verdict> {
     let uses = selector_uses(masked, expr);
@@ -58,7 +58,7 @@ pub(in crate::tools::audit) fn assess(
         needs: BTreeSet::new(),
     };
     let templated = masked.is_templated;
-    let mut assessment = Assessment { catalog, query, templated, emit, verdict };
+    let mut assessment = Assessment { catalog, query, templated, emitted, verdict };
     for (generation, family) in &matched {
         assessment.family_is_gone(*generation, family);
         assessment.detail(format!("the name is a pattern that matches {family}"));
@@ -82,7 +82,7 @@ struct Assessment<'a> {
     catalog: &'a Catalog,
     query: &'a str,
     templated: bool,
-    emit: Emit,
+    emitted: Emitted,
     verdict: Verdict,
 }
 
@@ -90,11 +90,9 @@ impl<'a> Assessment<'a> {
     /// A query of both generations survives if it returns something with one of them.
     fn both_generations(&mut self, expr: &Expr) {
         let available = |gone| is_available(self.catalog, self.query, expr, gone) == Some(true);
-        let through_gateway = match self.emit {
-            Emit::Old => available(Generation::New),
-            Emit::New => available(Generation::Old),
-            Emit::Both => false,
-        };
+        let not_emitted = |generation: &Generation| !self.emitted.has(*generation);
+        let gone = [Generation::Old, Generation::New].into_iter().find(not_emitted);
+        let through_gateway = gone.is_some_and(available);
         if available(Generation::Old) {
             self.verdict.direct = Impact::Survives;
         }
@@ -126,10 +124,8 @@ impl<'a> Assessment<'a> {
         // The gateway forwards a family that no rule replaces.
         let rules = self.catalog.rules(family, generation);
         let passes = rules.iter().all(|it| it.derive.is_some());
-        match (generation, self.emit) {
-            (Generation::Old, emit) => self.breaks(true, emit == Emit::New && !passes),
-            (Generation::New, emit) => self.breaks(false, emit == Emit::Old && !passes),
-        }
+        let direct = generation == Generation::Old;
+        self.breaks(direct, !self.emitted.has(generation) && !passes);
     }
 
     fn family(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
@@ -196,9 +192,9 @@ impl<'a> Assessment<'a> {
                     let is_mistake = *generation == Generation::New && meaning != Meaning::Own;
                     let same_name = family.generation.is_none();
                     let direct = *generation == Generation::New;
-                    let gateway = (*generation == Generation::Old) == (self.emit == Emit::Old);
                     if same_name {
-                        self.breaks(direct, gateway && self.emit != Emit::Both);
+                        let gateway = self.emitted.has(*generation) && !self.emitted.is_both();
+                        self.breaks(direct, gateway);
                     } else if matched.contains(label) || is_mistake {
                         self.breaks(true, true);
                     }
@@ -260,7 +256,8 @@ impl<'a> Assessment<'a> {
                 spelled(&rules, family)
             ));
         }
-        let through = family.generation == Some(Generation::Old) && self.emit != Emit::New;
+        let through =
+            family.generation == Some(Generation::Old) && self.emitted.has(Generation::Old);
         if !found.estimated.is_empty() && through {
             self.verdict.gateway = self.verdict.gateway.max(Impact::Differs);
             self.estimated(&found, le.is_empty() && usage.quantile.is_some());
