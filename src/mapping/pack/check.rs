@@ -2,7 +2,7 @@
 
 use super::names;
 use crate::document::{Reader, Scalar, Source, Span};
-use crate::mapping::edition::Editions;
+use crate::mapping::editions::Editions;
 
 /// Help for keys that a pack does not have.
 const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";

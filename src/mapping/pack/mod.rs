@@ -17,7 +17,8 @@ mod test_file;
 use std::sync::Arc;
 
 use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, Span, parse_one};
-use crate::mapping::edition::{EditionName, Editions};
+use crate::mapping::edition::EditionName;
+use crate::mapping::editions::Editions;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
 use check::Check;

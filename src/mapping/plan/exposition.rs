@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::mapping::boundary::Boundary;
+use crate::mapping::edition::EditionName;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
 
 /// Index into [`Plan::rules`].
@@ -36,6 +37,20 @@ pub struct Plan {
     pub expected: Vec<ExpectedMetric>,
     /// The packs that it was compiled from.
     pub packs: Vec<PackFamilies>,
+    /// The editions of each family that has several layouts in its generation.
+    pub editions: Vec<FamilyEditions>,
+}
+
+/// The bucket layouts of a family whose editions differ.
+#[derive(Debug)]
+pub struct FamilyEditions {
+    /// The generation that they are editions of.
+    pub generation: Generation,
+    /// The edition that is written for samples of the other generation. `None` if the written buckets
+    /// are not those of an edition.
+    pub written: Option<EditionName>,
+    /// Each edition with its layout, the oldest first.
+    pub layouts: Vec<(EditionName, Vec<Boundary>)>,
 }
 
 /// A pack, and the families that tell whether a source is one that the pack is for.
@@ -66,6 +81,8 @@ pub struct FamilyPlan {
     pub not_counted: Vec<Vec<Pair>>,
     /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
+    /// Index into [`Plan::editions`], if the family has several layouts in its generation.
+    pub editions: Option<usize>,
 }
 
 /// A pack rule, compiled for one direction.
@@ -261,6 +278,34 @@ impl Plan {
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
         &self.rules[id.0 as usize]
+    }
+
+    /// Of several editions that are emitted, the newest one that all sources can be converted to
+    /// without estimates: whose boundaries all others have. If there is none, the oldest.
+    #[must_use]
+    pub fn exact_edition(&self, among: &BTreeSet<EditionName>) -> Option<EditionName> {
+        let all = || self.editions.iter().flat_map(|family| family.layouts.iter());
+        let has = |layout: &[Boundary], bound: f64| {
+            layout.iter().any(|it| it.bound.total_cmp(&bound).is_eq())
+        };
+        let is_exact = |name: &&EditionName| {
+            self.editions.iter().all(|family| {
+                let others = || family.layouts.iter().filter(|(its, _)| among.contains(its));
+                let own = family.layouts.iter().find(|(its, _)| its == *name);
+                own.is_none_or(|(_, own)| {
+                    own.iter().all(|it| others().all(|(_, other)| has(other, it.bound)))
+                })
+            })
+        };
+        // In the order of the packs, which need not be that of the names.
+        let mut order: Vec<EditionName> = Vec::new();
+        for (name, _) in all().filter(|(name, _)| among.contains(name)) {
+            if !order.contains(name) {
+                order.push(*name);
+            }
+        }
+        let exact = order.iter().rev().find(is_exact).copied();
+        exact.or_else(|| order.first().copied())
     }
 
     /// The output with this id.

@@ -85,6 +85,7 @@ impl<R: Recorder> Engine<R> {
         let progress = writer.write_piece(plan, &mut reader.state, out);
         if progress == Progress::Done {
             out.extend_from_slice(reader.last_line());
+            reader.state.find_editions(plan);
             let families = &reader.state.families;
             reader.state.report.complete(plan, |family| families.has_arrived(family));
             self.phase = Phase::Done(writer.take_history());

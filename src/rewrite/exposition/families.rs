@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::editions::ExportedBoundaries;
 use super::output::Output;
 use crate::exposition::{Format, HeaderKind, MetricType, write_value};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan};
@@ -50,6 +51,8 @@ pub(super) struct Family {
     arrived: bool,
     /// All of its rules gather its samples, and recognize equal series themselves.
     gathers: bool,
+    /// Boundaries of its first series, if it is not gathered and its editions differ.
+    pub(super) boundaries: ExportedBoundaries,
     /// Number of its series that are remembered, to recognize an equal one.
     pub(super) remembered: usize,
 }
@@ -86,6 +89,7 @@ impl Family {
             type_written: false,
             started: false,
             arrived: false,
+            boundaries: ExportedBoundaries::default(),
             remembered: 0,
         }
     }
@@ -220,6 +224,11 @@ impl Families {
         let family = &mut self.list[id.0];
         family.arrived = true;
         family
+    }
+
+    /// All families.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Family> {
+        self.list.iter()
     }
 
     /// Whether a sample of the family of this name arrived.

@@ -14,6 +14,7 @@
 //! - A line that Prometheus would refuse costs that line, not the scrape.
 //! - Memory grows only with the label sets that must be gathered, up to [`Limits`].
 
+mod editions;
 mod engine;
 mod error_message;
 mod estimate;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::estimate::Estimated;
 use super::reason::{DropReason, RefusedBecause};
-use crate::mapping::Generation;
 use crate::mapping::plan::exposition::{ExpectedSamples, PackFamilies, Plan, RuleId};
+use crate::mapping::{EditionName, Generation};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +32,11 @@ pub struct Report {
     pub malformed_passed: u64,
     /// Generations whose families were read.
     pub generations: BTreeSet<Generation>,
+    /// The editions of the generations that were read, as far as bucket boundaries tell. Complete at
+    /// the end.
+    pub editions: BTreeSet<EditionName>,
+    /// The editions of each generation whose bucket boundaries were output. Complete at the end.
+    pub emitted_editions: BTreeSet<(Generation, EditionName)>,
     /// The rules that wrote estimated bucket counts, in the order in which families are written.
     pub estimated: Vec<Estimated>,
     /// What sources of these generations export and this one did not. Complete at the end.

@@ -3,10 +3,11 @@
 use super::active::ActiveRule;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::Settings;
+use crate::mapping::edition::EditionName;
 use crate::mapping::emitted::Emitted;
 use crate::mapping::generation::{BucketPolicy, Generation};
 use crate::mapping::layouts::Layouts;
-use crate::mapping::plan::exposition::{BucketLayouts, Kind};
+use crate::mapping::plan::exposition::{BucketLayouts, FamilyEditions, Kind};
 
 /// How a rule merges series if it reads samples of `read` and writes those of `written`.
 pub(in crate::mapping) fn kind(
@@ -53,4 +54,31 @@ pub(in crate::mapping) fn converted_to_edition(
         }
     }
     converted
+}
+
+/// The editions of a family, if they differ and all rules that name the family agree on them.
+pub(in crate::mapping) fn editions(
+    family: &str,
+    generation: Generation,
+    active: &[ActiveRule<'_>],
+    emitted: Emitted,
+    settings: &Settings,
+) -> Option<FamilyEditions> {
+    let mut named = active.iter().filter(|its| its.rule.side(generation).family == family);
+    let first = named.next()?;
+    let layouts = first.rule.layouts(generation)?;
+    let same = |its: &ActiveRule<'_>| {
+        std::ptr::eq(its.pack, first.pack) && its.rule.layouts(generation) == Some(layouts)
+    };
+    if !layouts.differ() || !named.all(same) {
+        return None;
+    }
+    let names = first.pack.editions().of(generation);
+    let written = emitted.edition_in(first.pack).map_or(names.last(), |index| names.get(index));
+    let of_edition = |(index, name): (usize, &EditionName)| (*name, layouts.of(index).to_vec());
+    Some(FamilyEditions {
+        generation,
+        written: written.copied().filter(|_| settings.buckets == BucketPolicy::Target),
+        layouts: names.iter().enumerate().map(of_edition).collect(),
+    })
 }

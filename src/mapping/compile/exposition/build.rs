@@ -298,6 +298,7 @@ impl<'a> Build<'a> {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.histogram = true;
                 }
+                self.editions(family, generation);
                 let elsewhere =
                     |its: &ActiveRule<'_>| its.rule.side(generation.other()).family == *family;
                 if !self.active.iter().any(elsewhere) {
@@ -310,6 +311,20 @@ impl<'a> Build<'a> {
 }
 
 impl Build<'_> {
+    /// Adds the layouts of a family that has several in this generation.
+    fn editions(&mut self, family: &str, generation: Generation) {
+        let name = family.as_bytes();
+        if self.plan.families.get(name).is_some_and(|its| its.editions.is_some()) {
+            return;
+        }
+        let (emitted, settings) = (self.emitted, self.settings);
+        if let Some(found) = buckets::editions(family, generation, self.active, emitted, settings) {
+            let index = Some(self.plan.editions.len());
+            self.plan.editions.push(found);
+            self.plan.families.entry(name.into()).or_default().editions = index;
+        }
+    }
+
     /// Lists the samples of each family that a written generation does not count.
     fn not_counted(&mut self, packs: &[Pack]) {
         for written in self.emitted.generations() {

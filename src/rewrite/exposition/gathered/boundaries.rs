@@ -70,6 +70,11 @@ impl Boundaries {
         self.bounds.len()
     }
 
+    /// Each spelling of `le` that was exported.
+    pub(in crate::rewrite::exposition) fn spellings(&self) -> impl Iterator<Item = &[u8]> {
+        self.spellings.iter().map(|(text, _)| &**text)
+    }
+
     /// The upper bound of a cell.
     pub(super) fn bound(&self, cell: usize) -> f64 {
         self.bounds[cell]

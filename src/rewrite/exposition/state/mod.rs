@@ -3,6 +3,7 @@
 mod apply;
 mod current;
 mod decide;
+mod editions;
 mod exposition_state;
 mod samples;
 

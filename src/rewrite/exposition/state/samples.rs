@@ -7,7 +7,8 @@ use super::current::{Action, FastPath, Verdict};
 use super::exposition_state::ExpositionState;
 use crate::exposition::{Header, Span};
 use crate::mapping::plan::exposition::Plan;
-use crate::rewrite::exposition::families::HeaderAction;
+use crate::rewrite::exposition::families::{HeaderAction, HistogramPart};
+use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
 use crate::rewrite::exposition::reason::DropReason;
@@ -274,6 +275,9 @@ impl<R: Recorder> ExpositionState<R> {
             self.budget.add_bytes(SERIES_KEY_BYTES)?;
             let family = self.families.family_mut(self.current.family);
             family.remembered += 1;
+            if family.plan.editions.is_some() && self.current.part == Some(HistogramPart::Bucket) {
+                family.boundaries.add(line.labels().value(LE));
+            }
             self.current.deduplicated = family.is_deduplicated();
         }
         Ok(first)
