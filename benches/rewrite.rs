@@ -16,7 +16,8 @@ use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 use support::bodies::{self, Input};
 use support::{CHUNK, renames};
 
-/// Drives one body through the engine as the scrape path does, and gives back bytes and samples out.
+/// Drives one body through the engine as the scrape path does, and gives back bytes and samples
+/// out.
 fn rewrite(plan: &Arc<Plan>, body: &[u8], out: &mut Vec<u8>) -> (usize, u64) {
     let mut rewriter = Rewriter::new(Arc::clone(plan), Options::default(), History::default());
     let mut written = 0;

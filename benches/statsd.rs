@@ -1,7 +1,7 @@
 //! The `StatsD` engine alone: one thread, no I/O. Throughput is in lines that arrive.
 //!
-//! Datagrams are Kong's own, one line each as Kong sends them, or packed as its batching does. Every group has its
-//! floors in it: looking for newlines, and copying.
+//! Datagrams are Kong's own, one line each as Kong sends them, or packed as its batching does.
+//! Every group has its floors in it: looking for newlines, and copying.
 
 mod support;
 

@@ -8,11 +8,12 @@ const TOO_LONG: &str = "time is longer than ten years";
 /// The longest time. Sums and multiples of it, and moments that far away, are still representable.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 
-/// Parses numbers with the units `ms`, `s`, `m` and `h`: `500ms`, `10s`, `1m30s`. `0` needs no unit.
+/// Parses numbers with the units `ms`, `s`, `m` and `h`: `500ms`, `10s`, `1m30s`. `0` needs no
+/// unit.
 ///
 /// # Errors
 ///
-/// What is expected instead.
+/// A description of the expected format.
 pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
     if text == "0" {
         return Ok(Duration::ZERO);

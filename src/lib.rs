@@ -1,7 +1,7 @@
 //! Crossfade: a metrics gateway that keeps dashboards continuous across a rename of metrics.
 //!
-//! This page is the map of the code. The README says what the gateway is for; the documentation of each
-//! module says what the module guarantees.
+//! This page is the map of the code. The README says what the gateway is for; the documentation of
+//! each module says what the module guarantees.
 //!
 //! # The data flow
 //!
@@ -18,9 +18,9 @@
 //!   relay::listener ═ datagrams ═▸ rewrite::statsd ═ lines ═▸ relay::sink
 //! ```
 //!
-//! Scrapes are pulled: when the client accepts more data, the body of the response reads from the target
-//! and drives the engine. `StatsD` lines are pushed: the thread that receives a line rewrites and packs
-//! it, and puts it into the bounded queue of each sink.
+//! Scrapes are pulled: when the client accepts more data, the body of the response reads from the
+//! target and drives the engine. `StatsD` lines are pushed: the thread that receives a line
+//! rewrites and packs it, and puts it into the bounded queue of each sink.
 //!
 //! Both pipelines have the same phases: a wire format, a part of the pack, a part of compilation, a
 //! plan, an engine.
@@ -29,21 +29,22 @@
 //!
 //! A module uses only modules of earlier lines. A test checks this.
 //!
-//! **The core** is synchronous. It has no I/O, no clock and no log, and it does not contain the name of
-//! any product: bytes in, bytes out, and a report of what happened. The same types serve scrapes, filter
-//! files, and are tested, fuzzed and measured.
+//! **The core** is synchronous. It has no I/O, no clock and no log, and it does not contain the
+//! name of any product: bytes in, bytes out, and a report of what happened. The same types serve
+//! scrapes, filter files, and are tested, fuzzed and measured.
 //!
 //! - [`exposition`], [`statsd`]: the wire formats. Lines borrow the bytes they were read from.
 //! - [`document`]: YAML and JSON with source positions, and diagnostics.
-//! - [`mapping`]: packs, which describe how two generations correspond, and their compilation into plans.
+//! - [`mapping`]: packs, which describe how two generations correspond, and their compilation into
+//!   plans.
 //! - [`rewrite`]: the engines for expositions and for `StatsD` lines.
 //!
 //! **The edges** move bytes. They count and log what the core reports.
 //!
-//! - [`packs`]: the built-in packs, and packs on disk. [`telemetry`]: the gateway's own metrics, and the
-//!   log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
-//! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in and
-//!   out.
+//! - [`packs`]: the built-in packs, and packs on disk. [`telemetry`]: the gateway's own metrics,
+//!   and the log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
+//! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to
+//!   Prometheus. [`relay`]: `StatsD` in and out.
 //!
 //! **The shell** starts, reloads and stops the parts.
 //!
@@ -60,9 +61,10 @@
 //!
 //! # Three guarantees that shape the code
 //!
-//! 1. Whatever no rule matches is forwarded byte for byte: values, spacing, comments, unknown lines.
-//! 2. Settings bound the memory, not the peer: lines, label sets, datagrams, queues and connections have
-//!    a limit.
+//! 1. Whatever no rule matches is forwarded byte for byte: values, spacing, comments, unknown
+//!    lines.
+//! 2. Settings bound the memory, not the peer: lines, label sets, datagrams, queues and connections
+//!    have a limit.
 //! 3. Nothing is lost silently: everything that is dropped or refused is counted, with a reason.
 //!
 //! `docs/decisions` has one page for each choice that is easy to question.

@@ -23,8 +23,8 @@ pub fn builtin() -> Vec<Pack> {
 
 /// The built-in packs and the packs in these files.
 ///
-/// A pack replaces an earlier one with the same `name:`. Any other is added at the end, and its rules
-/// replace earlier ones that read the same samples.
+/// A pack replaces an earlier one with the same `name:`. Any other is added at the end, and its
+/// rules replace earlier ones that read the same samples.
 ///
 /// # Errors
 ///

@@ -15,8 +15,8 @@ pub(crate) fn shown_url(text: &str) -> String {
         Some((place, _)) => (place, format!("?{MASK}")),
         None => (rest, String::new()),
     };
-    // A password can contain a slash, which is not allowed in a URL, but happens. A path can contain
-    // `@` as well, so without a colon before it, it is kept.
+    // A password can contain a slash, which is not allowed in a URL, but happens. A path can
+    // contain `@` as well, so without a colon before it, it is kept.
     let (authority, path) = place.split_at(place.find('/').unwrap_or(place.len()));
     let (authority, path) = if has_password(place) && !authority.contains('@') {
         (place, "")

@@ -4,9 +4,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Stops the gateway in two steps: drain, then cut short. Clones share both steps.
 ///
-/// - **Drain**: accept nothing new, finish the responses in progress, send the lines that are queued.
-/// - **Cut short**: stop waiting for that. Connections that are still busy are reset, and lines that are still queued
-///   are dropped and counted.
+/// - **Drain**: accept nothing new, finish the responses in progress, send the lines that are
+///   queued.
+/// - **Cut short**: stop waiting for that. Connections that are still busy are reset, and lines
+///   that are still queued are dropped and counted.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

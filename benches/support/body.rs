@@ -2,8 +2,8 @@
 //!
 //! What makes a real body big is its histograms: nine tenths of the bytes of the old shape are
 //! `kong_latency_bucket` lines of about 105 bytes, and four fifths of the new one. Names, order and
-//! spelling are Kong's; the numbers are made up, but bucket counts never decrease and its count and its
-//! last bucket agree. The same size gives the same bytes.
+//! spelling are Kong's; the numbers are made up, but bucket counts never decrease and its count and
+//! its last bucket agree. The same size gives the same bytes.
 
 use std::fmt::Write as _;
 

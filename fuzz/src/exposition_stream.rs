@@ -1,7 +1,8 @@
 //! A body, cut anywhere, through the shipped packs in every direction.
 //!
-//! Asserts, besides the absence of panics: the output does not depend on where the body is cut or on whether unchanged
-//! parts are copied; Prometheus would accept all of it; rewriting the output again does not change it.
+//! Asserts, besides the absence of panics: the output does not depend on where the body is cut or
+//! on whether unchanged parts are copied; Prometheus would accept all of it; rewriting the output
+//! again does not change it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -43,7 +44,8 @@ fn rewrite(plan: &Arc<Plan>, chunks: &[&[u8]], longer_than: usize) -> Option<(Ve
 ///
 /// Where a promise does not hold.
 pub(crate) fn check(data: &[u8]) {
-    // The first bytes are the positions of the cuts, so that a fuzzer can change them without changing the body.
+    // The first bytes are the positions of the cuts, so that a fuzzer can change them without
+    // changing the body.
     let Some((cuts, body)) = data.split_at_checked(4) else { return };
     let offset = |two: &[u8]| usize::from(u16::from_be_bytes([two[0], two[1]])) % (body.len() + 1);
     let mut at: Vec<usize> = cuts.chunks(2).map(offset).collect();

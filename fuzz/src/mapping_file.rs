@@ -1,7 +1,7 @@
 //! A pack, read and compiled.
 //!
-//! Asserts: a pack that is read compiles for all settings or for none; every error has a location; what
-//! compiles can rewrite.
+//! Asserts: a pack that is read compiles for all settings or for none; every error has a location;
+//! what compiles can rewrite.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! A datagram, through the shipped packs in every direction, then packed, and framed as if it had come on a stream.
+//! A datagram, through the shipped packs in every direction, then packed, and framed as if it had
+//! come on a stream.
 //!
-//! Asserts, besides the absence of panics: each line is rewritten independently of the others, and lines that no rule
-//! matches are unchanged and in order; the output can be parsed; rewriting the output again does not change it; packing
-//! and framing do not lose, split, reorder or join lines.
+//! Asserts, besides the absence of panics: each line is rewritten independently of the others, and
+//! lines that no rule matches are unchanged and in order; the output can be parsed; rewriting the
+//! output again does not change it; packing and framing do not lose, split, reorder or join lines.
 
 use std::sync::{Arc, LazyLock};
 
@@ -67,7 +68,8 @@ fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) 
         if rewriter.rewrite(line, &mut sender, &mut became) == Outcome::Untouched {
             became.extend_from_slice(line);
         } else {
-            // Tags after the text of a set that contains `|` are read as part of the text: they cannot be separated.
+            // Tags after the text of a set that contains `|` are read as part of the text: they
+            // cannot be separated.
             let bars = line.split(|byte| *byte == b'|').skip(1);
             let text = bars.count() > 1 && line.trim_ascii_end().ends_with(b"|s");
             let inseparable = text && settings.tags == Some(Dialect::DogStatsd);

@@ -1,10 +1,10 @@
-//! Which requests a web page of another site can have a browser send, and which of them are refused.
+//! Refuses requests that a web page of another site can make a browser send.
 //!
-//! A browser on a computer that reaches the admin listener sends requests on behalf of any page that
-//! it shows. There are two ways. A page of another site posts a form; the browser then names the site
-//! in `Origin` and `Sec-Fetch-Site`. Or the page's own host name is made to resolve to the address of
-//! the listener (DNS rebinding), so that the page can also read the response; then `Host` has that
-//! name. Programs that are not browsers send neither `Origin` nor a foreign name.
+//! A browser on a computer that reaches the admin listener sends requests on behalf of any page
+//! that it shows. There are two ways. A page of another site posts a form; the browser then names
+//! the site in `Origin` and `Sec-Fetch-Site`. Or the page's own host name is made to resolve to the
+//! address of the listener (DNS rebinding), so that the page can also read the response; then
+//! `Host` has that name. Programs that are not browsers send neither `Origin` nor a foreign name.
 
 use std::net::Ipv6Addr;
 
@@ -16,8 +16,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Names below these cannot be registered by anyone, so no page of another site has one.
 const LOCAL_DOMAINS: &[&str] = &["localhost", "local", "internal", "home.arpa", "svc"];
 
-/// Checks a request that reads settings or targets, or changes something. `hosts` are further names of
-/// the listener.
+/// Checks a request that reads settings or targets, or changes something. `hosts` are further names
+/// of the listener.
 ///
 /// # Errors
 ///
@@ -72,14 +72,15 @@ fn is_known(host: &str, hosts: &[String]) -> bool {
             .and_then(|host| host.strip_suffix(']'))
             .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok())
     };
-    // A name must be resolved to be made to resolve to another address; an address is not.
+    // Only names can be made to resolve to another address; addresses cannot.
     host.parse::<std::net::Ipv4Addr>().is_ok()
         || is_v6(host)
         || is_local_name(&host.to_ascii_lowercase())
         || hosts.iter().any(|its| its.eq_ignore_ascii_case(host))
 }
 
-/// A name without a dot, as in `/etc/hosts` and of containers, or below a domain that is not public.
+/// A name without a dot, as in `/etc/hosts` and of containers, or below a domain that is not
+/// public.
 fn is_local_name(host: &str) -> bool {
     let below = |domain: &&str| {
         host.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

@@ -37,7 +37,7 @@ impl Admin {
             _ => return not_allowed("GET, HEAD", "Only GET and HEAD are allowed here.\n"),
         };
         response.unwrap_or_else(|| {
-            respond(StatusCode::NOT_FOUND, TEXT, "Not found; / lists what is served here.\n")
+            respond(StatusCode::NOT_FOUND, TEXT, "Not found; / lists the paths of this listener.\n")
         })
     }
 
@@ -57,8 +57,7 @@ impl Admin {
 
     async fn handle_reload(&self, method: &Method) -> Response<Full<Bytes>> {
         if !self.current.load().settings.enable_lifecycle {
-            let text =
-                "Reloading by HTTP is off; start with --web.enable-lifecycle, or send SIGHUP.\n";
+            let text = "Reloading by HTTP is disabled; start with --web.enable-lifecycle, or send SIGHUP.\n";
             return respond(StatusCode::FORBIDDEN, TEXT, text);
         }
         if !matches!(*method, Method::POST | Method::PUT) {

@@ -1,4 +1,5 @@
-//! The admin listener: Crossfade's own metrics, health checks, the reload endpoint, and the status page with its API.
+//! The admin listener: Crossfade's own metrics, health checks, the reload endpoint, and the status
+//! page with its API.
 //!
 //! Only `/-/reload` changes anything; all other routes are read-only.
 

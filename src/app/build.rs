@@ -46,8 +46,8 @@ struct Mapping {
 }
 
 impl Parts {
-    /// Reads the packs from disk and builds the parts. Targets whose packs and mapping settings are the
-    /// same as in `before` keep their plans and histories.
+    /// Reads the packs from disk and builds the parts. Targets whose packs and mapping settings are
+    /// the same as in `before` keep their plans and histories.
     ///
     /// # Errors
     ///

@@ -39,7 +39,8 @@ pub struct Unbound {
     web: Option<Arc<WebConfig>>,
 }
 
-/// A gateway whose addresses are bound. Clients can connect; they get a response once it [runs](App::run).
+/// A gateway whose addresses are bound. Clients can connect; they get a response once it
+/// [runs](App::run).
 pub struct App {
     data: Listener,
     admin: Listener,
@@ -117,7 +118,8 @@ impl App {
         Box::pin(App::build(settings, Arc::new(SystemResolver))?.bind()).await
     }
 
-    /// Sets the source of the settings for reloads. Without it, a reload reads only the packs again.
+    /// Sets the source of the settings for reloads. Without it, a reload reads only the packs
+    /// again.
     #[must_use]
     pub fn reload_from(
         mut self,
@@ -157,12 +159,13 @@ impl App {
         log::listening(self.data_addr(), self.admin_addr(), &self.statsd_addresses(), settings);
     }
 
-    /// Runs until `shutdown` drains; then accepts no more scrapes and lines, finishes the scrapes in flight, sends the
-    /// lines that are queued, and returns. If that takes longer than the setting `runtime.shutdown_timeout`, it cuts
-    /// `shutdown` short: scrapes are reset, and lines that are still queued are dropped and counted.
+    /// Runs until `shutdown` drains; then accepts no more scrapes and lines, finishes the scrapes
+    /// in flight, sends the lines that are queued, and returns. If that takes longer than the
+    /// setting `runtime.shutdown_timeout`, it cuts `shutdown` short: scrapes are reset, and lines
+    /// that are still queued are dropped and counted.
     ///
-    /// Scrapes and lines are served on `workers`, the admin listener on the runtime of the caller. Dropping the future
-    /// closes everything at once.
+    /// Scrapes and lines are served on `workers`, the admin listener on the runtime of the caller.
+    /// Dropping the future closes everything at once.
     pub async fn run(self, workers: &Workers, shutdown: &Shutdown) {
         let App { data, admin, relay, handlers, requests, reloads, .. } = self;
         let threads = workers.handles();
@@ -186,8 +189,8 @@ impl App {
 
         handlers.set_ready(true);
         systemd::ready();
-        // Boxed because both are large. Upkeep is polled first: if nothing is in flight, traffic ends
-        // at once, and that the gateway is draining must be logged and reported before.
+        // Boxed because both are large. Upkeep is polled first: if nothing is in flight, traffic
+        // ends at once, and that the gateway is draining must be logged and reported before.
         tokio::select! {
             biased;
             _ = Box::pin(upkeep) => {}

@@ -8,8 +8,8 @@ use super::systemd;
 use crate::admin::Admin;
 use crate::shutdown::Shutdown;
 
-/// Waits until `shutdown` drains and announces it, then cuts it short after the time that `limit` returns. Resolves when
-/// the shutdown is cut short; normally the gateway has finished before that.
+/// Waits until `shutdown` drains and announces it, then cuts it short after the time that `limit`
+/// returns. Resolves when the shutdown is cut short; normally the gateway has finished before that.
 pub(super) async fn supervise(shutdown: &Shutdown, admin: &Admin, limit: impl Fn() -> Duration) {
     shutdown.until_drain().await;
     systemd::stopping();

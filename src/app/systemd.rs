@@ -1,4 +1,5 @@
-//! Notifications to systemd: ready, reloading, stopping, and the watchdog. Without systemd they do nothing.
+//! Notifications to systemd: ready, reloading, stopping, and the watchdog. Without systemd they do
+//! nothing.
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The port of the gateway. The next three ports are used too. 0 for free ports [default: 9542, or
-    /// free ports if it is in use].
+    /// The port of the gateway. The next three ports are used too. 0 for free ports [default: 9542,
+    /// or free ports if it is in use].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 }

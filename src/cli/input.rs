@@ -15,8 +15,8 @@ use crate::shown_url::shown_url;
 /// The time limit for the response of a URL.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Maximum size of an input that is read as a whole. An exposition of this size has some ten million
-/// samples.
+/// Maximum size of an input that is read as a whole. An exposition of this size has some ten
+/// million samples.
 const MAX_BYTES: usize = 1 << 30;
 
 /// The first two bytes of gzip.

@@ -33,7 +33,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "old|new|both|EDITION")]
     emit: Option<Emit>,
 
-    /// A target to scrape. Several targets need names, which become part of their paths. May be repeated.
+    /// A target to scrape. Several targets need names, which become part of their paths. May be
+    /// repeated.
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
 

@@ -35,8 +35,8 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::Old)]
     emit: GenerationFlag,
 
-    /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or 20%
-    /// for similar traffic].
+    /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or
+    /// 20% for similar traffic].
     #[arg(long, value_name = "FRACTION", value_parser = fraction)]
     tolerance: Option<f64>,
 

@@ -9,7 +9,7 @@ use crate::http_server;
 use crate::mapping::{Emit, Emitted, Pack};
 use crate::scrape::ClientErrors;
 
-/// What is known of a settings file.
+/// The result of checking a settings file.
 #[derive(Debug)]
 pub struct Checked {
     /// Everything that is wrong, in the order of the file.

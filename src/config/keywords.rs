@@ -1,4 +1,5 @@
-//! Settings that are one of a few words, with the words in one place for the file, the flags and the documentation.
+//! Settings that are one of a few words, with the words in one place for the file, the flags and
+//! the documentation.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;

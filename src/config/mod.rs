@@ -4,9 +4,9 @@
 //! file ── shape ──> File ── flags override ──> File ── meaning ──> Settings
 //! ```
 //!
-//! [`File`] is what is written, [`Settings`] what it asks for. Everything that is wrong with a file is
-//! reported in one run: keys and values by `shape`, what they mean together by `meaning`, the files that
-//! they name by [`check`]. Every key is described in `docs/settings.md`.
+//! [`File`] is the content of the file, [`Settings`] is its meaning. Everything that is wrong with
+//! a file is reported in one run: keys and values by `shape`, what they mean together by `meaning`,
+//! the files that they name by [`check`]. Every key is described in `docs/settings.md`.
 
 mod check;
 mod keywords;

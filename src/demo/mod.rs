@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The traffic of one shop is counted once and exported in both generations, so all differences are
-//! differences of the generations. The gateway is the one that `serve` runs, with a settings file that
-//! an operator could write.
+//! differences of the generations. The gateway is the one that `serve` runs, with a settings file
+//! that an operator could write.
 
 mod counters;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Writes families the way Kong's Prometheus plugin does.
 //!
-//! Kong stores each series under its text and exports the store sorted, so the series of a family are
-//! collected by the text of their labels. All `_bucket` lines of a histogram are first, then all
-//! `_count`, then all `_sum`. A bucket is missing until its first observation.
+//! Kong stores each series under its text and exports the store sorted, so the series of a family
+//! are collected by the text of their labels. All `_bucket` lines of a histogram are first, then
+//! all `_count`, then all `_sum`. A bucket is missing until its first observation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,8 +1,8 @@
 //! Renders the same counters as Kong 2.8 and as Kong 3.9.
 //!
-//! With stream listeners a page consists of two expositions, HTTP and stream, so most families occur
-//! twice. The demo has no names that must be escaped. Tests compare both pages with captures of
-//! Kong's own plugin, byte for byte.
+//! With stream listeners a page consists of two expositions, HTTP and stream, so most families
+//! occur twice. The demo has no names that must be escaped. Tests compare both pages with captures
+//! of Kong's own plugin, byte for byte.
 
 use std::collections::BTreeMap;
 

@@ -186,7 +186,7 @@ kong_http_status{service="catalog",route="item",code="200"} 12
     }
 
     #[test]
-    fn colours_are_for_terminals() {
+    fn colours_only_on_terminals() {
         assert!(!screen_of(false).contains('\x1b'));
         assert!(screen_of(true).contains("\x1b[1m"));
     }

@@ -1,8 +1,8 @@
 //! The simulated traffic of a small shop, and the counters of its Kong.
 //!
 //! [`Traffic`] has no clock: [`Traffic::step`] advances the time, and [`Traffic::render_old`] and
-//! [`Traffic::render_new`] render the page of each generation. The same seed and the same steps give
-//! the same pages.
+//! [`Traffic::render_new`] render the page of each generation. The same seed and the same steps
+//! give the same pages.
 
 use std::time::Duration;
 

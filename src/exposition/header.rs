@@ -24,8 +24,8 @@ pub enum HeaderKind {
 
 /// Parses a comment line without its newline; `hash` is the offset of its `#`.
 ///
-/// Returns `Ok(None)` for an ordinary comment. A header is `#`, blanks, the keyword and another blank:
-/// Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
+/// Returns `Ok(None)` for an ordinary comment. A header is `#`, blanks, the keyword and another
+/// blank: Prometheus ignores `#TYPE x` and a bare `# TYPE`, and refuses `# TYPE ` without a name.
 pub(super) fn parse(line: &[u8], hash: usize, format: Format) -> Result<Option<Header>, Flaw> {
     let keyword_at = skip_blanks(line, hash + 1);
     let has_blank = keyword_at > hash + 1;

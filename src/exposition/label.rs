@@ -51,8 +51,8 @@ pub struct LabelHasher {
 }
 
 impl LabelHasher {
-    /// One of several independent hashers. The same number gives the same hasher within a process, and
-    /// another one in the next process: label values are untrusted, and clients must not be
+    /// One of several independent hashers. The same number gives the same hasher within a process,
+    /// and another one in the next process: label values are untrusted, and clients must not be
     /// able to predict their hashes.
     #[must_use]
     pub fn numbered(number: u64) -> Self {
@@ -60,8 +60,8 @@ impl LabelHasher {
         LabelHasher { state: FixedState::with_seed(SEED.wrapping_add(number)) }
     }
 
-    /// The hash of one label. The hash of a set is the wrapping sum of its labels' hashes. `label` is
-    /// `name="value` without the closing quote, as in a line.
+    /// The hash of one label. The hash of a set is the wrapping sum of its labels' hashes. `label`
+    /// is `name="value` without the closing quote, as in a line.
     #[must_use]
     #[inline]
     pub fn label(&self, label: &[u8]) -> u64 {

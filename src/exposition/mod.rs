@@ -1,12 +1,12 @@
 //! The Prometheus text exposition format: one line's grammar, numbers, label values.
 //!
-//! A [`Scanner`] finds the parts of each line and checks whether Prometheus would accept it; nothing
-//! is copied or unescaped. Rules and families are in other modules.
+//! A [`Scanner`] finds the parts of each line and checks whether Prometheus would accept it;
+//! nothing is copied or unescaped. Rules and families are in other modules.
 //!
 //! The grammar is that of Prometheus' own text parser
-//! (`prometheus/prometheus:model/textparse/promparse.go`), which is a little wider than the documented
-//! format: blanks are allowed between any two tokens, a label value may contain a raw newline, names
-//! may be quoted.
+//! (`prometheus/prometheus:model/textparse/promparse.go`), which is a little wider than the
+//! documented format: blanks are allowed between any two tokens, a label value may contain a raw
+//! newline, names may be quoted.
 
 mod header;
 mod label;
@@ -27,8 +27,8 @@ pub enum Format {
     /// The Prometheus text format, `text/plain; version=0.0.4`: timestamps are whole milliseconds.
     #[default]
     Text,
-    /// `application/openmetrics-text`: timestamps are seconds, exemplars may follow values, headers name
-    /// a counter without `_total`, and `# EOF` is the last line.
+    /// `application/openmetrics-text`: timestamps are seconds, exemplars may follow values, headers
+    /// name a counter without `_total`, and `# EOF` is the last line.
     OpenMetrics,
 }
 

@@ -53,8 +53,8 @@ fn small_integer(text: &[u8]) -> Option<f64> {
 /// Every whole number up to this one is exact in a double, and is written without an exponent.
 const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
 
-/// Appends a value: whole numbers up to 2^53 as digits, others in the shortest form that parses back
-/// to the same number.
+/// Appends a value: whole numbers up to 2^53 as digits, others in the shortest form that parses
+/// back to the same number.
 pub fn write_number(value: f64, out: &mut Vec<u8>) {
     #[allow(clippy::cast_possible_truncation, reason = "the range has been checked")]
     if value.abs() <= EXACT {
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_prometheus_reads() {
+    fn numbers_of_prometheus_are_read() {
         let same = |text: &str, value: f64| {
             assert_eq!(parse_number(text.as_bytes()), Some(value), "{text}");
         };
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_prometheus_refuses() {
+    fn other_numbers_are_refused() {
         for text in [
             "", "+", ".", "e5", "1e", "1e+", "0x10", "1_000", "1\r", "nil", "+nan", "-NaN",
             "1e400", "-1e999", "1,5", "١", "1 ", "--1", "infin", "nano",

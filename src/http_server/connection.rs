@@ -64,7 +64,8 @@ pub(super) async fn serve<S, F, B>(
     exchange(stream, answer, &context, &activity).await;
 }
 
-/// Performs the TLS handshake, if the listener uses TLS. Returns `None` (and counts the failure) if it fails.
+/// Performs the TLS handshake, if the listener uses TLS. Returns `None` (and counts the failure) if
+/// it fails.
 async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
     let tls = context.rules.web().and_then(|web| web.tls.clone());
     let Some(tls) = tls else {
@@ -77,11 +78,12 @@ async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
             0 => return Ok(None),
             _ if first[0] == HANDSHAKE => {}
             _ => {
-                // Closing a socket with unread bytes sends a reset, and the client would lose the response.
+                // Closing a socket with unread bytes sends a reset, and the client would lose the
+                // response.
                 drop(tcp.try_read(&mut first));
-                let text = "This port takes TLS only: use https.\n";
+                let text = "This port accepts only TLS: use https.\n";
                 drop(tcp.try_write(last_word(StatusCode::BAD_REQUEST, text).as_bytes()));
-                return Err(io::Error::other("it does not speak TLS"));
+                return Err(io::Error::other("the client does not use TLS"));
             }
         }
         TlsAcceptor::from(tls).accept(tcp).await.map(Some)
@@ -160,7 +162,8 @@ async fn exchange<S, F, B>(
     }
 }
 
-/// Counts the reason of an abnormal end, and closes the connection: in order, or with a reset if a response was cut.
+/// Counts the reason of an abnormal end, and closes the connection: in order, or with a reset if a
+/// response was cut.
 async fn close(
     mut stream: Stream,
     ended: hyper::Result<()>,
@@ -179,7 +182,7 @@ async fn close(
         tracing::debug!(%error, "client connection ended");
         if broken == Some(Broken::Head) {
             let limit = context.limits.header_timeout.as_secs_f64();
-            let text = format!("No whole request came within {limit} seconds.\n");
+            let text = format!("No complete request arrived within {limit} seconds.\n");
             let word = last_word(StatusCode::REQUEST_TIMEOUT, &text);
             // Best effort: the connection ends in any case.
             drop(timeout(LAST_WORD, stream.write_all(word.as_bytes())).await);

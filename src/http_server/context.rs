@@ -9,13 +9,13 @@ use super::web_config::{Web, WebConfig};
 use crate::shutdown::Shutdown;
 use crate::telemetry::HttpListenerMetrics;
 
-/// Most bytes of a response that are buffered for a client, and most bytes of a request head.
+/// Maximum number of bytes of a response that are buffered for a client, and of a request head.
 pub const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most open connections.
+    /// Maximum number of open connections.
     pub max_connections: usize,
     /// Longest request head, up to [`BUFFER_BYTES`].
     pub header_bytes: usize,
@@ -29,13 +29,13 @@ pub struct Limits {
     pub answer_timeout: Duration,
 }
 
-/// What a reload changes while a listener serves. Timeouts apply from the next connection on, everything
-/// else from the next request on.
+/// What a reload changes while a listener serves. Timeouts apply from the next connection on,
+/// everything else from the next request on.
 #[derive(Debug)]
 pub struct ReloadableConfig(pub(super) ArcSwap<(Limits, Option<Arc<WebConfig>>)>);
 
 impl ReloadableConfig {
-    /// Replaces what is in force.
+    /// Replaces the current value.
     pub fn replace(&self, limits: Limits, web: Option<Arc<WebConfig>>) {
         self.0.store(Arc::new((limits, web)));
     }
@@ -50,7 +50,7 @@ impl ReloadableConfig {
         self.0.load().0
     }
 
-    /// The web configuration in force, if there is one.
+    /// The current web configuration, if there is one.
     pub(super) fn web(&self) -> Option<Arc<Web>> {
         self.0.load().1.as_ref().map(|web| web.current())
     }
@@ -59,9 +59,9 @@ impl ReloadableConfig {
 /// What applies to one connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionContext {
-    /// The limits in force when the connection was accepted.
+    /// The limits when the connection was accepted.
     pub(super) limits: Limits,
-    /// What is in force when a request arrives.
+    /// The current value, read for each request.
     pub(super) rules: Arc<ReloadableConfig>,
     pub(super) metrics: HttpListenerMetrics,
     pub(super) shutdown: Shutdown,

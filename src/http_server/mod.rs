@@ -1,12 +1,13 @@
 //! One HTTP/1.1 listener: accepts, encrypts, serves, drains.
 //!
-//! The caller produces the responses. This module decides which clients get one and what a connection
-//! may cost: request heads have a maximum length and time, responses have a maximum time, and the number
-//! of connections is limited. At the limit, the connection that has been idle longest is closed; if none
-//! is idle, new clients are refused. A [web configuration file](WebConfig) adds TLS and users.
+//! The caller produces the responses. This module decides which clients get one and what a
+//! connection may cost: request heads have a maximum length and time, responses have a maximum
+//! time, and the number of connections is limited. At the limit, the connection that has been idle
+//! longest is closed; if none is idle, new clients are refused. A [web configuration
+//! file](WebConfig) adds TLS and users.
 //!
-//! A response that is aborted ends with a reset, not with an orderly close: an HTTP/1.0 client, whose
-//! bodies end with the connection, could otherwise take a part for the whole.
+//! A response that is aborted ends with a reset, not with an orderly close: an HTTP/1.0 client,
+//! whose bodies end with the connection, could otherwise treat a part as the whole.
 
 mod access;
 mod connection;
@@ -43,7 +44,8 @@ pub(crate) use reason_phrase::reason_phrase;
 pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 
-/// How long to wait when the process has run out of file descriptors. Retrying at once would only use CPU.
+/// How long to wait when the process has run out of file descriptors. Retrying at once would only
+/// use CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a listener.
@@ -73,7 +75,8 @@ struct Connections {
 }
 
 impl Listener {
-    /// Binds the address. From here on clients can connect; they wait until [`serve`](Self::serve) accepts them.
+    /// Binds the address. From here on clients can connect; they wait until [`serve`](Self::serve)
+    /// accepts them.
     ///
     /// # Errors
     ///
@@ -101,8 +104,9 @@ impl Listener {
         Arc::clone(&self.rules)
     }
 
-    /// Serves on `workers` until `shutdown` drains, then finishes the responses in progress and returns. If `shutdown` is
-    /// cut short, the connections whose response is not complete are reset, so that their clients notice.
+    /// Serves on `workers` until `shutdown` drains, then finishes the responses in progress and
+    /// returns. If `shutdown` is cut short, the connections whose response is not complete are
+    /// reset, so that their clients notice.
     ///
     /// Dropping the future closes all connections at once.
     pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, shutdown: &Shutdown)
@@ -154,7 +158,8 @@ impl Listener {
         while open.tasks.join_next().await.is_some() {}
     }
 
-    /// Makes room for a connection, by closing an idle one if necessary. Returns `None` if the client was refused.
+    /// Makes room for a connection, by closing an idle one if necessary. Returns `None` if the
+    /// client was refused.
     fn admit(
         &self,
         stream: TcpStream,
@@ -164,7 +169,8 @@ impl Listener {
         if open.activities.len() >= most && !open.make_room() {
             self.metrics.refused(ConnectionRefusal::Connections);
             if self.rules.web().is_none_or(|web| web.tls.is_none()) {
-                let text = "Too many connections (web.max_connections), and none of them waits.\n";
+                let text =
+                    "Too many connections (web.max_connections), and none of them is idle.\n";
                 // Best effort: it fits into the socket's buffer, or is not sent.
                 let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
                 drop(stream.try_write(word.as_bytes()));

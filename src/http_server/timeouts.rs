@@ -12,13 +12,15 @@ use tokio::time::{Instant, Sleep};
 use super::context::Limits;
 use crate::http_server::connection_state::{ConnectionState, Phase};
 
-/// Fails reads and writes when the peer takes too long: to send a request head, to accept more of a response, to accept
-/// all of it, or to send the next request.
+/// Fails reads and writes when the peer takes too long: to send a request head, to accept more of a
+/// response, to accept all of it, or to send the next request.
 ///
-/// hyper has no limit on writes, and does not ask for the next piece of a body while it cannot write the last. Without
-/// this a client that stops reading would keep its scrape, and the upstream's connection, for ever.
+/// hyper has no limit on writes, and does not ask for the next piece of a body while it cannot
+/// write the last. Without this a client that stops reading would keep its scrape, and the
+/// upstream's connection, forever.
 ///
-/// The timer is reset at most once per limit, not once per read or write, so it costs nothing while bytes flow.
+/// The timer is reset at most once per limit, not once per read or write, so it costs nothing while
+/// bytes flow.
 #[derive(Debug)]
 pub(super) struct TimeoutIo<T> {
     io: T,
@@ -233,7 +235,7 @@ mod tests {
     async fn a_peer_that_takes_nothing_is_given_up() {
         let mut guard = guard();
         let begun = Instant::now();
-        let error = write(&mut guard).await.expect_err("nothing is taken");
+        let error = write(&mut guard).await.expect_err("no data is accepted");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(begun.elapsed().as_secs(), 30);
         assert_eq!(guard.broken, Some(Broken::Write));
@@ -248,7 +250,7 @@ mod tests {
         write(&mut guard).await.expect("taken");
         guard.io.takes = false;
         let begun = Instant::now();
-        write(&mut guard).await.expect_err("nothing is taken again");
+        write(&mut guard).await.expect_err("no data is accepted again");
         assert_eq!(begun.elapsed().as_secs(), 30);
     }
 
@@ -265,7 +267,7 @@ mod tests {
             }
             write(&mut guard).await.expect("taken");
         };
-        broken.expect_err("it was long enough");
+        broken.expect_err("the limit has passed");
         assert_eq!(begun.elapsed().as_secs(), 100);
         assert_eq!(guard.broken, Some(Broken::Answer));
     }
@@ -274,13 +276,13 @@ mod tests {
     async fn a_head_has_less_time_than_the_wait_for_it() {
         let mut guard = guard();
         let begun = Instant::now();
-        guard.read_u8().await.expect_err("nothing comes");
+        guard.read_u8().await.expect_err("no request arrives");
         assert_eq!((begun.elapsed().as_secs(), guard.broken), (300, Some(Broken::Idle)));
 
         let mut guard = self::guard();
         let begun = Instant::now();
         let early = tokio::time::timeout(Duration::from_secs(200), guard.read_u8()).await;
-        assert!(early.is_err(), "nothing has come yet");
+        assert!(early.is_err(), "the limit has not passed");
         guard.io.bytes_to_send = 1;
         guard.read_u8().await.expect("a byte");
         let mut late = Duration::ZERO;

@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 
 /// The runtimes that serve connections: single-threaded ones, or the caller's.
 ///
-/// A connection stays on its thread, with its upstream and its rewriter. In a work-stealing runtime, idle threads wake
-/// up for every packet without finding work. That costs a third of the CPU of a scrape, and pieces are too large to gain
-/// from it.
+/// A connection stays on its thread, with its upstream and its rewriter. In a work-stealing
+/// runtime, idle threads wake up for every packet without finding work. That costs a third of the
+/// CPU of a scrape, and pieces are too large to gain from it.
 #[derive(Debug)]
 pub struct Workers {
     workers: Vec<Worker>,
@@ -43,7 +43,8 @@ impl Workers {
         Workers { workers: vec![Worker::new(Handle::current())], threads: Vec::new() }
     }
 
-    /// Starts this many threads, at least one. Dropping the value stops them and cuts off their connections.
+    /// Starts this many threads, at least one. Dropping the value stops them and cuts off their
+    /// connections.
     ///
     /// # Errors
     ///
@@ -68,7 +69,8 @@ impl Workers {
         self.workers.iter().map(|worker| worker.runtime.clone()).collect()
     }
 
-    /// A place at the worker with the fewest connections; of several, the first, because its memory is in the cache.
+    /// A place at the worker with the fewest connections; of several, the first, because its memory
+    /// is in the cache.
     ///
     /// # Panics
     ///

@@ -12,7 +12,8 @@ pub(in crate::mapping) const MAX_PREFIX_SEGMENTS: usize = 8;
 /// Maximum number of segments in a whole name. The matcher stores one position for each.
 pub(in crate::mapping) const MAX_SEGMENTS: usize = 2 * MAX_PREFIX_SEGMENTS + MAX_NAME_SEGMENTS;
 
-/// Maximum length of a type in bytes. Types are compared as numbers; real ones have one or two letters.
+/// Maximum length of a type in bytes. Types are compared as numbers; real ones have one or two
+/// letters.
 pub(in crate::mapping) const MAX_TYPE_BYTES: usize = 8;
 
 /// One part of a name, or several.

@@ -19,7 +19,7 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
-    /// Whether what is sent to the sink arrives at this listener, as far as the addresses tell.
+    /// Whether lines sent to the sink arrive at this listener, judged by the addresses.
     #[must_use]
     pub fn receives(&self, sink: &SinkAddress) -> bool {
         match (self, sink) {

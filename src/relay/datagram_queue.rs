@@ -17,8 +17,8 @@ pub enum Overflow {
 /// Above this capacity in bytes, an empty queue frees its memory.
 const KEPT_CAPACITY: usize = 1 << 20;
 
-/// A bounded queue of datagrams, stored one after the other in one buffer and passed to the kernel without a copy.
-/// Nothing is allocated per datagram.
+/// A bounded queue of datagrams, stored one after the other in one buffer and passed to the kernel
+/// without a copy. Nothing is allocated per datagram.
 #[derive(Debug)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
@@ -70,8 +70,8 @@ impl Queue {
         self.bytes.len() - self.head
     }
 
-    /// Adds a datagram, and a final newline if `newline` is set and it has none. Returns the number of lines that were
-    /// dropped, of this datagram or of earlier ones.
+    /// Adds a datagram, and a final newline if `newline` is set and it has none. Returns the number
+    /// of lines that were dropped, of this datagram or of earlier ones.
     pub(super) fn push(&mut self, datagram: &[u8], newline: bool) -> u64 {
         let newline = newline && datagram.last().is_some_and(|last| *last != b'\n');
         let len = datagram.len() + usize::from(newline);
@@ -133,8 +133,9 @@ impl Queue {
         left
     }
 
-    /// Removes the datagrams in the first `written` bytes. A datagram that was written in part is removed too: all its
-    /// bytes are copied to `cut`, and the number of its written bytes is returned.
+    /// Removes the datagrams in the first `written` bytes. A datagram that was written in part is
+    /// removed too: all its bytes are copied to `cut`, and the number of its written bytes is
+    /// returned.
     pub(super) fn advance(&mut self, written: usize, cut: &mut Vec<u8>) -> (Removed, usize) {
         let (mut whole, mut rest) = (0, written);
         for datagram in &self.datagrams {

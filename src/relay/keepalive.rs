@@ -1,4 +1,4 @@
-//! TCP keepalive: how the kernel finds peers that vanished.
+//! TCP keepalive: the kernel detects peers that no longer exist.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,8 +9,8 @@ use socket2::{SockRef, TcpKeepalive};
 /// Number of checks without an answer after which a peer is considered gone.
 const RETRIES: u32 = 3;
 
-/// Makes the kernel check a peer that has been silent for `time`, and close the connection if three checks in a row,
-/// a third of that time apart, have no answer.
+/// Makes the kernel check a peer that has been silent for `time`, and close the connection if three
+/// checks in a row, a third of that time apart, have no answer.
 pub(super) fn set(socket: &impl AsFd, time: Option<Duration>) -> io::Result<()> {
     let Some(time) = time else { return Ok(()) };
     let second = Duration::from_secs(1);

@@ -11,19 +11,22 @@ use nix::sys::socket::{
     MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg, sendmmsg,
 };
 
-/// Maximum number of datagrams per system call. A larger batch gains little: the remaining cost is per datagram.
+/// Maximum number of datagrams per system call. A larger batch gains little: the remaining cost is
+/// per datagram.
 pub(super) const BATCH: usize = 64;
 
 /// Room for one datagram. UDP over `IPv6` goes up to 65,527 bytes.
 ///
-/// Slots a power of two apart would all start in the same cache sets and evict each other. The distance therefore has an
-/// extra odd number of cache lines, about as many as a packed datagram has.
+/// Slots a power of two apart would all start in the same cache sets and evict each other. The
+/// distance therefore has an extra odd number of cache lines, about as many as a packed datagram
+/// has.
 const SLOT: usize = 65_536 + 23 * 64;
 
-// Headers hold pointers, so they cannot move to another thread with a task. Each use lasts one system call.
+// Headers hold pointers, so they cannot move to another thread with a task. Each use lasts one
+// system call.
 //
-// The kernel stores the length of a peer's address in the header and reads it at the next call, so sockets of different
-// families must not share headers.
+// The kernel stores the length of a peer's address in the header and reads it at the next call, so
+// sockets of different families must not share headers.
 thread_local! {
     static FROM_V4: RefCell<MultiHeaders<SockaddrIn>> = headers();
     static FROM_V6: RefCell<MultiHeaders<SockaddrIn6>> = headers();
@@ -46,8 +49,8 @@ pub(super) enum Peers {
 
 /// Receives datagrams.
 ///
-/// The buffer is 4 MiB of address space. Only pages that datagrams have filled use memory: one or two per slot with
-/// datagrams of ordinary size.
+/// The buffer is 4 MiB of address space. Only pages that datagrams have filled use memory: one or
+/// two per slot with datagrams of ordinary size.
 #[derive(Debug)]
 pub(super) struct Receiver {
     peers: Peers,
@@ -133,12 +136,13 @@ impl Receiver {
     }
 }
 
-/// Sends up to [`BATCH`] datagrams on a connected socket. Returns how many the kernel accepted: at least one. Does not
-/// wait.
+/// Sends up to [`BATCH`] datagrams on a connected socket. Returns how many the kernel accepted: at
+/// least one. Does not wait.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::WouldBlock`] when the kernel accepts none now, or the error of the first datagram.
+/// [`io::ErrorKind::WouldBlock`] when the kernel accepts none now, or the error of the first
+/// datagram.
 pub(super) fn send<'a>(
     socket: BorrowedFd<'_>,
     datagrams: impl Iterator<Item = &'a [u8]>,
@@ -160,7 +164,8 @@ pub(super) fn send<'a>(
 /// How to handle an error of a datagram socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendErrorKind {
-    /// No process listened when an earlier datagram arrived. The current one was not sent and can be sent again.
+    /// No process listened when an earlier datagram arrived. The current one was not sent and can
+    /// be sent again.
     Refused,
     /// The datagram is longer than the path to the sink allows.
     TooLong,

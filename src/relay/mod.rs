@@ -1,4 +1,5 @@
-//! The `StatsD` relay: receives lines, rewrites them, and forwards them to all sinks or to one of them.
+//! The `StatsD` relay: receives lines, rewrites them, and forwards them to all sinks or to one of
+//! them.
 //!
 //! ```text
 //!           ┌──────────────────────────── one worker ────────────────────────────┐
@@ -8,10 +9,12 @@
 //!           └────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Workers share only counters: each has its own socket (the kernel distributes datagrams among them by peer), its own
-//! rewriters, its own queues and its own connection to each sink. Lines from one peer keep their order.
+//! Workers share only counters: each has its own socket (the kernel distributes datagrams among
+//! them by peer), its own rewriters, its own queues and its own connection to each sink. Lines from
+//! one peer keep their order.
 //!
-//! - A listener never waits for a sink. If the queue of a sink is full, lines are dropped and counted.
+//! - A listener never waits for a sink. If the queue of a sink is full, lines are dropped and
+//!   counted.
 //! - Each line is counted once when it is read, and once per sink when it is sent or dropped.
 //! - [`Settings`] bound the memory, independently of the peers.
 //! - Nothing is allocated per line.
@@ -69,8 +72,9 @@ struct Change {
 }
 
 impl Control {
-    /// Replaces listeners, sinks and plans. Listeners and sinks whose addresses stay the same are not interrupted; lines
-    /// queued for a removed sink are still sent. No line is lost. If the relay has stopped, this does nothing.
+    /// Replaces listeners, sinks and plans. Listeners and sinks whose addresses stay the same are
+    /// not interrupted; lines queued for a removed sink are still sent. No line is lost. If the
+    /// relay has stopped, this does nothing.
     ///
     /// The number of sockets of a bound listener and the size of their buffers do not change.
     ///
@@ -87,7 +91,8 @@ impl Control {
 }
 
 impl Relay {
-    /// Binds the listeners. `plans` has one plan for each of [`Settings::emits`]; `workers` is the number of workers.
+    /// Binds the listeners. `plans` has one plan for each of [`Settings::emits`]; `workers` is the
+    /// number of workers.
     ///
     /// # Errors
     ///
@@ -117,8 +122,9 @@ impl Relay {
         self.control.clone()
     }
 
-    /// Relays on `workers` until `shutdown` drains. Then reads the lines that the kernel has already received, sends all
-    /// lines that are queued, and returns. If `shutdown` is cut short, it drops and counts the lines that are still queued.
+    /// Relays on `workers` until `shutdown` drains. Then reads the lines that the kernel has
+    /// already received, sends all lines that are queued, and returns. If `shutdown` is cut short,
+    /// it drops and counts the lines that are still queued.
     ///
     /// Dropping the future drops the lines that have not been sent.
     ///

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 
 use crate::rewrite::statsd::Sender;
 
-/// Maximum number of peers. At the limit all are forgotten; then the first ambiguous line of each peer is decided
-/// without history.
+/// Maximum number of peers. At the limit all are forgotten; then the first ambiguous line of each
+/// peer is decided without history.
 const MOST: usize = 4096;
 
 /// A [`Sender`] for each peer of a datagram socket.

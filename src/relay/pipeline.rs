@@ -107,8 +107,8 @@ impl Pipeline {
         self.switch_topology();
     }
 
-    /// Switches to a new topology, if there is one. Called before each batch, so that lines received after a change
-    /// follow it.
+    /// Switches to a new topology, if there is one. Called before each batch, so that lines
+    /// received after a change follow it.
     pub(super) fn refresh(&mut self) {
         // An error means that the supervisor is gone, so nothing changes.
         if self.factory.topology.has_changed().unwrap_or(false) {
@@ -117,7 +117,8 @@ impl Pipeline {
     }
 
     fn switch_topology(&mut self) {
-        // A removed listener reads its last lines with the old groups, which keep their queues open.
+        // A removed listener reads its last lines with the old groups, which keep their queues
+        // open.
         if let Some(groups) = self.factory.groups(self.worker) {
             self.groups = groups;
         }

@@ -69,7 +69,8 @@ pub struct Settings {
     pub overflow: Overflow,
     /// Sockets per UDP address; `None`: one per worker.
     pub sockets: Option<usize>,
-    /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's default.
+    /// Size in bytes of the kernel's receive buffer of each datagram socket; `None`: the system's
+    /// default.
     pub receive_buffer: Option<usize>,
     /// The limits of connections.
     pub connections: ConnectionSettings,

@@ -4,8 +4,8 @@ use crate::statsd::Line;
 
 /// Selects one of several sinks by name: the same name always goes to the same sink.
 ///
-/// Rendezvous hashing: adding or removing a sink only remaps that sink's names. The result depends only on the addresses
-/// of the sinks, so that several gateways with the same sinks agree.
+/// Rendezvous hashing: adding or removing a sink only remaps that sink's names. The result depends
+/// only on the addresses of the sinks, so that several gateways with the same sinks agree.
 #[derive(Clone, Debug)]
 pub(super) struct Shards {
     seeds: Vec<u64>,

@@ -10,7 +10,8 @@ use crate::relay::datagram_queue::{Overflow, Queue};
 use crate::statsd::Packer;
 use crate::telemetry::SinkMetrics;
 
-/// Connects the pipelines of one worker with its sink task. They share a thread, so the lock is never contended.
+/// Connects the pipelines of one worker with its sink task. They share a thread, so the lock is
+/// never contended.
 #[derive(Debug)]
 pub(super) struct SinkQueue {
     state: Mutex<State>,
@@ -223,7 +224,8 @@ impl QueueReceiver {
         QueueReceiver { queue, flush_at: None }
     }
 
-    /// Resolves to true when a datagram is queued, and to false when the queue is closed and empty. Cancel safe.
+    /// Resolves to true when a datagram is queued, and to false when the queue is closed and empty.
+    /// Cancel safe.
     pub(super) async fn ready(&mut self) -> bool {
         loop {
             let (ready, closed, waiting, interval) = {

@@ -23,8 +23,8 @@ use crate::telemetry::Metrics;
 pub(super) struct Supervisor<'a> {
     workers: &'a [Handle],
     metrics: Arc<Metrics>,
-    /// Read by every pipeline. It owns the queue senders: replacing it closes the queues of removed sinks as soon as the
-    /// last pipeline has switched over.
+    /// Read by every pipeline. It owns the queue senders: replacing it closes the queues of removed
+    /// sinks as soon as the last pipeline has switched over.
     topology: watch::Sender<Arc<Topology>>,
     resolve_interval: watch::Sender<Duration>,
     /// Dropping a guard stops its listener.
@@ -145,8 +145,8 @@ impl<'a> Supervisor<'a> {
         self.leaving.retain(|queue| Arc::strong_count(queue) > 1);
     }
 
-    /// Reads the lines that the kernel has already received and sends all that are queued. Those that are left when the
-    /// shutdown is cut short are dropped and counted.
+    /// Reads the lines that the kernel has already received and sends all that are queued. Those
+    /// that are left when the shutdown is cut short are dropped and counted.
     pub(super) async fn stop(mut self, shutdown: &Shutdown) {
         self.listeners.clear();
         let read = async { while self.listening.join_next().await.is_some() {} };

@@ -31,8 +31,8 @@ impl Topology {
     }
 }
 
-/// Identifies a listener across reloads: its address, and the number of earlier listeners with the same address (only
-/// addresses with port 0 can occur twice).
+/// Identifies a listener across reloads: its address, and the number of earlier listeners with the
+/// same address (only addresses with port 0 can occur twice).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ListenerKey(ListenAddress, usize);
 

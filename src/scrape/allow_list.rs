@@ -1,12 +1,13 @@
 //! The allow-list: the targets that clients may name.
 //!
-//! Targets in the settings are chosen by the operator, but those of a proxy request or a probe by the client. Without a
-//! limit, any client of the gateway could reach everything that the gateway can: admin ports of other services, cloud
-//! metadata. So only what a rule matches is allowed, and rules are checked against the same address that is then
-//! connected to, so that a name cannot resolve to another address after the check.
+//! Targets in the settings are chosen by the operator, but those of a proxy request or a probe by
+//! the client. Without a limit, any client of the gateway could reach everything that the gateway
+//! can: admin ports of other services, cloud metadata. So only what a rule matches is allowed, and
+//! rules are checked against the same address that is then connected to, so that a name cannot
+//! resolve to another address after the check.
 //!
-//! Addresses of the host itself or of the local link are rarely meant by a rule for names or for a wide range. Only a
-//! rule that contains nothing else allows them.
+//! Addresses of the host itself or of the local link are rarely meant by a rule for names or for a
+//! wide range. Only a rule that contains nothing else allows them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -16,7 +17,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// One rule of the allow-list. All of its conditions must match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// The name that is asked for.
+    /// The requested name.
     pub host: Option<HostPattern>,
     /// The address that is connected to.
     pub range: Option<AddressRange>,
@@ -24,7 +25,7 @@ pub struct Rule {
     pub ports: Vec<u16>,
 }
 
-/// What may be reached at the wish of a client.
+/// The targets that clients may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowList {
     rules: Vec<Rule>,
@@ -67,7 +68,7 @@ impl AllowList {
     ///
     /// It may not.
     pub(super) fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), Denied> {
-        // An IPv4 address in IPv6's clothes is connected to as what it is.
+        // An IPv4-mapped address is checked as the IPv4 address it embeds.
         let address = address.to_canonical();
         let special = special(address);
         let mut denied = Denied::NotListed;
@@ -89,7 +90,8 @@ impl Rule {
         self.host.as_ref().is_none_or(|pattern| pattern.matches(host))
     }
 
-    /// Whether the rule is meant for special addresses: its range contains no others, or its host is `localhost`.
+    /// Whether the rule is meant for special addresses: its range contains no others, or its host
+    /// is `localhost`.
     fn means(&self, special: &IpNet) -> bool {
         if let Some(AddressRange(range)) = &self.range {
             return special.contains(range);
@@ -101,7 +103,7 @@ impl Rule {
 
 const LOOPBACK: [IpNet; 2] = [v4([127, 0, 0, 0], 8), v6([0, 0, 0, 0, 0, 0, 0, 1], 128)];
 
-/// Addresses that are not one other host's.
+/// Addresses that do not belong to exactly one other host.
 const SPECIAL: [IpNet; 13] = [
     LOOPBACK[0],
     LOOPBACK[1],
@@ -118,7 +120,8 @@ const SPECIAL: [IpNet; 13] = [
     v4([240, 0, 0, 0], 4), // reserved, and broadcast
 ];
 
-/// IPv6 ranges that a router may translate to the IPv4 address they embed, and the bit at which that starts.
+/// IPv6 ranges that a router may translate to the IPv4 address they embed, and the bit at which
+/// that starts.
 const TRANSLATED: [(IpNet, u8); 5] = [
     (v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96), 96), // NAT64
     (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48), 96), // local NAT64
@@ -149,8 +152,9 @@ const fn v6(p: [u16; 8], prefix: u8) -> IpNet {
     IpNet::V6(Ipv6Net::new_assert(address, prefix))
 }
 
-/// A pattern for host names, label by label. `*` within a label matches any text; `*` as the first label matches one or
-/// more labels. The end is always fixed, because it determines the owner of the zone.
+/// A pattern for host names, label by label. `*` within a label matches any text; `*` as the first
+/// label matches one or more labels. The end is always fixed, because it determines the owner of
+/// the zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern(Vec<String>);
 
@@ -285,7 +289,7 @@ mod tests {
             ("*", "::1", false),
             ("*", "", false),
             ("*.1", "10.0.0.1", false),
-            ("*", "2130706433", true), // a name to us; its address decides
+            ("*", "2130706433", true), // read as a name; its address decides
         ];
         for (pattern, host, expected) in cases {
             let matches = pattern.parse::<HostPattern>().expect(pattern).matches(host);

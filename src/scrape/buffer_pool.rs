@@ -1,33 +1,34 @@
-//! Buffers that come back once their bytes have left.
+//! Buffers that are reused after their bytes have been sent.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// One is being filled while one waits for the client to take it.
+/// One is filled while another waits for the client.
 const MAX_KEPT: usize = 2;
 
 /// The buffers of one exposition.
 ///
-/// A piece of a body is owned by the task that sends it. Its size is one for which allocators ask the kernel, page
-/// by page, so a fresh buffer for each piece would cost as much as rewriting it.
+/// The task that sends a piece of a body owns it. Pieces are so large that allocators get their
+/// memory from the kernel page by page, so a new buffer for each piece would cost as much as
+/// rewriting it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl BufferPool {
-    /// An empty buffer; a used one where there is one.
+    /// An empty buffer: a used one, if possible.
     pub(super) fn buffer(&self) -> Vec<u8> {
         self.kept().pop().unwrap_or_default()
     }
 
-    /// The buffer as bytes to send. It comes back when the last of them is dropped.
+    /// The buffer as bytes to send. It is returned to the pool when the last of them is dropped.
     pub(super) fn lend(&self, buffer: Vec<u8>) -> Bytes {
         Bytes::from_owner(Lent { buffer, pool: self.clone() })
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
-        // Buffers are pushed and popped whole, so a panic elsewhere leaves nothing half done.
+        // Buffers are pushed and popped whole, so a panic leaves the pool consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,18 +1,18 @@
 //! Clients that send the same request to a target at the same time share one scrape.
 //!
-//! Kong walks its whole dictionary for each scrape, so two Prometheus replicas should not cost it two.
-//! A client joins a scrape until the first byte of the response is sent; after that, a new client
-//! starts a new scrape. So no client gets data from before its request, except from the short time
-//! between Kong's snapshot and that first byte.
+//! Kong walks its whole dictionary for each scrape, so two Prometheus replicas should not cost it
+//! two. A client joins a scrape until the first byte of the response is sent; after that, a new
+//! client starts a new scrape. So no client gets data from before its request, except from the
+//! short time between Kong's snapshot and that first byte.
 //!
 //! No separate task drives a scrape: any client that is ready for the next piece polls it, and the
 //! piece is buffered for the others. Events of the socket wake all clients, so a client that has
 //! disconnected or is blocked in a write does not stall the others. A single client pays for one
 //! uncontended lock.
 //!
-//! The bytes buffered for the slowest client are limited. At the limit the other clients wait, up to
-//! a total time; then the slowest client is disconnected. Each client has its own deadline, and the
-//! scrape continues as long as one client is left.
+//! The bytes buffered for the slowest client are limited. At the limit the other clients wait, up
+//! to a total time; then the slowest client is disconnected. Each client has its own deadline, and
+//! the scrape continues as long as one client is left.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -36,8 +36,8 @@ use crate::exposition::Format;
 /// Most bytes buffered for the slowest of several clients. Most expositions of Kong are smaller.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 
-/// How long, in total, one client may delay the others of its scrape: longer than a short stall, and a small part of
-/// the scrape timeout of Prometheus.
+/// How long, in total, one client may delay the others of its scrape: longer than a short stall,
+/// and a small part of the scrape timeout of Prometheus.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Scrapes of one target that can still be joined.
@@ -129,7 +129,8 @@ impl Wake for Wakers {
 }
 
 impl InFlightScrapes {
-    /// Joins a running scrape that still accepts clients, or a new one from `start`. Returns `None` if `start` does.
+    /// Joins a running scrape that still accepts clients, or a new one from `start`. Returns `None`
+    /// if `start` does.
     pub(super) fn join(
         &self,
         target: &Arc<Target>,
@@ -138,9 +139,9 @@ impl InFlightScrapes {
         start: impl FnOnce(&UpstreamRequest) -> Option<RewritingBody>,
     ) -> Option<SharedScrapeBody> {
         let (timeout, deadline) = (ask.timeout, ask.deadline);
-        let client = |joint: Arc<SharedScrape>, id| SharedScrapeBody {
+        let client = |scrape: Arc<SharedScrape>, id| SharedScrapeBody {
             target: Arc::clone(target),
-            joint,
+            scrape,
             id,
             first: None,
             ended: false,
@@ -148,19 +149,19 @@ impl InFlightScrapes {
             deadline: Box::pin(tokio::time::sleep_until(deadline)),
         };
         let mut all = lock(&self.0);
-        all.retain(|joint| joint.upgrade().is_some_and(|joint| joint.is_open()));
-        for joint in all.iter().filter_map(Weak::upgrade) {
-            if joint.gives(&ask, repeated_types)
-                && let Some(id) = joint.join()
+        all.retain(|scrape| scrape.upgrade().is_some_and(|scrape| scrape.is_open()));
+        for scrape in all.iter().filter_map(Weak::upgrade) {
+            if scrape.gives(&ask, repeated_types)
+                && let Some(id) = scrape.join()
             {
                 target.metrics().joined();
-                return Some(client(joint, id));
+                return Some(client(scrape, id));
             }
         }
-        let joint = Arc::new(SharedScrape::new(start(&ask)?, ask, repeated_types));
-        all.push(Arc::downgrade(&joint));
+        let scrape = Arc::new(SharedScrape::new(start(&ask)?, ask, repeated_types));
+        all.push(Arc::downgrade(&scrape));
         drop(all);
-        Some(client(joint, 0))
+        Some(client(scrape, 0))
     }
 }
 
@@ -263,9 +264,11 @@ impl SharedScrape {
         Poll::Ready(piece)
     }
 
-    /// Removes a client. If it was the last, the scrape ends: with its error, or as a success if it needs no more.
+    /// Removes a client. If it was the last, the scrape ends: with its error, or as a success if it
+    /// needs no more.
     ///
-    /// Returns true if the client misses the rest only because it was removed, not because the scrape has ended.
+    /// Returns true if the client misses the rest only because it was removed, not because the
+    /// scrape has ended.
     fn leave(&self, id: u64, why: &LeaveReason) -> bool {
         self.clients.forget(id);
         let mut state = lock(&self.state);
@@ -326,7 +329,8 @@ impl State {
         dropped
     }
 
-    /// Whether another piece can be produced. Disconnects the slowest client if it has delayed the others for too long.
+    /// Whether another piece can be produced. Disconnects the slowest client if it has delayed the
+    /// others for too long.
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
         if self.bytes < MAX_WAITING_BYTES {
             return true;
@@ -359,11 +363,12 @@ enum LeaveReason {
 
 /// A client's share of a scrape: the body of its response.
 ///
-/// Dropping the last one early closes the connection to the target, and counts as a disconnected client.
+/// Dropping the last one early closes the connection to the target, and counts as a disconnected
+/// client.
 #[derive(Debug)]
 pub(super) struct SharedScrapeBody {
     target: Arc<Target>,
-    joint: Arc<SharedScrape>,
+    scrape: Arc<SharedScrape>,
     id: u64,
     /// The first piece, found by [`start`](Self::start).
     first: Option<Bytes>,
@@ -375,7 +380,7 @@ pub(super) struct SharedScrapeBody {
 impl SharedScrapeBody {
     /// The format of the body. Known after [`start`](Self::start).
     pub(super) fn format(&self) -> Format {
-        lock(&self.joint.state).format
+        lock(&self.scrape.state).format
     }
 
     /// Waits for the first piece. Until then, an error can still become a response with the reason.
@@ -398,7 +403,7 @@ impl SharedScrapeBody {
         let piece = if self.deadline.as_mut().poll(cx).is_ready() {
             Some(Err(Error::Timeout(self.timeout)))
         } else {
-            match self.joint.poll(self.id, cx) {
+            match self.scrape.poll(self.id, cx) {
                 Poll::Ready(piece) => piece,
                 Poll::Pending => return Poll::Pending,
             }
@@ -416,7 +421,7 @@ impl SharedScrapeBody {
             return;
         }
         self.ended = true;
-        if !self.joint.leave(self.id, why) {
+        if !self.scrape.leave(self.id, why) {
             return;
         }
         let metrics = self.target.metrics();

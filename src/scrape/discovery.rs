@@ -9,17 +9,18 @@ use serde::Serialize;
 
 use super::settings::TargetSettings;
 
-/// Where Prometheus finds targets, and what it labels them with.
+/// A group of targets with their labels.
 #[derive(Debug, Serialize)]
 pub(super) struct Group<'a> {
     targets: [&'a str; 1],
     labels: BTreeMap<&'a str, String>,
 }
 
-/// One group per target: the gateway's `address`, the path of the target, and the `instance` of a direct scrape.
+/// One group per target: the gateway's `address`, the path of the target, and the `instance` of a
+/// direct scrape.
 ///
-/// If the request arrived over TLS, the group sets the scheme `https`. Otherwise the job's `scheme` applies, because a load
-/// balancer may terminate TLS.
+/// If the request arrived over TLS, the group sets the scheme `https`. Otherwise the job's `scheme`
+/// applies, because a load balancer may terminate TLS.
 pub(super) fn groups<'a>(
     targets: impl Iterator<Item = &'a TargetSettings>,
     address: &'a str,
@@ -38,7 +39,7 @@ pub(super) fn groups<'a>(
     targets.map(group).collect()
 }
 
-/// What Prometheus calls a target that it scrapes at this URL: its host and port.
+/// The `instance` label of a target that Prometheus scrapes at this URL: its host and port.
 fn instance(url: &Uri) -> String {
     let authority = url.authority().map_or("", Authority::as_str);
     match (url.port(), url.scheme_str()) {

@@ -1,9 +1,10 @@
 //! Dynamic targets: those that clients name in proxy requests and probes.
 //!
-//! A dynamic target is created by its first request and then behaves like any other: its connections are kept, state is
-//! passed from one scrape to the next, and simultaneous clients share a scrape. Their number is limited; the one that
-//! was unused longest is removed first. In the metrics, all targets of one kind have the same name, `(proxy)` or
-//! `(probe)`, so that clients cannot create label values. Names of other targets cannot contain parentheses.
+//! A dynamic target is created by its first request and then behaves like any other: its
+//! connections are kept, state is passed from one scrape to the next, and simultaneous clients
+//! share a scrape. Their number is limited; the one that was unused longest is removed first. In
+//! the metrics, all targets of one kind have the same name, `(proxy)` or `(probe)`, so that clients
+//! cannot create label values. Names of other targets cannot contain parentheses.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,23 +26,23 @@ use super::upstream::{
 };
 use crate::mapping;
 
-/// Most targets of one kind at a time: more than the Kongs of one gateway.
+/// Maximum number of targets of one kind: more than the Kong nodes of one gateway.
 const MAX_TARGETS: usize = 1024;
 
-/// How targets that clients name are treated.
+/// The settings of targets that clients name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DynamicTargetSettings {
-    /// What they are called in our own metrics: `(proxy)`, `(probe)` or `(probe:MODULE)`.
+    /// Their name in Crossfade's metrics: `(proxy)`, `(probe)` or `(probe:MODULE)`.
     pub name: String,
     /// Names of the packs that apply to them. `None`: all.
     pub packs: Option<Vec<String>>,
-    /// What packs are compiled with for them.
+    /// The settings that packs are compiled with for them.
     pub mapping: mapping::Settings,
     /// How requests to them are made.
     pub http: HttpSettings,
 }
 
-/// Whatever clients name, as far as the allow-list lets them.
+/// The targets that clients name and the allow-list permits.
 #[derive(Debug)]
 pub struct DynamicTargetSet {
     settings: DynamicTargetSettings,
@@ -63,7 +64,7 @@ struct Made {
 /// Why there is no target for a client.
 #[derive(Debug)]
 pub(super) enum Unavailable {
-    /// The client may not go there.
+    /// The allow-list does not permit it.
     Denied(Denied),
     /// The settings do not fit the target.
     Failed(Error),
@@ -81,7 +82,7 @@ impl DynamicTargetSettings {
 
     fn client(&self, resolver: Arc<dyn Resolve>) -> Result<Client, ClientErrors> {
         let client = Client::new(self.http.clone(), resolver);
-        // Whether TLS will be spoken is not known; what was written for it should hold in any case.
+        // Whether targets use TLS is not known; its settings must be valid in any case.
         client.check(self.http.tls != TlsSettings::default())?;
         Ok(client)
     }
@@ -139,7 +140,7 @@ impl DynamicTargetSet {
         let upstream = Upstream::new(url, Arc::clone(&self.client), allow_list);
         let upstream =
             upstream.map_err(|error| Unavailable::Failed(Error::Credentials(error.to_string())))?;
-        // Before it takes a place: names off the list shall not push out those on it.
+        // Checked before it is added: refused targets must not evict permitted ones.
         upstream.check_name().map_err(Unavailable::Denied)?;
         let settings = TargetSettings {
             name: self.settings.name.clone(),
@@ -161,7 +162,7 @@ impl DynamicTargetSet {
         ))))
     }
 
-    /// Up to so many targets, those first that were asked for last.
+    /// A limited number of targets, the most recently requested first.
     pub(super) fn latest(&self, most: usize) -> Vec<Arc<Target>> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<&Made> = made.values().collect();
@@ -175,7 +176,7 @@ impl DynamicTargetSet {
         &self.settings.name
     }
 
-    /// Whether it would be no different if it were made anew. Its targets and their connections can then stay.
+    /// Whether `other` would be equal, so that the targets and their connections can be kept.
     #[must_use]
     pub fn is(
         &self,
@@ -199,7 +200,7 @@ fn without_query(url: &Uri) -> Uri {
     Uri::from_parts(parts).expect("all three parts are there")
 }
 
-/// The URL that a client of the probe means: a whole one, or `host:port` with or without a path.
+/// The URL in a probe request: a complete one, or `host:port` with or without a path.
 pub(super) fn probe_url(target: &str) -> Option<Uri> {
     let scheme_is_there = target.starts_with("http://") || target.starts_with("https://");
     let mut text = if scheme_is_there { target.to_owned() } else { format!("http://{target}") };
@@ -210,8 +211,8 @@ pub(super) fn probe_url(target: &str) -> Option<Uri> {
     text.parse().ok().filter(is_target_url)
 }
 
-/// Whether there is something to scrape at a URL: http or https, a host, a port that is a number if there is one, and no
-/// user name, which would be shown in logs.
+/// Whether a URL can be scraped: http or https, a host, a valid port if any, and no user name,
+/// which would be shown in logs.
 pub(super) fn is_target_url(url: &Uri) -> bool {
     let schemes = [&Scheme::HTTP, &Scheme::HTTPS];
     // The parser of URLs takes any text for a port, and that of numbers a sign.

@@ -11,9 +11,9 @@ use crate::rewrite;
 use crate::scrape::allow_list::Denied;
 use crate::scrape::status::Outcome;
 
-/// Why a scrape failed. Every one of them fails the scrape that Prometheus made: an upstream that is down must look down.
+/// Why a scrape failed. Each error fails the scrape of Prometheus too, so that `up` becomes 0.
 ///
-/// Clones tell several clients of one scrape the same.
+/// All clients of a shared scrape get clones of its error.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The target's host name could not be resolved.
@@ -22,68 +22,69 @@ pub enum Error {
     /// No connection to the target.
     #[error("cannot connect: {0}; check that it runs and that the URL names its port")]
     Connect(#[source] Arc<io::Error>),
-    /// A client may not have this target scraped.
+    /// The allow-list does not permit the target.
     #[error("it must not be scraped through this gateway: {0}")]
     NotAllowed(#[from] Denied),
-    /// A secret or a certificate of ours cannot be used.
-    #[error("cannot ask it: {0}")]
+    /// A secret or certificate of the settings cannot be used.
+    #[error("cannot send the request: {0}")]
     Credentials(String),
-    /// The target does not speak TLS, is not who it should be, or does not take us for who we are.
+    /// The TLS handshake failed: no TLS on the port, or a certificate was refused by either side.
     #[error("no TLS connection: {0}; check tls_config, and that the URL names an https port")]
     Tls(String),
-    /// The connection broke, or carried something other than HTTP, before the head of an answer was there.
-    #[error("no HTTP answer: {0}; check that the URL names an http port")]
+    /// The connection failed, or had something other than HTTP, before the head of the response.
+    #[error("no HTTP response: {0}; check that the URL names an http port")]
     Exchange(String),
     /// The scrape took too long.
-    #[error("gave up after {}s; raise Prometheus' scrape_timeout, or find out why the target is slow", .0.as_secs_f64())]
+    #[error(
+        "timeout after {}s; increase the scrape_timeout of Prometheus, or find out why the target is \
+         slow", .0.as_secs_f64()
+    )]
     Timeout(Duration),
-    /// The target fell silent within its answer.
-    #[error("it said nothing for {}s in the middle of its answer (scrape.idle_timeout)", .0.as_secs_f64())]
+    /// The target paused for too long within its response.
+    #[error("it sent nothing for {}s within its response (scrape.idle_timeout)", .0.as_secs_f64())]
     Idle(Duration),
-    /// The client kept others of the same scrape waiting.
-    #[error("the client took too long, and others waited for the same scrape")]
+    /// The client delayed the others of a shared scrape.
+    #[error("the client read too slowly and delayed the other clients of the same scrape")]
     TooSlow,
-    /// All scrapes together hold too much.
+    /// All scrapes together hold too many bytes.
     #[error("all scrapes together would hold more than {limit} bytes (limits.all_held_bytes)")]
     TooMuchHeld {
         /// The limit.
         limit: usize,
     },
-    /// The target answered something other than 200.
+    /// The status of the response is not 200.
     #[error("it answered {0}; check the path in the URL, and the target's own log")]
     Status(StatusCode),
-    /// The target sent us elsewhere.
-    #[error(
-        "it redirects to {0}; redirects are not followed, so set the URL to where the metrics are"
-    )]
+    /// The response is a redirect.
+    #[error("it redirects to {0}; redirects are not followed, so set the URL to the final address")]
     Redirect(QuotedHeader),
-    /// The target answered something that is no exposition.
+    /// The content type of the response is not that of an exposition.
     #[error("its Content-Type is {0}, which is no exposition; check the path in the URL")]
     ContentType(QuotedHeader),
-    /// The body is encoded in a way that we did not ask for and cannot read.
+    /// The encoding of the body was not requested and is not supported.
     #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
     ContentEncoding(QuotedHeader),
     /// The end of the body cannot be known.
     #[error("its Transfer-Encoding is {0}; only chunked can be read")]
     TransferEncoding(QuotedHeader),
-    /// The body broke off.
-    #[error("its body broke off: {0}")]
+    /// The body is truncated.
+    #[error("its body is truncated: {0}")]
     Cut(String),
-    /// The body goes on where it should have ended.
+    /// The body is longer than announced.
     #[error("its body is longer than its Content-Length")]
     Overlong,
-    /// The body is not the gzip that its head promised.
+    /// The body is not valid gzip.
     #[error("its gzip body is damaged")]
     Gzip,
-    /// The engine gave up.
+    /// The exposition cannot be rewritten.
     #[error(transparent)]
     Rewrite(#[from] rewrite::exposition::Error),
     /// The body has no sample.
     #[error("its body has no sample, so it is no exposition; check the path in the URL")]
     NoSample,
-    /// Nothing of the body could be handed on.
+    /// All samples of the body were dropped.
     #[error(
-        "not one of its samples could be handed on; our own metrics count what was dropped, by reason"
+        "all of its samples were dropped; crossfade_dropped_samples_total counts them by reason"
     )]
     NothingLeft,
 }
@@ -122,7 +123,7 @@ impl Error {
         Error::Connect(Arc::new(error))
     }
 
-    /// What an answer that has not begun says instead.
+    /// The status of the response, if it has not started yet.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -171,7 +172,7 @@ impl Error {
             Error::TransferEncoding(value) => {
                 format!("{target} sent Transfer-Encoding {value}, which is not supported")
             }
-            Error::Cut(error) => format!("the body of {target} broke off: {error}"),
+            Error::Cut(error) => format!("the body of {target} is truncated: {error}"),
             Error::Overlong => format!("the body of {target} is longer than its Content-Length"),
             Error::Gzip => format!("the gzip body of {target} is damaged"),
             Error::Rewrite(error) => format!("{target}: {error}"),
@@ -182,7 +183,7 @@ impl Error {
         }
     }
 
-    /// How the scrape ended, for our own metrics and pages.
+    /// How the scrape ended, for Crossfade's metrics and pages.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         Outcome::Failed { reason: self.reason(), error: self.to_string() }
@@ -217,7 +218,7 @@ impl Error {
     }
 }
 
-/// Somebody else's header value, fit to be shown: quoted, on one line, and not too long.
+/// A header value of a peer for display: quoted, on one line, and of limited length.
 #[derive(Clone, Debug)]
 pub struct QuotedHeader(String);
 
@@ -226,7 +227,7 @@ impl QuotedHeader {
         QuotedHeader::quoted(value.as_bytes())
     }
 
-    /// A URL, without what may be secret in it: user name and password, query and fragment.
+    /// A URL without its parts that can be secret: user name and password, query and fragment.
     pub(super) fn url(value: &hyper::header::HeaderValue) -> QuotedHeader {
         let bytes = value.as_bytes();
         let end = bytes.iter().position(|byte| b"?#".contains(byte)).unwrap_or(bytes.len());
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_is_told_from_broken() {
+    fn timeouts_are_504_and_other_failures_502() {
         let connect = |kind: io::ErrorKind| Error::connect(kind.into()).status();
         assert_eq!(connect(io::ErrorKind::TimedOut), StatusCode::GATEWAY_TIMEOUT);
         assert_eq!(connect(io::ErrorKind::ConnectionRefused), StatusCode::BAD_GATEWAY);

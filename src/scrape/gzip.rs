@@ -9,13 +9,14 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
 use hyper::header::ACCEPT_ENCODING;
 
-/// Most bytes of output per step. A few bytes of gzip can expand to a thousand times as many.
+/// Maximum number of output bytes per step. A few bytes of gzip can expand to a thousand times as
+/// many.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// zlib's largest window, which every compressor may use.
 const WINDOW_BITS: u8 = 15;
 
-/// Whether a client takes gzip: it names `gzip` or `*` with a weight above zero.
+/// Whether a client accepts gzip: it names `gzip` or `*` with a weight above zero.
 pub(super) fn accepted(headers: &HeaderMap) -> bool {
     let mut gzip = None;
     let mut any = None;
@@ -38,7 +39,7 @@ pub(super) fn accepted(headers: &HeaderMap) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InvalidGzip;
 
-/// Takes gzip apart: one member or several in a row.
+/// Decompresses gzip: one member or several in a row.
 #[derive(Debug)]
 pub(super) struct GzipDecoder {
     stream: Decompress,
@@ -52,7 +53,8 @@ impl GzipDecoder {
         GzipDecoder { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
     }
 
-    /// Decompresses some of `input` and takes what it used off its front. An empty piece asks for more input.
+    /// Decompresses some of `input` and advances it. An empty piece means that more input is
+    /// needed.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Bytes, InvalidGzip> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         // Also called without input: the last call may have had no room for all of its output.
@@ -92,7 +94,7 @@ impl GzipDecoder {
 
 /// A body, compressed as it is read.
 ///
-/// Nothing is flushed before its time: who asks for gzip reads the whole before making anything of it.
+/// There are no early flushes: clients that accept gzip read the whole body before parsing it.
 #[derive(Debug)]
 pub(super) struct GzipBody<B> {
     plain: B,
@@ -107,7 +109,7 @@ impl<B> GzipBody<B> {
         GzipBody { plain, stream, piece: Vec::with_capacity(PIECE_BYTES), ended: false }
     }
 
-    /// Compresses all of `input`. The output grows no larger than the input, but for a few bytes.
+    /// Compresses all of `input`. The output is at most a few bytes longer than the input.
     fn compress(&mut self, mut input: &[u8], flush: FlushCompress) -> Status {
         loop {
             self.piece.reserve(PIECE_BYTES / 4);
@@ -153,7 +155,7 @@ where
                         return Poll::Ready(Some(Ok(Frame::data(piece))));
                     }
                 }
-                // Without its trailer the gzip is as broken as the body around it.
+                // Without its trailer the gzip is truncated, as the body is.
                 Some(Err(error)) => {
                     this.ended = true;
                     return Poll::Ready(Some(Err(error)));

@@ -4,8 +4,8 @@ use dashmap::DashMap;
 
 use crate::rewrite::exposition::History;
 
-/// The history of each target, by its key: the name of a target in the settings, the URL of a dynamic
-/// target.
+/// The history of each target, by its key: the name of a target in the settings, the URL of a
+/// dynamic target.
 ///
 /// It is kept apart from the targets, so that a target whose settings are replaced while its plan
 /// stays the same keeps its history. Scrapes of different targets never wait for each other.

@@ -1,7 +1,7 @@
-//! What all scrapes together may cost.
+//! Limits of all scrapes together.
 //!
-//! The count goes on when settings change: scrapes that are under way then are part of what the new limits are about.
-//! Each keeps to the limits that it began with.
+//! The counts survive a reload: scrapes in flight count for the new limits, and each of them keeps
+//! the limits that it started with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,24 +9,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::error::Error;
 use super::settings::Settings;
 
-/// How much is going on.
+/// The counts of all scrapes.
 #[derive(Debug, Default)]
 pub(super) struct ScrapeLimiter {
     scrapes: AtomicUsize,
     held_bytes: AtomicUsize,
 }
 
-/// One scrape's share of it, given back when it is dropped.
+/// The share of one scrape, released when it is dropped.
 #[derive(Debug)]
 pub(super) struct ScrapePermit {
     limiter: Arc<ScrapeLimiter>,
     held_bytes: usize,
-    /// How much all scrapes may hold when this one wants more.
+    /// The limit of held bytes for this scrape.
     max_held_bytes: usize,
 }
 
 impl ScrapeLimiter {
-    /// One more scrape; `None` where there are enough.
+    /// Starts a scrape; `None` at the limit.
     pub(super) fn begin(self: &Arc<Self>, settings: &Settings) -> Option<ScrapePermit> {
         let more = |scrapes: usize| (scrapes < settings.max_scrapes).then_some(scrapes + 1);
         self.scrapes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
@@ -36,7 +36,7 @@ impl ScrapeLimiter {
 }
 
 impl ScrapePermit {
-    /// The scrape holds so many bytes by now. It never lets go of any before its end.
+    /// Records how many bytes the scrape holds. It releases none before its end.
     ///
     /// # Errors
     ///

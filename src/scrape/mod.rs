@@ -10,15 +10,15 @@
 //! - [`Gateway`] (`router`, `handlers`, `landing`) finds the target of a request: one in the
 //!   settings, or one that the client names (`dynamic_targets`) and the allow-list permits
 //!   (`allow_list`). `proxy_headers` selects the headers that are forwarded.
-//! - `upstream` speaks HTTP to the target. `upstream::exposition` checks that the response is an
-//!   exposition and yields its uncompressed bytes.
+//! - `upstream` is the HTTP client for the target. `upstream::exposition` checks that the response
+//!   is an exposition and yields its uncompressed bytes.
 //! - `rewriting_body` feeds these bytes to the engine. `coalesce` shares its output among clients
 //!   that made the same request at the same time, and is the body of their responses. A client, the
 //!   engine and the upstream connection share one task: the client's pace is the upstream's pace,
 //!   and nothing queues up in between. When the last client disconnects, the upstream connection
 //!   is closed.
-//! - `limiter` bounds what all scrapes together cost. It and whatever else survives a reload are in
-//!   [`SharedState`].
+//! - `limiter` bounds what all scrapes together cost. It and all other state that survives a reload
+//!   are in [`SharedState`].
 //!
 //! Nothing is sent before the first sample. Until then an error becomes a 502, 503 or 504 with its
 //! reason; after that it resets the client's connection. See [`Error`].

@@ -1,4 +1,4 @@
-//! One exposition of a target before and after rewriting, for people to look at.
+//! One exposition of a target before and after rewriting, for display.
 
 use std::future::poll_fn;
 
@@ -14,24 +14,24 @@ use crate::rewrite::exposition::{Progress, Report};
 /// Both sides of one scrape.
 #[derive(Debug)]
 pub struct Preview {
-    /// What the target answered, uncompressed.
+    /// The response of the target, uncompressed.
     pub before: Vec<u8>,
-    /// What leaves.
+    /// The output.
     pub after: Vec<u8>,
     /// The report of the engine.
     pub report: Report,
 }
 
-/// Why there is nothing to look at.
+/// Why there is no preview.
 #[derive(Debug, thiserror::Error)]
 pub enum PreviewError {
     /// No target of this name is in the settings.
     #[error("there is no target of this name")]
     NoTarget,
-    /// The body is too long to be kept in two versions.
-    #[error("its body is longer than {limit} bytes; use `crossfade rewrite` to look at it")]
+    /// The body is too long for a preview.
+    #[error("its body is longer than {limit} bytes; use `crossfade rewrite` to see it")]
     TooLong {
-        /// The most that is kept.
+        /// The limit.
         limit: usize,
     },
     /// The scrape failed.
@@ -42,7 +42,7 @@ pub enum PreviewError {
 impl Gateway {
     /// Scrapes a target as a client would, and keeps up to `limit` bytes of its body.
     ///
-    /// Only for people: nothing is counted, and the next scrape does not know of it.
+    /// Nothing is counted, and the history of the target does not change.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Which headers are forwarded from a client to the target, and back.
 //!
-//! As in any HTTP proxy, end-to-end headers are forwarded: credentials for the target, `User-Agent` and so on, and also
-//! the query. Hop-by-hop headers are not. For an exposition, Crossfade itself sets the headers that select the format,
-//! the encoding and a range.
+//! As in any HTTP proxy, end-to-end headers are forwarded: credentials for the target, `User-Agent`
+//! and so on, and also the query. Hop-by-hop headers are not. For an exposition, Crossfade itself
+//! sets the headers that select the format, the encoding and a range.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -31,7 +31,8 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     EXPECT,
 ];
 
-/// Headers that Crossfade sets itself in a scrape. Partial and `304 Not Modified` responses cannot be rewritten.
+/// Headers that Crossfade sets itself in a scrape. Partial and `304 Not Modified` responses cannot
+/// be rewritten.
 const OURS: [HeaderName; 8] = [
     ACCEPT,
     ACCEPT_ENCODING,
@@ -124,7 +125,8 @@ pub(super) fn same_request(one: &HeaderMap, other: &HeaderMap) -> bool {
     about_what(one) == about_what(other)
 }
 
-/// The path and query of a target, followed by the client's query. `None` if the result is too long for a URL.
+/// The path and query of a target, followed by the client's query. `None` if the result is too long
+/// for a URL.
 pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> Option<PathAndQuery> {
     let Some(query) = query.filter(|query| !query.is_empty()) else {
         return Some(path.clone());

@@ -1,4 +1,4 @@
-//! Answers, and what they are made of.
+//! Responses and their bodies.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use super::error::Error;
 use crate::exposition::Format;
 use crate::http_server::reason_phrase;
 
-/// The body of an answer.
+/// The body of a response.
 pub type Body = UnsyncBoxBody<Bytes, Error>;
 
 /// The `Content-Type` of an exposition in this format.
@@ -80,21 +80,21 @@ pub(super) fn respond(
 }
 
 pub(super) fn wrong_method() -> Response<Body> {
-    let text = "Only GET and HEAD are answered here.\n".to_owned();
+    let text = "Only GET and HEAD are allowed here.\n".to_owned();
     let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
-/// The answer to a client that wants a tunnel: `proxy_url` with an https target.
+/// The response to a client that requests a tunnel: `proxy_url` with an https target.
 pub(super) fn no_tunnel(target: &Uri) -> Response<Body> {
     let target = target.authority().map_or("", |its| without_user(its.as_str()));
     let text = format!(
-        "There are no tunnels here: through one we would see only TLS, and nothing of {target} could be rewritten.\n\
-         Add it to `targets:` in our settings, as https://{target}/..., and scrape it here instead.\n"
+        "Tunnels are not supported: the metrics of {target} would be encrypted and could not be rewritten.\n\
+         Add it to `targets:` in Crossfade's settings, as https://{target}/..., and scrape it through Crossfade.\n"
     );
     let summary =
-        "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
+        "TLS in a tunnel cannot be rewritten; add the https target to Crossfade's settings";
     failed(StatusCode::NOT_IMPLEMENTED, text, summary)
 }
 

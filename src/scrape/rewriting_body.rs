@@ -19,13 +19,15 @@ use super::upstream::ExpositionBody;
 use crate::exposition::Format;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 
-/// A piece of this size is worth a system call. Less leaves only when the target makes us wait.
+/// Pieces are collected up to this size before they are sent. Smaller ones are sent only while the
+/// target pauses.
 const PIECE_BYTES: usize = 32 * 1024;
 
-/// Most bytes that one poll takes from the target. Others on this thread want to go on, too.
+/// Maximum number of bytes that one poll reads from the target, so that other tasks of the thread
+/// can run.
 const BYTES_PER_POLL: usize = 256 * 1024;
 
-/// Most bytes that wait for the first sample. Real expositions have two lines before it.
+/// Maximum number of bytes before the first sample. Kong sends two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 
 /// A source that is being opened.
@@ -33,15 +35,16 @@ pub(super) type Opening = Pin<Box<dyn Future<Output = Result<ExpositionBody, Err
 
 /// An exposition that is requested, read and rewritten at the speed at which it is polled.
 ///
-/// Dropping it before its end closes the connection to the target, and counts as a client that went away.
+/// Dropping it before its end closes the connection to the target and counts as a disconnected
+/// client.
 pub(super) struct RewritingBody {
     target: Arc<Target>,
     stage: Stage,
-    /// Whoever reads this needs the second `# TYPE` of a histogram that opens twice.
+    /// The client needs the second `# TYPE` of a histogram that is reopened.
     repeated_types: bool,
-    /// Known once the target has begun to answer.
+    /// Known with the head of the response.
     format: Format,
-    /// `None` once the scrape has ended, one way or the other.
+    /// `None` once the scrape has ended.
     running: Option<Running>,
     /// A part of a chunk that is sent without a copy, before the content of `out`.
     uncopied: Option<Bytes>,
@@ -50,16 +53,16 @@ pub(super) struct RewritingBody {
     idle_timer: IdleTimer,
 }
 
-/// How far the target has got.
+/// The progress of the target's response.
 #[allow(
     clippy::large_enum_variant,
     reason = "most scrapes are reading, and one is boxed as a whole"
 )]
 enum Stage {
-    /// The head of its answer is not there yet.
+    /// The head of the response has not arrived.
     Opening(Opening),
     Reading(ExpositionBody),
-    /// Everything is read. Families that were held are still to be written.
+    /// Everything is read. Gathered families are still to be written.
     Read,
 }
 
@@ -95,7 +98,7 @@ impl Running {
 }
 
 impl RewritingBody {
-    /// A scrape that begins now. It may be silent for up to `idle` once it has begun to answer.
+    /// A scrape that starts now. `idle` is the longest pause within the response.
     pub(super) fn new(
         target: Arc<Target>,
         opening: Opening,
@@ -314,7 +317,8 @@ impl std::fmt::Debug for RewritingBody {
 
 /// How long a target has sent nothing.
 ///
-/// The timer is set anew at most once per limit, not with each piece, so it costs nothing while bytes flow.
+/// The timer is reset at most once per limit, not with each piece, so it costs nothing while bytes
+/// flow.
 struct IdleTimer {
     limit: Duration,
     since: Instant,
@@ -333,7 +337,7 @@ impl IdleTimer {
             if Instant::now() >= due {
                 return true;
             }
-            // It was set for an earlier silence, which has ended.
+            // It was set for an earlier pause, which has ended.
             timer.as_mut().reset(due);
         }
         false

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text to itself.
+    /// A secret text.
     #[must_use]
     pub fn new(text: String) -> Secret {
         Secret(text)
@@ -33,18 +33,19 @@ impl Display for Secret {
     }
 }
 
-/// Where a secret is found.
+/// The source of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    /// In the settings, or in the environment, which they have been completed from.
+    /// In the settings, or in an environment variable that they name.
     Given(Secret),
-    /// In a file, which is read whenever the secret is needed: what is in it may be replaced at any time.
+    /// In a file, which is read whenever the secret is needed, so that its content can be replaced
+    /// at any time.
     File(PathBuf),
 }
 
 /// A file that should hold a secret cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot read {}: {error}; check the path, and that we may read it", path.display())]
+#[error("cannot read {}: {error}; check the path and its permissions", path.display())]
 pub struct UnreadableFile {
     path: PathBuf,
     error: String,
@@ -63,7 +64,8 @@ impl UnreadableFile {
 }
 
 impl SecretSource {
-    /// The secret as it is now. White space around what a file holds, such as its last line break, is not part of it.
+    /// The current secret. White space around the content of a file, such as its last line break,
+    /// is removed.
     ///
     /// # Errors
     ///

@@ -16,7 +16,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Number of targets whose first scrape is logged at level info.
 const FIRST_TARGETS_LOGGED: usize = 10;
 
-/// A target that has not been scraped for this long, or for three of its scrape intervals, is stale.
+/// A target that has not been scraped for this long, or for three of its scrape intervals, is
+/// stale.
 const STALE_AFTER: Duration = Duration::from_secs(300);
 
 /// How a scrape ended.
@@ -278,8 +279,8 @@ impl State {
         let now = Logged::new(report);
         let first = self.logged.is_none();
         let changed = self.logged.as_ref() != Some(&now);
-        // Several instances behind one address could otherwise alternate in the log. Each new set of
-        // generations is logged at once, because that is when metrics go missing.
+        // Several instances behind one address could otherwise alternate in the log. Each new set
+        // of generations is logged at once, because that is when metrics go missing.
         let since = |at: &Instant| at.elapsed() < LOG_INTERVAL;
         let recent = self.logged_at.get(&now.generations).is_some_and(since);
         let same_generations =

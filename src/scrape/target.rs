@@ -1,4 +1,4 @@
-//! One target: where it is scraped, how its exposition is rewritten, and what its scrapes remember.
+//! One target: its URL, how its exposition is rewritten, and the state that its scrapes share.
 
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ impl Target {
         Ok(Target::with(settings, context, upstream, (histories, history_key), status))
     }
 
-    /// A target that a client has named. It continues with the history recorded for its URL, if any.
+    /// A target that a client has named. It continues with the history recorded for its URL, if
+    /// any.
     pub(super) fn dynamic(
         settings: TargetSettings,
         context: RewriteContext,

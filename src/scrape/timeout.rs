@@ -8,13 +8,13 @@ use hyper::header::HeaderValue;
 /// The header with Prometheus' scrape timeout, in seconds.
 pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
-/// Longer than any scrape interval in use. A claim from the wire is not a reason to wait for a year.
+/// Upper limit of the timeout that a client sends. Longer than any scrape interval in use.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// How long the scrape that `headers` ask for may take.
+/// The time limit of a scrape for a request with these headers.
 ///
-/// A little less than the client waits, so that it still hears the reason; but at least half of it, so that a short wait
-/// is not used up by the margin.
+/// A little less than the client's timeout, so that the client still receives the reason; but at
+/// least half of it, so that the margin does not use up a short timeout.
 pub(super) fn scrape_timeout(headers: &HeaderMap, default: Duration, margin: Duration) -> Duration {
     let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
     let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
@@ -53,8 +53,8 @@ mod tests {
             (Some("15"), 14.5),
             (Some("2.5"), 2.0),
             (Some("1"), 0.5),
-            (Some("0.2"), 0.1), // the margin would leave nothing
-            (Some("0"), 10.0),  // no claim at all
+            (Some("0.2"), 0.1), // the margin would use it up
+            (Some("0"), 10.0),  // like no header
             (Some("-3"), 10.0),
             (Some("NaN"), 10.0),
             (Some("soon"), 10.0),

@@ -1,4 +1,4 @@
-//! What is known about the client that scrapes, as far as its response depends on it.
+//! The properties of the client that its response depends on.
 
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, USER_AGENT};
@@ -6,12 +6,12 @@ use hyper::header::{ACCEPT, USER_AGENT};
 /// Whether the client has the parser of Prometheus 3 or later: Prometheus itself, or an agent that
 /// embeds it and sends a `User-Agent` of its own.
 ///
-/// That parser writes `le` as a number (`25` becomes `25.0`) only after a `# TYPE … histogram`, whichever
-/// came last, and needs that line again if a histogram is continued after another family; strict parsers
-/// refuse it. See `docs/decisions/0008-reopened-families.md`.
+/// That parser writes `le` as a number (`25` becomes `25.0`) only after a `# TYPE … histogram`,
+/// whichever came last, and needs that line again if a histogram is continued after another family;
+/// strict parsers refuse it. See `docs/decisions/0008-reopened-families.md`.
 ///
-/// From version 3.0 on, and not before, Prometheus offers `text/plain;version=1.0.0` or an `escaping=`
-/// scheme in `Accept` (`prometheus/prometheus:scrape/scrape.go`, `acceptHeader`).
+/// From version 3.0 on, and not before, Prometheus offers `text/plain;version=1.0.0` or an
+/// `escaping=` scheme in `Accept` (`prometheus/prometheus:scrape/scrape.go`, `acceptHeader`).
 pub(super) fn needs_repeated_types(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
     let version = agent.and_then(|agent| agent.strip_prefix("Prometheus/"));

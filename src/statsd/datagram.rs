@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-/// The lines of a datagram, without their newlines. Blank lines are included; there is no line after a
-/// final newline.
+/// The lines of a datagram, without their newlines. Blank lines are included; there is no line
+/// after a final newline.
 pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {

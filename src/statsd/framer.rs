@@ -35,8 +35,8 @@ impl Framer {
         Framer { partial: Vec::new(), limit, skipping: false, oversized: 0 }
     }
 
-    /// Adds the bytes of one read, and calls `take` with whole lines, newlines included: one or more
-    /// lines per call, in order.
+    /// Adds the bytes of one read, and calls `take` with whole lines, newlines included: one or
+    /// more lines per call, in order.
     pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(&[u8])) {
         let mut rest = read;
         if self.skipping || !self.partial.is_empty() {

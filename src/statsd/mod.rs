@@ -7,10 +7,11 @@
 //! ```
 //!
 //! A [`Line`] borrows the bytes it was read from and converts nothing, so values, signs, rates and
-//! unknown fields are forwarded unchanged. An unreadable line does not affect the rest of its datagram.
+//! unknown fields are forwarded unchanged. An unreadable line does not affect the rest of its
+//! datagram.
 //!
-//! Sources: `statsd/statsd:docs/metric_types.md`, `stats.js`; `DataDog`'s `datagram_shell.md` for the
-//! fields after the type; `prometheus/statsd_exporter:pkg/line/line.go` for tags in names.
+//! Sources: `statsd/statsd:docs/metric_types.md`, `stats.js`; `DataDog`'s `datagram_shell.md` for
+//! the fields after the type; `prometheus/statsd_exporter:pkg/line/line.go` for tags in names.
 
 mod datagram;
 mod framer;
@@ -26,8 +27,8 @@ pub use packer::Packer;
 pub use stream::StreamFramer;
 pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};
 
-/// The default size limit of packed datagrams in bytes: with IP and UDP headers (and options) they fit
-/// into an Ethernet frame of 1,500 bytes without fragmentation.
+/// The default size limit of packed datagrams in bytes: with IP and UDP headers (and options) they
+/// fit into an Ethernet frame of 1,500 bytes without fragmentation.
 pub const DEFAULT_DATAGRAM_BYTES: usize = 1432;
 
 /// The maximum payload of a UDP datagram over `IPv4`, in bytes.

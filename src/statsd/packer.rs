@@ -7,8 +7,8 @@ use memchr::{memchr, memrchr};
 /// Packs lines into datagrams up to a size, in order. No line is split or lost.
 ///
 /// The datagrams are in one buffer, so that a batch can be sent without copying.
-/// [`datagrams`](Self::datagrams) returns the complete ones, [`complete`](Self::complete) ends the one
-/// being filled, and [`clear`](Self::clear) removes the complete ones after they were sent.
+/// [`datagrams`](Self::datagrams) returns the complete ones, [`complete`](Self::complete) ends the
+/// one being filled, and [`clear`](Self::clear) removes the complete ones after they were sent.
 ///
 /// ```
 /// use crossfade::statsd::Packer;
@@ -25,18 +25,21 @@ use memchr::{memchr, memrchr};
 pub struct Packer {
     limit: usize,
     bytes: Vec<u8>,
-    /// The end of each complete datagram. The bytes after the last one are the datagram being filled.
+    /// The end of each complete datagram. The bytes after the last one are the datagram being
+    /// filled.
     ends: Vec<usize>,
 }
 
 impl Packer {
-    /// `limit` is the maximum size of a datagram in bytes. With 0, each push is a separate datagram.
+    /// `limit` is the maximum size of a datagram in bytes. With 0, each push is a separate
+    /// datagram.
     #[must_use]
     pub fn new(limit: usize) -> Packer {
         Packer { limit, bytes: Vec::new(), ends: Vec::new() }
     }
 
-    /// Adds an unchanged datagram. It is never split: one that is longer than the limit is sent alone.
+    /// Adds an unchanged datagram. It is never split: one that is longer than the limit is sent
+    /// alone.
     pub fn push(&mut self, datagram: &[u8]) {
         if datagram.is_empty() {
             return;
@@ -56,8 +59,8 @@ impl Packer {
         }
     }
 
-    /// Adds rewritten lines, separated by newlines. They are added to the datagram being filled, and
-    /// continued in the next.
+    /// Adds rewritten lines, separated by newlines. They are added to the datagram being filled,
+    /// and continued in the next.
     pub fn push_lines(&mut self, mut lines: &[u8]) {
         let limit = if self.limit == 0 { super::MAX_DATAGRAM_BYTES } else { self.limit };
         while !lines.is_empty() {
@@ -102,7 +105,8 @@ impl Packer {
         self.open().len()
     }
 
-    /// Removes the complete datagrams. Capacity is retained, so that a packer in use does not allocate.
+    /// Removes the complete datagrams. Capacity is retained, so that a packer in use does not
+    /// allocate.
     pub fn clear(&mut self) {
         let sent = self.open().start;
         self.bytes.drain(..sent);
@@ -114,8 +118,8 @@ impl Packer {
     }
 }
 
-/// Splits lines that are longer than `room`: as many as fit, and the others. Returns `None` if not even
-/// the first fits.
+/// Splits lines that are longer than `room`: as many as fit, and the others. Returns `None` if not
+/// even the first fits.
 ///
 /// The newline between the two parts is dropped, unless it ends a blank line.
 fn split(lines: &[u8], room: usize) -> Option<(&[u8], &[u8])> {

@@ -1,7 +1,7 @@
 //! Streams of lines, and streams of packets with their length before them.
 //!
-//! `DogStatsD` clients write to Unix stream sockets packets of lines, each after its length: four bytes, little-endian.
-//! Other clients write lines.
+//! `DogStatsD` clients write to Unix stream sockets packets of lines, each after its length: four
+//! bytes, little-endian. Other clients write lines.
 
 use super::datagram::lines;
 use super::framer::Framer;
@@ -11,8 +11,8 @@ const HEAD: usize = 4;
 
 /// Cuts a stream into whole lines, or into packets if it begins with the length of one.
 ///
-/// A length is recognized by its last two bytes, which are zero because no packet is longer than 65,535 bytes. Text
-/// contains no such bytes.
+/// A length is recognized by its last two bytes, which are zero because no packet is longer than
+/// 65,535 bytes. Text contains no such bytes.
 ///
 /// ```
 /// use crossfade::statsd::StreamFramer;
@@ -50,7 +50,8 @@ impl StreamFramer {
         StreamFramer { framing: Framing::Unknown(Vec::new()), limit }
     }
 
-    /// Adds what was read, and passes whole lines with their newlines, or whole packets, to `take`, in order.
+    /// Adds what was read, and passes whole lines with their newlines, or whole packets, to `take`,
+    /// in order.
     pub fn feed(&mut self, read: &[u8], mut take: impl FnMut(&[u8])) {
         let mut rest = read;
         if let Framing::Unknown(head) = &mut self.framing {
@@ -77,8 +78,8 @@ impl StreamFramer {
         }
     }
 
-    /// Ends the stream. If its sender ended it (`ended`), the last line is passed to `take` even without a newline.
-    /// Returns the number of lines that were not complete.
+    /// Ends the stream. If its sender ended it (`ended`), the last line is passed to `take` even
+    /// without a newline. Returns the number of lines that were not complete.
     pub fn finish(&mut self, ended: bool, take: impl FnOnce(&[u8])) -> u64 {
         let mut cut = 0;
         let last = |line: &[u8]| if ended { take(line) } else { cut = 1 };
@@ -178,7 +179,8 @@ mod tests {
         [&length.to_le_bytes()[..], text.as_bytes()].concat()
     }
 
-    /// What is taken, each with a bar after it, the lines that were cut and those that were too long.
+    /// What is taken, each with a bar after it, the lines that were cut and those that were too
+    /// long.
     fn framed(pieces: &[&[u8]], ended: bool) -> (String, u64, u64) {
         let mut framer = StreamFramer::lines_or_packets(20);
         let mut taken = Vec::new();

@@ -69,8 +69,8 @@ pub struct TaggedName<'a> {
     pub suffix: &'a [u8],
 }
 
-/// Splits a name that contains tags; returns `None` if it contains none. The first of `,`, `#` and `[`
-/// selects the dialect; an unclosed bracket is part of the name.
+/// Splits a name that contains tags; returns `None` if it contains none. The first of `,`, `#` and
+/// `[` selects the dialect; an unclosed bracket is part of the name.
 #[must_use]
 pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
     let opening = memchr3(b',', b'#', b'[', name)?;
@@ -96,7 +96,8 @@ pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
 pub struct Piece<'a> {
     /// Its offset in the tags.
     pub start: usize,
-    /// Key and value. `None` without a separator: a bare tag, or the rest of a value with a comma in it.
+    /// Key and value. `None` without a separator: a bare tag, or the rest of a value with a comma
+    /// in it.
     pub tag: Option<(&'a [u8], &'a [u8])>,
 }
 
@@ -118,8 +119,8 @@ pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> 
 
 /// The length of the first field, its `|` included; 0 if there is no field.
 ///
-/// The text of a tag may contain an unescaped `|`, so tags end only where another known field of the
-/// protocol begins.
+/// The text of a tag may contain an unescaped `|`, so tags end only where another known field of
+/// the protocol begins.
 pub(super) fn field_len(fields: &[u8]) -> usize {
     let Some(field) = fields.strip_prefix(b"|") else { return 0 };
     if !field.starts_with(b"#") {

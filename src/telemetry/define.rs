@@ -4,7 +4,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, Result,
 };
 
-/// Where families are defined, each once.
+/// Defines and registers families, each once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Define<'a>(pub(super) &'a Registry);
 

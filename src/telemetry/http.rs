@@ -1,11 +1,11 @@
-//! Metrics of our own HTTP listeners.
+//! Metrics of Crossfade's HTTP listeners.
 
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::define::Define;
 use super::reasons::ConnectionRefusal;
 
-/// All of them.
+/// The families of all listeners.
 #[derive(Clone, Debug)]
 pub(super) struct HttpMetrics {
     connections: IntGaugeVec,

@@ -1,7 +1,8 @@
-//! What the kernel drops because a socket is not read fast enough.
+//! Datagrams that the kernel drops because a socket is not read fast enough.
 //!
-//! The kernel's own counter of each UDP socket is read from `/proc/net/udp` at each scrape. It is the number that
-//! `SO_RXQ_OVFL` reports, which arrives only with the next datagram, and so never after the last one.
+//! The kernel's own counter of each UDP socket is read from `/proc/net/udp` at each scrape. It is
+//! the number that `SO_RXQ_OVFL` reports, which arrives only with the next datagram, and so never
+//! after the last one.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,7 +18,7 @@ use prometheus::{IntCounterVec, Opts};
 
 const TABLES: [&str; 2] = ["/proc/net/udp", "/proc/net/udp6"];
 
-/// Reads the counters of sockets whenever it is collected. Clones are one.
+/// Reads the counters of sockets whenever it is collected. Clones share their state.
 #[derive(Clone, Debug)]
 pub(super) struct KernelDrops {
     counters: IntCounterVec,
@@ -27,7 +28,7 @@ pub(super) struct KernelDrops {
 #[derive(Debug)]
 struct Socket {
     listener: Arc<str>,
-    /// As last read. A socket that is closed keeps what it had.
+    /// The values last read. A closed socket keeps its value.
     drops: u64,
 }
 
@@ -48,7 +49,7 @@ impl KernelDrops {
         self.counters.with_label_values(&[listener]);
         let mut watched = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
         for socket in sockets {
-            // Where there is no /proc there is no count either.
+            // Without /proc there is no count.
             if let Ok(link) = fs::metadata(format!("/proc/self/fd/{}", socket.as_raw_fd())) {
                 watched.insert(link.ino(), Socket { listener: Arc::clone(listener), drops: 0 });
             }
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(value(), 0);
         let peer = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let to = socket.local_addr().expect("bound");
-        // More than any buffer holds that we have not asked for.
+        // More than a buffer of the default size holds.
         let sent = 20_000;
         for _ in 0..sent {
             peer.send_to(&[b'x'; 1400], to).expect("the loopback takes everything");

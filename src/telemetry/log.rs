@@ -23,14 +23,14 @@ use tracing_subscriber::{Layer, Registry};
 /// The least severe level that is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogLevel {
-    /// The gateway cannot do what it should.
+    /// The gateway does not work as configured.
     Error,
-    /// What an operator should look at.
+    /// An operator should check this.
     Warn,
-    /// What an operator may want to know.
+    /// Useful for operators.
     #[default]
     Info,
-    /// What a developer may want to know.
+    /// Useful for developers.
     Debug,
 }
 
@@ -221,8 +221,8 @@ fn text(value: Value) -> String {
     }
 }
 
-/// Writes ` name=text`, in quotes if a reader could not tell otherwise where it ends. Line breaks are
-/// escaped.
+/// Writes ` name=text`, in quotes if a reader could not tell otherwise where it ends. Line breaks
+/// are escaped.
 fn write_pair(writer: &mut impl fmt::Write, name: &str, text: &str) -> fmt::Result {
     let plain = |char: char| char > ' ' && char != '"' && char != '=' && !char.is_control();
     if !text.is_empty() && text.chars().all(plain) {
@@ -282,7 +282,7 @@ mod tests {
             assert!(line.ends_with("}\n"), "{line}");
             let value: Value = serde_json::from_str(line).expect("JSON");
             assert_eq!(value["target"].as_str(), target, "{line}");
-            // A parser keeps the last of two equal keys, so it is the text that tells.
+            // A parser keeps the last of two equal keys, so the text is compared.
             for key in value.as_object().expect("an object").keys() {
                 assert_eq!(line.matches(&format!("\"{key}\":")).count(), 1, "{key}: {line}");
             }

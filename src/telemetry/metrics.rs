@@ -1,4 +1,4 @@
-//! Every metric that we export about ourselves. `METRICS.md` lists them; a test holds the two together.
+//! All metrics of Crossfade itself. `METRICS.md` lists them, and a test compares the two.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8
 
 const DEFINED_ONCE: &str = "metrics are well-formed and defined once";
 
-/// Every metric that we export about ourselves.
+/// All metrics of Crossfade itself.
 ///
-/// Counting is lock-free but for the first time that a combination of label values occurs.
+/// Counting is lock-free, except for the first use of a combination of label values.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -71,7 +71,7 @@ impl Metrics {
         TargetMetrics::new(&self.scrapes, target)
     }
 
-    /// The metrics of one of our HTTP listeners.
+    /// The metrics of one HTTP listener.
     #[must_use]
     pub fn http_listener(&self, listener: &'static str) -> HttpListenerMetrics {
         self.http.listener(listener)
@@ -117,13 +117,13 @@ impl Metrics {
         self.statsd.bound.get(listener)
     }
 
-    /// What is counted of one `StatsD` listener.
+    /// The current values of one `StatsD` listener.
     #[must_use]
     pub fn statsd_listener_counts(&self, listener: &str) -> Vec<Count> {
         self.statsd.listener_counts(listener)
     }
 
-    /// What is counted of one `StatsD` sink.
+    /// The current values of one `StatsD` sink.
     #[must_use]
     pub fn statsd_sink_counts(&self, sink: &str) -> Vec<Count> {
         self.statsd.sink_counts(sink)
@@ -133,7 +133,7 @@ impl Metrics {
     ///
     /// # Panics
     ///
-    /// Never: what is gathered has samples, which is all that the encoder asks for.
+    /// Never: gathered families have samples, which is all that the encoder requires.
     #[must_use]
     pub fn text(&self) -> String {
         let encoded = TextEncoder::new().encode_to_string(&self.registry.gather());

@@ -1,4 +1,4 @@
-//! What we tell about ourselves: [`Metrics`], all of them defined in one place and listed in `METRICS.md`, and the log.
+//! Crossfade's own [`Metrics`], defined here and listed in `METRICS.md`, and its log.
 
 mod bound_addresses;
 mod count;

@@ -6,7 +6,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge};
 
-/// Ticks per second of the times in `/proc`: part of the kernel's interface, and 100 on every machine we run on.
+/// Ticks per second of the times in `/proc`: part of the kernel's interface, and 100 on all
+/// supported machines.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Reads the process whenever it is collected.
@@ -71,10 +72,11 @@ impl Reading {
         ]
     }
 
-    /// `None` where `/proc` is not there, or not as we know it.
+    /// `None` if `/proc` does not exist or has another format.
     fn take(&self) -> Option<()> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The name, in parentheses, may contain blanks and parentheses. Behind it, from field 3 on, are numbers.
+        // The name, in parentheses, may contain blanks and parentheses. After it, from field 3 on,
+        // are numbers.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
         let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();

@@ -6,7 +6,7 @@ use prometheus::{IntCounterVec, IntGauge};
 
 use super::define::Define;
 
-/// Which settings hold, and since when.
+/// The metrics of the active settings and of reloads.
 #[derive(Debug)]
 pub struct ReloadMetrics {
     reloads: IntCounterVec,
@@ -35,14 +35,14 @@ impl ReloadMetrics {
         Ok(ReloadMetrics { reloads, successful, timestamp })
     }
 
-    /// The settings that were read last hold.
+    /// The settings that were read last are active.
     pub fn hold(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.timestamp.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         self.successful.set(1);
     }
 
-    /// Settings were read again, and hold or were refused.
+    /// Settings were read again, and are active or were refused.
     pub fn ended(&self, hold: bool) {
         self.reloads.with_label_values(&[if hold { "success" } else { "refused" }]).inc();
         if hold {

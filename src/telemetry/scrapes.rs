@@ -15,7 +15,7 @@ const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 const REWRITING_BUCKETS: [f64; 11] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0];
 
-/// All of them.
+/// The families of all targets.
 #[derive(Debug)]
 pub(super) struct ScrapeMetrics {
     holders: Holders,
@@ -147,7 +147,7 @@ impl ScrapeMetrics {
         })
     }
 
-    /// Holds the series of a target, which `create` makes, for as long as what is returned lives.
+    /// Keeps the series of a target, which `create` makes, while the returned value exists.
     pub(super) fn hold<T>(
         self: &Arc<Self>,
         target: &str,
@@ -186,7 +186,8 @@ impl ScrapeMetrics {
     }
 }
 
-/// Keeps a target's series. Scrapes in flight have it too, so that nothing is counted of a target that is forgotten.
+/// Keeps a target's series. Scrapes in flight hold it too, so that nothing is counted for a removed
+/// target.
 #[derive(Debug)]
 pub(super) struct HeldTarget {
     pub(super) name: Arc<str>,

@@ -1,12 +1,12 @@
-//! Series that are there for as long as what they tell of.
+//! Series that exist as long as the object they describe.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::core::{Collector as _, MetricVec, MetricVecBuilder};
 
-/// Counts who holds the series of each value of a label. When the last holder of a value goes, so do its series: a
-/// target that is no longer scraped must not go on looking as if it were.
+/// Counts the owners of the series of each value of a label. The last owner of a value removes its
+/// series, because a removed target must not look as if it were still scraped.
 #[derive(Debug, Default)]
 pub(super) struct Holders(Mutex<HashMap<Arc<str>, usize>>);
 
@@ -20,7 +20,7 @@ impl Holders {
     pub(super) fn hold<T>(&self, value: &Arc<str>, create: impl FnOnce() -> T) -> T {
         let mut holders = self.lock();
         *holders.entry(Arc::clone(value)).or_default() += 1;
-        // Under the lock: the last of the others could be going just now.
+        // Under the lock, because another thread may be removing the series.
         create()
     }
 
@@ -50,7 +50,7 @@ impl<T: MetricVecBuilder> Forget for MetricVec<T> {
                     continue;
                 }
                 let labels = labels.iter().map(|pair| (pair.name(), pair.value()));
-                // Somebody else may have been faster.
+                // Another thread may have removed it first.
                 drop(self.remove(&labels.collect::<HashMap<_, _>>()));
             }
         }

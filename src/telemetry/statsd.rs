@@ -14,7 +14,7 @@ use super::series::{Forget as _, Holders};
 use crate::mapping::Emit;
 use crate::rewrite::statsd::Report;
 
-/// All of them.
+/// The families of all listeners and sinks.
 #[derive(Debug)]
 pub(super) struct StatsdMetrics {
     received_datagrams: IntCounterVec,
@@ -133,7 +133,7 @@ impl StatsdMetrics {
         })
     }
 
-    /// What is counted of one listener.
+    /// The current values of one listener.
     pub(super) fn listener_counts(&self, listener: &str) -> Vec<Count> {
         let families: [&dyn Collector; 11] = [
             &self.received_datagrams,
@@ -151,7 +151,7 @@ impl StatsdMetrics {
         families.into_iter().flat_map(|family| counts(family, "listener", listener)).collect()
     }
 
-    /// What is counted of one sink.
+    /// The current values of one sink.
     pub(super) fn sink_counts(&self, sink: &str) -> Vec<Count> {
         let families: [&dyn Collector; 6] = [
             &self.sent_datagrams,
@@ -290,41 +290,42 @@ impl ListenerMetrics {
         self.hold.all.bound.set(&self.hold.listener, address);
     }
 
-    /// So much was read.
+    /// Counts bytes and datagrams that were read.
     pub fn received(&self, datagrams: u64, bytes: u64, lines: u64) {
         self.datagrams.inc_by(datagrams);
         self.bytes.inc_by(bytes);
         self.lines.inc_by(lines);
     }
 
-    /// Lines, or whole datagrams, were too long to be taken.
+    /// Counts lines, or whole datagrams, that were too long.
     pub fn refused_oversized(&self, lines: u64) {
         self.oversized.inc_by(lines);
     }
 
-    /// The last line of a connection that broke off was not whole.
+    /// Counts the incomplete last line of a connection that failed.
     pub fn refused_cut(&self, lines: u64) {
         self.cut.inc_by(lines);
     }
 
-    /// The maximum number of connections is open.
+    /// Records that the maximum number of connections is open.
     pub fn limit_reached(&self) {
         self.limit_reached.inc();
     }
 
-    /// A connection was closed because it was idle for too long.
+    /// Counts a connection that was closed because it was idle for too long.
     pub fn closed_idle(&self) {
         self.closed_idle.inc();
     }
 
-    /// A connection is open for as long as this lives.
+    /// Counts a connection as open while the returned value exists.
     #[must_use]
     pub fn connection(&self) -> OpenConnection {
         self.connections.inc();
         OpenConnection(self.connections.clone())
     }
 
-    /// Reads from now on what the kernel drops because these sockets are not read fast enough.
+    /// Starts to count datagrams that the kernel drops because these sockets are not read fast
+    /// enough.
     pub fn watch_kernel_drops(&self, sockets: &[UdpSocket]) {
         self.hold.all.kernel_drops.watch(&self.hold.listener, sockets);
     }
@@ -389,7 +390,8 @@ impl RewriteMetrics {
         }
     }
 
-    /// Publishes by how much the report has grown since it was last read, and returns by how many lines read.
+    /// Publishes by how much the report has grown since it was last read, and returns by how many
+    /// lines read.
     pub fn publish(&mut self, report: &Report) -> u64 {
         let now = Published {
             read: report.lines_in,
@@ -424,34 +426,34 @@ pub struct SinkMetrics {
 }
 
 impl SinkMetrics {
-    /// The kernel took so much.
+    /// Counts what the kernel has accepted.
     pub fn sent(&self, datagrams: u64, lines: u64, bytes: u64) {
         self.datagrams.inc_by(datagrams);
         self.lines.inc_by(lines);
         self.bytes.inc_by(bytes);
     }
 
-    /// There was no room for so many lines.
+    /// Counts lines dropped because the queue was full.
     pub fn dropped_overflow(&self, lines: u64) {
         self.overflow.inc_by(lines);
     }
 
-    /// A datagram was longer than the way to the sink allows.
+    /// Counts a datagram that is longer than the path to the sink allows.
     pub fn dropped_too_long(&self, lines: u64) {
         self.too_long.inc_by(lines);
     }
 
-    /// So many lines could not be sent before the end.
+    /// Counts lines that could not be sent before the shutdown.
     pub fn dropped_shutdown(&self, lines: u64) {
         self.shutdown.inc_by(lines);
     }
 
-    /// The connection broke before the sink had acknowledged so many lines.
+    /// Counts lines that the sink had not acknowledged when the connection failed.
     pub fn dropped_unacknowledged(&self, lines: u64) {
         self.unacknowledged.inc_by(lines);
     }
 
-    /// What waits has become more or less.
+    /// Records a change of the number of queued bytes.
     pub fn queued(&self, before: usize, now: usize) {
         let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
         if before != now {
@@ -459,7 +461,7 @@ impl SinkMetrics {
         }
     }
 
-    /// The sink could not be reached.
+    /// Counts a failure to reach the sink.
     pub fn failed(&self, reason: &'static str) {
         let HeldSink { sink, all } = &*self.hold;
         all.failures.with_label_values(&[&**sink, reason]).inc();

@@ -1,4 +1,4 @@
-//! Trust in a server that no CA vouches for.
+//! Trust in servers without a CA.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
-/// Takes a certificate whatever its name, date and issuer. That it is the server's own, the server has to prove.
+/// Accepts certificates with any name, date and issuer. The server must still prove that it has the
+/// key.
 #[derive(Debug)]
 pub(crate) struct Lenient {
     provider: Arc<CryptoProvider>,
@@ -19,12 +20,12 @@ pub(crate) struct Lenient {
 }
 
 impl Lenient {
-    /// Takes any certificate.
+    /// Accepts any certificate.
     pub(crate) fn any(provider: Arc<CryptoProvider>) -> Lenient {
         Lenient { provider, only: None }
     }
 
-    /// Takes this one and no other.
+    /// Accepts only this certificate.
     pub(crate) fn only(
         certificate: CertificateDer<'static>,
         provider: Arc<CryptoProvider>,

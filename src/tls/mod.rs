@@ -1,4 +1,4 @@
-//! What connections to us and from us have in common where they are encrypted: the stream, certificates in files, and
+//! Shared parts of incoming and outgoing TLS connections: the stream, certificates in files, and
 //! trust without a CA.
 
 mod lenient;
@@ -14,7 +14,7 @@ pub(crate) use stream::Stream;
 ///
 /// # Errors
 ///
-/// It is none, or has no certificate.
+/// The text is not PEM, or has no certificate.
 pub(crate) fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
     let all: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>()?;
     if all.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(all) }

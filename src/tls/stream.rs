@@ -1,4 +1,4 @@
-//! A connection, encrypted or not, whichever side opened it.
+//! A connection, encrypted or not, opened by either side.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// What is underneath.
+    /// The TCP connection.
     pub(crate) fn tcp(&self) -> &TcpStream {
         match self {
             Stream::Plain(stream) => stream,

@@ -2,7 +2,8 @@
 
 use crate::mapping::{Correspondence, Generation, Hint, Meaning, Pack};
 
-/// A family, and the labels of the samples in question: `label="value"`, or `label=$` for any value.
+/// A family, and the labels of the samples in question: `label="value"`, or `label=$` for any
+/// value.
 pub(super) type Selection = (String, Vec<String>);
 
 /// The samples of one side of a rule.
@@ -16,8 +17,8 @@ pub(super) fn selection(rule: &Correspondence, generation: Generation) -> Select
     (shape.family.clone(), labels.collect())
 }
 
-/// The texts of the hints about any of these samples, each once. A hint about samples with a label is
-/// preferred to one about all samples of the family.
+/// The texts of the hints about any of these samples, each once. A hint about samples with a label
+/// is preferred to one about all samples of the family.
 pub(super) fn texts<'a>(
     packs: &[Pack],
     selections: impl Iterator<Item = &'a Selection>,

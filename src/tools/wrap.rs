@@ -18,8 +18,8 @@ impl<'a> Indent<'a> {
     }
 }
 
-/// Writes a text in lines of at most `width` characters. A longer word gets a line of its own. Runs of
-/// white space become one space, and an empty text writes nothing.
+/// Writes a text in lines of at most `width` characters. A longer word gets a line of its own. Runs
+/// of white space become one space, and an empty text writes nothing.
 pub(super) fn wrap(text: &str, width: usize, indent: Indent<'_>, to: &mut String) -> fmt::Result {
     let mut words = text.split_whitespace();
     let Some(first) = words.next() else { return Ok(()) };

@@ -66,7 +66,8 @@ fn gathered(n: u32) -> String {
 async fn scrapes_in_flight_count_for_new_limits() {
     let go_on = Arc::new(Notify::new());
     let signal = Arc::clone(&go_on);
-    // Two families become one, so its lines are held until the end. The lines after them show that they were read.
+    // Two families become one, so its lines are held until the end. The lines after them show that
+    // they were read.
     let slow = Upstream::scripted(move |mut exchange| {
         let signal = Arc::clone(&signal);
         async move {

@@ -1,7 +1,7 @@
 //! The assertions of the fuzz targets, on the seeds and on random variations of them.
 //!
-//! This keeps the fuzz targets compiling and passing. Fuzzing itself takes longer and is not part of
-//! the tests (`fuzz/README.md`).
+//! This keeps the fuzz targets compiling and passing. Fuzzing itself takes longer and is not part
+//! of the tests (`fuzz/README.md`).
 
 #[path = "../../fuzz/src/exposition_stream.rs"]
 pub(crate) mod exposition_stream;

@@ -19,7 +19,8 @@ use crate::support::{capture, root};
 const SCRAPES: u64 = 20;
 const STEP: u64 = 15;
 
-/// Both generations of the same traffic, over and over: counters grow by one capture with each scrape.
+/// Both generations of the same traffic, over and over: counters grow by one capture with each
+/// scrape.
 fn history(end: u64) -> String {
     let old = capture("small/prometheus/kong-2.8.5.http_stream.txt");
     let new = capture("small/prometheus/kong-3.0.2.http_stream.txt");
@@ -34,7 +35,8 @@ fn history(end: u64) -> String {
     for body in [&old, &new] {
         let types = body.types();
         for (one, value) in body.stored() {
-            // 3.x does not count bandwidth of streams; and prints the connections of the process for them.
+            // 3.x does not count bandwidth of streams; and prints the connections of the process
+            // for them.
             let bandwidth = one.name == "kong_bandwidth";
             if bandwidth && of_streams.iter().any(|service| service == one.label("service")) {
                 continue;

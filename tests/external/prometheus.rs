@@ -75,7 +75,8 @@ fn new_kong(step: u32) -> String {
     body + &histogram("kong_request_latency_ms", labels, NEW_OTHER, n)
 }
 
-/// Of every ten requests five took 30 ms and five 90 ms. Kong prints a bucket once it counts something.
+/// Of every ten requests five took 30 ms and five 90 ms. Kong prints a bucket once it counts
+/// something.
 fn histogram(family: &str, labels: &str, bounds: &[f64], n: u32) -> String {
     let mut text = String::new();
     for &le in bounds {
@@ -341,8 +342,7 @@ scrape_configs:
         crate::support::prometheus::http_get(prometheus.address(), "/api/v1/targets")
             .expect("answers");
     let targets = String::from_utf8(targets).expect("JSON");
-    let error =
-        "TLS in a tunnel cannot be rewritten; put the https target into Crossfade's settings";
+    let error = "TLS in a tunnel cannot be rewritten; add the https target to Crossfade's settings";
     assert!(targets.contains(error), "{targets}");
     no_sample_was_refused(&prometheus);
 }

@@ -25,8 +25,8 @@ fn check(body: &[u8]) -> Result<(), String> {
         promtool.wait_with_output().expect("promtool ends")
     });
     match output.status.code() {
-        // 3: readable, but against conventions (names without unit, counters without `_total`). Those
-        // are Kong's names, and dashboards ask for them.
+        // 3: readable, but against conventions (names without unit, counters without `_total`).
+        // Those are Kong's names, and dashboards ask for them.
         Some(0 | 3) => Ok(()),
         _ => Err(String::from_utf8(output.stderr).expect("promtool speaks UTF-8")),
     }

@@ -1,5 +1,5 @@
-//! A real statsd server counts the same, whether lines come to it through the gateway or not; and a real Prometheus that
-//! scrapes it does not notice that Kong has changed.
+//! A real statsd server counts the same, whether lines come to it through the gateway or not; and a
+//! real Prometheus that scrapes it does not notice that Kong has changed.
 //!
 //! The server is npm's `statsd`, below `target/`. The test command installs it:
 //!
@@ -38,7 +38,8 @@ exports.init = (startup, config, events) => {
 };
 ";
 
-/// Adds up what the server counts from flush to flush, and prints it for Prometheus. Says how often that was scraped.
+/// Adds up what the server counts from flush to flush, and prints it for Prometheus. Says how often
+/// that was scraped.
 const EXPORTER: &str = r#"
 const fs = require('fs');
 const http = require('http');
@@ -307,7 +308,8 @@ const NEW_KONG: &[&str] = &[
     "kong.service.orders.user.some.one.request.count:1|c",
 ];
 
-/// The metrics of both servers after ten requests, the same for either Kong: first of the sink with old lines.
+/// The metrics of both servers after ten requests, the same for either Kong: first of the sink with
+/// old lines.
 const STEPS: &[(&str, &str, u32)] = &[
     ("old", "statsd_counter_total{name=\"kong.orders.request.count\"}", 10),
     ("old", "statsd_counter_total{name=\"kong.orders.request.status.200\"}", 10),
@@ -322,7 +324,8 @@ const STEPS: &[(&str, &str, u32)] = &[
     ("new", "statsd_timer_count_total{name=\"kong.service.orders.latency\"}", 10),
 ];
 
-/// Prometheus sees both servers count on in their own generation while an old Kong gives way to a new one.
+/// Prometheus sees both servers count on in their own generation while an old Kong gives way to a
+/// new one.
 #[tokio::test]
 async fn a_statsd_server_exports_the_same_metrics() {
     let (old, new) = (Exporter::start("exports-old"), Exporter::start("exports-new"));
@@ -336,7 +339,8 @@ async fn a_statsd_server_exports_the_same_metrics() {
     tokio::task::spawn_blocking(move || changes(to, &old, &new)).await.expect("no panic");
 }
 
-/// Sends one batch between any two scrapes, so that time does not matter, and looks at what became of them.
+/// Sends one batch between any two scrapes, so that time does not matter, and looks at what became
+/// of them.
 fn changes(to: SocketAddr, old: &Exporter, new: &Exporter) {
     let job = |name: &str, exporter: &Exporter| {
         format!("- {{job_name: {name}, static_configs: [{{targets: ['{}']}}]}}\n", exporter.address)

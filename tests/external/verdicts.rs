@@ -1,6 +1,7 @@
 //! A real Prometheus on lines about which one may argue.
 //!
-//! The naive parser decides what every other test expects; here Prometheus decides about the naive parser.
+//! The naive parser decides what every other test expects; here Prometheus decides about the naive
+//! parser.
 #![allow(clippy::format_push_string, reason = "a body is built line by line, as it reads")]
 
 use std::collections::BTreeMap;

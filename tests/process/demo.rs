@@ -112,7 +112,8 @@ fn both_generations_are_emitted_alike() {
         families(&kong_3).into_iter().filter(|&name| name != "kong_node_info").collect(),
     );
 
-    // The same traffic: the response that is requested later has at least the same counts, and few more.
+    // The same traffic: the response that is requested later has at least the same counts, and few
+    // more.
     let series = r#"kong_http_status{service="catalog",route="item",code="200"}"#;
     let (first, then) = (value(&old, series), value(&new, series));
     assert!(first <= then && then - first < first / 10, "{first}, then {then}");

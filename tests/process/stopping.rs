@@ -66,14 +66,15 @@ async fn sink() -> (SocketAddr, Arc<AtomicUsize>, JoinHandle<Vec<String>>) {
 /// How many lines go through before the end is near.
 const LINES: usize = 4_000;
 
-/// How many may be under way until then: no more than a socket's buffer holds, and more than wait for their datagram to
-/// be filled.
+/// How many may be under way until then: no more than a socket's buffer holds, and more than wait
+/// for their datagram to be filled.
 const UNDER_WAY: usize = 400;
 
 /// How many are sent right before the end, without a look at whether they arrive.
 const LAST_LINES: usize = 300;
 
-/// Sends lines by datagrams and on a stream, the last of them as fast as it goes. Gives all that were sent, as they leave.
+/// Sends lines by datagrams and on a stream, the last of them as fast as it goes. Gives all that
+/// were sent, as they leave.
 async fn send_lines(process: &Process, arrived: &AtomicUsize) -> BTreeSet<String> {
     let client = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
     client.connect(process.statsd("udp")).await.expect("an address");
@@ -98,8 +99,8 @@ async fn send_lines(process: &Process, arrived: &AtomicUsize) -> BTreeSet<String
 
 #[tokio::test]
 async fn sigterm_finishes_scrapes_and_sends_all_lines() {
-    // Three targets: one responds at once to slow clients; one pauses within its response until it is released; one
-    // pauses before its response.
+    // Three targets: one responds at once to slow clients; one pauses within its response until it
+    // is released; one pauses before its response.
     let large_body = large();
     let fast = Upstream::answering(whole(&large_body)).await;
     let go_on = Arc::new(Semaphore::new(0));
@@ -197,8 +198,8 @@ async fn is_reset(mut stream: TcpStream) {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
-/// Clients in the middle of an answer that they do not take. One speaks HTTP/1.0, whose bodies end where the connection
-/// does.
+/// Clients in the middle of an answer that they do not take. One speaks HTTP/1.0, whose bodies end
+/// where the connection does.
 async fn stuck(process: &Process) -> Vec<TcpStream> {
     let mut stuck = Vec::new();
     for version in ["1.1", "1.0"] {

@@ -26,7 +26,8 @@ pub(crate) fn audited(name: &str, to: Generation, absent: &[&str]) -> FileAudit 
     Auditor::new(&packs::builtin(), Emit::Old, to, absent).expect("no edition").file(&path, &text)
 }
 
-/// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a panel.
+/// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a
+/// panel.
 pub(crate) fn findings(kind: &str, query: &str, to: Generation) -> Vec<Finding> {
     let quoted = serde_json::to_string(query).expect("text is JSON");
     let text = match kind {

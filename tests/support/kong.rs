@@ -220,7 +220,8 @@ impl Common {
         let of_traffic = ["http_", "bandwidth", "latency", "kong_latency", "request_latency"]
             .iter()
             .any(|family| name.starts_with(&format!("kong_{family}")));
-        // From 3.6 on requests without a service are counted under an empty name; before, not at all.
+        // From 3.6 on requests without a service are counted under an empty name; before, not at
+        // all.
         if of_traffic && series.label("service").is_empty() {
             return None;
         }

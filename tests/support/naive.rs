@@ -149,7 +149,8 @@ pub(crate) enum Item {
     Sample(Sample),
     /// A line that Prometheus would refuse.
     Refused(Refused),
-    /// A NUL where a token of a line or comment starts: Prometheus treats it as the end of the body.
+    /// A NUL where a token of a line or comment starts: Prometheus treats it as the end of the
+    /// body.
     End,
 }
 
@@ -211,7 +212,8 @@ impl Exposition {
     }
 }
 
-/// The family that a sample's name belongs to: its own, or that of a histogram or summary it is part of.
+/// The family that a sample's name belongs to: its own, or that of a histogram or summary it is
+/// part of.
 pub(crate) fn family_of(types: &BTreeMap<String, String>, name: &str) -> String {
     for suffix in ["_bucket", "_sum", "_count"] {
         let Some(family) = name.strip_suffix(suffix) else {

@@ -380,7 +380,8 @@ fn share_without_consumer(
 /// One label set of a histogram.
 #[derive(Clone, Debug, Default)]
 struct Histogram {
-    /// The count of observations up to each finite boundary. The order of the keys is that of numbers.
+    /// The count of observations up to each finite boundary. The order of the keys is that of
+    /// numbers.
     buckets: BTreeMap<Bound, f64>,
     infinite: Option<f64>,
     sum: Option<f64>,
@@ -399,7 +400,8 @@ fn number(bound: Bound) -> f64 {
 }
 
 impl Histogram {
-    /// All label sets of a family (named after it, without `le`), and the series they were read from.
+    /// All label sets of a family (named after it, without `le`), and the series they were read
+    /// from.
     fn read_all(
         arrived: &Values,
         family: &str,
@@ -432,8 +434,8 @@ impl Histogram {
         (histograms, read)
     }
 
-    /// Observations up to a boundary of a layout: the count of the next bucket at or below it, or 0.
-    /// Above the last boundary it is the total count.
+    /// Observations up to a boundary of a layout: the count of the next bucket at or below it, or
+    /// 0. Above the last boundary it is the total count.
     fn at(&self, bound: Bound) -> f64 {
         if self.buckets.keys().next_back().is_some_and(|&last| last < bound) {
             return self.all();
@@ -441,11 +443,11 @@ impl Histogram {
         self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
     }
 
-    /// The boundaries of the histogram: the exported ones, and those of its layout below the largest of
-    /// these.
+    /// The boundaries of the histogram: the exported ones, and those of its layout below the
+    /// largest of these.
     ///
-    /// A bucket is exported once it counts something, and lines can be lost. The last boundaries depend
-    /// on the version.
+    /// A bucket is exported once it counts something, and lines can be lost. The last boundaries
+    /// depend on the version.
     fn layout(&self, known: &[f64]) -> BTreeSet<Bound> {
         let largest = self.buckets.keys().next_back().copied().unwrap_or(bound(f64::INFINITY));
         let below = known.iter().map(|&le| bound(le)).filter(|&le| le < largest);

@@ -1,4 +1,5 @@
-//! Datagrams in batches, with blocking sockets: what the load generator, the sink and the null relay are made of.
+//! Datagrams in batches, with blocking sockets: what the load generator, the sink and the null
+//! relay are made of.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::UdpSocket;
@@ -30,7 +31,8 @@ impl Receiver {
         }
     }
 
-    /// Waits for one datagram and takes what else is there; 0 when the socket's read timeout has passed.
+    /// Waits for one datagram and takes what else is there; 0 when the socket's read timeout has
+    /// passed.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         let mut slots = self.buffer.chunks_exact_mut(SLOT);
         let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =

@@ -42,7 +42,8 @@ fn service(request: usize) -> &'static str {
     ["orders", "users-v2", "catalog_api", "payments"][request % 4]
 }
 
-/// Prints lines, for tools of your own: `old`, `tagged`, or `foreign`, which are those of another program.
+/// Prints lines, for tools of your own: `old`, `tagged`, or `foreign`, which are those of another
+/// program.
 pub(crate) fn print(kind: &str, count: usize) -> io::Result<()> {
     let lines: Vec<String> = match kind {
         "old" => old().collect(),

@@ -1,4 +1,5 @@
-//! What relaying costs: CPU per line of Crossfade beside a relay that does the same system calls and looks at nothing.
+//! What relaying costs: CPU per line of Crossfade beside a relay that does the same system calls
+//! and looks at nothing.
 //!
 //! ```text
 //! cargo build --release --bins --examples

@@ -1,5 +1,5 @@
-//! Runs the null relay and Crossfade in turn, under the same load: what a line costs at a rate that all can hold, and
-//! at which rate each begins to lose lines.
+//! Runs the null relay and Crossfade in turn, under the same load: what a line costs at a rate that
+//! all can hold, and at which rate each begins to lose lines.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

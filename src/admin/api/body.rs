@@ -20,8 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads a JSON body.
 ///
-/// The content type must be JSON: a browser sends such a request from another site only after a CORS preflight, which
-/// fails here.
+/// The content type must be JSON: a browser sends such a request from another site only after a
+/// CORS preflight, which fails here.
 pub(super) async fn read<T, B>(request: Request<B>) -> Result<T, Refusal>
 where
     T: DeserializeOwned,

@@ -1,4 +1,5 @@
-//! `/api/explain`: how a pasted text is rewritten; `/api/preview`: how the current response of a target is rewritten.
+//! `/api/explain`: how a pasted text is rewritten; `/api/preview`: how the current response of a
+//! target is rewritten.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -112,7 +113,7 @@ impl Admin {
         let look: Look = body::read(request).await?;
         // Each preview costs the target a scrape, and Crossfade the memory of two bodies.
         let Ok(_one) = self.previews.try_acquire() else {
-            let error = "another target is being looked at; try again in a moment".to_owned();
+            let error = "another preview is in progress; try again in a moment".to_owned();
             return Err((StatusCode::TOO_MANY_REQUESTS, error));
         };
         let preview =
@@ -155,7 +156,7 @@ where
     let emit = match (&question.emit, target) {
         (Some(word), _) => word.parse::<Emit>().map_err(|error| bad(&format!("emit: {error}")))?,
         (None, Some(target)) => target.settings().mapping.emit,
-        (None, None) => return Err(bad("say which `target`, or what to `emit`")),
+        (None, None) => return Err(bad("`target` or `emit` is missing")),
     };
     match question.kind.unwrap_or_else(|| looks_like(&question.text)) {
         Kind::Statsd => explain_lines(current, emit, &question.text),
@@ -212,7 +213,8 @@ fn bad(reason: &(impl ToString + ?Sized)) -> Refusal {
     (StatusCode::BAD_REQUEST, reason.to_string())
 }
 
-/// In a `StatsD` line the type comes first; in an exposition there are labels or a space before any bar.
+/// In a `StatsD` line the type comes first; in an exposition there are labels or a space before any
+/// bar.
 fn looks_like(text: &str) -> Kind {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match first.find(['|', '{', ' ', '"']).map(|at| first.as_bytes()[at]) {

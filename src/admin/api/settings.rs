@@ -18,8 +18,8 @@ const SECRET_NAMES: [&str; 9] = [
     "bearer",
 ];
 
-/// Settings are serialized with their secrets masked. Names and URLs are checked again here, because a secret can also
-/// be in a place that is not meant for one.
+/// Settings are serialized with their secrets masked. Names and URLs are checked again here,
+/// because a secret can also be in a place that is not meant for one.
 pub(super) fn describe(settings: &Settings) -> Value {
     let written =
         serde_json::to_value(&settings.file).unwrap_or_else(|error| json!(error.to_string()));

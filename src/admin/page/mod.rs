@@ -1,7 +1,7 @@
 //! The status page: three files that are part of the binary.
 //!
-//! The page requests all its data from `/api/` and inserts it as text, never as markup. If that ever
-//! fails, the content security policy of each file still allows no script but `page.js`.
+//! The page requests all its data from `/api/` and inserts it as text, never as markup. If that
+//! ever fails, the content security policy of each file still allows no script but `page.js`.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! What the settings of dynamic targets and the allow-list ask for.
+//! The meaning of the settings of dynamic targets and the allow-list.
 
 use std::collections::BTreeMap;
 

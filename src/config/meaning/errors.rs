@@ -1,4 +1,4 @@
-//! What is wrong with the meaning of settings, at its place.
+//! Errors in the meaning of settings, with their locations.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,8 @@ pub(in crate::config) struct Errors<'s> {
 }
 
 impl<'s> Errors<'s> {
-    /// Continues with what is wrong with keys and values already. Lines of `secret_lines` are not shown.
+    /// Continues with what is wrong with keys and values already. Lines of `secret_lines` are not
+    /// shown.
     pub(in crate::config) fn new(
         source: Option<&'s Source>,
         found: Diagnostics,
@@ -22,7 +23,7 @@ impl<'s> Errors<'s> {
         Errors { source, found, secret_lines }
     }
 
-    /// Records an error of a value or section. `span` is `None` for what flags say.
+    /// Records an error of a value or section. `span` is `None` for flags.
     pub(in crate::config) fn at(
         &mut self,
         span: Option<Span>,

@@ -1,4 +1,4 @@
-//! What the settings file asks for.
+//! The meaning of the settings file.
 
 pub(super) mod dynamic_targets;
 mod errors;

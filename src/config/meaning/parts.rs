@@ -1,4 +1,4 @@
-//! What several parts of the settings are made with.
+//! Shared parts of the checks of settings.
 
 use crate::config::value::{Fill, Size, Value};
 

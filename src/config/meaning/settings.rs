@@ -1,4 +1,4 @@
-//! What the settings file and the flags ask for, checked as a whole.
+//! The meaning of the settings file and the flags, checked as a whole.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -61,8 +61,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong and can be seen without opening another file: keys, values and their
-    /// meaning, each with its place and what to do.
+    /// Everything that is wrong and can be seen without opening another file: keys, values and
+    /// their meaning, each with its place and what to do.
     pub fn into_settings(self) -> Result<Settings, Diagnostics> {
         let (settings, errors) = self.build();
         if errors.has_errors() { Err(errors) } else { Ok(settings) }
@@ -75,7 +75,7 @@ impl File {
         let secret_lines = self.secret_lines.clone();
         let mut errors = Errors::new(source.as_deref(), self.errors.clone(), &secret_lines);
         let empty = self.targets.is_empty() && self.statsd.is_empty() && self.allow.is_empty();
-        // After a misspelled `targets:` it would be no news.
+        // After a misspelled `targets:` it would be a consequence of that error.
         if empty && !self.errors.has_errors() {
             let help = "give a --target=URL or --statsd.listen and --statsd.forward, or `targets:`, \
                         `allow:` or `statsd:` in the settings file";
@@ -191,7 +191,7 @@ impl File {
         let buckets = target.buckets.unwrap_or(self.buckets).value;
         let not_counted = target.not_counted.unwrap_or(self.not_counted).value;
         let fill = texts(&self.fill).chain(texts(&target.fill)).collect();
-        // Where no generation is given, any will do for the checks that follow.
+        // Without a generation, any is enough for the following checks.
         let emit = emit.map_or(mapping::Emit::Both, |emit| emit.value);
         Some(scrape::TargetSettings {
             name: name?,

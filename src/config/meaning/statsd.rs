@@ -1,4 +1,4 @@
-//! What the relay's part of the settings file asks for.
+//! The meaning of the relay's part of the settings file.
 
 use super::errors::Errors;
 use super::parts::{EMIT_HELP, bytes};

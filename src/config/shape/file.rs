@@ -1,6 +1,7 @@
 //! The shape of the settings file. [`crate::config::meaning`] decides what it means.
 //!
-//! The `Default` of each type is what holds without the key. The documentation is checked against it.
+//! The `Default` of each type is what holds without the key. The documentation is checked against
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -228,7 +229,8 @@ impl File {
 pub struct Scrape {
     /// Time for a scrape whose client does not send its own timeout.
     pub timeout: Value<TimeSpan>,
-    /// A scrape ends this long before its client's timeout, so that the client still receives the reason.
+    /// A scrape ends this long before its client's timeout, so that the client still receives the
+    /// reason.
     pub timeout_margin: Value<TimeSpan>,
     /// How long a target may send nothing in the middle of a response.
     pub idle_timeout: Value<TimeSpan>,
@@ -315,8 +317,8 @@ impl Default for Web {
             max_connections: positive(512),
             header_bytes: Value::new(Size(16 << 10)),
             header_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
-            // Prometheus closes idle connections after five minutes. With a longer limit here, no scrape
-            // uses a connection that the gateway is just closing.
+            // Prometheus closes idle connections after five minutes. With a longer limit here, no
+            // scrape uses a connection that the gateway is just closing.
             idle_timeout: Value::new(TimeSpan(Duration::from_secs(310))),
             write_timeout: Value::new(TimeSpan(Duration::from_secs(30))),
             answer_timeout: Value::new(TimeSpan(Duration::from_secs(300))),

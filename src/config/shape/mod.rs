@@ -1,4 +1,4 @@
-//! What the settings file looks like.
+//! The format of the settings file.
 
 pub(super) mod dynamic_targets;
 pub(super) mod file;

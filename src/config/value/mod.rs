@@ -1,7 +1,7 @@
 //! Single values of the settings file.
 //!
-//! Every scalar is read as text, its `${NAME}` references are replaced from the environment, and the
-//! result is parsed.
+//! Every scalar is read as text, its `${NAME}` references are replaced from the environment, and
+//! the result is parsed.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -99,8 +99,8 @@ where
 ///
 /// # Errors
 ///
-/// A variable without a value and without a default, or a reference that does not end. An empty text
-/// in its place would not be noticed until a scrape fails.
+/// A variable without a value and without a default, or a reference that does not end. An empty
+/// text in its place would not be noticed until a scrape fails.
 fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
@@ -367,7 +367,8 @@ impl Display for TargetUrl {
     }
 }
 
-/// A target's name, as in the path of its exposition and in the labels of the gateway's own metrics.
+/// A target's name, as in the path of its exposition and in the labels of the gateway's own
+/// metrics.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TargetName(pub String);
 

@@ -1,9 +1,9 @@
 //! Scans lines, comparing each sample with the one before it.
 //!
-//! Adjacent samples of an exposition are nearly equal: in a histogram everything up to the `le` value
-//! is the same. The [`Scanner`] stores the last sample and the offsets of its parts, and reads only the
-//! part of the next sample after the first label that differs. Checking every byte the way Prometheus
-//! does therefore costs about as much as copying it.
+//! Adjacent samples of an exposition are nearly equal: in a histogram everything up to the `le`
+//! value is the same. The [`Scanner`] stores the last sample and the offsets of its parts, and
+//! reads only the part of the next sample after the first label that differs. Checking every byte
+//! the way Prometheus does therefore costs about as much as copying it.
 
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
 use super::{Flaw, Format, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
@@ -25,8 +25,8 @@ pub enum Scan {
         /// Its length, newline included.
         len: usize,
     },
-    /// A line that Prometheus would refuse. It ends at the first newline, even between quotes, so that
-    /// an unclosed quote does not extend to the following lines.
+    /// A line that Prometheus would refuse. It ends at the first newline, even between quotes, so
+    /// that an unclosed quote does not extend to the following lines.
     Flawed {
         /// Its length, newline included.
         len: usize,
@@ -46,8 +46,9 @@ pub enum Scan {
 pub struct Sample {
     /// Its length, newline included.
     pub len: usize,
-    /// A lower bound for what is equal to the previous sample: 0 nothing, 1 the name, 2 also the first
-    /// label, and so on. If it is the number of labels, only the value of the last label differs.
+    /// A lower bound for what is equal to the previous sample: 0 nothing, 1 the name, 2 also the
+    /// first label, and so on. If it is the number of labels, only the value of the last label
+    /// differs.
     pub shared: usize,
     /// The value, if it consists of at most 15 digits.
     pub integer: Option<u64>,
@@ -81,8 +82,8 @@ pub struct Sample {
 /// ```
 #[derive(Debug)]
 pub struct Scanner {
-    /// The last sample up to the value of its last label. Empty if the next sample cannot be compared
-    /// with it.
+    /// The last sample up to the value of its last label. Empty if the next sample cannot be
+    /// compared with it.
     last: Vec<u8>,
     name: Span,
     quoted_name: bool,
@@ -99,8 +100,8 @@ pub struct Scanner {
 const MAX_DIGITS: usize = 15;
 
 impl Scanner {
-    /// A scanner for this format that refuses lines longer than `max_line` bytes and samples with more
-    /// than `max_labels` labels.
+    /// A scanner for this format that refuses lines longer than `max_line` bytes and samples with
+    /// more than `max_labels` labels.
     #[must_use]
     pub fn new(max_line: usize, max_labels: usize, format: Format) -> Self {
         Scanner {
@@ -158,8 +159,8 @@ impl Scanner {
         self.last.clear();
     }
 
-    /// Reads the first line of `input` if it is a plain sample that differs from the previous one only in
-    /// the value of its last label and in its own value. Otherwise returns `None`, and
+    /// Reads the first line of `input` if it is a plain sample that differs from the previous one
+    /// only in the value of its last label and in its own value. Otherwise returns `None`, and
     /// [`scan`](Self::scan) must read the line.
     #[inline]
     pub fn scan_alike(&mut self, input: &[u8]) -> Option<Sample> {
@@ -203,8 +204,8 @@ impl Scanner {
 
     /// Reads the first line of `input`.
     ///
-    /// Headers and comments do not affect the comparison with the last sample. A prefix of the same input
-    /// gives either [`Scan::Incomplete`] or the same result.
+    /// Headers and comments do not affect the comparison with the last sample. A prefix of the same
+    /// input gives either [`Scan::Incomplete`] or the same result.
     pub fn scan(&mut self, input: &[u8]) -> Scan {
         // A line may have max_line bytes and a newline.
         let window = &input[..input.len().min(self.max_line + 1)];
@@ -274,8 +275,8 @@ impl Scanner {
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
         let mut at = 0;
-        // The caller handles comments and blank lines. A leading blank is a flaw: Prometheus reads it
-        // as part of the name.
+        // The caller handles comments and blank lines. A leading blank is a flaw: Prometheus reads
+        // it as part of the name.
         let first = byte(line, at)?;
         if matches!(first, b'#' | b' ' | b'\t' | b'\n') {
             return Err(Flaw::BadName.into());
@@ -314,8 +315,8 @@ impl Scanner {
         Ok(brace + 1)
     }
 
-    /// A quoted text without a value is the metric name, at any place between the braces. Returns where
-    /// the next label is expected.
+    /// A quoted text without a value is the metric name, at any place between the braces. Returns
+    /// where the next label is expected.
     fn take_quoted_name(&mut self, line: &[u8], name: Span, after: usize) -> Result<usize, Stop> {
         if !self.quoted_name || self.name.start() < self.name.end() {
             return Err(Flaw::BadLabels.into());
@@ -423,8 +424,8 @@ impl Scanner {
         }
     }
 
-    /// Reads value, timestamp and exemplar. Returns the length of the line, and the value if it is a
-    /// short integer.
+    /// Reads value, timestamp and exemplar. Returns the length of the line, and the value if it is
+    /// a short integer.
     #[inline]
     fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, Option<u64>), Stop> {
         let start = skip_blanks(line, at);

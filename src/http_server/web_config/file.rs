@@ -54,7 +54,8 @@ pub(super) fn reader(source: &Source) -> Reader<'_> {
 
 /// Reads the document of a file. The reader records what is wrong with keys and shapes.
 pub(super) fn read(document: Node, reader: &mut Reader<'_>) -> File {
-    // A file that is being replaced can be empty for a moment, which must not switch everything off.
+    // A file that is being replaced can be empty for a moment, which must not switch everything
+    // off.
     if document.is_null() {
         let help = "write `{}` to serve without TLS and users";
         reader.error(document.span(), "the web configuration file is empty", help);
@@ -65,8 +66,8 @@ pub(super) fn read(document: Node, reader: &mut Reader<'_>) -> File {
         .unwrap_or_default()
 }
 
-/// The lines that may contain a secret: all that have a value, except the values that are known not to be
-/// secret. A password below a mistyped key is a secret too.
+/// The lines that may contain a secret: all that have a value, except the values that are known not
+/// to be secret. A password below a mistyped key is a secret too.
 pub(super) fn secret_lines(source: &Source, document: &Node) -> BTreeSet<usize> {
     let mut lines = BTreeSet::new();
     collect_secret_lines(source, document, &mut Vec::new(), &mut lines);

@@ -1,9 +1,11 @@
-//! The web configuration file: TLS, users, headers and a rate, in the format of the Prometheus exporters.
+//! The web configuration file: TLS, users, headers and a rate, in the format of the Prometheus
+//! exporters.
 //!
-//! The file and the certificates that it names are read again when they have changed, so that certificates are replaced
-//! without a restart or a signal. A change with an error is logged once, and the previous configuration stays active.
-//! So it does after a change that would switch off TLS, client certificates or users, which may be a file that is just
-//! being written: that takes a reload of the settings.
+//! The file and the certificates that it names are read again when they have changed, so that
+//! certificates are replaced without a restart or a signal. A change with an error is logged once,
+//! and the previous configuration stays active. The same applies to a change that would disable
+//! TLS, client certificates or users, because the file may be incomplete while it is written: such
+//! a change requires a reload of the settings.
 
 mod file;
 mod protection;
@@ -94,7 +96,7 @@ impl WebConfig {
         })
     }
 
-    /// What the files say.
+    /// Reads and compiles the files.
     pub(super) fn current(&self) -> Arc<Web> {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let looked = self.looked.load(Ordering::Relaxed);
@@ -125,7 +127,8 @@ impl WebConfig {
             if *read == now {
                 return;
             }
-            // Recorded before reading, so that a change during reading is noticed at the next check.
+            // Recorded before reading, so that a change during reading is noticed at the next
+            // check.
             *read = now;
         }
         let path = self.path.display();
@@ -165,8 +168,8 @@ pub fn check(path: &Path) -> Result<(), Diagnostics> {
     Web::read(path).map(drop)
 }
 
-/// The certificate that a web configuration file names, if it has TLS. Other errors in the file are ignored, because a
-/// running gateway keeps its previous configuration in spite of them.
+/// The certificate that a web configuration file names, if it has TLS. Other errors in the file are
+/// ignored, because a running gateway keeps its previous configuration in spite of them.
 ///
 /// # Errors
 ///
@@ -180,7 +183,8 @@ pub fn certificate(path: &Path) -> Result<Option<CertificateDer<'static>>, Diagn
     })
 }
 
-/// Reads a file: `build` gets the valid part, and a reader that has recorded errors in keys and types.
+/// Reads a file: `build` gets the valid part, and a reader that has recorded errors in keys and
+/// types.
 ///
 /// # Errors
 ///
@@ -234,7 +238,8 @@ impl Web {
 
 fn look(path: &Path, files: &[PathBuf]) -> Look {
     let look = |path: &Path| {
-        // Follows links: a Kubernetes volume is updated by replacing a link, which changes the inode.
+        // Follows links: a Kubernetes volume is updated by replacing a link, which changes the
+        // inode.
         let metadata = fs::metadata(path).ok()?;
         Some((metadata.modified().ok()?, metadata.len(), metadata.ino(), metadata.dev()))
     };

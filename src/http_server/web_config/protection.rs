@@ -1,8 +1,8 @@
-//! What a web configuration demands of clients, and whether another one demands less.
+//! What a web configuration requires of clients, and whether another one requires less.
 
 use super::file::File;
 
-/// What clients need before they are served, as the keys of the file that demand it.
+/// What clients need before they are served, as the keys of the file that require it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Protection(Vec<&'static str>);
 
@@ -25,7 +25,7 @@ impl Protection {
         )
     }
 
-    /// What `next` no longer demands. Empty if it demands as much.
+    /// What `next` no longer requires. Empty if it requires as much.
     pub(super) fn lost(&self, next: &Protection) -> Vec<&'static str> {
         self.0.iter().copied().filter(|key| !next.0.contains(key)).collect()
     }

@@ -70,8 +70,8 @@ enum ClientAuth {
     Verified,
 }
 
-/// Builds the TLS configuration. Everything that cannot be used is recorded as an error, and every file that is read
-/// is added to `files`.
+/// Builds the TLS configuration. Everything that cannot be used is recorded as an error, and every
+/// file that is read is added to `files`.
 pub(super) fn build(
     tls: &file::Tls,
     folder: &Path,

@@ -1,8 +1,8 @@
 //! Users and their passwords.
 //!
-//! bcrypt is slow on purpose: tens of milliseconds of a CPU. A password that was accepted is remembered, as a keyed hash
-//! and one per user, so that only the first scrape pays. What was refused is not remembered; one at a time is hashed,
-//! and few may wait, so that guessing costs us one CPU at most.
+//! bcrypt is slow on purpose: tens of milliseconds of a CPU. The last accepted password of each
+//! user is remembered as a keyed hash, so that only the first scrape pays. Refused passwords are
+//! not remembered; one is hashed at a time and few may wait, so that guessing uses at most one CPU.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,16 +18,17 @@ use tokio::sync::Semaphore;
 use super::file::Text;
 use crate::document::{Reader, Scalar};
 
-/// The most that bcrypt may cost: some seconds for each guess. A typing error there must not take a CPU for an hour.
+/// The highest bcrypt cost: some seconds for each guess. A typing error must not use a CPU for an
+/// hour.
 const MAX_COST: u32 = 16;
 
-/// Most passwords that wait to be hashed.
+/// Maximum number of passwords that wait to be hashed.
 const MAX_WAITING: usize = 16;
 
-/// Who may come in.
+/// The users and their password hashes.
 pub(in crate::http_server) struct Users {
     by_name: BTreeMap<String, User>,
-    /// For what is remembered. Made anew with each process, so that it is of no use outside.
+    /// The key of the remembered hashes. Random for each process.
     key: Key,
     hashing: Semaphore,
     waiting: Semaphore,
@@ -35,14 +36,14 @@ pub(in crate::http_server) struct Users {
 
 struct User {
     hash: Arc<str>,
-    /// What was accepted last. There is only one password to remember.
+    /// The keyed hash of the last accepted password.
     accepted: Mutex<Option<Tag>>,
 }
 
 /// The result of a credentials check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http_server) enum SignIn {
-    /// They may.
+    /// They are correct.
     Accepted,
     /// The credentials are missing or wrong.
     Refused,
@@ -51,7 +52,7 @@ pub(in crate::http_server) enum SignIn {
 }
 
 impl Users {
-    /// No excerpts: what is in place of a hash may be a password.
+    /// Without excerpts, because a password may be in the place of a hash.
     pub(super) fn new(written: Vec<(Scalar, Text)>, errors: &mut Reader<'_>) -> Users {
         let mut users = BTreeMap::new();
         for (Scalar { text: name, span, .. }, hash) in written {
@@ -104,11 +105,11 @@ impl Users {
             return SignIn::Busy;
         };
         let _turn = self.hashing.acquire().await.expect("it is never closed");
-        // Others of this user may have waited in front.
+        // A request before this one may have had the same password.
         if user.is_some_and(|user| self.remembers(user, &password)) {
             return SignIn::Accepted;
         }
-        // A name that is not there takes as long as one that is.
+        // An unknown name takes as long as a known one.
         let Some(against) = user.or_else(|| self.by_name.values().next()) else {
             return SignIn::Refused;
         };
@@ -189,7 +190,7 @@ mod tests {
         let users = users();
         let right = basic("alice:pass:word");
         assert_eq!(users.sign_in(Some(&right)).await, SignIn::Accepted);
-        // Nobody gets a turn any more, and yet:
+        // No password can be hashed any more, but a remembered one is accepted.
         let _turn = users.hashing.acquire().await.expect("open");
         assert_eq!(users.sign_in(Some(&right)).await, SignIn::Accepted);
         let _waiting = users.waiting.acquire_many(16).await.expect("open");

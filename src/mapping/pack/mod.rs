@@ -1,8 +1,8 @@
 //! Packs, parsed and checked.
 //!
 //! A [`Pack`] is checked for every error that can be seen in one rule. Errors that involve several
-//! rules (overlaps, families that no rule names) are found by [`compile`](super::compile()), because
-//! packs extend each other.
+//! rules (overlaps, families that no rule names) are found by [`compile`](super::compile()),
+//! because packs extend each other.
 
 mod check;
 mod editions;

@@ -1,8 +1,8 @@
 //! The plan for expositions: packs compiled for one emitted generation.
 //!
 //! A [`Plan`] says how the samples of each family are rewritten. Only
-//! [`compile`](crate::mapping::compile()) builds it, so it cannot be invalid: the output of every rule
-//! exists, bucket boundaries are ascending, label names are legal.
+//! [`compile`](crate::mapping::compile()) builds it, so it cannot be invalid: the output of every
+//! rule exists, bucket boundaries are ascending, label names are legal.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -65,8 +65,9 @@ pub struct PackFamilies {
 /// How one family of the input is rewritten.
 #[derive(Clone, Debug, Default)]
 pub struct FamilyPlan {
-    /// Rules that may match a sample, in the order to try them. The first match applies; after a rule
-    /// with [`Rule::also`], later rules are tried too. A sample that no rule matches is unchanged.
+    /// Rules that may match a sample, in the order to try them. The first match applies; after a
+    /// rule with [`Rule::also`], later rules are tried too. A sample that no rule matches is
+    /// unchanged.
     pub rules: Vec<RuleId>,
     /// The source exposes the family more than once: only the first of equal series is written.
     pub deduplicated: bool,
@@ -76,8 +77,8 @@ pub struct FamilyPlan {
     pub written: bool,
     /// The family is a histogram according to a pack, whether or not it has a `# TYPE`.
     pub histogram: bool,
-    /// Samples that the written generation does not count: those that have all labels of one of these
-    /// lists, with exactly these values. No rule is applied to them.
+    /// Samples that the written generation does not count: those that have all labels of one of
+    /// these lists, with exactly these values. No rule is applied to them.
     pub not_counted: Vec<Vec<Pair>>,
     /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
@@ -112,27 +113,30 @@ pub struct Rule {
     pub same_generation: bool,
     /// Later rules are tried too, because another pack rule reads the same samples on purpose.
     pub also: bool,
-    /// The samples read are also counted in another rule's input, which is written as the difference.
+    /// The samples read are also counted in another rule's input, which is written as the
+    /// difference.
     pub part_of: Option<PartOf>,
-    /// The output is the total minus its parts ([`Rule::part_of`] of other rules refers to this rule),
-    /// and never decreases.
+    /// The output is the total minus its parts ([`Rule::part_of`] of other rules refers to this
+    /// rule), and never decreases.
     pub remainder: bool,
-    /// Gathered label sets that a reference family contains have another output. The first match wins.
+    /// Gathered label sets that a reference family contains have another output. The first match
+    /// wins.
     pub redirects: Vec<Redirect>,
 }
 
 /// A label's name with its value, or with another name.
 pub type Pair = (Box<[u8]>, Box<[u8]>);
 
-/// Conditions on a sample's labels. A label with an empty value counts as absent, as it does in Prometheus.
+/// Conditions on a sample's labels. A label with an empty value counts as absent, as it does in
+/// Prometheus.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
     /// `label="text"`: present with exactly this (unescaped) value.
     pub equal: Vec<Pair>,
     /// `label=$x`: present and not empty.
     pub present: Vec<Box<[u8]>>,
-    /// At least one of these is present, unless the list is empty. If both sides have the same family
-    /// name, these labels show that the sample has the shape that is read.
+    /// At least one of these is present, unless the list is empty. If both sides have the same
+    /// family name, these labels show that the sample has the shape that is read.
     pub any_of: Vec<Box<[u8]>>,
     /// None of these is present: they show that the sample already has the emitted shape.
     pub none_of: Vec<Box<[u8]>>,
@@ -165,8 +169,9 @@ impl LabelEdits {
 /// How series that become equal are merged.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// By the family's `# TYPE`: counters and untyped samples are summed, histograms are summed bucket
-    /// by bucket. A gauge is not merged without a method: it is written unchanged and reported.
+    /// By the family's `# TYPE`: counters and untyped samples are summed, histograms are summed
+    /// bucket by bucket. A gauge is not merged without a method: it is written unchanged and
+    /// reported.
     Typed,
     /// A gauge, merged by this method.
     Gauge(Merge),
@@ -214,7 +219,8 @@ pub struct ReferenceFamily {
     pub on: Vec<Box<[u8]>>,
 }
 
-/// Samples that a source exposes in one generation or the other. They are missing if neither occurs.
+/// Samples that a source exposes in one generation or the other. They are missing if neither
+/// occurs.
 #[derive(Debug)]
 pub struct ExpectedMetric {
     /// Index into [`Plan::packs`] of the pack that expects it.
@@ -256,7 +262,8 @@ pub struct MissingHint {
 pub struct Output {
     /// Its name.
     pub name: Box<[u8]>,
-    /// Its help text (unescaped), if a pack defines one. Otherwise that of the family read is written.
+    /// Its help text (unescaped), if a pack defines one. Otherwise that of the family read is
+    /// written.
     pub help: Option<Box<str>>,
     /// Rules that write it, redirects included, in the order of the packs.
     pub rules: Vec<RuleId>,

@@ -30,8 +30,8 @@ pub enum Capture {
 /// The positions of the parts of a name. Reused from line to line: nothing is cleared or allocated.
 #[derive(Clone, Debug)]
 pub struct NameParts {
-    /// The starts of segments, up to one after the last segment read. A segment ends one byte before the
-    /// next one starts.
+    /// The starts of segments, up to one after the last segment read. A segment ends one byte
+    /// before the next one starts.
     heads: [usize; MAX_SEGMENTS + 1],
     many: (usize, usize),
     tails: [(usize, usize); MAX_SEGMENTS],
@@ -228,14 +228,15 @@ impl Texts {
     }
 }
 
-/// A type as a number. Types are letters, so padding with zeros is unambiguous; no pattern has a longer
-/// one.
+/// A type as a number. Types are letters, so padding with zeros is unambiguous; no pattern has a
+/// longer one.
 #[inline]
 fn type_number(metric_type: &[u8]) -> u64 {
     if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
 }
 
-/// The first segment. Segments are short, so reading eight bytes at once costs less than calling memchr.
+/// The first segment. Segments are short, so reading eight bytes at once costs less than calling
+/// memchr.
 #[inline]
 fn first_segment(rest: &[u8]) -> &[u8] {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
@@ -386,8 +387,8 @@ impl NameTree {
         }
     }
 
-    /// Continues with the last segment in `start..end`, after `place` segments were removed from the end.
-    /// The first segment must remain: the `{x*}` matches at least one.
+    /// Continues with the last segment in `start..end`, after `place` segments were removed from
+    /// the end. The first segment must remain: the `{x*}` matches at least one.
     fn tail<'n>(
         &'n self,
         node: &'n Node,

@@ -1,7 +1,8 @@
 //! The plan for `StatsD` lines: packs compiled for one emitted generation.
 //!
-//! A [`StatsdPlan`] finds the rule for a line by name and type. Like [`Plan`](crate::mapping::Plan) it
-//! cannot be invalid, because only [`compile_statsd`](crate::mapping::compile_statsd()) builds it.
+//! A [`StatsdPlan`] finds the rule for a line by name and type. Like [`Plan`](crate::mapping::Plan)
+//! it cannot be invalid, because only [`compile_statsd`](crate::mapping::compile_statsd()) builds
+//! it.
 
 use std::sync::Arc;
 
@@ -37,18 +38,19 @@ pub struct LineRule {
     pub reads: Generation,
     /// Whether it reads lines of any type.
     pub any_type: bool,
-    /// If set, it reads only lines with tags that the pack's source can have sent, and writes only the
-    /// templates whose tags are present.
+    /// If set, it reads only lines with tags that the pack's source can have sent, and writes only
+    /// the templates whose tags are present.
     pub tagged: Option<Arc<TaggedLines>>,
-    /// A line is ambiguous if all parts of one of these have these texts: a rule of the other generation
-    /// may read it too, and earlier lines of the sender decide.
+    /// A line is ambiguous if all parts of one of these have these texts: a rule of the other
+    /// generation may read it too, and earlier lines of the sender decide.
     pub ambiguous_with: Vec<Vec<(Capture, Box<[u8]>)>>,
     /// Values that mean "no value": nothing is written for them.
     pub skip: Vec<Box<[u8]>>,
-    /// The line is also forwarded unchanged. A rule that keeps and writes nothing prevents other rules
-    /// from reading the line, and identifies the generation.
+    /// The line is also forwarded unchanged. A rule that keeps and writes nothing prevents other
+    /// rules from reading the line, and identifies the generation.
     pub keep: bool,
-    /// The lines written for one that is read. A line neither kept nor written is implied by others.
+    /// The lines written for one that is read. A line neither kept nor written is implied by
+    /// others.
     pub writes: Vec<LineTemplate>,
 }
 
@@ -59,7 +61,8 @@ pub struct TaggedLines {
     pub types: Vec<Box<[u8]>>,
     /// Tags that are never empty. Lines with `DogStatsD` tags have all of them.
     ///
-    /// Other senders use `DogStatsD` tags with the same names; tags within the name are the source's own.
+    /// Other senders use `DogStatsD` tags with the same names; tags within the name are the
+    /// source's own.
     pub required: u32,
     /// Tags whose values may contain commas, or be empty if they are not required.
     pub text: u32,
@@ -91,8 +94,8 @@ pub struct LineTemplate {
     pub tags: Option<TagsTemplate>,
 }
 
-/// From some part on, the name equals the name read. That part and the rest of the line are copied at
-/// once.
+/// From some part on, the name equals the name read. That part and the rest of the line are copied
+/// at once.
 #[derive(Debug)]
 pub struct Ending {
     /// The name before it.
@@ -131,11 +134,11 @@ impl StatsdPlan {
         self.leads.iter().any(|lead| line.starts_with(lead))
     }
 
-    /// The rule for lines of this name and type; `name_parts` receives the positions of the name's parts. With
-    /// `only`, rules that read the other generation are ignored.
+    /// The rule for lines of this name and type; `name_parts` receives the positions of the name's
+    /// parts. With `only`, rules that read the other generation are ignored.
     ///
-    /// Text precedes `{x}`, which precedes `{x*}`, from left to right; a named type precedes any type. The
-    /// cost grows with the segments of the name, not with the number of rules.
+    /// Text precedes `{x}`, which precedes `{x*}`, from left to right; a named type precedes any
+    /// type. The cost grows with the segments of the name, not with the number of rules.
     #[inline]
     pub fn find(
         &self,

@@ -20,8 +20,8 @@ const READ_BYTES: usize = 16 * 1024;
 /// How long after the stop bytes that are in transit are waited for.
 const LAST_READ: Duration = Duration::from_millis(100);
 
-/// Maximum number of bytes that are read after the stop: more than a socket buffer holds, but bounded if a peer never
-/// stops sending.
+/// Maximum number of bytes that are read after the stop: more than a socket buffer holds, but
+/// bounded if a peer never stops sending.
 const LAST_BYTES: usize = 8 << 20;
 
 /// An accepted connection, before a worker reads it.

@@ -16,8 +16,8 @@ use crate::relay::peers::Senders;
 /// Pause after an error of the socket, so that a permanent error does not use a whole CPU.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
-/// Maximum number of batches that are read after the stop: more than any socket buffer holds, but bounded if a peer
-/// never stops sending.
+/// Maximum number of batches that are read after the stop: more than any socket buffer holds, but
+/// bounded if a peer never stops sending.
 const LAST_BATCHES: usize = 1024;
 
 /// The socket of one worker.
@@ -92,8 +92,8 @@ async fn listen(socket: Socket, peers: Peers, mut pipeline: Pipeline, stop: Canc
             }
         }
     }
-    // Read what the kernel has already received. The socket is read directly, because the runtime may not have been
-    // notified yet.
+    // Read what the kernel has already received. The socket is read directly, because the runtime
+    // may not have been notified yet.
     for _ in 0..LAST_BATCHES {
         match receiver.receive(socket.as_fd()) {
             Ok(_) => process_batch(&receiver, &mut senders, &mut pipeline),
@@ -108,7 +108,8 @@ fn read(socket: &Socket, receiver: &mut Receiver) -> io::Result<usize> {
     let mut count = 0;
     let read = socket.try_read(|fd| {
         count = receiver.receive(fd)?;
-        // A batch that is not full emptied the socket. WouldBlock here saves the system call that would find that out.
+        // A batch that is not full emptied the socket. WouldBlock here saves the system call that
+        // would find that out.
         if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     });
     match read {

@@ -22,7 +22,8 @@ use super::pipeline::PipelineFactory;
 use super::settings::{ListenerSettings, Settings};
 use crate::telemetry::{ListenerMetrics, Metrics};
 
-/// Maximum number of connections that wait to be accepted. The kernel limits it to net.core.somaxconn.
+/// Maximum number of connections that wait to be accepted. The kernel limits it to
+/// net.core.somaxconn.
 const ACCEPT_QUEUE: i32 = 1024;
 
 /// Binding a listener failed.
@@ -74,7 +75,8 @@ impl Listener {
         let sockets = Sockets::bind(listener, settings, workers);
         let (address, sockets) =
             sockets.map_err(|error| BindError { address: listener.address.clone(), error })?;
-        // Labelled with the address of the settings: with port 0, the actual port would make a new series each time.
+        // Labelled with the address of the settings: with port 0, the actual port would make a new
+        // series each time.
         let metrics = metrics.statsd_listener(&listener.address.to_string());
         metrics.bound_to(&address.to_string());
         Ok(Listener { address, sockets, metrics })
@@ -188,8 +190,8 @@ pub(super) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
-/// Binds an address; that of all `IPv6` interfaces is that of all `IPv4` interfaces too. A system without `IPv6` has only
-/// the latter.
+/// Binds an address; that of all `IPv6` interfaces is that of all `IPv4` interfaces too. A system
+/// without `IPv6` has only the latter.
 fn on_each_family<T>(
     address: SocketAddr,
     bind: impl Fn(SocketAddr) -> io::Result<T>,
@@ -207,7 +209,8 @@ fn on_each_family<T>(
     }
 }
 
-/// A socket for an address; for all `IPv6` interfaces it receives `IPv4` too, whatever the system's default is.
+/// A socket for an address; for all `IPv6` interfaces it receives `IPv4` too, whatever the system's
+/// default is.
 fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.ip() == Ipv6Addr::UNSPECIFIED {
@@ -218,7 +221,8 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 
 fn tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP)?;
-    // A restart may bind the address while connections of the former process are still being closed.
+    // A restart may bind the address while connections of the former process are still being
+    // closed.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_QUEUE)?;
@@ -247,8 +251,8 @@ fn udp(
         let socket = open(address, false)?;
         return Ok((socket.local_addr()?, vec![socket]));
     }
-    // SO_REUSEPORT would also share the address with another process. The first socket does not set it, so that an
-    // address in use is an error.
+    // SO_REUSEPORT would also share the address with another process. The first socket does not set
+    // it, so that an address in use is an error.
     let address = open(address, false)?.local_addr()?;
     let sockets: io::Result<Vec<_>> = (0..count).map(|_| open(address, true)).collect();
     Ok((address, sockets?))

@@ -14,7 +14,8 @@ use tracing::Instrument as _;
 use super::super::pipeline::PipelineFactory;
 use super::connection::Connection;
 
-/// Pause after an accept error, such as too many open files, so that retries do not use a whole CPU.
+/// Pause after an accept error, such as too many open files, so that retries do not use a whole
+/// CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Minimum time between two warnings that the connection limit is reached.

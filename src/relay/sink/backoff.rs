@@ -6,8 +6,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Exponential backoff with jitter: the limit doubles with each attempt, and the wait is random between half the limit
-/// and the limit, so that many workers do not reconnect at the same moment.
+/// Exponential backoff with jitter: the limit doubles with each attempt, and the wait is random
+/// between half the limit and the limit, so that many workers do not reconnect at the same moment.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     attempts: u32,

@@ -108,7 +108,8 @@ pub(super) async fn unix(mut task: SinkTask, path: PathBuf) {
     }
 }
 
-/// Sends queued datagrams until the socket fails. Cancel safe: a datagram is either sent or still queued.
+/// Sends queued datagrams until the socket fails. Cancel safe: a datagram is either sent or still
+/// queued.
 async fn send_all(socket: &Socket, task: &mut SinkTask) -> End {
     while task.receiver.ready().await {
         if let Err(error) = socket.writable().await {

@@ -8,10 +8,11 @@ use tokio::net::TcpStream;
 use super::send_queue::SendQueue;
 use crate::telemetry::SinkMetrics;
 
-/// Counts the lines of one connection: as sent when they are acknowledged, or as dropped when it breaks before.
+/// Counts the lines of one connection: as sent when they are acknowledged, or as dropped when it
+/// breaks before.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    /// `None` if the kernel does not tell: then lines that it has accepted count as sent.
+    /// `None` if the kernel does not report it: then lines that it has accepted count as sent.
     queue: Option<SendQueue>,
     /// Number of bytes written so far.
     written: u64,
@@ -45,18 +46,20 @@ impl InFlight {
             return;
         }
         let waiting = self.queue.as_ref().map_or(Ok(0), SendQueue::bytes);
-        // A connection that was reset is not known any more: what was not acknowledged before stays in flight.
+        // A connection that was reset no longer exists: unacknowledged lines stay in flight.
         if let Ok(waiting) = waiting {
             self.settle_up_to(self.written.saturating_sub(waiting), metrics);
         }
     }
 
-    /// Counts all lines as sent: the connection is closed in order, and the kernel goes on to send them.
+    /// Counts all lines as sent: the connection is closed in order, and the kernel goes on to send
+    /// them.
     pub(super) fn leave(mut self, metrics: &SinkMetrics) {
         self.settle_up_to(self.written, metrics);
     }
 
-    /// The connection broke. Counts the lines that are not known to be acknowledged as dropped; returns their number.
+    /// The connection broke. Counts the lines that are not known to be acknowledged as dropped;
+    /// returns their number.
     pub(super) fn broke(mut self, metrics: &SinkMetrics) -> u64 {
         self.settle(metrics);
         let lost = self.ends.len() as u64;

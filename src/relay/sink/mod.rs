@@ -97,13 +97,14 @@ impl Sink {
     }
 }
 
-/// The span of everything that is logged about a sink. Its level is that of the most severe event: a
-/// span below the level of the log would take its fields out of every line.
+/// The span of everything that is logged about a sink. Its level is that of the most severe event:
+/// a span below the level of the log would take its fields out of every line.
 fn span(address: &SinkAddress) -> tracing::Span {
     tracing::error_span!("sink", sink = %address)
 }
 
-/// Sends from the queue until it is closed and empty, or the sink stays unreachable after the close.
+/// Sends from the queue until it is closed and empty, or the sink stays unreachable after the
+/// close.
 async fn send(queue: Arc<SinkQueue>, destination: Destination) {
     let task =
         SinkTask { receiver: QueueReceiver::new(Arc::clone(&queue)), backoff: Backoff::default() };
@@ -130,8 +131,8 @@ impl SinkTask {
         &self.receiver.queue
     }
 
-    /// Counts a failure and waits before the next attempt. Returns false if the queue is closed: the gateway is stopping
-    /// or the sink was removed, so there is no further attempt.
+    /// Counts a failure and waits before the next attempt. Returns false if the queue is closed:
+    /// the gateway is stopping or the sink was removed, so there is no further attempt.
     async fn fail(&mut self, reason: &'static str, error: &io::Error) -> bool {
         self.queue().metrics().failed(reason);
         if self.backoff.is_fresh() {
@@ -159,7 +160,8 @@ impl SinkTask {
     }
 }
 
-/// Waits until the sink's name has resolved; returns the address whose turn it is. `None` if the queue is closed first.
+/// Waits until the sink's name has resolved; returns the address whose turn it is. `None` if the
+/// queue is closed first.
 async fn address(addresses: &mut Addresses, turn: usize, task: &SinkTask) -> Option<SocketAddr> {
     loop {
         {

@@ -1,6 +1,7 @@
-//! How many bytes of a TCP connection its peer has not acknowledged, from the kernel's socket diagnostics (netlink).
+//! How many bytes of a TCP connection its peer has not acknowledged, from the kernel's socket
+//! diagnostics (netlink).
 //!
-//! The kernel tells the same by `SIOCOUTQ`, for which there is no safe wrapper.
+//! `SIOCOUTQ` returns the same number, but has no safe wrapper.
 
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +22,7 @@ const HEADER_BYTES: usize = 16;
 /// Offset of `idiag_wqueue` in the answer.
 const WRITE_QUEUE: usize = HEADER_BYTES + 4 + 48 + 4 + 4;
 
-/// Asks for the send queue of one connection.
+/// Requests the send queue of one connection.
 #[derive(Debug)]
 pub(super) struct SendQueue {
     netlink: Socket,
@@ -39,7 +40,8 @@ impl SendQueue {
         Ok(SendQueue { netlink, request: request(local, peer) })
     }
 
-    /// Number of bytes that were written and not acknowledged. Does not wait: the kernel answers at once.
+    /// Number of bytes that were written and not acknowledged. Does not wait: the kernel answers at
+    /// once.
     ///
     /// # Errors
     ///

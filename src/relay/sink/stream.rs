@@ -17,7 +17,8 @@ use crate::relay::keepalive;
 /// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a sink may accept no bytes, or acknowledge none that were sent, before its connection is closed.
+/// How long a sink may accept no bytes, or acknowledge none that were sent, before its connection
+/// is closed.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum number of bytes per system call. The lock of the queue is held during the call.
@@ -53,7 +54,8 @@ impl Cut {
         &self.bytes[self.written..]
     }
 
-    /// Rewinds to the start of the line that was cut when the connection ended, so that it is sent again as a whole.
+    /// Rewinds to the start of the line that was cut when the connection ended, so that it is sent
+    /// again as a whole.
     fn rewind(&mut self) {
         self.written = memrchr(b'\n', &self.bytes[..self.written]).map_or(0, |at| at + 1);
     }
@@ -132,8 +134,8 @@ async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
     }
 }
 
-/// Sets the options by which the kernel finds that the sink has vanished, and that keep little in its buffer: what waits in
-/// the queue survives a lost connection.
+/// Sets the options by which the kernel detects a lost sink, and which keep its buffer small: lines
+/// in the queue survive a lost connection.
 fn prepare(stream: &TcpStream, task: &SinkTask) {
     let socket = SockRef::from(stream);
     let set = socket
@@ -145,8 +147,8 @@ fn prepare(stream: &TcpStream, task: &SinkTask) {
     }
 }
 
-/// Waits for something to send, and counts what the sink acknowledges meanwhile. False if the queue is closed and empty.
-/// Cancel safe.
+/// Waits for something to send, and counts what the sink acknowledges meanwhile. False if the queue
+/// is closed and empty. Cancel safe.
 async fn ready(task: &mut SinkTask, in_flight: &mut InFlight) -> bool {
     let metrics = task.queue().metrics().clone();
     loop {
@@ -160,7 +162,8 @@ async fn ready(task: &mut SinkTask, in_flight: &mut InFlight) -> bool {
     }
 }
 
-/// Writes queued datagrams until the connection fails. Cancel safe: written bytes have left the queue.
+/// Writes queued datagrams until the connection fails. Cancel safe: written bytes have left the
+/// queue.
 async fn write_all(
     stream: &TcpStream,
     task: &mut SinkTask,

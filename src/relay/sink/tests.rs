@@ -1,4 +1,4 @@
-//! Sinks that move, that are not there yet, and that hang: with real sockets, and names that resolve as a test says.
+//! Sinks that move, do not exist yet, or hang: with real sockets and a fake resolver.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::telemetry::Metrics;
 
 type Names = watch::Sender<Arc<[SocketAddr]>>;
 
-/// A sink task, its queue, and what its name resolves to.
+/// A sink task, its queue, and the addresses of its name.
 struct Sending {
     queue: Arc<SinkQueue>,
     names: Names,
@@ -53,7 +53,7 @@ impl Sending {
         value.map_or(0, |value| value.parse().expect("a count"))
     }
 
-    /// Sends what waits, and ends.
+    /// Sends the queued lines, and ends.
     async fn end(self) {
         self.queue.close();
         soon(self.task).await.expect("no panic");
@@ -95,7 +95,7 @@ async fn datagrams_go_where_the_name_points_now() {
     sending.queue.push(b"a:1|c\n");
     assert_eq!(line(&first).await, "a:1|c\n");
     sending.move_to(&[others]);
-    // What comes in the same instant may still go the old task.
+    // Lines of the same moment may still be sent to the old address.
     tokio::task::yield_now().await;
     sending.queue.push(b"b:1|c\n");
     assert_eq!(line(&second).await, "b:1|c\n");
@@ -114,7 +114,11 @@ async fn streams_go_where_the_name_points_now() {
     sending.queue.push(b"b:1|c");
     let (mut stream, _) = soon(second.accept()).await.expect("a connection");
     next(&mut stream, "b:1|c\n").await;
-    assert_eq!(sending.failures("closed") + sending.failures("send"), 0, "moving is no failure");
+    assert_eq!(
+        sending.failures("closed") + sending.failures("send"),
+        0,
+        "a new address is no failure"
+    );
     sending.end().await;
 }
 
@@ -142,12 +146,12 @@ async fn the_next_address_of_a_name_has_its_turn() {
     sending.end().await;
 }
 
-/// The clock goes on by itself whenever nothing else can.
+/// The paused clock advances whenever all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
     let (listener, address) = tcp().await;
     let sending = start(&[address], Destination::Tcp);
-    // More than the buffers of both ends hold.
+    // More than the buffers of both sides hold.
     let datagram = [&vec![b'x'; 60_000][..], b":1|c"].concat();
     let datagrams = 300;
     (0..datagrams).for_each(|_| sending.queue.push(&datagram));
@@ -156,7 +160,7 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
     let (mut stream, _) = listener.accept().await.expect("another one");
     assert!(begun.elapsed() >= STALL_TIMEOUT, "{:?}", begun.elapsed());
     assert_eq!(sending.failures("send"), 1);
-    // What the first connection has taken is its own; what it was in the middle of comes again.
+    // Complete lines of the first connection are not repeated; the partial line is sent again.
     let (mut lines, mut buffer) = (0, vec![0; 1 << 16]);
     sending.queue.close();
     loop {
@@ -176,12 +180,12 @@ async fn a_connection_that_takes_nothing_is_given_up_and_made_anew() {
 async fn what_a_broken_connection_had_not_acknowledged_is_dropped() {
     let (listener, address) = tcp().await;
     let sending = start(&[address], Destination::Tcp);
-    // More than the buffers of both ends hold.
+    // More than the buffers of both sides hold.
     let datagram = [&vec![b'x'; 60_000][..], b":1|c"].concat();
     let datagrams = 300;
     (0..datagrams).for_each(|_| sending.queue.push(&datagram));
     let (hanging, _) = soon(listener.accept()).await.expect("a connection");
-    // Until nothing more fits.
+    // Until the buffers are full.
     let (mut before, mut same) = (0, 0);
     while same < 10_000 {
         tokio::task::yield_now().await;

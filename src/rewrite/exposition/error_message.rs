@@ -7,8 +7,8 @@ use crate::rewrite::printable::printable;
 /// At most so many characters of a message are quoted.
 const MAX_QUOTED: usize = 120;
 
-/// The message on a line that is not a sample, if it is one: the beginning of an HTML or XML page, or
-/// of a JSON document, on a line of its own or after the sample that was cut off.
+/// The message on a line that is not a sample, if it is one: the beginning of an HTML or XML page,
+/// or of a JSON document, on a line of its own or after the sample that was cut off.
 ///
 /// A server that fails half-way can no longer change its status 200; it appends what it would have
 /// answered. A line of a metric is never of this kind, so this is not a malformed line.

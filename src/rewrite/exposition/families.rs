@@ -57,9 +57,9 @@ pub(super) struct Family {
     pub(super) remembered: usize,
 }
 
-/// How many series of a family are remembered if no pack says that the family repeats. A source that
-/// exports its families twice has few series in each; remembering every series of every family would
-/// cost each exposition time and memory.
+/// How many series of a family are remembered if no pack says that the family repeats. A source
+/// that exports its families twice has few series in each; remembering every series of every family
+/// would cost each exposition time and memory.
 const REMEMBERED: usize = 256;
 
 /// What to do with a header line.
@@ -159,8 +159,8 @@ impl Families {
         }
     }
 
-    /// Takes a header line of a family. In `OpenMetrics`, the name in a header of a counter is that of
-    /// its samples without `_total`.
+    /// Takes a header line of a family. In `OpenMetrics`, the name in a header of a counter is that
+    /// of its samples without `_total`.
     pub(super) fn header(
         &mut self,
         plan: &Plan,
@@ -250,8 +250,8 @@ impl Families {
     /// The family that a sample of this name belongs to, and which part of a histogram it is.
     ///
     /// The suffix alone decides nothing: `requests_count` may be the whole name of a counter. The
-    /// sample is a part only if a histogram (for `_sum` and `_count`, also a summary) of the shorter
-    /// name was declared, or if a pack says that it is a histogram.
+    /// sample is a part only if a histogram (for `_sum` and `_count`, also a summary) of the
+    /// shorter name was declared, or if a pack says that it is a histogram.
     pub(super) fn of_sample(
         &mut self,
         name: &[u8],

@@ -39,15 +39,16 @@ impl<'a> Labels<'a> {
             && when.none_of.iter().all(|name| self.value(name).is_empty())
     }
 
-    /// True if the label is written `name="value`, as in the output, so that it can be copied as a whole.
+    /// True if the label is written `name="value`, as in the output, so that it can be copied as a
+    /// whole.
     fn is_tight(self, index: usize) -> bool {
         let span = &self.spans[index];
         !span.odd && span.value.start() == span.name.end() + 2
     }
 }
 
-/// The hash of each label of a sample, independent of escapes and spacing. The hash of a label set is
-/// the sum of its labels' hashes.
+/// The hash of each label of a sample, independent of escapes and spacing. The hash of a label set
+/// is the sum of its labels' hashes.
 ///
 /// Adjacent samples differ only in their last labels, so the hashes of the others are reused.
 #[derive(Debug)]
@@ -135,8 +136,8 @@ impl RenderedLabels {
     }
 }
 
-/// A rule's label edits, compiled for one sequence of label names. Usually all samples of a family have
-/// the same names in the same order, and only values change from line to line.
+/// A rule's label edits, compiled for one sequence of label names. Usually all samples of a family
+/// have the same names in the same order, and only values change from line to line.
 #[derive(Debug)]
 pub(super) struct LabelTransform {
     steps: Vec<Step>,
@@ -158,8 +159,8 @@ enum Step {
 }
 
 impl LabelTransform {
-    /// Compiles `edits` for the names of `labels`, without those in `without` and, for the label set of a
-    /// histogram, without `le`.
+    /// Compiles `edits` for the names of `labels`, without those in `without` and, for the label
+    /// set of a histogram, without `le`.
     pub(super) fn new(
         hasher: &LabelHasher,
         labels: Labels<'_>,

@@ -98,8 +98,9 @@ impl Rewriter {
         self.push_uncopied(chunk, usize::MAX, out).map(|_| ())
     }
 
-    /// As [`push`](Self::push), but does not copy an unchanged range that makes up most of the chunk
-    /// and is longer than `longer_than` bytes. The caller outputs that range from its own chunk.
+    /// As [`push`](Self::push), but does not copy an unchanged range that makes up most of the
+    /// chunk and is longer than `longer_than` bytes. The caller outputs that range from its own
+    /// chunk.
     ///
     /// # Errors
     ///

@@ -50,9 +50,9 @@ pub struct Options {
     pub format: Format,
     /// Whether a histogram (or summary) that opens a second time keeps its second `# TYPE`.
     ///
-    /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes `le`
-    /// as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came last, so
-    /// that without it the buckets behind would become other series.
+    /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes
+    /// `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came
+    /// last, so that without it the buckets behind would become other series.
     pub repeated_types: bool,
     /// What the exposition may cost.
     pub limits: Limits,
@@ -122,7 +122,8 @@ pub enum Error {
     /// An `OpenMetrics` exposition without `# EOF` was cut.
     #[error("the OpenMetrics exposition does not end with # EOF")]
     NoEof,
-    /// The exposition goes on with an error message: the source failed after it had begun to answer.
+    /// The exposition goes on with an error message: the source failed after it had begun to
+    /// answer.
     #[error("line {line} is no sample but an error message of the source: {text}")]
     SourceFailed {
         /// Number of the line, from 1.

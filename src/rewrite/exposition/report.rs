@@ -123,8 +123,8 @@ impl Report {
         }
     }
 
-    /// Everything is written: lists what the rules did, and what is missing. `arrived` tells whether
-    /// a family had samples.
+    /// Everything is written: lists what the rules did, and what is missing. `arrived` tells
+    /// whether a family had samples.
     pub(super) fn complete(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
         self.complete = true;
         self.find_missing(plan, arrived);

@@ -57,8 +57,8 @@ pub struct MatchedRule {
 }
 
 impl Rewriter {
-    /// Rewrites lines of one sender as [`rewrite`](Self::rewrite) does, and explains each line that is
-    /// not blank.
+    /// Rewrites lines of one sender as [`rewrite`](Self::rewrite) does, and explains each line that
+    /// is not blank.
     pub fn explain(&mut self, text: &[u8], sender: &mut Sender) -> Vec<ExplainedLine> {
         let mut records = LineRecords::default();
         #[expect(clippy::let_underscore_must_use, reason = "the recorder has each line")]

@@ -60,8 +60,9 @@ impl LineWriter<'_> {
         written
     }
 
-    /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in two places, or with a
-    /// part of the prefix that the source writes as a tag. Returns the number of lines.
+    /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in
+    /// two places, or with a part of the prefix that the source writes as a tag. Returns the number
+    /// of lines.
     fn write_tagged(
         &self,
         template: &LineTemplate,
@@ -160,8 +161,8 @@ impl LineWriter<'_> {
         }
     }
 
-    /// Copies the fields after the type, except tags that the rule reads and a rate that the written
-    /// type cannot have.
+    /// Copies the fields after the type, except tags that the rule reads and a rate that the
+    /// written type cannot have.
     fn fields(&self, template: &LineTemplate, unrated: bool, out: &mut Vec<u8>) {
         let mut tags = template.tags.as_ref().filter(|it| it.dialect == Dialect::DogStatsd);
         for field in self.line.each_field() {

@@ -8,8 +8,9 @@ use crate::rewrite::statsd::sender::Sender;
 use crate::rewrite::statsd::tag_values::TagValues;
 use crate::statsd::{Confidence, Dialect, Line, NotMetric, TaggedName, tagged_name};
 
-/// How many colons of a line are tried as the end of its name. Names contain one or two of their own
-/// (an IPv6 address up to seven); without a limit, a line of colons would cost its length squared.
+/// How many colons of a line are tried as the end of its name. Names contain one or two of their
+/// own (an IPv6 address up to seven); without a limit, a line of colons would cost its length
+/// squared.
 const MAX_READINGS: usize = 16;
 
 /// How a line is processed.
@@ -140,8 +141,9 @@ impl Matcher {
         doubtful.map_or(LineDecision::NoRule, |line| self.reading(plan, line, sender, recorder))
     }
 
-    /// True if the name ends too early: before the end of tags that nothing closes. Values are packed only in lines
-    /// with tags after the type, so that what looks like packed values here is part of a tag.
+    /// True if the name ends too early: before the end of tags that nothing closes. Values are
+    /// packed only in lines with tags after the type, so that what looks like packed values here is
+    /// part of a tag.
     #[inline]
     fn ends_within_tags(&mut self, plan: &StatsdPlan, line: &Line<'_>) -> bool {
         plan.tagged && line.is_packed() && self.has_open_tags(plan, line)
@@ -205,8 +207,8 @@ impl Matcher {
         decision
     }
 
-    /// Finds the rule for one sample. Not generic over the recorder, so that there is one copy of it
-    /// and what it calls is compiled into it.
+    /// Finds the rule for one sample. Not generic over the recorder, so that there is one copy of
+    /// it and what it calls is compiled into it.
     #[inline]
     pub(super) fn sample<'a>(
         &mut self,
@@ -285,8 +287,8 @@ impl Matcher {
         self.tagged(plan, rule, line, name, (tags, dialect))
     }
 
-    /// The match of a tagged line, if the rule's source can have sent it and its tags are sufficient for at
-    /// least one output line.
+    /// The match of a tagged line, if the rule's source can have sent it and its tags are
+    /// sufficient for at least one output line.
     fn tagged<'a>(
         &mut self,
         plan: &StatsdPlan,
@@ -304,8 +306,8 @@ impl Matcher {
         (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags) })
     }
 
-    /// True if receivers would misread the lines made from these tags. The protocol has no escapes, so
-    /// the line is then forwarded unchanged.
+    /// True if receivers would misread the lines made from these tags. The protocol has no escapes,
+    /// so the line is then forwarded unchanged.
     #[cold]
     fn output_ambiguous(&self, tags: &[u8], line: &Line<'_>) -> bool {
         // As the text of a set, a value that contains a `|` runs into the next field.
@@ -314,8 +316,8 @@ impl Matcher {
     }
 }
 
-/// True for text that reads as a complete line followed by more. As part of a name it would end that
-/// name.
+/// True for text that reads as a complete line followed by more. As part of a name it would end
+/// that name.
 fn reads_as_line(text: &[u8]) -> bool {
     let mut from = 0;
     for _ in 0..MAX_READINGS {

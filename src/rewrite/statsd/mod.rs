@@ -5,8 +5,8 @@
 //!                                    └─ applied: other names, one line or several
 //! ```
 //!
-//! Like the exposition engine it knows no I/O, no clock and no metric name: the [`StatsdPlan`] defines
-//! how lines are rewritten, the [`Report`] counts what happened.
+//! Like the exposition engine it knows no I/O, no clock and no metric name: the [`StatsdPlan`]
+//! defines how lines are rewritten, the [`Report`] counts what happened.
 //!
 //! - A datagram that no rule changes is not copied.
 //! - Nothing is allocated per line.

@@ -4,8 +4,8 @@ use crate::mapping::plan::statsd::{LineRuleId, StatsdPlan};
 
 /// Counts of what happened to lines. The engine counts nothing anywhere else.
 ///
-/// `lines_in` is `untouched` plus the lines that a rule changed; `lines_out` is `untouched` plus the
-/// lines that rules wrote or kept.
+/// `lines_in` is `untouched` plus the lines that a rule changed; `lines_out` is `untouched` plus
+/// the lines that rules wrote or kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Lines of input, blank lines included.

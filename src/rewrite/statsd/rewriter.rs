@@ -59,9 +59,9 @@ impl Rewriter {
 
     /// Rewrites a datagram, or any other sequence of whole lines; the last may lack its newline.
     ///
-    /// If the result is [`Outcome::Rewritten`], the lines that replace the input are appended to `out`,
-    /// separated by newlines, with a newline at the end if the input has one. Otherwise `out` is not
-    /// changed.
+    /// If the result is [`Outcome::Rewritten`], the lines that replace the input are appended to
+    /// `out`, separated by newlines, with a newline at the end if the input has one. Otherwise
+    /// `out` is not changed.
     pub fn rewrite(&mut self, datagram: &[u8], sender: &mut Sender, out: &mut Vec<u8>) -> Outcome {
         self.walk(datagram, sender, out, &mut ())
     }
@@ -133,8 +133,8 @@ impl Rewriter {
         recorder.unchanged(line, reason);
     }
 
-    /// Writes the output of a rule. `text` is the line without its `tail` of blanks; `None` for one of several samples.
-    /// Returns the reason if there is no output.
+    /// Writes the output of a rule. `text` is the line without its `tail` of blanks; `None` for one
+    /// of several samples. Returns the reason if there is no output.
     #[inline]
     fn apply(
         &mut self,

@@ -1,4 +1,4 @@
-//! One connection to a target, and the body of an answer on it.
+//! One connection to a target, and the body of a response on it.
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
@@ -19,12 +19,12 @@ use super::tls;
 use crate::scrape::error::Error;
 use crate::tls::Stream;
 
-/// About how much is read from a socket at a time, when there is as much. hyper begins with a few KiB and doubles while
-/// reads come back full; its buffer ends up at up to twice this.
+/// The approximate size of a read from a socket. hyper starts with a few KiB and doubles while
+/// reads are full; its buffer grows to at most twice this size.
 const READ_BYTES: usize = 512 * 1024;
 
-/// A connection that has carried a longer body is not kept. It would keep its buffer as well, one for each target, to
-/// save a fraction of a millisecond in a scrape that takes many.
+/// A connection is not kept after a longer body, because it would keep its large buffer as well. A
+/// new connection costs a fraction of a millisecond in a scrape that takes many.
 const MAX_KEPT_BODY_BYTES: u64 = 1 << 20;
 
 /// Maximum number of connections that each thread keeps for its next scrape. One per Prometheus
@@ -38,19 +38,20 @@ pub(super) type NoBody = Empty<Bytes>;
 pub(super) struct Connection {
     requests: http1::SendRequest<NoBody>,
     driver: Driver,
-    /// On which it was opened.
+    /// The thread that opened it.
     thread: ThreadId,
 }
 
 #[derive(Debug)]
 enum Driver {
     Runs(Box<http1::Connection<TokioIo<Stream>, NoBody>>),
-    /// The target has closed the connection, or one of the two broke off; then with the reason.
+    /// The connection has ended, with the reason if it failed.
     Ended(Option<hyper::Error>),
 }
 
 impl Driver {
-    /// Moves what bytes can be moved. What fails here reaches the answer or its body, too.
+    /// Reads and writes what is possible without waiting. The response or its body reports errors,
+    /// too.
     fn drive(&mut self, cx: &mut Context<'_>) {
         if let Driver::Runs(connection) = self
             && let Poll::Ready(ended) = Pin::new(&mut **connection).poll(cx)
@@ -61,7 +62,7 @@ impl Driver {
 }
 
 impl Connection {
-    /// HTTP on a fresh connection.
+    /// Starts HTTP on a new connection.
     pub(super) async fn new(stream: Stream) -> hyper::Result<Connection> {
         let (requests, driver) =
             http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(stream)).await?;
@@ -74,7 +75,7 @@ impl Connection {
         request: Request<NoBody>,
     ) -> hyper::Result<Response<Incoming>> {
         let Connection { requests, driver, .. } = self;
-        // A connection that was kept may have been closed since: let the driver see it.
+        // A kept connection may have been closed: let the driver notice it.
         poll_fn(|cx| {
             driver.drive(cx);
             requests.poll_ready(cx)
@@ -126,7 +127,7 @@ pub(in crate::scrape) struct UpstreamBody {
     incoming: Incoming,
     has_length: bool,
     read_bytes: u64,
-    /// `None` once the body has ended and the connection went back to its upstream, or to its end.
+    /// `None` once the body has ended and the connection was returned or closed.
     connection: Option<Connection>,
     idle: Arc<IdleConnections>,
 }
@@ -166,7 +167,7 @@ impl UpstreamBody {
             };
             match frame {
                 Some(Ok(frame)) => {
-                    // The other kind of frame are trailers, which say nothing to us.
+                    // The other kind of frame is trailers, which are ignored.
                     if let Ok(chunk) = frame.into_data() {
                         self.read_bytes += chunk.len() as u64;
                         return Poll::Ready(Ok(Some(chunk)));
@@ -178,12 +179,13 @@ impl UpstreamBody {
         }
     }
 
-    /// Gives the connection back, unless the target has more to say than it had announced.
+    /// Returns the connection, unless the target has sent more than it had announced.
     fn end(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let Some(mut connection) = self.connection.take() else { return Ok(()) };
         connection.driver.drive(cx);
         match &connection.driver {
-            // The body is complete, so socket errors are ignored. An error of hyper means bytes after the end.
+            // The body is complete, so socket errors are ignored. An error of hyper means bytes
+            // after the end.
             Driver::Ended(Some(error)) if self.has_length && error.source().is_none() => {
                 Err(Error::Overlong)
             }
@@ -198,9 +200,10 @@ impl UpstreamBody {
     }
 }
 
-/// What an exchange failed of, before the head of an answer was there.
+/// The error of an exchange that failed before the head of the response.
 pub(super) fn exchange_error(error: &hyper::Error) -> Error {
-    // Under TLS 1.3 the target refuses our certificate, or the lack of one, only after the handshake.
+    // Under TLS 1.3 the target refuses our certificate, or the lack of one, only after the
+    // handshake.
     let of_tls = error.source().and_then(|source| tls::reason(source.downcast_ref::<io::Error>()?));
     match of_tls {
         Some(reason) => Error::Tls(reason),

@@ -1,4 +1,4 @@
-//! Who we are to a target: what requests carry, and what TLS is spoken with.
+//! Credentials for a target: the headers of requests, and the TLS client.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,11 +19,11 @@ use super::tls::{Tls, TlsError, TlsErrors, TlsSettings};
 /// How requests to a target are made, beyond its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Who asks.
+    /// The `Authorization` header.
     pub authorization: Option<Authorization>,
     /// Headers of every request, which replace the client's. A name may have several values.
     pub headers: Vec<(HeaderName, SecretSource)>,
-    /// How TLS is spoken.
+    /// The TLS settings.
     pub tls: TlsSettings,
 }
 
@@ -46,7 +46,7 @@ pub enum Authorization {
     },
 }
 
-/// Why requests cannot be made as the settings want it.
+/// Why requests cannot be made with these settings.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientError {
     /// A secret is in a file that cannot be read.
@@ -55,10 +55,10 @@ pub enum ClientError {
     /// A secret cannot be in a header.
     #[error("the value for the header {0} has a line break or another control character")]
     Unsendable(HeaderName),
-    /// TLS cannot be spoken.
+    /// TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No certificate could have the target's name.
+    /// The target's name is not valid in a certificate.
     #[error("no certificate can be for {0}; set tls_config.server_name")]
     Name(String),
 }
@@ -78,7 +78,7 @@ impl ClientError {
     }
 }
 
-/// Everything that keeps requests from being made as the settings want it.
+/// All errors of the settings for requests.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct ClientErrors(pub Vec<ClientError>);
@@ -89,7 +89,7 @@ impl From<ClientError> for ClientErrors {
     }
 }
 
-/// Makes requests to targets that have these settings in common.
+/// The client for all targets with the same settings.
 #[derive(Debug)]
 pub struct Client {
     authorization: Option<Authorization>,
@@ -99,18 +99,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that has read nothing yet.
+    /// A client that has not read any files yet.
     #[must_use]
     pub fn new(settings: HttpSettings, resolver: Arc<dyn Resolve>) -> Client {
         let HttpSettings { authorization, headers, tls } = settings;
         Client { authorization, headers, tls: Tls::new(tls), resolver }
     }
 
-    /// Reads everything that requests need, so that a wrong path is found before the first scrape.
+    /// Reads all files that requests need, so that errors are found before the first scrape.
     ///
     /// # Errors
     ///
-    /// Everything that cannot be used.
+    /// All files and values that cannot be used.
     pub fn check(&self, with_tls: bool) -> Result<(), ClientErrors> {
         let mut errors: Vec<ClientError> = self.authorization().err().into_iter().collect();
         errors.extend(self.headers.iter().filter_map(|(name, value)| header(name, value).err()));
@@ -120,8 +120,7 @@ impl Client {
         if errors.is_empty() { Ok(()) } else { Err(ClientErrors(errors)) }
     }
 
-    /// Adds what every request carries. Where the client has said something under the same name, this stands in its
-    /// place.
+    /// Adds the headers of the settings. They replace headers of the client with the same name.
     pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         self.append(headers).map_err(|error| Error::Credentials(error.to_string()))
     }
@@ -154,7 +153,7 @@ impl Client {
         sensitive(&AUTHORIZATION, &value).map(Some)
     }
 
-    /// Where a host is now.
+    /// The current addresses of a host.
     pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         self.resolver.lookup(host, port).await.map_err(Error::resolve)
     }

@@ -1,4 +1,4 @@
-//! What the target answered, as an exposition: its head is checked, its body is uncompressed.
+//! The response of a target as an exposition: its head is checked, its body is uncompressed.
 
 use std::task::{Context, Poll, ready};
 
@@ -18,7 +18,7 @@ pub(in crate::scrape) struct ExpositionBody {
     body: UpstreamBody,
     format: Format,
     encoding: Encoding,
-    /// The body's end is the connection's end, so nothing but its last byte tells a whole body from a cut one.
+    /// The body ends with the connection, so only its last byte shows whether it is complete.
     ends_with_connection: bool,
     last_byte: Option<u8>,
 }
@@ -26,7 +26,7 @@ pub(in crate::scrape) struct ExpositionBody {
 #[derive(Debug)]
 enum Encoding {
     Identity,
-    /// With compressed bytes that wait for their turn.
+    /// The compressed bytes that are not decompressed yet.
     Gzip {
         decoder: GzipDecoder,
         waiting: Bytes,
@@ -34,11 +34,11 @@ enum Encoding {
 }
 
 impl ExpositionBody {
-    /// Takes an answer that can be an exposition.
+    /// Accepts a response that can be an exposition.
     ///
     /// # Errors
     ///
-    /// It cannot, because of its status, type or encoding.
+    /// Its status, type or encoding is not that of an exposition.
     pub(in crate::scrape) fn new(answer: UpstreamResponse) -> Result<ExpositionBody, Error> {
         let UpstreamResponse { status, headers, body } = answer;
         check_status(status, &headers)?;
@@ -105,8 +105,8 @@ fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// The format that the `Content-Type` names. Prometheus 3 refuses the same types, except a missing one:
-/// small exporters omit it, and it cannot be another format.
+/// The format that the `Content-Type` names. Prometheus 3 refuses the same types, except a missing
+/// one: small exporters omit it, and it cannot be another format.
 fn format(headers: &HeaderMap) -> Result<Format, Error> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(Format::Text);

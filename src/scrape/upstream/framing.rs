@@ -1,8 +1,8 @@
 //! How the end of a response's body is known (RFC 9112, section 6.3).
 //!
-//! Only a `Content-Length`, the last chunk of `chunked`, or, with neither, the end of the connection
-//! ends a body. Any other transfer coding also lasts until the connection ends, so that a response
-//! that was cut would look complete. Such responses are refused.
+//! Only a `Content-Length`, the last chunk of `chunked`, or, with neither, the end of the
+//! connection ends a body. Any other transfer coding also lasts until the connection ends, so that
+//! a response that was cut would look complete. Such responses are refused.
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};

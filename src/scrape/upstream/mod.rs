@@ -1,11 +1,12 @@
-//! HTTP to one target: connections that are kept, one exchange at a time on each.
+//! The HTTP client for one target: connections are kept, with one exchange at a time on each.
 //!
-//! hyper splits a client's connection into a handle and a driver that moves its bytes. The usual place for the driver is a
-//! task of its own; here the task that waits for the response polls it. One scrape is then one task: no wake-ups
-//! and no queue between the socket and the engine, and dropping an answer closes its connection at once.
+//! hyper splits a client's connection into a handle and a driver that reads and writes. Usually the
+//! driver is a separate task; here the task that waits for the response polls it. So one scrape is
+//! one task, without wake-ups and queues between the socket and the engine, and dropping a response
+//! closes its connection at once.
 //!
-//! Idle connections are not watched. One that the target has closed meanwhile is found out when it is used, before or
-//! after the request is sent, and the request, which is a GET or HEAD, goes out once more on a fresh connection.
+//! Idle connections are not watched. If the target has closed one, its next use fails, and the
+//! request, which is a GET or HEAD, is sent again on a new connection.
 
 mod connection;
 mod credentials;
@@ -45,11 +46,11 @@ pub use self::tls::{Identity, TlsError, TlsSettings, TlsVersion};
 pub(super) struct Upstream {
     host: String,
     port: u16,
-    /// The name that the target's certificate must have; `None` where it is spoken to in plain HTTP.
+    /// The name that the target's certificate must have; `None` for plain HTTP.
     tls_name: Option<ServerName<'static>>,
     host_header: HeaderValue,
     client: Arc<Client>,
-    /// Where it must not go; `None` for targets that the operator has named.
+    /// The addresses it may connect to; `None` (any) for targets in the settings.
     allow_list: Option<Arc<AllowList>>,
     idle: Arc<IdleConnections>,
 }
@@ -63,7 +64,7 @@ impl Upstream {
     ///
     /// # Panics
     ///
-    /// The URL has no host; the settings refuse such.
+    /// The URL has no host. The settings refuse such URLs.
     pub(super) fn new(
         url: &Uri,
         client: Arc<Client>,
@@ -84,16 +85,16 @@ impl Upstream {
         })
     }
 
-    /// Whether anything by this name may be connected to. Which address is seen when it is.
+    /// Whether the allow-list permits this name. Its addresses are checked when it connects.
     pub(super) fn check_name(&self) -> Result<(), Denied> {
         self.allow_list
             .as_ref()
             .map_or(Ok(()), |allow_list| allow_list.check_name(&self.host, self.port))
     }
 
-    /// Asks the target. The answer must be there before the deadline.
+    /// Sends a request. The head of the response must arrive before the deadline.
     ///
-    /// Cancelling closes the connection that was used.
+    /// Cancelling closes its connection.
     pub(super) async fn send(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
         let mut answer = self.answer(request).await?;
         framing::check(answer.status, &mut answer.headers)?;
@@ -147,8 +148,8 @@ impl Upstream {
         }
     }
 
-    /// Tries the target's addresses in turn. Each gets its share of the time that is left, so that one that swallows
-    /// packets does not use it all up.
+    /// Tries the target's addresses in turn. Each gets its share of the remaining time, so that an
+    /// address that does not respond cannot use up all of it.
     async fn connect_plain(&self, deadline: Instant) -> Result<TcpStream, Error> {
         let addresses = self.client.addresses(&self.host, self.port).await?;
         let addresses = self.allowed(addresses)?;
@@ -168,7 +169,7 @@ impl Upstream {
         Err(Error::connect(last_error))
     }
 
-    /// Those of the target's addresses that may be connected to. Nothing else is ever connected to.
+    /// The addresses of the target that the allow-list permits. It connects to no others.
     fn allowed(&self, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Error> {
         let Some(allow_list) = &self.allow_list else {
             return Ok(addresses);

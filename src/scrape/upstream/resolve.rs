@@ -1,4 +1,4 @@
-//! From a target's name to its addresses.
+//! Resolves the names of targets.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -6,19 +6,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-/// Addresses that are being looked up.
+/// A lookup in progress.
 pub type Lookup<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
 
-/// Looks names up.
+/// Resolves names.
 ///
-/// It is asked for each connection that is opened, and need not say the same twice: what it says is held against the
+/// It is called for each new connection, and its results may change: they are checked against the
 /// allow-list every time.
 pub trait Resolve: Debug + Send + Sync {
-    /// The addresses of a host, which may itself be one, in the order in which they are to be tried.
+    /// The addresses of a host name or IP address, in the order in which to try them.
     fn lookup<'a>(&'a self, host: &'a str, port: u16) -> Lookup<'a>;
 }
 
-/// Asks the system: `/etc/hosts`, name servers, and whatever else it is set up to ask.
+/// The resolver of the system: `/etc/hosts`, name servers, and its other sources.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemResolver;
 

@@ -1,4 +1,4 @@
-//! TLS to targets: what is trusted, and who we say we are.
+//! TLS to targets: trusted CAs and client certificates.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -14,31 +14,32 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use super::super::secret::UnreadableFile;
 use crate::tls::{self, Lenient};
 
-/// How TLS to a target is spoken. The names are those of Prometheus' `tls_config`.
+/// The TLS settings of a target. The names are those of Prometheus' `tls_config`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The CAs that the target's certificate may come from. Without it, those that the system trusts.
+    /// The CAs that may have issued the target's certificate. Default: the CAs that the system
+    /// trusts.
     pub ca_file: Option<PathBuf>,
-    /// Our own certificate and its key.
+    /// The client certificate and its key.
     pub identity: Option<Identity>,
     /// The name that the target's certificate must have, instead of the host in the URL.
     pub server_name: Option<ServerName<'static>>,
-    /// Takes any certificate.
+    /// Accepts any certificate.
     pub insecure_skip_verify: bool,
-    /// The oldest version that is spoken.
+    /// The oldest permitted version.
     pub min_version: TlsVersion,
 }
 
-/// A certificate that we show, and its key.
+/// A client certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The certificate, and those between it and its CA.
+    /// The certificate and its intermediate certificates.
     pub cert_file: PathBuf,
     /// Its private key.
     pub key_file: PathBuf,
 }
 
-/// A version of TLS. Older ones are not spoken.
+/// A version of TLS. Older ones are not supported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersion {
     /// TLS 1.2.
@@ -48,7 +49,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-/// Why TLS cannot be spoken as the settings want it.
+/// Why TLS cannot be used with these settings.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -59,8 +60,8 @@ pub enum TlsError {
         /// The error of the operating system.
         error: UnreadableFile,
     },
-    /// A file does not hold what it should.
-    #[error("tls_config.{key}: {} holds no usable {what}: {reason}", path.display())]
+    /// The content of a file cannot be used.
+    #[error("tls_config.{key}: {} contains no usable {what}: {reason}", path.display())]
     Unusable {
         /// The setting.
         key: &'static str,
@@ -71,12 +72,12 @@ pub enum TlsError {
         /// What is wrong.
         reason: String,
     },
-    /// There is nothing to check a certificate against.
-    #[error("the system trusts no CA; name a tls_config.ca_file")]
+    /// There is no CA to check a certificate against.
+    #[error("the system trusts no CA; set tls_config.ca_file")]
     NoRoots,
 }
 
-/// Everything that keeps TLS from being used as the settings want it.
+/// All errors of the TLS settings.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub(super) struct TlsErrors(pub(super) Vec<TlsError>);
@@ -87,7 +88,7 @@ impl From<TlsError> for TlsErrors {
     }
 }
 
-/// What TLS to any number of targets is spoken with.
+/// The TLS client for all targets with the same settings.
 #[derive(Debug)]
 pub(super) struct Tls {
     settings: TlsSettings,
@@ -101,7 +102,7 @@ struct Current {
     read: Vec<Stamp>,
 }
 
-/// What tells one state of a file from the next. `None` where there is no file.
+/// Identifies the state of a file. `None` if there is no file.
 type Stamp = Option<(u64, i64, i64, u64)>;
 
 impl Tls {
@@ -117,7 +118,8 @@ impl Tls {
 
     /// The current TLS configuration. Files that have changed since the last call are read again.
     ///
-    /// Files that are being replaced are, for a moment, no match for each other. What was read last then goes on.
+    /// While files are being replaced, they may not match each other. Then the previous ones stay
+    /// in use.
     ///
     /// # Errors
     ///
@@ -231,7 +233,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
-        // Some systems carry certificates that are not valid; others do not suffer from it.
+        // Some systems have invalid certificates among the valid ones.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Arc::new(roots)
     });

@@ -9,8 +9,8 @@ use super::tags::field_len;
 
 /// One sample of a metric, or several with the same name.
 ///
-/// There are two ways to write several: `a:1:2:3|ms` packs values with one type, `a:1|c:2|ms` repeats
-/// value and type. A part between colons that contains no `|` is a packed value.
+/// There are two ways to write several: `a:1:2:3|ms` packs values with one type, `a:1|c:2|ms`
+/// repeats value and type. A part between colons that contains no `|` is a packed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     name: &'a [u8],
@@ -43,8 +43,9 @@ pub enum NotMetric {
 
 /// Whether a reading of a line is the intended one.
 ///
-/// The protocol has no escapes. A name that contains a `:` (an `IPv6` address, a user called `org:7`) is
-/// read as a shorter name, unless the reader checks whether the text after it can be a value.
+/// The protocol has no escapes. A name that contains a `:` (an `IPv6` address, a user called
+/// `org:7`) is read as a shorter name, unless the reader checks whether the text after it can be a
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
     /// The text after the name has the form of a value.
@@ -151,8 +152,8 @@ impl<'a> Line<'a> {
         Ok(if typed { read } else { read.as_set() })
     }
 
-    /// Reads the sample at the start of `after_name`, which begins with `:`. `value` is the end of its
-    /// value.
+    /// Reads the sample at the start of `after_name`, which begins with `:`. `value` is the end of
+    /// its value.
     fn sample(name: &'a [u8], after_name: &'a [u8], value: usize, colons: bool) -> Line<'a> {
         let end = |from: usize| {
             // For the few bytes of a type or a rate, calling memchr costs more than this loop.
@@ -175,8 +176,8 @@ impl<'a> Line<'a> {
         Line { name, after_name, value, metric_type, fields, colons, pieced, shared }
     }
 
-    /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set has
-    /// no rate after its type.
+    /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set
+    /// has no rate after its type.
     #[cold]
     fn as_set(self) -> Line<'a> {
         let end = self.after_name.len();
@@ -223,8 +224,8 @@ impl<'a> Line<'a> {
         &self.after_name[..self.fields]
     }
 
-    /// Tags of the last sample that apply to this one too, with the `|` before them. Only lines from
-    /// [`samples`](Self::samples) have them.
+    /// Tags of the last sample that apply to this one too, with the `|` before them. Only lines
+    /// from [`samples`](Self::samples) have them.
     #[inline]
     #[must_use]
     pub fn shared(&self) -> &'a [u8] {
@@ -238,8 +239,8 @@ impl<'a> Line<'a> {
         self.fields < self.after_name.len()
     }
 
-    /// True if there are several packed values. Values of a set are never packed: a `:` is part of the
-    /// text.
+    /// True if there are several packed values. Values of a set are never packed: a `:` is part of
+    /// the text.
     #[inline]
     #[must_use]
     pub fn is_packed(&self) -> bool {
@@ -304,8 +305,8 @@ impl<'a> Line<'a> {
         Some(Line::sample(self.name, more, value, colons))
     }
 
-    /// The fields after the type, each with its leading `|`, and then the [shared](Self::shared) tags. The
-    /// tags are one field, even if they contain a `|`.
+    /// The fields after the type, each with its leading `|`, and then the [shared](Self::shared)
+    /// tags. The tags are one field, even if they contain a `|`.
     pub fn each_field(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.fields();
         let own = std::iter::from_fn(move || {
@@ -329,8 +330,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Length of the part searched byte by byte. Most values are short numbers, for which calling `memchr`
-/// costs more.
+/// Length of the part searched byte by byte. Most values are short numbers, for which calling
+/// `memchr` costs more.
 const NEAR: usize = 16;
 
 /// The end of the value at the start of `after_name`, and whether the value contains another `:`.
@@ -355,7 +356,8 @@ fn is_type(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_alphabetic)
 }
 
-/// True if the text can be a number. It is not parsed; the check only tells it from a part of a name.
+/// True if the text can be a number. It is not parsed; the check only tells it from a part of a
+/// name.
 fn is_number(text: &[u8]) -> bool {
     text.iter().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte))
 }

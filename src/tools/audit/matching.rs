@@ -27,8 +27,8 @@ pub(super) fn all_match(matchers: &[&Matcher], value: &str, templated: bool) -> 
     if unknown { Match::Unknown } else { Match::Yes }
 }
 
-/// Whether a matcher matches a value. As in Prometheus, regular expressions are anchored at both ends.
-/// `templated` says whether `$x` is a template variable.
+/// Whether a matcher matches a value. As in Prometheus, regular expressions are anchored at both
+/// ends. `templated` says whether `$x` is a template variable.
 pub(super) fn matches(matcher: &Matcher, value: &str, templated: bool) -> Match {
     if templated && contains_variable(&matcher.value) {
         return Match::Unknown;

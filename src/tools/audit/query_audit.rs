@@ -56,7 +56,8 @@ impl Auditor {
                 return Some(QueryAudit::unchanged(finding));
             }
         };
-        // The text of a template is not part of the query, such as `{{ query "…" }}` in an annotation.
+        // The text of a template is not part of the query, such as `{{ query "…" }}` in an
+        // annotation.
         let mut templates = masked.variables.iter().filter_map(|at| inner.get(at.clone()));
         if let Some(family) = templates.find_map(|it| self.catalog.first_in(it)) {
             (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);

@@ -8,7 +8,8 @@ use crate::document::{Edit, Limits, Node, Scalar, Source, Style, apply, parse_al
 /// A file and its queries.
 #[derive(Debug)]
 pub(super) struct SourceFile {
-    /// The file itself, followed by documents in strings. Each is after the document that contains it.
+    /// The file itself, followed by documents in strings. Each is after the document that contains
+    /// it.
     documents: Vec<Document>,
     pub(super) queries: Vec<Query>,
     /// The file has unit tests of rules.
@@ -68,7 +69,8 @@ impl SourceFile {
         self.documents[document].holder.as_ref().map_or(0, |(holder, _)| 1 + self.depth(*holder))
     }
 
-    /// The line of the file. In a document whose lines are not lines of the file, that of the document.
+    /// The line of the file. In a document whose lines are not lines of the file, that of the
+    /// document.
     pub(super) fn line(&self, document: usize, at: usize) -> usize {
         let this = &self.documents[document];
         let line = this.source.line(at);
@@ -81,8 +83,8 @@ impl SourceFile {
         }
     }
 
-    /// The text of the file with all edits of its queries and legends that can be made in place, and
-    /// the queries whose edits cannot, with the reason. All other bytes stay.
+    /// The text of the file with all edits of its queries and legends that can be made in place,
+    /// and the queries whose edits cannot, with the reason. All other bytes stay.
     pub(super) fn edited(
         &self,
         edits: &Edits<'_>,

@@ -1,4 +1,5 @@
-//! Unit tests of rules (`promtool test rules`) are migrated together with their rules, or not at all.
+//! Unit tests of rules (`promtool test rules`) are migrated together with their rules, or not at
+//! all.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -21,7 +21,8 @@ pub(super) struct SelectorUse<'a> {
     pub(super) selector: &'a Selector,
     /// The bytes of the instant vector: the selector, or the function call over its range.
     pub(super) vector: Range<usize>,
-    /// The function over the range, or a function that depends on the series and not on their values.
+    /// The function over the range, or a function that depends on the series and not on their
+    /// values.
     pub(super) function: Option<&'a str>,
     /// The aggregation whose argument is the vector.
     pub(super) aggregate: Option<&'a Aggregate>,
@@ -116,7 +117,8 @@ pub(super) fn selector_uses<'a>(masked: &'a MaskedQuery, expr: &'a Expr) -> Vec<
     visitor.uses
 }
 
-/// Labels that functions name in string arguments: `label_replace`, `label_join`, `count_values`, `sort_by_label`.
+/// Labels that functions name in string arguments: `label_replace`, `label_join`, `count_values`,
+/// `sort_by_label`.
 pub(super) fn labels_in_functions(query: &str, expr: &Expr) -> BTreeSet<String> {
     let mut labels = BTreeSet::new();
     expr.walk(&mut |expr| {

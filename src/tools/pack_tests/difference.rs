@@ -18,8 +18,8 @@ enum Side {
 const SHOWN: usize = 30;
 
 impl Difference {
-    /// Compares lines in order, and returns all lines from the first to the last difference. `None` if
-    /// all are equal.
+    /// Compares lines in order, and returns all lines from the first to the last difference. `None`
+    /// if all are equal.
     pub(super) fn of_lines(expected: &[u8], actual: &[u8]) -> Option<Difference> {
         let split = |text: &[u8]| -> Vec<String> {
             let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

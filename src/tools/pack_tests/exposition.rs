@@ -133,7 +133,8 @@ impl Exposition {
         Exposition { headers: BTreeSet::new(), samples }
     }
 
-    /// The difference from what is expected, if any. Headers are compared only if some are expected.
+    /// The difference from what is expected, if any. Headers are compared only if some are
+    /// expected.
     pub(super) fn difference(&self, expected: &Exposition) -> Option<Difference> {
         let mut difference = Difference::default();
         if !expected.headers.is_empty() {

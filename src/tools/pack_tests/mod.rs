@@ -1,7 +1,7 @@
 //! Runs the test cases of packs, which are in the pack or in separate files.
 //!
-//! A case uses the same engine and settings as the gateway. The output is compared with the expected
-//! output: without regard to order for expositions, in order for lines.
+//! A case uses the same engine and settings as the gateway. The output is compared with the
+//! expected output: without regard to order for expositions, in order for lines.
 
 mod difference;
 mod exposition;

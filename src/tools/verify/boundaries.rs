@@ -11,8 +11,8 @@ pub(super) struct EstimatedBoundaries {
     rules: Vec<OfRule>,
 }
 
-/// The estimated boundaries of one rule. A boundary that one rule estimates may be exact in the series
-/// of another.
+/// The estimated boundaries of one rule. A boundary that one rule estimates may be exact in the
+/// series of another.
 #[derive(Debug)]
 struct OfRule {
     family: String,

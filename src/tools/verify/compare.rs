@@ -21,8 +21,8 @@ pub(super) struct Sides<'a> {
     pub(super) outputs: BTreeSet<String>,
 }
 
-/// Compares all families that the old side has or could have. Returns the results, and the names of the
-/// families that only the new generation has.
+/// Compares all families that the old side has or could have. Returns the results, and the names of
+/// the families that only the new generation has.
 ///
 /// `hints` returns what the packs say about a family that a generation lacks.
 pub(super) fn compare_families(
@@ -91,7 +91,8 @@ fn compare_family(
     comparison.finish()
 }
 
-/// The sum of all series of a family, by series name. Buckets are cumulative, so they are not summed.
+/// The sum of all series of a family, by series name. Buckets are cumulative, so they are not
+/// summed.
 fn totals(family: &ParsedFamily) -> BTreeMap<&str, f64> {
     let mut totals = BTreeMap::new();
     for (series, value) in &family.series {

@@ -1,8 +1,8 @@
 //! A second reading of the same exposition by a parser that shares no code with this crate.
 //!
-//! `prometheus-parse` splits labels with a regular expression: it misreads `}`, `,` and `=` in label
-//! values, does not undo escapes, skips names with a `:`, and does not support quoted names. Series
-//! that it reads differently are counted; the comparison uses our own reading of them.
+//! `prometheus-parse` splits labels with a regular expression: it misreads `}`, `,` and `=` in
+//! label values, does not undo escapes, skips names with a `:`, and does not support quoted names.
+//! Series that it reads differently are counted; the comparison uses our own reading of them.
 
 use std::collections::BTreeMap;
 

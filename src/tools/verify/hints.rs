@@ -11,7 +11,8 @@ pub(super) struct RewrittenSide<'a> {
 }
 
 impl RewrittenSide<'_> {
-    /// The hints for the samples that the input lacks and that `family` consists of or is made from.
+    /// The hints for the samples that the input lacks and that `family` consists of or is made
+    /// from.
     fn hints(&self, family: &str) -> Vec<String> {
         let makes = |title: &String| {
             let rule = self.plan.rules.iter().find(|rule| rule.title == *title);

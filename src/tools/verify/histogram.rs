@@ -83,8 +83,8 @@ fn split_buckets(family: &ParsedFamily) -> (BTreeMap<Series, Buckets>, BTreeMap<
     (all, others)
 }
 
-/// The count at a boundary. A bucket that is not exported counts what the next lower one counts; below
-/// the lowest one, nothing.
+/// The count at a boundary. A bucket that is not exported counts what the next lower one counts;
+/// below the lowest one, nothing.
 fn count_at(buckets: &Buckets, bound: f64) -> f64 {
     let below = buckets.partition_point(|(le, _)| *le <= bound);
     below.checked_sub(1).map_or(0.0, |last| buckets[last].1)
@@ -92,9 +92,9 @@ fn count_at(buckets: &Buckets, bound: f64) -> f64 {
 
 /// The boundaries to compare at.
 ///
-/// The rewritten side has all boundaries of its generation, unless `buckets: native` keeps those of the
-/// input. The other side exports a bucket only once it counts something, so its boundaries decide
-/// nothing in that case.
+/// The rewritten side has all boundaries of its generation, unless `buckets: native` keeps those of
+/// the input. The other side exports a bucket only once it counts something, so its boundaries
+/// decide nothing in that case.
 fn common_boundaries(
     old: &BTreeMap<Series, Buckets>,
     new: &BTreeMap<Series, Buckets>,

@@ -6,9 +6,9 @@
 //! NEW ── rewrite ─┘ ParsedExposition ─┘
 //! ```
 //!
-//! The rewriter converts one side to the generation of the other, so that both have the same families.
-//! Every series of the old side must be in the new side. What only the new side has is reported, and is
-//! a difference only with [`Options::strict`].
+//! The rewriter converts one side to the generation of the other, so that both have the same
+//! families. Every series of the old side must be in the new side. What only the new side has is
+//! reported, and is a difference only with [`Options::strict`].
 //!
 //! Both sides are also read by a parser that shares no code with this crate. Its known mistakes are
 //! reported in [`CrossCheck`].
@@ -172,8 +172,8 @@ fn rewrite_whole(
     Ok((out, rewriter.report().clone()))
 }
 
-/// Labels, by family, that only the new generation has. The rewritten old side lacks them, or has the
-/// value that `fill` gives them.
+/// Labels, by family, that only the new generation has. The rewritten old side lacks them, or has
+/// the value that `fill` gives them.
 fn unknown_labels(
     to_old: &Plan,
     rewritten: &ParsedExposition,

@@ -9,8 +9,8 @@ use crate::exposition::{
 use crate::rewrite::exposition::Limits;
 use crate::rewrite::printable;
 
-/// A name with labels. As in Prometheus, a label with an empty value is absent. `le` has its canonical
-/// spelling, so `25.0` and `25` are the same series.
+/// A name with labels. As in Prometheus, a label with an empty value is absent. `le` has its
+/// canonical spelling, so `25.0` and `25` are the same series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Series {
     pub(super) name: String,

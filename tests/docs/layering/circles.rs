@@ -1,8 +1,9 @@
 //! No two entries of one folder import each other, directly or by way of others.
 //!
-//! The entries of a folder are its files, its subfolders (each as a whole), and `mod`, which represents
-//! what `mod.rs` itself defines. A re-export is not an import: `pub use writer::Writer` in `mod.rs`
-//! is the name of something in `writer`, and a file that imports it by that name imports `writer`.
+//! The entries of a folder are its files, its subfolders (each as a whole), and `mod`, which
+//! represents what `mod.rs` itself defines. A re-export is not an import: `pub use writer::Writer`
+//! in `mod.rs` is the name of something in `writer`, and a file that imports it by that name
+//! imports `writer`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Files are short enough to be read at once. How long a function may be, clippy knows (`clippy.toml`).
+//! Files are short enough to be read at once. How long a function may be, clippy knows
+//! (`clippy.toml`).
 
 /// How many lines a file may have, tests included.
 const LINES: usize = 500;

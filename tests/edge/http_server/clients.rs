@@ -1,4 +1,5 @@
-//! Clients that misbehave. After each of them the next scrape is served, nothing is left of it, and it was counted.
+//! Clients that misbehave. After each of them the next scrape is served, nothing is left of it, and
+//! it was counted.
 
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ async fn a_slow_request_head_times_out() {
     tokio::join!(trickle, listen);
     let response = String::from_utf8(response).expect("text");
     assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
-    assert!(response.ends_with("No whole request came within 0.2 seconds.\n"), "{response}");
+    assert!(response.ends_with("No complete request arrived within 0.2 seconds.\n"), "{response}");
     is_as_before(&gateway).await;
     assert_eq!(gateway.metric(&refusals("header_timeout")).await, Some(1));
 }

@@ -74,8 +74,8 @@ async fn shake(
     connector.connect(ServerName::try_from("gateway.example").expect("a name"), tcp).await
 }
 
-/// What is answered over TLS. An error: there was no handshake. (A server refuses a client's certificate after the
-/// client thinks that all is well.)
+/// What is answered over TLS. An error: there was no handshake. (A server refuses a client's
+/// certificate after the client thinks that all is well.)
 async fn ask(connector: &TlsConnector, address: SocketAddr, head: &str) -> Result<Reply, ()> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = shake(connector, address).await.map_err(drop)?;
@@ -123,7 +123,7 @@ async fn scrapes_are_encrypted_and_plain_http_gets_an_error() {
     assert_eq!(healthy.expect("a handshake").status, 200);
 
     let plain = get(gateway.data, "/metrics").await;
-    assert_eq!((plain.status, plain.text()), (400, "This port takes TLS only: use https.\n"));
+    assert_eq!((plain.status, plain.text()), (400, "This port accepts only TLS: use https.\n"));
     // Somebody who trusts another CA hangs up.
     assert!(ask(&self::connector(&Ca::new(), None), gateway.data, GET).await.is_err());
     let metrics = ask(&connector, gateway.admin, GET).await.expect("a handshake");

@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 
 use crate::support::net::Gateway;
 
-/// Sends datagrams of one line each and waits until all lines have come out at both ends, again and again.
+/// Sends datagrams of one line each and waits until all lines have come out at both ends, again and
+/// again.
 async fn rounds(
     count: u64,
     client: &UdpSocket,

@@ -154,8 +154,8 @@ const LINES: usize = 6_000;
 /// How many may be under way: no more than any socket's buffer holds.
 const UNDER_WAY: usize = 100;
 
-/// Settings that differ from one turn to the next in targets, generations, sinks and listeners, and that cannot be used
-/// every fourth turn.
+/// Settings that differ from one turn to the next in targets, generations, sinks and listeners, and
+/// that cannot be used every fourth turn.
 fn storm(turn: usize, url: &str, [a, b]: [SocketAddr; 2]) -> String {
     let sinks = [vec![a], vec![b], vec![a, b]];
     let emit = if turn.is_multiple_of(2) { "old" } else { "new" };

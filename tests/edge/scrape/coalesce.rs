@@ -1,4 +1,5 @@
-//! One scrape of a target for all who come at the same time, and what all scrapes together may cost.
+//! One scrape of a target for all who come at the same time, and what all scrapes together may
+//! cost.
 
 use std::sync::Arc;
 
@@ -163,7 +164,7 @@ async fn each_client_has_its_own_deadline() {
     gateway.reaches(JOINED, 1).await;
     let reply = hasty.reply(false).await;
     assert_eq!(reply.status, 504, "{}", reply.text());
-    assert!(reply.text().contains("gave up after 0.2s"), "{}", reply.text());
+    assert!(reply.text().contains("timeout after 0.2s"), "{}", reply.text());
     go_on.notify_one();
     assert_eq!(patient.reply(false).await.text(), "up 0\n");
     assert_eq!(gateway.metric(&left("timeout")).await, Some(1));
@@ -341,7 +342,7 @@ async fn a_slow_target_is_cut_at_its_timeout() {
     .await;
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 504);
-    assert!(reply.text().contains("gave up after 0.3s"), "{}", reply.text());
+    assert!(reply.text().contains("timeout after 0.3s"), "{}", reply.text());
     assert_eq!(gateway.scrapes("timeout").await, 1);
 }
 

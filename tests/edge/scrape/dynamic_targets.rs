@@ -1,4 +1,5 @@
-//! Every way to put the gateway in place, and that no client gets through it where it does not belong.
+//! Every way to put the gateway in place, and that no client gets through it where it does not
+//! belong.
 
 use std::sync::Arc;
 
@@ -29,7 +30,8 @@ pub(super) async fn telling(answer: Vec<u8>) -> (Upstream, mpsc::UnboundedReceiv
     (upstream, seen)
 }
 
-/// A gateway whose clients may name this upstream, which is on the loopback interface and so has to be named itself.
+/// A gateway whose clients may name this upstream, which is on the loopback interface and so has to
+/// be named itself.
 pub(super) async fn allowing(upstream: &Upstream, more: &str) -> Gateway {
     let port = upstream.address.port();
     Gateway::start(&format!("emit: old\nallow: [{{cidr: 127.0.0.1, ports: [{port}]}}]\n{more}"))
@@ -98,9 +100,9 @@ async fn connect_is_refused_with_advice() {
     let mut client = Client::connect(gateway.data).await;
     let to = upstream.address;
     client.send(&format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n")).await;
-    // Go shows of the answer to CONNECT nothing but this line.
+    // Of a response to CONNECT, Go shows only this line.
     let line = client.read_until("\r\n").await;
-    assert!(line.starts_with("HTTP/1.1 501 TLS in a tunnel cannot be rewritten; put "), "{line}");
+    assert!(line.starts_with("HTTP/1.1 501 TLS in a tunnel cannot be rewritten; add "), "{line}");
     let reply = {
         let head = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n");
         request(gateway.data, &head).await

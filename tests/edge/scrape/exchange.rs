@@ -1,5 +1,5 @@
-//! Scrapes through a running gateway: requests, responses, and the effect of each misbehaviour of an upstream or a
-//! client.
+//! Scrapes through a running gateway: requests, responses, and the effect of each misbehaviour of
+//! an upstream or a client.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -296,7 +296,8 @@ async fn head_has_the_headers_of_get() {
 
 // What fails before there is anything to send
 
-/// Name, response, part of the reason, outcome. The upstream closes the connection after the response.
+/// Name, response, part of the reason, outcome. The upstream closes the connection after the
+/// response.
 fn failing_answers() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)> {
     let raw = |text: &str| text.as_bytes().to_vec();
     let typed = |content_type: &str, body: &str| {
@@ -356,12 +357,12 @@ fn failing_answers() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)>
         ("no gzip", encoded("gzip", PLAIN.as_bytes()), "gzip body is damaged", "gzip"),
         ("truncated gzip", encoded("gzip", &gzipped[..gzipped.len() - 1]), "damaged", "gzip"),
         ("empty gzip", encoded("gzip", b""), "damaged", "gzip"),
-        ("no HTTP", raw("SSH-2.0-OpenSSH_9.2\r\n"), "no HTTP answer", "exchange"),
-        ("nothing", raw(""), "no HTTP answer", "exchange"),
-        ("half a head", raw("HTTP/1.1 200 OK\r\nContent-"), "no HTTP answer", "exchange"),
-        ("a short body", ok("Content-Length: 1000\r\n", "# TYPE up gauge\n"), "broke off", "cut"),
-        ("a cut chunk", chunked(&["# TYPE up gauge\n"]), "broke off", "cut"),
-        ("a bad chunk", ok("Transfer-Encoding: chunked\r\n", "zz\r\n"), "broke off", "cut"),
+        ("no HTTP", raw("SSH-2.0-OpenSSH_9.2\r\n"), "no HTTP response", "exchange"),
+        ("nothing", raw(""), "no HTTP response", "exchange"),
+        ("half a head", raw("HTTP/1.1 200 OK\r\nContent-"), "no HTTP response", "exchange"),
+        ("a short body", ok("Content-Length: 1000\r\n", "# TYPE up gauge\n"), "truncated", "cut"),
+        ("a cut chunk", chunked(&["# TYPE up gauge\n"]), "truncated", "cut"),
+        ("a bad chunk", ok("Transfer-Encoding: chunked\r\n", "zz\r\n"), "truncated", "cut"),
         ("half a line", ok("", "# TYPE up gau"), "within a line", "cut"),
         (
             "a long body",
@@ -462,7 +463,7 @@ async fn a_silent_target_is_a_504() {
         "GET /metrics HTTP/1.1\r\nHost: x\r\nX-Prometheus-Scrape-Timeout-Seconds: 0.2\r\n\r\n";
     let reply = request(gateway.data, head).await;
     assert_eq!(reply.status, 504);
-    assert!(reply.text().contains("gave up after 0.1s"), "{}", reply.text());
+    assert!(reply.text().contains("timeout after 0.1s"), "{}", reply.text());
     assert_eq!(gateway.scrapes("timeout").await, 1);
 }
 

@@ -1,8 +1,8 @@
-//! Names that resolve to one address now and to another a moment later (DNS rebinding): what is checked is what is
-//! connected to, each time.
+//! Names that resolve to one address now and to another a moment later (DNS rebinding): what is
+//! checked is what is connected to, each time.
 //!
-//! Everything here is on the loopback interface, where each address of 127.0.0.0/8 is another host's with listeners of
-//! its own. The allow-list names one of them.
+//! Everything here is on the loopback interface, where each address of 127.0.0.0/8 is another
+//! host's with listeners of its own. The allow-list names one of them.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,7 +13,8 @@ const NAME: &str = "kong.example";
 
 const NOT_ALLOWED: &str = "crossfade_scrapes_total{outcome=\"not_allowed\",target=\"(proxy)\"}";
 
-/// An upstream that is asked once on each connection, so that the next scrape has to look its name up again.
+/// An upstream that is asked once on each connection, so that the next scrape has to look its name
+/// up again.
 async fn asked_once() -> Upstream {
     Upstream::closing(
         String::from_utf8(whole(NEW))

@@ -1,4 +1,5 @@
-//! Between the gateway and its targets: what requests carry, TLS, and what of a client's request travels on.
+//! Between the gateway and its targets: what requests carry, TLS, and what of a client's request
+//! travels on.
 
 use std::sync::{Arc, OnceLock};
 
@@ -124,7 +125,7 @@ async fn a_secret_file_may_change_or_be_missing() {
     std::fs::remove_file(&token).expect("it is there");
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 502);
-    assert!(reply.text().contains("cannot ask it: cannot read"), "{}", reply.text());
+    assert!(reply.text().contains("cannot send the request: cannot read"), "{}", reply.text());
     assert_eq!(gateway.scrapes("credentials").await, 1);
 }
 
@@ -280,7 +281,8 @@ async fn a_body_without_close_notify_is_truncated() {
     let folder = Folder::new("tls-cut");
     let authority = Authority::new("ours");
     let ca = folder.write("ca.pem", &authority.certificate());
-    // Neither a length nor chunks: only the end of TLS tells that it is whole, and it just hangs up.
+    // Neither a length nor chunks: only the end of TLS tells that it is whole, and it just hangs
+    // up.
     let upstream =
         Upstream::secured(authority.issue("localhost").acceptor(None), |mut exchange| async move {
             exchange.send(ok("", PLAIN)).await;
@@ -325,7 +327,7 @@ async fn unusable_files_are_errors_at_startup() {
             "tls_config: {ca_file: /nowhere/ca.pem}".to_owned(),
             "ca_file: cannot read /nowhere/ca.pem",
         ),
-        (format!("tls_config: {{ca_file: {key}}}"), "holds no usable certificate"),
+        (format!("tls_config: {{ca_file: {key}}}"), "contains no usable certificate"),
         (format!("tls_config: {{ca_file: {ca}, cert_file: {ca}, key_file: {ca}}}"), "private key"),
         (format!("tls_config: {{ca_file: {ca}, cert_file: {other}, key_file: {key}}}"), "key_file"),
         (

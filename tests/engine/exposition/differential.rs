@@ -1,6 +1,7 @@
 //! The output, read by an independent parser.
 //!
-//! `prometheus-parse` 0.2.5 reads less of the format than Prometheus. The following is not compared:
+//! `prometheus-parse` 0.2.5 reads less of the format than Prometheus. The following is not
+//! compared:
 //!
 //! - it skips names with a colon, and lines whose label values contain `}`;
 //! - it splits labels at every `,` and `=`, also within quotes;

@@ -615,8 +615,8 @@ fn tags_that_would_end_the_name_early_prevent_the_rewrite() {
                 "kong.latency:4|ms|#status:200,node:n,workspace:w,service:a:b|c",
                 &["kong.a:b|c.latency:4|ms"],
             ),
-            // Three samples of a name that contains a bar, or a set with a shorter name. It is read as
-            // the set.
+            // Three samples of a name that contains a bar, or a set with a shorter name. It is read
+            // as the set.
             (
                 "kong.request.count,service=s:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s",
                 &["kong.s.request.count:nil|ms,consumer=a|b:3|nt:1|c|@0|ms.1x:0|s"],

@@ -32,8 +32,8 @@ impl ActiveRule<'_> {
     }
 }
 
-/// The active rules of all packs, in order. A rule of a later pack takes the position of the first rule
-/// it replaces.
+/// The active rules of all packs, in order. A rule of a later pack takes the position of the first
+/// rule it replaces.
 pub(in crate::mapping) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
     let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {
@@ -57,8 +57,8 @@ pub(in crate::mapping) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
     rules
 }
 
-/// Indices of the rules that `rule` replaces: the one with equal selectors on both sides, otherwise all
-/// with the same `derive` and `only_with` and an equal selector on one side.
+/// Indices of the rules that `rule` replaces: the one with equal selectors on both sides, otherwise
+/// all with the same `derive` and `only_with` and an equal selector on one side.
 fn replaced(rule: &PackRule, earlier: &[Option<ActiveRule<'_>>], open: &[bool]) -> Vec<usize> {
     let places = |like: &dyn Fn(&PackRule) -> bool| -> Vec<usize> {
         let open = earlier.iter().zip(open).enumerate().filter(|(_, (_, open))| **open);

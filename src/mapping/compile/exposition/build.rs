@@ -240,8 +240,8 @@ impl<'a> Build<'a> {
         }
         let rules = &self.plan.rules;
         for family in self.plan.families.values_mut() {
-            // A rule that lets others follow comes first, or they would not be reached. Of the others,
-            // the more specific rule comes first.
+            // A rule that lets others follow comes first, or they would not be reached. Of the
+            // others, the more specific rule comes first.
             family.rules.sort_by_key(|id| {
                 let rule = &rules[id.0 as usize];
                 (!rule.also, Reverse(rule.when.equal.len()), *id)

@@ -185,8 +185,8 @@ fn derives(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnosti
     })
 }
 
-/// A condition moves label sets from the plain rule of the same samples to another family. Both rules share the
-/// gathered series, so they must treat them equally.
+/// A condition moves label sets from the plain rule of the same samples to another family. Both
+/// rules share the gathered series, so they must treat them equally.
 fn only_with(
     active: ActiveRule<'_>,
     condition: &OnlyWith,
@@ -229,8 +229,8 @@ fn only_with(
     same_labels(active, plain, condition, errors);
 }
 
-/// A rule with a condition and the plain rule of its samples must write the same labels, and must not change those
-/// that the condition compares.
+/// A rule with a condition and the plain rule of its samples must write the same labels, and must
+/// not change those that the condition compares.
 fn same_labels(
     active: ActiveRule<'_>,
     plain: ActiveRule<'_>,

@@ -22,8 +22,8 @@ use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
 use active::active_rules;
 
-/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces the
-/// rule of an earlier pack that reads the same samples.
+/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces
+/// the rule of an earlier pack that reads the same samples.
 ///
 /// # Errors
 ///

@@ -60,8 +60,9 @@ pub(super) struct Reader<'a> {
     pub(super) shown: String,
 }
 
-/// The active rules of all packs, in order. A rule of a later pack replaces, at its position, the rule
-/// that reads the same lines on both sides, otherwise each that reads the same lines on one side.
+/// The active rules of all packs, in order. A rule of a later pack replaces, at its position, the
+/// rule that reads the same lines on both sides, otherwise each that reads the same lines on one
+/// side.
 pub(super) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
     let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {

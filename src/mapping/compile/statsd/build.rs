@@ -51,8 +51,8 @@ struct Build<'a> {
     ambiguous: &'a Ambiguities,
     emitted: Emitted,
     settings: &'a StatsdSettings,
-    /// For each rule with `tagged`, the first rule that reads the same tagged lines. The first counts all
-    /// of them, the others parts.
+    /// For each rule with `tagged`, the first rule that reads the same tagged lines. The first
+    /// counts all of them, the others parts.
     bases: Vec<Option<usize>>,
     ids: HashMap<(usize, Role), LineRuleId>,
     plan: StatsdPlan,
@@ -128,8 +128,8 @@ impl Build<'_> {
         self.add(place, Role::Side(reads), rule);
     }
 
-    /// The rule for `also` lines, which carry no information of their own: kept if their generation is
-    /// emitted, otherwise dropped.
+    /// The rule for `also` lines, which carry no information of their own: kept if their generation
+    /// is emitted, otherwise dropped.
     fn also(&mut self, place: usize, from: ActiveRule<'_>, reads: Generation) {
         if let Some(also) = from.rule.also(reads) {
             let mut rule = rule(format!("{} -> nothing", also.pattern), from, reads);
@@ -174,8 +174,8 @@ impl Build<'_> {
         }
     }
 
-    /// The tagged line that replaces one line of a rule, where settings ask for it and it is exact: the rule
-    /// must be the one that counts the tagged lines whole.
+    /// The tagged line that replaces one line of a rule, where settings ask for it and it is exact:
+    /// the rule must be the one that counts the tagged lines whole.
     fn with_tags(
         &self,
         place: usize,
@@ -209,8 +209,8 @@ impl Build<'_> {
         for reader in readers {
             let id = self.ids[&(reader.rule, reader.role)];
             let rule = &mut self.plan.rules[id.0 as usize];
-            // Several pack rules can rewrite one tagged line; the first represents them. A tagged line
-            // that is not rewritten needs no name in the tree.
+            // Several pack rules can rewrite one tagged line; the first represents them. A tagged
+            // line that is not rewritten needs no name in the tree.
             let first = reader.role != Role::Tagged || self.bases[reader.rule] == Some(reader.rule);
             if !first || rule.tagged.is_some() && rule.writes.is_empty() {
                 continue;
@@ -241,7 +241,8 @@ fn bases(active: &[ActiveRule<'_>]) -> Vec<Option<usize>> {
     active.iter().enumerate().map(place).collect()
 }
 
-/// How names begin, as far as it can be reported without a placeholder: their prefix, or their first segment.
+/// How names begin, as far as it can be reported without a placeholder: their prefix, or their
+/// first segment.
 fn lead(segments: &[Segment], prefix: usize) -> Box<[u8]> {
     let mut lead = Vec::new();
     for (index, segment) in segments.iter().take(prefix.max(1)).enumerate() {

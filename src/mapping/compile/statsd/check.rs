@@ -1,8 +1,8 @@
 //! Finds lines that more than one pattern reads.
 //!
-//! Within a generation, a pattern may be an exception to a wider one if it is narrower in every respect.
-//! Across generations, a line that both patterns read is ambiguous. Some sources send such lines; a pack
-//! must list them under `either`, and earlier lines of the sender then decide.
+//! Within a generation, a pattern may be an exception to a wider one if it is narrower in every
+//! respect. Across generations, a line that both patterns read is ambiguous. Some sources send such
+//! lines; a pack must list them under `either`, and earlier lines of the sender then decide.
 
 use std::collections::{HashMap, HashSet};
 
@@ -107,7 +107,8 @@ impl Check<'_> {
         }
     }
 
-    /// Checks that of two prefixes, one of which begins with the other, the longer one is tried first.
+    /// Checks that of two prefixes, one of which begins with the other, the longer one is tried
+    /// first.
     fn prefixes(&mut self, first: &Reader<'_>, second: &Reader<'_>, name: &[Segment]) {
         let (longer, shorter) =
             if first.prefix > second.prefix { (first, second) } else { (second, first) };

@@ -19,8 +19,8 @@ use crate::mapping::emitted::Emitted;
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::mapping::settings::StatsdSettings;
 
-/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces the
-/// rule of an earlier pack that reads the same lines.
+/// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces
+/// the rule of an earlier pack that reads the same lines.
 ///
 /// # Errors
 ///

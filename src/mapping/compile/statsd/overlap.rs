@@ -1,7 +1,7 @@
 //! The names that two patterns share.
 //!
-//! A name has at most one `{x*}`, so the intersection of two patterns is a short list of patterns: one
-//! for each length up to the length at which both `{x*}` align, and one for all longer names.
+//! A name has at most one `{x*}`, so the intersection of two patterns is a short list of patterns:
+//! one for each length up to the length at which both `{x*}` align, and one for all longer names.
 
 use std::cmp::Ordering;
 

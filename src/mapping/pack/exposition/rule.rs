@@ -269,8 +269,8 @@ impl Check<'_> {
         self.one_of(word, "a metric type", &words)
     }
 
-    /// Series that lose a label can become equal. Counters and histograms are then summed. For gauges the pack
-    /// must set `merge`, and summaries cannot be merged.
+    /// Series that lose a label can become equal. Counters and histograms are then summed. For
+    /// gauges the pack must set `merge`, and summaries cannot be merged.
     fn joinable(
         &mut self,
         metric_type: MetricType,

@@ -1,7 +1,8 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
 //!
-//! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels. Names are
-//! taken in generously here and judged by [`pack`](crate::mapping::pack), so that an invalid name is reported as such.
+//! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels.
+//! Names are taken in generously here and judged by [`pack`](crate::mapping::pack), so that an
+//! invalid name is reported as such.
 
 use std::fmt;
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! Patterns of `StatsD` lines: `text.{x}.{x*}:type`, and tagged ones, `text.text:type|#key:{x}`.
 //!
-//! A pattern looks like the line that it reads. `{x}` is one dotted segment, `{x*}` one or more, and `{x!=a,b}` one
-//! that is neither `a` nor `b`. Behind the name follow the types, or nothing when any type will do: `:c` is read and
-//! written, `:c/ms` is written as `c` and read as either. `:{x}|s` takes the value itself.
+//! A pattern looks like the line that it reads. `{x}` is one dotted segment, `{x*}` one or more,
+//! and `{x!=a,b}` one that is neither `a` nor `b`. Behind the name follow the types, or nothing
+//! when any type will do: `:c` is read and written, `:c/ms` is written as `c` and read as either.
+//! `:{x}|s` takes the value itself.
 
 use std::fmt;
 

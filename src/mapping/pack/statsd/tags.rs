@@ -5,7 +5,8 @@ use crate::mapping::pack::check::Check;
 use crate::mapping::pack::keys::TagsKeys;
 use crate::mapping::segment::MAX_TYPE_BYTES;
 
-/// Maximum number of tags of a source. Matching keeps one bit for each; real sources have less than ten.
+/// Maximum number of tags of a source. Matching keeps one bit for each; real sources have less than
+/// ten.
 const MAX_TAGS: usize = 32;
 
 /// The tags of a source.

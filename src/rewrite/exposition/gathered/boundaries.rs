@@ -2,9 +2,9 @@
 //!
 //! A source exports a bucket only once something was counted in it, and a line can be lost. The
 //! boundaries that a histogram *has* are therefore those that it exported, and those below the
-//! largest of these that its generation is known to have: generations differ at the end of a layout.
-//! A known boundary below the first exported one counts 0, and one that is missing between exported
-//! ones takes the count of the bucket below.
+//! largest of these that its generation is known to have: generations differ at the end of a
+//! layout. A known boundary below the first exported one counts 0, and one that is missing between
+//! exported ones takes the count of the bucket below.
 //!
 //! What other histograms of the family exported does not matter, so that no count changes because
 //! another series appears.

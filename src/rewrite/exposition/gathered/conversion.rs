@@ -361,7 +361,8 @@ mod tests {
         let layouts = layouts(&[10.0, 20.0, 50.0], &[5.0, 10.0, 25.0, 50.0, 100.0]);
         let (values, estimated) =
             convert(&layouts, &[&[("10", 3.0), ("20", 4.0), ("50", 9.0), ("+Inf", 11.0)]]);
-        // 5: log2(1.5) = 0.58 of 3; 25: 4 and ln(1.25)/ln(2.5) = 0.24 of 5; 100: only +Inf is above 50.
+        // 5: log2(1.5) = 0.58 of 3; 25: 4 and ln(1.25)/ln(2.5) = 0.24 of 5; 100: only +Inf is above
+        // 50.
         assert_eq!(values, [1.0, 3.0, 5.0, 9.0, 11.0, 11.0]);
         assert_eq!(estimated, ["5", "25", "100"]);
         let fractions = [("10", 0.5), ("20", 1.5), ("50", 1.75), ("+Inf", 2.0)];

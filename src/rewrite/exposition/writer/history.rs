@@ -7,8 +7,8 @@ use std::sync::Arc;
 ///
 /// A difference (a total minus its parts) is computed from counters that are not read at the same
 /// moment, so it can come out smaller than before although nothing was reset. A counter must not
-/// decrease, so the history keeps the last value written. It is empty before the first scrape, after
-/// a change of settings, and for `crossfade rewrite`.
+/// decrease, so the history keeps the last value written. It is empty before the first scrape,
+/// after a change of settings, and for `crossfade rewrite`.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Shared, so that a scrape can copy the history of its target at the cost of a pointer.
@@ -58,7 +58,8 @@ impl History {
         }
     }
 
-    /// Joins two histories of one target, from scrapes that ran at the same time: the later one wins.
+    /// Joins two histories of one target, from scrapes that ran at the same time: the later one
+    /// wins.
     ///
     /// Totals only grow, so the larger one is the later. (If it is not, the source was reset, and
     /// the next scrape will notice.)

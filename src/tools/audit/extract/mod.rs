@@ -1,10 +1,10 @@
 //! Finds the queries of a file.
 //!
-//! Queries are found by shape, not by schema: an object with `expr` and `record` or `alert` is a rule,
-//! another one with `expr` is a panel target, an annotation or the query of an alert, and one with
-//! `"type": "query"` and `query` is a variable. This covers rows, nested panels, library panels,
-//! exports, Grafana alerts, Kubernetes manifests and all schema versions. Any other text that names a
-//! family is kept too, so that no use of a family is missed: see [`texts`].
+//! Queries are found by shape, not by schema: an object with `expr` and `record` or `alert` is a
+//! rule, another one with `expr` is a panel target, an annotation or the query of an alert, and one
+//! with `"type": "query"` and `query` is a variable. This covers rows, nested panels, library
+//! panels, exports, Grafana alerts, Kubernetes manifests and all schema versions. Any other text
+//! that names a family is kept too, so that no use of a family is missed: see [`texts`].
 
 mod context;
 mod extractor;

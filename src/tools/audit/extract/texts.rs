@@ -1,4 +1,5 @@
-//! Texts that are not known to be queries: documents in strings, links, and texts that name a family.
+//! Texts that are not known to be queries: documents in strings, links, and texts that name a
+//! family.
 
 use super::context::Context;
 use super::extractor::Extractor;

@@ -73,8 +73,8 @@ pub(super) fn check_boundary(
     ))
 }
 
-/// True if a matcher matches a boundary in any of its spellings, which differ between Kong, Prometheus 2
-/// and Prometheus 3. A negative matcher must match all of them.
+/// True if a matcher matches a boundary in any of its spellings, which differ between Kong,
+/// Prometheus 2 and Prometheus 3. A negative matcher must match all of them.
 fn matches_bound(matcher: &Matcher, bound: f64, text: &str) -> bool {
     let spellings =
         [text.to_owned(), format!("{bound}"), format!("{bound:?}"), format!("{bound:.1}")];

@@ -80,7 +80,8 @@ fn check_visible(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), Strin
     }
 }
 
-/// Families of one selector may have different layouts only if a label of the result separates them.
+/// Families of one selector may have different layouts only if a label of the result separates
+/// them.
 fn check_union(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), String> {
     for (index, rule) in selected.rules.iter().enumerate() {
         for other in selected.rules.iter().skip(index + 1) {

@@ -2,14 +2,15 @@
 //!
 //! A query is only migrated if the result is provably the same. For each selector:
 //!
-//! 1. [`select`]: the rules of the packs that describe its samples. A matcher on a label with a fixed
-//!    value chooses one rule; otherwise several rules apply together.
-//! 2. [`selector`]: its matchers. Labels get the name of the other generation, matchers on fixed values
-//!    are added or removed, and `le` stays if both generations have the boundary.
-//! 3. [`wrap`]: one old series may be several new ones. They are merged as the pack says, unless the
-//!    aggregation around them already does so. In the other direction, such an aggregation is required.
-//! 4. [`label_names`]: labels that something uses keep their names. A label is renamed only if nothing
-//!    but the label lists of the query and its legend names it.
+//! 1. [`select`]: the rules of the packs that describe its samples. A matcher on a label with a
+//!    fixed value chooses one rule; otherwise several rules apply together.
+//! 2. [`selector`]: its matchers. Labels get the name of the other generation, matchers on fixed
+//!    values are added or removed, and `le` stays if both generations have the boundary.
+//! 3. [`wrap`]: one old series may be several new ones. They are merged as the pack says, unless
+//!    the aggregation around them already does so. In the other direction, such an aggregation is
+//!    required.
+//! 4. [`label_names`]: labels that something uses keep their names. A label is renamed only if
+//!    nothing but the label lists of the query and its legend names it.
 //!
 //! Anything else is an obstacle: it is explained, and the query stays as it is.
 

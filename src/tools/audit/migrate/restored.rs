@@ -1,7 +1,8 @@
 //! Expressions that a migration wrote around a vector, so that they can be migrated back.
 //!
-//! `label_replace(vector, "type", "$1", "direction", "(.*)")` is the vector of the other generation,
-//! which has `type` itself. `a or b` is one vector, if the other generation has one family for both.
+//! `label_replace(vector, "type", "$1", "direction", "(.*)")` is the vector of the other
+//! generation, which has `type` itself. `a or b` is one vector, if the other generation has one
+//! family for both.
 
 use std::ops::Range;
 
@@ -91,8 +92,8 @@ fn renames(input: &Input<'_>, usage: &SelectorUse<'_>, from: &str, to: &str) -> 
     !rules.is_empty() && rules.iter().all(is_renamed)
 }
 
-/// The family of the right vector, if both differ only in their families, and the other generation has
-/// the same family with the same labels for both.
+/// The family of the right vector, if both differ only in their families, and the other generation
+/// has the same family with the same labels for both.
 fn same_target(
     input: &Input<'_>,
     left: &SelectorUse<'_>,

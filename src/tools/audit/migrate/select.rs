@@ -124,8 +124,8 @@ fn check_nameless(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), Stri
     }
 }
 
-/// A family with the same name in both generations stays as it is, unless the query uses a label that
-/// only the source generation has.
+/// A family with the same name in both generations stays as it is, unless the query uses a label
+/// that only the source generation has.
 fn check_same_name(
     input: &Input<'_>,
     usage: &SelectorUse<'_>,

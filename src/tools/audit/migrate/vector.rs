@@ -67,8 +67,8 @@ fn edit_vector(
         let lost = LabelDiff::new(rule, input.from).lost;
         lost.iter().map(|(label, value)| ((*label).to_owned(), (*value).to_owned())).collect()
     };
-    // `or` drops series of its right side that have the labels of a series on the left. Members that
-    // differ only in their family names need their labels back.
+    // `or` drops series of its right side that have the labels of a series on the left. Members
+    // that differ only in their family names need their labels back.
     let keep_lost = selected.rules.iter().any(|it| lost(it) != lost(selected.rules[0]));
     let mut members = Vec::new();
     for rule in &selected.rules {

@@ -18,7 +18,8 @@ pub(super) struct Wrapping {
     pub(super) after: String,
 }
 
-/// Finds what a vector must be wrapped in. Aggregations around it may change their label lists instead.
+/// Finds what a vector must be wrapped in. Aggregations around it may change their label lists
+/// instead.
 ///
 /// `keep_lost` restores all labels that the target lacks, even those that nothing uses.
 ///

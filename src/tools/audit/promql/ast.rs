@@ -1,4 +1,5 @@
-//! A query as a tree. Every part has its byte range in the query, so that it can be edited in place.
+//! A query as a tree. Every part has its byte range in the query, so that it can be edited in
+//! place.
 
 use std::ops::Range;
 

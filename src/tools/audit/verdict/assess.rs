@@ -188,7 +188,8 @@ impl<'a> Assessment<'a> {
                 if let Some((meaning, explanation)) = self.missing_label(family, *generation, label)
                 {
                     // To group or join by a label that never existed gives the same as before. In a
-                    // query of the new generation it is a mistake if the label has another name there.
+                    // query of the new generation it is a mistake if the label has another name
+                    // there.
                     let is_mistake = *generation == Generation::New && meaning != Meaning::Own;
                     let same_name = family.generation.is_none();
                     let direct = *generation == Generation::New;

@@ -4,8 +4,8 @@ use crate::mapping::Generation;
 use crate::tools::audit::catalog::Catalog;
 use crate::tools::audit::promql::{Expr, Node};
 
-/// True if an expression returns something although families of generation `gone` do not exist: `a or b`
-/// does as long as one side does. `None` if it uses no family of a pack.
+/// True if an expression returns something although families of generation `gone` do not exist:
+/// `a or b` does as long as one side does. `None` if it uses no family of a pack.
 pub(super) fn is_available(
     catalog: &Catalog,
     query: &str,

@@ -8,8 +8,8 @@ use crate::tools::audit::matching::{Match, matches};
 use crate::tools::audit::template_vars::MaskedQuery;
 use crate::tools::audit::vector_use::SelectorUse;
 
-/// For each selector with a name pattern, the first family of each generation that it matches. Families
-/// that both generations have are not considered.
+/// For each selector with a name pattern, the first family of each generation that it matches.
+/// Families that both generations have are not considered.
 pub(super) fn matched_families(
     catalog: &Catalog,
     query: &str,
@@ -63,8 +63,8 @@ fn parts(query: &str, masked: &MaskedQuery, name: &Range<usize>) -> Vec<String> 
     parts
 }
 
-/// True if a name consists of these parts in order, with any text between them. A name that is only a
-/// variable could be anything, so it matches nothing.
+/// True if a name consists of these parts in order, with any text between them. A name that is only
+/// a variable could be anything, so it matches nothing.
 fn has_parts(name: &str, parts: &[String]) -> bool {
     let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return false };
     if parts.iter().all(String::is_empty) {
