@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn a_file_without_anything_asks_for_nothing() {
-        let web = read("empty", "").expect("valid");
+        let web = read("empty", "{}\n").expect("valid");
         assert!(web.tls.is_none() && web.users.is_none() && web.headers.is_empty());
         let web =
             read("http2", "http_server_config: {http2: true, headers: {X-Frame-Options: deny}}\n");
