@@ -47,7 +47,7 @@ fn measure(criterion: &mut Criterion, input: &Input, plans: &[(String, Arc<Plan>
     let mut out = Vec::with_capacity(4 * CHUNK);
     let empty = ("empty plan".to_owned(), Arc::new(Plan::default()));
     for (name, plan) in [&empty].into_iter().chain(plans) {
-        // Once before it is measured: that something comes out, and how much was counted.
+        // Once before the measurement: checks the output, and counts its bytes.
         let (bytes, samples) = rewrite(plan, &input.bytes, &mut out);
         assert!(bytes > 0 && samples > 0, "{name}: {bytes} bytes, {samples} samples");
         group.bench_function(name, |bencher| {

@@ -78,3 +78,24 @@ fn print(report: &Report) {
         eprintln!("missing: {}: {hint}", missing.input);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_rewritten() {
+        let text = include_str!("pack.yaml");
+        let pack = Pack::parse("pack.yaml", text).expect("the pack is valid");
+        let plan = mapping::compile(&[pack], &Settings::new(Emit::New)).expect("it compiles");
+        let rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
+        let mut output = Vec::new();
+        let input = "# TYPE node_forks counter\nnode_forks 7\nnode_load1 0.42\n";
+        let report = rewrite(rewriter, &mut input.as_bytes(), &mut output).expect("it is read");
+        assert_eq!(
+            String::from_utf8(output).expect("UTF-8"),
+            "# TYPE node_forks_total counter\nnode_forks_total 7\nnode_load1 0.42\n"
+        );
+        assert_eq!((report.samples_in, report.passed), (2, 1));
+    }
+}

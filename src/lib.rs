@@ -1,7 +1,7 @@
 //! Crossfade: a metrics gateway that keeps dashboards continuous across a rename of metrics.
 //!
-//! This page is the map of the code. The README says what the gateway is for; the documentation of
-//! each module says what the module guarantees.
+//! This page is the map of the code. The README describes the purpose of the gateway; the
+//! documentation of each module describes what the module guarantees.
 //!
 //! # The data flow
 //!
@@ -50,7 +50,7 @@
 //!
 //! - [`config`]: the settings file. [`running`]: the state that a reload replaces.
 //! - [`admin`]: the admin listener's responses. [`app`]: the whole gateway.
-//! - [`demo`]: the gateway with stand-ins for Kong, Prometheus and a `StatsD` server.
+//! - [`demo`]: the gateway with simulated Kong nodes and a simulated `StatsD` server.
 //! - [`cli`]: the commands.
 //!
 //! **The tools** work offline.

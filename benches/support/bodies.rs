@@ -13,7 +13,7 @@ pub(crate) struct Input {
 }
 
 /// True where each bench runs once, to see that it works: under `cargo test --benches`, and under
-/// `cargo bench -- --test`. Cargo says `--bench` only to benches that are to be measured.
+/// `cargo bench -- --test`. Cargo passes `--bench` only if benches are to be measured.
 pub(crate) fn is_test() -> bool {
     let has = |flag: &str| std::env::args().any(|arg| arg == flag);
     has("--test") || !has("--bench")

@@ -31,7 +31,7 @@ static PLANS: LazyLock<Vec<(StatsdSettings, Arc<StatsdPlan>)>> = LazyLock::new(|
 ///
 /// Where a promise does not hold.
 pub(crate) fn check(data: &[u8]) {
-    // The first bytes say how long things may be and where to cut.
+    // The first bytes are limits and a cut position.
     let Some((choices, datagram)) = data.split_at_checked(4) else { return };
     let number = |two: &[u8]| usize::from(u16::from_be_bytes([two[0], two[1]]));
     let (limit, cut) = (number(&choices[..2]) % 2048, number(&choices[2..]) % (datagram.len() + 1));
@@ -64,25 +64,25 @@ fn rewrites(plan: &Arc<StatsdPlan>, datagram: &[u8], settings: &StatsdSettings) 
     // Each line alone, its newline with it.
     let (mut alone, mut sender) = (Vec::new(), Sender::default());
     for line in datagram.split_inclusive(|byte| *byte == b'\n') {
-        let mut became = Vec::new();
-        if rewriter.rewrite(line, &mut sender, &mut became) == Outcome::Untouched {
-            became.extend_from_slice(line);
+        let mut beinput = Vec::new();
+        if rewriter.rewrite(line, &mut sender, &mut beinput) == Outcome::Untouched {
+            beinput.extend_from_slice(line);
         } else {
             // Tags after the text of a set that contains `|` are read as part of the text: they
             // cannot be separated.
             let bars = line.split(|byte| *byte == b'|').skip(1);
             let text = bars.count() > 1 && line.trim_ascii_end().ends_with(b"|s");
             let inseparable = text && settings.tags == Some(Dialect::DogStatsd);
-            for written in lines(&became).filter(|it| Some(*it) != lines(line).next()) {
+            for written in lines(&beinput).filter(|it| Some(*it) != lines(line).next()) {
                 assert!(
                     reads(written) || inseparable,
-                    "{settings:?}: {} became {}",
+                    "{settings:?}: {} beinput {}",
                     line.escape_ascii(),
                     written.escape_ascii()
                 );
             }
         }
-        alone.extend_from_slice(&became);
+        alone.extend_from_slice(&beinput);
     }
     assert_eq!(rewriter.take_report(), report);
     let (left_lines, alone): (Vec<_>, Vec<_>) = (lines(&left).collect(), lines(&alone).collect());
@@ -117,7 +117,7 @@ fn leaves_again(plan: &Arc<StatsdPlan>, left: &[u8], emit: Emit) {
     assert!(outcome == Outcome::Untouched, "{emit:?} twice\nonce:  {left}\ntwice: {again}");
 }
 
-/// Packs a datagram as it came and what became of it.
+/// Packs a datagram and its rewritten lines.
 fn packs(datagram: &[u8], left: &[u8], limit: usize) {
     let mut packer = Packer::new(limit);
     packer.push(datagram);
@@ -125,16 +125,16 @@ fn packs(datagram: &[u8], left: &[u8], limit: usize) {
     packer.push_lines(left);
     packer.push(datagram);
     packer.complete();
-    let came = || [datagram, left, left, datagram].into_iter().flat_map(lines);
-    assert!(packer.datagrams().flat_map(lines).eq(came()), "none lost, split, joined or moved");
+    let input = || [datagram, left, left, datagram].into_iter().flat_map(lines);
+    assert!(packer.datagrams().flat_map(lines).eq(input()), "none lost, split, joined or moved");
     for packed in packer.datagrams() {
         assert!(!packed.is_empty());
         let whole = packed == datagram || lines(packed).nth(1).is_none();
         assert!(whole || limit == 0 || packed.len() <= limit, "{} bytes", packed.len());
     }
     if limit == 0 && !datagram.is_empty() {
-        assert_eq!(packer.datagrams().next(), Some(datagram), "as it came");
-        assert_eq!(packer.datagrams().last(), Some(datagram), "as it came");
+        assert_eq!(packer.datagrams().next(), Some(datagram), "unchanged");
+        assert_eq!(packer.datagrams().last(), Some(datagram), "unchanged");
     }
 }
 

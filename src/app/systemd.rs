@@ -11,21 +11,21 @@ use crate::shutdown::Shutdown;
 
 /// The gateway is ready, or a reload has ended.
 pub(super) fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
 /// A reload has begun. [`ready`] ends it, whatever its outcome.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         // systemd requires the time to match the start of a reload with its end.
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => tracing::debug!(%error, "cannot read the monotonic clock"),
     }
 }
 
 /// The gateway is shutting down.
 pub(super) fn stopping() {
-    tell(&[NotifyState::Stopping]);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// Notifies the watchdog for as long as all workers respond, until `shutdown` drains.
@@ -39,7 +39,7 @@ pub(super) async fn watch_over(workers: &[Handle], shutdown: &Shutdown) {
             () = shutdown.until_drain() => return,
         }
         if timeout(limit / 2, all_answer(workers)).await.is_ok() {
-            tell(&[NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
         } else {
             tracing::error!("worker unresponsive, watchdog not notified");
         }
@@ -53,7 +53,7 @@ async fn all_answer(workers: &[Handle]) {
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+fn notify(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "cannot notify systemd");
     }

@@ -149,7 +149,7 @@ impl Builder<'_> {
         match (&mut open.node, open.key.take()) {
             (Node::List(list), _) => list.items.push(node),
             (Node::Map(map), Some(key)) => {
-                // A value that is left out is wherever the parser noticed; its key is the place to
+                // A value that is left out has no place of its own; its key is the place to
                 // look.
                 let span =
                     if node.span().is_empty() { Span::at(key.span.end) } else { node.span() };

@@ -102,8 +102,8 @@ impl Queue {
     pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &self.bytes[self.head..];
         self.datagrams.iter().map(move |datagram| {
-            let (first, behind) = rest.split_at(datagram.len);
-            rest = behind;
+            let (first, others) = rest.split_at(datagram.len);
+            rest = others;
             first
         })
     }

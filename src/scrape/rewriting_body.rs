@@ -153,7 +153,7 @@ impl RewritingBody {
             }
         }
         if let Some(uncopied) = self.uncopied.take() {
-            return Poll::Ready(Some(Ok(self.leaves(uncopied))));
+            return Poll::Ready(Some(Ok(self.count_sent(uncopied))));
         }
         if self.out.capacity() == 0 {
             // Only now: the last piece is probably sent, and its buffer still in the CPU's cache.
@@ -251,7 +251,7 @@ impl RewritingBody {
     fn spare(&mut self, run: &UncopiedRange, chunk: &Bytes) -> Bytes {
         let uncopied = chunk.slice(run.range.clone());
         if run.at == 0 {
-            return self.leaves(uncopied);
+            return self.count_sent(uncopied);
         }
         let after = self.out.split_off(run.at);
         let before = self.take_piece();
@@ -261,10 +261,10 @@ impl RewritingBody {
 
     fn take_piece(&mut self) -> Bytes {
         let piece = self.pool.lend(std::mem::take(&mut self.out));
-        self.leaves(piece)
+        self.count_sent(piece)
     }
 
-    fn leaves(&mut self, piece: Bytes) -> Bytes {
+    fn count_sent(&mut self, piece: Bytes) -> Bytes {
         if let Some(running) = &mut self.running {
             running.wrote_any = true;
             running.scrape.wrote(piece.len());

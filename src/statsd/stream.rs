@@ -31,7 +31,7 @@ pub struct StreamFramer {
 
 #[derive(Debug)]
 enum Framing {
-    /// The first bytes, which do not tell yet.
+    /// The first bytes, which do not determine it yet.
     Unknown(Vec<u8>),
     Lines(Framer),
     Packets(Packets),

@@ -1,4 +1,4 @@
-//! The files in `examples/` are valid. The programs there are compiled with all other targets.
+//! The files in `examples/` are valid. The program there has its own test.
 
 use std::path::Path;
 use std::process::{Command, Output};

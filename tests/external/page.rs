@@ -23,7 +23,7 @@ fn in_a_browser(page: &str) {
     let browser = Browser::start();
     browser.open(page);
 
-    // A live target: what it speaks, what became of its families, what it lacks.
+    // A live target: its generation, its rewritten families, its missing metrics.
     browser.wait_for("document.querySelector('.target .pill.new')");
     let text = browser.run("return document.getElementById('view-targets').innerText");
     let text = text.as_str().expect("a text");

@@ -28,7 +28,7 @@ fn check(body: &[u8]) -> Result<(), String> {
         // 3: readable, but against conventions (names without unit, counters without `_total`).
         // Those are Kong's names, and dashboards ask for them.
         Some(0 | 3) => Ok(()),
-        _ => Err(String::from_utf8(output.stderr).expect("promtool speaks UTF-8")),
+        _ => Err(String::from_utf8(output.stderr).expect("promtool writes UTF-8")),
     }
 }
 

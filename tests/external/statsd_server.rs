@@ -288,7 +288,7 @@ impl Exporter {
     }
 }
 
-/// Batches of ten requests that an old Kong tells of; a new one tells of as many more.
+/// Batches of ten requests of an old Kong; a new one sends as many more.
 const BATCHES: u32 = 8;
 
 /// What each Kong sends of a request.

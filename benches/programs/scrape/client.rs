@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Reads one page to its end and says how long that took.
+/// Reads one page to its end and returns the time it took.
 ///
 /// # Errors
 ///

@@ -182,7 +182,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// A folder in memory that goes when we go.
+/// A folder in memory, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {

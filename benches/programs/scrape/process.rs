@@ -74,7 +74,7 @@ pub(crate) fn filter(program: &Path, args: &[String], input: &Path) -> io::Resul
         if read == 0 {
             break;
         }
-        // What is held leaves at the end, so the last looks see the peak. A process that has ended
+        // Gathered series are written at the end, so the last samples show the peak. A process that has ended
         // shows no memory any more.
         if total / 1_000_000 != (total + read) / 1_000_000
             && let Ok(seen) = status_kb(id, "VmHWM:")
@@ -83,7 +83,7 @@ pub(crate) fn filter(program: &Path, args: &[String], input: &Path) -> io::Resul
         }
         total += read;
     }
-    // It has closed its output; until we wait for it, its times can still be read.
+    // It has closed its output. Its times can be read until it is waited for.
     while !is_over(id)? {
         thread::sleep(Duration::from_millis(1));
     }

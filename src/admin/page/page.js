@@ -193,7 +193,7 @@ function estimated(report) {
 }
 
 /** Text between backticks is code. */
-const prose = (said) => said.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
+const prose = (text) => text.split("`").map((part, at) => (at % 2 ? h("code", null, part) : part));
 
 function lacks(heading, missing) {
   const byHint = new Map();
@@ -256,11 +256,11 @@ function targetElement({ name, on_demand: onDemand }) {
 
 function fillSummary(target) {
   const last = target.last_complete;
-  const spoken = target.report?.generations ?? [];
+  const generations = target.report?.generations ?? [];
   const flow = (from, to, unit) => [unit(from), arrow(), unit(to)];
   return [
     h("span", null, text("span", "name", target.name), text("span", "url", target.url)),
-    h("span", null, spoken.length ? pill(spoken.join(" + "), spoken.length > 1 ? "both" : spoken[0]) : pill("?", "none"), arrow(), pill(target.emit)),
+    h("span", null, generations.length ? pill(generations.join(" + "), generations.length > 1 ? "both" : generations[0]) : pill("?", "none"), arrow(), pill(target.emit)),
     h("span", null, target.last ? ago(target.last.at) : "never"),
     text("span", "number", last ? span(last.seconds) : ""),
     text("span", "number", ...(last ? flow(last.samples_in, last.samples_out, count) : [])),
@@ -417,8 +417,8 @@ const FATES = {
 
 /** How a line was handled; nothing if the output shows it. */
 function fate({ is, reason }) {
-  const said = FATES[is];
-  return said && text("span", "soft", reason ? `${said}: ${reason}` : said);
+  const fate = FATES[is];
+  return fate && text("span", "soft", reason ? `${fate}: ${reason}` : fate);
 }
 
 function relayed({ lines }) {

@@ -60,7 +60,7 @@ pub type Fill = BTreeMap<LabelName, Value<String>>;
 pub struct Section<T> {
     /// What it contains.
     pub value: T,
-    /// Where the settings file has it. `None` for what flags say.
+    /// Its place in the settings file. `None` for flags.
     pub span: Option<Span>,
 }
 

@@ -218,12 +218,12 @@ fn write_some(
 
 /// Resolves when the sink closes the connection. Bytes from the sink are read and ignored.
 async fn closed(stream: &TcpStream) -> End {
-    let mut said = [0; 512];
+    let mut ignored = [0; 512];
     loop {
         if let Err(error) = stream.readable().await {
             return End::Broken(error);
         }
-        match stream.try_read(&mut said) {
+        match stream.try_read(&mut ignored) {
             Ok(0) => return End::Closed,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

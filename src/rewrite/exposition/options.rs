@@ -8,7 +8,7 @@ pub enum Malformed {
     /// Leave it out and count it.
     #[default]
     Drop,
-    /// Hand it on as it came.
+    /// Forward it unchanged.
     Pass,
     /// Fail the scrape.
     Fail,

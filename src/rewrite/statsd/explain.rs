@@ -165,10 +165,10 @@ statsd:
   - { old: "{app}.hits:c", also_old: "{app}.hits.total:c", new: "app.{app}.hits:c", tagged: "hits:c|#app:{app}" }
   - { old: "{app}.took:ms", new: "app.{app}.took:ms", skip: [-1] }
 "#;
-        let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|faults| panic!("{faults}"));
+        let pack = Pack::parse("demo.yaml", pack).unwrap_or_else(|errors| panic!("{errors}"));
         let explained = |emit, line: &str| {
             let plan = compile_statsd(std::slice::from_ref(&pack), &StatsdSettings::new(emit));
-            let plan = plan.unwrap_or_else(|faults| panic!("{faults}"));
+            let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));
             let mut rewriter = Rewriter::new(Arc::new(plan));
             let mut lines = rewriter.explain(line.as_bytes(), &mut Sender::default());
             assert_eq!(lines.len(), 1);

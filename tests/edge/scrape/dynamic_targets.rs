@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 pub(super) const NEW: &str = "kong_bandwidth_bytes{direction=\"egress\"} 2\n";
 const OLD: &str = "kong_bandwidth{type=\"egress\"} 2\n";
 
-/// An upstream that tells the head of each request.
+/// An upstream that reports the head of each request.
 pub(super) async fn telling(answer: Vec<u8>) -> (Upstream, mpsc::UnboundedReceiver<String>) {
     let (heads, seen) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {

@@ -63,7 +63,7 @@ async fn a_name_that_resolves_outside_the_list_is_refused() {
         let upstream = asked_once().await;
         let others = bystanders(&upstream);
         let names = Names::default();
-        names.tell(NAME, &[&["127.0.0.1"], &[moved]]);
+        names.set(NAME, &[&["127.0.0.1"], &[moved]]);
         let gateway = Gateway::start_among(&allowing(&upstream), &names).await;
 
         assert_old(&through_proxy(&gateway, &url(&upstream)).await);
@@ -81,7 +81,7 @@ async fn a_name_that_resolves_outside_the_list_is_refused() {
         assert_eq!(upstream.connections(), 1, "{moved}");
         assert!(others.iter().all(|other| other.connections() == 0), "{moved}");
 
-        names.tell(NAME, &[&["127.0.0.1"]]);
+        names.set(NAME, &[&["127.0.0.1"]]);
         assert_old(&through_proxy(&gateway, &url(&upstream)).await);
     }
 }
@@ -96,7 +96,7 @@ async fn a_listed_name_does_not_allow_loopback() {
     let gateway = Gateway::start_among(&settings, &names).await;
     for address in ["127.0.0.1", "::ffff:127.0.0.1", "169.254.169.254", "fe80::1", "::", "0.0.0.0"]
     {
-        names.tell(NAME, &[&[address]]);
+        names.set(NAME, &[&[address]]);
         let reply = through_proxy(&gateway, &url(&upstream)).await;
         assert_refused(&reply, "loopback, link-local", address);
     }
@@ -117,7 +117,7 @@ async fn only_listed_addresses_of_a_name_are_tried() {
         &["::ffff:127.0.0.2", "::ffff:127.0.0.1"],
     ];
     for addresses in orders {
-        names.tell(NAME, &[addresses]);
+        names.set(NAME, &[addresses]);
         assert_old(&through_proxy(&gateway, &url(&upstream)).await);
     }
     assert_eq!(upstream.connections(), orders.len());
@@ -128,7 +128,7 @@ async fn only_listed_addresses_of_a_name_are_tried() {
     let port = upstream.address.port();
     drop(upstream);
     let gateway = Gateway::start_among(&settings, &names).await;
-    names.tell(NAME, &[&["127.0.0.1", "127.0.0.2", "::1"]]);
+    names.set(NAME, &[&["127.0.0.1", "127.0.0.2", "::1"]]);
     let reply = through_proxy(&gateway, &format!("http://{NAME}:{port}/metrics")).await;
     assert_eq!(reply.status, 502, "{}", reply.text());
     assert!(others.iter().all(|other| other.connections() == 0));
@@ -140,7 +140,7 @@ async fn a_retry_resolves_and_checks_again() {
     let upstream = Upstream::closing(whole(NEW)).await;
     let others = bystanders(&upstream);
     let names = Names::default();
-    names.tell(NAME, &[&["127.0.0.1"], &["127.0.0.2"]]);
+    names.set(NAME, &[&["127.0.0.1"], &["127.0.0.2"]]);
     let gateway = Gateway::start_among(&allowing(&upstream), &names).await;
     assert_old(&through_proxy(&gateway, &url(&upstream)).await);
     let reply = through_proxy(&gateway, &url(&upstream)).await;
@@ -153,7 +153,7 @@ async fn a_retry_resolves_and_checks_again() {
 async fn a_kept_connection_ends_with_its_allow_rule() {
     let (upstream, mut seen) = telling(whole(NEW)).await;
     let names = Names::default();
-    names.tell(NAME, &[&["127.0.0.1"]]);
+    names.set(NAME, &[&["127.0.0.1"]]);
     let allowed = allowing(&upstream);
     let gateway = Gateway::start_among(&allowed, &names).await;
     for _ in 0..2 {
@@ -186,7 +186,7 @@ async fn configured_targets_are_resolved_for_each_connection() {
     // No list is asked: it is the operator who names them. They may move.
     let upstream = asked_once().await;
     let names = Names::default();
-    names.tell(NAME, &[&["127.0.0.2"], &["127.0.0.1"]]);
+    names.set(NAME, &[&["127.0.0.2"], &["127.0.0.1"]]);
     let settings = format!("emit: old\ntargets: [{{name: kong, url: '{}'}}]\n", url(&upstream));
     let gateway = Gateway::start_among(&settings, &names).await;
     let reply = get(gateway.data, "/metrics").await;

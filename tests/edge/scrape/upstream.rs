@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 const PLAIN: &str = "# TYPE up gauge\nup 1\n";
 
-/// An upstream that answers, closes, and tells the head of each request.
+/// An upstream that responds, closes, and reports the head of each request.
 async fn telling() -> (Upstream, mpsc::UnboundedReceiver<String>) {
     let (heads, seen) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {

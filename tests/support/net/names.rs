@@ -16,7 +16,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Sets the sequence of address lists of a name.
-    pub(crate) fn tell(&self, name: &str, answers: &[&[&str]]) {
+    pub(crate) fn set(&self, name: &str, answers: &[&[&str]]) {
         let address = |text: &&str| text.parse().expect("an address");
         let answers = answers.iter().map(|answer| answer.iter().map(address).collect());
         let mut all = self.answers.lock().expect("no thread panicked");

@@ -80,7 +80,7 @@ impl PackRule {
         self.old.family == self.new.family
     }
 
-    /// Checks what a rule can tell about itself. `None` when a selector could not be read.
+    /// Checks the keys of one rule. `None` if a selector cannot be read.
     pub(in crate::mapping) fn from_keys(keys: RuleKeys, check: &mut Check<'_>) -> Option<PackRule> {
         let old = check.selector(&keys.old);
         let new = check.selector(&keys.new);
@@ -94,22 +94,10 @@ impl PackRule {
             (family.text, family.span)
         });
         let (old, new) = (old?, new?);
-        check.variables(&old, &keys.old, &new);
-        check.variables(&new, &keys.new, &old);
-        check.bare_on_both(&old, &new, &keys.new);
-        if buckets.is_some() {
-            check.no_series(&old, &keys.old);
-            check.no_series(&new, &keys.new);
-        }
-        let same_buckets = buckets.as_ref().is_none_or(|(old, new)| old == new);
-        if old.to_string() == new.to_string() && same_buckets {
-            check.error(
-                keys.new.span,
-                "both sides are the same",
-                "remove the rule: what no rule names is forwarded unchanged",
-            );
-        }
-        if let (Some(_), Some(word)) = (&buckets, &keys.merge) {
+        let sides = [(&old, &keys.old), (&new, &keys.new)];
+        check.sides(sides, buckets.as_ref());
+        let merge_key = keys.merge.as_ref();
+        if let (Some(_), Some(word)) = (&buckets, merge_key) {
             check.error(
                 word.span,
                 "`merge` is for gauges, and `buckets` makes this a histogram",
@@ -117,23 +105,8 @@ impl PackRule {
             );
         }
         if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
-            let means = match (&buckets, &keys.merge) {
-                (Some(_), _) => Some(("buckets", MetricType::Histogram)),
-                (None, Some(_)) => Some(("merge", MetricType::Gauge)),
-                (None, None) => None,
-            };
-            if let Some((key, other)) = means.filter(|(_, other)| *other != metric_type) {
-                check.error(
-                    word.span,
-                    format!(
-                        "`{key}` is for {}s, and this is a {}",
-                        other.as_str(),
-                        metric_type.as_str()
-                    ),
-                    format!("remove `{key}`, or correct `type`"),
-                );
-            }
-            check.joinable(metric_type, merge.is_some(), (&old, &keys.old), (&new, &keys.new));
+            check.type_fits(metric_type, word, buckets.is_some(), merge_key.is_some());
+            check.joinable(metric_type, merge.is_some(), sides[0], sides[1]);
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, span)| *span)),
@@ -158,6 +131,55 @@ impl PackRule {
 }
 
 impl Check<'_> {
+    /// Checks the two sides of a rule, old and new, against each other.
+    fn sides(
+        &mut self,
+        [(old, old_text), (new, new_text)]: [(&Selector, &Scalar); 2],
+        buckets: Option<&(Layouts, Layouts)>,
+    ) {
+        self.variables(old, old_text, new);
+        self.variables(new, new_text, old);
+        self.bare_on_both(old, new, new_text);
+        if buckets.is_some() {
+            self.no_series(old, old_text);
+            self.no_series(new, new_text);
+        }
+        let same_buckets = buckets.is_none_or(|(old, new)| old == new);
+        if old.to_string() == new.to_string() && same_buckets {
+            self.error(
+                new_text.span,
+                "both sides are the same",
+                "remove the rule: what no rule names is forwarded unchanged",
+            );
+        }
+    }
+
+    /// Checks `type` against the keys that are for one type only.
+    fn type_fits(
+        &mut self,
+        metric_type: MetricType,
+        word: &Scalar,
+        has_buckets: bool,
+        has_merge: bool,
+    ) {
+        let (key, expected) = match (has_buckets, has_merge) {
+            (true, _) => ("buckets", MetricType::Histogram),
+            (false, true) => ("merge", MetricType::Gauge),
+            (false, false) => return,
+        };
+        if expected != metric_type {
+            self.error(
+                word.span,
+                format!(
+                    "`{key}` is for {}s, and this is a {}",
+                    expected.as_str(),
+                    metric_type.as_str()
+                ),
+                format!("remove `{key}`, or correct `type`"),
+            );
+        }
+    }
+
     pub(in crate::mapping) fn selector(&mut self, text: &Scalar) -> Option<Selector> {
         let selector = match parse_selector(&text.text) {
             Ok(selector) => selector,

@@ -82,14 +82,14 @@ pub enum LabelStep {
         /// Its new name.
         to: String,
     },
-    /// Added it, because the rule says so.
+    /// Added it, as required by the rule.
     Added {
         /// The label.
         label: String,
         /// Its value.
         value: String,
     },
-    /// Added it, because the settings say so under `fill`.
+    /// Added it, as set under `fill`.
     Filled {
         /// The label.
         label: String,
