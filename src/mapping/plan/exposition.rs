@@ -46,14 +46,14 @@ pub struct Plan {
 pub struct FamilyEditions {
     /// The generation that they are editions of.
     pub generation: Generation,
-    /// The edition that is written for samples of the other generation. `None` if the written buckets
-    /// are not those of an edition.
+    /// The edition that is written for samples of the other generation. `None` if the written
+    /// buckets are not those of an edition.
     pub written: Option<EditionName>,
     /// Each edition with its layout, the oldest first.
     pub layouts: Vec<(EditionName, Vec<Boundary>)>,
 }
 
-/// A pack, and the families that tell whether a source is one that the pack is for.
+/// A pack, and the families by which its sources are recognised.
 #[derive(Debug, Default)]
 pub struct PackFamilies {
     /// The pack's name.
@@ -108,8 +108,8 @@ pub struct Rule {
     pub stream: bool,
     /// The sample is also written unchanged (`emit: both`).
     pub keep: bool,
-    /// The samples read are of the written generation already. Only their buckets are converted, from
-    /// those of another edition.
+    /// The samples read are of the written generation already. Only their buckets are converted,
+    /// from those of another edition.
     pub same_generation: bool,
     /// Later rules are tried too, because another pack rule reads the same samples on purpose.
     pub also: bool,

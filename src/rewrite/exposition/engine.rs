@@ -11,7 +11,7 @@ use super::report::Report;
 use super::writer::{History, Progress, Writer};
 use crate::mapping::Plan;
 
-/// Rewrites one exposition, and tells a recorder what it does.
+/// Rewrites one exposition, and reports each step to a recorder.
 #[derive(Debug)]
 pub(super) struct Engine<R> {
     plan: Arc<Plan>,

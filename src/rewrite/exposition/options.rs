@@ -52,7 +52,7 @@ pub struct Options {
     ///
     /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes
     /// `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came
-    /// last, so that without it the buckets behind would become other series.
+    /// last, so that without it the following buckets would become other series.
     pub repeated_types: bool,
     /// What the exposition may cost.
     pub limits: Limits,

@@ -1,4 +1,4 @@
-//! What the walk over the lines of a datagram tells a recorder.
+//! What the engine reports to a recorder for the lines of a datagram.
 
 use crate::mapping::plan::statsd::LineRuleId;
 use crate::rewrite::statsd::report::DropReason;

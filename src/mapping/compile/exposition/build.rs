@@ -82,7 +82,7 @@ impl<'a> Build<'a> {
         if !pack_rule.keeps_name() {
             return true;
         }
-        // Side by side, a family with one name leaves in its new shape only.
+        // Under `both`, a family with the same name in both generations is emitted in its new form.
         let leaves = !self.emitted.is_both() || written == Generation::New;
         let changes = pack_rule.buckets.is_some()
             || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
@@ -204,8 +204,8 @@ impl<'a> Build<'a> {
         })
     }
 
-    /// Adds the rules for families that are of the emitted generation already, but may be of another
-    /// edition of it.
+    /// Adds the rules for families that are of the emitted generation already, but may be of
+    /// another edition of it.
     fn converted_to_edition(&mut self) {
         for (index, generation) in buckets::converted_to_edition(self.active, self.emitted) {
             let from = self.active[index];

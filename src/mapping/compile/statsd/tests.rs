@@ -192,7 +192,7 @@ statsd:
     for (emit, expected) in [
         (Emit::Old, [(true, 0, 0), (true, 0, 0), (false, 2, 0), (true, 0, 0), (false, 1, 0)]),
         (Emit::New, [(false, 1, 1), (false, 0, 0), (true, 0, 0), (false, 1, 0), (true, 0, 0)]),
-        // A name that is the same either way leaves once, in its new shape.
+        // A name that both generations have is emitted once, in its new form.
         (Emit::Both, [(true, 1, 1), (true, 0, 0), (true, 2, 0), (false, 1, 0), (true, 0, 0)]),
     ] {
         let plan = plan(&[pack], emit);

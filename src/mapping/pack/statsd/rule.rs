@@ -17,7 +17,7 @@ use crate::mapping::segment::{
 #[derive(Clone, Debug, Default)]
 pub(in crate::mapping) struct Lines {
     pub(in crate::mapping) rules: Vec<PackLineRule>,
-    /// In front of every name, unless settings say otherwise.
+    /// The prefix of every name, unless the settings replace it.
     pub(in crate::mapping) prefix: Option<Vec<Segment>>,
     /// The text between prefix and name.
     pub(in crate::mapping) between: Vec<Vec<Segment>>,

@@ -218,7 +218,7 @@ impl HistogramRows {
             let cells = Cells::of(&self.row);
             bytes = SOURCE_BYTES + cells.0.len() * size_of::<u64>();
             self.merged.entry((slot, key)).or_default().extend(&cells);
-            // Of a histogram that is read in parts, a part cannot tell what comes after it.
+            // If a histogram is read in parts, the parts that follow are unknown.
             let whole = before.is_none();
             self.boundaries.fill_gaps(row, &self.row, whole && !is_absent(self.row[INF]));
             self.boundaries.fill_gaps(&mut self.row, row, whole);

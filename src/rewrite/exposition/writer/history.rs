@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// What the next exposition of the same target must know about this one.
 ///
 /// A difference (a total minus its parts) is computed from counters that are not read at the same
-/// moment, so it can come out smaller than before although nothing was reset. A counter must not
+/// moment, so it can be smaller than before although nothing was reset. A counter must not
 /// decrease, so the history keeps the last value written. It is empty before the first scrape,
 /// after a change of settings, and for `crossfade rewrite`.
 #[derive(Clone, Debug, Default)]
