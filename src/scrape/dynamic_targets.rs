@@ -151,14 +151,14 @@ impl DynamicTargetSet {
             passthrough: Vec::new(),
             labels: BTreeMap::new(),
         };
-        let metrics = self.context.metrics.without_missing();
+        let metrics = self.context.metrics.without_info();
         let context = RewriteContext { metrics, ..self.context.clone() };
         Ok(Arc::new(Scraper::new(Target::dynamic(
             settings,
             context,
             upstream,
             Arc::clone(&self.histories),
-            self.statuses.unnamed(),
+            self.statuses.unnamed(&url.to_string()),
         ))))
     }
 

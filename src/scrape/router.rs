@@ -7,6 +7,7 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::dynamic_targets::DynamicTargetSet;
+use super::fleet::MixedEditions;
 use super::handlers::Handlers;
 use super::landing;
 use super::proxy_headers;
@@ -14,6 +15,7 @@ use super::response::{self, Body, HTML, TEXT, whole};
 use super::scraper::Scraper;
 use super::settings::Settings;
 use super::shared_state::SharedState;
+use super::status::Statuses;
 use super::target::Target;
 use crate::telemetry::RequestRefusal;
 
@@ -24,6 +26,7 @@ pub struct Gateway {
     /// The target to which a path is forwarded unchanged.
     passthrough: HashMap<String, Arc<Scraper>>,
     dynamic: DynamicTargets,
+    statuses: Arc<Statuses>,
     handlers: Handlers,
 }
 
@@ -68,7 +71,9 @@ impl Gateway {
             paths.into_iter().map(move |path| (path, Arc::clone(&scraper)))
         };
         let passthrough = targets.values().flat_map(paths).collect();
-        Gateway { targets, passthrough, dynamic, handlers: Handlers::new(settings, shared) }
+        let statuses = Arc::clone(shared.statuses());
+        let handlers = Handlers::new(settings, shared);
+        Gateway { targets, passthrough, dynamic, statuses, handlers }
     }
 
     /// The targets in the settings, by name.
@@ -80,6 +85,12 @@ impl Gateway {
     #[must_use]
     pub fn target(&self, name: &str) -> Option<&Target> {
         self.targets.get(name).map(|scraper| &**scraper.target())
+    }
+
+    /// The generations of which targets emit different editions.
+    #[must_use]
+    pub fn mixed_editions(&self) -> Vec<MixedEditions> {
+        self.statuses.fleet().mixed()
     }
 
     /// Targets that clients have named: of each kind up to `limit`, the most recent first.

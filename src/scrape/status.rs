@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::fleet::{Emission, Fleet, FleetMember};
 use crate::mapping::Generation;
 use crate::rewrite::exposition::{Missing, Report};
 use crate::telemetry::{ScrapeInFlight, TargetMetrics};
@@ -133,6 +134,7 @@ pub struct LastScrape {
 pub(super) struct Statuses {
     by_name: Mutex<HashMap<String, Weak<StatusCell>>>,
     first_targets: Arc<FirstTargets>,
+    fleet: Arc<Fleet>,
 }
 
 impl Statuses {
@@ -143,15 +145,21 @@ impl Statuses {
         if let Some(known) = all.get(name).and_then(Weak::upgrade) {
             return known;
         }
-        let created = self.unnamed();
+        let created = self.unnamed(name);
         all.insert(name.to_owned(), Arc::downgrade(&created));
         created
     }
 
-    /// The status of a target that is not found by its name.
-    pub(super) fn unnamed(&self) -> Arc<StatusCell> {
+    /// The status of a target that is not found by its name. `shown` identifies it for operators.
+    pub(super) fn unnamed(&self, shown: &str) -> Arc<StatusCell> {
         let first_targets = Arc::clone(&self.first_targets);
-        Arc::new(StatusCell { state: Mutex::default(), first_targets })
+        let (shown, member) = (shown.to_owned(), self.fleet.join());
+        Arc::new(StatusCell { state: Mutex::default(), first_targets, shown, member })
+    }
+
+    /// The editions that all targets emit.
+    pub(super) fn fleet(&self) -> &Fleet {
+        &self.fleet
     }
 }
 
@@ -160,6 +168,8 @@ impl Statuses {
 pub(super) struct StatusCell {
     state: Mutex<State>,
     first_targets: Arc<FirstTargets>,
+    shown: String,
+    member: FleetMember,
 }
 
 #[derive(Debug, Default)]
@@ -223,11 +233,16 @@ pub(super) struct RunningScrape {
     /// `None` once the scrape has ended.
     counted: Option<ScrapeInFlight>,
     status: Arc<StatusCell>,
+    emission: Emission,
 }
 
 impl RunningScrape {
-    pub(super) fn start(metrics: &TargetMetrics, status: Arc<StatusCell>) -> RunningScrape {
-        RunningScrape { counted: Some(metrics.start()), status }
+    pub(super) fn start(
+        metrics: &TargetMetrics,
+        status: Arc<StatusCell>,
+        emission: Emission,
+    ) -> RunningScrape {
+        RunningScrape { counted: Some(metrics.start()), status, emission }
     }
 
     /// Runs a step of the engine and counts the time it takes.
@@ -263,6 +278,9 @@ impl RunningScrape {
         let Some(counted) = self.counted.take() else { return };
         let (took, bytes_out) = counted.end(outcome.as_str(), &report);
         let at = SystemTime::now();
+        if report.complete {
+            self.status.member.emitted(&self.status.shown, &self.emission, &report);
+        }
         self.status.record(LastScrape { at, took, outcome, bytes_out, report });
     }
 }
@@ -361,6 +379,7 @@ impl FirstTargets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Emit;
 
     fn missing(expected: usize) -> Missing {
         Missing {
@@ -464,7 +483,8 @@ mod tests {
         let after_reload = statuses.target("kong");
         assert!(Arc::ptr_eq(&first, &after_reload));
         let metrics = crate::telemetry::Metrics::new().target("kong");
-        drop(RunningScrape::start(&metrics, first));
+        let emission = Emission { emit: Emit::New, plan: Arc::default() };
+        drop(RunningScrape::start(&metrics, first, emission));
         let last = statuses.target("kong").status().last.expect("a scrape");
         assert_eq!(last.outcome, Outcome::ClientGone);
         drop(after_reload);

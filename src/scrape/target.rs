@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::http::uri::{PathAndQuery, Scheme};
 
 use super::error::Error;
+use super::fleet::Emission;
 use super::histories::{CompletedScrapes, TargetHistories};
 use super::settings::TargetSettings;
 use super::shared_state::SharedState;
@@ -131,7 +132,9 @@ impl Target {
 
     /// Starts to count a scrape.
     pub(super) fn start(&self) -> RunningScrape {
-        RunningScrape::start(&self.context.metrics, Arc::clone(&self.status))
+        let (emit, plan) = (self.settings.mapping.emit, Arc::clone(&self.context.plan));
+        let status = Arc::clone(&self.status);
+        RunningScrape::start(&self.context.metrics, status, Emission { emit, plan })
     }
 
     /// The span of everything that is logged about a scrape. Its level is that of the most severe

@@ -7,7 +7,6 @@ mod http;
 mod kernel_drops;
 mod log;
 mod metrics;
-mod missing_inputs;
 mod process;
 mod reasons;
 mod reloads;
@@ -15,6 +14,7 @@ mod scrapes;
 mod series;
 mod statsd;
 mod target;
+mod target_info;
 
 pub use count::Count;
 pub use http::{HttpListenerMetrics, OpenHttpConnection, WebConfigMetrics};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prometheus::{HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
 use super::define::Define;
-use super::missing_inputs::MissingInputs;
 use super::series::{Forget as _, Holders};
+use super::target_info::{Definition, TargetInfo};
 
 /// Seconds. Most scrapes take milliseconds; the default timeout of Prometheus is ten seconds.
 const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -15,11 +15,33 @@ const DURATION_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 const REWRITING_BUCKETS: [f64; 11] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0];
 
+const MISSING_INPUTS: Definition = Definition {
+    name: "crossfade_target_missing_input",
+    help: "Always 1: samples that sources of the target's generation export, and that its last complete scrape \
+           did not contain.",
+    labels: &["target", "input"],
+};
+
+const EDITIONS: Definition = Definition {
+    name: "crossfade_target_edition_info",
+    help: "Always 1: the edition of the target's bucket boundaries in its last complete scrape.",
+    labels: &["target", "edition"],
+};
+
+const EMITTED_EDITIONS: Definition = Definition {
+    name: "crossfade_target_emitted_edition_info",
+    help: "Always 1: the edition of the bucket boundaries that were emitted for the target's last complete \
+           scrape, by generation.",
+    labels: &["target", "generation", "edition"],
+};
+
 /// The families of all targets.
 #[derive(Debug)]
 pub(super) struct ScrapeMetrics {
     holders: Holders,
-    pub(super) missing_inputs: MissingInputs,
+    pub(super) missing_inputs: TargetInfo,
+    pub(super) editions: TargetInfo,
+    pub(super) emitted_editions: TargetInfo,
     pub(super) scrapes: IntCounterVec,
     pub(super) duration: HistogramVec,
     pub(super) upstream: HistogramVec,
@@ -45,11 +67,16 @@ impl ScrapeMetrics {
     #[expect(clippy::too_many_lines, reason = "a flat list of families")]
     pub(super) fn register(registry: &Registry) -> prometheus::Result<ScrapeMetrics> {
         let define = Define(registry);
-        let missing_inputs = MissingInputs::new()?;
-        registry.register(Box::new(missing_inputs.clone()))?;
+        let info = |definition| {
+            let info = TargetInfo::new(definition)?;
+            registry.register(Box::new(info.clone()))?;
+            Ok::<_, prometheus::Error>(info)
+        };
         Ok(ScrapeMetrics {
             holders: Holders::default(),
-            missing_inputs,
+            missing_inputs: info(MISSING_INPUTS)?,
+            editions: info(EDITIONS)?,
+            emitted_editions: info(EMITTED_EDITIONS)?,
             scrapes: define.counters(
                 "crossfade_scrapes_total",
                 "Scrapes by outcome.",
@@ -159,7 +186,9 @@ impl ScrapeMetrics {
     }
 
     fn forget(&self, target: &str) {
-        self.missing_inputs.forget(target);
+        for info in [&self.missing_inputs, &self.editions, &self.emitted_editions] {
+            info.forget(target);
+        }
         for counters in [
             &self.scrapes,
             &self.read_bytes,

@@ -29,7 +29,7 @@ pub struct TargetMetrics {
     held_bytes: IntGauge,
     generations: [(Generation, IntGauge); 2],
     hold: Arc<HeldTarget>,
-    exports_missing: bool,
+    exports_info: bool,
 }
 
 impl TargetMetrics {
@@ -53,7 +53,7 @@ impl TargetMetrics {
                 held_bytes: all.held_bytes.with_label_values(labels),
                 generations: [Generation::Old, Generation::New].map(generation),
                 hold,
-                exports_missing: true,
+                exports_info: true,
             }
         })
     }
@@ -88,11 +88,11 @@ impl TargetMetrics {
         }
     }
 
-    /// The same metrics for one of several targets with this name. Its missing inputs are not
-    /// exported, because the label could not say which target lacks them.
+    /// The same metrics for one of several targets with this name. Its missing inputs and
+    /// editions are not exported, because the label could not say which target they are of.
     #[must_use]
-    pub fn without_missing(&self) -> TargetMetrics {
-        TargetMetrics { exports_missing: false, ..self.clone() }
+    pub fn without_info(&self) -> TargetMetrics {
+        TargetMetrics { exports_info: false, ..self.clone() }
     }
 
     /// Counts what is only known of a complete scrape.
@@ -107,9 +107,14 @@ impl TargetMetrics {
             all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);
             all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);
         }
-        if self.exports_missing {
+        if self.exports_info {
             let missing = report.missing.iter().filter(|it| !it.optional);
-            all.missing_inputs.set(name, missing.map(|it| it.input.clone()));
+            all.missing_inputs.set(name, missing.map(|it| vec![it.input.clone()]));
+            all.editions.set(name, report.editions.iter().map(|it| vec![it.to_string()]));
+            let emitted = report.emitted_editions.iter();
+            let emitted =
+                emitted.map(|(its, name)| vec![its.as_str().to_owned(), name.to_string()]);
+            all.emitted_editions.set(name, emitted);
         }
     }
 }

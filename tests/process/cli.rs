@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::net::{Upstream, get, whole};
 use crate::support::process::Process;
 
 /// How long anything may take.
@@ -435,4 +436,67 @@ fn health_fails_without_a_healthy_gateway() {
     let output = run(&["health", "--url", &gone], "");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("no response from"), "{}", stderr(&output));
+}
+
+#[test]
+fn an_edition_that_no_pack_has_is_an_error() {
+    for arguments in [
+        &["rewrite", "--emit=3.1"][..],
+        &["rewrite", "--statsd", "--emit=3.1"],
+        &["explain", "--emit=3.1", "-"],
+        &["serve", "--emit=3.1", "--target=http://127.0.0.1:9/metrics"],
+        &["audit", "--emit=3.1", "tests/audit"],
+    ] {
+        let output = run(arguments, NEW);
+        assert!(!output.status.success(), "{arguments:?}");
+        let text = stderr(&output);
+        assert!(text.contains("no pack has the edition `3.1`"), "{arguments:?}: {text}");
+        assert!(text.contains("`2.5`, `2.8`, `3.0` and `3.9`"), "{arguments:?}: {text}");
+    }
+    let output = run(&["rewrite", "--emit=older"], NEW);
+    assert!(stderr(&output).contains("expected one of: old, new, both, or an edition"));
+}
+
+#[test]
+fn an_edition_in_the_settings_is_checked_where_it_is_written() {
+    let text = "emit: new\ntargets:\n- { url: 'http://a/', emit: 2.9 }\n";
+    let file = TempFile::new("edition.yaml", text);
+    for arguments in
+        [&["check", "config", file.path()][..], &["serve", "--config.file", file.path()]]
+    {
+        let output = run(arguments, "");
+        assert!(!output.status.success());
+        let text = [stdout(&output), stderr(&output)].concat();
+        assert!(text.contains(":3:28"), "{text}");
+        assert!(text.contains("no pack has the edition `2.9`"), "{text}");
+        assert!(
+            text.contains("did you mean `2.5`?") || text.contains("did you mean `2.8`?"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_mix_of_editions_is_logged_once() {
+    let histogram = |boundaries: &str| {
+        let buckets = boundaries.split(' ');
+        let buckets = buckets.map(|le| format!("kong_kong_latency_ms_bucket{{le=\"{le}\"}} 1\n"));
+        whole(format!("# TYPE kong_kong_latency_ms histogram\n{}", buckets.collect::<String>()))
+    };
+    let older = Upstream::answering(histogram("750 1000 +Inf")).await;
+    let newer = Upstream::answering(histogram("750 1000 3000 6000 +Inf")).await;
+    let (older, newer) = (format!("a={}", older.url()), format!("b={}", newer.url()));
+    let process = Process::serve(&["--emit=new", "--target", &older, "--target", &newer]);
+    for name in ["a", "b", "a", "b"] {
+        let reply = get(process.data, &format!("/targets/{name}/metrics")).await;
+        assert_eq!(reply.status, 200);
+    }
+    let line = process.logs(&["targets emit different editions"]);
+    let fields = "generation=new editions=\"3.0 (a), 3.9 (b)\" remedy=\"emit: 3.0\"";
+    assert!(line.contains("level=warn") && line.contains(fields), "{line}");
+    assert!(!line.contains("target="), "{line}");
+    let mut process = process;
+    process.signal("TERM");
+    let (_, rest) = process.ends_within(SOON);
+    assert!(!rest.contains("different editions"), "{rest}");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::mapping::EditionName;
 use crate::rewrite;
 use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten};
 
@@ -11,6 +12,10 @@ use crate::rewrite::exposition::{DropReason, Missing, RefusedBecause, Rewritten}
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     generations: Vec<&'static str>,
+    /// Of the bucket boundaries that were read, as far as they tell.
+    editions: Vec<&'a str>,
+    /// Of those that were output.
+    emitted_editions: Vec<&'a str>,
     bytes_in: u64,
     samples_in: u64,
     samples_out: u64,
@@ -77,6 +82,8 @@ impl<'a> Report<'a> {
         };
         Report {
             generations: report.generations.iter().map(|generation| generation.as_str()).collect(),
+            editions: report.editions.iter().map(EditionName::as_str).collect(),
+            emitted_editions: report.emitted_editions.iter().map(|(_, it)| it.as_str()).collect(),
             bytes_in: report.bytes_in,
             samples_in: report.samples_in,
             samples_out: report.samples_out,

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::report::{Lack, Report};
 use super::unix_time::unix;
+use crate::mapping::EditionName;
 use crate::running::Running;
 use crate::scrape;
-use crate::scrape::{LastScrape, Outcome, TargetStatus};
+use crate::scrape::{LastScrape, MixedEditions, Outcome, TargetStatus};
 
 /// Most dynamic targets of one kind that are shown.
 const MOST_ON_DEMAND: usize = 100;
@@ -19,7 +20,20 @@ pub(super) fn describe(current: &Running) -> serde_json::Value {
     let configured = current.gateway.targets().map(|target| (target, false));
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
     let targets: Vec<_> = all.map(|(target, on_demand)| described(target, on_demand)).collect();
-    serde_json::json!({ "targets": targets })
+    let mixed: Vec<_> = current.gateway.mixed_editions().iter().map(mixed_editions).collect();
+    let editions = current.packs.iter().flat_map(|pack| pack.editions().named());
+    let editions: Vec<String> = editions.map(|(name, _)| name.to_string()).collect();
+    serde_json::json!({ "targets": targets, "editions": editions, "mixed_editions": mixed })
+}
+
+/// Targets that emit different editions of a generation, and the setting that ends it.
+fn mixed_editions(mixed: &MixedEditions) -> serde_json::Value {
+    let edition = |(name, targets): (&EditionName, &Vec<String>)| serde_json::json!({ "edition": name.as_str(), "targets": targets });
+    serde_json::json!({
+        "generation": mixed.generation.as_str(),
+        "editions": mixed.targets.iter().map(edition).collect::<Vec<_>>(),
+        "remedy": format!("emit: {}", mixed.remedy),
+    })
 }
 
 fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {

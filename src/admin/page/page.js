@@ -254,13 +254,21 @@ function targetElement({ name, on_demand: onDemand }) {
   return { element, summary, findings };
 }
 
+/** The editions of a target's bucket boundaries, if its versions have several. */
+const editions = (target) => (target.report?.editions.length ? ` ${target.report.editions.join(", ")} ` : " ");
+
+/** Targets that emit different editions of a generation. */
+const mixedEditions = ({ generation, editions, remedy }) => h("p", { class: "error" },
+  `Targets emit different editions of the ${generation} generation, so sums of their buckets by `, h("code", null, "le"), " are wrong: ",
+  editions.map(({ edition, targets }) => `${edition} (${targets.join(", ")})`).join(", "), ". Set ", h("code", null, remedy), " for all of them.");
+
 function fillSummary(target) {
   const last = target.last_complete;
   const generations = target.report?.generations ?? [];
   const flow = (from, to, unit) => [unit(from), arrow(), unit(to)];
   return [
     h("span", null, text("span", "name", target.name), text("span", "url", target.url)),
-    h("span", null, generations.length ? pill(generations.join(" + "), generations.length > 1 ? "both" : generations[0]) : pill("?", "none"), arrow(), pill(target.emit)),
+    h("span", null, generations.length ? pill(generations.join(" + "), generations.length > 1 ? "both" : generations[0]) : pill("?", "none"), text("span", "soft", editions(target)), arrow(), pill(target.emit)),
     h("span", null, target.last ? ago(target.last.at) : "never"),
     text("span", "number", last ? span(last.seconds) : ""),
     text("span", "number", ...(last ? flow(last.samples_in, last.samples_out, count) : [])),
@@ -285,7 +293,8 @@ function fillFindings({ last, last_failed: failed, last_complete: complete, repo
 }
 
 async function drawTargets() {
-  const { targets } = await ask("api/targets");
+  const { targets, editions: known, mixed_editions: mixed } = await ask("api/targets");
+  show($("fleet"), mixed, () => mixed.map(mixedEditions));
   const list = $("targets");
   const key = ({ name, url }) => `${name} ${url}`;
   for (const [its, { element }] of shownTargets) {
@@ -316,7 +325,7 @@ async function drawTargets() {
   const named = targets.filter((target) => !target.on_demand);
   show($("as"), named.map(({ name, emit }) => [name, emit]), () => [
     ...named.map(({ name, emit }) => h("option", { value: `target:${name}` }, `${name}, emit: ${emit}`)),
-    ...["old", "new", "both"].map((emit) => h("option", { value: `emit:${emit}` }, `emit: ${emit}`)),
+    ...["old", "new", "both", ...known].map((emit) => h("option", { value: `emit:${emit}` }, `emit: ${emit}`)),
   ]);
 }
 

@@ -3,6 +3,7 @@
 mod allow_list;
 mod coalesce;
 pub(super) mod dynamic_targets;
+mod editions;
 mod exchange;
 mod resolve;
 mod upstream;
