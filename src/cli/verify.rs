@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use super::flags::Rewriting;
 use super::input;
 use super::progress::Progress;
-use super::value_enums::{Format, GenerationFlag};
-use crate::mapping::{self, Emit, Emitted};
+use super::value_enums::Format;
+use crate::mapping::{self, Emit, Emitted, Generation};
 use crate::packs;
 use crate::shown_url::shown_url;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
@@ -31,9 +31,9 @@ pub(super) struct Arguments {
     traffic: TrafficFlag,
 
     /// The generation to compare in. The other side is rewritten to it. Rewriting to old loses no
-    /// information.
-    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::Old)]
-    emit: GenerationFlag,
+    /// information. With an edition, such as 2.8 or 3.0, both sides are converted to its buckets.
+    #[arg(long, value_name = "old|new|EDITION", default_value_t = Emit::Old)]
+    emit: Emit,
 
     /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or
     /// 20% for similar traffic].
@@ -88,13 +88,21 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rewriting = &arguments.rewriting;
     let packs = packs::load(&rewriting.packs)?;
+    let emitted =
+        Emitted::new(arguments.emit, &packs).map_err(|error| anyhow::anyhow!("--emit: {error}"))?;
+    let compared_as = match (emitted.has(Generation::Old), emitted.has(Generation::New)) {
+        (true, true) => bail!("--emit: the two sides are compared in one generation, not in both"),
+        (true, false) => Generation::Old,
+        (false, _) => Generation::New,
+    };
     let traffic = match arguments.traffic {
         TrafficFlag::Same => Traffic::Same,
         TrafficFlag::Similar => Traffic::Similar,
     };
     let default = if traffic == Traffic::Same { 0.0 } else { 0.2 };
     let options = Options {
-        compared_as: arguments.emit.into(),
+        compared_as,
+        edition: emitted.edition(),
         traffic,
         tolerance: arguments.tolerance.unwrap_or(default),
         gauges: arguments.gauges,

@@ -467,7 +467,7 @@ fn an_edition_in_the_settings_is_checked_where_it_is_written() {
         let output = run(arguments, "");
         assert!(!output.status.success());
         let text = [stdout(&output), stderr(&output)].concat();
-        assert!(text.contains(":3:28"), "{text}");
+        assert!(text.contains(":3:29"), "{text}");
         assert!(text.contains("no pack has the edition `2.9`"), "{text}");
         assert!(
             text.contains("did you mean `2.5`?") || text.contains("did you mean `2.8`?"),

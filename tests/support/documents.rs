@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crossfade::mapping::{Emit, Generation};
+use crossfade::mapping::{EditionName, Emit, Generation};
 use crossfade::rewrite::exposition::{DropReason, Missing, RefusedBecause, Report, Rewritten};
 use crossfade::telemetry::{ConnectionRefusal, Metrics, RequestRefusal};
 
@@ -44,6 +44,9 @@ pub(crate) fn metrics() -> String {
     report.dropped.insert(DropReason::Malformed(crossfade::exposition::Flaw::BadValue), 1);
     report.unrewritten.insert(RefusedBecause::NotJoinable, 1);
     report.generations.insert(Generation::Old);
+    let edition: EditionName = "2.8".parse().expect("a valid name");
+    report.editions.insert(edition);
+    report.emitted_editions.insert((Generation::Old, edition));
     target.joined();
     target.left("timeout");
     report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });

@@ -35,6 +35,11 @@ impl EstimatedBoundaries {
         EstimatedBoundaries { rules: report.estimated.iter().map(of_rule).collect() }
     }
 
+    /// Adds those of the other side.
+    pub(super) fn extend(&mut self, other: EstimatedBoundaries) {
+        self.rules.extend(other.rules);
+    }
+
     /// True if the bucket counts of a series at a boundary are estimates.
     pub(super) fn contains(&self, family: &str, series: &Series, le: f64) -> bool {
         let covers_series = |rule: &&OfRule| {

@@ -71,11 +71,7 @@ pub fn verify(
     packs: &[Pack],
     options: &Options,
 ) -> Result<Outcome, Error> {
-    let compile = |emit| {
-        let settings = mapping::Settings { emit, ..options.settings.clone() };
-        mapping::compile(packs, &settings).map(Arc::new)
-    };
-    let (to_old, to_new) = (compile(Emit::Old)?, compile(Emit::New)?);
+    let (to_old, to_new) = plans(packs, options)?;
     let old_side = side(old.0, old.1, &to_old)?;
     let new_side = side(new.0, new.1, &to_old)?;
     if old_side.generations == ["new"] && new_side.generations == ["old"] {
@@ -89,7 +85,15 @@ pub fn verify(
     let (body, report) = rewrite_whole(plan, to_rewrite.1)
         .map_err(|error| Error::Rewrite { side: to_rewrite.0.to_owned(), error })?;
     let mut rewritten = ParsedExposition::read(&body);
-    let mut reference = ParsedExposition::read(reference.1);
+    let mut estimated = EstimatedBoundaries::new(plan, &report);
+    let mut reference = if options.edition.is_some() {
+        let (body, report) = rewrite_whole(plan, reference.1)
+            .map_err(|error| Error::Rewrite { side: reference.0.to_owned(), error })?;
+        estimated.extend(EstimatedBoundaries::new(plan, &report));
+        ParsedExposition::read(&body)
+    } else {
+        ParsedExposition::read(reference.1)
+    };
     if options.compared_as == Generation::New {
         // The old generation lacks some labels of the new one: sum over them on both sides.
         let unknown = unknown_labels(&to_old, &rewritten, &options.settings.fill);
@@ -103,7 +107,7 @@ pub fn verify(
     let sides = compare::Sides {
         old: old_parsed,
         new: new_parsed,
-        estimated: EstimatedBoundaries::new(plan, &report),
+        estimated,
         outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
     };
     let (other_plan, other) = match options.compared_as {
@@ -132,6 +136,23 @@ pub fn verify(
         families,
         only_new,
     })
+}
+
+/// The plans for rewriting to old and to new.
+fn plans(packs: &[Pack], options: &Options) -> Result<(Arc<Plan>, Arc<Plan>), Error> {
+    let compile = |emit| {
+        let settings = mapping::Settings { emit, ..options.settings.clone() };
+        mapping::compile(packs, &settings).map(Arc::new)
+    };
+    let (mut to_old, mut to_new) = (compile(Emit::Old)?, compile(Emit::New)?);
+    if let Some(edition) = options.edition {
+        let compared = match options.compared_as {
+            Generation::Old => &mut to_old,
+            Generation::New => &mut to_new,
+        };
+        *compared = compile(Emit::Edition(edition))?;
+    }
+    Ok((to_old, to_new))
 }
 
 fn text(name: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::mapping::{self, Emit, Generation};
+use crate::mapping::{self, EditionName, Emit, Generation};
 
 /// How similar the traffic of the two sides was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
@@ -20,6 +20,9 @@ pub enum Traffic {
 pub struct Options {
     /// The generation to compare in. The side of the other generation is rewritten.
     pub compared_as: Generation,
+    /// The edition of that generation whose bucket layouts both sides are converted to. `None`: the
+    /// newest one for the side that is rewritten, and those of the other side as they are.
+    pub edition: Option<EditionName>,
     /// How similar the traffic was.
     pub traffic: Traffic,
     /// The largest accepted difference of two numbers, as a fraction of the larger one.
@@ -39,6 +42,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             compared_as: Generation::Old,
+            edition: None,
             traffic: Traffic::Same,
             tolerance: 0.0,
             gauges: false,

@@ -11,6 +11,7 @@ const NEW: &str = "small/prometheus/kong-3.9.1.all_on.per_consumer.txt";
 fn options(compared_as: Generation) -> Options {
     Options {
         compared_as,
+        edition: None,
         traffic: Traffic::Same,
         tolerance: 0.0,
         gauges: false,
@@ -44,6 +45,29 @@ fn replaced(body: &[u8], from: &str, to: &str) -> Vec<u8> {
 fn without(body: &[u8], start: &str) -> Vec<u8> {
     let lines = body.split_inclusive(|byte| *byte == b'\n');
     lines.filter(|line| !line.starts_with(start.as_bytes())).flatten().copied().collect()
+}
+
+#[test]
+fn captures_of_the_same_traffic_agree_in_each_edition() {
+    for new in [NEW, "small/prometheus/kong-3.4.2.all_on.per_consumer.txt"] {
+        for (compared_as, edition) in [
+            (Generation::Old, "2.5"),
+            (Generation::Old, "2.8"),
+            (Generation::New, "3.0"),
+            (Generation::New, "3.9"),
+        ] {
+            let edition = Some(edition.parse().expect("a valid name"));
+            let options = Options { edition, ..options(compared_as) };
+            let outcome = compare(&capture(OLD), &capture(new), &options);
+            let latency = match compared_as {
+                Generation::Old => "kong_latency",
+                Generation::New => "kong_kong_latency_ms",
+            };
+            let latency = family(&outcome, latency);
+            assert!(latency.verdict.agrees(), "{new} as {edition:?}: {latency:#?}");
+            assert!(latency.compared > 0);
+        }
+    }
 }
 
 #[test]
