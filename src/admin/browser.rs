@@ -52,7 +52,7 @@ fn is_from_another_site(headers: &HeaderMap, authority: Option<&str>, hosts: &[S
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    // A value that is not text is not a known name either.
+    // A value that is not text is not a known name either, see `is_local_name`.
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
@@ -66,7 +66,7 @@ fn host_of(authority: &str) -> &str {
 }
 
 fn is_known(host: &str, hosts: &[String]) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
+    let host = without_dot(host);
     let is_v6 = |host: &str| {
         host.strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
@@ -76,12 +76,21 @@ fn is_known(host: &str, hosts: &[String]) -> bool {
     host.parse::<std::net::Ipv4Addr>().is_ok()
         || is_v6(host)
         || is_local_name(&host.to_ascii_lowercase())
-        || hosts.iter().any(|its| its.eq_ignore_ascii_case(host))
+        || hosts.iter().any(|its| without_dot(its).eq_ignore_ascii_case(host))
+}
+
+/// A name without the dot that ends a fully qualified one.
+fn without_dot(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
 }
 
 /// A name without a dot, as in `/etc/hosts` and of containers, or below a domain that is not
 /// public.
 fn is_local_name(host: &str) -> bool {
+    let in_names = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if host.is_empty() || !host.bytes().all(in_names) {
+        return false;
+    }
     let below = |domain: &&str| {
         host.strip_suffix(*domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_known_hosts_are_served() {
-        let hosts = ["Crossfade.example.com".to_owned()];
+        let hosts = ["Crossfade.example.com".to_owned(), "rooted.example.com.".to_owned()];
         for (host, known) in [
             ("127.0.0.1:9543", true),
             ("10.0.0.7", true),
@@ -113,7 +122,12 @@ mod tests {
             ("crossfade.monitoring.svc:9543", true),
             ("crossfade.monitoring.svc.cluster.local.:9543", true),
             ("crossfade.example.com", true),
+            ("rooted.example.com:9543", true),
+            ("rooted.example.com.", true),
             ("evil.example:9543", false),
+            ("", false),
+            (":9543", false),
+            ("evil%2eexample", false),
             ("127.0.0.1.evil.example", false),
             ("evil.crossfade.example.com", false),
             ("notlocal.xlocal", false),
@@ -123,6 +137,10 @@ mod tests {
             let outcome = check(&request(&Method::GET, &[(HOST, host)]), &hosts);
             assert_eq!(outcome.is_ok(), known, "{host}");
         }
+        let mut foreign = request(&Method::GET, &[]);
+        let value = hyper::header::HeaderValue::from_bytes("ev\u{ed}l".as_bytes()).expect("bytes");
+        foreign.headers_mut().insert(HOST, value);
+        check(&foreign, &hosts).expect_err("not a name");
         check(&request(&Method::GET, &[]), &hosts).expect("no browser omits it");
     }
 

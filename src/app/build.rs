@@ -192,11 +192,12 @@ pub(super) fn relay_settings(settings: &Settings) -> relay::Settings {
     settings.relay.clone().unwrap_or_else(relay::Settings::nothing)
 }
 
-/// Loads the web configuration file, if the settings name one.
+/// Loads the web configuration file, if the settings name one. `before` is the one in use.
 pub(super) fn web_config(
     settings: &Settings,
     metrics: &Metrics,
+    before: Option<&WebConfig>,
 ) -> Result<Option<Arc<WebConfig>>, Diagnostics> {
-    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config()).map(Arc::new);
+    let load = |path: &PathBuf| WebConfig::load(path, metrics.web_config(), before).map(Arc::new);
     settings.web_config.as_ref().map(load).transpose()
 }

@@ -104,7 +104,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let shared = SharedState::new(Arc::clone(&metrics), resolver);
         let parts = Parts::build(&settings, &shared, None)?;
-        let web = build::web_config(&settings, &metrics)?;
+        let web = build::web_config(&settings, &metrics, None)?;
         Ok(Unbound { settings, metrics, shared, parts, web })
     }
 

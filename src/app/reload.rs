@@ -76,7 +76,8 @@ impl Reloads {
         if !fixed.is_empty() {
             return Err(Error::Restart(fixed));
         }
-        let web = build::web_config(&settings, self.shared.metrics())?;
+        let before = self.current.data.web_config();
+        let web = build::web_config(&settings, self.shared.metrics(), before.as_deref())?;
         let parts = Parts::build(&settings, &self.shared, Some(&self.compiled))?;
         self.relay.replace(build::relay_settings(&settings), parts.plans).await?;
 

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +15,7 @@ use hyper::header::{
     PROXY_AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{Request, Response, StatusCode};
+use tokio_rustls::rustls::ServerConfig;
 
 use super::context::{ConnectionContext, ReloadableConfig};
 use super::reason_phrase::reason_phrase;
@@ -30,7 +32,9 @@ pub(super) struct AccessControl {
     rules: Arc<ReloadableConfig>,
     metrics: HttpListenerMetrics,
     activity: Arc<ConnectionState>,
-    is_encrypted: bool,
+    client: Option<IpAddr>,
+    /// The TLS configuration that the connection was accepted with. `None` without TLS.
+    tls: Option<Arc<ServerConfig>>,
 }
 
 /// A body that records when it has ended, completely or not.
@@ -43,10 +47,11 @@ impl AccessControl {
     pub(super) fn new(
         context: &ConnectionContext,
         activity: Arc<ConnectionState>,
-        is_encrypted: bool,
+        client: Option<IpAddr>,
+        tls: Option<Arc<ServerConfig>>,
     ) -> AccessControl {
         let ConnectionContext { rules, metrics, .. } = context.clone();
-        AccessControl { rules, metrics, activity, is_encrypted }
+        AccessControl { rules, metrics, activity, client, tls }
     }
 
     /// Records that a request has arrived.
@@ -64,7 +69,7 @@ impl AccessControl {
         S: Fn(Request<Incoming>) -> F,
         F: Future<Output = Response<B>>,
     {
-        if self.is_encrypted {
+        if self.tls.is_some() {
             request.extensions_mut().insert(Encrypted);
         }
         let web = self.rules.web();
@@ -80,8 +85,9 @@ impl AccessControl {
         for (name, value) in web.iter().flat_map(|web| &web.headers) {
             response.headers_mut().insert(name.clone(), value.clone());
         }
-        if self.is_encrypted != web.is_some_and(|web| web.tls.is_some()) {
-            // The settings under which the connection was accepted have changed.
+        let tls = web.as_ref().and_then(|web| web.tls.as_ref());
+        if self.tls.as_ref().map(Arc::as_ptr) != tls.map(Arc::as_ptr) {
+            // What the client had to show when the connection was accepted may not be enough now.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
@@ -100,10 +106,11 @@ impl AccessControl {
         let way = Way::of(request);
         // Credentials for Crossfade must not reach a target.
         let credentials = request.headers_mut().remove(way.credentials());
-        match users.sign_in(credentials.as_ref()).await {
+        match users.sign_in(self.client, credentials.as_ref()).await {
             SignIn::Accepted => None,
             SignIn::Refused => Some(Refusal::Unauthorized(way)),
             SignIn::Busy => Some(Refusal::Busy),
+            SignIn::Guessing => Some(Refusal::Guessing),
         }
     }
 }
@@ -146,6 +153,7 @@ enum Refusal {
     Rate,
     Unauthorized(Way),
     Busy,
+    Guessing,
 }
 
 impl Refusal {
@@ -154,7 +162,7 @@ impl Refusal {
             Refusal::TooLong(_) => ConnectionRefusal::HeaderBytes,
             Refusal::Rate => ConnectionRefusal::Rate,
             Refusal::Unauthorized(_) => ConnectionRefusal::Unauthorized,
-            Refusal::Busy => ConnectionRefusal::SignIn,
+            Refusal::Busy | Refusal::Guessing => ConnectionRefusal::SignIn,
         }
     }
 
@@ -182,6 +190,10 @@ impl Refusal {
             }
             Refusal::Busy => {
                 let refusal = "Too many passwords wait to be checked.\n";
+                later(text(StatusCode::TOO_MANY_REQUESTS, refusal.into()))
+            }
+            Refusal::Guessing => {
+                let refusal = "Too many wrong passwords were sent from this address.\n";
                 later(text(StatusCode::TOO_MANY_REQUESTS, refusal.into()))
             }
             Refusal::Unauthorized(way) => {

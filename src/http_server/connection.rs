@@ -19,6 +19,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::context::{BUFFER_BYTES, ConnectionContext};
 use crate::http_server::access::AccessControl;
@@ -60,17 +61,23 @@ pub(super) async fn serve<S, F, B>(
         }
         () = context.shutdown.until_drain() => None,
     };
-    let Some(stream) = stream else { return };
-    exchange(stream, answer, &context, &activity).await;
+    let Some((stream, tls)) = stream else { return };
+    let client = stream.tcp().peer_addr().ok().map(|address| address.ip());
+    let access = AccessControl::new(&context, Arc::clone(&activity), client, tls);
+    exchange(stream, Arc::new(access), answer, &context, &activity).await;
 }
 
-/// Performs the TLS handshake, if the listener uses TLS. Returns `None` (and counts the failure) if
-/// it fails.
-async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
+/// Performs the TLS handshake, if the listener uses TLS, and returns the configuration it used.
+/// Returns `None` (and counts the failure) if it fails.
+async fn open(
+    tcp: TcpStream,
+    context: &ConnectionContext,
+) -> Option<(Stream, Option<Arc<ServerConfig>>)> {
     let tls = context.rules.web().and_then(|web| web.tls.clone());
     let Some(tls) = tls else {
-        return Some(Stream::Plain(tcp));
+        return Some((Stream::Plain(tcp), None));
     };
+    let config = Some(Arc::clone(&tls));
     let shake = async {
         let mut first = [0; 1024];
         match tcp.peek(&mut first).await? {
@@ -89,7 +96,7 @@ async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
         TlsAcceptor::from(tls).accept(tcp).await.map(Some)
     };
     match timeout(context.limits.header_timeout, shake).await {
-        Ok(Ok(stream)) => stream.map(|stream| Stream::Tls(Box::new(stream.into()))),
+        Ok(Ok(stream)) => stream.map(|stream| (Stream::Tls(Box::new(stream.into())), config)),
         Ok(Err(error)) => {
             tracing::debug!(%error, "TLS handshake failed");
             context.metrics.refused(ConnectionRefusal::Tls);
@@ -104,6 +111,7 @@ async fn open(tcp: TcpStream, context: &ConnectionContext) -> Option<Stream> {
 
 async fn exchange<S, F, B>(
     stream: Stream,
+    access: Arc<AccessControl>,
     answer: S,
     context: &ConnectionContext,
     activity: &Arc<ConnectionState>,
@@ -113,8 +121,6 @@ async fn exchange<S, F, B>(
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    let is_encrypted = matches!(stream, Stream::Tls(_));
-    let access = Arc::new(AccessControl::new(context, Arc::clone(activity), is_encrypted));
     let service = service_fn(|request| {
         access.opens();
         let (access, answer) = (Arc::clone(&access), answer.clone());

@@ -46,6 +46,12 @@ impl ReloadableConfig {
         self.0.load().1.as_ref().map_or_else(Vec::new, |now| now.lost_with(next))
     }
 
+    /// The web configuration file in force, if there is one.
+    #[must_use]
+    pub fn web_config(&self) -> Option<Arc<WebConfig>> {
+        self.0.load().1.clone()
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.0.load().0
     }

@@ -11,6 +11,7 @@ mod file;
 mod protection;
 mod rate;
 mod tls;
+mod turns;
 mod users;
 
 use std::fmt::{self, Debug};
@@ -75,16 +76,22 @@ impl Debug for WebConfig {
 }
 
 impl WebConfig {
-    /// Reads the file and the files that it names.
+    /// Reads the file and the files that it names. `before` is the configuration in use, if there is
+    /// one: its users stay signed in.
     ///
     /// # Errors
     ///
     /// All errors in these files.
-    pub fn load(path: &Path, metrics: WebConfigMetrics) -> Result<WebConfig, Diagnostics> {
-        let Web { files, .. } = Web::read(path)?;
+    pub fn load(
+        path: &Path,
+        metrics: WebConfigMetrics,
+        before: Option<&WebConfig>,
+    ) -> Result<WebConfig, Diagnostics> {
+        let before = before.map(|before| before.web.load_full());
+        let Web { files, .. } = Web::read(path, None)?;
         // Recorded before reading, so that a change during reading is noticed at the next check.
         let read = look(path, &files);
-        let web = Web::read(path)?;
+        let web = Web::read(path, before.as_deref())?;
         metrics.read(true);
         Ok(WebConfig {
             path: path.to_owned(),
@@ -132,7 +139,7 @@ impl WebConfig {
             *read = now;
         }
         let path = self.path.display();
-        match Web::read(&self.path) {
+        match Web::read(&self.path, Some(&self.web.load())) {
             Ok(web) if !self.lost(Some(&web)).is_empty() => {
                 let lost = self.lost(Some(&web)).join(", ");
                 self.metrics.read(false);
@@ -165,7 +172,7 @@ impl WebConfig {
 ///
 /// All errors in these files.
 pub fn check(path: &Path) -> Result<(), Diagnostics> {
-    Web::read(path).map(drop)
+    Web::read(path, None).map(drop)
 }
 
 /// The certificate that a web configuration file names, if it has TLS. Other errors in the file are
@@ -221,14 +228,16 @@ fn folder(path: &Path) -> &Path {
 }
 
 impl Web {
-    fn read(path: &Path) -> Result<Web, Diagnostics> {
+    fn read(path: &Path, before: Option<&Web>) -> Result<Web, Diagnostics> {
         read_with(path, |file, errors| {
             let mut files = Vec::new();
             let protection = Protection::new(&file);
             let tls = file.tls_server_config;
             let tls = tls.and_then(|tls| tls::build(&tls, folder(path), &mut files, errors));
             let users = Some(file.basic_auth_users).filter(|users| !users.is_empty());
-            let users = users.map(|users| Users::new(users, errors));
+            let users = users.map(|users| {
+                Users::new(users, before.and_then(|before| before.users.as_ref()), errors)
+            });
             let headers = headers(file.headers, errors);
             let rate = file.rate_limit.and_then(|rate| Rate::new(&rate, errors));
             Web { tls, users, headers, rate, protection, files }
@@ -296,7 +305,7 @@ mod tests {
         let path =
             std::env::temp_dir().join(format!("crossfade-web-{}-{name}", std::process::id()));
         fs::write(&path, text).expect("a temporary file");
-        let web = Web::read(&path);
+        let web = Web::read(&path, None);
         fs::remove_file(&path).expect("it was there");
         web.map_err(|errors| errors.to_string().replace(&path.display().to_string(), "web.yaml"))
     }
@@ -385,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_file_without_anything_asks_for_nothing() {
-        let web = read("empty", "{}\n").expect("valid");
+        let web = read("empty", "{}").expect("valid");
         assert!(web.tls.is_none() && web.users.is_none() && web.headers.is_empty());
         let web =
             read("http2", "http_server_config: {http2: true, headers: {X-Frame-Options: deny}}\n");

@@ -18,7 +18,13 @@ impl Protection {
                     .is_some_and(|auth| verified(&auth.value)),
             ),
             ("client_allowed_sans", tls.is_some_and(|tls| !tls.client_allowed_sans.is_empty())),
+            (
+                "min_version",
+                tls.and_then(|tls| tls.min_version.as_ref())
+                    .is_some_and(|version| version.value == "TLS13"),
+            ),
             ("basic_auth_users", !file.basic_auth_users.is_empty()),
+            ("rate_limit", file.rate_limit.as_ref().is_some_and(|rate| rate.interval.is_some())),
         ];
         Protection(
             demands.into_iter().filter(|(_, demanded)| *demanded).map(|(key, _)| key).collect(),

@@ -219,7 +219,9 @@ async fn certificates_are_replaced_without_a_restart() {
 
     let mut stays = Client::over(stays);
     stays.send(GET).await;
-    assert_eq!(stays.reply(false).await.text(), PLAIN, "a connection that was there goes on");
+    let reply = stays.reply(false).await;
+    assert_eq!(reply.text(), PLAIN);
+    assert_eq!(reply.header("connection"), Some("close"), "it was accepted by other rules");
 }
 
 #[tokio::test]
@@ -339,8 +341,12 @@ async fn only_a_reload_disables_authentication() {
             async { while !request(gateway.admin, &signed_in).await.text().contains(&line) {} };
         tokio::time::timeout(Duration::from_secs(20), read).await.expect("it is noticed");
     };
-    // Emptied, cut within the list of users, and without it.
-    for text in ["", "basic_auth_users:\n", "rate_limit: {interval: 1ms, burst: 100000}\n"] {
+    let (users_cut, only_users) = ("rate_limit: {interval: 1ms, burst: 100000}\n", users.clone());
+    let users = format!("rate_limit: {{interval: 1ms, burst: 100000}}\n{users}");
+    folder.write("web.yaml", &users);
+    reads(1).await;
+    // Emptied, cut within the list of users, without it, and without the rate.
+    for text in ["", "basic_auth_users:\n", users_cut, &only_users] {
         folder.write("web.yaml", text);
         reads(0).await;
         for address in [gateway.data, gateway.admin] {
@@ -355,6 +361,44 @@ async fn only_a_reload_disables_authentication() {
     folder.write("web.yaml", "{}");
     gateway.reload(&settings(&upstream, &web, "")).await.expect("valid");
     assert_eq!(request(gateway.data, GET).await.text(), PLAIN);
+}
+
+#[tokio::test]
+async fn those_who_guess_passwords_keep_no_user_out() {
+    let folder = Folder::new("guessers");
+    let web = folder.write("web.yaml", format!("basic_auth_users: {{alice: '{HASH}'}}\n"));
+    let upstream = Upstream::answering(whole(PLAIN)).await;
+    let gateway = gateway(&upstream, &web, "").await;
+    let data = gateway.data;
+    // alice:U*U and alice:wrong
+    let with = |credentials: &str| {
+        GET.replace("\r\n\r\n", &format!("\r\nAuthorization: Basic {credentials}\r\n\r\n"))
+    };
+    let (right, wrong) = (with("YWxpY2U6VSpV"), with("YWxpY2U6d3Jvbmc="));
+    let from = async |address: [u8; 4], head: &str| {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, 0).into()).expect("a loopback address");
+        let mut client = Client::over(socket.connect(data).await.expect("the gateway listens"));
+        client.send(head).await;
+        client.reply(false).await
+    };
+    let guesses = async || {
+        let mut last = 401;
+        while last == 401 {
+            last = from([127, 0, 0, 2], &wrong).await.status;
+        }
+        last
+    };
+    let limited = tokio::time::timeout(Duration::from_secs(20), guesses()).await;
+    assert_eq!(limited, Ok(429));
+    let refused = from([127, 0, 0, 2], &right).await;
+    assert_eq!(refused.text(), "Too many wrong passwords were sent from this address.\n");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(from([127, 0, 0, 1], &right).await.text(), PLAIN);
+    // She is remembered now, also by the file that a reload reads.
+    gateway.reload(&settings(&upstream, &web, "")).await.expect("valid");
+    assert_eq!(from([127, 0, 0, 2], &wrong).await.status, 429);
+    assert_eq!(from([127, 0, 0, 2], &right).await.text(), PLAIN);
 }
 
 #[tokio::test]
