@@ -1,5 +1,41 @@
 //! URLs without their secrets.
 
+use std::fmt;
+use std::ops::Deref;
+
+use hyper::Uri;
+
+/// A URL that is shown without its secrets: neither `Display` nor `Debug` have the user name, the
+/// password or the query. What connects to it dereferences it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url(Uri);
+
+impl From<Uri> for Url {
+    fn from(url: Uri) -> Url {
+        Url(url)
+    }
+}
+
+impl Deref for Url {
+    type Target = Uri;
+
+    fn deref(&self) -> &Uri {
+        &self.0
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown_url(&self.0.to_string()))
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// What is shown instead of a secret.
 pub(crate) const MASK: &str = "<secret>";
 
@@ -8,7 +44,7 @@ pub(crate) const MASK: &str = "<secret>";
 pub(crate) fn shown_url(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(at) => text.split_at(at + 3),
-        None if has_password(text) => ("", text),
+        None if has_password(text) || text.starts_with('/') => ("", text),
         None => return text.to_owned(),
     };
     let (place, query) = match rest.split_once('?') {
@@ -29,9 +65,19 @@ pub(crate) fn shown_url(text: &str) -> String {
     }
 }
 
+/// A value that is wrong, for its error. It may be a URL without a scheme, so that what is before an
+/// `@` may be a user.
+pub(crate) fn shown_value(text: &str) -> String {
+    let shown = shown_url(text);
+    match text.rsplit_once('@') {
+        Some((_, host)) if shown == text => format!("{MASK}@{host}"),
+        _ => shown,
+    }
+}
+
 /// True if a value may contain the secret of a URL.
 pub(crate) fn has_secret(text: &str) -> bool {
-    shown_url(text) != text
+    shown_value(text) != text
 }
 
 /// True for `user:password@host`, where the password can contain slashes.
@@ -50,6 +96,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_url_is_not_printed_by_mistake() {
+        let url = Url::from("http://a:b@kong/m?c=d".parse::<Uri>().expect("a URL"));
+        let shown = format!("{url} {url:?} {}", url.to_string());
+        assert_eq!(shown.matches("http://<secret>@kong/m?<secret>").count(), 3, "{shown}");
+        assert_eq!(url.query(), Some("c=d"));
+    }
+
+    #[test]
+    fn wrong_values_are_not_shown_with_a_user() {
+        assert_eq!(shown_value("token@kong:8100"), "<secret>@kong:8100");
+        assert_eq!(shown_value("kong:8100"), "kong:8100");
+        assert!(has_secret("token@kong:8100") && has_secret("http://kong?a"));
+    }
+
+    #[test]
     fn secrets_are_not_shown() {
         for (text, shown) in [
             ("http://kong:8100/metrics", "http://kong:8100/metrics"),
@@ -66,6 +127,8 @@ mod tests {
             ("udp://[::1]:8125", "udp://[::1]:8125"),
             ("me@example.com", "me@example.com"),
             ("scrape?.txt", "scrape?.txt"),
+            ("/status?token=x", "/status?<secret>"),
+            ("/status/@x", "/status/@x"),
         ] {
             assert_eq!(shown_url(text), shown, "{text}");
         }

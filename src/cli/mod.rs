@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
 
-use crate::shown_url::{has_secret, shown_url};
+use crate::shown_url::{has_secret, shown_value};
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
@@ -61,7 +61,7 @@ enum Command {
 /// An error that quotes the command line, without the secrets of its URLs.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let quoted = error.context().filter_map(|(kind, value)| match value {
-        ContextValue::String(text) if has_secret(text) => Some((kind, shown_url(text))),
+        ContextValue::String(text) if has_secret(text) => Some((kind, shown_value(text))),
         _ => None,
     });
     for (kind, shown) in quoted.collect::<Vec<_>>() {

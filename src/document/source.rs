@@ -1,5 +1,6 @@
 //! A text, the name of its file, and the way from bytes to lines and columns.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +17,6 @@ const STEP: usize = 1024;
 ///
 /// Finding the line and column of a byte costs the same wherever the byte is, even in a file that
 /// is one line of many megabytes.
-#[derive(Debug)]
 pub struct Source {
     file: Arc<str>,
     text: String,
@@ -24,6 +24,13 @@ pub struct Source {
     lines: Vec<usize>,
     /// The number of characters before every [`STEP`]th byte.
     chars: Vec<usize>,
+}
+
+/// Without the text, which may contain secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Source {

@@ -144,7 +144,7 @@ impl DynamicTargetSet {
         upstream.check_name().map_err(Unavailable::Denied)?;
         let settings = TargetSettings {
             name: self.settings.name.clone(),
-            url: url.clone(),
+            url: url.clone().into(),
             packs: self.settings.packs.clone(),
             mapping: self.settings.mapping.clone(),
             http: self.settings.http.clone(),

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hyper::Uri;
-
 use super::response::without_user;
 use super::upstream::HttpSettings;
 use crate::mapping;
-use crate::shown_url::shown_url;
+use crate::shown_url::Url;
 
 /// How targets are scraped.
 #[derive(Clone, Debug)]
@@ -36,7 +34,7 @@ pub struct TargetSettings {
     /// Its name in paths, logs and labels.
     pub name: String,
     /// The URL of its exposition.
-    pub url: Uri,
+    pub url: Url,
     /// Names of the packs that apply to it. `None`: all.
     pub packs: Option<Vec<String>>,
     /// The settings that packs are compiled with for it.
@@ -58,8 +56,7 @@ impl TargetSettings {
     /// The URL without its query, which can contain a secret.
     #[must_use]
     pub fn shown_url(&self) -> String {
-        let url = self.url.to_string();
-        let shown = shown_url(&url);
+        let shown = self.url.to_string();
         shown.split_once('?').map_or(shown.clone(), |(shown, _)| shown.to_owned())
     }
 }

@@ -1,5 +1,6 @@
 //! One target: its URL, how its exposition is rewritten, and the state that its scrapes share.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hyper::http::uri::{PathAndQuery, Scheme};
@@ -20,7 +21,6 @@ use crate::rewrite::exposition::{Options, Rewriter};
 use crate::telemetry::TargetMetrics;
 
 /// One target, with everything that its scrapes share.
-#[derive(Debug)]
 pub struct Target {
     settings: TargetSettings,
     path: PathAndQuery,
@@ -30,6 +30,13 @@ pub struct Target {
     /// The key of its history.
     history_key: String,
     status: Arc<StatusCell>,
+}
+
+/// Without the query of its URL, which may be secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// How expositions are rewritten, and the metrics that count it.

@@ -19,6 +19,52 @@ async fn the_page_in_a_browser() {
     assert_eq!(gateway.scrapes("success").await, 1, "the page only looked");
 }
 
+#[tokio::test]
+async fn pages_of_other_sites_reach_nothing() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let html =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 12\r\n\r\n<body></body";
+    let site = Upstream::answering(html).await;
+    let more = "web: {enable_lifecycle: true}\nadmin: {hosts: [listed.example]}\n";
+    let gateway = Gateway::start(&settings(&upstream.url(), more)).await;
+    let (site, admin) = (site.address.port(), gateway.admin.port());
+    let looked = tokio::task::spawn_blocking(move || as_another_site(site, admin));
+    looked.await.expect("the browser finds everything in order");
+}
+
+fn as_another_site(site: u16, admin: u16) {
+    let browser = Browser::start_with_names(&["evil.example", "listed.example"]);
+    let fetch = |path: &str, method: &str| {
+        browser.run(&format!(
+            "window.status = 0; fetch('{path}', {{method: '{method}'}})\
+             .then((it) => {{ window.status = it.status }}, () => {{ window.status = -1 }})"
+        ));
+        browser.wait_for("window.status");
+        browser.run("return window.status")
+    };
+
+    // A page of another site posts a form, and tries to read.
+    browser.open(&format!("http://evil.example:{site}/"));
+    assert_eq!(fetch(&format!("http://127.0.0.1:{admin}/api/settings"), "GET"), -1);
+    browser.run(&format!(
+        "const form = document.createElement('form'); form.method = 'POST';
+         form.action = 'http://127.0.0.1:{admin}/-/reload'; document.body.append(form); form.submit()"
+    ));
+    browser.wait_for("document.body.innerText.includes('sent by a page of another site')");
+
+    // Its own name resolves to the listener now.
+    browser.open(&format!("http://evil.example:{admin}/"));
+    assert_eq!(fetch("/api/settings", "GET"), 403);
+    assert_eq!(fetch("/-/reload", "POST"), 403);
+
+    for host in ["127.0.0.1", "listed.example"] {
+        browser.open(&format!("http://{host}:{admin}/#settings"));
+        let shows = "document.getElementById('settings').innerText.includes('gzip_level: 1')";
+        browser.wait_for(shows);
+        assert_eq!(fetch("/-/reload", "POST"), 200, "{host}");
+    }
+}
+
 fn in_a_browser(page: &str) {
     let browser = Browser::start();
     browser.open(page);

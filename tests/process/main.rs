@@ -6,6 +6,7 @@ mod demo;
 mod failures;
 mod memory;
 mod rewrite;
+mod secrets;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;

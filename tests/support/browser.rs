@@ -25,6 +25,11 @@ impl Browser {
     ///
     /// If it is not installed, with the command that installs it.
     pub(crate) fn start() -> Browser {
+        Browser::start_with_names(&[])
+    }
+
+    /// Starts one for which these host names are this computer.
+    pub(crate) fn start_with_names(names: &[&str]) -> Browser {
         let started = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -42,7 +47,10 @@ impl Browser {
         });
         let port = port.expect("chromedriver says its port");
         let mut browser = Browser { driver, port, session: String::new() };
+        let rules: Vec<String> = names.iter().map(|name| format!("MAP {name} 127.0.0.1")).collect();
+        let names = format!("--host-resolver-rules={}", rules.join(", "));
         let flags = [
+            &names,
             "--headless",
             "--no-sandbox",
             "--disable-gpu",

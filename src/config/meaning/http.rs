@@ -10,6 +10,7 @@ use crate::scrape::{
     Authorization as ScrapeAuthorization, HttpSettings, Identity, Secret, SecretSource, ServerName,
     TlsSettings,
 };
+use crate::shown_url::shown_value;
 
 impl Http {
     /// The settings of requests. `owner` begins each message: `target kong-1`.
@@ -128,7 +129,8 @@ fn tls(section: &Section<Tls>, owner: &str, errors: &mut Errors<'_>) -> TlsSetti
     let server_name = tls.server_name.as_ref().and_then(|name| {
         let server_name = ServerName::try_from(name.value.clone());
         if server_name.is_err() {
-            let message = format!("{owner}: tls_config.server_name is `{}`", name.value);
+            let message =
+                format!("{owner}: tls_config.server_name is `{}`", shown_value(&name.value));
             errors.at(name.span, message, "give it a host name or an address");
         }
         server_name.ok()

@@ -17,6 +17,7 @@ use crate::mapping;
 use crate::relay;
 use crate::rewrite;
 use crate::scrape;
+use crate::shown_url::shown_value;
 use crate::telemetry;
 
 /// Everything the gateway needs to run.
@@ -178,7 +179,8 @@ impl File {
         let http = target.http.settings(&owner, errors);
         for path in &target.passthrough {
             if !is_passthrough_path(&path.value) {
-                let message = format!("{owner}: {} cannot be passed through", path.value);
+                let message =
+                    format!("{owner}: {} cannot be passed through", shown_value(&path.value));
                 let help = "name a path such as /status that the gateway does not use itself";
                 errors.at(path.span, message, help);
             }

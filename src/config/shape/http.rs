@@ -11,6 +11,7 @@ use super::read::{ReadSettings as _, Shape, shape, value};
 use crate::config::value::{FilePath, Section, Value};
 use crate::document::Fields;
 use crate::scrape::{Secret, TlsVersion};
+use crate::shown_url::MASK;
 
 /// The keys for requests. They are the same for targets and for dynamic targets.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -81,11 +82,11 @@ pub struct Tls {
 
 #[expect(clippy::ref_option, reason = "the signature is serde's")]
 fn masked<S: Serializer>(secret: &Option<Secret>, to: S) -> Result<S::Ok, S::Error> {
-    secret.as_ref().map(ToString::to_string).serialize(to)
+    secret.as_ref().map(|_| MASK).serialize(to)
 }
 
 fn all_masked<S: Serializer>(secrets: &[Secret], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(secrets.iter().map(ToString::to_string))
+    to.collect_seq(secrets.iter().map(|_| MASK))
 }
 
 impl Http {

@@ -16,7 +16,8 @@ pub(super) fn read_file(source: &Source) -> File {
         Ok(document) => document,
         Err(error) => {
             let mut file = File::default();
-            file.errors.0.push(error);
+            // Without its structure, any line may contain a secret.
+            file.errors.0.push(error.without_excerpt());
             return file;
         }
     };

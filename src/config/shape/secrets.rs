@@ -6,10 +6,12 @@ use crate::document::{Node, Source};
 use crate::shown_url::has_secret;
 
 /// Parts of the names of keys whose values may be secret. A misspelled key counts too.
-const SECRET_NAMES: [&str; 6] = ["passw", "pasw", "secret", "token", "credential", "authorization"];
+const SECRET_NAMES: [&str; 11] = [
+    "auth", "bearer", "cookie", "cred", "headers", "key", "pass", "pasw", "pwd", "secret", "token",
+];
 
 /// Keys next to secrets whose values are none.
-const SHOWN: [&str; 3] = ["files", "type", "username"];
+const SHOWN: [&str; 4] = ["files", "passthrough", "type", "username"];
 
 /// The lines, from 1, of every secret in a document.
 pub(super) fn lines(document: &Node, source: &Source) -> BTreeSet<usize> {

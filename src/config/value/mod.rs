@@ -16,7 +16,7 @@ use hyper::http::uri::Authority;
 use serde::{Serialize, Serializer};
 
 use crate::document::Span;
-use crate::shown_url::shown_url;
+use crate::shown_url::Url;
 
 /// A setting, and where it is written. Comparisons ignore the place.
 #[derive(Clone, Copy, Debug, Default)]
@@ -322,7 +322,7 @@ fn check_authority(authority: &Authority, expected: &'static str) -> Result<(), 
 
 /// An `http` or `https` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpUrl(pub Uri);
+pub struct HttpUrl(pub Url);
 
 impl FromStr for HttpUrl {
     type Err = &'static str;
@@ -339,13 +339,13 @@ impl FromStr for HttpUrl {
             return Err("a URL with a user name would show it everywhere; use basic_auth");
         }
         check_authority(authority, EXPECTED)?;
-        Ok(HttpUrl(uri))
+        Ok(HttpUrl(uri.into()))
     }
 }
 
 /// The URL at which a target is scraped. Without a path, it is that of `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetUrl(pub Uri);
+pub struct TargetUrl(pub Url);
 
 impl FromStr for TargetUrl {
     type Err = &'static str;
@@ -363,7 +363,7 @@ impl FromStr for TargetUrl {
 /// Without secrets: settings and errors are printed.
 impl Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown_url(&self.0.to_string()))
+        self.0.fmt(f)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A request to a target, and the head of its response.
 
+use std::fmt;
 use std::time::Duration;
 
 use hyper::header::HeaderMap;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::connection::UpstreamBody;
 
 /// A request to a target on behalf of a client.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::scrape) struct UpstreamRequest {
     pub(in crate::scrape) method: Method,
     pub(in crate::scrape) path: PathAndQuery,
@@ -19,6 +20,17 @@ pub(in crate::scrape) struct UpstreamRequest {
     /// Time limit from now on, sent to the target.
     pub(in crate::scrape) timeout: Duration,
     pub(in crate::scrape) deadline: Instant,
+}
+
+/// Without the query and the values of headers, which may be secret.
+impl fmt::Debug for UpstreamRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamRequest")
+            .field("method", &self.method)
+            .field("path", &self.path.path())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The head of a response, and its body, which has yet to be read.
