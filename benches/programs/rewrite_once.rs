@@ -1,7 +1,8 @@
 //! Rewrites a generated body once: a small program for callgrind and perf.
 //!
 //! ```text
-//! cargo run --release --example rewrite_once -- old new 3     # Kong 2.8 shape, emit new, 3 MB
+//! cargo run --release --example rewrite_once -- old new 3         # Kong 2.8 shape, emit new, 3 MB
+//! cargo run --release --example rewrite_once -- old new 3 strict  # the same as strict output
 //! ```
 
 #[path = "../support/body.rs"]
@@ -17,7 +18,8 @@ use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let strict = args.pop_if(|last| *last == "strict").is_some();
     let (body, emit) = match args[..] {
         ["old", emit, size] => (size.parse().map(|size: usize| body::old(size * 1_000_000)), emit),
         ["new", emit, size] => (size.parse().map(|size: usize| body::new(size * 1_000_000)), emit),
@@ -32,20 +34,21 @@ fn main() -> ExitCode {
     let Ok(body) = body else { return usage() };
     let plan = mapping::compile(&packs::builtin(), &mapping::Settings::new(emit))
         .expect("the shipped pack is in order");
-    let (bytes_out, samples_out) = rewrite(plan, &body);
+    let (bytes_out, samples_out) = rewrite(plan, &body, strict);
     println!("{} bytes in, {bytes_out} bytes and {samples_out} samples out", body.len());
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES");
+    eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES [strict]");
     ExitCode::from(2)
 }
 
 /// Kept apart, so that a profile can be limited to it.
 #[inline(never)]
-fn rewrite(plan: mapping::Plan, body: &[u8]) -> (usize, u64) {
-    let mut rewriter = Rewriter::new(Arc::new(plan), Options::default(), History::default());
+fn rewrite(plan: mapping::Plan, body: &[u8], strict: bool) -> (usize, u64) {
+    let options = Options { strict, ..Options::default() };
+    let mut rewriter = Rewriter::new(Arc::new(plan), options, History::default());
     let mut out = Vec::new();
     let mut written = 0;
     for chunk in body.chunks(64 * 1024) {

@@ -10,6 +10,7 @@ use crate::http_server::WebConfig;
 use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
 use crate::packs;
 use crate::relay;
+use crate::rewrite::exposition::Options;
 use crate::scrape::{
     DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, RewriteContext, SharedState,
     Target, TargetHistories,
@@ -71,7 +72,8 @@ impl Parts {
             let Mapping { plan, histories, .. } =
                 compiled.mapping(&target.mapping, target.packs.as_deref(), known)?;
             let metrics = shared.metrics().target(&target.name);
-            let context = RewriteContext { plan, options: settings.rewrite, metrics };
+            let options = Options { strict: target.strict, ..settings.rewrite };
+            let context = RewriteContext { plan, options, metrics };
             let built = Target::new(target.clone(), context, histories, shared);
             targets
                 .push(built.map_err(|errors| Error::Target { name: target.name.clone(), errors })?);
@@ -144,7 +146,8 @@ impl Compiled {
         let mut build = |its: &DynamicTargetSettings| {
             let Mapping { plan, .. } = self.mapping(&its.mapping, its.packs.as_deref(), known)?;
             let metrics = shared.metrics().target(&its.name);
-            let context = RewriteContext { plan, options: settings.rewrite, metrics };
+            let options = Options { strict: its.strict, ..settings.rewrite };
+            let context = RewriteContext { plan, options, metrics };
             let mut known = known.iter().flat_map(|known| &known.dynamic_targets);
             let known = known.find(|it| it.name() == its.name);
             let built = match known {

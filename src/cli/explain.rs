@@ -340,6 +340,8 @@ fn drop_meaning(reason: DropReason) -> &'static str {
     match reason {
         DropReason::AlreadyPresent => ALREADY_PRESENT,
         DropReason::BadLe => "its `le` is not a number",
+        DropReason::BadQuantile => "its `quantile` is not a number",
+        DropReason::IncompleteHistogram => "the histogram has neither a bucket `+Inf` nor a count",
         DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
         DropReason::NotCounted => "the emitted generation does not count such samples",
         DropReason::RepeatedHeader => "the family has this header already",

@@ -61,6 +61,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     rewriting: Rewriting,
 
+    /// Write what the strictest readers accept. Each response is held until it is complete.
+    #[arg(long)]
+    strict: bool,
+
     /// The address that Prometheus scrapes [default: 0.0.0.0:9542].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     web_listen_address: Option<Listen>,
@@ -129,6 +133,7 @@ impl Arguments {
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.not_counted, self.rewriting.not_counted);
         set(&mut file.malformed, self.rewriting.malformed);
+        set(&mut file.strict, self.strict.then_some(true));
         set(&mut file.web.listen_address, self.web_listen_address);
         if let Some(path) = self.web_config_file {
             file.web.config_file = Some(Value::new(FilePath(path)));

@@ -78,6 +78,15 @@ impl MetricType {
             MetricType::Untyped | MetricType::Other => "untyped",
         }
     }
+
+    /// The type as written in a `# TYPE` line of this format.
+    #[must_use]
+    pub fn word(self, format: Format) -> &'static str {
+        match (self, format) {
+            (MetricType::Untyped | MetricType::Other, Format::OpenMetrics) => "unknown",
+            _ => self.as_str(),
+        }
+    }
 }
 
 /// Why Prometheus would refuse a line, and therefore the whole scrape.

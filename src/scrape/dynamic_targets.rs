@@ -38,6 +38,8 @@ pub struct DynamicTargetSettings {
     pub packs: Option<Vec<String>>,
     /// The settings that packs are compiled with for them.
     pub mapping: mapping::Settings,
+    /// Whether their output is for the strictest readers.
+    pub strict: bool,
     /// How requests to them are made.
     pub http: HttpSettings,
 }
@@ -147,6 +149,7 @@ impl DynamicTargetSet {
             url: url.clone().into(),
             packs: self.settings.packs.clone(),
             mapping: self.settings.mapping.clone(),
+            strict: self.settings.strict,
             http: self.settings.http.clone(),
             passthrough: Vec::new(),
             labels: BTreeMap::new(),

@@ -227,7 +227,9 @@ impl Handlers {
             timeout,
             deadline,
         };
-        let repeated_types = needs_repeated_types(request.headers());
+        // Strict output has each family in one place, so all clients can share it.
+        let repeated_types =
+            !scraper.target().settings().strict && needs_repeated_types(request.headers());
         let idle_timeout = self.settings.idle_timeout;
         let permit = || self.limiter.begin(&self.settings);
         let body = scraper.join(upstream_request, repeated_types, idle_timeout, permit);

@@ -198,10 +198,16 @@ impl RewritingBody {
             return Step::Done;
         };
         let Stage::Reading(source) = &mut self.stage else {
-            return match scrape.timed(|| rewriter.finish(&mut self.out)) {
-                Ok(Progress::More) => Step::Rewrote(PIECE_BYTES),
-                Ok(Progress::Done) => Step::Done,
-                Err(error) => Step::Failed(error.into()),
+            let progress = match scrape.timed(|| rewriter.finish(&mut self.out)) {
+                Ok(progress) => progress,
+                Err(error) => return Step::Failed(error.into()),
+            };
+            if let Err(error) = permit.holds(rewriter.report().held_bytes) {
+                return Step::Failed(error);
+            }
+            return match progress {
+                Progress::More => Step::Rewrote(PIECE_BYTES),
+                Progress::Done => Step::Done,
             };
         };
         let chunk = match source.poll_chunk(cx) {

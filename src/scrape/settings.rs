@@ -39,6 +39,8 @@ pub struct TargetSettings {
     pub packs: Option<Vec<String>>,
     /// The settings that packs are compiled with for it.
     pub mapping: mapping::Settings,
+    /// Whether its output is for the strictest readers.
+    pub strict: bool,
     /// How requests to it are made.
     pub http: HttpSettings,
     /// Paths that are forwarded to it unchanged.

@@ -26,6 +26,8 @@ pub struct TargetMetrics {
     read_samples: IntCounter,
     written_samples: IntCounter,
     passed_lines: IntCounter,
+    strict_filled: IntCounter,
+    strict_incomplete: IntCounter,
     held_bytes: IntGauge,
     generations: [(Generation, IntGauge); 2],
     hold: Arc<HeldTarget>,
@@ -50,6 +52,8 @@ impl TargetMetrics {
                 read_samples: all.read_samples.with_label_values(labels),
                 written_samples: all.written_samples.with_label_values(labels),
                 passed_lines: all.passed_lines.with_label_values(labels),
+                strict_filled: all.strict_filled.with_label_values(labels),
+                strict_incomplete: all.strict_incomplete.with_label_values(labels),
                 held_bytes: all.held_bytes.with_label_values(labels),
                 generations: [Generation::Old, Generation::New].map(generation),
                 hold,
@@ -144,6 +148,8 @@ impl ScrapeInFlight {
         self.metrics.read_samples.inc_by(report.samples_in);
         self.metrics.written_samples.inc_by(report.samples_out);
         self.metrics.passed_lines.inc_by(report.malformed_passed);
+        self.metrics.strict_filled.inc_by(report.filled);
+        self.metrics.strict_incomplete.inc_by(report.incomplete);
         for (reason, series) in &report.unrewritten {
             all.unrewritten_series.with_label_values(&[&**target, reason.as_str()]).inc_by(*series);
         }

@@ -48,6 +48,7 @@ fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {
         buckets: settings.mapping.buckets.to_string(),
         state: status.state(SystemTime::now()).as_str(),
         not_counted: settings.mapping.not_counted.to_string(),
+        strict: settings.strict,
         last: status.last.as_ref().map(Scrape::new),
         last_failed: status.failed.as_ref().map(Scrape::new),
         last_complete: status.complete.as_ref().map(Scrape::new),
@@ -74,6 +75,7 @@ struct Target<'a> {
     /// `not_scraped`, `failed`, `client_gone`, `stale`, `no_known_metrics` or `ok`.
     state: &'static str,
     not_counted: String,
+    strict: bool,
     last: Option<Scrape<'a>>,
     last_failed: Option<Scrape<'a>>,
     last_complete: Option<Scrape<'a>>,

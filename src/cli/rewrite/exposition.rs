@@ -9,7 +9,7 @@ use super::filter::{Engine, Remaining};
 use crate::cli::flags::Rewriting;
 use crate::document::plural;
 use crate::mapping::{self, Emit, Pack};
-use crate::rewrite::exposition::{History, Progress, Report, Rewriter};
+use crate::rewrite::exposition::{History, Options, Progress, Report, Rewriter};
 use crate::tools::at_most_wrong;
 
 pub(super) struct ExpositionEngine(Rewriter);
@@ -18,9 +18,15 @@ impl ExpositionEngine {
     /// # Errors
     ///
     /// The packs cannot be compiled with these flags.
-    pub(super) fn new(packs: &[Pack], flags: &Rewriting, emit: Emit) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        packs: &[Pack],
+        flags: &Rewriting,
+        emit: Emit,
+        strict: bool,
+    ) -> anyhow::Result<Self> {
         let plan = Arc::new(mapping::compile(packs, &flags.settings(emit))?);
-        Ok(ExpositionEngine(Rewriter::new(plan, flags.options(), History::default())))
+        let options = Options { strict, ..flags.options() };
+        Ok(ExpositionEngine(Rewriter::new(plan, options, History::default())))
     }
 }
 
@@ -96,6 +102,13 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         let lines = report.malformed_passed;
         let were = if lines == 1 { "was" } else { "were" };
         writeln!(to, "\n{lines} malformed {} {were} forwarded", plural(lines, "line"))?;
+    }
+    if report.filled > 0 {
+        let samples = report.filled;
+        writeln!(to, "\n{samples} missing {} added", plural(samples, "sample"))?;
+    }
+    if report.incomplete > 0 {
+        writeln!(to, "\n{} series without a sum or count", report.incomplete)?;
     }
     if !report.estimated.is_empty() {
         writeln!(to, "\nestimated bucket counts")?;

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
     #[arg(
         long,
-        conflicts_with_all = ["buckets", "fill", "malformed", "not_counted"],
+        conflicts_with_all = ["buckets", "fill", "malformed", "not_counted", "strict"],
         help = "The input is StatsD lines of one sender, not Prometheus metrics"
     )]
     statsd: bool,
@@ -36,6 +36,11 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     rewriting: Rewriting,
+
+    /// Write what the strictest readers accept: every family in one place, every histogram sorted and
+    /// complete. Nothing is written before the end of the input.
+    #[arg(long)]
+    strict: bool,
 
     /// Print a summary of the rewriting to stderr.
     #[arg(long)]
@@ -55,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let engine = statsd::StatsdEngine::new(&packs, &arguments.lines.settings(*emit))?;
         run_engine(arguments, engine, "StatsD lines")
     } else {
-        let engine = exposition::ExpositionEngine::new(&packs, rewriting, *emit)?;
+        let engine = exposition::ExpositionEngine::new(&packs, rewriting, *emit, arguments.strict)?;
         run_engine(arguments, engine, "the metrics of Kong in the Prometheus text format")
     }
 }

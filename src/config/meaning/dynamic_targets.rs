@@ -80,6 +80,7 @@ impl File {
             name: name.to_owned(),
             packs: pack_names(targets.packs.as_deref()),
             mapping,
+            strict: targets.strict.unwrap_or(self.strict).value,
             http,
         })
     }

@@ -96,6 +96,7 @@ impl File {
                 // The `Content-Type` of each response decides.
                 format: crate::exposition::Format::Text,
                 repeated_types: false,
+                strict: self.strict.value,
                 limits: self.limits.of_engine(),
             },
             scrape: self.scrape_settings(),
@@ -200,6 +201,7 @@ impl File {
             url: url?.0.clone(),
             packs: pack_names(target.packs.as_deref()),
             mapping: mapping::Settings { emit, buckets, not_counted, fill },
+            strict: target.strict.unwrap_or(self.strict).value,
             http,
             passthrough: target.passthrough.iter().map(|path| path.value.clone()).collect(),
             labels: texts(&target.labels).collect(),

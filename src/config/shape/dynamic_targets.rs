@@ -33,6 +33,8 @@ pub struct DynamicTargets {
     pub buckets: Option<Value<BucketPolicy>>,
     /// Replaces the general `not_counted`.
     pub not_counted: Option<Value<NotCounted>>,
+    /// Replaces the general `strict`.
+    pub strict: Option<Value<bool>>,
     /// Extends the general `fill`.
     pub fill: Fill,
     /// How requests to them are made.
@@ -68,6 +70,7 @@ impl Shape for DynamicTargets {
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             not_counted: fields.optional("not_counted"),
+            strict: fields.optional("strict"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
         }

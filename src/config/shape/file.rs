@@ -40,6 +40,8 @@ pub struct File {
     pub packs: Vec<Value<PackPath>>,
     /// What happens to lines that Prometheus would refuse.
     pub malformed: Value<Malformed>,
+    /// Whether the output is for the strictest readers.
+    pub strict: Value<bool>,
     /// The targets.
     pub targets: Vec<Section<Target>>,
     /// Which targets clients may name.
@@ -90,6 +92,8 @@ pub struct Target {
     pub buckets: Option<Value<BucketPolicy>>,
     /// Replaces the general `not_counted`.
     pub not_counted: Option<Value<NotCounted>>,
+    /// Replaces the general `strict`.
+    pub strict: Option<Value<bool>>,
     /// Extends the general `fill`.
     pub fill: Fill,
     /// How requests to it are made.
@@ -112,6 +116,7 @@ impl Target {
             emit: None,
             buckets: None,
             not_counted: None,
+            strict: None,
             fill: Fill::new(),
             http: Http::default(),
             passthrough: Vec::new(),
@@ -138,6 +143,7 @@ impl Shape for Target {
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             not_counted: fields.optional("not_counted"),
+            strict: fields.optional("strict"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
             passthrough: fields.list("passthrough"),
@@ -158,6 +164,7 @@ impl Shape for File {
             fill: fields.fill("fill"),
             packs: fields.list("packs"),
             malformed: fields.or("malformed", default.malformed),
+            strict: fields.or("strict", default.strict),
             targets: fields.sections("targets"),
             allow: fields.sections("allow"),
             proxy: named_section(fields, "proxy"),

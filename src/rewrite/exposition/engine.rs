@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::families::WrittenHeaders;
 use super::line_buffer::LineBuffer;
 use super::line_reader::LineReader;
 use super::options::{Error, Limits, Options};
@@ -10,6 +11,7 @@ use super::recorder::Recorder;
 use super::report::Report;
 use super::writer::{History, Progress, Writer};
 use crate::mapping::Plan;
+use crate::mapping::plan::exposition::RuleId;
 
 /// Rewrites one exposition, and reports each step to a recorder.
 #[derive(Debug)]
@@ -95,6 +97,31 @@ impl<R: Recorder> Engine<R> {
 
     pub(super) fn report(&self) -> &Report {
         &self.reader.state.report
+    }
+
+    pub(super) fn report_mut(&mut self) -> &mut Report {
+        &mut self.reader.state.report
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Number of the last line read.
+    pub(super) fn line_number(&self) -> u64 {
+        self.reader.line_number()
+    }
+
+    /// The headers of the families that rules have read, for the families that they have written.
+    pub(super) fn headers_read(&self) -> Vec<WrittenHeaders> {
+        let state = &self.reader.state;
+        let rules = (0..).map(RuleId).zip(&self.plan.rules);
+        let read = rules.filter_map(|(id, rule)| {
+            let source = state.gathered.source_of(id);
+            let name = &self.plan.output(rule.to).name;
+            state.families.headers_for(name, source, &rule.from)
+        });
+        read.collect()
     }
 
     pub(super) fn into_recorder(self) -> R {

@@ -57,6 +57,16 @@ pub(super) struct Family {
     pub(super) remembered: usize,
 }
 
+/// What the headers of a family that rules write could say.
+#[derive(Debug)]
+pub(super) struct WrittenHeaders {
+    /// The name of the family as it is written in headers.
+    pub(super) name: Box<[u8]>,
+    /// The help text of the family read, still escaped.
+    pub(super) help: Option<Box<[u8]>>,
+    pub(super) metric_type: Option<MetricType>,
+}
+
 /// How many series of a family are remembered if no pack says that the family repeats. A source
 /// that exports its families twice has few series in each; remembering every series of every family
 /// would cost each exposition time and memory.
@@ -280,6 +290,23 @@ impl Families {
         (self.named(name, plan), None)
     }
 
+    /// The headers of the family that a rule has read, for the one that it has written. `None` if it
+    /// has written nothing.
+    pub(super) fn headers_for(
+        &self,
+        written: &[u8],
+        source: FamilyId,
+        from: &[u8],
+    ) -> Option<WrittenHeaders> {
+        let written = self.by_name.get(written).map(|id| &self.list[id.0])?;
+        let source = self.list.get(source.0)?;
+        if *source.name != *from || !written.started {
+            return None;
+        }
+        let (name, metric_type) = as_in_header(self.format, &written.name, source.metric_type);
+        Some(WrittenHeaders { name: name.into(), help: source.help.clone(), metric_type })
+    }
+
     /// A sample is about to be written with a name that a rule gave it: appends the headers of that
     /// family, unless they were written before.
     ///
@@ -309,15 +336,7 @@ impl Families {
             family.waiting = Vec::new();
             (family.help_written, family.type_written) = (false, false);
         }
-        let mut name = &*family.name;
-        let mut metric_type = metric_type;
-        if self.format == Format::OpenMetrics && metric_type == Some(MetricType::Counter) {
-            match name.strip_suffix(TOTAL) {
-                Some(base) => name = base,
-                // There are no counters with another name.
-                None => metric_type = Some(MetricType::Untyped),
-            }
-        }
+        let (name, metric_type) = as_in_header(self.format, &family.name, metric_type);
         if !family.help_written && (help.is_some() || source_help.is_some()) {
             out.extend_from_slice(b"# HELP ");
             out.extend_from_slice(name);
@@ -335,16 +354,28 @@ impl Families {
             out.extend_from_slice(b"# TYPE ");
             out.extend_from_slice(name);
             out.push(b' ');
-            let word = match (self.format, metric_type) {
-                (Format::OpenMetrics, MetricType::Untyped) => "unknown",
-                _ => metric_type.as_str(),
-            };
-            out.extend_from_slice(word.as_bytes());
+            out.extend_from_slice(metric_type.word(self.format).as_bytes());
             out.push(b'\n');
             family.type_written = true;
             self.last_type = Some(id);
         }
     }
+}
+
+/// The name and type of a family as they are written in headers.
+fn as_in_header(
+    format: Format,
+    name: &[u8],
+    metric_type: Option<MetricType>,
+) -> (&[u8], Option<MetricType>) {
+    if format == Format::OpenMetrics && metric_type == Some(MetricType::Counter) {
+        return match name.strip_suffix(TOTAL) {
+            Some(base) => (base, metric_type),
+            // There are no counters with another name.
+            None => (name, Some(MetricType::Untyped)),
+        };
+    }
+    (name, metric_type)
 }
 
 /// Whether a header is that of one part of a histogram that a pack names, exported as a family of

@@ -180,6 +180,8 @@ impl<R: Recorder> LineReader<R> {
         Ok(match action {
             HeaderAction::Pass => true,
             HeaderAction::Wait => false,
+            // All headers are held, and the first ones are written.
+            HeaderAction::Repeated if self.options.strict => true,
             HeaderAction::Repeated
                 if self.options.repeated_types && has_numbers_in_labels(header) =>
             {
@@ -214,6 +216,11 @@ impl<R: Recorder> LineReader<R> {
     /// The error for a next line that exceeds the limit.
     pub(super) fn too_long(&self) -> Error {
         Error::LineTooLong { line: self.line + 1, limit: self.options.limits.line_bytes }
+    }
+
+    /// Number of the last line read.
+    pub(super) fn line_number(&self) -> u64 {
+        self.line
     }
 
     /// The exposition is complete. Returns an error if it was cut.

@@ -33,6 +33,7 @@ mod report;
 mod sample_line;
 mod series_set;
 mod state;
+mod strict;
 mod writer;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub use writer::{History, Progress};
 
 use crate::mapping::Plan;
 use engine::Engine;
+use strict::Strict;
 
 /// Rewrites one exposition; see the [module](self).
 ///
@@ -79,17 +81,26 @@ use engine::Engine;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Rewriter(Engine<()>);
+pub struct Rewriter {
+    engine: Engine<()>,
+    /// The stage after the engine, under [`Options::strict`].
+    strict: Option<Box<Strict>>,
+}
 
 impl Rewriter {
     /// Starts an exposition. `history` is what [`into_history`](Self::into_history) returned after
     /// the target's last exposition.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, options: Options, history: History) -> Self {
-        Rewriter(Engine::new(plan, options, history, ()))
+    pub fn new(plan: Arc<Plan>, mut options: Options, history: History) -> Self {
+        let strict = options.strict.then(|| Box::new(Strict::new(&options)));
+        if strict.is_some() && options.malformed == Malformed::Pass {
+            options.malformed = Malformed::Drop;
+        }
+        Rewriter { engine: Engine::new(plan, options, history, ()), strict }
     }
 
-    /// Takes the next chunk and appends to `out` what can be output already.
+    /// Takes the next chunk and appends to `out` what can be output already: nothing under
+    /// [`Options::strict`].
     ///
     /// # Errors
     ///
@@ -111,7 +122,13 @@ impl Rewriter {
         longer_than: usize,
         out: &mut Vec<u8>,
     ) -> Result<Option<UncopiedRange>, Error> {
-        self.0.push_uncopied(chunk, longer_than, out)
+        let Some(strict) = &mut self.strict else {
+            return self.engine.push_uncopied(chunk, longer_than, out);
+        };
+        self.engine.push_uncopied(chunk, usize::MAX, strict.input())?;
+        let line = self.engine.line_number();
+        strict.read(self.engine.report_mut()).map_err(|exceeded| exceeded.at(line))?;
+        Ok(None)
     }
 
     /// The input is complete: appends the next piece (about 64 KiB) of what was gathered.
@@ -120,19 +137,43 @@ impl Rewriter {
     ///
     /// As [`push`](Self::push), for a last line without a newline.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Error> {
-        self.0.finish(out)
+        match &mut self.strict {
+            None => self.engine.finish(out),
+            Some(strict) => finish_strict(&mut self.engine, strict, out),
+        }
     }
 
     /// What has happened so far. Complete after [`Progress::Done`].
     #[must_use]
     pub fn report(&self) -> &Report {
-        self.0.report()
+        self.engine.report()
     }
 
     /// What the target's next exposition must know about this one. Call after [`Progress::Done`];
     /// before that, the result is the history that the rewriter was created with.
     #[must_use]
     pub fn into_history(self) -> History {
-        self.0.into_history()
+        self.engine.into_history()
     }
+}
+
+/// See [`Rewriter::finish`].
+fn finish_strict(
+    engine: &mut Engine<()>,
+    strict: &mut Strict,
+    out: &mut Vec<u8>,
+) -> Result<Progress, Error> {
+    let plan = Arc::clone(engine.plan());
+    if strict.is_complete() {
+        let is_done = strict.write_piece(&plan, engine.report_mut(), out);
+        return Ok(if is_done { Progress::Done } else { Progress::More });
+    }
+    let progress = engine.finish(strict.input())?;
+    let line = engine.line_number();
+    strict.read(engine.report_mut()).map_err(|exceeded| exceeded.at(line))?;
+    if progress == Progress::Done {
+        let headers = engine.headers_read();
+        strict.complete(&plan, &headers, engine.report_mut());
+    }
+    Ok(Progress::More)
 }

@@ -54,6 +54,12 @@ pub struct Options {
     /// `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came
     /// last, so that without it the following buckets would become other series.
     pub repeated_types: bool,
+    /// Write what the strictest readers accept, at the end of the input: every family in one place
+    /// after its headers, every histogram sorted and without gaps, every series once.
+    ///
+    /// The whole output is held until then, within the limits. Lines that Prometheus would refuse are
+    /// dropped even under [`Malformed::Pass`].
+    pub strict: bool,
     /// What the exposition may cost.
     pub limits: Limits,
 }
@@ -64,6 +70,7 @@ impl Default for Options {
             malformed: Malformed::Drop,
             format: Format::Text,
             repeated_types: false,
+            strict: false,
             limits: Limits::default(),
         }
     }

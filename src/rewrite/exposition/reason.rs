@@ -15,6 +15,10 @@ pub enum DropReason {
     AlreadyPresent,
     /// The `le` label of a bucket is not a number.
     BadLe,
+    /// The `quantile` label of a summary is not a number, or is on its sum or count. Strict output only.
+    BadQuantile,
+    /// A histogram has neither a bucket `+Inf` nor a count. Strict output only.
+    IncompleteHistogram,
     /// Prometheus would refuse the line.
     Malformed(Flaw),
     /// The emitted generation does not count samples of this kind (`only_in` of a pack).
@@ -47,6 +51,8 @@ impl DropReason {
         match self {
             DropReason::AlreadyPresent => "already_present",
             DropReason::BadLe => "bad_le",
+            DropReason::BadQuantile => "bad_quantile",
+            DropReason::IncompleteHistogram => "incomplete_histogram",
             DropReason::Malformed(flaw) => flaw.as_str(),
             DropReason::NotCounted => "not_counted",
             DropReason::RepeatedHeader => "repeated_header",

@@ -30,6 +30,11 @@ pub struct Report {
     pub unrewritten: BTreeMap<RefusedBecause, u64>,
     /// Lines that Prometheus would refuse and that were output all the same.
     pub malformed_passed: u64,
+    /// Samples that strict output has in addition: missing buckets and counts.
+    pub filled: u64,
+    /// Label sets of histograms and summaries that strict output has without a sum or count, because
+    /// it did not arrive and cannot be computed.
+    pub incomplete: u64,
     /// Generations whose families were read.
     pub generations: BTreeSet<Generation>,
     /// The editions of the generations that were read, as far as bucket boundaries tell. Complete at
@@ -109,6 +114,13 @@ impl Report {
     /// Counts a line or sample that is not output.
     pub(super) fn drop(&mut self, reason: DropReason) {
         *self.dropped.entry(reason).or_default() += 1;
+    }
+
+    /// Counts several samples that are not output.
+    pub(super) fn drop_all(&mut self, reason: DropReason, samples: u64) {
+        if samples > 0 {
+            *self.dropped.entry(reason).or_default() += samples;
+        }
     }
 
     /// Counts a label set to which a rule could not be applied.

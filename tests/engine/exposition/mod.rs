@@ -11,3 +11,5 @@ mod identity;
 mod missing;
 mod properties;
 mod semantic;
+mod strict_output;
+mod strict_readers;

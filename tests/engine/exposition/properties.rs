@@ -96,7 +96,7 @@ fn family(name: String) -> impl Strategy<Value = String> {
 }
 
 /// A body that Prometheus accepts, with families that no pack has.
-fn valid_body() -> impl Strategy<Value = String> {
+pub(super) fn valid_body() -> impl Strategy<Value = String> {
     let names = prop::collection::btree_set("[a-z_:][a-z0-9_:]{0,6}", 0..6);
     let other = prop_oneof![
         Just(String::new()),
@@ -147,7 +147,7 @@ const NEW_NAMES: &[&str] = &[
 ];
 
 /// A body of Kong's families, with labels and values that never occur together.
-fn kong_body() -> impl Strategy<Value = String> {
+pub(super) fn kong_body() -> impl Strategy<Value = String> {
     let value =
         select(vec!["", "a", "b", "kong", "request", "egress", "http", "total", "x\ny", "\\\""]);
     let label = select(vec![
@@ -207,7 +207,7 @@ fn kong_body_without_repetitions() -> impl Strategy<Value = String> {
 
 /// Bytes that a failing test shows as text.
 #[derive(Clone)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl std::fmt::Debug for Bytes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -222,7 +222,7 @@ impl From<String> for Bytes {
 }
 
 /// Bytes that resemble an exposition.
-fn soup() -> impl Strategy<Value = Bytes> {
+pub(super) fn soup() -> impl Strategy<Value = Bytes> {
     let word = select(vec![
         "kong_http_status",
         "kong_latency_bucket",
@@ -286,7 +286,7 @@ fn text(plan: &Arc<Plan>, body: &[u8]) -> crate::support::engine::Outcome {
 }
 
 /// Whether a line of the body is an error message, which fails the scrape.
-fn has_error_message(body: &[u8]) -> bool {
+pub(super) fn has_error_message(body: &[u8]) -> bool {
     let outcome = try_rewrite(&empty_plan(), Options::default(), History::default(), [body]);
     matches!(outcome, Err(Error::SourceFailed { .. }))
 }

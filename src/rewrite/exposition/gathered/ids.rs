@@ -5,7 +5,7 @@
 pub(in crate::rewrite::exposition) struct GatheredId(pub(super) usize);
 
 /// Number of a label set among the series of one rule, in order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::rewrite::exposition) struct SeriesSlot(pub(super) usize);
 
 /// One gathered series.

@@ -7,7 +7,7 @@ use crate::rewrite::exposition::labels::{RenderedLabels, same_set};
 
 /// Distinct label sets, whatever the order of their labels.
 #[derive(Debug, Default)]
-pub(super) struct LabelSets {
+pub(in crate::rewrite::exposition) struct LabelSets {
     text: Vec<u8>,
     sets: Vec<LabelSet>,
     index: HashTable<u32>,
@@ -23,10 +23,11 @@ struct LabelSet {
 }
 
 /// About how many bytes one label set takes, in addition to its text.
-pub(super) const LABEL_SET_BYTES: usize = size_of::<LabelSet>() + 2 * size_of::<u32>();
+pub(in crate::rewrite::exposition) const LABEL_SET_BYTES: usize =
+    size_of::<LabelSet>() + 2 * size_of::<u32>();
 
 impl LabelSets {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::rewrite::exposition) fn len(&self) -> usize {
         self.sets.len()
     }
 
@@ -34,7 +35,7 @@ impl LabelSets {
         self.sets[slot.0].hash
     }
 
-    pub(super) fn text(&self, slot: SeriesSlot) -> &[u8] {
+    pub(in crate::rewrite::exposition) fn text(&self, slot: SeriesSlot) -> &[u8] {
         self.text_at(slot.0)
     }
 
@@ -45,7 +46,7 @@ impl LabelSets {
 
     /// The slot of a label set. Adds one for a new label set.
     #[inline]
-    pub(super) fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
+    pub(in crate::rewrite::exposition) fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
         // Samples that are summed are neighbors; `_count` and `_sum` lines follow in the order of
         // the histograms.
         for guess in [self.last, self.last + 1] {

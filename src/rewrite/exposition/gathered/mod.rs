@@ -16,6 +16,7 @@ pub(super) use boundaries::{MAX_BUCKETS, NoCell};
 pub(super) use conversion::{Buckets, Conversion};
 pub(super) use histograms::{HistogramRows, Part};
 pub(super) use ids::{GatheredId, SeriesRef, SeriesSlot};
+pub(super) use label_sets::{LABEL_SET_BYTES, LabelSets};
 pub(super) use scalars::Scalars;
 pub(super) use series::{Accumulator, GatheredSeries, Shape};
 pub(super) use sources::{Source, Timed};
