@@ -27,6 +27,8 @@ pub struct Correspondence {
     pub only_with: Option<String>,
     /// The generation that the rule only derives.
     pub derive: Option<Generation>,
+    /// Labels that have one value in all samples of one exposition.
+    pub single_valued: Vec<String>,
 }
 
 /// A family and the labels in which the generations differ.
@@ -98,6 +100,7 @@ pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> 
             includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
             only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
             derive: rule.derive,
+            single_valued: its.pack.single_valued().to_vec(),
         }
     };
     active_rules(packs).into_iter().map(of).collect()
@@ -143,5 +146,20 @@ mod tests {
         assert_eq!(all[0].side(Generation::New).meaning("own"), Some(&Meaning::Own));
         assert_eq!(all[0].side(Generation::New).meaning("d"), Some(&Meaning::Carried(named("t"))));
         assert_eq!(all[0].side(Generation::New).meaning("other"), None);
+    }
+
+    #[test]
+    fn single_valued_labels_are_those_of_one_generation() {
+        let parse = |label: &str| {
+            let text = format!(
+                "name: p\nprometheus:\n- {{old: 'a{{t=$x}}', new: 'b{{d=$x, own}}', type: counter}}\n\
+                 single_valued: [{label}]\n"
+            );
+            Pack::parse("p.yaml", &text)
+        };
+        let all = correspondences(&[parse("own").expect("valid")], Emitted::default());
+        assert_eq!(all[0].single_valued, ["own"]);
+        let error = parse("d").expect_err("both generations have it").to_string();
+        assert!(error.contains("no rule has a label `d` that only one generation has"), "{error}");
     }
 }

@@ -1,11 +1,33 @@
 //! How the possible error of estimated bucket counts is worded, in all tools.
 
 use crate::exposition::write_number;
+use crate::mapping::Boundary;
 use crate::rewrite::exposition::{EstimatedCount, ExactCount};
 
 /// Why the error of an estimated count has a limit.
 pub(super) const BETWEEN: &str =
     "each is between the counts of the two exact boundaries next to it";
+
+/// The largest error of a quantile over estimated counts, or over counts at other boundaries. `None`
+/// if fewer than two boundaries are exact.
+pub(super) fn quantile_bound(exact: &[&Boundary]) -> Option<String> {
+    let (first, last) = (exact.first()?, exact.last()?);
+    let factor = |pair: &[&Boundary]| pair[1].bound / pair[0].bound;
+    // From the end, so that the first of several equal factors is named.
+    let widest = exact.windows(2).rev();
+    let widest = widest.max_by(|a, b| factor(a).total_cmp(&factor(b)))?;
+    let texts: Vec<&str> = exact.iter().map(|it| &*it.text).collect();
+    Some(format!(
+        "the exact boundaries are {}, and the quantile stays between the two next to it, so it can \
+         be off by up to a factor of {} ({} to {}), and by more below {} and above {}",
+        texts.join(" "),
+        (factor(widest) * 100.0).round() / 100.0,
+        widest[0].text,
+        widest[1].text,
+        first.text,
+        last.text
+    ))
+}
 
 /// The largest error of estimated counts: of one series, and of a sum over all series. Both are
 /// fractions of the observations.

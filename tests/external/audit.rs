@@ -10,7 +10,7 @@ use crossfade::mapping::{Emit, Generation};
 use crossfade::packs;
 use crossfade::tools::audit::Auditor;
 
-use crate::support::dashboards::{NEW, OLD, audited};
+use crate::support::dashboards::{NEW, OLD, audited_with_differences};
 use crate::support::naive::{self, Series};
 use crate::support::prometheus::Prometheus;
 use crate::support::{capture, root};
@@ -166,7 +166,7 @@ fn migrated_queries_have_the_same_results_in_prometheus() {
     let prometheus = with_history(end);
     let mut compared = 0;
     for name in OLD {
-        for finding in audited(name, Generation::New, &[]).findings {
+        for finding in audited_with_differences(name, Generation::New).findings {
             let Some(moved) = &finding.migrated else { continue };
             if finding.kind == "variable" {
                 continue;
@@ -187,7 +187,7 @@ fn migrated_queries_have_the_same_results_in_prometheus() {
 
     // And back. Sessions occur in this traffic, so no family is declared absent.
     let mut compared = 0;
-    for finding in audited(NEW, Generation::Old, &[]).findings {
+    for finding in audited_with_differences(NEW, Generation::Old).findings {
         let Some(moved) = finding.migrated.as_ref().filter(|_| finding.kind == "panel") else {
             continue;
         };

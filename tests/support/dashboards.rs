@@ -26,14 +26,25 @@ pub(crate) fn audited(name: &str, to: Generation, absent: &[&str]) -> FileAudit 
     Auditor::new(&packs::builtin(), Emit::Old, to, absent).expect("no edition").file(&path, &text)
 }
 
-/// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a
-/// panel.
-pub(crate) fn findings(kind: &str, query: &str, to: Generation) -> Vec<Finding> {
+/// As [`audited`], and queries whose results differ within a known bound are migrated too.
+pub(crate) fn audited_with_differences(name: &str, to: Generation) -> FileAudit {
+    let (path, text) = fixture(name);
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new()).expect("no edition");
+    auditor.allow_differs(true).file(&path, &text)
+}
+
+/// Audits one query: in a recording rule (`record`), so that its labels must be kept, or in a panel.
+pub(crate) fn findings(
+    kind: &str,
+    query: &str,
+    to: Generation,
+    allow_differs: bool,
+) -> Vec<Finding> {
     let quoted = serde_json::to_string(query).expect("text is JSON");
     let text = match kind {
         "record" => format!("{{\"record\": \"x\", \"expr\": {quoted}}}"),
         _ => format!("{{\"targets\": [{{\"expr\": {quoted}}}]}}"),
     };
     let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new()).expect("no edition");
-    auditor.file(Path::new("q.json"), &text).findings
+    auditor.allow_differs(allow_differs).file(Path::new("q.json"), &text).findings
 }

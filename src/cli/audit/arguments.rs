@@ -31,6 +31,11 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
     pub(super) to: GenerationFlag,
 
+    /// Also migrate quantiles over buckets whose boundaries differ between the generations. Their
+    /// results differ; the table says by how much at most.
+    #[arg(long, requires = "rewrite")]
+    pub(super) allow_differs: bool,
+
     /// Write migrated files to this folder, with the same names.
     #[arg(long, value_name = "DIR", requires = "rewrite", conflicts_with = "in_place")]
     pub(super) output: Option<PathBuf>,

@@ -60,7 +60,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     let packs = packs::load(&arguments.packs)?;
     let emit = arguments.emit.unwrap_or(Emit::Old);
     let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone())
-        .map_err(|error| anyhow::anyhow!("--emit: {error}"))?;
+        .map_err(|error| anyhow::anyhow!("--emit: {error}"))?
+        .allow_differs(arguments.allow_differs);
     if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
         bail!("--absent={family}: no pack has a rule for this family");
     }

@@ -33,7 +33,9 @@ pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
 /// cannot be known without a scrape.
 #[must_use]
 pub fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
-    let mut warnings = exposition::warnings::of_rules(&exposition::active::active_rules(packs));
+    let rules = exposition::active::active_rules(packs);
+    let mut warnings = exposition::warnings::of_rules(&rules);
+    warnings.extend(exposition::warnings::of_only_in(packs, &rules));
     warnings.extend(statsd::warnings(packs));
     warnings
 }

@@ -20,7 +20,7 @@ use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, Span, par
 use crate::mapping::edition::EditionName;
 use crate::mapping::editions::Editions;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::exposition::selector::Selector;
+use crate::mapping::pack::exposition::selector::{Selector, Term};
 use check::Check;
 use keys::PerGeneration;
 
@@ -38,7 +38,8 @@ pub struct Pack {
     edition_spans: Vec<(EditionName, Span)>,
     rules: Vec<PackRule>,
     repeats: Vec<String>,
-    only_in: Vec<(Generation, Selector)>,
+    single_valued: Vec<String>,
+    only_in: Vec<OnlyIn>,
     hints: Vec<Hint>,
     lines: Lines,
     tests: Vec<PackTest>,
@@ -79,11 +80,17 @@ impl Hint {
     }
 }
 
-/// The selectors under `only_in`. Each label has a text, which can be empty.
-fn only_in(
-    keys: Option<PerGeneration<Vec<Scalar>>>,
-    check: &mut Check<'_>,
-) -> Vec<(Generation, Selector)> {
+/// A selector under `only_in`. Each label has a text, which can be empty.
+#[derive(Clone, Debug)]
+pub(super) struct OnlyIn {
+    /// The generation whose sources count the samples.
+    pub(super) generation: Generation,
+    pub(super) selector: Selector,
+    pub(super) span: Span,
+}
+
+/// The selectors under `only_in`.
+fn only_in(keys: Option<PerGeneration<Vec<Scalar>>>, check: &mut Check<'_>) -> Vec<OnlyIn> {
     let Some(PerGeneration { old, new }) = keys else { return Vec::new() };
     let old = old.into_iter().map(|text| (Generation::Old, text));
     let new = new.into_iter().map(|text| (Generation::New, text));
@@ -97,9 +104,23 @@ fn only_in(
             );
             return None;
         }
-        Some((generation, selector))
+        Some(OnlyIn { generation, selector, span: text.span })
     };
     old.chain(new).filter_map(&mut read).collect()
+}
+
+/// The labels under `single_valued`. Each is a label that only one side of some rule has.
+fn single_valued(labels: Vec<Scalar>, rules: &[PackRule], check: &mut Check<'_>) -> Vec<String> {
+    let sides = || rules.iter().flat_map(|rule| [&rule.old, &rule.new]);
+    let is_bare = |label: &str| {
+        let mut items = sides().flat_map(|side| &side.items);
+        items.any(|item| item.label == label && item.term == Term::Bare)
+    };
+    for Scalar { text, span, .. } in labels.iter().filter(|label| !is_bare(&label.text)) {
+        let message = format!("no rule has a label `{text}` that only one generation has");
+        check.error(*span, message, "remove it, or correct the name of the label");
+    }
+    labels.into_iter().map(|label| label.text).collect()
 }
 
 /// Packs are equal if their texts are equal; the file name does not matter.
@@ -153,8 +174,10 @@ impl Pack {
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
         let edition_spans = check.editions(file.editions);
         let rules = file.prometheus.into_iter();
-        let rules = rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
+        let rules: Vec<PackRule> =
+            rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
         let repeats = check.distinct_families(file.repeats, "repeats");
+        let single_valued = single_valued(file.single_valued, &rules, &mut check);
         let only_in = only_in(file.only_in, &mut check);
         let hints =
             file.hints.into_iter().filter_map(|hint| Hint::from_keys(hint, &mut check)).collect();
@@ -173,6 +196,7 @@ impl Pack {
             edition_spans,
             rules,
             repeats,
+            single_valued,
             only_in,
             hints,
             lines,
@@ -226,12 +250,23 @@ impl Pack {
 
     /// Samples that only sources of this generation count.
     pub(super) fn only_in(&self, generation: Generation) -> impl Iterator<Item = &Selector> {
-        self.only_in.iter().filter(move |(its, _)| *its == generation).map(|(_, it)| it)
+        let of_generation = move |it: &&OnlyIn| it.generation == generation;
+        self.only_in.iter().filter(of_generation).map(|it| &it.selector)
+    }
+
+    /// All selectors under `only_in`.
+    pub(super) fn all_only_in(&self) -> &[OnlyIn] {
+        &self.only_in
     }
 
     /// Families that the source exposes more than once.
     pub(super) fn repeats(&self) -> &[String] {
         &self.repeats
+    }
+
+    /// Labels that have one value in all samples of one exposition.
+    pub(super) fn single_valued(&self) -> &[String] {
+        &self.single_valued
     }
 
     pub(super) fn rules(&self) -> &[PackRule] {

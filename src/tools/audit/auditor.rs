@@ -19,6 +19,7 @@ pub struct Auditor {
     pub(super) catalog: Catalog,
     pub(super) emitted: Emitted,
     pub(super) to: Generation,
+    pub(super) allow_differs: bool,
 }
 
 impl Auditor {
@@ -36,7 +37,14 @@ impl Auditor {
     ) -> Result<Auditor, Diagnostic> {
         let emitted = Emitted::new(emit, packs)?;
         let catalog = Catalog::new(correspondences(packs, emitted), absent);
-        Ok(Auditor { catalog, emitted, to })
+        Ok(Auditor { catalog, emitted, to, allow_differs: false })
+    }
+
+    /// Also migrates queries whose result differs, if it is known how far. These are quantiles over
+    /// buckets whose boundaries differ between the generations.
+    #[must_use]
+    pub fn allow_differs(self, allow: bool) -> Auditor {
+        Auditor { allow_differs: allow, ..self }
     }
 
     /// True if a pack has a rule for a family.

@@ -1,5 +1,8 @@
 //! Whether a label matcher matches a value.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use super::promql::Matcher;
@@ -36,12 +39,35 @@ pub(super) fn matches(matcher: &Matcher, value: &str, templated: bool) -> Match 
     let yes = match matcher.op {
         "=" => matcher.value == value,
         "!=" => matcher.value != value,
-        op => match Regex::new(&format!("^(?s:{})$", matcher.value)) {
-            Ok(regex) => regex.is_match(value) == (op == "=~"),
-            Err(_) => return Match::Unknown,
+        op => match is_match(&matcher.value, value) {
+            Some(is_match) => is_match == (op == "=~"),
+            None => return Match::Unknown,
         },
     };
     if yes { Match::Yes } else { Match::No }
+}
+
+/// The most regular expressions that are kept.
+const MAX_COMPILED: usize = 1024;
+
+thread_local! {
+    /// Regular expressions by their text; `None` if one cannot be parsed. Files repeat a few of them
+    /// in thousands of queries, and each is matched against many values.
+    static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+}
+
+/// Whether a regular expression matches a whole value; `None` if it cannot be parsed.
+fn is_match(pattern: &str, value: &str) -> Option<bool> {
+    COMPILED.with_borrow_mut(|compiled| {
+        if !compiled.contains_key(pattern) {
+            if compiled.len() == MAX_COMPILED {
+                compiled.clear();
+            }
+            let regex = Regex::new(&format!("^(?s:{pattern})$")).ok();
+            compiled.insert(pattern.to_owned(), regex);
+        }
+        Some(compiled.get(pattern)?.as_ref()?.is_match(value))
+    })
 }
 
 #[cfg(test)]

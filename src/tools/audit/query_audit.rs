@@ -120,6 +120,7 @@ impl Auditor {
             labels_matter: query.labels_matter,
             legend: &legend::labels(legend),
             beside: &query.beside,
+            allow_differs: self.allow_differs,
             values_of: values_of.and_then(|label| text.get(label.clone())),
         };
         let migration = if query.kind == QueryKind::TestSeries {

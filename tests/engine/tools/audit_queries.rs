@@ -7,7 +7,10 @@ use crate::support::dashboards::findings;
 
 /// Audits one query.
 fn audited(kind: &str, query: &str, to: Generation) -> Finding {
-    let mut found = findings(kind, query, to);
+    one(findings(kind, query, to, false), query)
+}
+
+fn one(mut found: Vec<Finding>, query: &str) -> Finding {
     assert_eq!(found.len(), 1, "{query}: {found:?}");
     found.remove(0)
 }
@@ -135,7 +138,8 @@ fn buckets_of_different_layouts_are_not_summed() {
     }
     // A label separates them.
     let query = "histogram_quantile(0.95, sum by (le, type) (rate(kong_latency_bucket{type!=\"request\"}[5m])))";
-    assert!(to_new("record", query).is_ok());
+    let finding = one(findings("record", query, Generation::New, true), query);
+    assert!(finding.migrated.is_some(), "{finding:?}");
     // Both families count at this boundary.
     assert!(
         to_new("record", "sum by (le) (kong_latency_bucket{type!=\"request\",le=\"100\"})").is_ok()
@@ -231,6 +235,92 @@ fn estimated_buckets_differ_and_state_the_error() {
 }
 
 #[test]
+fn quantiles_that_differ_are_migrated_only_on_request() {
+    let quantile = |to: Generation, selector: &str, allow| {
+        let query = format!("histogram_quantile(0.95, sum by (le) (rate({selector}[5m])))");
+        one(findings("panel", &query, to, allow), &query)
+    };
+    let bound = "the exact boundaries are 25 50 80 100 400 1000 2000 5000 10000 30000 60000, and the \
+                 quantile stays between the two next to it, so it can be off by up to a factor of 4 \
+                 (100 to 400), and by more below 25 and above 60000";
+    for (to, selector) in [
+        (Generation::New, "kong_latency_bucket{type=\"upstream\"}"),
+        (Generation::Old, "kong_upstream_latency_ms_bucket"),
+    ] {
+        let finding = quantile(to, selector, false);
+        assert_eq!(finding.migrated, None);
+        let [obstacle] = &finding.obstacles[..] else { panic!("{finding:?}") };
+        assert!(obstacle.contains(bound), "{obstacle}");
+        assert!(obstacle.ends_with("; to accept this, add --allow-differs"), "{obstacle}");
+
+        let finding = quantile(to, selector, true);
+        assert!(finding.migrated.is_some(), "{finding:?}");
+        assert!(finding.details.iter().any(|it| it.contains(bound)), "{finding:?}");
+    }
+    let finding = quantile(Generation::New, "kong_latency_bucket{type=\"upstream\"}", false);
+    assert_eq!(finding.gateway, Impact::Differs);
+    assert!(finding.details.iter().any(|it| it.contains(bound)), "{finding:?}");
+    // A heatmap has other rows, which no bound describes.
+    let query = "sum by (le) (increase(kong_upstream_latency_ms_bucket[5m]))";
+    let finding = one(findings("panel", query, Generation::Old, true), query);
+    assert_eq!(finding.migrated, None, "{finding:?}");
+}
+
+/// Kong 3 adds `node_id`, which has one value in each target: no two of its series differ only in it.
+#[test]
+fn a_label_with_one_value_per_target_is_no_obstacle() {
+    let http = "kong_nginx_connections_total{state=\"active\",subsystem=\"http\"}";
+    let old = "kong_nginx_http_current_connections{state=\"active\"}";
+    let back = |kind: &str, query: &str| {
+        let finding = audited(kind, query, Generation::Old);
+        finding.migrated.ok_or_else(|| finding.obstacles.join("; "))
+    };
+    for (kind, query, expected) in [
+        ("record", format!("sum({http})"), format!("sum({old})")),
+        ("record", format!("sum by (instance) ({http})"), format!("sum by (instance) ({old})")),
+        ("record", format!("avg(abs({http}))"), format!("avg(abs({old}))")),
+        ("record", format!("count({http})"), format!("count({old})")),
+        (
+            "record",
+            format!("sum without (subsystem, node_id, pod) ({http})"),
+            format!("sum without (pod) ({old})"),
+        ),
+        // Nothing but the panel itself has the label.
+        ("panel", http.to_owned(), old.to_owned()),
+        ("panel", format!("topk(3, {http})"), format!("topk(3, {old})")),
+        (
+            "panel",
+            "sum(kong_nginx_connections_total{state=~\"active|waiting\", instance=~\"$instance\"}) by (state)"
+                .to_owned(),
+            "sum(label_replace(kong_nginx_http_current_connections{state=~\"active|waiting\", \
+             instance=~\"$instance\"}, \"subsystem\", \"http\", \"\", \"\") or \
+             label_replace(kong_nginx_stream_current_connections{state=~\"active|waiting\", \
+             instance=~\"$instance\"}, \"subsystem\", \"stream\", \"\", \"\")) by (state)"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(back(kind, &query), Ok(expected), "{query}");
+    }
+    for (kind, query, why) in [
+        // Something uses the label.
+        ("record", http.to_owned(), "differ only in node_id"),
+        ("panel", format!("sum by (node_id) ({http})"), "groups by `node_id`"),
+        ("panel", format!("{http} / on (node_id) kong_node_info"), "node_id"),
+        (
+            "panel",
+            "sum(kong_nginx_connections_total{node_id=\"a\"})".to_owned(),
+            "selects by `node_id`",
+        ),
+        // A node that restarts has another one, and its series ends within the range.
+        ("panel", format!("sum(rate({http}[5m]))"), "differ only in node_id"),
+        ("panel", format!("sum(max_over_time({http}[1h:1m]))"), "differ only in node_id"),
+    ] {
+        let result = back(kind, &query);
+        assert!(result.as_ref().is_err_and(|it| it.contains(why)), "{query}: {result:?}");
+    }
+}
+
+#[test]
 fn migrated_queries_migrate_back() {
     for (kind, query) in [
         ("record", "sum by (type) (rate(kong_bandwidth[5m]))"),
@@ -242,8 +332,9 @@ fn migrated_queries_migrate_back() {
         ),
         ("panel", "sum by (type) (rate(kong_bandwidth[5m]))"),
     ] {
-        let there = to_new(kind, query).expect("it migrates");
-        let back = audited(kind, &there, Generation::Old);
+        let there = one(findings(kind, query, Generation::New, true), query);
+        let there = there.migrated.expect("it migrates");
+        let back = one(findings(kind, &there, Generation::Old, true), &there);
         let plain = back.migrated.as_deref().map(|it| it.replace(",type=\"request\"", ""));
         let expected = query.replace("type=\"request\",", "");
         assert_eq!(plain.as_deref(), Some(expected.as_str()), "{there}: {:?}", back.obstacles);

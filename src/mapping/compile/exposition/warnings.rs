@@ -8,6 +8,7 @@ use crate::document::listed;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
+use crate::mapping::pack::{OnlyIn, Pack};
 
 /// All warnings, in the order of the rules.
 pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
@@ -21,6 +22,25 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
         warnings.extend(joined(*active, rules));
     }
     warnings
+}
+
+/// Selectors under `only_in` of families that no rule reads: they have no effect.
+pub(in crate::mapping) fn of_only_in(packs: &[Pack], rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let is_read =
+        |it: &OnlyIn| rules.iter().any(|rule| reads(rule, it.generation, &it.selector.family));
+    let warning = |pack: &Pack, it: &OnlyIn| {
+        let (family, generation) = (&it.selector.family, it.generation.as_str());
+        let message = format!(
+            "no rule reads `{family}` of the {generation} generation, so this has no effect"
+        );
+        pack.source().warning(it.span, message, "name a family that a rule reads, or remove this")
+    };
+    let all = packs.iter().flat_map(|pack| pack.all_only_in().iter().map(move |it| (pack, it)));
+    all.filter(|(_, it)| !is_read(it)).map(|(pack, it)| warning(pack, it)).collect()
+}
+
+fn reads(active: &ActiveRule<'_>, generation: Generation, family: &str) -> bool {
+    active.rule.derive != Some(generation) && active.rule.side(generation).family == family
 }
 
 /// Samples that lose labels, from a rule without a type.
@@ -147,6 +167,19 @@ mod tests {
         for more in [", type: counter", ", merge: max", ", buckets: { old: [1], new: [2] }"] {
             assert!(!untold(more), "{more}");
         }
+    }
+
+    #[test]
+    fn only_in_without_a_rule() {
+        let body = "prometheus:\n  - { old: f, new: g }\nonly_in:\n  old: ['g{s=\"\"}', 'f{s=\"\"}']\n  \
+                    new: ['g{s=\"\"}', 'h{s=\"\"}']\n";
+        assert_eq!(
+            messages(body),
+            [
+                "a.yaml:5:9 no rule reads `g` of the old generation, so this has no effect",
+                "a.yaml:6:20 no rule reads `h` of the new generation, so this has no effect",
+            ]
+        );
     }
 
     #[test]

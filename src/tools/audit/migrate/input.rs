@@ -28,6 +28,8 @@ pub(in crate::tools::audit) struct Input<'a> {
     pub(in crate::tools::audit) legend: &'a BTreeSet<String>,
     /// Words outside the query, which may be names of its labels.
     pub(in crate::tools::audit) beside: &'a BTreeSet<String>,
+    /// The result may differ, if it is known how far.
+    pub(in crate::tools::audit) allow_differs: bool,
     /// Of `label_values`, the label. Nothing else of the result is used then.
     pub(in crate::tools::audit) values_of: Option<&'a str>,
 }

@@ -8,6 +8,8 @@ use crate::mapping::{Correspondence, Generation, Meaning};
 pub(super) struct LabelDiff<'a> {
     /// Labels that only the source has.
     pub(super) only_source: BTreeSet<&'a str>,
+    /// Those of them that have one value in each target at a time: no two series differ only in them.
+    pub(super) single_valued: BTreeSet<&'a str>,
     /// Labels that only the target has.
     pub(super) only_target: BTreeSet<&'a str>,
     /// Labels with a fixed value in the source that the target lacks or has with another value.
@@ -23,6 +25,7 @@ impl<'a> LabelDiff<'a> {
         let (source, target) = (rule.side(from), rule.side(from.other()));
         let mut diff = LabelDiff {
             only_source: BTreeSet::new(),
+            single_valued: BTreeSet::new(),
             only_target: BTreeSet::new(),
             lost: Vec::new(),
             added: BTreeSet::new(),
@@ -30,7 +33,12 @@ impl<'a> LabelDiff<'a> {
         };
         for (label, meaning) in &source.labels {
             match meaning {
-                Meaning::Own => drop(diff.only_source.insert(label)),
+                Meaning::Own => {
+                    diff.only_source.insert(label);
+                    if rule.single_valued.contains(label) {
+                        diff.single_valued.insert(label);
+                    }
+                }
                 Meaning::Fixed(value) if target.meaning(label) != Some(meaning) => {
                     diff.lost.push((label, value));
                 }

@@ -45,12 +45,21 @@ impl LabelNames {
                     names.renamed.insert(label.to_owned(), to.to_owned());
                 }
             }
+            let is_free = |label: &str| {
+                !input.legend.contains(label)
+                    && !input.beside.contains(label)
+                    && !in_functions.contains(label)
+                    && !in_list(label)
+            };
             for (label, value) in diff.lost {
                 let same = |diff: &LabelDiff<'_>| diff.lost.contains(&(label, value));
-                let is_used = input.legend.contains(label)
-                    || input.beside.contains(label)
-                    || in_functions.contains(label);
-                if !is_used && !in_list(label) && in_every_vector(label, &same) {
+                if is_free(label) && in_every_vector(label, &same) {
+                    names.lost.insert(label.to_owned());
+                }
+            }
+            for label in diff.single_valued {
+                let same = |diff: &LabelDiff<'_>| diff.single_valued.contains(label);
+                if is_free(label) && in_every_vector(label, &same) {
                     names.lost.insert(label.to_owned());
                 }
             }

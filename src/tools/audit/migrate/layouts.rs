@@ -3,8 +3,9 @@
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::select::{Selected, Selection};
-use crate::mapping::{Correspondence, Generation};
+use crate::mapping::{Boundary, Correspondence, Generation};
 use crate::tools::audit::matching::{Match, matches};
+use crate::tools::estimates::quantile_bound;
 
 /// Checks the selectors of buckets that select all boundaries. Returns how far the result of the
 /// migrated query can be from the original.
@@ -47,15 +48,15 @@ pub(super) fn check_layouts(
     Ok(notes)
 }
 
-/// Between which boundaries both quantiles are.
+/// How far the quantile can be from the original.
 fn note(input: &Input<'_>, rule: &Correspondence) -> String {
     let target = target_layout(input, rule);
-    let common = layout(rule, input.from).into_iter().filter(|it| target.contains(it));
-    let common: Vec<String> = common.map(|bound| bound.to_string()).collect();
+    let source = rule.boundaries(input.from).unwrap_or_default().iter();
+    let exact: Vec<&Boundary> = source.filter(|it| target.contains(&it.bound)).collect();
+    let bound = quantile_bound(&exact);
+    let bound = bound.unwrap_or_else(|| "no two boundaries are exact".to_owned());
     format!(
-        "the migrated quantile is interpolated between other boundaries; it and the original are \
-         between the same two of {}",
-        common.join(" ")
+        "the quantile is interpolated between other boundaries in the other generation: {bound}"
     )
 }
 

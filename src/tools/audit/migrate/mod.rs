@@ -1,6 +1,7 @@
 //! Migrates a query to the other generation.
 //!
-//! A query is only migrated if the result is provably the same. For each selector:
+//! A query is only migrated if the result is provably the same, or if results that differ within a
+//! stated bound were allowed. For each selector:
 //!
 //! 1. [`select`]: the rules of the packs that describe its samples. A matcher on a label with a
 //!    fixed value chooses one rule; otherwise several rules apply together.
@@ -41,5 +42,9 @@ pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
     let selection = select::select(input)?;
     let notes = layouts::check_layouts(input, &selection).map_err(|obstacle| vec![obstacle])?;
     let migration = vector::edit_query(input, &selection).map_err(|obstacle| vec![obstacle])?;
+    if !notes.is_empty() && !input.allow_differs {
+        let obstacle = |note| format!("{note}; to accept this, add --allow-differs");
+        return Err(notes.into_iter().map(obstacle).collect());
+    }
     Ok(Migration { notes, ..migration })
 }

@@ -41,6 +41,13 @@ pub(super) fn wrapping(
         diff.renamed.retain(|renamed| *renamed != (from.as_str(), label.as_str()));
     }
     let (op, functions) = merging(rule.merge);
+    let dropped = diff.only_source.iter();
+    let dropped = dropped.filter(|label| may_drop(input, usage, &diff, names, label));
+    let dropped: BTreeSet<&str> = dropped.copied().collect();
+    if let Some(grouping) = usage.aggregate.and_then(|it| it.grouping.as_ref()) {
+        dropped.iter().for_each(|label| lists.remove(&grouping.labels, label));
+    }
+    diff.only_source.retain(|label| !dropped.contains(label));
     check_joined(usage, &diff, op, lists)?;
     if usage.is_of_series() {
         return check_function_of_series(input, usage, &diff).map(|()| Wrapping::default());
@@ -131,6 +138,24 @@ fn check_function_of_series(
         return Err("`absent` returns the labels of its selector, which would change".to_owned());
     }
     Ok(())
+}
+
+/// True if a label that only the source has can be left out, because no two series differ only in it
+/// and nothing uses it.
+///
+/// It has one value at a time, and another one after a restart, so this does not hold for what a
+/// function sees over a range.
+fn may_drop(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    diff: &LabelDiff<'_>,
+    names: &LabelNames,
+    label: &str,
+) -> bool {
+    let is_used = usage.live.has(label) && !names.lost.contains(label);
+    let is_over_time =
+        usage.selector.has_range || input.expr.has_subquery_of(&usage.vector, input.text);
+    diff.single_valued.contains(label) && !is_used && !is_over_time
 }
 
 /// Series that only the source tells apart must be joined by an aggregation directly around them.

@@ -115,6 +115,19 @@ impl Expr {
         }
     }
 
+    /// True if a part is in a subquery: `(…)[1h:5m]`.
+    pub(in crate::tools::audit) fn has_subquery_of(&self, part: &Range<usize>, text: &str) -> bool {
+        let mut found = false;
+        self.walk(&mut |expr| {
+            if let Node::Wrapped { inner, parenthesised: false } = &expr.node {
+                let after = text.get(inner.at.end..expr.at.end).unwrap_or_default();
+                let contains = inner.at.start <= part.start && part.end <= inner.at.end;
+                found |= contains && after.contains('[');
+            }
+        });
+        found
+    }
+
     /// All lists of labels: `by`, `without`, `on`, `ignoring`, `group_left`, `group_right`.
     pub(in crate::tools::audit) fn label_lists(&self) -> Vec<&LabelList> {
         let mut lists = Vec::new();

@@ -12,6 +12,7 @@ use crate::tools::audit::matching::{Match, matches};
 use crate::tools::audit::promql::{Expr, Matcher};
 use crate::tools::audit::template_vars::MaskedQuery;
 use crate::tools::audit::vector_use::{LiveLabels, SelectorUse, selector_uses};
+use crate::tools::estimates::{BETWEEN, quantile_bound};
 use crate::tools::hints::{Selection, selection};
 
 /// The generations that a query uses, and the impact of the upgrade on it.
@@ -265,26 +266,19 @@ impl<'a> Assessment<'a> {
         }
     }
 
-    /// Explains what the gateway estimates, and how far the estimate can be off.
-    fn estimated(&mut self, found: &BoundaryUse, is_quantile: bool) {
-        let exact = found.exact.join(" ");
+    /// Explains what the gateway estimates, and how wrong it can be.
+    fn estimated(&mut self, found: &BoundaryUse<'_>, is_quantile: bool) {
         let estimated = found.estimated.join(" ");
-        let first = found.exact.first().cloned().unwrap_or_default();
-        let last = found.exact.last().cloned().unwrap_or_default();
-        let factor = found.widest.as_ref().map(|(factor, low, high)| {
-            format!("by up to a factor of {} ({low} to {high})", (factor * 100.0).round() / 100.0)
-        });
-        self.detail(match factor {
-            Some(factor) if is_quantile => format!(
-                "the gateway estimates the quantile: it is right to within two neighbours of the \
-                 exact boundaries {exact}, so it can be off {factor}, and by more below {first} and \
-                 above {last}"
+        let exact: Vec<&str> = found.exact.iter().map(|it| &*it.text).collect();
+        self.detail(match quantile_bound(&found.exact).filter(|_| is_quantile) {
+            Some(bound) => format!("the gateway estimates counts of the quantile: {bound}"),
+            None if exact.is_empty() => {
+                format!("estimated by the gateway: le {estimated}; no boundary is exact")
+            }
+            None => format!(
+                "estimated by the gateway: le {estimated}; {BETWEEN}; exact are {}",
+                exact.join(" ")
             ),
-            Some(_) if !exact.is_empty() => format!(
-                "estimated by the gateway: le {estimated}; each count is between those of the exact \
-                 boundaries next to it, which are {exact}"
-            ),
-            _ => format!("estimated by the gateway: le {estimated}; no boundary is exact"),
         });
     }
 }

@@ -7,28 +7,26 @@ use crate::mapping::{Boundary, Correspondence};
 
 /// How a selector of buckets depends on boundaries that the other generation does not have.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct BoundaryUse {
+pub(super) struct BoundaryUse<'a> {
     /// Selected boundaries that are estimated.
     pub(super) estimated: Vec<String>,
     /// Boundaries that both generations have.
-    pub(super) exact: Vec<String>,
-    /// The largest factor between two exact boundaries that are neighbours, and these two.
-    pub(super) widest: Option<(f64, String, String)>,
+    pub(super) exact: Vec<&'a Boundary>,
     /// No boundary has the spelling that the selector requires.
     pub(super) selects_nothing: bool,
 }
 
 /// Examines the boundaries that matchers of `le` select. Each rule has the boundaries of the family
 /// and those of the other generation.
-pub(super) fn boundary_use(
+pub(super) fn boundary_use<'a>(
     family: &FamilyRef,
-    rules: &[&Correspondence],
+    rules: &[&'a Correspondence],
     le: &[&Matcher],
     templated: bool,
-) -> BoundaryUse {
+) -> BoundaryUse<'a> {
     let mut found = BoundaryUse::default();
     let Some(generation) = family.generation else { return found };
-    let layouts: Vec<(&[Boundary], &[Boundary])> = rules
+    let layouts: Vec<(&'a [Boundary], &'a [Boundary])> = rules
         .iter()
         .filter_map(|it| Some((it.boundaries(generation)?, it.boundaries(generation.other())?)))
         .collect();
@@ -37,27 +35,19 @@ pub(super) fn boundary_use(
     };
     let selects = |text: &str| le.iter().all(|it| matches(it, text, templated) != Match::No);
     let mut selects_any = selects("+Inf");
-    let mut exact: Vec<&Boundary> = Vec::new();
     for bound in layouts.iter().flat_map(|(these, _)| *these) {
         // As Kong writes it, and as Prometheus 3 stores it.
         let is_selected = selects(&bound.text) || selects(&format!("{:.1}", bound.bound));
         selects_any |= is_selected;
         // The sum over several families is exact only where all of them are.
         if layouts.iter().all(|(these, those)| !has(these, bound) || has(those, bound)) {
-            if !exact.iter().any(|it| it.bound.total_cmp(&bound.bound).is_eq()) {
-                exact.push(bound);
+            if !found.exact.iter().any(|it| it.bound.total_cmp(&bound.bound).is_eq()) {
+                found.exact.push(bound);
             }
         } else if is_selected && !found.estimated.iter().any(|its| *its == *bound.text) {
             found.estimated.push(bound.text.to_string());
         }
     }
-    for (low, high) in exact.iter().zip(exact.iter().skip(1)) {
-        let factor = high.bound / low.bound;
-        if found.widest.as_ref().is_none_or(|(widest, _, _)| factor > *widest) {
-            found.widest = Some((factor, low.text.to_string(), high.text.to_string()));
-        }
-    }
-    found.exact = exact.iter().map(|it| it.text.to_string()).collect();
     found.selects_nothing = !layouts.is_empty() && !selects_any;
     found
 }
