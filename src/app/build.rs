@@ -12,8 +12,8 @@ use crate::packs;
 use crate::relay;
 use crate::rewrite::exposition::Options;
 use crate::scrape::{
-    DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, RewriteContext, SharedState,
-    Target, TargetHistories,
+    CONFIGURED, DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, Histories,
+    RewriteContext, SharedState, Target,
 };
 use crate::telemetry::Metrics;
 
@@ -42,13 +42,11 @@ struct Mapping {
     /// Names of the packs in use. `None`: all.
     packs: Option<Vec<String>>,
     plan: Arc<Plan>,
-    /// A history is valid for one plan only.
-    histories: Arc<TargetHistories>,
 }
 
 impl Parts {
-    /// Reads the packs from disk and builds the parts. Targets whose packs and mapping settings are
-    /// the same as in `before` keep their plans and histories.
+    /// Reads the packs from disk and builds the parts. Targets whose packs and mapping settings are the
+    /// same as in `before` keep their plans.
     ///
     /// # Errors
     ///
@@ -69,12 +67,12 @@ impl Parts {
         let mut compiled = Compiled { packs, mappings: Vec::new(), dynamic_targets: Vec::new() };
         let mut targets = Vec::with_capacity(settings.targets.len());
         for target in &settings.targets {
-            let Mapping { plan, histories, .. } =
+            let Mapping { plan, .. } =
                 compiled.mapping(&target.mapping, target.packs.as_deref(), known)?;
             let metrics = shared.metrics().target(&target.name);
             let options = Options { strict: target.strict, ..settings.rewrite };
             let context = RewriteContext { plan, options, metrics };
-            let built = Target::new(target.clone(), context, histories, shared);
+            let built = Target::new(target.clone(), context, shared);
             targets
                 .push(built.map_err(|errors| Error::Target { name: target.name.clone(), errors })?);
         }
@@ -108,7 +106,6 @@ impl Compiled {
                 settings: settings.clone(),
                 packs: packs.map(<[String]>::to_vec),
                 plan: Arc::new(self.compile(settings, packs)?),
-                histories: Arc::default(),
             },
         };
         self.mappings.push(mapping.clone());
@@ -149,17 +146,13 @@ impl Compiled {
             let options = Options { strict: its.strict, ..settings.rewrite };
             let context = RewriteContext { plan, options, metrics };
             let mut known = known.iter().flat_map(|known| &known.dynamic_targets);
-            let known = known.find(|it| it.name() == its.name);
-            let built = match known {
-                Some(known) if known.is(its, &context, &allow_list) => Arc::clone(known),
-                _ => {
-                    let allow_list = Arc::clone(&allow_list);
-                    let before = known.map(Arc::as_ref);
-                    let built =
-                        DynamicTargetSet::new(its.clone(), context, allow_list, shared, before);
-                    let name = its.name.clone();
-                    Arc::new(built.map_err(|errors| Error::Target { name, errors })?)
-                }
+            let built = if let Some(known) = known.find(|it| it.is(its, &context, &allow_list)) {
+                Arc::clone(known)
+            } else {
+                let built =
+                    DynamicTargetSet::new(its.clone(), context, Arc::clone(&allow_list), shared);
+                let name = its.name.clone();
+                Arc::new(built.map_err(|errors| Error::Target { name, errors })?)
             };
             self.dynamic_targets.push(Arc::clone(&built));
             Ok::<_, Error>(built)
@@ -170,12 +163,12 @@ impl Compiled {
         let modules = modules.map(|(name, its)| Ok((name.clone(), build(its)?)));
         Ok(DynamicTargets { proxy, probe, modules: modules.collect::<Result<_, Error>>()? })
     }
+}
 
-    /// Forgets the histories of targets that `settings` no longer have.
-    pub(super) fn retain(&self, settings: &Settings) {
-        let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
-        self.mappings.iter().for_each(|mapping| mapping.histories.retain(is_target));
-    }
+/// Forgets the histories of targets that `settings` do not have.
+pub(super) fn retain_histories(settings: &Settings, histories: &Histories) {
+    let is_target = |name: &str| settings.targets.iter().any(|target| target.name == name);
+    histories.of_set(CONFIGURED).retain(is_target);
 }
 
 fn plans(

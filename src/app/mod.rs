@@ -5,6 +5,7 @@ mod error;
 mod log;
 mod reload;
 mod shutdown;
+mod state;
 mod systemd;
 
 use std::fmt::{self, Debug};
@@ -21,11 +22,12 @@ use crate::document::Diagnostics;
 use crate::http_server::{self, Listener, WebConfig, Workers};
 use crate::relay::{ListenAddress, Relay};
 use crate::running::{ReloadRequests, Reloader, Running};
-use crate::scrape::{Resolve, SharedState, SystemResolver};
+use crate::scrape::{Resolve, SharedState, StateFile, SystemResolver};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use build::Parts;
 use reload::{Current, Reloads};
+use state::State;
 
 pub use error::Error;
 
@@ -37,6 +39,7 @@ pub struct Unbound {
     shared: SharedState,
     parts: Parts,
     web: Option<Arc<WebConfig>>,
+    state: State,
 }
 
 /// A gateway whose addresses are bound. Clients can connect; they get a response once it
@@ -49,6 +52,7 @@ pub struct App {
     reloader: Reloader,
     requests: ReloadRequests,
     reloads: Reloads,
+    state: State,
 }
 
 impl Debug for App {
@@ -64,7 +68,7 @@ impl Unbound {
     ///
     /// An address that cannot be listened on.
     pub async fn bind(self) -> Result<App, Error> {
-        let Unbound { settings, metrics, shared, parts, web } = self;
+        let Unbound { settings, metrics, shared, parts, web, state } = self;
         let bind = async |its: http_server::Settings, name, setting| {
             let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
             bound.map_err(|error| Error::Bind { address: its.address, setting, error })
@@ -89,7 +93,8 @@ impl Unbound {
             shared,
             relay: relay.control(),
         };
-        Ok(App { data, admin, relay, handlers: Arc::new(handlers), reloader, requests, reloads })
+        let handlers = Arc::new(handlers);
+        Ok(App { data, admin, relay, handlers, reloader, requests, reloads, state })
     }
 }
 
@@ -103,9 +108,13 @@ impl App {
     pub fn build(settings: Settings, resolver: Arc<dyn Resolve>) -> Result<Unbound, Error> {
         let metrics = Arc::new(Metrics::new());
         let shared = SharedState::new(Arc::clone(&metrics), resolver);
+        // Before anything is hashed.
+        let file = settings.state_file.clone().map(StateFile::new);
+        let state = State::read(file, Arc::clone(shared.histories()), Arc::clone(&metrics));
+        build::retain_histories(&settings, shared.histories());
         let parts = Parts::build(&settings, &shared, None)?;
         let web = build::web_config(&settings, &metrics, None)?;
-        Ok(Unbound { settings, metrics, shared, parts, web })
+        Ok(Unbound { settings, metrics, shared, parts, web, state })
     }
 
     /// [Builds](Self::build) with the resolver of the system, and [binds](Unbound::bind).
@@ -167,7 +176,7 @@ impl App {
     /// Scrapes and lines are served on `workers`, the admin listener on the runtime of the caller.
     /// Dropping the future closes everything at once.
     pub async fn run(self, workers: &Workers, shutdown: &Shutdown) {
-        let App { data, admin, relay, handlers, requests, reloads, .. } = self;
+        let App { data, admin, relay, handlers, requests, reloads, state, .. } = self;
         let threads = workers.handles();
         let running = Arc::clone(&reloads.current.running);
 
@@ -184,6 +193,7 @@ impl App {
                 reloads.run(requests, shutdown),
                 systemd::watch_over(&threads, shutdown),
                 shutdown::supervise(shutdown, &handlers, drain_timeout),
+                state.keep(),
             )
         };
 
@@ -196,6 +206,7 @@ impl App {
             _ = Box::pin(upkeep) => {}
             _ = Box::pin(traffic) => {}
         }
+        state.write().await;
     }
 }
 

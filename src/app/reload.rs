@@ -89,7 +89,7 @@ impl Reloads {
             );
         }
         self.compiled = parts.compiled;
-        self.compiled.retain(&settings);
+        build::retain_histories(&settings, self.shared.histories());
         self.current.data.replace(settings.web.limits, web.clone());
         self.current.admin.replace(settings.admin.limits, web);
         telemetry::set_log_level(settings.log.level);
@@ -112,6 +112,7 @@ fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
     let differ = [
         ("web.listen_address", running.web.address != new.web.address),
         ("admin.listen_address", running.admin.address != new.admin.address),
+        ("scrape.state_file", running.state_file != new.state_file),
         ("statsd.sockets", kept(|its| its.sockets)),
         ("statsd.receive_buffer", kept(|its| its.receive_buffer)),
         ("log.format", running.log.format != new.log.format),

@@ -1,7 +1,7 @@
 //! Label values: escapes, and hashes of label sets that do not depend on their order.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use foldhash::fast::FixedState;
 
@@ -51,13 +51,13 @@ pub struct LabelHasher {
 }
 
 impl LabelHasher {
-    /// One of several independent hashers. The same number gives the same hasher within a process,
-    /// and another one in the next process: label values are untrusted, and clients must not be
-    /// able to predict their hashes.
+    /// One of several independent hashers. The same number gives the same hasher within a process, and
+    /// another one in the next process, unless that [continues](HashSeed::restore) with this one's seed:
+    /// label values are untrusted, and clients must not be able to predict their hashes.
     #[must_use]
     pub fn numbered(number: u64) -> Self {
-        static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
-        LabelHasher { state: FixedState::with_seed(SEED.wrapping_add(number)) }
+        let HashSeed { seed } = HashSeed::current();
+        LabelHasher { state: FixedState::with_seed(seed.wrapping_add(number)) }
     }
 
     /// The hash of one label. The hash of a set is the wrapping sum of its labels' hashes. `label`
@@ -75,9 +75,67 @@ impl LabelHasher {
     }
 }
 
+/// What all hashes of a process depend on. It is random, and a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashSeed {
+    seed: u64,
+}
+
+/// The seed of this process, once it is needed.
+static SEED: OnceLock<HashSeed> = OnceLock::new();
+
+impl HashSeed {
+    /// The seed of this process.
+    #[must_use]
+    pub fn current() -> HashSeed {
+        *SEED.get_or_init(|| HashSeed { seed: RandomState::new().hash_one(0) })
+    }
+
+    /// The seed as text, with a hash by which a process whose hash function is another one notices that
+    /// it cannot continue with this seed.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        format!("{:016x} {:016x}", self.seed, self.check())
+    }
+
+    /// Reads what [`to_text`](Self::to_text) wrote. `None` for any other text, and for the seed of another
+    /// hash function.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<HashSeed> {
+        let (seed, check) = text.split_once(' ')?;
+        let seed = HashSeed { seed: u64::from_str_radix(seed, 16).ok()? };
+        (u64::from_str_radix(check, 16).ok()? == seed.check()).then_some(seed)
+    }
+
+    /// Makes it the seed of this process. False if the process already uses another one.
+    #[must_use]
+    pub fn restore(self) -> bool {
+        *SEED.get_or_init(|| self) == self
+    }
+
+    fn check(self) -> u64 {
+        let hasher = LabelHasher { state: FixedState::with_seed(self.seed) };
+        hasher.label(b"name=\"a value that is longer than one block of the hash function")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_of_another_hash_function_is_not_restored() {
+        let seed = HashSeed { seed: 7 };
+        let text = seed.to_text();
+        assert_eq!(HashSeed::from_text(&text), Some(seed));
+        let other = text.replacen('7', "8", 1);
+        for text in ["", "7", "7 7", "x y", &other] {
+            assert_eq!(HashSeed::from_text(text), None, "{text}");
+        }
+        let current = HashSeed::current();
+        assert!(current.restore(), "it is the same");
+        assert!(!HashSeed { seed: current.seed ^ 1 }.restore());
+    }
 
     fn rewritten(raw: &str) -> String {
         let mut out = Vec::new();

@@ -16,7 +16,7 @@ mod span;
 mod token;
 
 pub use header::{Header, HeaderKind};
-pub use label::{LabelHasher, write_escaped, write_value};
+pub use label::{HashSeed, LabelHasher, write_escaped, write_value};
 pub use number::{parse_number, write_number};
 pub use scanner::{Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};

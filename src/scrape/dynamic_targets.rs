@@ -91,8 +91,7 @@ impl DynamicTargetSettings {
 }
 
 impl DynamicTargetSet {
-    /// No target yet. Those that follow continue with the histories of `before`, if its plan is the
-    /// same.
+    /// No target yet.
     ///
     /// # Errors
     ///
@@ -102,13 +101,10 @@ impl DynamicTargetSet {
         context: RewriteContext,
         allow_list: Arc<AllowList>,
         shared: &SharedState,
-        before: Option<&DynamicTargetSet>,
     ) -> Result<DynamicTargetSet, ClientErrors> {
         let client = Arc::new(settings.client(shared.resolver())?);
         let statuses = Arc::clone(shared.statuses());
-        // A history is valid for one plan only.
-        let before = before.filter(|before| Arc::ptr_eq(&before.context.plan, &context.plan));
-        let histories = before.map(|before| Arc::clone(&before.histories)).unwrap_or_default();
+        let histories = shared.histories().of_set(&settings.name);
         let made = Mutex::default();
         Ok(DynamicTargetSet { settings, client, context, allow_list, statuses, histories, made })
     }
@@ -171,12 +167,6 @@ impl DynamicTargetSet {
         let mut all: Vec<&Made> = made.values().collect();
         all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
         all.into_iter().take(most).map(|made| Arc::clone(made.scraper.target())).collect()
-    }
-
-    /// The name of its targets.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.settings.name
     }
 
     /// Whether `other` would be equal, so that the targets and their connections can be kept.

@@ -1,17 +1,34 @@
 //! What complete scrapes of each target pass on to the next scrape.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use dashmap::DashMap;
 
 use crate::rewrite::exposition::History;
 
-/// The history of each target, by its key: the name of a target in the settings, the URL of a
+/// The name of the set of the targets in the settings. The sets of dynamic targets have the name of
+/// their targets, which has parentheses.
+pub const CONFIGURED: &str = "configured";
+
+/// The histories of all targets, by the set that a target belongs to.
+///
+/// They are kept apart from the targets, which a reload makes anew.
+#[derive(Debug, Default)]
+pub struct Histories {
+    sets: Mutex<BTreeMap<String, Arc<TargetHistories>>>,
+    changed: Arc<AtomicBool>,
+}
+
+/// The history of each target of a set, by its key: the name of a target in the settings, the URL of a
 /// dynamic target.
 ///
-/// It is kept apart from the targets, so that a target whose settings are replaced while its plan
-/// stays the same keeps its history. Scrapes of different targets never wait for each other.
+/// Scrapes of different targets never wait for each other.
 #[derive(Debug, Default)]
 pub struct TargetHistories {
     by_target: DashMap<String, TargetHistory>,
+    changed: Arc<AtomicBool>,
 }
 
 /// The history of one target.
@@ -23,6 +40,38 @@ struct TargetHistory {
 
 /// Number of scrapes of a target that were complete when a scrape began.
 pub(super) type CompletedScrapes = u64;
+
+impl Histories {
+    /// The histories of a set.
+    #[must_use]
+    pub fn of_set(&self, name: &str) -> Arc<TargetHistories> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = sets.entry(name.to_owned()).or_insert_with(|| {
+            let changed = Arc::clone(&self.changed);
+            Arc::new(TargetHistories { by_target: DashMap::new(), changed })
+        });
+        Arc::clone(set)
+    }
+
+    /// Whether a history has changed since the last call.
+    #[must_use]
+    pub fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// The history of each target that has one: the set, the key and the history.
+    pub(super) fn all(&self) -> Vec<(String, String, History)> {
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let of_set = |(name, set): (String, Arc<TargetHistories>)| {
+            let known = set.by_target.iter();
+            known
+                .filter(|known| known.history.entries().len() > 0)
+                .map(|known| (name.clone(), known.key().clone(), known.history.clone()))
+                .collect::<Vec<_>>()
+        };
+        sets.into_iter().flat_map(of_set).collect()
+    }
+}
 
 impl TargetHistories {
     /// The number of targets.
@@ -41,9 +90,17 @@ impl TargetHistories {
         known.map_or_else(Default::default, |known| (known.history.clone(), known.completed))
     }
 
+    /// Sets the history with which the next scrape of `target` begins.
+    pub(super) fn restore(&self, target: &str, history: History) {
+        self.by_target.insert(target.to_owned(), TargetHistory { history, completed: 0 });
+    }
+
     /// Records the history of a scrape that is complete. The histories of overlapping scrapes are
     /// joined.
     pub(super) fn complete(&self, target: &str, history: History, completed: CompletedScrapes) {
+        if history.entries().len() > 0 {
+            self.changed.store(true, Ordering::Relaxed);
+        }
         let mut known = self.by_target.entry(target.to_owned()).or_default();
         known.history =
             if known.completed == completed { history } else { history.join(&known.history) };

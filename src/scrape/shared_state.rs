@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::histories::Histories;
 use super::limiter::ScrapeLimiter;
 use super::status::Statuses;
 use super::upstream::Resolve;
@@ -14,19 +15,32 @@ pub struct SharedState {
     resolver: Arc<dyn Resolve>,
     limiter: Arc<ScrapeLimiter>,
     statuses: Arc<Statuses>,
+    histories: Arc<Histories>,
 }
 
 impl SharedState {
     /// State for the first gateway.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>, resolver: Arc<dyn Resolve>) -> SharedState {
-        SharedState { metrics, resolver, limiter: Arc::default(), statuses: Arc::default() }
+        SharedState {
+            metrics,
+            resolver,
+            limiter: Arc::default(),
+            statuses: Arc::default(),
+            histories: Arc::default(),
+        }
     }
 
     /// Crossfade's own metrics.
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// What scrapes pass on to the next ones.
+    #[must_use]
+    pub fn histories(&self) -> &Arc<Histories> {
+        &self.histories
     }
 
     pub(super) fn resolver(&self) -> Arc<dyn Resolve> {

@@ -7,7 +7,7 @@ use hyper::http::uri::{PathAndQuery, Scheme};
 
 use super::error::Error;
 use super::fleet::Emission;
-use super::histories::{CompletedScrapes, TargetHistories};
+use super::histories::{CONFIGURED, CompletedScrapes, TargetHistories};
 use super::settings::TargetSettings;
 use super::shared_state::SharedState;
 use super::status::{RunningScrape, StatusCell, TargetStatus};
@@ -77,13 +77,13 @@ impl Target {
     pub fn new(
         settings: TargetSettings,
         context: RewriteContext,
-        histories: Arc<TargetHistories>,
         shared: &SharedState,
     ) -> Result<Target, ClientErrors> {
         let client = settings.client(shared.resolver())?;
         // The operator configured it, so it is not checked against the allow-list.
         let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
         let status = shared.statuses().target(&settings.name);
+        let histories = shared.histories().of_set(CONFIGURED);
         let history_key = settings.name.clone();
         Ok(Target::with(settings, context, upstream, (histories, history_key), status))
     }

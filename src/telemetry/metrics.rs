@@ -11,6 +11,7 @@ use super::process::Process;
 use super::reasons::RequestRefusal;
 use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
+use super::state_file::StateFileMetrics;
 use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use super::target::TargetMetrics;
 
@@ -28,6 +29,7 @@ pub struct Metrics {
     refused_requests: IntCounterVec,
     http: HttpMetrics,
     reloads: ReloadMetrics,
+    state_file: StateFileMetrics,
     scrapes: Arc<ScrapeMetrics>,
     statsd: Arc<StatsdMetrics>,
 }
@@ -60,9 +62,10 @@ impl Metrics {
         registry.register(Box::new(Process::new()?))?;
         let http = HttpMetrics::register(define)?;
         let reloads = ReloadMetrics::register(define)?;
+        let state_file = StateFileMetrics::register(define)?;
         let scrapes = Arc::new(ScrapeMetrics::register(&registry)?);
         let statsd = Arc::new(StatsdMetrics::register(&registry)?);
-        Ok(Metrics { registry, refused_requests, http, reloads, scrapes, statsd })
+        Ok(Metrics { registry, refused_requests, http, reloads, state_file, scrapes, statsd })
     }
 
     /// The metrics of one target, all of them present while the value exists.
@@ -81,6 +84,12 @@ impl Metrics {
     #[must_use]
     pub fn web_config(&self) -> WebConfigMetrics {
         self.http.web_config()
+    }
+
+    /// The metrics of the state file.
+    #[must_use]
+    pub fn state_file(&self) -> &StateFileMetrics {
+        &self.state_file
     }
 
     /// The metrics of reloads.

@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod failures;
 mod memory;
+mod restart;
 mod rewrite;
 mod secrets;
 mod stopping;

@@ -18,6 +18,8 @@ pub(crate) struct Process {
     /// Its first log line, which has its addresses.
     ready: String,
     log: mpsc::Receiver<String>,
+    /// What it logged before it listened.
+    pub(crate) earlier: Vec<String>,
 }
 
 impl Process {
@@ -42,9 +44,16 @@ impl Process {
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
         });
-        let ready = log.recv().expect("it logs where it listens");
+        let mut earlier = Vec::new();
+        let ready = loop {
+            let line: String = log.recv().expect("it logs where it listens");
+            if line.contains("data") {
+                break line;
+            }
+            earlier.push(line);
+        };
         let (data, admin) = (address(&ready, "data"), address(&ready, "admin"));
-        Process { child, data, admin, ready, log }
+        Process { child, data, admin, earlier, ready, log }
     }
 
     /// The address of its `StatsD` listener for `udp` or `tcp`.

@@ -41,6 +41,8 @@ pub struct Settings {
     pub web: http_server::Settings,
     /// The admin listener.
     pub admin: http_server::Settings,
+    /// Where the state is kept while the gateway restarts.
+    pub state_file: Option<PathBuf>,
     /// Names by which browsers reach the admin listener.
     pub admin_hosts: Vec<String>,
     /// The web configuration file of both listeners.
@@ -110,6 +112,7 @@ impl File {
                     ..limits
                 },
             },
+            state_file: self.scrape.state_file.as_ref().map(|file| file.value.0.clone()),
             admin_hosts: self.admin.hosts.iter().map(|host| host.value.0.clone()).collect(),
             web_config: self.web.config_file.as_ref().map(|file| file.value.0.clone()),
             enable_lifecycle: self.web.enable_lifecycle.value,

@@ -212,7 +212,7 @@ fn modules(fields: &mut Fields<'_, '_>) -> BTreeMap<TargetName, Section<DynamicT
 }
 
 impl File {
-    /// Every file that is named here, but for packs.
+    /// Every file that is named here and must exist, but for packs.
     pub(in crate::config) fn files(&self) -> impl Iterator<Item = &Value<FilePath>> {
         let modules = self.modules.values();
         let dynamic = [&self.proxy, &self.probe].into_iter().chain(modules);
@@ -221,13 +221,14 @@ impl File {
         targets.chain(dynamic).chain(&self.web.config_file)
     }
 
-    /// As [`files`](Self::files), to change their paths.
+    /// As [`files`](Self::files) and the state file, to change their paths.
     pub(in crate::config) fn files_mut(&mut self) -> impl Iterator<Item = &mut Value<FilePath>> {
         let modules = self.modules.values_mut();
         let dynamic = [&mut self.proxy, &mut self.probe].into_iter().chain(modules);
         let dynamic = dynamic.flat_map(|section| section.value.http.files_mut());
         let targets = self.targets.iter_mut().flat_map(|target| target.value.http.files_mut());
-        targets.chain(dynamic).chain(&mut self.web.config_file)
+        let state_file = &mut self.scrape.state_file;
+        targets.chain(dynamic).chain(&mut self.web.config_file).chain(state_file)
     }
 }
 
@@ -241,6 +242,8 @@ pub struct Scrape {
     pub timeout_margin: Value<TimeSpan>,
     /// How long a target may send nothing in the middle of a response.
     pub idle_timeout: Value<TimeSpan>,
+    /// Where the state is kept while the gateway restarts.
+    pub state_file: Option<Value<FilePath>>,
 }
 
 impl Default for Scrape {
@@ -249,6 +252,7 @@ impl Default for Scrape {
             timeout: Value::new(TimeSpan(Duration::from_secs(10))),
             timeout_margin: Value::new(TimeSpan(Duration::from_millis(500))),
             idle_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
+            state_file: None,
         }
     }
 }
@@ -392,6 +396,7 @@ impl Shape for Scrape {
             timeout: fields.or("timeout", default.timeout),
             timeout_margin: fields.or("timeout_margin", default.timeout_margin),
             idle_timeout: fields.or("idle_timeout", default.idle_timeout),
+            state_file: fields.optional("state_file"),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! rule exists, bucket boundaries are ascending, label names are legal.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
@@ -313,6 +314,24 @@ impl Plan {
         }
         let exact = order.iter().rev().find(is_exact).copied();
         exact.or_else(|| order.first().copied())
+    }
+
+    /// Identifies the value of a rule that writes a difference ([`Rule::remainder`]): what it reads and
+    /// writes, what is subtracted, and what is not counted. The same text in another plan means the same
+    /// value.
+    #[must_use]
+    pub fn remainder_identity(&self, id: RuleId) -> String {
+        let mut text = self.rule(id).title.clone();
+        for part in &self.rules {
+            if let Some(PartOf { without, .. }) = part.part_of.as_ref().filter(|it| it.total == id)
+            {
+                let _ = write!(text, " minus {} without {without:?}", part.title);
+            }
+        }
+        if let Some(family) = self.families.get(&self.rule(id).from) {
+            let _ = write!(text, " except {:?}", family.not_counted);
+        }
+        text
     }
 
     /// The output with this id.

@@ -46,7 +46,7 @@ pub use options::{Error, Limits, Malformed, Options};
 pub use output::UncopiedRange;
 pub use reason::{DropReason, RefusedBecause};
 pub use report::{Missing, Report, Rewritten};
-pub use writer::{History, Progress};
+pub use writer::{History, Progress, Remembered};
 
 use crate::mapping::Plan;
 use engine::Engine;

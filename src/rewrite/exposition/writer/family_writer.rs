@@ -1,13 +1,13 @@
 //! Writes every family that was gathered, one after another, piece by piece.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::contributions::{Contribution, contributions, redirect_of};
 use super::history::History;
 use super::lines::SeriesLines;
 use super::open_family::OpenFamily;
 use crate::exposition::LabelHasher;
-use crate::mapping::plan::exposition::{OutputId, Plan, RuleId};
+use crate::mapping::plan::exposition::{OutputId, Plan, Rule, RuleId};
 use crate::rewrite::exposition::estimate::{Errors, EstimatedCount};
 use crate::rewrite::exposition::gathered::{
     Accumulator, Buckets, Conversion, Gathered, GatheredSeries, HistogramRows, Scalars, SeriesRef,
@@ -39,6 +39,8 @@ pub(in crate::rewrite::exposition) struct Writer {
     next: History,
     /// Independent of the hasher of gathered series: together they identify a series.
     second: LabelHasher,
+    /// The hash of the [identity](Plan::remainder_identity) of each rule that writes a difference.
+    remainders: HashMap<RuleId, u64>,
     /// Index of the next output.
     output: usize,
     open: Option<OpenFamily>,
@@ -63,6 +65,7 @@ impl Writer {
             before,
             next: History::default(),
             second: LabelHasher::numbered(1),
+            remainders: HashMap::new(),
             output: 0,
             open: None,
             merged: HashSet::new(),
@@ -72,6 +75,10 @@ impl Writer {
             errors: Errors::default(),
             lines: SeriesLines::default(),
         };
+        for (id, _) in remainders(plan) {
+            let identity = writer.second.label(plan.remainder_identity(id).as_bytes());
+            writer.remainders.insert(id, identity);
+        }
         if writer.sees_reset(plan, gathered) {
             writer.before = History::default();
         }
@@ -81,7 +88,7 @@ impl Writer {
     /// Whether any total has decreased. That means a restart, which resets all counters, including
     /// those that have already exceeded their old values.
     fn sees_reset(&self, plan: &Plan, gathered: &Gathered) -> bool {
-        (0..).map(RuleId).zip(&plan.rules).filter(|(_, rule)| rule.remainder).any(|(id, _)| {
+        remainders(plan).any(|(id, _)| {
             let Some(series) = gathered.of_rule(id).map(|id| gathered.get(id)) else {
                 return false;
             };
@@ -95,7 +102,7 @@ impl Writer {
 
     /// The key of a difference in the history.
     fn key(&self, series: &GatheredSeries, slot: SeriesSlot, rule: RuleId) -> u128 {
-        let second = hash_text(&self.second, series.labels(slot)) ^ u64::from(rule.0);
+        let second = hash_text(&self.second, series.labels(slot)) ^ self.remainders[&rule];
         (u128::from(series.hash(slot)) << 64) | u128::from(second)
     }
 
@@ -461,4 +468,9 @@ fn added(a: Option<f64>, b: Option<f64>) -> Option<f64> {
         (Some(a), Some(b)) => Some(a + b),
         (a, b) => a.or(b),
     }
+}
+
+/// The rules that write a difference.
+fn remainders(plan: &Plan) -> impl Iterator<Item = (RuleId, &Rule)> {
+    (0..).map(RuleId).zip(&plan.rules).filter(|(_, rule)| rule.remainder)
 }

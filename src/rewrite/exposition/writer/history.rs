@@ -6,9 +6,9 @@ use std::sync::Arc;
 /// What the next exposition of the same target must know about this one.
 ///
 /// A difference (a total minus its parts) is computed from counters that are not read at the same
-/// moment, so it can be smaller than before although nothing was reset. A counter must not
-/// decrease, so the history keeps the last value written. It is empty before the first scrape,
-/// after a change of settings, and for `crossfade rewrite`.
+/// moment, so it can be smaller than before although nothing was reset. A counter must not decrease,
+/// so the history keeps the last value written. It is empty before the first scrape and for
+/// `crossfade rewrite`. It is valid for any plan: what another plan writes has another key.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Shared, so that a scrape can copy the history of its target at the cost of a pointer.
@@ -17,12 +17,15 @@ pub struct History {
 
 /// The last values of one difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Remembered {
-    total: f64,
-    parts: f64,
-    difference: f64,
+pub struct Remembered {
+    /// The total.
+    pub total: f64,
+    /// The sum of its parts.
+    pub parts: f64,
+    /// The value written.
+    pub difference: f64,
     /// Scrapes since then in which the total was missing.
-    missed: u8,
+    pub missed: u8,
 }
 
 /// Consecutive scrapes in which a total may be missing (a line can be malformed) before it is
@@ -58,6 +61,11 @@ impl History {
         }
     }
 
+    /// Every difference, by its key. Keys depend on the [`HashSeed`](crate::exposition::HashSeed).
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (u128, Remembered)> {
+        self.differences.iter().map(|(&key, &remembered)| (key, remembered))
+    }
+
     /// Joins two histories of one target, from scrapes that ran at the same time: the later one
     /// wins.
     ///
@@ -73,6 +81,13 @@ impl History {
             }
         }
         self
+    }
+}
+
+impl FromIterator<(u128, Remembered)> for History {
+    /// The history with these [`entries`](History::entries).
+    fn from_iter<T: IntoIterator<Item = (u128, Remembered)>>(entries: T) -> History {
+        History { differences: Arc::new(entries.into_iter().collect()) }
     }
 }
 

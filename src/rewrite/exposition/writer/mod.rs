@@ -8,4 +8,4 @@ mod open_family;
 
 pub use family_writer::Progress;
 pub(super) use family_writer::Writer;
-pub use history::History;
+pub use history::{History, Remembered};

@@ -1,0 +1,67 @@
+//! Keeps the state file: read at the start, written while the gateway runs and when it stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::scrape::{Histories, StateFile};
+use crate::telemetry::Metrics;
+
+/// How often the file is written, if there is something new. After a crash, the state is this old at
+/// most, which matters as little as a scrape that failed.
+const WRITE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The state file of a running gateway, if there is one.
+#[derive(Debug)]
+pub(super) struct State {
+    file: Option<Arc<StateFile>>,
+    histories: Arc<Histories>,
+    metrics: Arc<Metrics>,
+}
+
+impl State {
+    /// Reads the file. One that cannot be used is as good as none.
+    pub(super) fn read(
+        file: Option<StateFile>,
+        histories: Arc<Histories>,
+        metrics: Arc<Metrics>,
+    ) -> State {
+        if let Some(file) = &file {
+            let path = file.path().display();
+            match file.read(&histories) {
+                Ok(targets) => tracing::info!(%path, targets, "state file read"),
+                Err(error) => tracing::warn!(%path, %error, "state file not used"),
+            }
+        }
+        State { file: file.map(Arc::new), histories, metrics }
+    }
+
+    /// Writes the file from time to time. Never resolves. Cancel safe.
+    pub(super) async fn keep(&self) {
+        let mut due = interval(WRITE_INTERVAL);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            due.tick().await;
+            self.write().await;
+        }
+    }
+
+    /// Writes the file, if there is something new.
+    pub(super) async fn write(&self) {
+        let Some(file) = self.file.clone() else { return };
+        if !self.histories.take_changed() {
+            return;
+        }
+        let path = file.path().display().to_string();
+        let histories = Arc::clone(&self.histories);
+        let written = tokio::task::spawn_blocking(move || file.write(&histories)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let succeeded_before = self.metrics.state_file().written(written.is_ok());
+        if let Err(error) = written
+            && succeeded_before
+        {
+            tracing::warn!(path, %error, "cannot write state file");
+        }
+    }
+}
