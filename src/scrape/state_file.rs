@@ -129,9 +129,10 @@ fn format(targets: &[(String, String, History)], now: SystemTime) -> String {
     let seed = HashSeed::current().to_text();
     let mut text = format!("{HEADER}\nwritten {now}\nseed {seed}\n");
     for (set, key, history) in targets {
-        let _ = writeln!(text, "target\t{set}\t{key}");
+        writeln!(text, "target\t{set}\t{key}").expect("a String takes everything");
         for (key, Remembered { total, parts, difference, missed }) in history.entries() {
-            let _ = writeln!(text, "{key:032x} {total} {parts} {difference} {missed}");
+            writeln!(text, "{key:032x} {total} {parts} {difference} {missed}")
+                .expect("a String takes everything");
         }
     }
     text
@@ -152,22 +153,23 @@ fn parse(text: &str, now: SystemTime) -> Result<State, StateFileError> {
         return Err(StateFileError::Old);
     }
     let seed = HashSeed::from_text(header("seed ")?).ok_or(StateFileError::OtherHashes)?;
-    let mut targets: Vec<(String, String, Vec<(u128, Remembered)>)> = Vec::new();
+    let mut targets = Vec::new();
+    let mut entries: Vec<Vec<(u128, Remembered)>> = Vec::new();
     for (number, line) in lines {
+        let invalid = || StateFileError::Invalid(number);
         if let Some(target) = line.strip_prefix("target\t") {
-            let target = target.split_once('\t').ok_or(StateFileError::Invalid(number))?;
-            targets.push((target.0.to_owned(), target.1.to_owned(), Vec::new()));
+            let (set, key) = target.split_once('\t').ok_or_else(invalid)?;
+            targets.push((set.to_owned(), key.to_owned()));
+            entries.push(Vec::new());
         } else {
-            let entry = entry(line).ok_or(StateFileError::Invalid(number))?;
-            let (.., entries) = targets.last_mut().ok_or(StateFileError::Invalid(number))?;
-            entries.push(entry);
+            let entry = entry(line).ok_or_else(invalid)?;
+            entries.last_mut().ok_or_else(invalid)?.push(entry);
         }
     }
-    let targets = targets.into_iter().map(|(set, key, entries)| {
-        let history = entries.into_iter().collect();
-        (set, key, history)
-    });
-    Ok(State { seed, targets: targets.collect() })
+    let histories = entries.into_iter().map(History::from_iter);
+    let targets = targets.into_iter().zip(histories);
+    let targets = targets.map(|((set, key), history)| (set, key, history)).collect();
+    Ok(State { seed, targets })
 }
 
 fn entry(line: &str) -> Option<(u128, Remembered)> {
@@ -216,7 +218,8 @@ mod tests {
         assert_eq!(invalid(""), "line 1 is not valid");
         assert_eq!(invalid("kong_up 1\n"), "line 1 is not valid");
         for cut in [text.len() - 3, text.len() - 20] {
-            assert!(invalid(&text[..cut]).ends_with("is not valid"), "{}", &text[..cut]);
+            let (cut, _) = text.split_at(cut);
+            assert!(invalid(cut).ends_with("is not valid"), "{cut}");
         }
         assert_eq!(invalid(&format!("{text}target kong\n")), "line 10 is not valid");
         let nan = text.replace(" 2 3\n", " NaN 3\n");

@@ -21,6 +21,7 @@ impl StateFileMetrics {
     }
 
     /// Records the outcome of a write. Returns the previous one.
+    #[must_use]
     pub fn written(&self, successful: bool) -> bool {
         let before = self.successful.get() == 1;
         self.successful.set(i64::from(successful));

@@ -53,7 +53,7 @@ impl Process {
             earlier.push(line);
         };
         let (data, admin) = (address(&ready, "data"), address(&ready, "admin"));
-        Process { child, data, admin, earlier, ready, log }
+        Process { child, data, admin, ready, log, earlier }
     }
 
     /// The address of its `StatsD` listener for `udp` or `tcp`.

@@ -325,11 +325,12 @@ impl Plan {
         for part in &self.rules {
             if let Some(PartOf { without, .. }) = part.part_of.as_ref().filter(|it| it.total == id)
             {
-                let _ = write!(text, " minus {} without {without:?}", part.title);
+                write!(text, " minus {} without {without:?}", part.title)
+                    .expect("a String takes everything");
             }
         }
         if let Some(family) = self.families.get(&self.rule(id).from) {
-            let _ = write!(text, " except {:?}", family.not_counted);
+            write!(text, " except {:?}", family.not_counted).expect("a String takes everything");
         }
         text
     }

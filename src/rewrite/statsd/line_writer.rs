@@ -1,5 +1,7 @@
 //! Writes the output of a rule.
 
+use memchr::memchr;
+
 use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
 use crate::rewrite::statsd::matcher::{Match, Matcher};
 use crate::statsd::{Dialect, Line};
@@ -161,9 +163,19 @@ impl LineWriter<'_> {
         }
     }
 
+    /// Whether there are no fields but tags that the rule reads, which is so in nearly every line.
+    #[inline]
+    fn has_only_read_tags(&self) -> bool {
+        let tags = self.line.fields().strip_prefix(b"|#");
+        self.found.tags.is_some() && tags.is_some_and(|tags| memchr(b'|', tags).is_none())
+    }
+
     /// Copies the fields after the type, except tags that the rule reads and a rate that the
     /// written type cannot have.
     fn fields(&self, template: &LineTemplate, unrated: bool, out: &mut Vec<u8>) {
+        if template.tags.is_none() && self.has_only_read_tags() {
+            return;
+        }
         let mut tags = template.tags.as_ref().filter(|it| it.dialect == Dialect::DogStatsd);
         for field in self.line.each_field() {
             if let Some(its) = field.strip_prefix(b"|#") {

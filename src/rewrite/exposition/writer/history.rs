@@ -62,6 +62,7 @@ impl History {
     }
 
     /// Every difference, by its key. Keys depend on the [`HashSeed`](crate::exposition::HashSeed).
+    #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (u128, Remembered)> {
         self.differences.iter().map(|(&key, &remembered)| (key, remembered))
     }

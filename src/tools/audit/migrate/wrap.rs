@@ -45,7 +45,9 @@ pub(super) fn wrapping(
     let dropped = dropped.filter(|label| may_drop(input, usage, &diff, names, label));
     let dropped: BTreeSet<&str> = dropped.copied().collect();
     if let Some(grouping) = usage.aggregate.and_then(|it| it.grouping.as_ref()) {
-        dropped.iter().for_each(|label| lists.remove(&grouping.labels, label));
+        for label in &dropped {
+            lists.remove(&grouping.labels, label);
+        }
     }
     diff.only_source.retain(|label| !dropped.contains(label));
     check_joined(usage, &diff, op, lists)?;
