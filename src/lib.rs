@@ -77,6 +77,7 @@ pub mod rewrite;
 pub mod statsd;
 
 mod duration;
+mod regular_file;
 mod shown_url;
 pub mod shutdown;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::mapping::{self, Pack};
+use crate::regular_file;
 
 /// The built-in packs, by their file name in diagnostics.
 const BUILTIN: &[(&str, &str)] = &[("mappings/kong.yaml", include_str!("../mappings/kong.yaml"))];
@@ -63,7 +64,7 @@ fn read_all<P: AsRef<Path>>(files: &[P]) -> (Vec<Pack>, Vec<Diagnostic>) {
 
 fn read(file: &Path) -> (Option<Pack>, Vec<Diagnostic>) {
     let name = file.display().to_string();
-    match std::fs::read_to_string(file) {
+    match regular_file::read_to_string(file) {
         Ok(text) => Pack::read(&name, &text),
         Err(error) => {
             let error = Diagnostic::error(format!("cannot be read: {error}"))

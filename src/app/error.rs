@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::document::Diagnostics;
 use crate::relay;
@@ -34,6 +35,21 @@ pub enum Error {
     /// A `StatsD` address cannot be listened on.
     #[error(transparent)]
     Relay(#[from] relay::BindError),
+    /// Files cannot be read or packs compiled in time.
+    #[error(
+        "reading the files and compiling the packs took more than {} seconds; check the file systems",
+        .0.as_secs()
+    )]
+    TooSlow(Duration),
+    /// An earlier reload that took too long has not ended.
+    #[error("an earlier reload still waits for its files; check the file systems")]
+    StillReading,
+    /// A reload ended in a panic.
+    #[error("the reload ended in a panic, which is a bug; the log has the details")]
+    Panicked,
+    /// A reload needs a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// A setting that needs a restart has changed.
     #[error(
         "{} cannot be changed without a restart; restart, or restore the previous value",

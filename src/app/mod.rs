@@ -3,6 +3,7 @@
 mod build;
 mod error;
 mod log;
+mod preparation;
 mod reload;
 mod shutdown;
 mod state;
@@ -26,6 +27,7 @@ use crate::scrape::{Resolve, SharedState, StateFile, SystemResolver};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use build::Parts;
+use preparation::Preparation;
 use reload::{Current, Reloads};
 use state::State;
 
@@ -89,9 +91,10 @@ impl Unbound {
         let reloads = Reloads {
             read: None,
             current: Current { running, data: data.reloadable(), admin: admin.reloadable() },
-            compiled: parts.compiled,
+            compiled: Arc::new(parts.compiled),
             shared,
             relay: relay.control(),
+            preparation: Preparation::default(),
         };
         let handlers = Arc::new(handlers);
         Ok(App { data, admin, relay, handlers, reloader, requests, reloads, state })
@@ -134,7 +137,7 @@ impl App {
         mut self,
         read: impl Fn() -> Result<Settings, Diagnostics> + Send + Sync + 'static,
     ) -> App {
-        self.reloads.read = Some(Box::new(read));
+        self.reloads.read = Some(Arc::new(read));
         self
     }
 

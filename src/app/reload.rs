@@ -6,10 +6,11 @@ use arc_swap::ArcSwap;
 
 use super::build::{self, Compiled, Parts};
 use super::error::Error;
+use super::preparation::Preparation;
 use super::{log, systemd};
 use crate::config::Settings;
 use crate::document::Diagnostics;
-use crate::http_server::ReloadableConfig;
+use crate::http_server::{ReloadableConfig, WebConfig};
 use crate::relay;
 use crate::running::{ReloadRequests, Running};
 use crate::scrape::SharedState;
@@ -17,7 +18,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry;
 
 /// Reads the settings for a reload.
-type ReadSettings = Box<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
+pub(super) type ReadSettings = Arc<dyn Fn() -> Result<Settings, Diagnostics> + Send + Sync>;
 
 /// The state that a reload replaces. Requests in progress keep the state that they started with.
 #[derive(Clone, Debug)]
@@ -31,9 +32,17 @@ pub(super) struct Current {
 pub(super) struct Reloads {
     pub(super) read: Option<ReadSettings>,
     pub(super) current: Current,
-    pub(super) compiled: Compiled,
+    pub(super) compiled: Arc<Compiled>,
     pub(super) shared: SharedState,
     pub(super) relay: relay::Control,
+    pub(super) preparation: Preparation,
+}
+
+/// Everything of a reload that can fail without changing anything.
+struct Prepared {
+    settings: Settings,
+    web: Option<Arc<WebConfig>>,
+    parts: Parts,
 }
 
 impl Reloads {
@@ -54,7 +63,7 @@ impl Reloads {
                     Ok(())
                 }
                 Err(error) => {
-                    let error = error.to_string();
+                    let error = shortened(error.to_string());
                     tracing::error!(error, "reload failed, the previous settings stay in use");
                     Err(error.into())
                 }
@@ -68,17 +77,10 @@ impl Reloads {
     /// Does everything that can fail first; then replaces everything.
     async fn reload(&mut self) -> Result<(), Error> {
         let running = self.current.running.load_full();
-        let settings = match &self.read {
-            Some(read) => read()?,
-            None => running.settings.clone(),
-        };
-        let fixed = fixed(&running.settings, &settings);
-        if !fixed.is_empty() {
-            return Err(Error::Restart(fixed));
-        }
-        let before = self.current.data.web_config();
-        let web = build::web_config(&settings, self.shared.metrics(), before.as_deref())?;
-        let parts = Parts::build(&settings, &self.shared, Some(&self.compiled))?;
+        let (read, shared) = (self.read.clone(), self.shared.clone());
+        let (compiled, web) = (Arc::clone(&self.compiled), self.current.data.web_config());
+        let prepare = move || prepare(read, &running.settings, &shared, &compiled, web.as_deref());
+        let Prepared { settings, web, parts } = self.preparation.run(prepare).await??;
         self.relay.replace(build::relay_settings(&settings), parts.plans).await?;
 
         let lost = self.current.data.protection_lost_with(web.as_deref());
@@ -88,7 +90,7 @@ impl Reloads {
                 "reload removed protection of the HTTP listeners"
             );
         }
-        self.compiled = parts.compiled;
+        self.compiled = Arc::new(parts.compiled);
         build::retain_histories(&settings, self.shared.histories());
         self.current.data.replace(settings.web.limits, web.clone());
         self.current.admin.replace(settings.admin.limits, web);
@@ -100,6 +102,27 @@ impl Reloads {
         }));
         Ok(())
     }
+}
+
+/// Reads the files and compiles the packs.
+fn prepare(
+    read: Option<ReadSettings>,
+    running: &Settings,
+    shared: &SharedState,
+    compiled: &Compiled,
+    web: Option<&WebConfig>,
+) -> Result<Prepared, Error> {
+    let settings = match read {
+        Some(read) => read()?,
+        None => running.clone(),
+    };
+    let fixed = fixed(running, &settings);
+    if !fixed.is_empty() {
+        return Err(Error::Restart(fixed));
+    }
+    let web = build::web_config(&settings, shared.metrics(), web)?;
+    let parts = Parts::build(&settings, shared, Some(compiled))?;
+    Ok(Prepared { settings, web, parts })
 }
 
 /// The changed settings that need a restart.
@@ -119,4 +142,15 @@ fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
         ("runtime.worker_threads", running.worker_threads != new.worker_threads),
     ];
     differ.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+}
+
+/// Most bytes of the message of a failed reload. The admin listener keeps it until the next reload.
+const MAX_MESSAGE: usize = 64 << 10;
+
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push('…');
+    }
+    message
 }

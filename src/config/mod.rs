@@ -31,6 +31,7 @@ pub use value::{
 };
 
 use crate::document::{Diagnostic, Location, Source};
+use crate::regular_file;
 
 /// Reads a settings file. Paths in it are relative to its directory.
 ///
@@ -38,7 +39,7 @@ use crate::document::{Diagnostic, Location, Source};
 #[must_use]
 pub fn read(path: &Path) -> File {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
+    match regular_file::read_to_string(path) {
         Ok(text) => {
             let mut file = parse(&name, &text);
             file.resolve(path);

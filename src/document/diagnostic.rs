@@ -94,13 +94,14 @@ impl Diagnostic {
     #[must_use]
     pub fn error(message: impl Into<String>) -> Diagnostic {
         let (location, help) = (None, None);
-        Diagnostic { severity: Severity::Error, location, message: message.into(), help }
+        let message = shortened(message.into());
+        Diagnostic { severity: Severity::Error, location, message, help }
     }
 
     /// The same with advice on what to do.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Diagnostic {
-        Diagnostic { help: Some(help.into()), ..self }
+        Diagnostic { help: Some(shortened(help.into())), ..self }
     }
 
     /// The same at a place.
@@ -206,11 +207,26 @@ impl Serialize for Diagnostic {
 
 /// Several diagnostics: as an error, everything that is wrong.
 ///
-/// [`Display`](fmt::Display) is one line for each, for logs.
+/// [`Display`](fmt::Display) is one line for each of the first [`MOST`](Self::MOST), for logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Most diagnostics of one file, or of one check, that are kept.
+    pub const MOST: usize = 100;
+
+    /// True if there are so many that no more should be looked for. The last of them then says so.
+    #[must_use]
+    pub fn stop_at_most(diagnostics: &mut Vec<Diagnostic>) -> bool {
+        let stop = diagnostics.len() >= Diagnostics::MOST;
+        if stop {
+            diagnostics.truncate(Diagnostics::MOST);
+            let last = Diagnostic::error("the rest has not been checked");
+            diagnostics.push(last.with_help("correct these errors first"));
+        }
+        stop
+    }
+
     /// Puts errors before warnings, and each in the order of files, lines and columns.
     pub fn sort(&mut self) {
         self.0.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -232,13 +248,16 @@ impl Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.0.iter().enumerate() {
+        for (index, diagnostic) in self.0.iter().take(Diagnostics::MOST).enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
             write!(f, "{diagnostic}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(Diagnostics::MOST) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
     }
 }
 
@@ -254,6 +273,20 @@ impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Diagnostics {
         Diagnostics(diagnostics.into_iter().collect())
     }
+}
+
+/// Most bytes of a message, or of advice. They quote files, in which a value can be very long.
+const MAX_TEXT: usize = 1000;
+
+/// A text without its middle if it is too long: what is quoted is before the reason.
+pub(super) fn shortened(text: String) -> String {
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
+    let (head, tail) = (text.floor_char_boundary(MAX_TEXT * 2 / 3), text.len() - MAX_TEXT / 3);
+    let tail = text.ceil_char_boundary(tail);
+    let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
+    [part(text.get(..head)), part(text.get(tail..))].join("…")
 }
 
 /// A text with its control characters escaped: they would reach the terminal, and line breaks would

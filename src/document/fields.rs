@@ -16,6 +16,8 @@ pub struct Reader<'s> {
     source: &'s Source,
     shape_help: &'static str,
     diagnostics: Diagnostics,
+    /// How many diagnostics were left out.
+    more: usize,
 }
 
 impl<'s> Reader<'s> {
@@ -23,7 +25,7 @@ impl<'s> Reader<'s> {
     /// the advice if a list, say, is found in the place of a text.
     #[must_use]
     pub fn new(source: &'s Source, shape_help: &'static str) -> Reader<'s> {
-        Reader { source, shape_help, diagnostics: Diagnostics::default() }
+        Reader { source, shape_help, diagnostics: Diagnostics::default(), more: 0 }
     }
 
     /// The source.
@@ -34,12 +36,23 @@ impl<'s> Reader<'s> {
 
     /// Records an error at a span.
     pub fn error(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.record(self.source.error(span, message, help));
+        if self.has_room() {
+            self.record(self.source.error(span, message, help));
+        }
     }
 
-    /// Records a diagnostic.
+    /// Records a diagnostic. Of more than [`Diagnostics::MOST`], the others are counted only.
     pub fn record(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.0.push(diagnostic);
+        if self.has_room() {
+            self.diagnostics.0.push(diagnostic);
+        }
+    }
+
+    /// Counts a diagnostic that there is no room for.
+    fn has_room(&mut self) -> bool {
+        let has_room = self.diagnostics.0.len() < Diagnostics::MOST;
+        self.more += usize::from(!has_room);
+        has_room
     }
 
     /// True if nothing has been recorded.
@@ -52,6 +65,11 @@ impl<'s> Reader<'s> {
     #[must_use]
     pub fn finish(mut self) -> Diagnostics {
         self.diagnostics.sort();
+        if self.more > 0 {
+            let message = format!("{} more errors in this file", self.more);
+            let more = Diagnostic::error(message).at(self.source.whole());
+            self.diagnostics.0.push(more.with_help("correct the others first"));
+        }
         self.diagnostics
     }
 

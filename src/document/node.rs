@@ -13,7 +13,7 @@ pub struct Limits {
 
 impl Limits {
     /// For files that are written by hand: packs and settings.
-    pub const WRITTEN: Limits = Limits { max_bytes: 16 << 20, max_depth: 32 };
+    pub const WRITTEN: Limits = Limits { max_bytes: 8 << 20, max_depth: 32 };
 
     /// For files that other programs export: dashboards.
     pub const EXPORTED: Limits = Limits { max_bytes: 256 << 20, max_depth: 100 };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Excerpt, Location, Severity};
+use super::diagnostic::{Diagnostic, Excerpt, Location, Severity, shortened};
 use super::span::Span;
 
 /// Longest excerpt of a line that a diagnostic keeps, in characters.
@@ -120,8 +120,8 @@ impl Source {
         Diagnostic {
             severity: Severity::Error,
             location: Some(self.location(span)),
-            message: message.into(),
-            help: Some(help.into()),
+            message: shortened(message.into()),
+            help: Some(shortened(help.into())),
         }
     }
 

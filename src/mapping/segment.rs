@@ -27,6 +27,14 @@ pub(in crate::mapping) enum Segment {
     Many(Placeholder),
 }
 
+/// A segment without the name of its placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::mapping) enum SegmentKey<'a> {
+    Text(&'a str),
+    One(&'a [String]),
+    Many,
+}
+
 /// `{x}`: copies text to `{x}` in another pattern of the rule.
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Placeholder {
@@ -40,6 +48,15 @@ impl Segment {
         match self {
             Segment::Text(_) => None,
             Segment::One(placeholder, _) | Segment::Many(placeholder) => Some(placeholder),
+        }
+    }
+
+    /// Equal for segments that [read](Self::reads_like) the same, and for those only.
+    pub(in crate::mapping) fn reading_key(&self) -> SegmentKey<'_> {
+        match self {
+            Segment::Text(text) => SegmentKey::Text(text),
+            Segment::One(_, except) => SegmentKey::One(except),
+            Segment::Many(_) => SegmentKey::Many,
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt::{self, Debug};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::regular_file;
 use crate::shown_url::MASK;
 
 /// A password, a token or the like. In logs, errors and printed settings it is `<secret>`.
@@ -69,7 +70,7 @@ impl SecretSource {
     pub(super) fn read(&self) -> Result<Secret, UnreadableFile> {
         match self {
             SecretSource::Given(secret) => Ok(secret.clone()),
-            SecretSource::File(path) => match std::fs::read_to_string(path) {
+            SecretSource::File(path) => match regular_file::read_to_string(path) {
                 Ok(text) => Ok(Secret(text.trim().to_owned())),
                 Err(error) => Err(UnreadableFile::new(path, &error)),
             },

@@ -4,6 +4,7 @@ mod exposition;
 mod fuzz;
 mod mapping;
 mod oracle;
+mod pack_limits;
 mod statsd;
 #[path = "../support/mod.rs"]
 mod support;

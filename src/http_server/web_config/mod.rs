@@ -30,6 +30,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use crate::document::{
     Diagnostic, Diagnostics, Limits, Location, Reader, Scalar, Source, parse_one,
 };
+use crate::regular_file;
 use crate::telemetry::WebConfigMetrics;
 use file::{File, Text};
 use protection::Protection;
@@ -201,7 +202,7 @@ fn read_with<T>(
     build: impl FnOnce(File, &mut Reader<'_>) -> T,
 ) -> Result<T, Diagnostics> {
     let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = regular_file::read_to_string(path).map_err(|error| {
         Diagnostic::error(format!("cannot read the web configuration file: {error}"))
             .at(Location::file(&name))
     })?;

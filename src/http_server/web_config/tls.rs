@@ -1,6 +1,5 @@
 //! The TLS section of a web configuration file.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 use super::file::{self, Text};
 use crate::document::{Reader, Span};
+use crate::regular_file;
 use crate::tls;
 
 /// The suites by the names that Go gives them, which are the IANA's.
@@ -170,7 +170,7 @@ impl Build<'_, '_> {
             }
             (None, Some(file)) => {
                 let path = self.folder.join(&file.value);
-                let read = fs::read(&path);
+                let read = regular_file::read(&path);
                 let read = read.map_err(|error| {
                     let message = format!("cannot read {}: {error}", path.display());
                     let help = "check the path and the permissions of the file";

@@ -10,6 +10,7 @@ use super::Pack;
 use super::generation::Emit;
 use super::settings::{Settings, StatsdSettings};
 use crate::document::{Diagnostic, Diagnostics};
+use exposition::index::RuleIndex;
 
 /// All errors of packs as a whole, for expositions and for lines.
 ///
@@ -18,10 +19,11 @@ use crate::document::{Diagnostic, Diagnostics};
 #[must_use]
 pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
     let rules = exposition::active::active_rules(packs);
+    let index = RuleIndex::new(&rules);
     let mut errors = if incomplete {
-        exposition::check::pairs(&rules)
+        exposition::check::pairs(&index)
     } else {
-        exposition::check::errors(packs, &rules, &Settings::new(Emit::Both))
+        exposition::check::errors(packs, &index, &Settings::new(Emit::Both))
     };
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
         errors.extend(lines);

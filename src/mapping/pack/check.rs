@@ -1,11 +1,14 @@
 //! Checks that all parts of a pack need: names, and the collection of errors.
 
 use super::names;
-use crate::document::{Reader, Scalar, Source, Span};
+use crate::document::{Diagnostic, Reader, Scalar, Source, Span};
 use crate::mapping::editions::Editions;
 
 /// Help for keys that a pack does not have.
 const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
+
+/// Most rules of a pack for one format. A pack for Kong has some fifty.
+const MAX_RULES: usize = 20_000;
 
 /// Collects the errors of a pack while it is checked.
 pub(in crate::mapping) struct Check<'s> {
@@ -26,6 +29,15 @@ impl<'s> Check<'s> {
         remedy: impl Into<String>,
     ) {
         self.reader.error(span, message, remedy);
+    }
+
+    /// Reports an error if there are too many rules under a key.
+    pub(in crate::mapping) fn at_most(&mut self, rules: usize, key: &str) {
+        if rules > MAX_RULES {
+            let message = format!("`{key}` has {rules} rules, which are more than {MAX_RULES}");
+            let error = Diagnostic::error(message).at(self.reader.source().whole());
+            self.reader.record(error.with_help("split the pack"));
+        }
     }
 
     pub(in crate::mapping) fn pack_name(&mut self, name: Scalar) -> String {

@@ -171,6 +171,8 @@ impl Pack {
         };
         let mut check = Check::new(&source);
         let file = keys::read(document, &mut check.reader);
+        check.at_most(file.prometheus.len(), "prometheus");
+        check.at_most(file.statsd.len(), "statsd");
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
         let edition_spans = check.editions(file.editions);
         let rules = file.prometheus.into_iter();

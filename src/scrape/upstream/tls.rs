@@ -12,6 +12,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::super::secret::UnreadableFile;
+use crate::regular_file;
 use crate::tls::{self, Lenient};
 
 /// The TLS settings of a target. The names are those of Prometheus' `tls_config`.
@@ -241,7 +242,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, TlsError> {
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = std::fs::read(path).map_err(pem::Error::Io);
+    let text = regular_file::read(path).map_err(pem::Error::Io);
     let read = text.and_then(|text| tls::certificates(&text));
     read.map_err(|error| unusable(key, path, "certificate", error))
 }

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd", "document"],
     &["mapping"],
     &["rewrite"],
-    &["duration", "packs", "shown_url", "shutdown", "telemetry", "tls"],
+    &["duration", "packs", "regular_file", "shown_url", "shutdown", "telemetry", "tls"],
     &["http_client", "http_server", "tools"],
     &["scrape", "relay"],
     &["config"],

@@ -1,11 +1,11 @@
 //! Builds the plan from checked rules. This step cannot fail.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::buckets;
-use super::check::plain_rule;
 use super::expected;
+use super::index::RuleIndex;
 use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
@@ -20,12 +20,15 @@ use crate::mapping::plan::exposition::{
 /// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
 pub(in crate::mapping) fn plan(
     packs: &[Pack],
-    active: &[ActiveRule<'_>],
+    index: &RuleIndex<'_>,
     emitted: Emitted,
     settings: &Settings,
 ) -> Plan {
+    let active = index.rules;
     let mut build = Build {
         active,
+        index,
+        redirected: [Generation::Old, Generation::New].map(|written| redirected(index, written)),
         emitted,
         settings,
         ids: HashMap::new(),
@@ -47,6 +50,9 @@ pub(in crate::mapping) fn plan(
 struct Build<'a> {
     active: &'a [ActiveRule<'a>],
     emitted: Emitted,
+    index: &'a RuleIndex<'a>,
+    /// The places of the plain rules that a redirect takes samples from, by the generation written.
+    redirected: [HashSet<usize>; 2],
     settings: &'a Settings,
     /// The rule of a rule that writes a generation, by the rule's place.
     ids: HashMap<(usize, Generation), RuleId>,
@@ -86,10 +92,7 @@ impl<'a> Build<'a> {
         let leaves = !self.emitted.is_both() || written == Generation::New;
         let changes = pack_rule.buckets.is_some()
             || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
-        let redirected = |its: &ActiveRule<'_>| {
-            is_redirect(*its, written) && plain_rule(*its, self.active) == Some(index)
-        };
-        leaves && (changes || self.active.iter().any(redirected))
+        leaves && (changes || self.redirected[written as usize].contains(&index))
     }
 
     fn rules(&mut self) {
@@ -149,11 +152,8 @@ impl<'a> Build<'a> {
 
     /// The place of the rule whose old side counts this one's counts too.
     fn including(&self, part: ActiveRule<'_>) -> Option<usize> {
-        self.active.iter().position(|its| {
-            let included = its.rule.includes.as_ref();
-            part.rule.derive.is_none()
-                && included.is_some_and(|(family, _)| *family == part.rule.old.family)
-        })
+        let whole = part.rule.derive.is_none();
+        whole.then(|| self.index.including(&part.rule.old.family)).flatten()
     }
 
     fn part_of(&self, part: ActiveRule<'_>, written: Generation) -> Option<PartOf> {
@@ -184,7 +184,7 @@ impl<'a> Build<'a> {
     /// Redirects label sets from the rule that reads the same samples.
     fn redirect(&mut self, from: ActiveRule<'a>, written: Generation) {
         let condition = from.rule.only_with.as_ref().expect("only conditions redirect");
-        let plain = plain_rule(from, self.active).expect("checked: a plain rule reads the same");
+        let plain = self.index.plain_rule(from).expect("checked: a plain rule reads the same");
         let id = self.ids[&(plain, written)];
         let to = self.output(from, written);
         let reference = self.reference(&condition.family, &condition.on);
@@ -299,9 +299,7 @@ impl<'a> Build<'a> {
                     family.histogram = true;
                 }
                 self.editions(family, generation);
-                let elsewhere =
-                    |its: &ActiveRule<'_>| its.rule.side(generation.other()).family == *family;
-                if !self.active.iter().any(elsewhere) {
+                if self.index.of_family(generation.other(), family).next().is_none() {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.generation = Some(generation);
                 }
@@ -342,6 +340,12 @@ impl Build<'_> {
 /// True if the pack rule is compiled into a redirect of the plain rule, not into a rule of its own.
 fn is_redirect(from: ActiveRule<'_>, written: Generation) -> bool {
     from.rule.only_with.is_some() && written == Generation::New
+}
+
+/// The plain rules that redirects to this generation take samples from.
+fn redirected(index: &RuleIndex<'_>, written: Generation) -> HashSet<usize> {
+    let redirects = index.rules.iter().filter(|its| is_redirect(**its, written));
+    redirects.filter_map(|its| index.plain_rule(*its)).collect()
 }
 
 /// The rule for people, read -> written.

@@ -6,31 +6,37 @@
 use std::collections::BTreeMap;
 
 use crate::document::listed;
-use crate::document::{Diagnostic, closest};
+use crate::document::{Diagnostic, Diagnostics, closest};
 use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
+use crate::mapping::compile::exposition::index::RuleIndex;
 use crate::mapping::compile::exposition::labels;
 use crate::mapping::generation::Generation;
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::OnlyWith;
 
 /// All errors of the active rules, in their order, then those of the settings.
+///
+/// Stops at [`Diagnostics::MOST`]: a few rules can contradict each other in very many ways.
 pub(in crate::mapping) fn errors(
     packs: &[Pack],
-    rules: &[ActiveRule<'_>],
+    index: &RuleIndex<'_>,
     settings: &Settings,
 ) -> Vec<Diagnostic> {
     let mut errors = editions(packs);
-    for (index, active) in rules.iter().enumerate() {
-        errors.extend(clashes(*active, &rules[..index]));
-        errors.extend(includes(*active, rules));
-        errors.extend(derives(*active, rules));
+    for (place, active) in index.rules.iter().enumerate() {
+        errors.extend(clashes(index, place));
+        errors.extend(includes(*active, index));
+        errors.extend(derives(*active, index));
         if let Some(condition) = &active.rule.only_with {
-            only_with(*active, condition, rules, &mut errors);
+            only_with(*active, condition, index, &mut errors);
+        }
+        if Diagnostics::stop_at_most(&mut errors) {
+            return errors;
         }
     }
-    errors.extend(fill(rules, settings));
+    errors.extend(fill(index.rules, settings));
     errors
 }
 
@@ -60,14 +66,22 @@ fn editions(packs: &[Pack]) -> Vec<Diagnostic> {
 }
 
 /// Errors between two rules, which do not depend on other rules.
-pub(in crate::mapping) fn pairs(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
-    let each = rules.iter().enumerate();
-    each.flat_map(|(index, active)| clashes(*active, &rules[..index])).collect()
+pub(in crate::mapping) fn pairs(index: &RuleIndex<'_>) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    for place in 0..index.rules.len() {
+        errors.extend(clashes(index, place));
+        if Diagnostics::stop_at_most(&mut errors) {
+            break;
+        }
+    }
+    errors
 }
 
-fn clashes(active: ActiveRule<'_>, earlier: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
-    let clash = |its: &ActiveRule<'_>| [both_claim(*its, active), both_write(*its, active)];
-    earlier.iter().flat_map(clash).flatten().collect()
+fn clashes(index: &RuleIndex<'_>, place: usize) -> Vec<Diagnostic> {
+    let active = index.rules[place];
+    let clash = |its: ActiveRule<'_>| [both_claim(its, active), both_write(its, active)];
+    let comparable = index.comparable(place).into_iter();
+    comparable.flat_map(clash).flatten().take(Diagnostics::MOST).collect()
 }
 
 /// Two rules that read the same samples, without a key that allows it.
@@ -139,12 +153,10 @@ fn both_write(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnosti
     })
 }
 
-fn includes(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+fn includes(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> {
     let (family, span) = active.rule.includes.as_ref()?;
-    let included: Vec<_> = rules
-        .iter()
-        .filter(|its| its.rule.old.family == *family && its.rule.derive.is_none())
-        .collect();
+    let included =
+        || index.of_family(Generation::Old, family).filter(|its| its.rule.derive.is_none());
     if *family == active.rule.old.family {
         return Some(active.error(
             *span,
@@ -152,15 +164,15 @@ fn includes(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnost
             "name the family whose counts are already inside this one",
         ));
     }
-    if included.is_empty() {
-        let families = rules.iter().map(|its| its.rule.old.family.as_str());
+    if included().next().is_none() {
+        let families = index.rules.iter().map(|its| its.rule.old.family.as_str());
         return Some(active.error(
             *span,
             format!("no rule reads `{family}`"),
             meant(family, families, "name the `old` family of another rule"),
         ));
     }
-    let elsewhere = included.iter().find(|its| its.rule.new.family != active.rule.new.family)?;
+    let elsewhere = included().find(|its| its.rule.new.family != active.rule.new.family)?;
     Some(active.error(
         *span,
         format!(
@@ -171,11 +183,13 @@ fn includes(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnost
     ))
 }
 
-fn derives(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+fn derives(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> {
     let read = active.rule.derive?.other();
     let side = active.rule.side(read);
-    let accompanied =
-        rules.iter().any(|its| its.rule.derive.is_none() && its.rule.side(read).overlaps(side));
+    let accompanied = index.near(read, side).any(|place| {
+        let its = index.rules[place].rule;
+        its.derive.is_none() && its.side(read).overlaps(side)
+    });
     (!accompanied).then(|| {
         active.error(
             active.rule.span(read),
@@ -190,36 +204,27 @@ fn derives(active: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnosti
 fn only_with(
     active: ActiveRule<'_>,
     condition: &OnlyWith,
-    rules: &[ActiveRule<'_>],
+    index: &RuleIndex<'_>,
     errors: &mut Vec<Diagnostic>,
 ) {
     let mut error = |message: String, remedy: String| {
         errors.push(active.error(condition.span, message, remedy));
     };
-    let OnlyWith { family, on, .. } = condition;
-    let known = || {
-        let sides = rules.iter().flat_map(|its| [&its.rule.old, &its.rule.new]);
-        let repeats = rules.iter().flat_map(|its| its.pack.repeats());
-        sides.map(|side| &side.family).chain(repeats).map(String::as_str)
-    };
-    if !known().any(|its| its == family) {
+    let family = &condition.family;
+    if !index.knows(family) {
         error(
             format!("no rule names `{family}`"),
-            meant(family, known(), "name a family that some rule names"),
+            meant(family, index.known(), "name a family that some rule names"),
         );
     }
-    let other = rules.iter().find_map(|its| {
-        let other = its.rule.only_with.as_ref()?;
-        (other.family == *family && other.on != *on).then_some((other, its))
-    });
-    if let Some((other, its)) = other {
-        let labels: Vec<&str> = other.on.iter().map(String::as_str).collect();
+    if let Some((labels, its)) = index.other_condition(condition) {
+        let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         error(
             format!("`{family}` is compared by {} at {}", listed(&labels), its.source()),
             "compare one family by the same labels everywhere".to_owned(),
         );
     }
-    let Some(plain) = plain_rule(active, rules).map(|place| rules[place]) else {
+    let Some(plain) = index.plain_rule(active).map(|place| index.rules[place]) else {
         error(
             format!("no plain rule reads `{}`", active.rule.old),
             "add the rule that rewrites the other samples".to_owned(),
@@ -282,18 +287,6 @@ fn agree(a: Option<&Layouts>, b: Option<&Layouts>) -> bool {
         (Some(a), Some(b)) => a.agree(b),
         (a, b) => a.is_none() && b.is_none(),
     }
-}
-
-/// The index of the rule without a condition that reads the same old samples.
-pub(in crate::mapping) fn plain_rule(
-    active: ActiveRule<'_>,
-    rules: &[ActiveRule<'_>],
-) -> Option<usize> {
-    rules.iter().position(|its| {
-        its.rule.only_with.is_none()
-            && its.rule.derive.is_none()
-            && its.rule.old.reads_like(&active.rule.old)
-    })
 }
 
 /// Values of `fill` for labels that no rule writes.

@@ -1,6 +1,6 @@
 //! The samples that a source is expected to expose, and the explanations for missing ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
@@ -9,6 +9,9 @@ use crate::mapping::plan::exposition::{
     ExpectedMetric, ExpectedSamples, MissingHint, PackFamilies, RuleId,
 };
 use crate::mapping::{Hint, Pack};
+
+/// The hints of each family.
+type Hints<'a> = HashMap<&'a str, Vec<&'a Hint>>;
 
 /// The families of each pack, in the order of `packs`. A rule's families belong to the pack whose
 /// rule is active.
@@ -38,7 +41,10 @@ pub(in crate::mapping) fn expected(
     let by_pack = packs.iter().enumerate().rev();
     let by_pack: Vec<(usize, &Hint)> =
         by_pack.flat_map(|(at, pack)| pack.hints().iter().map(move |hint| (at, hint))).collect();
-    let hints: Vec<&Hint> = by_pack.iter().map(|(_, hint)| *hint).collect();
+    let mut hints: Hints<'_> = HashMap::new();
+    for (_, hint) in &by_pack {
+        hints.entry(&hint.selector().family).or_default().push(hint);
+    }
     let samples = |index: usize, generation: Generation| {
         let ActiveRule { rule: pack_rule, .. } = active[index];
         // A generation does not expose samples that it only derives. With `only_with`, the old side
@@ -54,15 +60,11 @@ pub(in crate::mapping) fn expected(
         new: samples(index, Generation::New),
     });
     let mut expected: Vec<ExpectedMetric> = of_rules.collect();
+    let sides = expected.iter().flat_map(|its| [&its.old, &its.new]).flatten();
+    let mut named: HashSet<Box<[u8]>> = sides.map(|samples| samples.family.clone()).collect();
     for (pack, hint) in by_pack.iter().filter(|(_, hint)| hint.selector().items.is_empty()) {
         let family = &hint.selector().family;
-        let named = |expected: &ExpectedMetric| {
-            [&expected.old, &expected.new]
-                .into_iter()
-                .flatten()
-                .any(|it| *it.family == *family.as_bytes())
-        };
-        if !expected.iter().any(named) {
+        if named.insert(family.as_bytes().into()) {
             let samples = of_selector(hint.selector(), None, &hints);
             let (old, new) = (Some(samples.clone()), Some(samples));
             expected.push(ExpectedMetric { pack: *pack, old, new });
@@ -76,12 +78,12 @@ fn position(packs: &[Pack], pack: &Pack) -> usize {
     found.expect("active rules are those of the packs")
 }
 
-fn of_selector(selector: &Selector, rule: Option<RuleId>, hints: &[&Hint]) -> ExpectedSamples {
+fn of_selector(selector: &Selector, rule: Option<RuleId>, hints: &Hints<'_>) -> ExpectedSamples {
     let wanted = conditions(selector);
     let mut without_family: Option<&Hint> = None;
     // The hint with the most conditions, among those whose conditions all occur in the selector.
     let mut without_samples: Option<(usize, &Hint)> = None;
-    for hint in hints.iter().filter(|hint| hint.selector().family == selector.family) {
+    for hint in hints.get(selector.family.as_str()).into_iter().flatten() {
         let its = conditions(hint.selector());
         if hint.selector().items.is_empty() {
             without_family.get_or_insert(*hint);

@@ -10,6 +10,7 @@ mod buckets;
 mod build;
 pub(super) mod check;
 mod expected;
+pub(super) mod index;
 mod labels;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::mapping::emitted::Emitted;
 use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
 use active::active_rules;
+use index::RuleIndex;
 
 /// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces
 /// the rule of an earlier pack that reads the same samples.
@@ -44,9 +46,10 @@ use active::active_rules;
 /// ```
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Diagnostics> {
     let rules = active_rules(packs);
-    let mut errors = check::errors(packs, &rules, settings);
+    let index = RuleIndex::new(&rules);
+    let mut errors = check::errors(packs, &index, settings);
     match Emitted::new(settings.emit, packs) {
-        Ok(emitted) if errors.is_empty() => Ok(build::plan(packs, &rules, emitted, settings)),
+        Ok(emitted) if errors.is_empty() => Ok(build::plan(packs, &index, emitted, settings)),
         emitted => {
             errors.extend(emitted.err());
             Err(Diagnostics(errors))

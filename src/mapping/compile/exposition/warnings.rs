@@ -7,11 +7,13 @@ use crate::document::Diagnostic;
 use crate::document::listed;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
+use crate::mapping::compile::exposition::index::RuleIndex;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::{OnlyIn, Pack};
 
 /// All warnings, in the order of the rules.
 pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let index = RuleIndex::new(rules);
     let mut warnings = Vec::new();
     for active in rules {
         warnings.extend(untold_type(*active));
@@ -19,7 +21,7 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
             warnings.extend(lost_labels(*active, generation));
         }
         warnings.extend(estimated(*active));
-        warnings.extend(joined(*active, rules));
+        warnings.extend(joined(*active, &index));
     }
     warnings
 }
@@ -114,9 +116,9 @@ fn estimated(from: ActiveRule<'_>) -> Option<Diagnostic> {
 }
 
 /// Families that are separated by a condition one way, and become one the other way.
-fn joined(from: ActiveRule<'_>, rules: &[ActiveRule<'_>]) -> Option<Diagnostic> {
+fn joined(from: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> {
     let condition = from.rule.only_with.as_ref()?;
-    let plain = super::check::plain_rule(from, rules).map(|place| rules[place].rule)?;
+    let plain = index.plain_rule(from).map(|place| index.rules[place].rule)?;
     let labels: Vec<&str> = condition.on.iter().map(String::as_str).collect();
     Some(from.pack.source().warning(
         condition.span,

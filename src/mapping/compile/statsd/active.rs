@@ -1,10 +1,12 @@
 //! The patterns that read lines: those of the active rules, with every prefix.
 
+use std::collections::HashMap;
+
 use crate::document::{Diagnostic, Diagnostics, Span};
 use crate::mapping::Pack;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::{PackLineRule, parse_prefix};
-use crate::mapping::segment::Segment;
+use crate::mapping::segment::{Segment, SegmentKey};
 
 /// An active rule and its pack.
 #[derive(Clone, Copy, Debug)]
@@ -67,19 +69,22 @@ pub(super) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
     let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {
         // A rule of this pack cannot replace another rule of this pack.
+        let index = ReadingIndex::new(&rules);
         let mut earlier: Vec<Option<ActiveRule<'_>>> = rules.into_iter().map(Some).collect();
         let mut placed: Vec<Option<ActiveRule<'_>>> = vec![None; earlier.len()];
         let mut added = Vec::new();
         for rule in &pack.lines().rules {
-            let places = |like: &dyn Fn(&PackLineRule) -> bool| -> Vec<usize> {
-                let known = earlier.iter().enumerate();
-                known.filter_map(|(place, its)| like(its.as_ref()?.rule).then_some(place)).collect()
+            let mut replaced = index.like(rule);
+            replaced.retain(|place| earlier[*place].is_some());
+            let both = |place: &usize| {
+                let like = |its: ActiveRule<'_>| {
+                    its.rule.old.pattern.reads_like(&rule.old.pattern)
+                        && its.rule.new.pattern.reads_like(&rule.new.pattern)
+                };
+                earlier[*place].is_some_and(like)
             };
-            let old = |its: &PackLineRule| its.old.pattern.reads_like(&rule.old.pattern);
-            let new = |its: &PackLineRule| its.new.pattern.reads_like(&rule.new.pattern);
-            let mut replaced = places(&|its| old(its) && new(its));
-            if replaced.is_empty() {
-                replaced = places(&|its| old(its) || new(its));
+            if replaced.iter().any(both) {
+                replaced.retain(both);
             }
             for place in &replaced {
                 earlier[*place] = None;
@@ -94,6 +99,35 @@ pub(super) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
         rules = kept.chain(added).collect();
     }
     rules
+}
+
+/// The places of rules by what their sides read.
+struct ReadingIndex<'a> {
+    old: HashMap<ReadingKey<'a>, Vec<usize>>,
+    new: HashMap<ReadingKey<'a>, Vec<usize>>,
+}
+
+type ReadingKey<'a> = (Vec<SegmentKey<'a>>, &'a [String]);
+
+impl<'a> ReadingIndex<'a> {
+    fn new(rules: &[ActiveRule<'a>]) -> ReadingIndex<'a> {
+        let mut index = ReadingIndex { old: HashMap::new(), new: HashMap::new() };
+        for (place, ActiveRule { rule, .. }) in rules.iter().enumerate() {
+            index.old.entry(rule.old.pattern.reading_key()).or_default().push(place);
+            index.new.entry(rule.new.pattern.reading_key()).or_default().push(place);
+        }
+        index
+    }
+
+    /// The rules that read the same lines on either side.
+    fn like(&self, rule: &PackLineRule) -> Vec<usize> {
+        let old = self.old.get(&rule.old.pattern.reading_key());
+        let new = self.new.get(&rule.new.pattern.reading_key());
+        let mut places: Vec<usize> = old.into_iter().chain(new).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
 }
 
 /// The prefixes of the settings.

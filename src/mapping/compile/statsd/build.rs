@@ -1,6 +1,6 @@
 //! Builds the plan from checked rules. This step cannot fail.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::StatsdSettings;
@@ -206,6 +206,7 @@ impl Build<'_> {
     }
 
     fn names(&mut self, readers: &[Reader<'_>]) {
+        let mut leads = BTreeSet::new();
         for reader in readers {
             let id = self.ids[&(reader.rule, reader.role)];
             let rule = &mut self.plan.rules[id.0 as usize];
@@ -220,15 +221,14 @@ impl Build<'_> {
             let (segments, prefix) = (&reader.segments, reader.prefix);
             let front = Front { segments: prefix, between: reader.between };
             self.plan.names.insert(segments, front, reader.types, rule.reads, id);
-            let lead = lead(segments, prefix);
-            if !self.plan.leads.contains(&lead) {
+            leads.insert(lead(segments, prefix));
+        }
+        for lead in leads {
+            // In this order, what begins a lead is right before it, or begins what is right before it.
+            if !self.plan.leads.last().is_some_and(|its| lead.starts_with(its)) {
                 self.plan.leads.push(lead);
             }
         }
-        let leads = self.plan.leads.clone();
-        let is_covered =
-            |lead: &[u8]| leads.iter().any(|its| **its != *lead && lead.starts_with(its));
-        self.plan.leads.retain(|lead| !is_covered(lead));
     }
 }
 

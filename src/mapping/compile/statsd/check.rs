@@ -6,7 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::overlap::{contains, example, order, shared};
+use super::candidates::Candidates;
+use super::overlap::{contains, example, meet, order, shared};
 use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::Pack;
 use crate::mapping::compile::statsd::active::{ActiveRule, Reader, Role, fronts};
@@ -35,10 +36,22 @@ pub(super) fn check(
         prefix_reported: false,
         errors: Vec::new(),
         ambiguous: Ambiguities::new(),
+        names: 0,
     };
+    let mut candidates = Candidates::default();
+    // Of readers that differ in their rule alone, the first represents all.
+    let mut known = HashSet::new();
     for (index, reader) in readers.iter().enumerate() {
-        for earlier in readers.iter().take(index) {
-            check.pair(earlier, reader);
+        for earlier in candidates.near(&reader.segments) {
+            check.pair(&readers[earlier], reader);
+        }
+        if Diagnostics::stop_at_most(&mut check.errors) || check.names > MAX_AMBIGUOUS_NAMES {
+            break;
+        }
+        let name: Vec<_> = reader.segments.iter().map(Segment::reading_key).collect();
+        let same = (reader.role, reader.prefix, reader.root, name, reader.types);
+        if reader.role != Role::Tagged || known.insert(same) {
+            candidates.insert(&reader.segments, index);
         }
     }
     if check.errors.is_empty() { Ok(check.ambiguous) } else { Err(Diagnostics(check.errors)) }
@@ -51,6 +64,9 @@ fn ambiguous_names(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>> 
     names.flat_map(|name| fronts.iter().map(|front| [front, name.as_slice()].concat())).collect()
 }
 
+/// Most names that two generations may share. Those of real packs are a dozen.
+const MAX_AMBIGUOUS_NAMES: usize = 10_000;
+
 struct Check<'a> {
     rules: &'a [ActiveRule<'a>],
     listed: Vec<Vec<Segment>>,
@@ -61,11 +77,13 @@ struct Check<'a> {
     prefix_reported: bool,
     errors: Vec<Diagnostic>,
     ambiguous: Ambiguities,
+    /// How many names `ambiguous` has.
+    names: usize,
 }
 
 impl Check<'_> {
     fn pair(&mut self, first: &Reader<'_>, second: &Reader<'_>) {
-        if !types_meet(first, second) {
+        if !meet(&first.segments, &second.segments) || !types_meet(first, second) {
             return;
         }
         let names = shared(&first.segments, &second.segments);
@@ -140,8 +158,16 @@ impl Check<'_> {
         });
         let texts = texts.collect();
         let known = self.ambiguous.entry((reader.rule, reader.role)).or_default();
-        if !known.contains(&texts) {
-            known.push(texts);
+        if known.contains(&texts) {
+            return;
+        }
+        known.push(texts);
+        self.names += 1;
+        if self.names == MAX_AMBIGUOUS_NAMES + 1 {
+            let message = format!("more than {MAX_AMBIGUOUS_NAMES} names are ambiguous");
+            let help = "exclude them from one of the patterns (`{x!=text}`)";
+            let error = Diagnostic::error(message).with_help(help);
+            self.errors.push(error);
         }
     }
 

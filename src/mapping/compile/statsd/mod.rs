@@ -7,6 +7,7 @@
 
 mod active;
 mod build;
+mod candidates;
 mod check;
 mod overlap;
 #[cfg(test)]

@@ -24,6 +24,27 @@ pub(super) fn shared(a: &[Segment], b: &[Segment]) -> Vec<Vec<Segment>> {
     all
 }
 
+/// False if the first or the last segments contradict each other, so that nothing is shared.
+pub(super) fn meet(a: &[Segment], b: &[Segment]) -> bool {
+    fn agree<'a>(
+        a: impl Iterator<Item = &'a Segment>,
+        b: impl Iterator<Item = &'a Segment>,
+    ) -> bool {
+        let pairs = a.zip(b);
+        let fixed = |(a, b): &(&Segment, &Segment)| {
+            !matches!(a, Segment::Many(_)) && !matches!(b, Segment::Many(_))
+        };
+        pairs.take_while(fixed).all(|pair| match pair {
+            (Segment::Text(a), Segment::Text(b)) => a == b,
+            _ => true,
+        })
+    }
+    agree(a.iter(), b.iter()) && {
+        let varies = many(a).is_some() || many(b).is_some();
+        !varies || agree(a.iter().rev(), b.iter().rev())
+    }
+}
+
 /// True if `wide` reads every name that `narrow` reads.
 pub(super) fn contains(wide: &[Segment], narrow: &[Segment]) -> bool {
     let pair = |(wide, narrow): (&Segment, &Segment)| match (wide, narrow) {
@@ -152,6 +173,7 @@ mod tests {
         ] {
             assert_eq!(texts(&shared(&name(a), &name(b))), expected, "{a} {b}");
             assert_eq!(shared(&name(b), &name(a)).len(), expected.len(), "{b} {a}");
+            assert!(expected.is_empty() || meet(&name(a), &name(b)), "{a} {b}");
         }
     }
 

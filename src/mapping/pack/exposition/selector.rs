@@ -79,6 +79,15 @@ impl Selector {
         self.family == other.family && within(self, other) && within(other, self)
     }
 
+    /// Equal for selectors that [read](Self::reads_like) the same samples, and for those only.
+    pub(in crate::mapping) fn reading_key(&self) -> Vec<&str> {
+        let mut fixed: Vec<(&str, &str)> = self.fixed().collect();
+        fixed.sort_unstable();
+        fixed.dedup();
+        let fixed = fixed.into_iter().flat_map(|(label, text)| [label, text]);
+        std::iter::once(self.family.as_str()).chain(fixed).collect()
+    }
+
     /// True when some sample may match both.
     pub(in crate::mapping) fn overlaps(&self, other: &Selector) -> bool {
         let apart = |(label, text): (&str, &str)| {
@@ -322,6 +331,7 @@ mod tests {
             let (a, b) = (parse_selector(a).unwrap(), parse_selector(b).unwrap());
             assert_eq!((a.overlaps(&b), a.reads_like(&b)), (overlaps, alike), "{a} {b}");
             assert_eq!((b.overlaps(&a), b.reads_like(&a)), (overlaps, alike), "{b} {a}");
+            assert_eq!(a.reading_key() == b.reading_key(), alike, "{a} {b}");
         }
     }
 }

@@ -16,7 +16,7 @@ use nom::error::context;
 use nom::sequence::{delimited, preceded, terminated};
 
 use crate::mapping::pack::grammar::{Parsed, Stop, SyntaxError, whole};
-use crate::mapping::segment::{Dotted, Placeholder, Segment};
+use crate::mapping::segment::{Dotted, Placeholder, Segment, SegmentKey};
 
 /// Lines without tags.
 #[derive(Clone, Debug)]
@@ -46,6 +46,11 @@ impl Pattern {
     /// True when both read the same lines.
     pub(in crate::mapping) fn reads_like(&self, other: &Pattern) -> bool {
         self.names_like(other) && self.types == other.types
+    }
+
+    /// Equal for patterns that [read](Self::reads_like) the same lines, and for those only.
+    pub(in crate::mapping) fn reading_key(&self) -> (Vec<SegmentKey<'_>>, &[String]) {
+        (self.segments.iter().map(Segment::reading_key).collect(), &self.types)
     }
 
     /// True when both read lines of the same names.
