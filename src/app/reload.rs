@@ -149,7 +149,8 @@ const MAX_MESSAGE: usize = 64 << 10;
 
 fn shortened(mut message: String) -> String {
     if message.len() > MAX_MESSAGE {
-        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        let end = (0..=MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
+        message.truncate(end.unwrap_or(0));
         message.push('…');
     }
     message

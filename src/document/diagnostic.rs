@@ -283,8 +283,9 @@ pub(super) fn shortened(text: String) -> String {
     if text.len() <= MAX_TEXT {
         return text;
     }
-    let (head, tail) = (text.floor_char_boundary(MAX_TEXT * 2 / 3), text.len() - MAX_TEXT / 3);
-    let tail = text.ceil_char_boundary(tail);
+    let boundary = |at: &usize| text.is_char_boundary(*at);
+    let head = (0..=MAX_TEXT * 2 / 3).rev().find(boundary).unwrap_or(0);
+    let tail = (text.len() - MAX_TEXT / 3..text.len()).find(boundary).unwrap_or(text.len());
     let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
     [part(text.get(..head)), part(text.get(tail..))].join("…")
 }

@@ -209,6 +209,8 @@ fn families<'a>(rules: &'a [ActiveRule<'a>], generation: Generation) -> Families
             None => family.without.push(place),
         }
     }
-    families.values_mut().for_each(|family| family.add_metadata(rules, generation));
+    for family in families.values_mut() {
+        family.add_metadata(rules, generation);
+    }
     families
 }

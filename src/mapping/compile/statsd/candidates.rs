@@ -108,10 +108,10 @@ impl Tree {
             }
             level = next;
         }
-        level.iter().for_each(|at| {
-            found.extend(&self.nodes[*at].ends);
-            found.extend(&self.nodes[*at].many);
-        });
+        for at in level {
+            let node = &self.nodes[at];
+            found.extend(node.ends.iter().chain(&node.many));
+        }
         Some(found)
     }
 
