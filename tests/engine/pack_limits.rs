@@ -8,7 +8,8 @@ use crossfade::packs;
 
 /// A pack with this many rules under `key`.
 fn many(key: &str, count: usize, rule: impl Fn(usize) -> String) -> String {
-    let rules: String = (0..count).map(|index| format!("  - {{{}}}\n", rule(index))).collect();
+    let rules: Vec<String> = (0..count).map(|index| format!("  - {{{}}}\n", rule(index))).collect();
+    let rules = rules.concat();
     format!("name: many\nprefix: p\n{key}:\n{rules}")
 }
 
