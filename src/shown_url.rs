@@ -99,7 +99,7 @@ mod tests {
     fn a_url_is_not_printed_by_mistake() {
         let url = Url::from("http://a:b@kong/m?c=d".parse::<Uri>().expect("a URL"));
         let shown = format!("{url} {url:?}");
-        assert_eq!(shown.matches("http://<secret>@kong/m?<secret>").count(), 3, "{shown}");
+        assert_eq!(shown.matches("http://<secret>@kong/m?<secret>").count(), 2, "{shown}");
         assert_eq!(url.query(), Some("c=d"));
     }
 

@@ -1,7 +1,5 @@
 //! What a pack may cost to read and to compile, whatever it contains.
 
-use std::time::Instant;
-
 use crossfade::document::{Diagnostic, Diagnostics};
 use crossfade::mapping::{Emit, Pack, Settings, StatsdSettings, compile, compile_statsd};
 use crossfade::packs;
@@ -13,9 +11,8 @@ fn many(key: &str, count: usize, rule: impl Fn(usize) -> String) -> String {
     format!("name: many\nprefix: p\n{key}:\n{rules}")
 }
 
-/// Reads and compiles a pack; returns its errors and the seconds it took.
-fn compiled(text: &str) -> (Vec<Diagnostic>, f64) {
-    let start = Instant::now();
+/// Reads and compiles a pack; returns its errors.
+fn compiled(text: &str) -> Vec<Diagnostic> {
     let (pack, mut errors) = Pack::read("many.yaml", text);
     let packs = [packs::builtin(), pack.into_iter().collect()].concat();
     for emit in [Emit::Old, Emit::New] {
@@ -26,11 +23,10 @@ fn compiled(text: &str) -> (Vec<Diagnostic>, f64) {
             errors.extend(more);
         }
     }
-    (errors, start.elapsed().as_secs_f64())
+    errors
 }
 
-/// The time is that of a slow machine without optimisation. With every rule compared with every other,
-/// each of these packs takes minutes.
+/// With every rule compared with every other, each of these packs takes minutes.
 #[test]
 fn ten_thousand_rules_compile_at_once() {
     type Rule = fn(usize) -> String;
@@ -44,10 +40,8 @@ fn ten_thousand_rules_compile_at_once() {
         ("statsd", |i| format!("old: 'o.{{x*}}.a{i}.b:c', new: 'n.{{x*}}.a{i}.b:c'")),
     ];
     for (key, rule) in cases {
-        let (errors, seconds) = compiled(&many(key, 10_000, rule));
-        println!("{seconds:.2} s for 10,000 rules such as {}", rule(1));
+        let errors = compiled(&many(key, 10_000, rule));
         assert_eq!(errors.first().map(ToString::to_string), None, "{}", rule(1));
-        assert!(seconds < 20.0, "{seconds} s: {}", rule(1));
     }
 }
 
@@ -69,7 +63,7 @@ fn contradictions_are_reported_up_to_a_limit() {
         ("prometheus", |i| format!("old: 'a{i}{{', new: 'b{i}'")),
     ];
     for (key, rule) in cases {
-        let (errors, seconds) = compiled(&many(key, 2_000, rule));
+        let errors = compiled(&many(key, 2_000, rule));
         let text = Diagnostics(errors.clone()).to_string();
         assert!((100..=405).contains(&errors.len()), "{} of {}", errors.len(), rule(1));
         assert!(text.len() < 100_000, "{}", text.len());
@@ -78,7 +72,6 @@ fn contradictions_are_reported_up_to_a_limit() {
             message.contains("more errors") || message.contains("the rest has not been checked")
         };
         assert!(errors.iter().any(says_so), "{}", rule(1));
-        assert!(seconds < 20.0, "{seconds} s: {}", rule(1));
     }
 }
 
@@ -89,31 +82,30 @@ fn names_that_both_generations_may_mean_are_limited() {
         format!("old: '{old}:c', new: '{new}:c'")
     };
     let text = format!("{}either: ['{{x}}.{{y}}']\n", many("statsd", 2_000, both));
-    let (errors, seconds) = compiled(&text);
+    let errors = compiled(&text);
     assert!(errors[0].message.contains("more than 10000 names are ambiguous"), "{}", errors[0]);
-    assert!(seconds < 20.0, "{seconds}");
 }
 
 #[test]
 fn packs_that_are_too_large_are_refused() {
-    let (errors, _) = compiled(&many("prometheus", 100_000, |i| format!("old: a{i}, new: b{i}")));
+    let errors = compiled(&many("prometheus", 100_000, |i| format!("old: a{i}, new: b{i}")));
     assert!(errors[0].message.contains("more than 20000"), "{}", errors[0]);
     let long = format!("name: long\ndescription: {}\n", "x".repeat(10_000_000));
-    assert_eq!(compiled(&long).0[0].to_string(), "many.yaml: longer than 8 MiB; split the file");
+    assert_eq!(compiled(&long)[0].to_string(), "many.yaml: longer than 8 MiB; split the file");
     let deep = format!("name: {}", "[".repeat(10_000));
-    assert!(compiled(&deep).0[0].message.contains("deep"), "{}", compiled(&deep).0[0]);
+    assert!(compiled(&deep)[0].message.contains("deep"), "{}", compiled(&deep)[0]);
     let levels = (1..12).map(|i| {
         format!("a{i}: &a{i} [{}]\n", ["*a"; 10].map(|a| format!("{a}{}", i - 1)).join(", "))
     });
     let bomb = format!("a0: &a0 [x, x, x, x]\n{}", levels.collect::<String>());
-    assert!(compiled(&bomb).0[0].message.contains("repeat too much"), "{}", compiled(&bomb).0[0]);
+    assert!(compiled(&bomb)[0].message.contains("repeat too much"), "{}", compiled(&bomb)[0]);
 }
 
 /// A value of the file can be as long as the file.
 #[test]
 fn messages_do_not_quote_a_whole_file() {
     let text = format!("name: a\nprometheus: [{{old: '{}', new: b}}]\n", "é ".repeat(500_000));
-    for error in &compiled(&text).0 {
+    for error in compiled(&text) {
         assert!(error.to_string().len() < 3_000, "{}", error.to_string().len());
         assert!(error.to_text().len() < 6_000, "{}", error.to_text().len());
     }
