@@ -341,6 +341,7 @@ fn drop_meaning(reason: DropReason) -> &'static str {
         DropReason::AlreadyPresent => ALREADY_PRESENT,
         DropReason::BadLe => "its `le` is not a number",
         DropReason::BadQuantile => "its `quantile` is not a number",
+        DropReason::CreationTime => "the written series has no single creation time",
         DropReason::IncompleteHistogram => "the histogram has neither a bucket `+Inf` nor a count",
         DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
         DropReason::NotCounted => "the emitted generation does not count such samples",

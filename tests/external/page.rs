@@ -36,11 +36,11 @@ fn as_another_site(site: u16, admin: u16) {
     let browser = Browser::start_with_names(&["evil.example", "listed.example"]);
     let fetch = |path: &str, method: &str| {
         browser.run(&format!(
-            "window.status = 0; fetch('{path}', {{method: '{method}'}})\
-             .then((it) => {{ window.status = it.status }}, () => {{ window.status = -1 }})"
+            "window.replied = 0; fetch('{path}', {{method: '{method}'}})\
+             .then((it) => {{ window.replied = it.status }}, () => {{ window.replied = -1 }})"
         ));
-        browser.wait_for("window.status");
-        browser.run("return window.status")
+        browser.wait_for("window.replied");
+        browser.run("return window.replied")
     };
 
     // A page of another site posts a form, and tries to read.

@@ -107,6 +107,9 @@ pub struct Rule {
     pub kind: Kind,
     /// Samples can be written before the end of the input: nothing is merged, converted or shared.
     pub stream: bool,
+    /// Series that differ when they are read differ when they are written, also from those of other
+    /// rules. So gauges need no method of merging.
+    pub distinct: bool,
     /// The sample is also written unchanged (`emit: both`).
     pub keep: bool,
     /// The samples read are of the written generation already. Only their buckets are converted,

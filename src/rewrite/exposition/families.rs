@@ -17,6 +17,8 @@ pub(super) enum HistogramPart {
     Bucket,
     Sum,
     Count,
+    /// The creation time, which only `OpenMetrics` has: of a histogram, a summary or a counter.
+    Created,
 }
 
 /// The suffixes of the parts.
@@ -28,6 +30,9 @@ const PARTS: [(&[u8], HistogramPart); 3] = [
 
 /// What the name of a counter ends with in `OpenMetrics`. Headers name the family without it.
 const TOTAL: &[u8] = b"_total";
+
+/// What the name of a creation time ends with in `OpenMetrics`.
+const CREATED: &[u8] = b"_created";
 
 /// One family, read or written.
 #[derive(Debug)]
@@ -287,7 +292,26 @@ impl Families {
                 return (self.named(base, plan), Some(part));
             }
         }
-        (self.named(name, plan), None)
+        match self.created(name) {
+            Some(id) => (id, Some(HistogramPart::Created)),
+            None => (self.named(name, plan), None),
+        }
+    }
+
+    /// The family of a creation time, if rules read or write it. Any other passes under its own name.
+    fn created(&self, name: &[u8]) -> Option<FamilyId> {
+        let base = name.strip_suffix(CREATED).filter(|_| self.format == Format::OpenMetrics)?;
+        let candidates = [base.to_vec(), [base, TOTAL].concat()];
+        let known = candidates.iter().filter_map(|name| self.by_name.get(&**name).copied());
+        let mut created = known.filter(|id| {
+            let Family { plan, metric_type, .. } = &self.list[id.0];
+            let is_created = matches!(
+                metric_type,
+                Some(MetricType::Counter | MetricType::Histogram | MetricType::Summary)
+            );
+            is_created && (!plan.rules.is_empty() || plan.written)
+        });
+        created.next()
     }
 
     /// The headers of the family that a rule has read, for the one that it has written. `None` if it
@@ -376,6 +400,15 @@ fn as_in_header(
         };
     }
     (name, metric_type)
+}
+
+/// The name of the creation time of a family. `None` if a family of this name and type has none.
+pub(super) fn name_of_created(name: &[u8], metric_type: Option<MetricType>) -> Option<Vec<u8>> {
+    let base = match metric_type {
+        Some(MetricType::Counter) => name.strip_suffix(TOTAL)?,
+        _ => name,
+    };
+    Some([base, CREATED].concat())
 }
 
 /// Whether a header is that of one part of a histogram that a pack names, exported as a family of

@@ -17,6 +17,9 @@ pub enum DropReason {
     BadLe,
     /// The `quantile` label of a summary is not a number, or is on its sum or count. Strict output only.
     BadQuantile,
+    /// The creation time of a series that is summed, split or converted, or of a counter that is
+    /// written as another type. `OpenMetrics` only.
+    CreationTime,
     /// A histogram has neither a bucket `+Inf` nor a count. Strict output only.
     IncompleteHistogram,
     /// Prometheus would refuse the line.
@@ -52,6 +55,7 @@ impl DropReason {
             DropReason::AlreadyPresent => "already_present",
             DropReason::BadLe => "bad_le",
             DropReason::BadQuantile => "bad_quantile",
+            DropReason::CreationTime => "creation_time",
             DropReason::IncompleteHistogram => "incomplete_histogram",
             DropReason::Malformed(flaw) => flaw.as_str(),
             DropReason::NotCounted => "not_counted",

@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod chunking;
+mod creation_times;
 mod differential;
+mod distinct_gauges;
 mod editions;
 mod examples;
 mod golden;

@@ -461,9 +461,19 @@ proptest! {
         for emit in [Emit::Old, Emit::New].into_iter().chain(editions()) {
             let once = text(&plan(emit), body.as_bytes()).body;
             let twice = text(&plan(emit), &once).body;
-            prop_assert_eq!(once.escape_ascii().to_string(), twice.escape_ascii().to_string());
+            let (mut once, mut twice) = (lines(&once), lines(&twice));
+            if !matches!(emit, Emit::Old | Emit::New) {
+                // Families whose editions differ are gathered again, and written after the others.
+                once.sort_unstable();
+                twice.sort_unstable();
+            }
+            prop_assert_eq!(once, twice);
         }
     }
+}
+
+fn lines(body: &[u8]) -> Vec<String> {
+    body.split(|byte| *byte == b'\n').map(|line| line.escape_ascii().to_string()).collect()
 }
 
 /// A body that a Kong of one generation could export: correct types, each series once, and

@@ -40,6 +40,7 @@ pub(in crate::mapping) fn plan(
     build.redirects();
     build.converted_to_edition();
     build.family_rules();
+    build.distinct();
     build.stream();
     build.families(packs);
     build.plan.packs = expected::families(packs, active);
@@ -119,7 +120,8 @@ impl<'a> Build<'a> {
             when: labels::conditions(pack_rule, written, &labels),
             labels,
             kind: buckets::kind(from, (written.other(), written), self.emitted, self.settings),
-            stream: false, // set when all rules are known
+            stream: false, // these two are set when all rules are known
+            distinct: false,
             keep: self.emitted.is_both() && !pack_rule.keeps_name(),
             same_generation: false,
             also: pack_rule.derive.is_some() || included,
@@ -221,6 +223,7 @@ impl<'a> Build<'a> {
                 labels: LabelEdits::default(),
                 kind: buckets::kind(from, (generation, generation), self.emitted, self.settings),
                 stream: false,
+                distinct: false,
                 keep: false,
                 same_generation: true,
                 also: false,
@@ -252,6 +255,33 @@ impl<'a> Build<'a> {
         }
     }
 
+    /// Marks the rules that cannot make two series equal.
+    fn distinct(&mut self) {
+        let rules = &self.plan.rules;
+        let told_apart: HashSet<(OutputId, RuleId)> = (0..)
+            .map(OutputId)
+            .zip(&self.plan.outputs)
+            .flat_map(|(id, output)| {
+                let apart = labels::told_apart_by_text(rules, &output.rules);
+                apart.into_iter().map(move |rule| (id, rule))
+            })
+            .collect();
+        let distinct: Vec<bool> = rules
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| {
+                labels::keeps_apart(rule)
+                    && rule.part_of.is_none()
+                    && !rule.remainder
+                    && rule.redirects.is_empty()
+                    && told_apart.contains(&(rule.to, RuleId(number(index))))
+            })
+            .collect();
+        for (rule, distinct) in self.plan.rules.iter_mut().zip(distinct) {
+            rule.distinct = distinct;
+        }
+    }
+
     /// Marks the rules that can write each sample at once.
     fn stream(&mut self) {
         for index in 0..self.plan.rules.len() {
@@ -262,13 +292,11 @@ impl<'a> Build<'a> {
                 Kind::Histogram(buckets) => buckets.policy == BucketPolicy::Native,
                 Kind::Typed | Kind::Gauge(_) => true,
             };
-            // Dropping a label with a single value cannot make two series equal.
-            let joins = |label: &[u8]| !rule.when.equal.iter().any(|(its, _)| **its == *label);
             let stream = !self.emitted.is_both()
                 && !rule.same_generation
                 && alone
                 && buckets_unchanged
-                && !rule.labels.drop.iter().any(|label| joins(label))
+                && labels::keeps_apart(rule)
                 && rule.part_of.is_none()
                 && !rule.remainder
                 && !rule.also

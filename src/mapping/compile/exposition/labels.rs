@@ -1,11 +1,11 @@
 //! Labels of a rule, in one direction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
-use crate::mapping::plan::exposition::{LabelEdits, Match};
+use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId};
 
 fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
@@ -46,6 +46,40 @@ fn told_apart(read: &Selector, write: &Selector) -> bool {
         (Term::Fixed(_) | Term::Variable(_), None) => true,
         _ => false,
     })
+}
+
+/// True if two series that a rule reads cannot become equal: a label that it drops has a single value.
+pub(in crate::mapping) fn keeps_apart(rule: &Rule) -> bool {
+    let has_one_value = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
+    rule.labels.drop.iter().all(|label| has_one_value(label))
+}
+
+/// Of the rules that write one family, those that write a label with a text that no other of them
+/// writes, while all of them write a text. So no other rule can write an equal series.
+pub(in crate::mapping) fn told_apart_by_text(rules: &[Rule], writing: &[RuleId]) -> Vec<RuleId> {
+    let mut by_label: HashMap<&[u8], HashMap<&[u8], Vec<RuleId>>> = HashMap::new();
+    for id in writing {
+        for (label, text) in written_texts(&rules[id.0 as usize]) {
+            by_label.entry(label).or_default().entry(text).or_default().push(*id);
+        }
+    }
+    let mut apart: Vec<RuleId> = if writing.len() == 1 { writing.to_vec() } else { Vec::new() };
+    for texts in by_label.into_values() {
+        let with_text: usize = texts.values().map(Vec::len).sum();
+        if with_text == writing.len() {
+            apart.extend(texts.into_values().filter(|ids| ids.len() == 1).flatten());
+        }
+    }
+    apart
+}
+
+/// The labels that a rule writes with a fixed text: those it adds, and those it requires and keeps.
+fn written_texts(rule: &Rule) -> impl Iterator<Item = &Pair> {
+    let LabelEdits { drop, rename, append, .. } = &rule.labels;
+    let is_kept = move |(label, _): &&Pair| {
+        !drop.contains(label) && !rename.iter().any(|(from, _)| from == label)
+    };
+    append.iter().chain(rule.when.equal.iter().filter(is_kept))
 }
 
 /// How labels are rewritten if a rule writes `written`.

@@ -5,11 +5,13 @@
 
 use crate::document::Diagnostic;
 use crate::document::listed;
+use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::index::RuleIndex;
 use crate::mapping::generation::Generation;
-use crate::mapping::pack::{OnlyIn, Pack};
+use crate::mapping::pack::exposition::selector::Selector;
+use crate::mapping::pack::{OnlyIn, Pack, PackRule};
 
 /// All warnings, in the order of the rules.
 pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
@@ -19,6 +21,7 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
         warnings.extend(untold_type(*active));
         for generation in [Generation::Old, Generation::New] {
             warnings.extend(lost_labels(*active, generation));
+            warnings.extend(lost_texts(*active, &index, generation));
         }
         warnings.extend(estimated(*active));
         warnings.extend(joined(*active, &index));
@@ -66,6 +69,42 @@ fn untold_type(from: ActiveRule<'_>) -> Option<Diagnostic> {
             )
         })
     })
+}
+
+/// Gauges of two rules that become series of one family without the text that told them apart.
+fn lost_texts(
+    from: ActiveRule<'_>,
+    index: &RuleIndex<'_>,
+    generation: Generation,
+) -> Option<Diagnostic> {
+    let rule = from.rule;
+    // A derived rule reads one generation only.
+    let reads = |rule: &PackRule| rule.derive != Some(generation);
+    if rule.metric_type != Some(MetricType::Gauge) || rule.merge.is_some() || !reads(rule) {
+        return None;
+    }
+    let (read, write) = (rule.side(generation), rule.side(generation.other()));
+    let others = index.of_family(generation.other(), &write.family);
+    let other = others.map(|other| other.rule).find(|other| {
+        let written = other.side(generation.other());
+        !std::ptr::eq(*other, rule) && reads(other) && !differ(write, written)
+    })?;
+    Some(from.pack.source().warning(
+        rule.span(generation),
+        format!(
+            "`{}` is forwarded unchanged: series of `{}` and `{}` can become equal series of `{}`, and `merge` is not set",
+            read.family,
+            read,
+            other.side(generation),
+            write.family,
+        ),
+        "set `merge: max`, `min` or `sum`, or give each rule its own text of a label",
+    ))
+}
+
+/// Whether no series can have both shapes, because of a label with different texts.
+fn differ(a: &Selector, b: &Selector) -> bool {
+    a.fixed().any(|(label, text)| b.fixed().any(|(its, other)| its == label && other != text))
 }
 
 /// Labels that exist on one side only.

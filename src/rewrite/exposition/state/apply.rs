@@ -3,7 +3,7 @@
 use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
 use crate::mapping::plan::exposition::{Plan, RuleId};
-use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
+use crate::rewrite::exposition::families::{FamilyId, HistogramPart, name_of_created};
 use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
@@ -105,7 +105,7 @@ impl<R: Recorder> ExpositionState<R> {
             }
             Some(HistogramPart::Sum) => Part::Sum,
             Some(HistogramPart::Count) => Part::Count,
-            None => return Ok(true),
+            Some(HistogramPart::Created) | None => return Ok(true),
         };
         let wider = match part {
             Part::Bucket(cell) => rows.bytes_to_widen(cell),
@@ -166,8 +166,12 @@ impl<R: Recorder> ExpositionState<R> {
         let start = out.len();
         let SampleLine { text, scanner, .. } = *line;
         let name = scanner.name();
-        out.extend_from_slice(&output.name);
-        out.extend_from_slice(&name.of(text)[rule.from.len()..]);
+        if self.current.part == Some(HistogramPart::Created) {
+            out.extend_from_slice(&name_of_created(&output.name, metric_type).unwrap_or_default());
+        } else {
+            out.extend_from_slice(&output.name);
+            out.extend_from_slice(&name.of(text)[rule.from.len()..]);
+        }
         let labels = line.labels();
         // A quoted name is between the braces, and cannot be replaced alone.
         let unchanged = !scanner.has_quoted_name()

@@ -5,7 +5,7 @@ use super::exposition_state::ExpositionState;
 use crate::exposition::MetricType;
 use crate::mapping::plan::exposition::{Kind, Plan, Rule, RuleId};
 use crate::mapping::{BucketPolicy, Merge};
-use crate::rewrite::exposition::families::HistogramPart;
+use crate::rewrite::exposition::families::{HistogramPart, name_of_created};
 use crate::rewrite::exposition::gathered::{SeriesRef, Shape, Source};
 use crate::rewrite::exposition::labels::{DuplicateLabel, LE, LabelTransform, Labels};
 use crate::rewrite::exposition::limits::LimitExceeded;
@@ -115,6 +115,13 @@ impl<R> ExpositionState<R> {
             if !labels.satisfy(&rule.when) {
                 continue;
             }
+            if self.current.part == Some(HistogramPart::Created) && !self.renames_created(plan, id)
+            {
+                if !rule.keep && !rule.same_generation {
+                    draft.drop(DropReason::CreationTime);
+                }
+                break;
+            }
             match self.decide_rule(plan, id, labels, &mut draft) {
                 Ok(()) => {
                     draft.forward &= rule.keep;
@@ -146,6 +153,15 @@ impl<R> ExpositionState<R> {
         }
         self.current.verdict = draft.verdict();
         Ok(())
+    }
+
+    /// Whether a rule writes the creation time of the series that it writes. A series that is summed,
+    /// split or converted has none: by the specification it must change when the value is reset, and
+    /// of a sum that is not known.
+    fn renames_created(&self, plan: &Plan, id: RuleId) -> bool {
+        let rule = plan.rule(id);
+        let metric_type = self.families.family(self.current.family).metric_type;
+        rule.stream && name_of_created(&plan.output(rule.to).name, metric_type).is_some()
     }
 
     /// The written generation does not count this label set. `keep`: the input's generation is
@@ -247,7 +263,7 @@ impl<R> ExpositionState<R> {
                 Some(HistogramPart::Sum) => rows.sum_source(slot, key),
                 Some(HistogramPart::Count) => rows.count_source(slot, key),
                 // Each bucket is compared when it is added.
-                Some(HistogramPart::Bucket) | None => source,
+                Some(HistogramPart::Bucket | HistogramPart::Created) | None => source,
             };
             Action::Histogram(id, series)
         } else {
@@ -255,6 +271,11 @@ impl<R> ExpositionState<R> {
                 && !is_timed
             {
                 source = scalars.source(slot, key);
+            }
+            let is_second = matches!(source, Source::New { bytes } if bytes > 0);
+            if is_second && plan.rule(id).distinct && declared == Some(MetricType::Gauge) {
+                // A label that was filled in has made it equal to another series after all.
+                return Err(NotApplied::Refused(RefusedBecause::NotJoinable));
             }
             Action::Scalar(id, series)
         };
@@ -358,6 +379,8 @@ fn shape_of(
         }
         (Kind::Typed, Some(MetricType::Histogram)) => part.map(|_| Shape::Histogram { known: &[] }),
         (Kind::Gauge(merge), _) => scalar(*merge),
+        // There is nothing to merge, so any method will do.
+        (Kind::Typed, Some(MetricType::Gauge)) if rule.distinct => scalar(Merge::Max),
         (Kind::Typed, Some(MetricType::Gauge | MetricType::Summary)) => None,
         (Kind::Typed, _) => scalar(Merge::Sum),
     }
