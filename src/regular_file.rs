@@ -37,7 +37,12 @@ pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(not_text)
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file for reading.
+///
+/// # Errors
+///
+/// The file cannot be opened, or is not a regular file.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     // Without the flag, opening a pipe waits for its writer.
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     let kind = file.metadata()?.file_type();

@@ -58,10 +58,12 @@ impl State {
         let written = tokio::task::spawn_blocking(move || file.write(&histories)).await;
         let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         let succeeded_before = self.metrics.state_file().written(written.is_ok());
-        if let Err(error) = written
-            && succeeded_before
-        {
-            tracing::warn!(path, %error, "cannot write state file");
+        if let Err(error) = written {
+            // Tried again when it is next due.
+            self.histories.set_changed();
+            if succeeded_before {
+                tracing::warn!(path, %error, "cannot write state file");
+            }
         }
     }
 }

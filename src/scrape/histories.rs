@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use dashmap::DashMap;
 
@@ -32,10 +33,22 @@ pub struct TargetHistories {
 }
 
 /// The history of one target.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct TargetHistory {
     history: History,
     completed: CompletedScrapes,
+    /// When the last of its scrapes was complete.
+    at: SystemTime,
+}
+
+/// The history of a target, as it is kept while the gateway restarts.
+#[derive(Clone, Debug)]
+pub(super) struct SavedHistory {
+    pub(super) set: String,
+    pub(super) key: String,
+    /// When the last scrape of the target was complete.
+    pub(super) at: SystemTime,
+    pub(super) history: History,
 }
 
 /// Number of scrapes of a target that were complete when a scrape began.
@@ -59,15 +72,23 @@ impl Histories {
         self.changed.swap(false, Ordering::Relaxed)
     }
 
-    /// The history of each target that has one: the set, the key and the history.
-    pub(super) fn all(&self) -> Vec<(String, String, History)> {
+    /// Records that the histories must be saved again.
+    pub fn set_changed(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    /// The history of each target that has one.
+    pub(super) fn all(&self) -> Vec<SavedHistory> {
         let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let of_set = |(name, set): (String, Arc<TargetHistories>)| {
-            let known = set.by_target.iter();
-            known
-                .filter(|known| known.history.entries().len() > 0)
-                .map(|known| (name.clone(), known.key().clone(), known.history.clone()))
-                .collect::<Vec<_>>()
+            let known = set.by_target.iter().filter(|known| known.history.entries().len() > 0);
+            let saved = known.map(|known| SavedHistory {
+                set: name.clone(),
+                key: known.key().clone(),
+                at: known.at,
+                history: known.history.clone(),
+            });
+            saved.collect::<Vec<_>>()
         };
         sets.into_iter().flat_map(of_set).collect()
     }
@@ -91,8 +112,8 @@ impl TargetHistories {
     }
 
     /// Sets the history with which the next scrape of `target` begins.
-    pub(super) fn restore(&self, target: &str, history: History) {
-        self.by_target.insert(target.to_owned(), TargetHistory { history, completed: 0 });
+    pub(super) fn restore(&self, target: &str, history: History, at: SystemTime) {
+        self.by_target.insert(target.to_owned(), TargetHistory { history, completed: 0, at });
     }
 
     /// Records the history of a scrape that is complete. The histories of overlapping scrapes are
@@ -101,7 +122,10 @@ impl TargetHistories {
         if history.entries().len() > 0 {
             self.changed.store(true, Ordering::Relaxed);
         }
-        let mut known = self.by_target.entry(target.to_owned()).or_default();
+        let new =
+            || TargetHistory { history: History::default(), completed: 0, at: SystemTime::now() };
+        let mut known = self.by_target.entry(target.to_owned()).or_insert_with(new);
+        known.at = SystemTime::now();
         known.history =
             if known.completed == completed { history } else { history.join(&known.history) };
         known.completed += 1;

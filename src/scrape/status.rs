@@ -297,7 +297,7 @@ impl State {
         let now = Logged::new(report);
         let first = self.logged.is_none();
         let changed = self.logged.as_ref() != Some(&now);
-        // Several instances behind one address could otherwise alternate in the log. Each new set
+        // Several instances with one address could otherwise alternate in the log. Each new set
         // of generations is logged at once, because that is when metrics go missing.
         let since = |at: &Instant| at.elapsed() < LOG_INTERVAL;
         let recent = self.logged_at.get(&now.generations).is_some_and(since);

@@ -93,6 +93,6 @@ async fn a_state_file_that_cannot_be_used_is_reported_and_replaced() {
     process.signal("TERM");
     assert_eq!(process.ends_within(SOON).0, Some(0));
     let text = std::fs::read_to_string(state).expect("it was written");
-    assert!(text.contains("\ntarget\tconfigured\tkong\n"), "{text}");
+    assert!(text.contains("\tconfigured\tkong\n"), "{text}");
     assert!(text.ends_with(" 10 4 6 0\n"), "{text}");
 }
