@@ -68,9 +68,23 @@ fn the_exit_code_is_the_verdict() {
     let output = command(&["code"], at);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("it mentions kong_http_status"), "{output:?}");
-    std::fs::write(at.join("code/wide.yaml"), b"\xff\xfea\0").expect("writable");
-    let output = command(&["code"], at);
-    assert!(text(&output.stdout).contains("it is UTF-16"), "{output:?}");
+    std::fs::create_dir_all(at.join("wide")).expect("writable");
+    let little_endian = |text: &str| text.bytes().flat_map(|byte| [byte, 0]).collect::<Vec<u8>>();
+    let big_endian = |text: &str| text.bytes().flat_map(|byte| [0, byte]).collect::<Vec<u8>>();
+    let query = "expr: kong_http_status";
+    for (name, bytes, says) in [
+        ("mark.yaml", [&[0xff, 0xfe][..], &little_endian(query)].concat(), "it is UTF-16"),
+        ("little.yaml", little_endian(query), "it is UTF-16"),
+        ("big.yaml", big_endian(query), "it is UTF-16"),
+        ("big.conf", big_endian(query), "it mentions kong_http_status"),
+    ] {
+        let file = at.join("wide").join(name);
+        std::fs::write(&file, bytes).expect("writable");
+        let output = command(&["wide"], at);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(text(&output.stdout).contains(says), "{name}: {output:?}");
+        std::fs::remove_file(file).expect("it exists");
+    }
     for (arguments, says) in [
         (&["empty"][..], "nothing to audit"),
         (&["prose"], "nothing to audit"),

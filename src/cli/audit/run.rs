@@ -99,9 +99,8 @@ fn audit(auditor: &Auditor, input: &InputFile, bytes: &[u8]) -> Option<FileAudit
         let reason = format!("it mentions {family}, and is no kind of file that audit reads");
         return Some(FileAudit::unreadable(path, reason));
     }
-    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-    if is_utf16 {
-        return Some(FileAudit::unreadable(path, "it is UTF-16; convert it to UTF-8"));
+    if is_wide(bytes) {
+        return Some(FileAudit::unreadable(path, "it is UTF-16 or UTF-32; convert it to UTF-8"));
     }
     let mut audited = match std::str::from_utf8(bytes) {
         Ok(text) => auditor.file(path, text),
@@ -113,6 +112,13 @@ fn audit(auditor: &Auditor, input: &InputFile, bytes: &[u8]) -> Option<FileAudit
         audited.unreadable = None;
     }
     Some(audited)
+}
+
+/// True for text in UTF-16 or UTF-32: it has a byte order mark, or begins with an ASCII character.
+fn is_wide(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe])
+        || bytes.starts_with(&[0xfe, 0xff])
+        || bytes.get(..2).is_some_and(|first| first.contains(&0))
 }
 
 /// Writes the migrated files, if there is a place for them.

@@ -58,7 +58,12 @@ impl Auditor {
     pub fn mentioned(&self, bytes: &[u8]) -> Option<String> {
         let part = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
         let mut words = bytes.split(part).filter_map(|word| std::str::from_utf8(word).ok());
-        words.find_map(|word| self.catalog.lookup(word)).map(|it| it.family)
+        let found = words.find_map(|word| self.catalog.lookup(word)).map(|it| it.family);
+        // ASCII in UTF-16 and UTF-32 is ASCII with zeros between.
+        found.or_else(|| {
+            let narrow = || bytes.iter().copied().filter(|byte| *byte != 0);
+            bytes.contains(&0).then(|| self.mentioned(&narrow().collect::<Vec<u8>>()))?
+        })
     }
 
     /// What the new generation needs to have the families of the audited queries: the hints of the

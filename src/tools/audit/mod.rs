@@ -46,6 +46,7 @@ mod table;
 mod template_vars;
 mod unit_tests;
 mod variable_query;
+mod variable_values;
 mod vector_use;
 mod verdict;
 

@@ -10,29 +10,35 @@ use super::catalog::SUFFIXES;
 use super::finding::{Finding, Impact};
 use super::query::Query;
 use super::query_result::new_finding;
+use super::template_vars::parts_around_variables;
+use super::verdict::first_families;
 use crate::mapping::Generation;
 
 impl Auditor {
     /// `metrics(pattern)` of a template variable.
     pub(super) fn name_pattern(&self, query: &Query, at: &Range<usize>) -> Option<Finding> {
-        let regex = Regex::new(query.text.text.get(at.clone())?).ok()?;
-        let matches = |generation: &Generation| {
-            self.catalog.only_in(*generation).into_iter().any(|it| regex.is_match(it))
+        let pattern = query.text.text.get(at.clone())?;
+        let mut finding = new_finding(query);
+        // Grafana searches the pattern in each name.
+        let Ok(regex) = Regex::new(&parts_around_variables(pattern).join(".*")) else {
+            (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);
+            finding.details.push("its pattern of names cannot be parsed".to_owned());
+            return Some(finding);
         };
-        let generations: Vec<Generation> =
-            [Generation::Old, Generation::New].into_iter().filter(matches).collect();
-        if generations.is_empty() {
-            return None;
+        for (generation, family) in first_families(&self.catalog, &|name| regex.is_match(name)) {
+            if generation == Generation::Old {
+                finding.direct = Impact::Breaks;
+            }
+            if !self.emitted.has(generation) {
+                finding.gateway = Impact::Breaks;
+            }
+            if generation != self.to {
+                finding.obstacles.push("patterns of names are not migrated".to_owned());
+            }
+            finding.generations.push(generation.as_str());
+            finding.details.push(format!("the name is a pattern that matches {family}"));
         }
-        let impact = |exists: bool| if exists { Impact::Differs } else { Impact::Breaks };
-        let emitted = generations.iter().any(|generation| self.emitted.has(*generation));
-        Some(Finding {
-            direct: impact(generations.contains(&Generation::New)),
-            gateway: impact(emitted),
-            generations: generations.iter().copied().map(Generation::as_str).collect(),
-            details: vec!["it queries family names by a pattern".to_owned()],
-            ..new_finding(query)
-        })
+        (!finding.generations.is_empty()).then_some(finding)
     }
 
     /// A link that contains a query. It is reported, but not migrated.

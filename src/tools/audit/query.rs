@@ -21,6 +21,8 @@ pub(super) struct Query {
     pub(super) beside: Rc<BTreeSet<String>>,
     /// It may be in another language, in which the name of a family is just a text.
     pub(super) may_be_foreign: bool,
+    /// Of a template variable: what its values are filtered by and taken from.
+    pub(super) regex: String,
     /// Why it must not be migrated, whatever it is.
     pub(super) obstacle: Option<String>,
     /// The index of the document that contains it.

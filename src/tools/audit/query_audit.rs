@@ -79,7 +79,8 @@ impl Auditor {
         if !verdict.generations.contains(&self.to.other()) {
             return Some(QueryAudit::unchanged(finding));
         }
-        if let Some(obstacle) = obstacle(query, &expr) {
+        let obstacle = obstacle(query, &expr).or_else(|| self.values_obstacle(query, &expr));
+        if let Some(obstacle) = obstacle {
             finding.obstacles.push(obstacle);
             return Some(QueryAudit::unchanged(finding));
         }
@@ -192,7 +193,9 @@ fn promql_part(kind: QueryKind, text: &str) -> Option<PromQlPart> {
         VariableQuery::LabelValues { selector, label } => {
             Some(PromQlPart { at: selector, values_of: Some(label) })
         }
-        VariableQuery::QueryResult(at) => Some(PromQlPart { at, values_of: None }),
+        VariableQuery::QueryResult(at) | VariableQuery::Series(at) => {
+            Some(PromQlPart { at, values_of: None })
+        }
         VariableQuery::Metrics(_) | VariableQuery::Other => None,
     }
 }

@@ -56,6 +56,22 @@ pub(super) fn contains_variable(text: &str) -> bool {
     text.char_indices().any(|(at, _)| text.get(at..).and_then(variable).is_some())
 }
 
+/// The parts of a text before, between and after its variables.
+pub(super) fn parts_around_variables(text: &str) -> Vec<&str> {
+    let (mut parts, mut from, mut at) = (Vec::new(), 0, 0);
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if let Some(len) = variable(rest) {
+            parts.extend(text.get(from..at));
+            at += len;
+            from = at;
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
+    }
+    parts.extend(text.get(from..));
+    parts
+}
+
 /// The length of the variable at the beginning of a text.
 fn variable(text: &str) -> Option<usize> {
     let word = |text: &str| {
@@ -209,6 +225,8 @@ mod tests {
         assert!(
             contains_variable("a|$x") && contains_variable("[[x]]") && contains_variable("${x}")
         );
+        assert_eq!(parts_around_variables("a_${x}_é[[y]]$z"), ["a_", "_é", "", ""]);
+        assert_eq!(parts_around_variables("a$1"), ["a$1"]);
         assert!(
             !contains_variable("a$|b") && !contains_variable("$1") && !contains_variable("[a-z]")
         );

@@ -7,8 +7,10 @@ use std::ops::Range;
 pub(super) enum VariableQuery {
     /// `label_values(selector, label)`.
     LabelValues { selector: Range<usize>, label: Range<usize> },
-    /// `query_result(query)`, or a query alone.
+    /// `query_result(query)`: the samples of the result, as text.
     QueryResult(Range<usize>),
+    /// A selector alone: the series, as text.
+    Series(Range<usize>),
     /// `metrics(pattern)`: the names of families.
     Metrics(Range<usize>),
     /// A query that names no family.
@@ -43,7 +45,7 @@ impl VariableQuery {
         if inside("label_names").is_some() {
             return VariableQuery::Other;
         }
-        VariableQuery::QueryResult(start..end)
+        VariableQuery::Series(start..end)
     }
 }
 
@@ -89,6 +91,7 @@ mod tests {
                     vec!["values", text(selector), text(label)]
                 }
                 VariableQuery::QueryResult(at) => vec!["result", text(at)],
+                VariableQuery::Series(at) => vec!["series", text(at)],
                 VariableQuery::Metrics(at) => vec!["names", text(at)],
                 VariableQuery::Other => vec!["nothing"],
             }
@@ -103,7 +106,7 @@ mod tests {
             ("query_result(sum(a) by (b))", &["result", "sum(a) by (b)"]),
             ("metrics(a_.*)", &["names", "a_.*"]),
             ("label_names()", &["nothing"]),
-            ("sum(a)", &["result", "sum(a)"]),
+            (" a{b=\"c\"} ", &["series", "a{b=\"c\"}"]),
         ] {
             assert_eq!(shown(query), expected, "{query}");
         }

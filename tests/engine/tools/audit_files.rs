@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crossfade::mapping::{Emit, Generation};
 use crossfade::packs;
-use crossfade::tools::audit::{Auditor, FileAudit, Impact, hold_back_unit_tests};
+use crossfade::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
 
 use crate::support::root;
 
@@ -141,10 +141,68 @@ fn unit_tests_are_migrated_with_their_rules() {
     assert!(audit.findings.iter().all(|it| !it.obstacles.is_empty()), "{:#?}", audit.findings);
 }
 
+/// A variable's query in a dashboard, with the variable's `regex`.
+fn variable(query: &str, regex: &str) -> Finding {
+    let quoted = |text: &str| serde_json::to_string(text).expect("text is JSON");
+    let (query, regex) = (quoted(query), quoted(regex));
+    let text =
+        format!("{{\"type\": \"query\", \"name\": \"v\", \"query\": {query}, \"regex\": {regex}}}");
+    let mut found = audited("d.json", &text).findings;
+    assert_eq!(found.len(), 1, "{text}: {found:?}");
+    found.remove(0)
+}
+
 #[test]
-fn a_variable_whose_regex_names_the_family_is_kept() {
-    let variable = "{\"type\": \"query\", \"name\": \"v\", \"query\": \"query_result(kong_http_status)\", \"regex\": \"/kong_http_status.*service/\"}";
-    let audit = audited("d.json", variable);
-    assert_eq!(audit.migrated, None);
-    assert!(audit.findings[0].obstacles[0].contains("regex"), "{:?}", audit.findings);
+fn a_variable_whose_values_contain_the_name_is_kept() {
+    let service = "/service=\"([^\"]*)\"/";
+    for (query, regex, why) in [
+        ("query_result(kong_http_status)", "/kong_http_status.*service/", "`regex` names"),
+        ("query_result(kong_http_status)", "", "may contain the name"),
+        ("query_result(kong_http_status)", "/(.*)\\{.*/", "may contain the name"),
+        ("query_result(topk(3, kong_http_status))", "/service/", "may contain the name"),
+        ("kong_http_status", service, "series with their names"),
+    ] {
+        let finding = variable(query, regex);
+        assert_eq!(finding.migrated, None, "{query}");
+        assert!(finding.obstacles[0].contains(why), "{query}: {:?}", finding.obstacles);
+    }
+    for (query, regex, expected) in [
+        (
+            "query_result(kong_http_status)",
+            service,
+            "query_result(sum without (consumer, source, type, workspace) (kong_http_requests_total))",
+        ),
+        ("query_result(sum(kong_bandwidth))", "", "query_result(sum(kong_bandwidth_bytes))"),
+        // The text of the result contains the name of the label.
+        (
+            "query_result(sum by (type) (kong_bandwidth))",
+            "",
+            "query_result(sum by (type) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\")))",
+        ),
+    ] {
+        assert_eq!(variable(query, regex).migrated.as_deref(), Some(expected), "{query}");
+    }
+}
+
+#[test]
+fn patterns_of_names_are_not_passed_over() {
+    let (survives, breaks, unknown) = (Impact::Survives, Impact::Breaks, Impact::Unknown);
+    for (query, expected) in [
+        ("metrics(kong_http_status)", (breaks, survives)),
+        ("metrics(kong_latency_bucket)", (breaks, survives)),
+        ("metrics(kong_http_requests)", (survives, breaks)),
+        ("metrics(kong_http)", (breaks, breaks)),
+        ("metrics(kong_[[kind]]_status)", (breaks, survives)),
+        ("metrics(^(?!kong))", (unknown, unknown)),
+        ("query_result(sum({__name__=~\"kong_${kind}_status\"}))", (breaks, survives)),
+        ("query_result(sum({__name__=\"kong_http_$kind\"}))", (breaks, breaks)),
+    ] {
+        let finding = variable(query, "");
+        assert_eq!((finding.direct, finding.gateway), expected, "{query}");
+        assert_eq!(finding.migrated, None);
+    }
+    for query in ["metrics(.*)", "metrics($kind)", "query_result(sum({__name__=~\"$kind\"}))"] {
+        let file = format!("{{\"type\": \"query\", \"name\": \"v\", \"query\": {query:?}}}");
+        assert_eq!(audited("d.json", &file).findings, [], "{query}");
+    }
 }

@@ -55,6 +55,7 @@ impl Context {
             document,
             may_be_foreign: self.language == Language::Logs,
             obstacle: None,
+            regex: String::new(),
         }
     }
 }

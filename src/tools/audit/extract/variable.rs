@@ -54,14 +54,11 @@ impl Extractor<'_> {
         ];
         let texts: Vec<&Scalar> = texts.into_iter().flatten().filter_map(Node::text).collect();
         for text in texts {
-            // `regex` filters the texts of series, which begin with the name.
-            let uses_name = text.text.contains("query_result") && (self.names)(regex);
-            let obstacle = uses_name.then(|| "its `regex` names the family".to_owned());
             self.push(Query {
                 kind: QueryKind::Variable,
                 title: name.to_owned(),
-                labels_matter: regex.contains('='),
-                obstacle,
+                labels_matter: true,
+                regex: regex.to_owned(),
                 ..here.new_query(text, document)
             });
         }

@@ -6,3 +6,4 @@ mod boundaries;
 mod name_patterns;
 
 pub(super) use assess::assess;
+pub(super) use name_patterns::first_families;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::mapping::Generation;
 use crate::tools::audit::catalog::{Catalog, SUFFIXES};
 use crate::tools::audit::matching::{Match, matches};
-use crate::tools::audit::template_vars::MaskedQuery;
+use crate::tools::audit::promql::Matcher;
+use crate::tools::audit::template_vars::{MaskedQuery, parts_around_variables};
 use crate::tools::audit::vector_use::SelectorUse;
 
 /// For each selector with a name pattern, the first family of each generation that it matches.
@@ -25,7 +26,11 @@ pub(super) fn matched_families(
             (Some(_), Some(_)) => Vec::new(),
             (None, _) => {
                 let matchers = usage.selector.matchers.iter();
-                matchers.filter(|it| query.get(it.label.clone()) == Some("__name__")).collect()
+                let matchers =
+                    matchers.filter(|it| query.get(it.label.clone()) == Some("__name__"));
+                matchers
+                    .map(|it| if masked.is_templated { widened(it) } else { it.clone() })
+                    .collect()
             }
         };
         if parts.is_none() && matchers.is_empty() {
@@ -33,21 +38,44 @@ pub(super) fn matched_families(
         }
         let matches_name = |name: &str| match &parts {
             Some(parts) => has_parts(name, parts),
-            None => matchers.iter().all(|it| matches(it, name, true) == Match::Yes),
+            None => matchers.iter().all(|it| matches(it, name, false) == Match::Yes),
         };
-        // A pattern that any name matches is no query of a pack's families.
-        if ["up", "node_load1"].iter().all(|name| matches_name(name)) {
-            continue;
-        }
-        let matches_family = |family: &&str| {
-            SUFFIXES.iter().any(|suffix| matches_name(&format!("{family}{suffix}")))
-        };
-        for generation in [Generation::Old, Generation::New] {
-            let family = catalog.only_in(generation).into_iter().find(matches_family);
-            found.extend(family.map(|family| (generation, family.to_owned())));
-        }
+        found.extend(first_families(catalog, &matches_name));
     }
     found
+}
+
+/// The first family of each generation that a pattern of names matches.
+pub(in crate::tools::audit) fn first_families(
+    catalog: &Catalog,
+    matches_name: &dyn Fn(&str) -> bool,
+) -> Vec<(Generation, String)> {
+    // A pattern that any name matches is no query of a pack's families.
+    if ["up", "node_load1"].iter().all(|name| matches_name(name)) {
+        return Vec::new();
+    }
+    let matches_family =
+        |family: &&str| SUFFIXES.iter().any(|suffix| matches_name(&format!("{family}{suffix}")));
+    let first = |generation| {
+        let family = catalog.only_in(generation).into_iter().find(matches_family);
+        family.map(|family| (generation, family.to_owned()))
+    };
+    [Generation::Old, Generation::New].into_iter().filter_map(first).collect()
+}
+
+/// A matcher that matches whatever its variables stand for.
+fn widened(matcher: &Matcher) -> Matcher {
+    let parts = parts_around_variables(&matcher.value);
+    if parts.len() == 1 {
+        return matcher.clone();
+    }
+    let value = match matcher.op {
+        "=" => parts.iter().map(|part| regex::escape(part)).collect::<Vec<_>>().join(".*"),
+        "=~" => parts.join(".*"),
+        // It may exclude any name, or none.
+        _ => ".*".to_owned(),
+    };
+    Matcher { op: "=~", value, ..matcher.clone() }
 }
 
 /// The parts of a name before, between and after its variables.
