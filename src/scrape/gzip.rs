@@ -9,9 +9,17 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
 use hyper::header::ACCEPT_ENCODING;
 
+use super::work::Slice;
+
 /// Maximum number of output bytes per step. A few bytes of gzip can expand to a thousand times as
 /// many.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// Maximum number of compressed bytes per step. Blocks can be empty, so a step may have no output at all.
+const INPUT_BYTES: usize = 16 * 1024;
+
+/// Maximum number of members begun per step. Each needs a new window, and a member of 20 bytes can be empty.
+const MEMBERS: usize = 16;
 
 /// zlib's largest window, which every compressor may use.
 const WINDOW_BITS: u8 = 15;
@@ -39,6 +47,17 @@ pub(super) fn accepted(headers: &HeaderMap) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InvalidGzip;
 
+/// The result of one step of decompression.
+#[derive(Debug)]
+pub(super) enum Decompressed {
+    /// Some uncompressed bytes.
+    Piece(Bytes),
+    /// The step is over without output, and there is more to do.
+    More,
+    /// The input is used up.
+    NeedsInput,
+}
+
 /// Decompresses gzip: one member or several in a row.
 #[derive(Debug)]
 pub(super) struct GzipDecoder {
@@ -53,23 +72,28 @@ impl GzipDecoder {
         GzipDecoder { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
     }
 
-    /// Decompresses some of `input` and advances it. An empty piece means that more input is
-    /// needed.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Bytes, InvalidGzip> {
+    /// Decompresses some of `input` and advances it. The work of one step is bounded, whatever the
+    /// input.
+    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Decompressed, InvalidGzip> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let (mut members, mut unread) = (MEMBERS, INPUT_BYTES);
         // Also called without input: the last call may have had no room for all of its output.
-        loop {
-            if !self.within && input.is_empty() {
-                break;
-            }
+        while self.within || !input.is_empty() {
             if !self.within && self.members > 0 {
+                if members == 0 {
+                    break;
+                }
+                members -= 1;
                 self.stream = Decompress::new_gzip(WINDOW_BITS);
             }
             self.within = true;
             let (consumed, written) = (self.stream.total_in(), piece.len());
-            let status = self.stream.decompress_vec(input, &mut piece, FlushDecompress::None);
+            let some = &input[..input.len().min(unread)];
+            let status = self.stream.decompress_vec(some, &mut piece, FlushDecompress::None);
             let consumed = self.stream.total_in() - consumed;
-            input.advance(usize::try_from(consumed).expect("no more than was given"));
+            let consumed = usize::try_from(consumed).expect("no more than was given");
+            input.advance(consumed);
+            unread -= consumed;
             match status.map_err(|_| InvalidGzip)? {
                 Status::StreamEnd => {
                     self.within = false;
@@ -82,11 +106,20 @@ impl GzipDecoder {
                     }
                 }
             }
+            if unread == 0 {
+                break;
+            }
         }
-        Ok(Bytes::from(piece))
+        Ok(if !piece.is_empty() {
+            Decompressed::Piece(Bytes::from(piece))
+        } else if input.is_empty() {
+            Decompressed::NeedsInput
+        } else {
+            Decompressed::More
+        })
     }
 
-    /// The input has ended here. Call after [`next`](Self::next) gave an empty piece.
+    /// The input has ended here. Call after [`next`](Self::next) needed input.
     pub(super) fn end(&self) -> Result<(), InvalidGzip> {
         if self.within || self.members == 0 { Err(InvalidGzip) } else { Ok(()) }
     }
@@ -100,13 +133,15 @@ pub(super) struct GzipBody<B> {
     plain: B,
     stream: Compress,
     piece: Vec<u8>,
+    slice: Slice,
     ended: bool,
 }
 
 impl<B> GzipBody<B> {
     pub(super) fn new(plain: B, level: u32) -> GzipBody<B> {
         let stream = Compress::new_gzip(Compression::new(level), WINDOW_BITS);
-        GzipBody { plain, stream, piece: Vec::with_capacity(PIECE_BYTES), ended: false }
+        let piece = Vec::with_capacity(PIECE_BYTES);
+        GzipBody { plain, stream, piece, slice: Slice::new(), ended: false }
     }
 
     /// Compresses all of `input`. The output is at most a few bytes longer than the input.
@@ -144,11 +179,14 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
         while !this.ended {
+            // Text that compresses well can be read for a long time before a piece is full.
+            ready!(this.slice.poll_proceed(cx));
             match ready!(Pin::new(&mut this.plain).poll_frame(cx)) {
                 Some(Ok(frame)) => {
                     let Ok(plain) = frame.into_data() else {
                         continue;
                     };
+                    this.slice.charge(plain.len());
                     this.compress(&plain, FlushCompress::None);
                     if this.piece.len() >= PIECE_BYTES / 2 {
                         let piece = this.take_piece();
@@ -193,14 +231,19 @@ mod tests {
         for chunk in chunks {
             let mut chunk = Bytes::copy_from_slice(chunk);
             loop {
-                let piece = decoder.next(&mut chunk)?;
-                assert!(piece.len() <= PIECE_BYTES, "bounded, whatever goes in");
-                if piece.is_empty() {
-                    break;
+                let left = chunk.len();
+                let step = decoder.next(&mut chunk)?;
+                assert!(left - chunk.len() <= INPUT_BYTES, "bounded, whatever goes in");
+                match step {
+                    Decompressed::Piece(piece) => {
+                        assert!(piece.len() <= PIECE_BYTES, "bounded, whatever goes in");
+                        plain.extend_from_slice(&piece);
+                    }
+                    Decompressed::More => {}
+                    Decompressed::NeedsInput => break,
                 }
-                plain.extend_from_slice(&piece);
             }
-            assert!(chunk.is_empty(), "an empty piece asks for more input");
+            assert!(chunk.is_empty(), "more input is needed");
         }
         decoder.end().map(|()| plain)
     }
@@ -230,6 +273,22 @@ mod tests {
     fn members_follow_each_other() {
         let two = [gzip(b"kong_x 1\n"), gzip(b"kong_y 2\n")].concat();
         assert_eq!(decoder(&[&two]).as_deref(), Ok(&b"kong_x 1\nkong_y 2\n"[..]));
+    }
+
+    #[test]
+    fn a_step_is_bounded_without_output_too() {
+        let empty_members = gzip(b"").repeat(10 * MEMBERS);
+        let mut empty_blocks = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        empty_blocks.extend([0, 0, 0, 0xff, 0xff].repeat(INPUT_BYTES));
+        for (flood, at_least) in [(empty_members, 9), (empty_blocks, 5)] {
+            let mut input = Bytes::from(flood);
+            let mut decoder = GzipDecoder::new();
+            let mut steps = 0;
+            while let Decompressed::More = decoder.next(&mut input).expect("valid") {
+                steps += 1;
+            }
+            assert!(steps >= at_least, "{steps} steps");
+        }
     }
 
     #[test]

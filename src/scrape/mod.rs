@@ -51,6 +51,7 @@ mod target;
 mod timeout;
 mod upstream;
 mod user_agent;
+mod work;
 
 pub use allow_list::{AddressRange, AllowList, Denied, HostPattern, Rule};
 pub use dynamic_targets::{DynamicTargetSet, DynamicTargetSettings};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::error::Error;
 use super::upstream::UpstreamBody;
+use super::work::Slice;
 
 /// A body that is forwarded as it arrives.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct PassthroughBody {
     body: UpstreamBody,
     deadline: Pin<Box<Sleep>>,
     timeout: std::time::Duration,
+    slice: Slice,
 }
 
 impl PassthroughBody {
@@ -25,7 +27,8 @@ impl PassthroughBody {
         timeout: std::time::Duration,
         deadline: Instant,
     ) -> PassthroughBody {
-        PassthroughBody { body, deadline: Box::pin(tokio::time::sleep_until(deadline)), timeout }
+        let deadline = Box::pin(tokio::time::sleep_until(deadline));
+        PassthroughBody { body, deadline, timeout, slice: Slice::new() }
     }
 }
 
@@ -41,6 +44,11 @@ impl Body for PassthroughBody {
         if this.deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(Error::Timeout(this.timeout))));
         }
-        this.body.poll_chunk(cx).map(|chunk| chunk.transpose().map(|chunk| chunk.map(Frame::data)))
+        ready!(this.slice.poll_proceed(cx));
+        let chunk = ready!(this.body.poll_chunk(cx));
+        if let Ok(Some(chunk)) = &chunk {
+            this.slice.charge(chunk.len());
+        }
+        Poll::Ready(chunk.transpose().map(|chunk| chunk.map(Frame::data)))
     }
 }

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::router::Gateway;
 use super::target::Target;
 use super::upstream::{ExpositionBody, UpstreamRequest};
+use super::work::Slice;
 use crate::rewrite::exposition::{Progress, Report};
 
 /// Both sides of one scrape.
@@ -73,7 +74,10 @@ async fn both_sides(
 ) -> Result<Preview, PreviewError> {
     let (mut rewriter, _) = target.rewriter(body.format(), false);
     let (mut before, mut after) = (Vec::new(), Vec::new());
+    let mut slice = Slice::new();
     while let Some(chunk) = poll_fn(|cx| body.poll_chunk(cx)).await? {
+        slice.charge(chunk.len());
+        poll_fn(|cx| slice.poll_proceed(cx)).await;
         if before.len() + chunk.len() > limit {
             return Err(PreviewError::TooLong { limit });
         }

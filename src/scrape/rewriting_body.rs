@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,16 +16,13 @@ use super::limiter::ScrapePermit;
 use super::status::{Outcome, RunningScrape};
 use super::target::Target;
 use super::upstream::ExpositionBody;
+use super::work::Slice;
 use crate::exposition::Format;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 
 /// Pieces are collected up to this size before they are sent. Smaller ones are sent only while the
 /// target pauses.
 const PIECE_BYTES: usize = 32 * 1024;
-
-/// Maximum number of bytes that one poll reads from the target, so that other tasks of the thread
-/// can run.
-const BYTES_PER_POLL: usize = 256 * 1024;
 
 /// Maximum number of bytes before the first sample. Kong sends two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
@@ -50,6 +47,7 @@ pub(super) struct RewritingBody {
     uncopied: Option<Bytes>,
     out: Vec<u8>,
     pool: BufferPool,
+    slice: Slice,
     idle_timer: IdleTimer,
 }
 
@@ -68,8 +66,8 @@ enum Stage {
 
 /// The result of one step of the rewriting.
 enum Step {
-    /// This many bytes were read, or written at the end.
-    Rewrote(usize),
+    /// Something was read, or written at the end.
+    Rewrote,
     /// The target has sent nothing more yet.
     Starved,
     /// An uncopied part of a chunk, or what was written before it.
@@ -116,6 +114,7 @@ impl RewritingBody {
             uncopied: None,
             out: Vec::new(),
             pool: BufferPool::default(),
+            slice: Slice::new(),
             idle_timer: IdleTimer { limit: idle, since: Instant::now(), timer: None },
         }
     }
@@ -159,22 +158,21 @@ impl RewritingBody {
             // Only now: the last piece is probably sent, and its buffer still in the CPU's cache.
             self.out = self.pool.buffer();
         }
-        let mut budget = BYTES_PER_POLL;
         loop {
-            let mut starved = false;
-            match self.step(cx) {
-                Step::Rewrote(bytes) => budget = budget.saturating_sub(bytes),
-                Step::Starved => starved = true,
+            ready!(self.slice.poll_proceed(cx));
+            let starved = match self.step(cx) {
+                Step::Rewrote => false,
+                Step::Starved => true,
                 Step::Piece(piece) => return Poll::Ready(Some(Ok(piece))),
                 Step::Done => return self.finish(),
                 Step::Failed(error) => return self.fail(error),
-            }
+            };
             if !self.has_sample() {
                 if self.out.len() > MAX_BYTES_BEFORE_SAMPLE {
                     return self.fail(Error::NoSample);
                 }
             } else if self.out.len() >= PIECE_BYTES
-                || (!self.out.is_empty() && (starved || budget == 0))
+                || (!self.out.is_empty() && (starved || self.slice.is_over()))
             {
                 return Poll::Ready(Some(Ok(self.take_piece())));
             }
@@ -182,10 +180,6 @@ impl RewritingBody {
                 if self.idle_timer.is_too_long(cx) {
                     return self.fail(Error::Idle(self.idle_timer.limit));
                 }
-                return Poll::Pending;
-            }
-            if budget == 0 {
-                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         }
@@ -198,6 +192,7 @@ impl RewritingBody {
             return Step::Done;
         };
         let Stage::Reading(source) = &mut self.stage else {
+            self.slice.charge(PIECE_BYTES);
             let progress = match scrape.timed(|| rewriter.finish(&mut self.out)) {
                 Ok(progress) => progress,
                 Err(error) => return Step::Failed(error.into()),
@@ -206,7 +201,7 @@ impl RewritingBody {
                 return Step::Failed(error);
             }
             return match progress {
-                Progress::More => Step::Rewrote(PIECE_BYTES),
+                Progress::More => Step::Rewrote,
                 Progress::Done => Step::Done,
             };
         };
@@ -215,11 +210,12 @@ impl RewritingBody {
             Poll::Ready(Ok(None)) => {
                 scrape.read();
                 self.stage = Stage::Read;
-                return Step::Rewrote(0);
+                return Step::Rewrote;
             }
             Poll::Ready(Err(error)) => return Step::Failed(error),
             Poll::Pending => return Step::Starved,
         };
+        self.slice.charge(chunk.len());
         self.idle_timer.ends();
         // Before the first sample nothing is sent, so everything is copied.
         let has_sample = rewriter.report().samples_in > 0;
@@ -234,7 +230,7 @@ impl RewritingBody {
         }
         match run {
             Some(run) => Step::Piece(self.spare(&run, &chunk)),
-            None => Step::Rewrote(chunk.len()),
+            None => Step::Rewrote,
         }
     }
 

@@ -15,6 +15,7 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
+use super::head_limit::{HeadLimit, HeadLimited};
 use super::tls;
 use crate::scrape::error::Error;
 use crate::tls::Stream;
@@ -38,13 +39,14 @@ pub(super) type NoBody = Empty<Bytes>;
 pub(super) struct Connection {
     requests: http1::SendRequest<NoBody>,
     driver: Driver,
+    head_limit: HeadLimit,
     /// The thread that opened it.
     thread: ThreadId,
 }
 
 #[derive(Debug)]
 enum Driver {
-    Runs(Box<http1::Connection<TokioIo<Stream>, NoBody>>),
+    Runs(Box<http1::Connection<TokioIo<HeadLimited<Stream>>, NoBody>>),
     /// The connection has ended, with the reason if it failed.
     Ended(Option<hyper::Error>),
 }
@@ -64,16 +66,25 @@ impl Driver {
 impl Connection {
     /// Starts HTTP on a new connection.
     pub(super) async fn new(stream: Stream) -> hyper::Result<Connection> {
+        let head_limit = HeadLimit::new();
+        let io = HeadLimited::new(stream, head_limit.clone());
         let (requests, driver) =
-            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(stream)).await?;
+            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(io)).await?;
         let driver = Driver::Runs(Box::new(driver));
-        Ok(Connection { requests, driver, thread: thread::current().id() })
+        Ok(Connection { requests, driver, head_limit, thread: thread::current().id() })
     }
 
     pub(super) async fn exchange(
         &mut self,
         request: Request<NoBody>,
     ) -> hyper::Result<Response<Incoming>> {
+        self.head_limit.start();
+        let answer = self.send(request).await;
+        self.head_limit.end();
+        answer
+    }
+
+    async fn send(&mut self, request: Request<NoBody>) -> hyper::Result<Response<Incoming>> {
         let Connection { requests, driver, .. } = self;
         // A kept connection may have been closed: let the driver notice it.
         poll_fn(|cx| {

@@ -10,7 +10,10 @@ use super::connection::UpstreamBody;
 use super::message::UpstreamResponse;
 use crate::exposition::Format;
 use crate::scrape::error::{Error, QuotedHeader};
-use crate::scrape::gzip::{GzipDecoder, InvalidGzip};
+use crate::scrape::gzip::{Decompressed, GzipDecoder, InvalidGzip};
+
+/// Maximum number of bytes of a chunk, so that the work with one is bounded.
+const STEP_BYTES: usize = 64 * 1024;
 
 /// The bytes of an exposition.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(in crate::scrape) struct ExpositionBody {
     body: UpstreamBody,
     format: Format,
     encoding: Encoding,
+    /// Bytes of the body, possibly compressed, that are not read yet.
+    waiting: Bytes,
     /// The body ends with the connection, so only its last byte shows whether it is complete.
     ends_with_connection: bool,
     last_byte: Option<u8>,
@@ -26,11 +31,7 @@ pub(in crate::scrape) struct ExpositionBody {
 #[derive(Debug)]
 enum Encoding {
     Identity,
-    /// The compressed bytes that are not decompressed yet.
-    Gzip {
-        decoder: GzipDecoder,
-        waiting: Bytes,
-    },
+    Gzip(GzipDecoder),
 }
 
 impl ExpositionBody {
@@ -48,6 +49,7 @@ impl ExpositionBody {
             body,
             format,
             encoding: encoding(&headers)?,
+            waiting: Bytes::new(),
             ends_with_connection,
             last_byte: None,
         })
@@ -59,6 +61,9 @@ impl ExpositionBody {
     }
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
+    ///
+    /// The work of one call is bounded, and so is the length of the chunk. It is empty if there was
+    /// work without output.
     pub(in crate::scrape) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
@@ -78,21 +83,39 @@ impl ExpositionBody {
     }
 
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        let Encoding::Gzip { decoder, waiting } = &mut self.encoding else {
-            return self.body.poll_chunk(cx);
+        let ExpositionBody { body, encoding, waiting, .. } = self;
+        let Encoding::Gzip(decoder) = encoding else {
+            if waiting.is_empty() {
+                match ready!(body.poll_chunk(cx))? {
+                    Some(chunk) => *waiting = chunk,
+                    None => return Poll::Ready(Ok(None)),
+                }
+            }
+            return Poll::Ready(Ok(Some(first_lines(waiting))));
         };
         let damaged = |_: InvalidGzip| Error::Gzip;
-        loop {
-            let piece = decoder.next(waiting).map_err(damaged)?;
-            if !piece.is_empty() {
-                return Poll::Ready(Ok(Some(piece)));
-            }
-            match ready!(self.body.poll_chunk(cx))? {
-                Some(chunk) => *waiting = chunk,
+        let piece = match decoder.next(waiting).map_err(damaged)? {
+            Decompressed::Piece(piece) => piece,
+            Decompressed::More => Bytes::new(),
+            Decompressed::NeedsInput => match ready!(body.poll_chunk(cx))? {
+                Some(chunk) => {
+                    *waiting = chunk;
+                    Bytes::new()
+                }
                 None => return Poll::Ready(decoder.end().map(|()| None).map_err(damaged)),
-            }
-        }
+            },
+        };
+        Poll::Ready(Ok(Some(piece)))
     }
+}
+
+/// Takes whole lines, up to the size of a step. A longer line is cut.
+fn first_lines(text: &mut Bytes) -> Bytes {
+    if text.len() <= STEP_BYTES {
+        return std::mem::take(text);
+    }
+    let end = memchr::memrchr(b'\n', &text[..STEP_BYTES]).map_or(STEP_BYTES, |at| at + 1);
+    text.split_to(end)
 }
 
 fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
@@ -130,8 +153,31 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
     if coding.eq_ignore_ascii_case(b"identity") || coding.is_empty() {
         Ok(Encoding::Identity)
     } else if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
-        Ok(Encoding::Gzip { decoder: GzipDecoder::new(), waiting: Bytes::new() })
+        Ok(Encoding::Gzip(GzipDecoder::new()))
     } else {
         Err(Error::ContentEncoding(QuotedHeader::new(value)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_bounded_and_end_with_a_line_if_one_ends() {
+        let line = b"kong_nginx_timers{state=\"pending\"} 1\n";
+        let whole = line.repeat(10_000);
+        let mut text = Bytes::from(whole.clone());
+        let mut chunks = Vec::new();
+        while !text.is_empty() {
+            chunks.push(first_lines(&mut text));
+        }
+        assert!(chunks.iter().all(|chunk| chunk.len() <= STEP_BYTES && chunk.ends_with(b"\n")));
+        assert!(chunks.len() <= whole.len() / STEP_BYTES + 1, "{} chunks", chunks.len());
+        assert_eq!(chunks.concat(), whole);
+
+        let mut long_line = Bytes::from(vec![b'x'; STEP_BYTES + 1]);
+        assert_eq!(first_lines(&mut long_line).len(), STEP_BYTES);
+        assert_eq!(first_lines(&mut long_line).len(), 1);
     }
 }

@@ -12,6 +12,7 @@ mod connection;
 mod credentials;
 mod exposition;
 mod framing;
+mod head_limit;
 mod message;
 mod resolve;
 mod tls;

@@ -6,4 +6,5 @@ pub(super) mod dynamic_targets;
 mod editions;
 mod exchange;
 mod resolve;
+mod starvation;
 mod upstream;
