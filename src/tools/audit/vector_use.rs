@@ -55,6 +55,8 @@ pub(super) struct Outer<'a> {
 pub(super) enum Shape {
     /// `label_replace(vector, "label", "$1", "from", "(.*)")`, of which nothing uses `from`.
     Renamed { label: String, from: String },
+    /// `label_replace(vector, "label", "value", "", "")`.
+    Fixed { label: String, value: String },
     /// `vector or other`.
     Union { other: Range<usize> },
     /// The right side of a union.
@@ -306,22 +308,12 @@ impl<'a> Visitor<'a> {
                 }
                 _ => {}
             }
-            inner.outer = None;
-            if let (Some(label), Some(from)) = (text(1), text(3))
-                && name == "label_replace"
-                && text(2).as_deref() == Some("$1")
-                && text(4).as_deref() == Some("(.*)")
-                && !around.live.has(&from)
-            {
-                let shape = Shape::Renamed { label, from };
+            let shape = if name == "label_replace" { label_shape(&text, around) } else { None };
+            inner.outer = shape.map(|shape| {
                 let scope = Scope { outer: None, ..around.clone() };
-                inner.outer = Some(Box::new(OuterScope {
-                    scope,
-                    whole: call.at.clone(),
-                    vector: argument.at.clone(),
-                    shape,
-                }));
-            }
+                let (whole, vector) = (call.at.clone(), argument.at.clone());
+                Box::new(OuterScope { scope, whole, vector, shape })
+            });
             self.expr(argument, &Scope { live, named_labels: named, ..inner });
         }
     }
@@ -429,6 +421,16 @@ impl<'a> Visitor<'a> {
             self.expr(operand, &inner);
         }
     }
+}
+
+/// The shape of `label_replace`, if a migration writes it. `text` returns its string arguments.
+fn label_shape(text: &dyn Fn(usize) -> Option<String>, around: &Scope<'_>) -> Option<Shape> {
+    let (label, value, from, pattern) = (text(1)?, text(2)?, text(3)?, text(4)?);
+    if value == "$1" && pattern == "(.*)" && !around.live.has(&from) {
+        return Some(Shape::Renamed { label, from });
+    }
+    let is_plain = !value.contains(['$', '\\']) && from.is_empty() && pattern.is_empty();
+    is_plain.then_some(Shape::Fixed { label, value })
 }
 
 /// True if an expression is a scalar.

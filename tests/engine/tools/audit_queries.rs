@@ -339,6 +339,28 @@ fn migrated_queries_migrate_back() {
         let expected = query.replace("type=\"request\",", "");
         assert_eq!(plain.as_deref(), Some(expected.as_str()), "{there}: {:?}", back.obstacles);
     }
+    for (query, expected) in [
+        (
+            "rate(kong_latency_sum{type=\"kong\"}[5m])",
+            "sum without () (rate(kong_latency_sum{type=\"kong\"}[5m]))",
+        ),
+        (
+            "sum by (consumer) (rate(kong_http_consumer_status[5m]))",
+            "sum by (consumer) (rate(kong_http_consumer_status[5m]))",
+        ),
+        (
+            "kong_http_consumer_status{consumer!=\"\",code=\"200\"} * 8",
+            "sum without () (kong_http_consumer_status{code=\"200\"}) * 8",
+        ),
+    ] {
+        let there = to_new("record", query).expect("it migrates");
+        let back = audited("record", &there, Generation::Old);
+        assert_eq!(back.migrated.as_deref(), Some(expected), "{there}: {:?}", back.obstacles);
+    }
+    // The text that `label_replace` writes is not the one of the other generation.
+    let query = "sum without (workspace) (label_replace(kong_kong_latency_ms_sum, \"type\", \"x\", \"\", \"\"))";
+    let finding = audited("record", query, Generation::Old);
+    assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));
     // Families that do not form one family in the other generation are no union.
     for query in [
         "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_session_duration_ms_count{a=\"b\"}[5m]))",

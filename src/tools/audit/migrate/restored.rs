@@ -1,13 +1,13 @@
 //! Expressions that a migration wrote around a vector, so that they can be migrated back.
 //!
 //! `label_replace(vector, "type", "$1", "direction", "(.*)")` is the vector of the other
-//! generation, which has `type` itself. `a or b` is one vector, if the other generation has one
-//! family for both.
+//! generation, which has `type` itself, and so is `label_replace(vector, "type", "kong", "", "")`.
+//! `a or b` is one vector, if the other generation has one family for both.
 
 use std::ops::Range;
 
 use super::input::Input;
-use crate::mapping::Correspondence;
+use crate::mapping::{Correspondence, Meaning};
 use crate::tools::audit::vector_use::{SelectorUse, Shape};
 
 /// What migrating back removes around a vector.
@@ -17,6 +17,8 @@ pub(super) struct Restored {
     pub(super) removed: Vec<Range<usize>>,
     /// The label that `label_replace` copied, and the label that it wrote.
     pub(super) renamed: Option<(String, String)>,
+    /// The label that `label_replace` added with a fixed value.
+    pub(super) fixed: Option<String>,
     /// The other family of a union.
     pub(super) other: Option<String>,
 }
@@ -41,7 +43,12 @@ pub(super) fn restored<'a>(
             Shape::Renamed { label, from } if renames(input, &usage, from, label) => Restored {
                 removed: vec![whole.start..inner.start, inner.end..whole.end],
                 renamed: Some((from.clone(), label.clone())),
-                other: None,
+                ..Restored::default()
+            },
+            Shape::Fixed { label, value } if fixes(input, &usage, label, value) => Restored {
+                removed: vec![whole.start..inner.start, inner.end..whole.end],
+                fixed: Some(label.clone()),
+                ..Restored::default()
             },
             Shape::Union { other } => {
                 let right = vectors.iter().find(|(vector, _)| vector == other);
@@ -54,17 +61,18 @@ pub(super) fn restored<'a>(
                 merged.push(other.clone());
                 Restored {
                     removed: std::iter::once(inner.end..whole.end).collect(),
-                    renamed: None,
                     other: Some(family),
+                    ..Restored::default()
                 }
             }
-            Shape::Renamed { .. } | Shape::Other => {
+            Shape::Renamed { .. } | Shape::Fixed { .. } | Shape::Other => {
                 all.push((usage, Restored::default()));
                 continue;
             }
         };
         let mut outer = outer.usage;
-        if let Some((_, label)) = &restored.renamed {
+        let written = restored.renamed.as_ref().map(|(_, label)| label).or(restored.fixed.as_ref());
+        if let Some(label) = written {
             outer.named_labels.remove(label);
         }
         all.push((outer, restored));
@@ -82,14 +90,29 @@ fn rules<'a>(input: &Input<'a>, name: &Range<usize>) -> Option<(String, Vec<&'a 
 
 /// True if the other generation has the label `to` in place of `from`.
 fn renames(input: &Input<'_>, usage: &SelectorUse<'_>, from: &str, to: &str) -> bool {
-    let Some((_, rules)) = usage.selector.name.as_ref().and_then(|name| rules(input, name)) else {
-        return false;
-    };
-    let is_renamed = |rule: &&Correspondence| {
-        rule.side(input.from).meaning(from)
-            == Some(&crate::mapping::Meaning::Carried(to.to_owned()))
-    };
-    !rules.is_empty() && rules.iter().all(is_renamed)
+    all_rules(input, usage, &|rule| {
+        rule.side(input.from).meaning(from) == Some(&Meaning::Carried(to.to_owned()))
+    })
+}
+
+/// True if all samples of the other generation have this value of the label, and those of this
+/// generation do not have the label.
+fn fixes(input: &Input<'_>, usage: &SelectorUse<'_>, label: &str, value: &str) -> bool {
+    all_rules(input, usage, &|rule| {
+        rule.side(input.from).meaning(label).is_none()
+            && rule.side(input.from.other()).meaning(label)
+                == Some(&Meaning::Fixed(value.to_owned()))
+    })
+}
+
+/// True if there are rules for the family of a selector, and a condition is true for all of them.
+fn all_rules(
+    input: &Input<'_>,
+    usage: &SelectorUse<'_>,
+    condition: &dyn Fn(&Correspondence) -> bool,
+) -> bool {
+    let rules = usage.selector.name.as_ref().and_then(|name| rules(input, name));
+    rules.is_some_and(|(_, rules)| !rules.is_empty() && rules.into_iter().all(condition))
 }
 
 /// The family of the right vector, if both differ only in their families, and the other generation

@@ -70,6 +70,12 @@ fn kept_matchers(
         match from.meaning(label) {
             // It has chosen the rule.
             Some(Meaning::Fixed(_)) => {}
+            // It separates the samples of the rule from others, which the target does not have.
+            Some(Meaning::Carried(other))
+                if matcher.op == "!="
+                    && matcher.value.is_empty()
+                    && input.catalog.must_be_present(rule, input.from, label)
+                    && !input.catalog.must_be_present(rule, input.from.other(), other) => {}
             Some(Meaning::Carried(other)) => kept.push((other.clone(), rest)),
             Some(Meaning::Own) if matches_everything(matcher, input.templated) => {}
             Some(Meaning::Own) => return lacks(label, &to.family),

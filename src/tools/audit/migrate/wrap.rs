@@ -40,6 +40,9 @@ pub(super) fn wrapping(
         // The migrated vector has the label that the query writes.
         diff.renamed.retain(|renamed| *renamed != (from.as_str(), label.as_str()));
     }
+    if let Some(label) = &selected.restored.fixed {
+        diff.added.remove(label.as_str());
+    }
     let (op, functions) = merging(rule.merge);
     let dropped = diff.only_source.iter();
     let dropped = dropped.filter(|label| may_drop(input, usage, &diff, names, label));
