@@ -20,7 +20,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // The terminal shows the demo, so only warnings and errors are logged.
-    telemetry::start_log(LogSettings { level: LogLevel::Warn, format: LogFormat::Logfmt });
+    let log = LogSettings { level: LogLevel::Warn, format: LogFormat::Logfmt };
+    let _log = telemetry::start_log(log).context("cannot start the log")?;
+    telemetry::log_panics();
     let ports = match arguments.port {
         None => Ports::Preferred,
         Some(0) => Ports::Free,

@@ -27,6 +27,7 @@ use clap::error::ContextValue;
 use clap::{Parser, Subcommand};
 
 use crate::shown_url::{has_secret, shown_value};
+use crate::telemetry::write_to_stderr;
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
@@ -92,7 +93,7 @@ pub fn run() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("crossfade: {error:#}");
+            write_to_stderr(&format!("crossfade: {error:#}\n"));
             ExitCode::FAILURE
         }
     }

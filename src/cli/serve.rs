@@ -167,7 +167,8 @@ fn sink(text: &str) -> Result<Sink, String> {
 /// The gateway from its start to its end.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
-    telemetry::start_log(settings.log);
+    let _log = telemetry::start_log(settings.log).context("cannot start the log")?;
+    telemetry::log_panics();
     let workers = Workers::start(settings.worker_threads).context("cannot start the workers")?;
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -23,6 +23,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::context::{BUFFER_BYTES, ConnectionContext};
 use crate::http_server::access::AccessControl;
+use crate::http_server::caught::caught;
 use crate::http_server::connection_state::{ConnectionState, Phase};
 use crate::http_server::timeouts::{Broken, TimeoutIo};
 use crate::telemetry::ConnectionRefusal;
@@ -154,11 +155,11 @@ async fn exchange<S, F, B>(
         }
     };
     let ended = tokio::select! {
-        ended = to_its_end => ended,
+        ended = caught(to_its_end) => ended.flatten(),
         () = context.shutdown.until_cut_short() => None,
     };
 
-    // Without a response in progress, an orderly close loses nothing.
+    // After a panic or a cut. Without a response in progress, an orderly close loses nothing.
     let is_cut = ended.is_none() && matches!(activity.phase(), Phase::Answer | Phase::Rest);
     let (stream, broken) = connection.into_parts().io.into_inner().into_parts();
     match ended {

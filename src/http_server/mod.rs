@@ -10,6 +10,7 @@
 //! whose bodies end with the connection, could otherwise treat a part as the whole.
 
 mod access;
+mod caught;
 mod connection;
 mod connection_state;
 mod context;

@@ -55,9 +55,12 @@ impl Workers {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             workers.workers.push(Worker::new(runtime.handle().clone()));
             let (stop, stopped) = oneshot::channel::<()>();
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{number}"))
-                .spawn(move || runtime.block_on(async { drop(stopped.await) }))?;
+            let thread =
+                std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+                    runtime.block_on(async { drop(stopped.await) });
+                    // A look-up or a file that does not end must not keep the process from ending.
+                    runtime.shutdown_background();
+                })?;
             workers.threads.push(Thread { stop, thread });
         }
         Ok(workers)

@@ -32,6 +32,7 @@ mod shard;
 mod sink;
 mod sink_queue;
 mod supervisor;
+mod task;
 mod topology;
 
 use std::sync::Arc;

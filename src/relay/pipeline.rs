@@ -8,6 +8,7 @@ use super::settings::{ConnectionSettings, Mode};
 use super::shard::Shards;
 use super::topology::{ListenerKey, Topology};
 use crate::mapping::StatsdPlan;
+use crate::relay::datagram_queue::count_lines;
 use crate::relay::sink_queue::QueueSender;
 use crate::rewrite::statsd::{Outcome, Rewriter, Sender};
 use crate::statsd::lines;
@@ -134,6 +135,12 @@ impl Pipeline {
             *sender = known;
             group.take(datagram, sender);
         }
+    }
+
+    /// Goes on after a panic in [`take`](Self::take), whose datagram is lost.
+    pub(super) fn recover(&mut self, datagram: &[u8]) {
+        self.metrics().refused_panic(count_lines(datagram));
+        self.switch_topology();
     }
 
     pub(super) fn metrics(&self) -> &ListenerMetrics {

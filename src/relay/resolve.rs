@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::address::HostPort;
+use super::task::AbortOnDrop;
 use crate::telemetry::SinkMetrics;
 
 /// Wait before the first retry of a name that does not resolve. It doubles with each retry.
@@ -28,7 +28,7 @@ pub(super) fn resolve(
     }
     let (publish, addresses) = watch::channel(Arc::from([]));
     let resolve = keep_resolving(host_port.clone(), publish, interval, metrics);
-    (addresses, Some(AbortOnDrop(tokio::spawn(resolve.in_current_span()))))
+    (addresses, Some(AbortOnDrop::spawn(resolve.in_current_span())))
 }
 
 /// Never ends.
@@ -72,15 +72,5 @@ async fn keep_resolving(
                 retry = (retry * 2).min(longest);
             }
         }
-    }
-}
-
-/// A task that is aborted when this is dropped.
-#[derive(Debug)]
-pub(super) struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -7,6 +7,8 @@ use prometheus::{IntCounterVec, Registry, TextEncoder};
 use super::count::Count;
 use super::define::Define;
 use super::http::{HttpListenerMetrics, HttpMetrics, WebConfigMetrics};
+use super::log;
+use super::panics::panics;
 use super::process::Process;
 use super::reasons::RequestRefusal;
 use super::reloads::ReloadMetrics;
@@ -60,6 +62,8 @@ impl Metrics {
         )?;
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(Process::new()?))?;
+        registry.register(Box::new(log::counts().family.clone()))?;
+        registry.register(Box::new(panics().clone()))?;
         let http = HttpMetrics::register(define)?;
         let reloads = ReloadMetrics::register(define)?;
         let state_file = StateFileMetrics::register(define)?;

@@ -7,6 +7,7 @@ mod http;
 mod kernel_drops;
 mod log;
 mod metrics;
+mod panics;
 mod process;
 mod reasons;
 mod reloads;
@@ -19,8 +20,11 @@ mod target_info;
 
 pub use count::Count;
 pub use http::{HttpListenerMetrics, OpenHttpConnection, WebConfigMetrics};
-pub use log::{LogFormat, LogLevel, LogSettings, set_log_level, start_log};
+pub use log::{
+    LogFormat, LogGuard, LogLevel, LogSettings, set_log_level, start_log, write_to_stderr,
+};
 pub use metrics::{METRICS_CONTENT_TYPE, Metrics};
+pub use panics::log_panics;
 pub use reasons::{ConnectionRefusal, RequestRefusal};
 pub use reloads::ReloadMetrics;
 pub use state_file::StateFileMetrics;

@@ -180,6 +180,7 @@ impl StatsdMetrics {
             lines: of(&self.received_lines),
             oversized: refused("oversized"),
             cut: refused("cut"),
+            panicked: refused("panic"),
             connections: self.connections.with_label_values(&[listener]),
             limit_reached: limit("max_connections"),
             closed_idle: limit("idle_timeout"),
@@ -278,6 +279,7 @@ pub struct ListenerMetrics {
     lines: IntCounter,
     oversized: IntCounter,
     cut: IntCounter,
+    panicked: IntCounter,
     connections: IntGauge,
     limit_reached: IntCounter,
     closed_idle: IntCounter,
@@ -305,6 +307,11 @@ impl ListenerMetrics {
     /// Counts the incomplete last line of a connection that failed.
     pub fn refused_cut(&self, lines: u64) {
         self.cut.inc_by(lines);
+    }
+
+    /// Counts the lines of a datagram that were lost in a panic.
+    pub fn refused_panic(&self, lines: u64) {
+        self.panicked.inc_by(lines);
     }
 
     /// Records that the maximum number of connections is open.

@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod demo;
 mod failures;
+mod log;
 mod memory;
 mod restart;
 mod rewrite;

@@ -1,6 +1,6 @@
 //! A gateway in a separate process.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,6 +33,28 @@ impl Process {
             // As in deploy/crossfade.service, so that freed memory is returned to the system.
             .env("MALLOC_TRIM_THRESHOLD_", "131072");
         Process::of(command)
+    }
+
+    /// Like [`serve`](Self::serve), with a log that no one reads: its pipe is full until the reader is
+    /// read or dropped.
+    pub(crate) fn serve_unread(flags: &[&str]) -> (Process, BufReader<PipeReader>) {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+        command
+            .args(["serve", "--web.listen-address=127.0.0.1:0"])
+            .arg("--admin.listen-address=127.0.0.1:0")
+            .args(flags)
+            .stderr(writer.try_clone().expect("a file descriptor"));
+        let child = command.spawn().expect("it starts");
+        let mut log = BufReader::new(reader);
+        let mut ready = String::new();
+        log.read_line(&mut ready).expect("it logs where it listens");
+        // The write blocks when the pipe is full. The last one fails when the reader is dropped.
+        let filler = std::thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});
+        let (data, admin) = (address(&ready, "data"), address(&ready, "admin"));
+        drop(filler);
+        let (_, none) = mpsc::channel();
+        (Process { child, data, admin, ready, log: none, earlier: Vec::new() }, log)
     }
 
     /// Starts a command that runs a gateway.

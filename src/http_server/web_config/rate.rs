@@ -43,15 +43,16 @@ impl Rate {
     /// Takes a token, if there is one.
     pub(in crate::http_server) fn admits(&self) -> bool {
         let now = Instant::now();
-        let full = self.interval * self.burst;
+        let full = self.interval.saturating_mul(self.burst);
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         // Each interval that passes restores a token, up to a full bucket.
         let spent = empty_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        let admitted = spent + self.interval <= full;
-        if admitted {
-            *empty_at = Some(now + spent + self.interval);
+        let spent = spent.saturating_add(self.interval);
+        let then = now.checked_add(spent).filter(|_| spent <= full);
+        if then.is_some() {
+            *empty_at = then;
         }
-        admitted
+        then.is_some()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net as unix;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -124,7 +125,12 @@ fn process_batch(receiver: &Receiver, senders: &mut Senders, pipeline: &mut Pipe
         if datagram.truncated {
             pipeline.metrics().refused_oversized(1);
         } else {
-            pipeline.take(datagram.bytes, senders.get(datagram.peer));
+            let sender = senders.get(datagram.peer);
+            // One datagram must not end the listener.
+            let taken = catch_unwind(AssertUnwindSafe(|| pipeline.take(datagram.bytes, sender)));
+            if taken.is_err() {
+                pipeline.recover(datagram.bytes);
+            }
         }
     }
     pipeline.publish();

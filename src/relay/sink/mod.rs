@@ -20,8 +20,9 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::address::SinkAddress;
-use super::resolve::{AbortOnDrop, Addresses, resolve};
+use super::resolve::{Addresses, resolve};
 use super::settings::Settings;
+use super::task::{AbortOnDrop, restarted};
 use crate::relay::sink_queue::{QueueReceiver, QueueSettings, SinkQueue};
 use crate::telemetry::SinkMetrics;
 use backoff::Backoff;
@@ -82,8 +83,10 @@ impl Sink {
         let queue_settings = queue_settings(settings, workers.len());
         let queue = |worker: &Handle| {
             let queue = Arc::new(SinkQueue::new(queue_settings, newline, metrics.clone()));
-            let send = send(Arc::clone(&queue), destination.clone());
-            tasks.spawn_on(send.in_current_span(), worker);
+            let (its, destination) = (Arc::clone(&queue), destination.clone());
+            let span = tracing::Span::current();
+            let send = move || send(Arc::clone(&its), destination.clone()).instrument(span.clone());
+            tasks.spawn_on(restarted(send), worker);
             queue
         };
         let queues = workers.iter().map(queue).collect();

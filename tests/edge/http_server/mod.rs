@@ -1,4 +1,5 @@
 //! `http_server`: clients that misbehave, TLS and authentication.
 
 mod clients;
+mod panics;
 mod web_config;
