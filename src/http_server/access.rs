@@ -27,6 +27,10 @@ use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 #[derive(Clone, Copy, Debug)]
 pub struct Encrypted;
 
+/// A request extension: the address of the client.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
+
 /// One for each connection.
 pub(super) struct AccessControl {
     rules: Arc<ReloadableConfig>,
@@ -71,6 +75,9 @@ impl AccessControl {
     {
         if self.tls.is_some() {
             request.extensions_mut().insert(Encrypted);
+        }
+        if let Some(client) = self.client {
+            request.extensions_mut().insert(ClientAddress(client));
         }
         let web = self.rules.web();
         let response = match self.refusal(web.as_deref(), &mut request).await {

@@ -37,7 +37,7 @@ use tokio::time::Instant;
 
 use crate::shutdown::Shutdown;
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
-pub use access::Encrypted;
+pub use access::{ClientAddress, Encrypted};
 use connection_state::ConnectionState;
 use context::ConnectionContext;
 pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};

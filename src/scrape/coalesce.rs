@@ -129,15 +129,18 @@ impl Wake for Wakers {
 }
 
 impl InFlightScrapes {
-    /// Joins a running scrape that still accepts clients, or a new one from `start`. Returns `None`
-    /// if `start` does.
-    pub(super) fn join(
+    /// Joins a running scrape that still accepts clients, or a new one from `start`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`.
+    pub(super) fn join<E>(
         &self,
         target: &Arc<Target>,
         ask: UpstreamRequest,
         repeated_types: bool,
-        start: impl FnOnce(&UpstreamRequest) -> Option<RewritingBody>,
-    ) -> Option<SharedScrapeBody> {
+        start: impl FnOnce(&UpstreamRequest) -> Result<RewritingBody, E>,
+    ) -> Result<SharedScrapeBody, E> {
         let (timeout, deadline) = (ask.timeout, ask.deadline);
         let client = |scrape: Arc<SharedScrape>, id| SharedScrapeBody {
             target: Arc::clone(target),
@@ -155,13 +158,13 @@ impl InFlightScrapes {
                 && let Some(id) = scrape.join()
             {
                 target.metrics().joined();
-                return Some(client(scrape, id));
+                return Ok(client(scrape, id));
             }
         }
         let scrape = Arc::new(SharedScrape::new(start(&ask)?, ask, repeated_types));
         all.push(Arc::downgrade(&scrape));
         drop(all);
-        Some(client(scrape, 0))
+        Ok(client(scrape, 0))
     }
 }
 

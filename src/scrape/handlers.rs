@@ -27,7 +27,7 @@ use super::target::Target;
 use super::timeout::scrape_timeout;
 use super::upstream::UpstreamRequest;
 use super::user_agent::needs_repeated_types;
-use crate::http_server::Encrypted;
+use crate::http_server::{ClientAddress, Encrypted};
 use crate::telemetry::{Metrics, RequestRefusal};
 
 /// Outcome of a forwarded request that the target answered, as a label value.
@@ -231,12 +231,18 @@ impl Handlers {
         let repeated_types =
             !scraper.target().settings().strict && needs_repeated_types(request.headers());
         let idle_timeout = self.settings.idle_timeout;
-        let permit = || self.limiter.begin(&self.settings);
+        let client = request.extensions().get().map(|ClientAddress(address)| *address);
+        let permit = || {
+            let target = scraper.target().settings().authority();
+            self.limiter.begin(&self.settings, client, target)
+        };
         let body = scraper.join(upstream_request, repeated_types, idle_timeout, permit);
-        let Some(mut body) = body else {
-            self.count(RequestRefusal::Busy);
-            let text = "Too many scrapes are in flight (limits.scrapes); try again later.\n";
-            return whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, text.to_owned());
+        let mut body = match body {
+            Ok(body) => body,
+            Err(busy) => {
+                self.count(busy.refusal());
+                return whole(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{busy}.\n"));
+            }
         };
         let target = scraper.target();
         if let Err(error) = body.start().instrument(target.span()).await {
@@ -267,7 +273,7 @@ impl Handlers {
     }
 
     fn timeout(&self, headers: &HeaderMap) -> Duration {
-        scrape_timeout(headers, self.settings.timeout, self.settings.timeout_margin)
+        scrape_timeout(headers, &self.settings)
     }
 
     fn bad_request(&self, text: &str) -> Response<Body> {

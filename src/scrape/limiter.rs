@@ -2,36 +2,137 @@
 //!
 //! The counts survive a reload: scrapes in flight count for the new limits, and each of them keeps
 //! the limits that it started with.
+//!
+//! One target may have half of all scrapes, and one client three quarters, so a silent target or a
+//! greedy client leaves some for the others.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::Error;
 use super::settings::Settings;
+use crate::telemetry::RequestRefusal;
 
 /// The counts of all scrapes.
 #[derive(Debug, Default)]
 pub(super) struct ScrapeLimiter {
-    scrapes: AtomicUsize,
+    scrapes: Mutex<Scrapes>,
     held_bytes: AtomicUsize,
+}
+
+/// The scrapes in flight.
+#[derive(Debug, Default)]
+struct Scrapes {
+    all: usize,
+    /// By network; `None` for clients without an address.
+    clients: HashMap<Option<IpAddr>, usize>,
+    /// By host and port.
+    targets: HashMap<Arc<str>, usize>,
 }
 
 /// The share of one scrape, released when it is dropped.
 #[derive(Debug)]
 pub(super) struct ScrapePermit {
     limiter: Arc<ScrapeLimiter>,
+    client: Option<IpAddr>,
+    target: Arc<str>,
     held_bytes: usize,
     /// The limit of held bytes for this scrape.
     max_held_bytes: usize,
 }
 
+/// Why no scrape can start now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Busy {
+    /// All are in use.
+    #[error("Too many scrapes are in flight ({0}, limits.scrapes); try again later")]
+    All(usize),
+    /// The target has as many as one target may have.
+    #[error(
+        "Too many scrapes of {target} are in flight ({scrapes}, half of limits.scrapes); try again \
+         later"
+    )]
+    Target { target: Arc<str>, scrapes: usize },
+    /// The client has as many as one client may have.
+    #[error(
+        "Too many scrapes of this client are in flight ({0}, three quarters of limits.scrapes); try \
+         again later"
+    )]
+    Client(usize),
+}
+
+impl Busy {
+    /// The reason to count.
+    pub(super) fn refusal(&self) -> RequestRefusal {
+        match self {
+            Busy::All(_) => RequestRefusal::Busy,
+            Busy::Target { .. } => RequestRefusal::TargetBusy,
+            Busy::Client(_) => RequestRefusal::ClientBusy,
+        }
+    }
+}
+
 impl ScrapeLimiter {
-    /// Starts a scrape; `None` at the limit.
-    pub(super) fn begin(self: &Arc<Self>, settings: &Settings) -> Option<ScrapePermit> {
-        let more = |scrapes: usize| (scrapes < settings.max_scrapes).then_some(scrapes + 1);
-        self.scrapes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+    /// Starts a scrape of `target` for `client`.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        settings: &Settings,
+        client: Option<IpAddr>,
+        target: &str,
+    ) -> Result<ScrapePermit, Busy> {
+        let client = client.map(network);
+        let mut scrapes = self.scrapes();
+        let max = settings.max_scrapes;
+        if scrapes.all >= max {
+            return Err(Busy::All(scrapes.all));
+        }
+        let of_client = scrapes.clients.get(&client).copied().unwrap_or_default();
+        if of_client >= share(max, 3) {
+            return Err(Busy::Client(of_client));
+        }
+        let known = scrapes.targets.get_key_value(target);
+        let (target, of_target) =
+            known.map_or_else(|| (Arc::from(target), 0), |(name, count)| (Arc::clone(name), *count));
+        if of_target >= share(max, 2) {
+            return Err(Busy::Target { target, scrapes: of_target });
+        }
+        scrapes.all += 1;
+        scrapes.clients.insert(client, of_client + 1);
+        scrapes.targets.insert(Arc::clone(&target), of_target + 1);
+        drop(scrapes);
         let max_held_bytes = settings.max_held_bytes;
-        Some(ScrapePermit { limiter: Arc::clone(self), held_bytes: 0, max_held_bytes })
+        Ok(ScrapePermit { limiter: Arc::clone(self), client, target, held_bytes: 0, max_held_bytes })
+    }
+
+    fn scrapes(&self) -> MutexGuard<'_, Scrapes> {
+        // The counts change together, and nothing that changes them can panic.
+        self.scrapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// This many quarters of all scrapes, rounded up.
+fn share(max_scrapes: usize, quarters: usize) -> usize {
+    max_scrapes.saturating_mul(quarters).div_ceil(4)
+}
+
+/// What counts as one client: an IPv4 address or an IPv6 network, in which one host can have any
+/// number of addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
+fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
     }
 }
 
@@ -55,7 +156,11 @@ impl ScrapePermit {
 
 impl Drop for ScrapePermit {
     fn drop(&mut self) {
-        self.limiter.scrapes.fetch_sub(1, Ordering::Relaxed);
+        let mut scrapes = self.limiter.scrapes();
+        scrapes.all -= 1;
+        decrement(&mut scrapes.clients, &self.client);
+        decrement(&mut scrapes.targets, &self.target);
+        drop(scrapes);
         self.limiter.held_bytes.fetch_sub(self.held_bytes, Ordering::Relaxed);
     }
 }
@@ -69,6 +174,7 @@ mod tests {
     fn limits(max_scrapes: usize, max_held_bytes: usize) -> Settings {
         Settings {
             timeout: Duration::ZERO,
+            max_timeout: Duration::ZERO,
             timeout_margin: Duration::ZERO,
             idle_timeout: Duration::ZERO,
             max_scrapes,
@@ -78,12 +184,20 @@ mod tests {
         }
     }
 
+    /// The permit for a client and a target of its own.
+    fn begin(limiter: &Arc<ScrapeLimiter>, limits: &Settings) -> Option<ScrapePermit> {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let client = std::net::Ipv4Addr::from_bits(u32::try_from(number).expect("few"));
+        limiter.begin(limits, Some(client.into()), &format!("kong-{number}:8100")).ok()
+    }
+
     #[test]
     fn what_ends_makes_room() {
         let (limiter, limits) = (Arc::new(ScrapeLimiter::default()), limits(2, 100));
-        let mut first = limiter.begin(&limits).expect("room");
-        let mut second = limiter.begin(&limits).expect("room");
-        assert!(limiter.begin(&limits).is_none());
+        let mut first = begin(&limiter, &limits).expect("room");
+        let mut second = begin(&limiter, &limits).expect("room");
+        assert!(begin(&limiter, &limits).is_none());
         assert!(first.holds(60).is_ok());
         assert!(first.holds(50).is_ok(), "what was counted stays counted");
         assert!(second.holds(40).is_ok());
@@ -91,24 +205,61 @@ mod tests {
         drop(second);
         assert!(first.holds(100).is_ok());
         drop(first);
-        let mut third = limiter.begin(&limits).expect("room");
+        let mut third = begin(&limiter, &limits).expect("room");
         assert!(third.holds(100).is_ok());
     }
 
     #[test]
     fn new_limits_are_for_all_that_is_going_on() {
         let limiter = Arc::new(ScrapeLimiter::default());
-        let mut first = limiter.begin(&limits(2, 100)).expect("room");
-        let second = limiter.begin(&limits(2, 100)).expect("room");
+        let mut first = begin(&limiter, &limits(2, 100)).expect("room");
+        let second = begin(&limiter, &limits(2, 100)).expect("room");
         assert!(first.holds(60).is_ok());
-        assert!(limiter.begin(&limits(1, 80)).is_none(), "two are two, whatever they began with");
+        assert!(begin(&limiter, &limits(1, 80)).is_none(), "two are two, whatever they began with");
         drop(second);
-        assert!(limiter.begin(&limits(1, 80)).is_none());
-        let mut third = limiter.begin(&limits(2, 80)).expect("room");
+        assert!(begin(&limiter, &limits(1, 80)).is_none());
+        let mut third = begin(&limiter, &limits(2, 80)).expect("room");
         assert!(third.holds(20).is_ok());
         assert!(third.holds(21).is_err(), "what the first holds counts");
         assert!(first.holds(79).is_ok(), "the first has the limits that it began with");
         drop((first, third));
-        assert!(limiter.begin(&limits(1, 80)).is_some());
+        assert!(begin(&limiter, &limits(1, 80)).is_some());
+    }
+
+    #[test]
+    fn one_target_or_client_leaves_some_for_the_others() {
+        let (limiter, limits) = (Arc::new(ScrapeLimiter::default()), limits(8, 0));
+        let address = |text: &str| Some(text.parse().expect("an address"));
+        let (greedy, other) = (address("192.0.2.1"), address("192.0.2.2"));
+        let begin = |client, target| limiter.begin(&limits, client, target);
+        let mut permits: Vec<_> =
+            (0..4).map(|_| begin(greedy, "silent:80").expect("half of all")).collect();
+        let busy = begin(greedy, "silent:80").expect_err("half of all");
+        assert_eq!(busy, Busy::Target { target: "silent:80".into(), scrapes: 4 });
+        assert_eq!(begin(other, "silent:80").expect_err("half of all"), busy);
+        permits.extend((0..2).map(|_| begin(greedy, "kong:80").expect("three quarters of all")));
+        assert_eq!(begin(greedy, "kong:80").expect_err("three quarters"), Busy::Client(6));
+        assert_eq!(
+            begin(address("::ffff:192.0.2.1"), "kong:80").expect_err("the same"),
+            Busy::Client(6)
+        );
+        permits.extend((0..2).map(|_| begin(other, "kong:80").expect("the rest")));
+        assert_eq!(begin(other, "third:80").expect_err("all"), Busy::All(8));
+        drop(permits);
+        let scrapes = limiter.scrapes();
+        assert!(scrapes.clients.is_empty() && scrapes.targets.is_empty());
+    }
+
+    #[test]
+    fn a_limit_of_one_is_one_for_anyone() {
+        let (limiter, limits) = (Arc::new(ScrapeLimiter::default()), limits(1, 0));
+        assert!(limiter.begin(&limits, None, "kong:80").is_ok());
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_client() {
+        let network = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::coalesce::{InFlightScrapes, SharedScrapeBody};
-use super::limiter::ScrapePermit;
+use super::limiter::{Busy, ScrapePermit};
 use super::rewriting_body::RewritingBody;
 use super::target::Target;
 use super::upstream::UpstreamRequest;
@@ -27,15 +27,18 @@ impl Scraper {
 
     /// Joins a scrape in flight that answers the same request, or starts a new one.
     ///
-    /// Returns `None` if a new scrape is needed and `permit` does not allow one. `idle_timeout` is
-    /// the longest pause of the target within its response.
+    /// `idle_timeout` is the longest pause of the target within its response.
+    ///
+    /// # Errors
+    ///
+    /// A new scrape is needed and `permit` does not allow one.
     pub(super) fn join(
         &self,
         request: UpstreamRequest,
         repeated_types: bool,
         idle_timeout: Duration,
-        permit: impl FnOnce() -> Option<ScrapePermit>,
-    ) -> Option<SharedScrapeBody> {
+        permit: impl FnOnce() -> Result<ScrapePermit, Busy>,
+    ) -> Result<SharedScrapeBody, Busy> {
         let start = |request: &UpstreamRequest| {
             let permit = permit()?;
             let opening = {
@@ -43,7 +46,7 @@ impl Scraper {
                 Box::pin(async move { target.open(&request).await })
             };
             let target = Arc::clone(&self.target);
-            Some(RewritingBody::new(target, opening, repeated_types, permit, idle_timeout))
+            Ok(RewritingBody::new(target, opening, repeated_types, permit, idle_timeout))
         };
         self.in_flight.join(&self.target, request, repeated_types, start)
     }

@@ -13,6 +13,8 @@ use crate::shown_url::Url;
 pub struct Settings {
     /// Time limit of a scrape whose client does not send its own timeout.
     pub timeout: Duration,
+    /// Upper limit of the timeout that a client sends.
+    pub max_timeout: Duration,
     /// How much earlier than its client's timeout a scrape is aborted.
     pub timeout_margin: Duration,
     /// Longest pause of a target within a response.

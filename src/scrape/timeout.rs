@@ -5,25 +5,26 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
+use super::settings::Settings;
+
 /// The header with Prometheus' scrape timeout, in seconds.
 pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
-
-/// Upper limit of the timeout that a client sends. Longer than any scrape interval in use.
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The time limit of a scrape for a request with these headers.
 ///
 /// A little less than the client's timeout, so that the client still receives the reason; but at
 /// least half of it, so that the margin does not use up a short timeout.
-pub(super) fn scrape_timeout(headers: &HeaderMap, default: Duration, margin: Duration) -> Duration {
+pub(super) fn scrape_timeout(headers: &HeaderMap, settings: &Settings) -> Duration {
+    let Settings { timeout, max_timeout, timeout_margin, .. } = settings;
     let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
     let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
     match claimed {
         Some(seconds) if seconds > 0.0 => {
-            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST);
-            waits.saturating_sub(margin).max(waits / 2)
+            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(*max_timeout);
+            let waits = waits.min(*max_timeout);
+            waits.saturating_sub(*timeout_margin).max(waits / 2)
         }
-        _ => default,
+        _ => *timeout,
     }
 }
 
@@ -38,12 +39,21 @@ mod tests {
     use super::*;
 
     fn timeout(header: Option<&str>) -> f64 {
-        let (default, margin) = (Duration::from_secs(10), Duration::from_millis(500));
+        let settings = Settings {
+            timeout: Duration::from_secs(10),
+            max_timeout: Duration::from_secs(60),
+            timeout_margin: Duration::from_millis(500),
+            idle_timeout: Duration::ZERO,
+            max_scrapes: 0,
+            max_held_bytes: 0,
+            gzip_level: 0,
+            external_address: None,
+        };
         let mut headers = HeaderMap::new();
         if let Some(text) = header {
             headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).expect("printable"));
         }
-        scrape_timeout(&headers, default, margin).as_secs_f64()
+        scrape_timeout(&headers, &settings).as_secs_f64()
     }
 
     #[test]
@@ -58,8 +68,10 @@ mod tests {
             (Some("-3"), 10.0),
             (Some("NaN"), 10.0),
             (Some("soon"), 10.0),
-            (Some("1e300"), 3599.5),
-            (Some("inf"), 3599.5),
+            (Some("60"), 59.5),
+            (Some("61"), 59.5),
+            (Some("1e300"), 59.5),
+            (Some("inf"), 59.5),
         ];
         for (header, expected) in cases {
             let timeout = timeout(header);

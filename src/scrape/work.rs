@@ -8,8 +8,8 @@
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-/// Bytes of work per slice: about a millisecond.
-const SLICE_BYTES: usize = 128 * 1024;
+/// Bytes of work per slice: a few milliseconds for lines of a few bytes, a fraction of one for others.
+const SLICE_BYTES: usize = 64 * 1024;
 
 /// The least that one step costs, in bytes. A step without output is not free.
 const LEAST_BYTES: usize = 2 * 1024;

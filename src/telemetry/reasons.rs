@@ -21,6 +21,10 @@ pub enum RequestRefusal {
     Unusable,
     /// Too many scrapes are in flight.
     Busy,
+    /// Too many scrapes of one client are in flight.
+    ClientBusy,
+    /// Too many scrapes of one target are in flight.
+    TargetBusy,
 }
 
 impl RequestRefusal {
@@ -37,6 +41,8 @@ impl RequestRefusal {
             RequestRefusal::NotAllowed => "not_allowed",
             RequestRefusal::Unusable => "unusable",
             RequestRefusal::Busy => "busy",
+            RequestRefusal::ClientBusy => "client_busy",
+            RequestRefusal::TargetBusy => "target_busy",
         }
     }
 }

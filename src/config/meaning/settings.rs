@@ -20,6 +20,10 @@ use crate::scrape;
 use crate::shown_url::shown_value;
 use crate::telemetry;
 
+/// The longest timeout that a client may send, unless the settings say otherwise. Scrape intervals
+/// in use are hardly longer.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Everything the gateway needs to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -134,6 +138,7 @@ impl File {
         let external_address = self.web.external_address.clone();
         scrape::Settings {
             timeout: self.scrape.timeout.value.0,
+            max_timeout: self.scrape.longest_timeout(),
             timeout_margin: self.scrape.timeout_margin.value.0,
             idle_timeout: self.scrape.idle_timeout.value.0,
             max_scrapes: self.limits.scrapes.value.get(),
@@ -262,6 +267,15 @@ impl Scrape {
                 errors.at(time.span, message, "give it a time such as 10s");
             }
         }
+        if let Some(longest) = self.max_timeout.filter(|max| max.value.0 < self.timeout.value.0) {
+            let message = "scrape.max_timeout is shorter than scrape.timeout";
+            errors.at(longest.span, message, "increase it, or decrease scrape.timeout");
+        }
+    }
+
+    fn longest_timeout(&self) -> Duration {
+        let default = || self.timeout.value.0.max(LONGEST_TIMEOUT);
+        self.max_timeout.map_or_else(default, |longest| longest.value.0)
     }
 }
 

@@ -237,6 +237,8 @@ impl File {
 pub struct Scrape {
     /// Time for a scrape whose client does not send its own timeout.
     pub timeout: Value<TimeSpan>,
+    /// The longest timeout that a client may send. Default: 1m, or `timeout` if that is longer.
+    pub max_timeout: Option<Value<TimeSpan>>,
     /// A scrape ends this long before its client's timeout, so that the client still receives the
     /// reason.
     pub timeout_margin: Value<TimeSpan>,
@@ -250,6 +252,7 @@ impl Default for Scrape {
     fn default() -> Self {
         Scrape {
             timeout: Value::new(TimeSpan(Duration::from_secs(10))),
+            max_timeout: None,
             timeout_margin: Value::new(TimeSpan(Duration::from_millis(500))),
             idle_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
             state_file: None,
@@ -394,6 +397,7 @@ impl Shape for Scrape {
         let default = Scrape::default();
         Scrape {
             timeout: fields.or("timeout", default.timeout),
+            max_timeout: fields.optional("max_timeout"),
             timeout_margin: fields.or("timeout_margin", default.timeout_margin),
             idle_timeout: fields.or("idle_timeout", default.idle_timeout),
             state_file: fields.optional("state_file"),

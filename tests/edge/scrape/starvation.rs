@@ -1,6 +1,8 @@
 //! A target or a client that takes as much as it can leaves enough for the others.
 
-use crate::support::net::{Gateway, Upstream, get};
+use crate::support::net::{Client, Gateway, Upstream};
+use crate::support::net::{get, request, whole};
+use tokio::sync::mpsc;
 
 fn settings(url: &str) -> String {
     format!("emit: old\ntargets:\n- name: kong\n  url: {url}\n")
@@ -18,4 +20,58 @@ async fn interim_responses_without_end_are_a_502() {
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 502, "{}", reply.text());
     assert!(reply.text().contains("262144 bytes before the end of its head"), "{}", reply.text());
+}
+
+/// An upstream that never answers, and the number of requests that have arrived.
+async fn silent() -> (Upstream, mpsc::UnboundedReceiver<String>) {
+    let (asked, seen) = mpsc::unbounded_channel();
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let asked = asked.clone();
+        async move {
+            asked.send(exchange.head.clone()).expect("the test listens");
+            exchange.closed().await;
+        }
+    })
+    .await;
+    (upstream, seen)
+}
+
+#[tokio::test]
+async fn a_silent_target_leaves_scrapes_for_the_others() {
+    let (silent, mut asked) = silent().await;
+    let other = Upstream::answering(whole("up 1\n")).await;
+    let gateway = Gateway::start(&format!(
+        "emit: old\nlimits: {{scrapes: 8}}\ntargets:\n- {{name: silent, url: '{}'}}\n- {{name: other, url: '{}'}}\n",
+        silent.url(),
+        other.url()
+    ))
+    .await;
+    let head = |number| format!("GET /targets/silent/metrics?{number} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut waiting = Vec::new();
+    for number in 0..4 {
+        let mut client = Client::connect(gateway.data).await;
+        client.send(&head(number)).await;
+        asked.recv().await.expect("asked");
+        waiting.push(client);
+    }
+    let reply = request(gateway.data, &head(4)).await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.text().contains("half of limits.scrapes"), "{}", reply.text());
+    assert_eq!(get(gateway.data, "/targets/other/metrics").await.status, 200);
+    let refused = "crossfade_refused_requests_total{reason=\"target_busy\"}";
+    assert_eq!(gateway.metric(refused).await, Some(1));
+}
+
+#[tokio::test]
+async fn the_timeout_of_a_client_is_limited() {
+    let (silent, mut asked) = silent().await;
+    let url = silent.url();
+    for (max, told) in [("", "59.5"), ("scrape: {max_timeout: 5m}\n", "299.5")] {
+        let gateway = Gateway::start(&format!("{}{max}", settings(&url))).await;
+        let mut client = Client::connect(gateway.data).await;
+        let claim = "X-Prometheus-Scrape-Timeout-Seconds: 1e9";
+        client.send(&format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{claim}\r\n\r\n")).await;
+        let head = asked.recv().await.expect("asked").to_ascii_lowercase();
+        assert!(head.contains(&format!("timeout-seconds: {told}\r\n")), "{head}");
+    }
 }
