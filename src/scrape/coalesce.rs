@@ -10,8 +10,9 @@
 //! disconnected or is blocked in a write does not stall the others. A single client pays for one
 //! uncontended lock.
 //!
-//! The bytes buffered for the slowest client are limited. At the limit the other clients wait, up
-//! to a total time; then the slowest client is disconnected. Each client has its own deadline, and
+//! The bytes buffered for the slowest client are limited, and count towards the limit of all held
+//! bytes. At the limit the other clients wait, up to a total time; then the slowest client is
+//! disconnected. Each client has its own deadline, and
 //! the scrape continues as long as one client is left.
 
 use std::collections::VecDeque;
@@ -27,14 +28,20 @@ use hyper::body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
 use super::error::Error;
+use super::limiter::HeldBytes;
 use super::proxy_headers;
 use super::rewriting_body::RewritingBody;
 use super::target::Target;
 use super::upstream::UpstreamRequest;
 use crate::exposition::Format;
 
-/// Most bytes buffered for the slowest of several clients. Most expositions of Kong are smaller.
-const MAX_WAITING_BYTES: usize = 4 << 20;
+/// Most bytes buffered for the slowest of several clients. Nearly all expositions are smaller, so a
+/// slow client of a shared scrape has as much time as if it were alone.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+
+/// Most bytes buffered for the slowest client if all scrapes together hold very much. Most
+/// expositions of Kong are smaller.
+const FEW_WAITING_BYTES: usize = 4 << 20;
 
 /// How long, in total, one client may delay the others of its scrape: longer than a short stall,
 /// and a small part of the scrape timeout of Prometheus.
@@ -68,7 +75,8 @@ struct State {
     pieces: VecDeque<Bytes>,
     /// Number of pieces before those.
     taken: u64,
-    bytes: usize,
+    /// The bytes of the pieces.
+    held: HeldBytes,
     places: Vec<Place>,
     last_id: u64,
     /// Since when all clients wait for the slowest, and the total of earlier waits.
@@ -172,13 +180,14 @@ impl SharedScrape {
     /// A scrape with one client, whose number is 0.
     fn new(body: RewritingBody, ask: UpstreamRequest, repeated_types: bool) -> SharedScrape {
         let clients = Arc::new(Wakers::default());
+        let held = body.holder();
         let state = State {
             body: Some(Box::new(body)),
             end: None,
             format: Format::Text,
             pieces: VecDeque::new(),
             taken: 0,
-            bytes: 0,
+            held,
             places: vec![Place { id: 0, next: 0, is_cut_off: false }],
             last_id: 0,
             waiting_since: None,
@@ -302,7 +311,7 @@ impl State {
     /// Records that client `id` has received a piece.
     fn add(&mut self, id: u64, piece: &Bytes) {
         self.pieces.push_back(piece.clone());
-        self.bytes += piece.len();
+        self.held.set(self.held.bytes() + piece.len());
         if let Some(place) = self.places.iter_mut().find(|place| place.id == id) {
             place.next += 1;
         }
@@ -323,7 +332,7 @@ impl State {
             && let Some(piece) = self.pieces.pop_front()
         {
             self.taken += 1;
-            self.bytes -= piece.len();
+            self.held.set(self.held.bytes() - piece.len());
         }
         let dropped = self.taken > before;
         if dropped && let Some(since) = self.waiting_since.take() {
@@ -335,7 +344,7 @@ impl State {
     /// Whether another piece can be produced. Disconnects the slowest client if it has delayed the
     /// others for too long.
     fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.bytes < MAX_WAITING_BYTES {
+        if self.may_buffer() {
             return true;
         }
         let now = Instant::now();
@@ -351,7 +360,13 @@ impl State {
             place.is_cut_off = true;
         }
         self.drop_taken();
-        self.bytes < MAX_WAITING_BYTES
+        self.may_buffer()
+    }
+
+    fn may_buffer(&self) -> bool {
+        let waiting = self.held.bytes();
+        waiting < FEW_WAITING_BYTES
+            || (waiting < MAX_WAITING_BYTES && self.held.is_there_plenty())
     }
 }
 

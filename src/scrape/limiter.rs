@@ -39,9 +39,16 @@ pub(super) struct ScrapePermit {
     limiter: Arc<ScrapeLimiter>,
     client: Option<IpAddr>,
     target: Arc<str>,
-    held_bytes: usize,
-    /// The limit of held bytes for this scrape.
-    max_held_bytes: usize,
+    held: HeldBytes,
+}
+
+/// Bytes that one holder has, counted together with those of all others until this is dropped.
+#[derive(Debug)]
+pub(super) struct HeldBytes {
+    limiter: Arc<ScrapeLimiter>,
+    bytes: usize,
+    /// The limit of all together, for this holder.
+    max: usize,
 }
 
 /// Why no scrape can start now.
@@ -103,8 +110,8 @@ impl ScrapeLimiter {
         scrapes.clients.insert(client, of_client + 1);
         scrapes.targets.insert(Arc::clone(&target), of_target + 1);
         drop(scrapes);
-        let max_held_bytes = settings.max_held_bytes;
-        Ok(ScrapePermit { limiter: Arc::clone(self), client, target, held_bytes: 0, max_held_bytes })
+        let held = HeldBytes { limiter: Arc::clone(self), bytes: 0, max: settings.max_held_bytes };
+        Ok(ScrapePermit { limiter: Arc::clone(self), client, target, held })
     }
 
     fn scrapes(&self) -> MutexGuard<'_, Scrapes> {
@@ -143,14 +150,46 @@ impl ScrapePermit {
     ///
     /// All scrapes together exceed the limit of held bytes, so the one that asked for more fails.
     pub(super) fn holds(&mut self, bytes: usize) -> Result<(), Error> {
-        let more = bytes.saturating_sub(self.held_bytes);
-        if more == 0 {
+        if bytes <= self.held.bytes {
             return Ok(());
         }
-        self.held_bytes = bytes;
-        let before = self.limiter.held_bytes.fetch_add(more, Ordering::Relaxed);
-        let limit = self.max_held_bytes;
-        if before + more > limit { Err(Error::TooMuchHeld { limit }) } else { Ok(()) }
+        let limit = self.held.max;
+        if self.held.set(bytes) > limit { Err(Error::TooMuchHeld { limit }) } else { Ok(()) }
+    }
+
+    /// A holder that can outlive the scrape: what its clients have yet to read.
+    pub(super) fn holder(&self) -> HeldBytes {
+        let HeldBytes { limiter, max, .. } = &self.held;
+        HeldBytes { limiter: Arc::clone(limiter), bytes: 0, max: *max }
+    }
+}
+
+impl HeldBytes {
+    /// Records how many bytes are held now. Returns the number of all holders together.
+    pub(super) fn set(&mut self, bytes: usize) -> usize {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        let all = &self.limiter.held_bytes;
+        if bytes >= before {
+            all.fetch_add(bytes - before, Ordering::Relaxed) + (bytes - before)
+        } else {
+            all.fetch_sub(before - bytes, Ordering::Relaxed) - (before - bytes)
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether more can be held that is not strictly needed: all holders together have less than
+    /// half of the limit.
+    pub(super) fn is_there_plenty(&self) -> bool {
+        self.limiter.held_bytes.load(Ordering::Relaxed) < self.max / 2
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }
 
@@ -160,8 +199,6 @@ impl Drop for ScrapePermit {
         scrapes.all -= 1;
         decrement(&mut scrapes.clients, &self.client);
         decrement(&mut scrapes.targets, &self.target);
-        drop(scrapes);
-        self.limiter.held_bytes.fetch_sub(self.held_bytes, Ordering::Relaxed);
     }
 }
 
@@ -224,6 +261,24 @@ mod tests {
         assert!(first.holds(79).is_ok(), "the first has the limits that it began with");
         drop((first, third));
         assert!(begin(&limiter, &limits(1, 80)).is_some());
+    }
+
+    #[test]
+    fn what_clients_have_yet_to_read_counts() {
+        let (limiter, limits) = (Arc::new(ScrapeLimiter::default()), limits(2, 100));
+        let mut permit = begin(&limiter, &limits).expect("room");
+        let mut unread = permit.holder();
+        unread.set(49);
+        assert!(unread.is_there_plenty());
+        unread.set(50);
+        assert!(!unread.is_there_plenty());
+        assert!(permit.holds(51).is_err());
+        unread.set(49);
+        assert!(permit.holds(51).is_ok());
+        drop(permit);
+        assert_eq!(unread.set(48), 48, "it outlives the scrape");
+        drop(unread);
+        assert_eq!(limiter.held_bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use super::buffer_pool::BufferPool;
 use super::error::Error;
 use super::histories::CompletedScrapes;
-use super::limiter::ScrapePermit;
+use super::limiter::{HeldBytes, ScrapePermit};
 use super::status::{Outcome, RunningScrape};
 use super::target::Target;
 use super::upstream::ExpositionBody;
@@ -122,6 +122,15 @@ impl RewritingBody {
     /// The format of the pieces. Known with the first one.
     pub(super) fn format(&self) -> Format {
         self.format
+    }
+
+    /// A holder of bytes that counts with the scrape, and can outlive it.
+    ///
+    /// # Panics
+    ///
+    /// After the scrape has ended.
+    pub(super) fn holder(&self) -> HeldBytes {
+        self.running.as_ref().expect("the scrape has not ended").permit.holder()
     }
 
     /// Ends early without an error: the clients need no more of the body.
