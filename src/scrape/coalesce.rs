@@ -365,8 +365,7 @@ impl State {
 
     fn may_buffer(&self) -> bool {
         let waiting = self.held.bytes();
-        waiting < FEW_WAITING_BYTES
-            || (waiting < MAX_WAITING_BYTES && self.held.is_there_plenty())
+        waiting < FEW_WAITING_BYTES || (waiting < MAX_WAITING_BYTES && self.held.is_there_plenty())
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A dynamic target is created by its first request and then behaves like any other: its
 //! connections are kept, state is passed from one scrape to the next, and simultaneous clients
-//! share a scrape. Their number is limited; the one that was unused longest is removed first. In
-//! the metrics, all targets of one kind have the same name, `(proxy)` or `(probe)`, so that clients
+//! share a scrape. Their number is limited, in all and for each host and port; those that have
+//! never been scraped are removed first, then the one that was unused longest. In the metrics, all targets of one kind have the same name, `(proxy)` or `(probe)`, so that clients
 //! cannot create label values. Names of other targets cannot contain parentheses.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hyper::Uri;
 use hyper::http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -22,12 +23,21 @@ use super::shared_state::SharedState;
 use super::status::Statuses;
 use super::target::{RewriteContext, Target};
 use super::upstream::{
-    Client, ClientErrors, HttpSettings, Resolve, SystemResolver, TlsSettings, Upstream,
+    Client, ClientErrors, HttpSettings, IdlePool, Resolve, SystemResolver, TlsSettings, Upstream,
 };
 use crate::mapping;
 
 /// Maximum number of targets of one kind: more than the Kong nodes of one gateway.
 const MAX_TARGETS: usize = 1024;
+
+/// Maximum number of paths of one host and port. Kong has one.
+const MAX_PATHS: usize = 8;
+
+/// A target that no client has requested for so long is removed, and so is its history.
+const MAX_IDLE: Duration = Duration::from_secs(3600);
+
+/// How often targets are checked for that.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The settings of targets that clients name.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +64,14 @@ pub struct DynamicTargetSet {
     statuses: Arc<Statuses>,
     /// By URL.
     histories: Arc<TargetHistories>,
-    made: Mutex<HashMap<Uri, Made>>,
+    idle: Arc<IdlePool>,
+    made: Mutex<AllMade>,
+}
+
+#[derive(Debug)]
+struct AllMade {
+    by_url: HashMap<Uri, Made>,
+    expired_at: Instant,
 }
 
 #[derive(Debug)]
@@ -105,37 +122,61 @@ impl DynamicTargetSet {
         let client = Arc::new(settings.client(shared.resolver())?);
         let statuses = Arc::clone(shared.statuses());
         let histories = shared.histories().of_set(&settings.name);
-        let made = Mutex::default();
-        Ok(DynamicTargetSet { settings, client, context, allow_list, statuses, histories, made })
+        let idle = shared.idle();
+        let made = Mutex::new(AllMade { by_url: HashMap::new(), expired_at: Instant::now() });
+        Ok(DynamicTargetSet {
+            settings,
+            client,
+            context,
+            allow_list,
+            statuses,
+            histories,
+            idle,
+            made,
+        })
     }
 
     /// The target at a URL, without its query.
     pub(super) fn scraper(&self, url: &Uri) -> Result<Arc<Scraper>, Unavailable> {
         let url = without_query(url);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made();
         let now = Instant::now();
-        if let Some(known) = made.get_mut(&url) {
+        if let Some(known) = made.by_url.get_mut(&url) {
             known.asked_for = now;
             return Ok(Arc::clone(&known.scraper));
         }
         let scraper = self.make(&url)?;
-        if made.len() >= MAX_TARGETS {
-            let idlest = made.iter().min_by_key(|(_, made)| made.asked_for);
-            if let Some(idlest) = idlest.map(|(url, _)| url.clone()) {
-                made.remove(&idlest);
-            }
-        }
-        made.insert(url, Made { scraper: Arc::clone(&scraper), asked_for: now });
+        made.make_room(|its| its.authority() == url.authority(), MAX_PATHS);
+        made.make_room(|_| true, MAX_TARGETS);
+        made.by_url.insert(url, Made { scraper: Arc::clone(&scraper), asked_for: now });
         if self.histories.len() > MAX_TARGETS {
-            let urls: HashSet<String> = made.keys().map(Uri::to_string).collect();
+            let urls: HashSet<String> = made.by_url.keys().map(Uri::to_string).collect();
             self.histories.retain(|url| urls.contains(url));
         }
         Ok(scraper)
     }
 
+    /// Removes targets that were not requested for long. Does nothing if it was called recently.
+    pub(super) fn expire(&self) {
+        let mut made = self.made();
+        let now = Instant::now();
+        if now.duration_since(made.expired_at) < EXPIRY_INTERVAL {
+            return;
+        }
+        made.expired_at = now;
+        made.by_url.retain(|_, its| now.duration_since(its.asked_for) < MAX_IDLE);
+        drop(made);
+        self.histories.expire(MAX_IDLE);
+    }
+
+    fn made(&self) -> MutexGuard<'_, AllMade> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn make(&self, url: &Uri) -> Result<Arc<Scraper>, Unavailable> {
         let allow_list = Some(Arc::clone(&self.allow_list));
-        let upstream = Upstream::new(url, Arc::clone(&self.client), allow_list);
+        let (client, idle) = (Arc::clone(&self.client), Arc::clone(&self.idle));
+        let upstream = Upstream::new(url, client, allow_list, idle);
         let upstream =
             upstream.map_err(|error| Unavailable::Failed(Error::Credentials(error.to_string())))?;
         // Checked before it is added: refused targets must not evict permitted ones.
@@ -163,8 +204,8 @@ impl DynamicTargetSet {
 
     /// A limited number of targets, the most recently requested first.
     pub(super) fn latest(&self, most: usize) -> Vec<Arc<Target>> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<&Made> = made.values().collect();
+        let made = self.made();
+        let mut all: Vec<&Made> = made.by_url.values().collect();
         all.sort_unstable_by_key(|made| std::cmp::Reverse(made.asked_for));
         all.into_iter().take(most).map(|made| Arc::clone(made.scraper.target())).collect()
     }
@@ -181,6 +222,29 @@ impl DynamicTargetSet {
             && Arc::ptr_eq(&self.context.plan, &context.plan)
             && self.context.options == context.options
             && *self.allow_list == *allow_list
+    }
+}
+
+impl AllMade {
+    /// Removes one of the targets for which `is_one` is true, if there are as many as may be.
+    ///
+    /// One that was never scraped completely is removed before those that were, so that invented
+    /// targets do not replace real ones.
+    fn make_room(&mut self, is_one: impl Fn(&Uri) -> bool, max: usize) {
+        if self.by_url.len() < max {
+            return;
+        }
+        let ones = || self.by_url.iter().filter(|(url, _)| is_one(url));
+        if ones().count() < max {
+            return;
+        }
+        let order =
+            |(_, made): &(&Uri, &Made)| (made.scraper.target().has_history(), made.asked_for);
+        if let Some(url) = ones().min_by_key(order).map(|(url, _)| url.clone())
+            && let Some(removed) = self.by_url.remove(&url)
+        {
+            removed.scraper.target().forget_history();
+        }
     }
 }
 

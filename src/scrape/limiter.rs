@@ -101,8 +101,8 @@ impl ScrapeLimiter {
             return Err(Busy::Client(of_client));
         }
         let known = scrapes.targets.get_key_value(target);
-        let (target, of_target) =
-            known.map_or_else(|| (Arc::from(target), 0), |(name, count)| (Arc::clone(name), *count));
+        let (target, of_target) = known
+            .map_or_else(|| (Arc::from(target), 0), |(name, count)| (Arc::clone(name), *count));
         if of_target >= share(max, 2) {
             return Err(Busy::Target { target, scrapes: of_target });
         }

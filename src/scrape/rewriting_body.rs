@@ -24,6 +24,9 @@ use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 /// target pauses.
 const PIECE_BYTES: usize = 32 * 1024;
 
+/// Buffers of this size do not count as held bytes: the output of one step, usually.
+const SMALL_BUFFERS: usize = 256 * 1024;
+
 /// Maximum number of bytes before the first sample. Kong sends two lines before it.
 const MAX_BYTES_BEFORE_SAMPLE: usize = 1 << 20;
 
@@ -83,6 +86,8 @@ struct Running {
     permit: ScrapePermit,
     /// `None` until there is something to rewrite.
     engine: Option<(Rewriter, CompletedScrapes)>,
+    /// Bytes of a line that has not ended, which the engine keeps.
+    unfinished_line: usize,
     wrote_any: bool,
 }
 
@@ -110,7 +115,13 @@ impl RewritingBody {
             stage: Stage::Opening(opening),
             repeated_types,
             format: Format::Text,
-            running: Some(Running { scrape, permit, engine: None, wrote_any: false }),
+            running: Some(Running {
+                scrape,
+                permit,
+                engine: None,
+                unfinished_line: 0,
+                wrote_any: false,
+            }),
             uncopied: None,
             out: Vec::new(),
             pool: BufferPool::default(),
@@ -196,7 +207,8 @@ impl RewritingBody {
 
     /// Reads and rewrites one chunk, or one part of the gathered families once everything is read.
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
-        let Some(Running { engine: Some((rewriter, _)), permit, scrape, .. }) = &mut self.running
+        let Some(Running { engine: Some((rewriter, _)), permit, scrape, unfinished_line, .. }) =
+            &mut self.running
         else {
             return Step::Done;
         };
@@ -234,7 +246,12 @@ impl RewritingBody {
             Ok(run) => run,
             Err(error) => return Step::Failed(error.into()),
         };
-        if let Err(error) = permit.holds(rewriter.report().held_bytes) {
+        *unfinished_line = match memchr::memrchr(b'\n', &chunk) {
+            Some(at) => chunk.len() - at - 1,
+            None => *unfinished_line + chunk.len(),
+        };
+        let buffers = (*unfinished_line + self.out.len()).saturating_sub(SMALL_BUFFERS);
+        if let Err(error) = permit.holds(rewriter.report().held_bytes + buffers) {
             return Step::Failed(error);
         }
         match run {

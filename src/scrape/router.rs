@@ -41,6 +41,12 @@ pub struct DynamicTargets {
     pub modules: BTreeMap<String, Arc<DynamicTargetSet>>,
 }
 
+impl DynamicTargets {
+    fn all(&self) -> impl Iterator<Item = &Arc<DynamicTargetSet>> {
+        self.proxy.iter().chain(&self.probe).chain(self.modules.values())
+    }
+}
+
 /// The meaning of a path.
 enum Route<'a> {
     Landing,
@@ -96,9 +102,7 @@ impl Gateway {
     /// Targets that clients have named: of each kind up to `limit`, the most recent first.
     #[must_use]
     pub fn named_by_clients(&self, limit: usize) -> Vec<Arc<Target>> {
-        let DynamicTargets { proxy, probe, modules } = &self.dynamic;
-        let kinds = proxy.iter().chain(probe.iter()).chain(modules.values());
-        kinds.flat_map(|kind| kind.latest(limit)).collect()
+        self.dynamic.all().flat_map(|kind| kind.latest(limit)).collect()
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -118,6 +122,7 @@ impl Gateway {
         if let Some(refused) = self.refuse(request) {
             return refused;
         }
+        self.dynamic.all().for_each(|set| set.expire());
         let handlers = &self.handlers;
         if request.uri().authority().is_some() {
             return handlers.proxy(self.dynamic.proxy.as_ref(), request).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::histories::Histories;
 use super::limiter::ScrapeLimiter;
 use super::status::Statuses;
-use super::upstream::Resolve;
+use super::upstream::{IdlePool, Resolve};
 use crate::telemetry::Metrics;
 
 /// State that a gateway passes on to its successor when settings are reloaded. Clones share it.
@@ -16,6 +16,7 @@ pub struct SharedState {
     limiter: Arc<ScrapeLimiter>,
     statuses: Arc<Statuses>,
     histories: Arc<Histories>,
+    idle: Arc<IdlePool>,
 }
 
 impl SharedState {
@@ -28,6 +29,7 @@ impl SharedState {
             limiter: Arc::default(),
             statuses: Arc::default(),
             histories: Arc::default(),
+            idle: Arc::default(),
         }
     }
 
@@ -45,6 +47,10 @@ impl SharedState {
 
     pub(super) fn resolver(&self) -> Arc<dyn Resolve> {
         Arc::clone(&self.resolver)
+    }
+
+    pub(super) fn idle(&self) -> Arc<IdlePool> {
+        Arc::clone(&self.idle)
     }
 
     pub(super) fn limiter(&self) -> &Arc<ScrapeLimiter> {

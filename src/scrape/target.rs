@@ -81,7 +81,7 @@ impl Target {
     ) -> Result<Target, ClientErrors> {
         let client = settings.client(shared.resolver())?;
         // The operator configured it, so it is not checked against the allow-list.
-        let upstream = Upstream::new(&settings.url, Arc::new(client), None)?;
+        let upstream = Upstream::new(&settings.url, Arc::new(client), None, shared.idle())?;
         let status = shared.statuses().target(&settings.name);
         let histories = shared.histories().of_set(CONFIGURED);
         let history_key = settings.name.clone();
@@ -176,6 +176,16 @@ impl Target {
         let (history, completed) = self.histories.get(&self.history_key);
         let options = Options { format, repeated_types, ..self.context.options };
         (Rewriter::new(Arc::clone(&self.context.plan), options, history), completed)
+    }
+
+    /// Whether a scrape has been complete, as far as is known.
+    pub(super) fn has_history(&self) -> bool {
+        self.histories.contains(&self.history_key)
+    }
+
+    /// Forgets its history.
+    pub(super) fn forget_history(&self) {
+        self.histories.forget(&self.history_key);
     }
 
     /// Records the history of a scrape that is complete.

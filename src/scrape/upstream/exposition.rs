@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFER_ENCODING};
 
-use super::connection::UpstreamBody;
+use super::body::UpstreamBody;
 use super::message::UpstreamResponse;
 use crate::exposition::Format;
 use crate::scrape::error::{Error, QuotedHeader};

@@ -8,7 +8,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, StatusCode};
 use tokio::time::Instant;
 
-use super::connection::UpstreamBody;
+use super::body::UpstreamBody;
 
 /// A request to a target on behalf of a client.
 #[derive(Clone)]

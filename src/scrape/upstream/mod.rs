@@ -5,14 +5,16 @@
 //! one task, without wake-ups and queues between the socket and the engine, and dropping a response
 //! closes its connection at once.
 //!
-//! Idle connections are not watched. If the target has closed one, its next use fails, and the
-//! request, which is a GET or HEAD, is sent again on a new connection.
+//! If the target closes a kept connection while it is used again, the request, which is a GET or
+//! HEAD, is sent again on a new connection.
 
+mod body;
 mod connection;
 mod credentials;
 mod exposition;
 mod framing;
 mod head_limit;
+mod idle;
 mod message;
 mod resolve;
 mod tls;
@@ -29,15 +31,17 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use self::connection::{Connection, IdleConnections, NoBody, exchange_error};
+use self::connection::{Connection, NoBody, exchange_error};
+use self::idle::IdleConnections;
 use super::error::Error;
 use super::timeout::{TIMEOUT_HEADER, header_value};
 use crate::scrape::allow_list::{AllowList, Denied};
 use crate::tls::Stream;
 
-pub(super) use self::connection::UpstreamBody;
+pub(super) use self::body::UpstreamBody;
 pub use self::credentials::{Authorization, Client, ClientError, ClientErrors, HttpSettings};
 pub(super) use self::exposition::ExpositionBody;
+pub(super) use self::idle::IdlePool;
 pub(super) use self::message::{UpstreamRequest, UpstreamResponse};
 pub use self::resolve::{Lookup, Resolve, SystemResolver};
 pub use self::tls::{Identity, TlsError, TlsSettings, TlsVersion};
@@ -70,6 +74,7 @@ impl Upstream {
         url: &Uri,
         client: Arc<Client>,
         allow_list: Option<Arc<AllowList>>,
+        idle: Arc<IdlePool>,
     ) -> Result<Upstream, ClientError> {
         let authority = url.authority().expect("a target URL has a host");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -82,7 +87,7 @@ impl Upstream {
             host_header: authority.as_str().try_into().expect("an authority is a header value"),
             client,
             allow_list,
-            idle: Arc::default(),
+            idle: Arc::new(IdleConnections::new(idle)),
         })
     }
 

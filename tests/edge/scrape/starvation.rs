@@ -1,7 +1,7 @@
 //! A target or a client that takes as much as it can leaves enough for the others.
 
-use crate::support::net::{Client, Gateway, Upstream};
-use crate::support::net::{get, request, whole};
+use crate::support::net::{Client, End, Gateway, Reply, Upstream};
+use crate::support::net::{get, ok, request, whole};
 use tokio::sync::mpsc;
 
 fn settings(url: &str) -> String {
@@ -74,4 +74,90 @@ async fn the_timeout_of_a_client_is_limited() {
         let head = asked.recv().await.expect("asked").to_ascii_lowercase();
         assert!(head.contains(&format!("timeout-seconds: {told}\r\n")), "{head}");
     }
+}
+
+/// Probes a path of the upstream.
+async fn probe(gateway: &Gateway, upstream: &Upstream, path: &str) -> Reply {
+    get(gateway.data, &format!("/probe?target={}{path}", upstream.address)).await
+}
+
+async fn allowing(upstream: &Upstream) -> Gateway {
+    let (address, port) = (upstream.address.ip(), upstream.address.port());
+    Gateway::start(&format!("emit: old\nallow: [{{cidr: {address}, ports: [{port}]}}]\n")).await
+}
+
+#[tokio::test]
+async fn only_so_many_paths_of_a_target_have_connections() {
+    let (closed, mut ended) = mpsc::unbounded_channel();
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let closed = closed.clone();
+        async move {
+            exchange.send(whole("up 1\n")).await;
+            exchange.closed().await;
+            closed.send(exchange.head.clone()).expect("the test listens");
+        }
+    })
+    .await;
+    let gateway = allowing(&upstream).await;
+    for number in 0..=8 {
+        assert_eq!(probe(&gateway, &upstream, &format!("/{number}")).await.status, 200);
+    }
+    let head = ended.recv().await.expect("closed");
+    assert!(head.starts_with("GET /0 "), "the one that was unused longest: {head}");
+}
+
+#[tokio::test]
+async fn invented_paths_do_not_replace_a_target() {
+    let upstream = Upstream::scripted(|mut exchange| async move {
+        loop {
+            if exchange.head.starts_with("GET /metrics ") {
+                exchange.send(whole(format!("up {}\n", exchange.number))).await;
+            } else {
+                exchange.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
+            }
+            if !exchange.next_request().await {
+                return;
+            }
+        }
+    })
+    .await;
+    let gateway = allowing(&upstream).await;
+    assert_eq!(probe(&gateway, &upstream, "/metrics").await.text(), "up 0\n");
+    for number in 0..20 {
+        assert_eq!(probe(&gateway, &upstream, &format!("/{number}")).await.status, 502);
+    }
+    let again = probe(&gateway, &upstream, "/metrics").await;
+    assert_eq!(again.text(), "up 0\n", "its connection is still there");
+}
+
+#[tokio::test]
+async fn a_target_that_closes_a_kept_connection_frees_it() {
+    let (closed, mut ended) = mpsc::unbounded_channel();
+    let upstream = Upstream::scripted(move |mut exchange| {
+        let closed = closed.clone();
+        async move {
+            exchange.send(whole("up 1\n")).await;
+            exchange.end().await;
+            exchange.closed().await;
+            closed.send(()).expect("the test listens");
+        }
+    })
+    .await;
+    let gateway = Gateway::to(upstream.url()).await;
+    assert_eq!(get(gateway.data, "/metrics").await.status, 200);
+    ended.recv().await.expect("closed by the gateway, too");
+}
+
+#[tokio::test]
+async fn an_unfinished_line_counts_as_held() {
+    let upstream = Upstream::scripted(|mut exchange| async move {
+        exchange.send(ok("", format!("up 1\nx{{y=\"{}", "z".repeat(900_000)))).await;
+        exchange.closed().await;
+    })
+    .await;
+    let limit = "limits: {all_held_bytes: 512KiB}\n";
+    let gateway = Gateway::start(&format!("{}{limit}", settings(&upstream.url()))).await;
+    let reply = get(gateway.data, "/metrics").await;
+    assert_eq!(reply.end, End::Cut);
+    assert_eq!(gateway.scrapes("held_bytes").await, 1);
 }
