@@ -232,10 +232,7 @@ impl Handlers {
             !scraper.target().settings().strict && needs_repeated_types(request.headers());
         let idle_timeout = self.settings.idle_timeout;
         let client = request.extensions().get().map(|ClientAddress(address)| *address);
-        let permit = || {
-            let target = scraper.target().settings().authority();
-            self.limiter.begin(&self.settings, client, target)
-        };
+        let permit = || self.limiter.begin(&self.settings, client, scraper.target().shared_name());
         let body = scraper.join(upstream_request, repeated_types, idle_timeout, permit);
         let mut body = match body {
             Ok(body) => body,
@@ -273,7 +270,8 @@ impl Handlers {
     }
 
     fn timeout(&self, headers: &HeaderMap) -> Duration {
-        scrape_timeout(headers, &self.settings)
+        let Settings { timeout, max_timeout, timeout_margin, .. } = self.settings;
+        scrape_timeout(headers, timeout, max_timeout, timeout_margin)
     }
 
     fn bad_request(&self, text: &str) -> Response<Body> {

@@ -29,7 +29,7 @@ struct Scrapes {
     all: usize,
     /// By network; `None` for clients without an address.
     clients: HashMap<Option<IpAddr>, usize>,
-    /// By host and port.
+    /// By name, dynamic ones by host and port.
     targets: HashMap<Arc<str>, usize>,
 }
 

@@ -30,6 +30,7 @@ pub struct Target {
     /// The key of its history.
     history_key: String,
     status: Arc<StatusCell>,
+    is_dynamic: bool,
 }
 
 /// Without the query of its URL, which may be secret.
@@ -99,7 +100,8 @@ impl Target {
     ) -> Target {
         // Several of these share a name, so history and status must not be looked up by name.
         let history_key = settings.url.to_string();
-        Target::with(settings, context, upstream, (histories, history_key), status)
+        let target = Target::with(settings, context, upstream, (histories, history_key), status);
+        Target { is_dynamic: true, ..target }
     }
 
     fn with(
@@ -112,13 +114,27 @@ impl Target {
         let path = settings.url.path_and_query().cloned();
         let path = path.unwrap_or(PathAndQuery::from_static("/"));
         let upstream = Arc::new(upstream);
-        Target { settings, path, context, upstream, histories, history_key, status }
+        Target {
+            settings,
+            path,
+            context,
+            upstream,
+            histories,
+            history_key,
+            status,
+            is_dynamic: false,
+        }
     }
 
     /// Its settings.
     #[must_use]
     pub fn settings(&self) -> &TargetSettings {
         &self.settings
+    }
+
+    /// Its name in the settings; for a dynamic target its host and port, which several can have.
+    pub(super) fn shared_name(&self) -> &str {
+        if self.is_dynamic { self.settings.authority() } else { &self.settings.name }
     }
 
     /// The compiled rules for its exposition.

@@ -5,8 +5,6 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
-use super::settings::Settings;
-
 /// The header with Prometheus' scrape timeout, in seconds.
 pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 
@@ -14,17 +12,22 @@ pub(super) const TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 ///
 /// A little less than the client's timeout, so that the client still receives the reason; but at
 /// least half of it, so that the margin does not use up a short timeout.
-pub(super) fn scrape_timeout(headers: &HeaderMap, settings: &Settings) -> Duration {
-    let Settings { timeout, max_timeout, timeout_margin, .. } = settings;
+///
+/// `default` is for clients that send none, `max` the longest that a client may send.
+pub(super) fn scrape_timeout(
+    headers: &HeaderMap,
+    default: Duration,
+    max: Duration,
+    margin: Duration,
+) -> Duration {
     let header = headers.get(TIMEOUT_HEADER).and_then(|value| value.to_str().ok());
     let claimed = header.and_then(|text| text.trim().parse::<f64>().ok());
     match claimed {
         Some(seconds) if seconds > 0.0 => {
-            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(*max_timeout);
-            let waits = waits.min(*max_timeout);
-            waits.saturating_sub(*timeout_margin).max(waits / 2)
+            let waits = Duration::try_from_secs_f64(seconds).unwrap_or(max).min(max);
+            waits.saturating_sub(margin).max(waits / 2)
         }
-        _ => *timeout,
+        _ => default,
     }
 }
 
@@ -39,21 +42,13 @@ mod tests {
     use super::*;
 
     fn timeout(header: Option<&str>) -> f64 {
-        let settings = Settings {
-            timeout: Duration::from_secs(10),
-            max_timeout: Duration::from_secs(60),
-            timeout_margin: Duration::from_millis(500),
-            idle_timeout: Duration::ZERO,
-            max_scrapes: 0,
-            max_held_bytes: 0,
-            gzip_level: 0,
-            external_address: None,
-        };
+        let [default, max] = [10, 60].map(Duration::from_secs);
+        let margin = Duration::from_millis(500);
         let mut headers = HeaderMap::new();
         if let Some(text) = header {
             headers.insert(TIMEOUT_HEADER, HeaderValue::from_str(text).expect("printable"));
         }
-        scrape_timeout(&headers, &settings).as_secs_f64()
+        scrape_timeout(&headers, default, max, margin).as_secs_f64()
     }
 
     #[test]
