@@ -14,11 +14,12 @@ mod number;
 mod scanner;
 mod span;
 mod token;
+mod word;
 
 pub use header::{Header, HeaderKind};
 pub use label::{HashSeed, LabelHasher, write_escaped, write_value};
 pub use number::{parse_number, write_number};
-pub use scanner::{Sample, Scan, Scanner};
+pub use scanner::{Alike, Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};
 
 /// Which of the two text formats an exposition is in.

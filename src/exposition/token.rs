@@ -1,5 +1,6 @@
 //! The tokens of sample lines. Each function reads one at an offset.
 
+use super::word::end_of_plain_text;
 use super::{Flaw, Span, number};
 
 /// Why a sample could not be read.
@@ -35,7 +36,15 @@ pub(super) fn skip_blanks(line: &[u8], mut at: usize) -> usize {
 /// them, whether it is [odd](super::LabelSpan::odd), and the offset after the closing quote.
 #[inline]
 pub(super) fn quoted(line: &[u8], at: usize) -> Result<(Span, bool, usize), Stop> {
-    let mut end = at;
+    let end = end_of_plain_text(line, at);
+    if byte(line, end)? == b'"' {
+        return Ok((Span::new(at, end), false, end + 1));
+    }
+    quoted_from(line, at, end)
+}
+
+/// As [`quoted`]. What is before `end` is plain text.
+fn quoted_from(line: &[u8], at: usize, mut end: usize) -> Result<(Span, bool, usize), Stop> {
     let mut ascii = true;
     let mut odd = false;
     loop {

@@ -6,6 +6,7 @@
 //! the way Prometheus does therefore costs about as much as copying it.
 
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
+use super::word::{self, end_of_integer, end_of_usual_text};
 use super::{Flaw, Format, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
 /// The result of scanning the line at the start of the input.
@@ -50,8 +51,28 @@ pub struct Sample {
     /// first label, and so on. If it is the number of labels, only the value of the last label
     /// differs.
     pub shared: usize,
-    /// The value, if it consists of at most 15 digits.
-    pub integer: Option<u64>,
+    /// The value consists of at most 15 digits: [`Scanner::integer`] reads it.
+    pub is_integer: bool,
+}
+
+/// A sample line that differs from the one before only in the value of its last label and in its
+/// own value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alike {
+    /// Its length, newline included.
+    pub len: usize,
+    /// The value of its last label.
+    pub label: Span,
+    value: Span,
+}
+
+impl Alike {
+    /// The value of the sample, whose line this is: an integer of at most 15 digits.
+    #[must_use]
+    #[inline]
+    pub fn integer(&self, line: &[u8]) -> u64 {
+        word::integer(line, self.value)
+    }
 }
 
 /// Scans an exposition line by line.
@@ -95,9 +116,6 @@ pub struct Scanner {
     max_line: usize,
     max_labels: usize,
 }
-
-/// Integers with up to this many digits are exact in a double, and do not overflow while parsed.
-const MAX_DIGITS: usize = 15;
 
 impl Scanner {
     /// A scanner for this format that refuses lines longer than `max_line` bytes and samples with
@@ -148,6 +166,13 @@ impl Scanner {
         self.value
     }
 
+    /// The value of the last sample, whose line this is. It must be [one](Sample::is_integer).
+    #[must_use]
+    #[inline]
+    pub fn integer(&self, line: &[u8]) -> u64 {
+        word::integer(line, self.value)
+    }
+
     /// The last sample's timestamp, in milliseconds since 1970.
     #[must_use]
     pub fn timestamp(&self) -> Option<i64> {
@@ -159,47 +184,41 @@ impl Scanner {
         self.last.clear();
     }
 
-    /// Reads the first line of `input` if it is a plain sample that differs from the previous one
-    /// only in the value of its last label and in its own value. Otherwise returns `None`, and
-    /// [`scan`](Self::scan) must read the line.
+    /// Finds the parts of the first line of `input` if it is a plain sample that differs from the
+    /// previous one only in the value of its last label and in its own value. Otherwise returns
+    /// `None`, and [`scan`](Self::scan) must read the line.
+    ///
+    /// The line does not become the last one: the offsets that the scanner has are not its own.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in the loops that read nearly every line")]
+    #[must_use]
+    pub fn alike(&self, input: &[u8]) -> Option<Alike> {
+        let from = self.last.len();
+        if from == 0 || !input.starts_with(&self.last) {
+            return None;
+        }
+        let close = end_of_usual_text(input, from);
+        let start = close + 3;
+        if input.get(close..start)? != b"\"} " {
+            return None;
+        }
+        let end = end_of_integer(input, start)?;
+        if *input.get(end)? != b'\n' || end > self.max_line {
+            return None;
+        }
+        Some(Alike { len: end + 1, label: Span::new(from, close), value: Span::new(start, end) })
+    }
+
+    /// Reads the first line of `input` if it is [`alike`](Self::alike).
     #[inline]
     pub fn scan_alike(&mut self, input: &[u8]) -> Option<Sample> {
-        let from = self.last.len();
-        if from == 0 || input.len() < from || input[..from] != *self.last {
-            return None;
-        }
-        let mut close = from;
-        loop {
-            match *input.get(close)? {
-                b'"' => break,
-                b'\\' | b'\n' | 0x80.. => return None,
-                _ => close += 1,
-            }
-        }
-        let start = close + 3;
-        if input.get(close + 1..start)? != b"} " {
-            return None;
-        }
-        let mut integer = 0u64;
-        let mut end = start;
-        loop {
-            let digit = input.get(end)?.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit));
-            end += 1;
-        }
-        let digits = end - start;
-        if input[end] != b'\n' || digits == 0 || digits > MAX_DIGITS || end > self.max_line {
-            return None;
-        }
-        let label = self.labels.last_mut()?;
-        (label.value, label.odd) = (Span::new(from, close), false);
-        self.labels_end = start - 1;
-        self.value = Span::new(start, end);
+        let Alike { len, label, value } = self.alike(input)?;
+        let last = self.labels.last_mut()?;
+        (last.value, last.odd) = (label, false);
+        self.labels_end = value.start() - 1;
+        self.value = value;
         self.timestamp = None;
-        Some(Sample { len: end + 1, shared: self.labels.len(), integer: Some(integer) })
+        Some(Sample { len, shared: self.labels.len(), is_integer: true })
     }
 
     /// Reads the first line of `input`.
@@ -263,14 +282,14 @@ impl Scanner {
         if self.labels.len() != labels {
             shared = shared.saturating_sub(1);
         }
-        let (end, integer) = self.value_and_rest(line, at)?;
+        let (end, is_integer) = self.value_and_rest(line, at)?;
         self.last.clear();
         // The parts of a line whose name comes after labels cannot be compared one by one.
         let name_first = self.labels.first().is_none_or(|l| l.name.start() > self.name.start());
         if let Some(label) = self.labels.last().filter(|_| name_first) {
             self.last.extend_from_slice(&line[..label.value.start()]);
         }
-        Ok(Sample { len: end, shared, integer })
+        Ok(Sample { len: end, shared, is_integer })
     }
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
@@ -424,39 +443,28 @@ impl Scanner {
         }
     }
 
-    /// Reads value, timestamp and exemplar. Returns the length of the line, and the value if it is
+    /// Reads value, timestamp and exemplar. Returns the length of the line, and whether the value is
     /// a short integer.
     #[inline]
-    fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, Option<u64>), Stop> {
+    fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, bool), Stop> {
         let start = skip_blanks(line, at);
         self.timestamp = None;
-        let mut integer = 0u64;
-        let mut end = start;
-        loop {
-            let byte = byte(line, end)?;
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            integer = integer.wrapping_mul(10).wrapping_add(u64::from(digit));
-            end += 1;
-        }
-        let digits = end - start;
-        if (1..=MAX_DIGITS).contains(&digits) && line[end] == b'\n' {
+        let integer = end_of_integer(line, start);
+        if let Some(end) = integer
+            && byte(line, end)? == b'\n'
+        {
             self.value = Span::new(start, end);
-            return Ok((end + 1, Some(integer)));
+            return Ok((end + 1, true));
         }
+        let mut end = start;
         while !matches!(byte(line, end)?, b' ' | b'\t' | b'\n') {
             end += 1;
         }
-        let text = &line[start..end];
-        if number::parse_number(text).is_none() {
+        if number::parse_number(&line[start..end]).is_none() {
             return Err(Flaw::BadValue.into());
         }
         self.value = Span::new(start, end);
-        let end = self.timestamp_and_rest(line, end)?;
-        let short = text.len() == digits && digits <= MAX_DIGITS;
-        Ok((end, short.then_some(integer)))
+        Ok((self.timestamp_and_rest(line, end)?, integer == Some(end)))
     }
 
     fn timestamp_and_rest(&mut self, line: &[u8], at: usize) -> Result<usize, Stop> {

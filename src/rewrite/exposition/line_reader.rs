@@ -72,28 +72,14 @@ impl<R: Recorder> LineReader<R> {
             }
         }
         loop {
+            self.line += self.state.read_alike(&self.scanner, out);
             let rest = out.rest();
             if rest.is_empty() {
                 return Ok(());
             }
-            let (len, unchanged) = if let Some(sample) = self.scanner.scan_alike(rest) {
-                self.line += 1;
-                let line = SampleLine {
-                    number: self.line,
-                    text: &rest[..sample.len],
-                    sample,
-                    scanner: &self.scanner,
-                };
-                match self.state.sample_alike(&line, out) {
-                    Some(unchanged) => (sample.len, unchanged),
-                    None => (sample.len, self.sample(plan, rest, sample, out)?),
-                }
-            } else {
-                let scan = self.scanner.scan(rest);
-                match self.line(plan, rest, scan, complete, out)? {
-                    Some(line) => line,
-                    None => return Ok(()),
-                }
+            let scan = self.scanner.scan(rest);
+            let Some((len, unchanged)) = self.line(plan, rest, scan, complete, out)? else {
+                return Ok(());
             };
             if unchanged {
                 out.keep(len);

@@ -99,8 +99,8 @@ impl Report {
     }
 
     #[inline]
-    pub(super) fn read(&mut self, rule: RuleId) {
-        self.counts[rule.0 as usize].read += 1;
+    pub(super) fn read(&mut self, rule: RuleId, samples: u64) {
+        self.counts[rule.0 as usize].read += samples;
     }
 
     pub(super) fn wrote(&mut self, rule: RuleId, samples: u64) {

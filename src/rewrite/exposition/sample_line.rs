@@ -30,9 +30,9 @@ impl<'a> SampleLine<'a> {
 
     pub(super) fn value(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
-        match self.sample.integer {
-            Some(integer) => integer as f64,
-            None => parse_number(self.scanner.value().of(self.text)).unwrap_or(f64::NAN),
+        if self.sample.is_integer {
+            return self.scanner.integer(self.text) as f64;
         }
+        parse_number(self.scanner.value().of(self.text)).unwrap_or(f64::NAN)
     }
 }

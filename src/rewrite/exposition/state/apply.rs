@@ -35,7 +35,7 @@ impl<R: Recorder> ExpositionState<R> {
                     if !self.add_to_histogram(rule, series, line, value)? {
                         return Ok(false);
                     }
-                    self.report.read(rule);
+                    self.report.read(rule, 1);
                 }
                 Action::Scalar(rule, series) => {
                     if let Some(scalars) = self.gathered.scalars_mut(series.id) {
@@ -46,7 +46,7 @@ impl<R: Recorder> ExpositionState<R> {
                             scalars.add(series.slot, value);
                         }
                     }
-                    self.report.read(rule);
+                    self.report.read(rule, 1);
                     self.recorder.gathered(rule, series);
                 }
                 Action::PartOfTotal(total) => {
@@ -62,7 +62,7 @@ impl<R: Recorder> ExpositionState<R> {
                 }
                 Action::Rename(rule, family, rendering) => {
                     self.write_renamed(plan, rule, family, rendering, line, out.replacement());
-                    self.report.read(rule);
+                    self.report.read(rule, 1);
                     self.report.wrote(rule, 1);
                 }
             }

@@ -78,17 +78,18 @@ pub(super) enum Action {
     PartOfTotal(SeriesRef),
 }
 
-/// What to do with the next sample if it shares enough with the current one (`Sample::shared`).
+/// What to do with the next samples if they differ from the current one only in the value of their
+/// last label, see [`Scanner::alike`](crate::exposition::Scanner::alike).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum FastPath {
     /// Decide in full.
     #[default]
     None,
-    /// It passes if it shares this much.
-    Pass { shared: usize },
-    /// It is the next bucket of a histogram that one rule gathers.
+    /// They pass.
+    Pass,
+    /// They are buckets of a histogram that one rule gathers.
     Bucket { rule: RuleId, id: GatheredId, forward: bool },
-    /// It is the next bucket of a histogram that is renamed: write it after
+    /// They are buckets of a histogram that is renamed: write them after
     /// [`Current::rendered_prefix`].
     Renamed(RuleId),
 }

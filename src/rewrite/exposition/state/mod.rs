@@ -1,5 +1,6 @@
 //! The state of one exposition, and what is decided about its samples.
 
+mod alike;
 mod apply;
 mod current;
 mod decide;

@@ -1,11 +1,11 @@
 //! Takes the exposition line by line.
 //!
-//! Most samples are like the one before and take the fast path. For every other label set a verdict
+//! Most samples are like the one before and take the [fast path](super::alike). For every other label set a verdict
 //! is [decided](super::decide), which is then [applied](super::apply) to each sample of the set.
 
 use super::current::{Action, FastPath, Verdict};
 use super::exposition_state::ExpositionState;
-use crate::exposition::{Header, Span};
+use crate::exposition::Header;
 use crate::mapping::plan::exposition::Plan;
 use crate::rewrite::exposition::families::{HeaderAction, HistogramPart};
 use crate::rewrite::exposition::labels::LE;
@@ -22,62 +22,6 @@ const SERIES_KEY_BYTES: usize = 16;
 const FAMILY_BYTES: usize = 256;
 
 impl<R: Recorder> ExpositionState<R> {
-    /// Takes a sample that differs from the one before only in its last label and its value, if
-    /// nothing has to be decided: it passes like the one before, or it is the next bucket.
-    ///
-    /// Returns whether the sample is output unchanged, or `None` if [`sample`](Self::sample) has to
-    /// take it.
-    #[inline]
-    pub(in crate::rewrite::exposition) fn sample_alike(
-        &mut self,
-        line: &SampleLine<'_>,
-        out: &mut Output<'_>,
-    ) -> Option<bool> {
-        let forward = match self.current.fast_path {
-            FastPath::None => return None,
-            FastPath::Pass { shared } => {
-                if line.sample.shared < shared {
-                    return None;
-                }
-                self.report.passed += 1;
-                true
-            }
-            FastPath::Bucket { rule, id, forward } => {
-                let le = self.next_le(line)?;
-                let rows = self.gathered.histograms_mut(id)?;
-                let cell = rows.boundaries.cell(le.of(line.text)).ok()?;
-                if rows.bytes_to_widen(cell).is_some() {
-                    return None;
-                }
-                #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
-                if !rows.add_bucket(cell, line.sample.integer? as f64) {
-                    return None;
-                }
-                self.report.read(rule);
-                self.report.kept += u64::from(forward);
-                forward
-            }
-            FastPath::Renamed(rule) => {
-                let le = self.next_le(line)?;
-                let out = out.replacement();
-                out.extend_from_slice(&self.current.rendered_prefix);
-                out.extend_from_slice(&line.text[le.start()..]);
-                self.report.read(rule);
-                self.report.wrote(rule, 1);
-                false
-            }
-        };
-        self.report.samples_in += 1;
-        Some(forward)
-    }
-
-    /// The `le` of a sample that continues the current histogram.
-    #[inline]
-    fn next_le(&self, line: &SampleLine<'_>) -> Option<Span> {
-        let last = line.scanner.labels().get(self.current.decided_labels)?;
-        (line.sample.shared > self.current.decided_labels).then_some(last.value)
-    }
-
     /// Takes a header line.
     ///
     /// # Errors
@@ -142,7 +86,7 @@ impl<R: Recorder> ExpositionState<R> {
             self.report.passed += 1;
             self.recorder.forwarded();
             if !R::RECORDS && !self.current.deduplicated {
-                self.current.fast_path = FastPath::Pass { shared: 1 };
+                self.current.fast_path = FastPath::Pass;
             }
             return Ok(true);
         }
@@ -206,7 +150,7 @@ impl<R: Recorder> ExpositionState<R> {
         }
     }
 
-    /// Prepares for samples that differ only in `le`: see [`sample_alike`](Self::sample_alike).
+    /// Prepares for samples that differ only in `le`: see [`read_alike`](Self::read_alike).
     fn expect_alike(&mut self) {
         let current = &mut self.current;
         if R::RECORDS
@@ -218,7 +162,7 @@ impl<R: Recorder> ExpositionState<R> {
         }
         current.fast_path = match &current.verdict {
             Verdict::Drop(_) => return,
-            Verdict::Pass => FastPath::Pass { shared: current.decided_labels + 1 },
+            Verdict::Pass => FastPath::Pass,
             Verdict::Apply(decision) => match decision.actions[..] {
                 [Action::Histogram(rule, series)] => {
                     FastPath::Bucket { rule, id: series.id, forward: decision.forward }

@@ -1,0 +1,157 @@
+//! Eight bytes of a line at once, as a number. The first byte is the lowest.
+
+use super::Span;
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+
+/// The highest bit of each byte.
+const HIGHEST: u64 = ONES << 7;
+
+/// Integers of up to this many digits are exact in a double, and two words contain them.
+const MAX_DIGITS: usize = 15;
+
+/// The eight bytes at an offset, with zeros after the end of the line.
+#[inline]
+fn word(line: &[u8], at: usize) -> u64 {
+    match line.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => last_word(line, at),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn last_word(line: &[u8], at: usize) -> u64 {
+    let rest = line.get(at..).unwrap_or_default();
+    rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// The number of bytes before the first one whose highest bit is set.
+#[inline]
+fn unmarked(marks: u64) -> usize {
+    (marks & HIGHEST).trailing_zeros() as usize / 8
+}
+
+/// The offset of the first byte that is unusual between quotes: a quote, a backslash, a blank, a
+/// control character, a byte that is not ASCII, or the end of the line.
+#[inline]
+pub(super) fn end_of_usual_text(line: &[u8], mut at: usize) -> usize {
+    loop {
+        let word = word(line, at);
+        // A carry reaches only bytes after one that is marked already.
+        let up_to_quote = word.wrapping_sub(ONES * u64::from(b'"' + 1));
+        let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let usual = unmarked(up_to_quote | backslash | word);
+        at += usual;
+        if usual < 8 {
+            return at;
+        }
+    }
+}
+
+/// The offset of the first byte that is not plain text between quotes: a quote, a backslash, a
+/// newline, a byte that is not ASCII, or the end of the line.
+#[inline]
+pub(super) fn end_of_plain_text(line: &[u8], mut at: usize) -> usize {
+    loop {
+        at = end_of_usual_text(line, at);
+        match line.get(at) {
+            Some(b'"' | b'\\' | b'\n' | 0x80..) | None => return at,
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// The offset after the integer at an offset, if it has 1 to 15 digits and is followed by another
+/// byte than a digit.
+#[inline]
+pub(super) fn end_of_integer(line: &[u8], at: usize) -> Option<usize> {
+    let digits = match leading_digits(word(line, at)) {
+        8 => 8 + leading_digits(word(line, at + 8)),
+        digits => digits,
+    };
+    (1..=MAX_DIGITS).contains(&digits).then_some(at + digits)
+}
+
+#[inline]
+fn leading_digits(word: u64) -> usize {
+    let values = word ^ DIGITS;
+    unmarked(values.wrapping_add(ONES * (0x80 - 10)) | values)
+}
+
+/// `00000000`
+const DIGITS: u64 = ONES * b'0' as u64;
+
+/// The value of an integer of 1 to 15 digits, see [`end_of_integer`].
+#[inline]
+pub(super) fn integer(line: &[u8], span: Span) -> u64 {
+    let digits = span.end() - span.start();
+    let low = last_digits(line, span.end(), digits.min(8));
+    if digits <= 8 {
+        low
+    } else {
+        last_digits(line, span.end() - 8, digits - 8) * 100_000_000 + low
+    }
+}
+
+/// The value of the digits before an offset, at most eight.
+#[inline]
+fn last_digits(line: &[u8], end: usize, digits: usize) -> u64 {
+    let last = match end.checked_sub(8) {
+        Some(start) => word(line, start),
+        None => word(line, 0) << (8 * (8 - end)),
+    };
+    // Without the bytes before the digits. Then they are added in pairs.
+    let values = (last ^ DIGITS) & (u64::MAX << (64 - 8 * digits));
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_ends_at_the_first_special_byte() {
+        let plain = b"a b!\x01~+.0\0]^#";
+        for special in [b'"', b'\\', b'\n', 0x80, 0xa2, 0xdc, 0xff] {
+            for length in 0..20 {
+                let text: Vec<u8> = plain.iter().copied().cycle().take(length).collect();
+                assert_eq!(end_of_plain_text(&text, 0), length);
+                let line = [&text, &[special][..], b"\"\\ a text after it"].concat();
+                assert_eq!(end_of_plain_text(&line, 0), length, "{special} after {length}");
+            }
+        }
+        assert_eq!(end_of_usual_text(b"abcdefghi\xe9", 0), 9);
+        assert_eq!(end_of_usual_text(b"abcdefghi j", 1), 9);
+    }
+
+    #[test]
+    fn integers_have_up_to_15_digits() {
+        let end = |line: &str| end_of_integer(line.as_bytes(), 1);
+        for (line, expected) in [
+            (" 7\n", Some(2)),
+            (" 7", Some(2)),
+            (" 12345678 1", Some(9)),
+            (" 123456789012345\n", Some(16)),
+            (" 1234567890123456\n", None),
+            (" \n", None),
+            (" -1", None),
+            (" ", None),
+            (" 1.5", Some(2)),
+            (" 99:", Some(3)),
+            (" 99/", Some(3)),
+            (" 99é", Some(3)),
+        ] {
+            assert_eq!(end(line), expected, "{line:?}");
+        }
+        for number in (0..15).flat_map(|power| [10_u64.pow(power), 10_u64.pow(power) * 9 + 7]) {
+            for (before, after) in [("", ""), ("", "\n"), ("x ", " 1"), ("a{b=\"c\"} ", "\n")] {
+                let line = format!("{before}{number}{after}");
+                let span = Span::new(before.len(), line.len() - after.len());
+                assert_eq!(integer(line.as_bytes(), span), number, "{line:?}");
+            }
+        }
+    }
+}
