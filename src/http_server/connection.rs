@@ -193,6 +193,11 @@ async fn close(
             let word = last_word(StatusCode::REQUEST_TIMEOUT, &text);
             // Best effort: the connection ends in any case.
             drop(timeout(LAST_WORD, stream.write_all(word.as_bytes())).await);
+        } else if error.is_parse_version_h2() {
+            // The only malformed request that hyper does not respond to itself.
+            let text = "HTTP/2 is not supported; use HTTP/1.1.\n";
+            let word = last_word(StatusCode::BAD_REQUEST, text);
+            drop(timeout(LAST_WORD, stream.write_all(word.as_bytes())).await);
         }
     }
     // Do not wait for a client that has stopped reading.

@@ -119,7 +119,7 @@ impl DynamicTargetSet {
         allow_list: Arc<AllowList>,
         shared: &SharedState,
     ) -> Result<DynamicTargetSet, ClientErrors> {
-        let client = Arc::new(settings.client(shared.resolver())?);
+        let client = Arc::new(settings.client(shared.dynamic_resolver())?);
         let statuses = Arc::clone(shared.statuses());
         let histories = shared.histories().of_set(&settings.name);
         let idle = shared.idle();

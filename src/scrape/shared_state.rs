@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::histories::Histories;
 use super::limiter::ScrapeLimiter;
 use super::status::Statuses;
-use super::upstream::{IdlePool, Resolve};
+use super::upstream::{BoundedResolver, IdlePool, Resolve};
 use crate::telemetry::Metrics;
 
 /// State that a gateway passes on to its successor when settings are reloaded. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedState {
     metrics: Arc<Metrics>,
+    /// For targets in the settings and for dynamic ones. The latter do not delay the former.
     resolver: Arc<dyn Resolve>,
+    dynamic_resolver: Arc<dyn Resolve>,
     limiter: Arc<ScrapeLimiter>,
     statuses: Arc<Statuses>,
     histories: Arc<Histories>,
@@ -25,7 +27,8 @@ impl SharedState {
     pub fn new(metrics: Arc<Metrics>, resolver: Arc<dyn Resolve>) -> SharedState {
         SharedState {
             metrics,
-            resolver,
+            resolver: Arc::new(BoundedResolver::new(Arc::clone(&resolver))),
+            dynamic_resolver: Arc::new(BoundedResolver::new(resolver)),
             limiter: Arc::default(),
             statuses: Arc::default(),
             histories: Arc::default(),
@@ -47,6 +50,10 @@ impl SharedState {
 
     pub(super) fn resolver(&self) -> Arc<dyn Resolve> {
         Arc::clone(&self.resolver)
+    }
+
+    pub(super) fn dynamic_resolver(&self) -> Arc<dyn Resolve> {
+        Arc::clone(&self.dynamic_resolver)
     }
 
     pub(super) fn idle(&self) -> Arc<IdlePool> {

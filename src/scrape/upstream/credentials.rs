@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,6 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::super::error::Error;
 use super::super::secret::{SecretSource, UnreadableFile};
 use super::resolve::Resolve;
+use super::shared_calls::{Call, SharedCalls};
 use super::tls::{Tls, TlsError, TlsErrors, TlsSettings};
 
 /// How requests to a target are made, beyond its URL.
@@ -94,16 +96,31 @@ impl From<ClientError> for ClientErrors {
 pub struct Client {
     authorization: Option<Authorization>,
     headers: Vec<(HeaderName, SecretSource)>,
-    tls: Tls,
+    tls: Arc<Tls>,
     resolver: Arc<dyn Resolve>,
+    /// Reads of files in progress.
+    reads: Reads,
 }
+
+/// Headers, or the reason why they cannot be made.
+type Headers = Result<Vec<(HeaderName, HeaderValue)>, ClientError>;
+
+#[derive(Debug, Default)]
+struct Reads {
+    headers: SharedCalls<(), Option<Headers>>,
+    tls: SharedCalls<(), Option<Result<Arc<ClientConfig>, TlsErrors>>>,
+}
+
+/// How long a scrape waits for its files. They are small, so a file system that needs longer hangs.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
     /// A client that has not read any files yet.
     #[must_use]
     pub fn new(settings: HttpSettings, resolver: Arc<dyn Resolve>) -> Client {
         let HttpSettings { authorization, headers, tls } = settings;
-        Client { authorization, headers, tls: Tls::new(tls), resolver }
+        let tls = Arc::new(Tls::new(tls));
+        Client { authorization, headers, tls, resolver, reads: Reads::default() }
     }
 
     /// Reads all files that requests need, so that errors are found before the first scrape.
@@ -121,21 +138,32 @@ impl Client {
     }
 
     /// Adds the headers of the settings. They replace headers of the client with the same name.
-    pub(super) fn sign(&self, headers: &mut HeaderMap) -> Result<(), Error> {
-        self.append(headers).map_err(|error| Error::Credentials(error.to_string()))
+    ///
+    /// Files are read on another thread: if a file system hangs, other scrapes go on.
+    pub(super) async fn sign(self: &Arc<Self>, headers: &mut HeaderMap) -> Result<(), Error> {
+        let own = if self.has_secret_files() {
+            let client = Arc::clone(self);
+            let read = self.reads.headers.join((), || off_thread(move || client.own_headers()));
+            finished(read).await?
+        } else {
+            self.own_headers()
+        };
+        replace(headers, own.map_err(|error| Error::Credentials(error.to_string()))?);
+        Ok(())
     }
 
-    fn append(&self, headers: &mut HeaderMap) -> Result<(), ClientError> {
-        if let Some(value) = self.authorization()? {
-            headers.insert(AUTHORIZATION, value);
-        }
-        for (name, _) in &self.headers {
-            headers.remove(name);
-        }
-        for (name, value) in &self.headers {
-            headers.append(name, header(name, value)?);
-        }
-        Ok(())
+    fn has_secret_files(&self) -> bool {
+        let of_authorization = self.authorization.as_ref().map(Authorization::secret);
+        let mut secrets = self.headers.iter().map(|(_, value)| value).chain(of_authorization);
+        secrets.any(|secret| matches!(secret, SecretSource::File(_)))
+    }
+
+    /// The headers of the settings.
+    fn own_headers(&self) -> Headers {
+        let authorization = self.authorization()?.map(|value| Ok((AUTHORIZATION, value)));
+        let others = self.headers.iter();
+        let others = others.map(|(name, value)| Ok((name.clone(), header(name, value)?)));
+        authorization.into_iter().chain(others).collect()
     }
 
     /// The value of the `Authorization` header.
@@ -158,12 +186,51 @@ impl Client {
         self.resolver.lookup(host, port).await.map_err(Error::resolve)
     }
 
-    pub(super) fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.tls.config().map_err(|error| Error::Credentials(error.to_string()))
+    /// The current TLS configuration. Its files are read on another thread.
+    pub(super) async fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
+        let tls = Arc::clone(&self.tls);
+        let read = self.reads.tls.join((), || off_thread(move || tls.config()));
+        finished(read).await?.map_err(|error| Error::Credentials(error.to_string()))
     }
 
     pub(super) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientError> {
         self.tls.name_for(host).ok_or_else(|| ClientError::Name(host.to_owned()))
+    }
+}
+
+impl Authorization {
+    fn secret(&self) -> &SecretSource {
+        match self {
+            Authorization::Basic { password: secret, .. }
+            | Authorization::Other { credentials: secret, .. } => secret,
+        }
+    }
+}
+
+/// Runs a function that can block. `None` if it panics.
+async fn off_thread<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(read).await.ok()
+}
+
+/// The result of a read, if it is finished in time.
+async fn finished<T: Clone>(read: Call<Option<T>>) -> Result<T, Error> {
+    let in_time = tokio::time::timeout(READ_TIMEOUT, read.result()).await;
+    in_time.ok().flatten().flatten().ok_or_else(|| {
+        let limit = READ_TIMEOUT.as_secs();
+        let text = format!(
+            "its files for secrets and TLS could not be read within {limit}s; check their file system"
+        );
+        Error::Credentials(text)
+    })
+}
+
+/// Adds headers that replace those with the same names.
+fn replace(headers: &mut HeaderMap, own: Vec<(HeaderName, HeaderValue)>) {
+    for (name, _) in &own {
+        headers.remove(name);
+    }
+    for (name, value) in own {
+        headers.append(name, value);
     }
 }
 
@@ -198,7 +265,7 @@ mod tests {
         for (name, value) in before {
             headers.append(*name, HeaderValue::from_str(value).expect("printable"));
         }
-        client(settings).append(&mut headers).expect("sendable");
+        replace(&mut headers, client(settings).own_headers().expect("sendable"));
         let text = |value: &HeaderValue| value.to_str().expect("printable").to_owned();
         let mut all: Vec<_> =
             headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -230,6 +297,14 @@ mod tests {
         let after =
             [("authorization", "Bearer t"), ("kong-admin-token", "a"), ("kong-admin-token", "b")];
         assert_eq!(signed(settings, &before), expected(&after));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_hangs_fails_in_time() {
+        let hangs = SharedCalls::<(), Option<()>>::default();
+        let read = hangs.join((), std::future::pending);
+        let error = finished(read).await.expect_err("it hangs").to_string();
+        assert!(error.contains("could not be read within 5s"), "{error}");
     }
 
     #[test]

@@ -15,8 +15,10 @@ mod exposition;
 mod framing;
 mod head_limit;
 mod idle;
+mod lookups;
 mod message;
 mod resolve;
+mod shared_calls;
 mod tls;
 
 use std::io::{Error as IoError, ErrorKind};
@@ -42,6 +44,7 @@ pub(super) use self::body::UpstreamBody;
 pub use self::credentials::{Authorization, Client, ClientError, ClientErrors, HttpSettings};
 pub(super) use self::exposition::ExpositionBody;
 pub(super) use self::idle::IdlePool;
+pub(super) use self::lookups::BoundedResolver;
 pub(super) use self::message::{UpstreamRequest, UpstreamResponse};
 pub use self::resolve::{Lookup, Resolve, SystemResolver};
 pub use self::tls::{Identity, TlsError, TlsSettings, TlsVersion};
@@ -108,7 +111,7 @@ impl Upstream {
     }
 
     async fn answer(&self, request: &UpstreamRequest) -> Result<UpstreamResponse, Error> {
-        let http = self.http_request(request)?;
+        let http = self.http_request(request).await?;
         if let Some(connection) = self.idle.take_here()
             && let Ok(answer) = self.exchange(connection, http.clone()).await
         {
@@ -130,7 +133,7 @@ impl Upstream {
         Ok(UpstreamResponse { status: head.status, headers: head.headers, body })
     }
 
-    fn http_request(&self, request: &UpstreamRequest) -> Result<Request<NoBody>, Error> {
+    async fn http_request(&self, request: &UpstreamRequest) -> Result<Request<NoBody>, Error> {
         let mut http = Request::new(NoBody::new());
         *http.method_mut() = request.method.clone();
         *http.uri_mut() = request.path.clone().into();
@@ -138,7 +141,7 @@ impl Upstream {
         headers.clone_from(&request.headers);
         headers.insert(HOST, self.host_header.clone());
         headers.insert(TIMEOUT_HEADER, header_value(request.timeout));
-        self.client.sign(headers)?;
+        self.client.sign(headers).await?;
         Ok(http)
     }
 
@@ -147,7 +150,7 @@ impl Upstream {
         let Some(name) = &self.tls_name else {
             return Ok(Stream::Plain(stream));
         };
-        let config = self.client.tls()?;
+        let config = self.client.tls().await?;
         match TlsConnector::from(config).connect(name.clone(), stream).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()))),
             Err(error) => Err(Error::Tls(tls::reason(&error).unwrap_or(error.to_string()))),

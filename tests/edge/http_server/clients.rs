@@ -210,9 +210,15 @@ async fn pipelined_requests_get_responses_and_garbage_after_them_does_not() {
     is_as_before(&gateway).await;
     assert_eq!(gateway.metric(&refusals("malformed")).await, Some(1));
 
-    for garbage in
-        ["\r\n\r\n\r\n", "\0\0\0\0", "HTTP/1.1 200 OK\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
-    {
+    let mut http_2 = TcpStream::connect(gateway.data).await.expect("a connection");
+    http_2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("taken");
+    let response = rest(http_2).await;
+    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+    assert!(response.ends_with("HTTP/2 is not supported; use HTTP/1.1.\n"), "{response}");
+    is_as_before(&gateway).await;
+    assert_eq!(gateway.metric(&refusals("malformed")).await, Some(2));
+
+    for garbage in ["\r\n\r\n\r\n", "\0\0\0\0", "HTTP/1.1 200 OK\r\n\r\n"] {
         let mut stream = TcpStream::connect(gateway.data).await.expect("a connection");
         stream.write_all(garbage.as_bytes()).await.expect("taken");
         stream.shutdown().await.expect("open");
