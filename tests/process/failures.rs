@@ -193,6 +193,13 @@ impl Targets {
                 "cut",
             ),
             (
+                "interim-flood",
+                b"HTTP/1.1 100 Continue\r\n\r\n".repeat(20_000),
+                50,
+                Status(502),
+                "exchange",
+            ),
+            (
                 "bomb",
                 ok(&format!("Content-Encoding: gzip\r\n{}", sized(bomb.len())), &bomb),
                 4,
