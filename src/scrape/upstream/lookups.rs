@@ -53,14 +53,13 @@ impl BoundedResolver {
             return self.resolver.lookup(host, port).await;
         }
         let key = (host.to_ascii_lowercase(), port);
-        let lookup = match self.lookups.running(&key) {
-            Some(lookup) => lookup,
-            None => {
-                let place = self.place(&key.0).await?;
-                let (resolver, known) = (Arc::clone(&self.resolver), Arc::clone(&self.known));
-                let host = host.to_owned();
-                self.lookups.join(key, || look_up(resolver, host, port, known, place))
-            }
+        let lookup = if let Some(running) = self.lookups.running(&key) {
+            running
+        } else {
+            let place = self.place(&key.0).await?;
+            let (resolver, known) = (Arc::clone(&self.resolver), Arc::clone(&self.known));
+            let host = host.to_owned();
+            self.lookups.join(key, || look_up(resolver, host, port, known, place))
         };
         let interrupted = || io::Error::from(ErrorKind::Interrupted);
         let found = lookup.result().await.ok_or_else(interrupted)?;
