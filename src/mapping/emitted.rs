@@ -42,6 +42,12 @@ impl Emitted {
         self.generation.is_none()
     }
 
+    /// The emitted generation. `None` if both are emitted.
+    #[must_use]
+    pub fn generation(self) -> Option<Generation> {
+        self.generation
+    }
+
     /// The generations, the newer first.
     pub(in crate::mapping) fn generations(self) -> impl Iterator<Item = Generation> {
         [Generation::New, Generation::Old].into_iter().filter(move |it| self.has(*it))
@@ -68,11 +74,7 @@ impl Emit {
         if generation_of(name, used).is_ok() {
             return self;
         }
-        match generation_of(name, all) {
-            Ok(Generation::Old) => Emit::Old,
-            Ok(Generation::New) => Emit::New,
-            Err(_) => self,
-        }
+        generation_of(name, all).map_or(self, Emit::from)
     }
 }
 

@@ -33,6 +33,15 @@ impl FromStr for Emit {
     }
 }
 
+impl From<Generation> for Emit {
+    fn from(generation: Generation) -> Emit {
+        match generation {
+            Generation::Old => Emit::Old,
+            Generation::New => Emit::New,
+        }
+    }
+}
+
 impl Display for Emit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

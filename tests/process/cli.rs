@@ -446,6 +446,7 @@ fn an_edition_that_no_pack_has_is_an_error() {
         &["explain", "--emit=3.1", "-"],
         &["serve", "--emit=3.1", "--target=http://127.0.0.1:9/metrics"],
         &["audit", "--emit=3.1", "tests/audit"],
+        &["audit", "--to=3.1", "tests/audit"],
     ] {
         let output = run(arguments, NEW);
         assert!(!output.status.success(), "{arguments:?}");

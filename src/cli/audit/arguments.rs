@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::value_enums::{Format, GenerationFlag};
+use crate::cli::value_enums::Format;
 use crate::mapping::Emit;
 
 #[derive(Debug, Args)]
@@ -18,8 +18,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long = "pack", value_name = "FILE")]
     pub(super) packs: Vec<PathBuf>,
 
-    /// Set the exit code for queries through a gateway that exports this generation, or this edition of it. Without this
-    /// flag, the exit code is for queries without a gateway.
+    /// Set the exit code for queries through a gateway that exports this generation, or this edition
+    /// of it. Without this flag, the exit code is for queries without a gateway.
     #[arg(long, value_name = "old|new|both|EDITION")]
     pub(super) emit: Option<Emit>,
 
@@ -27,9 +27,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     pub(super) rewrite: bool,
 
-    /// The generation to migrate queries to.
-    #[arg(long, value_enum, value_name = "GENERATION", default_value_t = GenerationFlag::New)]
-    pub(super) to: GenerationFlag,
+    /// The generation to migrate queries to, or an edition of it.
+    #[arg(long, value_name = "old|new|EDITION", default_value_t = Emit::New)]
+    pub(super) to: Emit,
 
     /// Also migrate quantiles over buckets whose boundaries differ between the generations. Their
     /// results differ; the table says by how much at most.

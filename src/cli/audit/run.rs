@@ -8,13 +8,15 @@ use super::arguments::Arguments;
 use super::files::{InputFile, find};
 use super::replace::{NewFile, replace_all};
 use crate::cli::progress::Progress;
-use crate::mapping::Emit;
+use crate::mapping::{Emit, Emitted, Generation};
 use crate::packs;
 use crate::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
 
 /// The result of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Run {
+    /// The generation that queries are migrated to.
+    pub(super) to: Generation,
     pub(super) files: Vec<FileAudit>,
     /// Files that were written.
     pub(super) written: Vec<PathBuf>,
@@ -59,14 +61,19 @@ impl Run {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     let packs = packs::load(&arguments.packs)?;
     let emit = arguments.emit.unwrap_or(Emit::Old);
-    let auditor = Auditor::new(&packs, emit, arguments.to.into(), arguments.absent.clone())
+    let to = Emitted::new(arguments.to, &packs);
+    let to = to.map_err(|error| anyhow::anyhow!("--to: {error}"))?;
+    let Some(to) = to.generation() else {
+        bail!("--to=both: a query is migrated to one generation, `old` or `new`");
+    };
+    let auditor = Auditor::new(&packs, emit, arguments.to, arguments.absent.clone())
         .map_err(|error| anyhow::anyhow!("--emit: {error}"))?
         .allow_differs(arguments.allow_differs);
     if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
         bail!("--absent={family}: no pack has a rule for this family");
     }
     let (found, errors) = find(&arguments.paths);
-    let mut run = Run { errors, ..Run::default() };
+    let mut run = Run { to, errors, files: Vec::new(), written: Vec::new(), needs: Vec::new() };
     let (mut inputs, mut progress) = (Vec::new(), Progress::new());
     for (index, input) in found.iter().enumerate() {
         progress.count("auditing file", index + 1, found.len());

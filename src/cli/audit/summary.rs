@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::arguments::Arguments;
 use super::run::Run;
-use crate::mapping::{Emit, Generation};
+use crate::mapping::Emit;
 use crate::tools::audit::{Finding, Impact};
 
 /// What was found, migrated and written.
@@ -38,13 +38,17 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
     if !arguments.rewrite {
         return Ok(());
     }
+    let edition = match arguments.to {
+        Emit::Edition(name) => format!(" (edition {name})"),
+        Emit::Old | Emit::New | Emit::Both => String::new(),
+    };
     let nowhere = arguments.output.is_none() && !arguments.in_place;
     let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };
     writeln!(
         to,
-        "{} migrated to the {} generation, {} not migrated{written}",
+        "{} migrated to the {} generation{edition}, {} not migrated{written}",
         count(&|it| it.migrated.is_some()),
-        Generation::from(arguments.to).as_str(),
+        run.to.as_str(),
         count(&|it| !it.obstacles.is_empty()),
     )?;
     for path in &run.written {

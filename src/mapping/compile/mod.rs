@@ -6,8 +6,9 @@ mod statsd;
 pub use exposition::compile;
 pub use statsd::compile_statsd;
 
-use super::Pack;
+use super::emitted::Emitted;
 use super::generation::Emit;
+use super::pack::Pack;
 use super::settings::{Settings, StatsdSettings};
 use crate::document::{Diagnostic, Diagnostics};
 use exposition::index::RuleIndex;
@@ -28,7 +29,19 @@ pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
         errors.extend(lines);
     }
+    if !incomplete {
+        errors.extend(unknown_editions(packs));
+    }
     errors
+}
+
+/// Test cases that emit an edition that no pack declares.
+fn unknown_editions(packs: &[Pack]) -> impl Iterator<Item = Diagnostic> {
+    let tests = packs.iter().flat_map(Pack::tests);
+    tests.filter_map(|test| {
+        let error = Emitted::new(test.emitted(), packs).err()?;
+        Some(error.at(test.emit.clone()))
+    })
 }
 
 /// Warnings about valid packs: what a round trip from one generation to the other loses, and what

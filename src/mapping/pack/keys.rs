@@ -126,6 +126,7 @@ pub(in crate::mapping) struct HintKeys {
     pub(in crate::mapping) say: Scalar,
     pub(in crate::mapping) option: Option<Scalar>,
     pub(in crate::mapping) optional: Option<Scalar>,
+    pub(in crate::mapping) only_with: Option<Scalar>,
 }
 
 /// Reads the keys of a pack. Invalid values are reported by the reader and left out.
@@ -300,6 +301,7 @@ fn hint(reader: &mut Reader<'_>, node: Node) -> Option<HintKeys> {
         let say = fields.required_text("say");
         let option = fields.text("option");
         let optional = fields.text("optional");
-        Some(HintKeys { when_missing: when_missing?, say: say?, option, optional })
+        let only_with = fields.text("only_with");
+        Some(HintKeys { when_missing: when_missing?, say: say?, option, optional, only_with })
     })
 }

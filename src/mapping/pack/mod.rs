@@ -41,6 +41,7 @@ pub struct Pack {
     single_valued: Vec<String>,
     only_in: Vec<OnlyIn>,
     hints: Vec<Hint>,
+    series_hints: Vec<SeriesHint>,
     lines: Lines,
     tests: Vec<PackTest>,
     source: Arc<Source>,
@@ -78,6 +79,54 @@ impl Hint {
     pub(super) fn selector(&self) -> &Selector {
         &self.selector
     }
+}
+
+/// An explanation for the operator if only a part of a family's series is missing.
+#[derive(Clone, Debug)]
+pub struct SeriesHint {
+    /// The family, of either generation.
+    pub when_missing: String,
+    /// Why the series can be missing, and what to do.
+    pub say: String,
+    only_with: OnlyWith,
+}
+
+impl SeriesHint {
+    /// The hint is about series whose labels [`labels`](Self::labels) occur in this family of the
+    /// other node.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        &self.only_with.family
+    }
+
+    /// See [`family`](Self::family).
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.only_with.on
+    }
+}
+
+/// The hints about families and samples, and those about a part of the series.
+fn hints(keys: Vec<keys::HintKeys>, check: &mut Check<'_>) -> (Vec<Hint>, Vec<SeriesHint>) {
+    let (mut hints, mut series_hints) = (Vec::new(), Vec::new());
+    for key in keys {
+        let Some(text) = &key.only_with else {
+            hints.extend(Hint::from_keys(key, check));
+            continue;
+        };
+        for (name, given) in [("option", &key.option), ("optional", &key.optional)] {
+            if let Some(given) = given {
+                let message = format!("a hint with `only_with` has no `{name}`");
+                check.error(given.span, message, "the hint is not about a family: remove it");
+            }
+        }
+        check.family(&key.when_missing.text, key.when_missing.span);
+        if let Some(only_with) = check.only_with(text) {
+            let (when_missing, say) = (key.when_missing.text, key.say.text);
+            series_hints.push(SeriesHint { when_missing, say, only_with });
+        }
+    }
+    (hints, series_hints)
 }
 
 /// A selector under `only_in`. Each label has a text, which can be empty.
@@ -181,8 +230,7 @@ impl Pack {
         let repeats = check.distinct_families(file.repeats, "repeats");
         let single_valued = single_valued(file.single_valued, &rules, &mut check);
         let only_in = only_in(file.only_in, &mut check);
-        let hints =
-            file.hints.into_iter().filter_map(|hint| Hint::from_keys(hint, &mut check)).collect();
+        let (hints, series_hints) = hints(file.hints, &mut check);
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_keys(&file.statsd, common, &mut check);
         let tests = file.tests.into_iter();
@@ -201,6 +249,7 @@ impl Pack {
             single_valued,
             only_in,
             hints,
+            series_hints,
             lines,
             tests,
             source,
@@ -230,6 +279,12 @@ impl Pack {
     #[must_use]
     pub fn hints(&self) -> &[Hint] {
         &self.hints
+    }
+
+    /// Explanations for families of which a part is missing.
+    #[must_use]
+    pub fn series_hints(&self) -> &[SeriesHint] {
+        &self.series_hints
     }
 
     /// The pack's own test cases.

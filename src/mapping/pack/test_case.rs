@@ -16,8 +16,20 @@ pub struct PackTest {
     pub name: String,
     /// The location of its name in the file.
     pub location: Location,
+    /// The location of `emit`.
+    pub(in crate::mapping) emit: Location,
     /// The input, and the expected output.
     pub input: TestInput,
+}
+
+impl PackTest {
+    /// What the packs emit in this test.
+    pub(in crate::mapping) fn emitted(&self) -> Emit {
+        match &self.input {
+            TestInput::Scrapes(settings, _) => settings.emit,
+            TestInput::Lines { settings, .. } => settings.emit,
+        }
+    }
 }
 
 /// What a test rewrites.
@@ -71,11 +83,13 @@ impl PackTest {
         let name = keys.name.text.clone();
         let location = check.reader.source().location(keys.name.span);
         let emit = keys.emit.as_ref().and_then(|word| check.emit(word));
+        let emit_at = keys.emit.as_ref().map_or(keys.name.span, |word| word.span);
+        let emit_at = check.reader.source().location(emit_at);
         let input = match keys.lines {
             Some(_) => check.test_of_lines(keys, emit)?,
             None => check.test_of_scrapes(keys, emit)?,
         };
-        Some(PackTest { name, location, input })
+        Some(PackTest { name, location, emit: emit_at, input })
     }
 }
 

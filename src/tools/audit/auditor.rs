@@ -16,28 +16,44 @@ use crate::tools::hints::{self, Selection};
 /// Audits queries against packs.
 #[derive(Debug)]
 pub struct Auditor {
+    /// The rules, with the boundaries of the newest editions.
     pub(super) catalog: Catalog,
+    /// The rules, with the boundaries of the edition that the gateway emits.
+    pub(super) through_gateway: Catalog,
+    /// The rules, with the boundaries of the edition that queries are migrated to.
+    pub(super) target: Catalog,
     pub(super) emitted: Emitted,
     pub(super) to: Generation,
     pub(super) allow_differs: bool,
 }
 
 impl Auditor {
-    /// An auditor for a gateway that emits `emit`, which migrates queries to `to`. Families in `absent`
-    /// do not occur in the queried Prometheus.
+    /// An auditor for a gateway that emits `emit`, which migrates queries to `to`: a generation, or an
+    /// edition of one. Families in `absent` do not occur in the queried Prometheus.
     ///
     /// # Errors
     ///
-    /// No pack declares the edition that is emitted.
+    /// No pack declares an edition, or `to` is both generations.
     pub fn new(
         packs: &[Pack],
         emit: Emit,
-        to: Generation,
+        to: impl Into<Emit>,
         absent: Vec<String>,
     ) -> Result<Auditor, Diagnostic> {
+        let catalog = |emitted, absent| Catalog::new(correspondences(packs, emitted), absent);
         let emitted = Emitted::new(emit, packs)?;
-        let catalog = Catalog::new(correspondences(packs, emitted), absent);
-        Ok(Auditor { catalog, emitted, to, allow_differs: false })
+        let target = Emitted::new(to.into(), packs)?;
+        let to = target.generation().ok_or_else(|| {
+            Diagnostic::error("a query is migrated to one generation, not to both")
+        })?;
+        Ok(Auditor {
+            through_gateway: catalog(emitted, absent.clone()),
+            target: catalog(target, absent.clone()),
+            catalog: catalog(Emitted::default(), absent),
+            emitted,
+            to,
+            allow_differs: false,
+        })
     }
 
     /// Also migrates queries whose result differs, if it is known how far. These are quantiles over

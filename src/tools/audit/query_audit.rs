@@ -65,9 +65,11 @@ impl Auditor {
             return Some(QueryAudit::unchanged(finding));
         }
         let values_of = part.values_of.as_ref().and_then(|label| text.get(label.clone()));
-        let verdict = assess(&self.catalog, inner, &masked, &expr, self.emitted, values_of)?;
+        let assess = |catalog| assess(catalog, inner, &masked, &expr, self.emitted, values_of);
+        let verdict = assess(&self.through_gateway)?;
+        let direct = assess(&self.catalog)?.direct;
         finding.generations = verdict.generations.iter().copied().map(Generation::as_str).collect();
-        (finding.direct, finding.gateway) = (verdict.direct, verdict.gateway);
+        (finding.direct, finding.gateway) = (direct, verdict.gateway);
         finding.details = verdict.details;
         finding.needs = verdict.needs;
         if query.kind.is_of_test() {
@@ -112,7 +114,7 @@ impl Auditor {
         let legend = query.legend.as_ref().map_or("", |legend| legend.text.as_str());
         let values_of = part.values_of.as_ref();
         let input = Input {
-            catalog: &self.catalog,
+            catalog: &self.target,
             text: inner,
             masked,
             expr,

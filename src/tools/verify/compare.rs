@@ -24,11 +24,13 @@ pub(super) struct Sides<'a> {
 /// Compares all families that the old side has or could have. Returns the results, and the names of
 /// the families that only the new generation has.
 ///
-/// `hints` returns what the packs say about a family that a generation lacks.
+/// `hints` returns what the packs say about a family that a generation lacks, and `series_hints` about
+/// series that the new side of a family lacks.
 pub(super) fn compare_families(
     sides: &Sides<'_>,
     options: &Options,
     hints: impl Fn(&str, Generation) -> Vec<String>,
+    series_hints: impl Fn(&str, &ParsedFamily, &ParsedFamily) -> Vec<String>,
 ) -> (Vec<FamilyResult>, Vec<String>) {
     let names: BTreeSet<&String> =
         sides.old.families.keys().chain(sides.new.families.keys()).collect();
@@ -55,6 +57,11 @@ pub(super) fn compare_families(
             result.hints = hints(name, Generation::New);
         } else if old.is_none() || lacks(|worst| worst.old) {
             result.hints = hints(name, Generation::Old);
+        }
+        if let (Some(old), Some(new), Traffic::Same) = (old, new, options.traffic)
+            && lacks(|worst| worst.new)
+        {
+            result.hints.extend(series_hints(name, old, new));
         }
         if options.ignore.contains(name) {
             result.verdict = Verdict::Ignored;

@@ -1,5 +1,8 @@
-//! What the packs say about a family that is missing.
+//! What the packs say about a family that is missing, or a part of it.
 
+use std::collections::BTreeSet;
+
+use super::parsed::{ParsedExposition, ParsedFamily, Series};
 use crate::mapping::{Emitted, Generation, Pack, Plan, correspondences};
 use crate::rewrite::exposition::{Missing, Report};
 use crate::tools::hints::{Selection, selection, texts};
@@ -56,4 +59,38 @@ pub(super) fn hints(
         family.and_then(|family| family.generation) != Some(lacks.other())
     });
     texts(packs, selections.iter())
+}
+
+/// The hints about the series of a family that the new side lacks. A hint applies if each of them has
+/// the labels of a series that the hint names, in `old`.
+///
+/// `old` is the input, and `family` may be of either generation.
+pub(super) fn series_hints(
+    packs: &[Pack],
+    old: &ParsedExposition,
+    family: &str,
+    (old_family, new_family): (&ParsedFamily, &ParsedFamily),
+) -> Vec<String> {
+    let rules = correspondences(packs, Emitted::default());
+    let is_about = |name: &str| {
+        let mut rules = rules.iter().filter(|it| it.old.family == family);
+        name == family || rules.any(|it| it.new.family == name)
+    };
+    let hints = packs.iter().flat_map(Pack::series_hints).filter(|it| is_about(&it.when_missing));
+    let mut texts: Vec<String> = Vec::new();
+    for hint in hints {
+        let Some(named) = old.families.get(hint.family()) else { continue };
+        let named: BTreeSet<Vec<&str>> =
+            named.series.keys().map(|series| series.values_of(hint.labels())).collect();
+        // Whether a boundary is missing is another question.
+        let there: BTreeSet<Series> = new_family.series.keys().map(|it| it.without("le")).collect();
+        let mut missing =
+            old_family.series.keys().filter(|it| !there.contains(&it.without("le"))).peekable();
+        let is_named = |series: &Series| named.contains(&series.values_of(hint.labels()));
+        let applies = missing.peek().is_some() && missing.all(is_named);
+        if applies && !texts.contains(&hint.say) {
+            texts.push(hint.say.clone());
+        }
+    }
+    texts
 }

@@ -44,6 +44,7 @@ mod outcome;
 mod parsed;
 mod table;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub use table::table;
 
 use boundaries::EstimatedBoundaries;
 use hints::RewrittenSide;
-use parsed::ParsedExposition;
+use parsed::{ParsedExposition, ParsedFamily};
 
 /// Compares two expositions. Each is a name for messages, and the body.
 ///
@@ -78,41 +79,13 @@ pub fn verify(
         return Err(Error::Swapped { old: old_side.name, new: new_side.name });
     }
 
-    let ((to_rewrite, plan), reference) = match options.compared_as {
-        Generation::Old => ((new, &to_old), old),
-        Generation::New => ((old, &to_new), new),
+    let compared = match options.compared_as {
+        Generation::Old => rewrite_sides((new, &to_old), old, &to_old, options)?,
+        Generation::New => rewrite_sides((old, &to_new), new, &to_old, options)?,
     };
-    let (body, report) = rewrite_whole(plan, to_rewrite.1)
-        .map_err(|error| Error::Rewrite { side: to_rewrite.0.to_owned(), error })?;
-    let mut rewritten = ParsedExposition::read(&body);
-    let mut estimated = EstimatedBoundaries::new(plan, &report);
-    let mut reference = if options.edition.is_some() {
-        let (body, report) = rewrite_whole(plan, reference.1)
-            .map_err(|error| Error::Rewrite { side: reference.0.to_owned(), error })?;
-        estimated.extend(EstimatedBoundaries::new(plan, &report));
-        ParsedExposition::read(&body)
-    } else {
-        ParsedExposition::read(reference.1)
-    };
-    if options.compared_as == Generation::New {
-        // The old generation lacks some labels of the new one: sum over them on both sides.
-        let unknown = unknown_labels(&to_old, &rewritten, &options.settings.fill);
-        rewritten.remove_labels(&unknown);
-        reference.remove_labels(&unknown);
-    }
-    let (old_parsed, new_parsed) = match options.compared_as {
-        Generation::Old => (&reference, &rewritten),
-        Generation::New => (&rewritten, &reference),
-    };
-    let sides = compare::Sides {
-        old: old_parsed,
-        new: new_parsed,
-        estimated,
-        outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
-    };
-    let (other_plan, other) = match options.compared_as {
-        Generation::Old => (&to_new, old),
-        Generation::New => (&to_old, new),
+    let (plan, (other_plan, other)) = match options.compared_as {
+        Generation::Old => (&to_old, (&to_new, old)),
+        Generation::New => (&to_new, (&to_old, new)),
     };
     // Only for its report: this side is compared as it is.
     let other_report = rewrite_whole(other_plan, other.1).map(|(_, report)| report);
@@ -121,11 +94,26 @@ pub fn verify(
         let side = if lacks == options.compared_as {
             RewrittenSide { plan: other_plan, report: &other_report }
         } else {
-            RewrittenSide { plan, report: &report }
+            RewrittenSide { plan, report: &compared.report }
         };
         hints::hints(packs, &side, family, lacks)
     };
-    let (families, only_new) = compare::compare_families(&sides, options, hints);
+    // Read only if it is used: the families that hints name are those of the input.
+    let old_input = LazyCell::new(|| ParsedExposition::read(old.1));
+    let series_hints = |family: &str, old_family: &ParsedFamily, new_family: &ParsedFamily| {
+        hints::series_hints(packs, &old_input, family, (old_family, new_family))
+    };
+    let (old_parsed, new_parsed) = match options.compared_as {
+        Generation::Old => (&compared.reference, &compared.rewritten),
+        Generation::New => (&compared.rewritten, &compared.reference),
+    };
+    let sides = compare::Sides {
+        old: old_parsed,
+        new: new_parsed,
+        estimated: compared.estimated,
+        outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
+    };
+    let (families, only_new) = compare::compare_families(&sides, options, hints, series_hints);
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),
         compared_as: options.compared_as.as_str(),
@@ -136,6 +124,47 @@ pub fn verify(
         families,
         only_new,
     })
+}
+
+/// Both sides in the compared generation.
+struct Compared {
+    /// The side of that generation, converted only if an edition is named.
+    reference: ParsedExposition,
+    /// The other side.
+    rewritten: ParsedExposition,
+    estimated: EstimatedBoundaries,
+    /// The report about the other side.
+    report: Report,
+}
+
+/// Rewrites one side, with its plan, to the generation of the other.
+fn rewrite_sides(
+    (to_rewrite, plan): ((&str, &[u8]), &Arc<Plan>),
+    reference: (&str, &[u8]),
+    to_old: &Plan,
+    options: &Options,
+) -> Result<Compared, Error> {
+    let rewrite = |(side, body): (&str, &[u8])| {
+        rewrite_whole(plan, body).map_err(|error| Error::Rewrite { side: side.to_owned(), error })
+    };
+    let (body, report) = rewrite(to_rewrite)?;
+    let mut rewritten = ParsedExposition::read(&body);
+    drop(body);
+    let mut estimated = EstimatedBoundaries::new(plan, &report);
+    let mut reference = if options.edition.is_some() {
+        let (body, report) = rewrite(reference)?;
+        estimated.extend(EstimatedBoundaries::new(plan, &report));
+        ParsedExposition::read(&body)
+    } else {
+        ParsedExposition::read(reference.1)
+    };
+    if options.compared_as == Generation::New {
+        // The old generation lacks some labels of the new one: sum over them on both sides.
+        let unknown = unknown_labels(to_old, &rewritten, &options.settings.fill);
+        rewritten.remove_labels(&unknown);
+        reference.remove_labels(&unknown);
+    }
+    Ok(Compared { reference, rewritten, estimated, report })
 }
 
 /// The plans for rewriting to old and to new.

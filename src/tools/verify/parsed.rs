@@ -39,6 +39,11 @@ impl Series {
         series.labels.remove(label);
         series
     }
+
+    /// The values of some labels; empty where the series does not have the label.
+    pub(super) fn values_of(&self, labels: &[String]) -> Vec<&str> {
+        labels.iter().map(|label| self.labels.get(label).map_or("", String::as_str)).collect()
+    }
 }
 
 impl fmt::Display for Series {

@@ -1,7 +1,10 @@
 //! `audit`: queries whose result would change without an error.
 
-use crossfade::mapping::Generation;
-use crossfade::tools::audit::{Finding, Impact};
+use std::path::Path;
+
+use crossfade::mapping::{Emit, Generation};
+use crossfade::packs;
+use crossfade::tools::audit::{Auditor, Finding, Impact};
 
 use crate::support::dashboards::findings;
 
@@ -372,4 +375,52 @@ fn migrated_queries_migrate_back() {
     let query = "sum by (type, direction) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\"))";
     let finding = audited("record", query, Generation::Old);
     assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));
+}
+
+/// The query in an edition, or why it is not migrated.
+fn to_edition(edition: &str, query: &str) -> Result<String, String> {
+    let to: Emit = edition.parse().expect("an edition");
+    let auditor =
+        Auditor::new(&packs::builtin(), Emit::Old, to, Vec::new()).expect("a declared edition");
+    let text = format!("{{\"record\": \"x\", \"expr\": {query:?}}}");
+    let mut found = auditor.file(Path::new("q.json"), &text).findings;
+    let finding = found.pop().expect("a known family");
+    finding.migrated.ok_or_else(|| finding.obstacles.join("; "))
+}
+
+#[test]
+fn an_edition_has_its_own_boundaries_and_spelling() {
+    let query = |le: &str| format!("sum(rate(kong_upstream_latency_ms_bucket{{{le}}}[5m]))");
+    let migrated =
+        |le: &str| format!("sum(rate(kong_latency_bucket{{{le},type=\"upstream\"}}[5m]))");
+    assert_eq!(to_edition("2.8", &query("le=\"25\"")), Ok(migrated("le=\"25\"")));
+    assert_eq!(to_edition("2.5", &query("le=\"25\"")), Ok(migrated("le=\"00025.0\"")));
+    // As Prometheus 3 stores it, whichever edition wrote it.
+    assert_eq!(to_edition("2.5", &query("le=\"25.0\"")), Ok(migrated("le=\"25.0\"")));
+    assert_eq!(to_edition("2.5", &query("le=\"+Inf\"")), Ok(migrated("le=\"+Inf\"")));
+    let result = to_edition("2.5", &query("le=~\"25|50\""));
+    assert!(result.as_ref().is_err_and(|it| it.contains("spelling")), "{result:?}");
+    // The boundaries above 1000 are those of 3.9 alone.
+    let all = "kong_latency_bucket{type=\"kong\",le=~\".+\"}";
+    let rows = |edition| to_edition(edition, all).expect_err("its rows differ");
+    assert!(!rows("3.0").contains("6000") && rows("3.9").contains("6000"));
+}
+
+#[test]
+fn a_boundary_of_another_edition_is_not_found() {
+    let impacts = |emit: &str, query: &str| {
+        let emit: Emit = emit.parse().expect("an edition");
+        let auditor = Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new());
+        let text = format!("{{\"record\": \"x\", \"expr\": {query:?}}}");
+        let found = auditor.expect("declared").file(Path::new("q.json"), &text).findings;
+        (found[0].direct, found[0].gateway)
+    };
+    let (survives, breaks) = (Impact::Survives, Impact::Breaks);
+    let padded = "sum(rate(kong_latency_bucket{type=\"request\",le=\"00100.0\"}[5m]))";
+    assert_eq!(impacts("2.5", padded), (breaks, survives));
+    assert_eq!(impacts("2.8", padded), (breaks, breaks));
+    // The newest Kong has it, whatever the gateway emits.
+    let high = "sum(rate(kong_kong_latency_ms_bucket{le=\"6000\"}[5m]))";
+    assert_eq!(impacts("3.0", high), (survives, breaks));
+    assert_eq!(impacts("3.9", high), (survives, survives));
 }

@@ -339,7 +339,7 @@ impl Check<'_> {
         self.reader.one_of(word, noun, known)
     }
 
-    fn only_with(&mut self, text: &Scalar) -> Option<OnlyWith> {
+    pub(in crate::mapping) fn only_with(&mut self, text: &Scalar) -> Option<OnlyWith> {
         let condition = match parse_condition(&text.text) {
             Ok(condition) => condition,
             Err(error) => {

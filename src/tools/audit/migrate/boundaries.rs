@@ -27,8 +27,35 @@ pub(super) fn check_all_boundaries(
     Ok(())
 }
 
-/// A matcher of `le` must match the same boundaries in both generations.
-pub(super) fn check_boundary(
+/// A matcher of `le` must match the same boundaries in both generations. Returns its value, if the
+/// target writes the boundary in another way.
+pub(super) fn migrated_boundary<'a>(
+    input: &Input<'a>,
+    selected: &Selected<'_>,
+    rule: &'a Correspondence,
+    matcher: &Matcher,
+) -> Result<Option<&'a str>, String> {
+    check_boundary(input, selected, rule, matcher)?;
+    let layout = |generation| rule.boundaries(generation).unwrap_or_default().iter();
+    let respelled = layout(input.from).filter(|it| matches_bound(matcher, it.bound, &it.text));
+    let matched = |boundary: &Boundary| matches(matcher, &boundary.text, input.templated);
+    let mut respelled = respelled.filter_map(|source| {
+        let mut target = layout(input.from.other());
+        let target = target.find(|it| it.bound.total_cmp(&source.bound).is_eq())?;
+        let stays = source.text == target.text || matched(source) == matched(target);
+        (!stays).then_some((source, target))
+    });
+    let Some((source, target)) = respelled.next() else { return Ok(None) };
+    match matcher.op {
+        "=" if matcher.value == *source.text => Ok(Some(&target.text)),
+        _ => Err(format!(
+            "its `le` depends on the spelling of boundaries: {} is {} in the other generation",
+            source.text, target.text
+        )),
+    }
+}
+
+fn check_boundary(
     input: &Input<'_>,
     selected: &Selected<'_>,
     rule: &Correspondence,

@@ -65,12 +65,12 @@ const SUMMED: &str = "it adds buckets of families with different boundaries in t
 
 /// Without a quantile, the result itself has the boundaries.
 fn check_visible(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), String> {
-    let changed = selected.rules.iter().find(|rule| changes_layout(input, rule));
+    let changed = selected.rules.iter().find(|rule| changes_spelling(input, rule));
     match (changed, selected.usage.quantile) {
         (Some(rule), None) if selected.usage.live.has("le") => {
             let to = input.from.other();
-            let layout: Vec<String> =
-                layout(rule, to).iter().map(|bound| format!("{bound}")).collect();
+            let layout = rule.boundaries(to).unwrap_or_default().iter();
+            let layout: Vec<&str> = layout.map(|it| &*it.text).collect();
             Err(format!(
                 "its result has one row per boundary, and {} has other boundaries: {}",
                 rule.side(to).family,
@@ -127,4 +127,9 @@ fn target_layout(input: &Input<'_>, rule: &Correspondence) -> Vec<f64> {
 
 fn changes_layout(input: &Input<'_>, rule: &Correspondence) -> bool {
     layout(rule, input.from) != layout(rule, input.from.other())
+}
+
+/// True if a boundary is missing or written in another way in the other generation.
+fn changes_spelling(input: &Input<'_>, rule: &Correspondence) -> bool {
+    rule.boundaries(input.from) != rule.boundaries(input.from.other())
 }

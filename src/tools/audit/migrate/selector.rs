@@ -1,8 +1,8 @@
 //! Migrates the name and the matchers of a selector.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
-use super::boundaries::{check_all_boundaries, check_boundary};
+use super::boundaries::{check_all_boundaries, migrated_boundary};
 use super::input::Input;
 use super::select::Selected;
 use crate::document::Edit;
@@ -24,13 +24,15 @@ pub(super) fn edit_selector(
     let kept = kept_matchers(input, selected, rule)?;
     let added = added_matchers(input, selected, rule);
     if kept.len() == selector.matchers.len() && added.is_empty() {
-        // Only labels are renamed, so that white space and order stay.
-        let renamed = selector.matchers.iter().zip(&kept);
-        let renamed = renamed.filter(|(matcher, (label, _))| input.label(matcher) != label);
-        edits.extend(
-            renamed
-                .map(|(matcher, (label, _))| Edit::replace(matcher.label.clone(), label.clone())),
-        );
+        // Only labels and values change, so that white space and order stay.
+        for (matcher, kept) in selector.matchers.iter().zip(&kept) {
+            if input.label(matcher) != kept.label {
+                edits.push(Edit::replace(matcher.label.clone(), kept.label));
+            }
+            if kept.has_new_value {
+                edits.push(Edit::replace(matcher.label.end..matcher.at.end, &*kept.rest));
+            }
+        }
         return Ok(edits);
     }
     let in_braces = selector.name_matcher.as_ref().map(|at| {
@@ -40,7 +42,7 @@ pub(super) fn edit_selector(
     if in_braces.is_some() {
         edits.clear();
     }
-    let kept = kept.iter().map(|(label, rest)| format!("{label}{}", input.slice(rest)));
+    let kept = kept.iter().map(|it| format!("{}{}", it.label, it.rest));
     let matchers: Vec<String> = in_braces.into_iter().chain(kept).chain(added).collect();
     let braces = selector.braces.clone();
     let spaced = braces.as_ref().is_some_and(|braces| input.slice(braces).contains(", "));
@@ -53,12 +55,27 @@ pub(super) fn edit_selector(
     Ok(edits)
 }
 
-/// The matchers that stay: the label's name in the target, and the bytes of operator and value.
-fn kept_matchers(
-    input: &Input<'_>,
+/// A matcher that stays.
+struct KeptMatcher<'a> {
+    /// The label's name in the target.
+    label: &'a str,
+    /// The operator and the value.
+    rest: Cow<'a, str>,
+    has_new_value: bool,
+}
+
+impl<'a> KeptMatcher<'a> {
+    fn new(label: &'a str, rest: &'a str) -> KeptMatcher<'a> {
+        KeptMatcher { label, rest: Cow::Borrowed(rest), has_new_value: false }
+    }
+}
+
+/// The matchers that stay.
+fn kept_matchers<'a>(
+    input: &Input<'a>,
     selected: &Selected<'_>,
-    rule: &Correspondence,
-) -> Result<Vec<(String, Range<usize>)>, String> {
+    rule: &'a Correspondence,
+) -> Result<Vec<KeptMatcher<'a>>, String> {
     let (from, to) = (rule.side(input.from), rule.side(input.from.other()));
     let lacks = |label: &str, family: &str| {
         Err(format!("it selects by `{label}`, which {family} does not have"))
@@ -66,7 +83,7 @@ fn kept_matchers(
     let mut kept = Vec::new();
     for matcher in &selected.usage.selector.matchers {
         let label = input.label(matcher);
-        let rest = matcher.label.end..matcher.at.end;
+        let rest = input.slice(&(matcher.label.end..matcher.at.end));
         match from.meaning(label) {
             // It has chosen the rule.
             Some(Meaning::Fixed(_)) => {}
@@ -76,18 +93,25 @@ fn kept_matchers(
                     && matcher.value.is_empty()
                     && input.catalog.must_be_present(rule, input.from, label)
                     && !input.catalog.must_be_present(rule, input.from.other(), other) => {}
-            Some(Meaning::Carried(other)) => kept.push((other.clone(), rest)),
+            Some(Meaning::Carried(other)) => kept.push(KeptMatcher::new(other, rest)),
             Some(Meaning::Own) if matches_everything(matcher, input.templated) => {}
             Some(Meaning::Own) => return lacks(label, &to.family),
             None if label == "le" => {
-                check_boundary(input, selected, rule, matcher)?;
-                kept.push((label.to_owned(), rest));
+                let value = migrated_boundary(input, selected, rule, matcher)?;
+                kept.push(match value {
+                    Some(value) => KeptMatcher {
+                        label,
+                        rest: Cow::Owned(format!("={value:?}")),
+                        has_new_value: true,
+                    },
+                    None => KeptMatcher::new(label, rest),
+                });
             }
             None if label == "__name__" => {
                 return Err("it selects by a pattern of names".to_owned());
             }
             None if to.meaning(label).is_some() => return lacks(label, &from.family),
-            None => kept.push((label.to_owned(), rest)),
+            None => kept.push(KeptMatcher::new(label, rest)),
         }
     }
     check_all_boundaries(input, selected, rule)?;
