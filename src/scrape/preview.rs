@@ -75,7 +75,7 @@ async fn both_sides(
     let (mut rewriter, _) = target.rewriter(body.format(), false);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut slice = Slice::new();
-    while let Some(chunk) = poll_fn(|cx| body.poll_chunk(cx)).await? {
+    while let Some(chunk) = poll_fn(|cx| body.poll_chunk(slice.step_bytes(), cx)).await? {
         slice.charge(chunk.len());
         poll_fn(|cx| slice.poll_proceed(cx)).await;
         if before.len() + chunk.len() > limit {

@@ -100,6 +100,11 @@ impl Running {
     }
 }
 
+/// The lines so far that took time. A sample that was dropped counts twice.
+fn lines(report: &Report) -> u64 {
+    report.samples_in + report.malformed_passed + report.dropped.values().sum::<u64>()
+}
+
 impl RewritingBody {
     /// A scrape that starts now. `idle` is the longest pause within the response.
     pub(super) fn new(
@@ -226,7 +231,7 @@ impl RewritingBody {
                 Progress::Done => Step::Done,
             };
         };
-        let chunk = match source.poll_chunk(cx) {
+        let chunk = match source.poll_chunk(self.slice.step_bytes(), cx) {
             Poll::Ready(Ok(Some(chunk))) => chunk,
             Poll::Ready(Ok(None)) => {
                 scrape.read();
@@ -236,16 +241,17 @@ impl RewritingBody {
             Poll::Ready(Err(error)) => return Step::Failed(error),
             Poll::Pending => return Step::Starved,
         };
-        self.slice.charge(chunk.len());
         self.idle_timer.ends();
         // Before the first sample nothing is sent, so everything is copied.
         let has_sample = rewriter.report().samples_in > 0;
         let longer_than = if has_sample { PIECE_BYTES } else { usize::MAX };
+        let lines_before = lines(rewriter.report());
         let pushed = scrape.timed(|| rewriter.push_uncopied(&chunk, longer_than, &mut self.out));
         let run = match pushed {
             Ok(run) => run,
             Err(error) => return Step::Failed(error.into()),
         };
+        self.slice.charge_lines(chunk.len(), lines(rewriter.report()).saturating_sub(lines_before));
         *unfinished_line = match memchr::memrchr(b'\n', &chunk) {
             Some(at) => chunk.len() - at - 1,
             None => *unfinished_line + chunk.len(),

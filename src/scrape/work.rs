@@ -8,26 +8,49 @@
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-/// Bytes of work per slice: a few milliseconds for lines of a few bytes, a fraction of one for others.
-const SLICE_BYTES: usize = 64 * 1024;
+/// Bytes of work per slice: a fraction of a millisecond.
+const SLICE_BYTES: usize = 128 * 1024;
 
 /// The least that one step costs, in bytes. A step without output is not free.
 const LEAST_BYTES: usize = 2 * 1024;
+
+/// The least that one line costs, in bytes: short ones take hardly less time than long ones.
+const LINE_BYTES: usize = 64;
+
+/// The smallest step.
+const MIN_STEP_BYTES: usize = 4 * 1024;
 
 /// The work that one response has left in its current slice.
 #[derive(Debug)]
 pub(super) struct Slice {
     left: usize,
+    step: usize,
 }
 
 impl Slice {
     pub(super) fn new() -> Slice {
-        Slice { left: SLICE_BYTES }
+        Slice { left: SLICE_BYTES, step: SLICE_BYTES }
+    }
+
+    /// The most bytes for the next step. If lines are short, it has fewer.
+    pub(super) fn step_bytes(&self) -> usize {
+        self.step
     }
 
     /// Records a step that has handled this many bytes.
     pub(super) fn charge(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes.max(LEAST_BYTES));
+    }
+
+    /// Records a step that has handled this many bytes with this many lines.
+    pub(super) fn charge_lines(&mut self, bytes: usize, lines: u64) {
+        let of_lines = usize::try_from(lines).unwrap_or(usize::MAX).saturating_mul(LINE_BYTES);
+        let cost = bytes.max(of_lines).max(1);
+        self.charge(cost);
+        if bytes > 0 {
+            let step = SLICE_BYTES.saturating_mul(bytes) / cost;
+            self.step = step.clamp(MIN_STEP_BYTES, SLICE_BYTES);
+        }
     }
 
     /// Whether no more work may be done before [`poll_proceed`](Self::poll_proceed).
@@ -54,6 +77,23 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
+
+    #[test]
+    fn steps_of_short_lines_are_short() {
+        let mut slice = Slice::new();
+        assert_eq!(slice.step_bytes(), SLICE_BYTES);
+        for (bytes, lines, step) in [
+            (SLICE_BYTES, 65_536, MIN_STEP_BYTES),
+            (MIN_STEP_BYTES, 128, SLICE_BYTES / 2),
+            (0, 0, SLICE_BYTES / 2),
+            (30_000, 300, SLICE_BYTES),
+            (1, 0, SLICE_BYTES),
+        ] {
+            slice.charge_lines(bytes, lines);
+            assert_eq!(slice.step_bytes(), step, "{bytes} bytes, {lines} lines");
+        }
+        assert!(slice.is_over());
+    }
 
     #[tokio::test]
     async fn others_run_after_each_slice() {

@@ -12,17 +12,14 @@ use crate::exposition::Format;
 use crate::scrape::error::{Error, QuotedHeader};
 use crate::scrape::gzip::{Decompressed, GzipDecoder, InvalidGzip};
 
-/// Maximum number of bytes of a chunk, so that the work with one is bounded.
-const STEP_BYTES: usize = 64 * 1024;
-
 /// The bytes of an exposition.
 #[derive(Debug)]
 pub(in crate::scrape) struct ExpositionBody {
     body: UpstreamBody,
     format: Format,
     encoding: Encoding,
-    /// Bytes of the body, possibly compressed, that are not read yet.
-    waiting: Bytes,
+    /// Bytes that are not compressed and not read yet.
+    plain: Bytes,
     /// The body ends with the connection, so only its last byte shows whether it is complete.
     ends_with_connection: bool,
     last_byte: Option<u8>,
@@ -31,7 +28,11 @@ pub(in crate::scrape) struct ExpositionBody {
 #[derive(Debug)]
 enum Encoding {
     Identity,
-    Gzip(GzipDecoder),
+    /// The compressed bytes that are not decompressed yet.
+    Gzip {
+        decoder: GzipDecoder,
+        waiting: Bytes,
+    },
 }
 
 impl ExpositionBody {
@@ -49,7 +50,7 @@ impl ExpositionBody {
             body,
             format,
             encoding: encoding(&headers)?,
-            waiting: Bytes::new(),
+            plain: Bytes::new(),
             ends_with_connection,
             last_byte: None,
         })
@@ -62,36 +63,35 @@ impl ExpositionBody {
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
     ///
-    /// The work of one call is bounded, and so is the length of the chunk. It is empty if there was
+    /// The work of one call is bounded. The chunk has at most `max` bytes; it is empty if there was
     /// work without output.
     pub(in crate::scrape) fn poll_chunk(
         &mut self,
+        max: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, Error>> {
-        let chunk = ready!(self.poll_plain(cx))?;
-        match &chunk {
-            Some(chunk) => self.last_byte = chunk.last().copied().or(self.last_byte),
-            None if self.ends_with_connection
-                && self.last_byte.is_some_and(|byte| byte != b'\n') =>
-            {
-                let reason = "the connection ended within a line";
-                return Poll::Ready(Err(Error::Cut(reason.to_owned())));
+        if self.plain.is_empty() {
+            match ready!(self.poll_plain(cx))? {
+                Some(plain) => self.plain = plain,
+                None => return Poll::Ready(self.end().map(|()| None)),
             }
-            None => {}
         }
-        Poll::Ready(Ok(chunk))
+        let chunk = first_lines(&mut self.plain, max);
+        self.last_byte = chunk.last().copied().or(self.last_byte);
+        Poll::Ready(Ok(Some(chunk)))
+    }
+
+    fn end(&self) -> Result<(), Error> {
+        if self.ends_with_connection && self.last_byte.is_some_and(|byte| byte != b'\n') {
+            return Err(Error::Cut("the connection ended within a line".to_owned()));
+        }
+        Ok(())
     }
 
     fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        let ExpositionBody { body, encoding, waiting, .. } = self;
-        let Encoding::Gzip(decoder) = encoding else {
-            if waiting.is_empty() {
-                match ready!(body.poll_chunk(cx))? {
-                    Some(chunk) => *waiting = chunk,
-                    None => return Poll::Ready(Ok(None)),
-                }
-            }
-            return Poll::Ready(Ok(Some(first_lines(waiting))));
+        let ExpositionBody { body, encoding, .. } = self;
+        let Encoding::Gzip { decoder, waiting } = encoding else {
+            return body.poll_chunk(cx);
         };
         let damaged = |_: InvalidGzip| Error::Gzip;
         let piece = match decoder.next(waiting).map_err(damaged)? {
@@ -109,12 +109,12 @@ impl ExpositionBody {
     }
 }
 
-/// Takes whole lines, up to the size of a step. A longer line is cut.
-fn first_lines(text: &mut Bytes) -> Bytes {
-    if text.len() <= STEP_BYTES {
+/// Takes whole lines, up to `max` bytes. A longer line is cut.
+fn first_lines(text: &mut Bytes, max: usize) -> Bytes {
+    if text.len() <= max {
         return std::mem::take(text);
     }
-    let end = memchr::memrchr(b'\n', &text[..STEP_BYTES]).map_or(STEP_BYTES, |at| at + 1);
+    let end = memchr::memrchr(b'\n', &text[..max]).map_or(max, |at| at + 1);
     text.split_to(end)
 }
 
@@ -153,7 +153,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
     if coding.eq_ignore_ascii_case(b"identity") || coding.is_empty() {
         Ok(Encoding::Identity)
     } else if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") {
-        Ok(Encoding::Gzip(GzipDecoder::new()))
+        Ok(Encoding::Gzip { decoder: GzipDecoder::new(), waiting: Bytes::new() })
     } else {
         Err(Error::ContentEncoding(QuotedHeader::new(value)))
     }
@@ -163,6 +163,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
 mod tests {
     use super::*;
 
+    const STEP_BYTES: usize = 64 * 1024;
+
     #[test]
     fn chunks_are_bounded_and_end_with_a_line_if_one_ends() {
         let line = b"kong_nginx_timers{state=\"pending\"} 1\n";
@@ -170,14 +172,14 @@ mod tests {
         let mut text = Bytes::from(whole.clone());
         let mut chunks = Vec::new();
         while !text.is_empty() {
-            chunks.push(first_lines(&mut text));
+            chunks.push(first_lines(&mut text, STEP_BYTES));
         }
         assert!(chunks.iter().all(|chunk| chunk.len() <= STEP_BYTES && chunk.ends_with(b"\n")));
         assert!(chunks.len() <= whole.len() / STEP_BYTES + 1, "{} chunks", chunks.len());
         assert_eq!(chunks.concat(), whole);
 
         let mut long_line = Bytes::from(vec![b'x'; STEP_BYTES + 1]);
-        assert_eq!(first_lines(&mut long_line).len(), STEP_BYTES);
-        assert_eq!(first_lines(&mut long_line).len(), 1);
+        assert_eq!(first_lines(&mut long_line, STEP_BYTES).len(), STEP_BYTES);
+        assert_eq!(first_lines(&mut long_line, STEP_BYTES).len(), 1);
     }
 }
