@@ -184,14 +184,14 @@ pub(crate) fn rewrite_next(body: &Exposition, leaving: Leaving, memory: &mut Mem
 }
 
 /// Histograms that have the emitted generation's shape already, but may be of another edition.
-fn to_edition(arrived: &Values, edition: Edition) -> (Values, Vec<Series>) {
+fn to_edition(arrived: &Values, edition: Edition) -> (Values, BTreeSet<Series>) {
     let mut written = Values::new();
     let (family, known, target) = edition.differing();
     let types = ["kong", "request", "upstream"];
     let wanted = |series: &Series| !edition.is_old() || types.contains(&series.label("type"));
     let (histograms, read) = Histogram::read_all(arrived, family, wanted);
     write_histograms(&mut written, &histograms, known, (target, edition), Series::clone);
-    (written, read)
+    (written, read.into_iter().collect())
 }
 
 /// Series of requests that have an empty `service`. 2.x does not count such requests.
