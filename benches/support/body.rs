@@ -80,6 +80,7 @@ pub(crate) fn old(bytes: usize) -> Vec<u8> {
 }
 
 /// A body of Kong 3.9 shape, of about `bytes` bytes (two thousand at least).
+#[expect(clippy::too_many_lines, reason = "a flat list of families")]
 pub(crate) fn new(bytes: usize) -> Vec<u8> {
     let routes = routes(bytes / NEW_BYTES_PER_ROUTE);
     let in_workspace: Vec<_> =

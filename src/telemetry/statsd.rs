@@ -40,7 +40,7 @@ pub(super) struct StatsdMetrics {
 }
 
 impl StatsdMetrics {
-    /// Long because it is a flat list of families.
+    #[expect(clippy::too_many_lines, reason = "a flat list of families")]
     pub(super) fn register(registry: &Registry) -> prometheus::Result<StatsdMetrics> {
         let define = Define(registry);
         let kernel_drops = KernelDrops::new()?;

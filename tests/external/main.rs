@@ -2,6 +2,8 @@
 //!
 //! `./test` installs them and turns the feature `external` on.
 
+#![expect(clippy::too_many_lines, reason = "a test or a model is read from top to bottom")]
+
 mod audit;
 mod documents;
 mod page;

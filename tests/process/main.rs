@@ -1,5 +1,7 @@
 //! The binary: every command, and `serve` through failures, signals and shutdown.
 
+#![expect(clippy::too_many_lines, reason = "a test or a model is read from top to bottom")]
+
 mod audit;
 mod cli;
 mod demo;

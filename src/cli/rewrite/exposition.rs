@@ -85,7 +85,12 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
     if report.kept > 0 {
         writeln!(to, "{:>10} {:>10}  passed unchanged and also rewritten", "", report.kept)?;
     }
+    write_problems(report, to)?;
+    write_missing(report, to)
+}
 
+/// What was dropped, forwarded although it should not be, added or estimated.
+fn write_problems(report: &Report, to: &mut String) -> fmt::Result {
     if !report.dropped.is_empty() {
         writeln!(to, "\ndropped")?;
     }
@@ -117,7 +122,11 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "  {}\n    le {}", estimated.title, estimated.boundaries.join(" "))?;
         writeln!(to, "    {}", at_most_wrong(estimated.max_error, estimated.max_error_of_sum))?;
     }
+    Ok(())
+}
 
+/// What the packs expect and the input does not have.
+fn write_missing(report: &Report, to: &mut String) -> fmt::Result {
     for (heading, optional) in
         [("missing from the input", false), ("optional, and not in the input", true)]
     {
@@ -142,8 +151,8 @@ mod tests {
     use crate::mapping::Generation;
     use crate::rewrite::exposition::{DropReason, Estimated, Missing, RefusedBecause, Rewritten};
 
-    #[test]
-    fn a_full_report() {
+    /// A report with a value in every section.
+    fn full_report() -> Report {
         let mut report = Report::default();
         report.bytes_in = 1_234;
         report.samples_in = 12;
@@ -183,6 +192,11 @@ mod tests {
             missing("g", Some("Only with streams.")),
             missing("d{e=\"f\"}", None),
         ];
+        report
+    }
+
+    #[test]
+    fn a_full_report() {
         let expected = concat!(
             "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most; generations read: new\n",
             "\n",
@@ -211,7 +225,7 @@ mod tests {
             "optional, and not in the input\n",
             "  g: Only with streams.\n",
         );
-        assert_eq!(table(&report), expected);
+        assert_eq!(table(&full_report()), expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::auditor::Auditor;
-use super::finding::Impact;
+use super::finding::{Finding, Impact};
 use super::legend;
 use super::migrate::{Input, migrate, migrate_series};
 use super::promql;
@@ -41,19 +41,7 @@ impl Auditor {
         let expr = match promql::parse(&masked.text) {
             Ok(expr) => expr,
             Err(error) => {
-                // A query in another language names no family. A query that does must be reported.
-                let family = self.catalog.first_in(inner).filter(|_| !query.may_be_foreign)?;
-                let error = error.lines().next().unwrap_or_default();
-                let names = family.generation.into_iter().map(Generation::as_str);
-                finding.generations = names.collect();
-                (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);
-                let family = family.family;
-                finding.details.push(if query.kind == QueryKind::Text {
-                    format!("it mentions {family}, and was not understood")
-                } else {
-                    format!("it names {family}, but cannot be parsed: {error}")
-                });
-                return Some(QueryAudit::unchanged(finding));
+                return self.unparsable(query, inner, &error).map(QueryAudit::unchanged);
             }
         };
         // The text of a template is not part of the query, such as `{{ query "…" }}` in an
@@ -98,6 +86,22 @@ impl Auditor {
                 Some(QueryAudit::unchanged(finding))
             }
         }
+    }
+
+    /// A query in another language names no family. A query that does must be reported.
+    fn unparsable(&self, query: &Query, promql: &str, error: &str) -> Option<Finding> {
+        let family = self.catalog.first_in(promql).filter(|_| !query.may_be_foreign)?;
+        let mut finding = new_finding(query);
+        finding.generations = family.generation.into_iter().map(Generation::as_str).collect();
+        (finding.direct, finding.gateway) = (Impact::Unknown, Impact::Unknown);
+        let error = error.lines().next().unwrap_or_default();
+        let family = family.family;
+        finding.details.push(if query.kind == QueryKind::Text {
+            format!("it mentions {family}, and was not understood")
+        } else {
+            format!("it names {family}, but cannot be parsed: {error}")
+        });
+        Some(finding)
     }
 
     /// The text of a query in the other generation, the edits that give it, and how far its result

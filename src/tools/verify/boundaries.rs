@@ -44,7 +44,10 @@ impl EstimatedBoundaries {
     pub(super) fn contains(&self, family: &str, series: &Series, le: f64) -> bool {
         let covers_series = |rule: &&OfRule| {
             rule.family == family
-                && rule.labels.iter().all(|(label, value)| series.labels.get(label) == Some(value))
+                && rule
+                    .labels
+                    .iter()
+                    .all(|(label, value)| series.labels.get(label) == Some(value.as_str()))
         };
         let mut rules = self.rules.iter().filter(covers_series);
         rules.any(|rule| rule.bounds.iter().any(|its| its.total_cmp(&le).is_eq()))

@@ -103,7 +103,7 @@ fn compare_family(
 fn totals(family: &ParsedFamily) -> BTreeMap<&str, f64> {
     let mut totals = BTreeMap::new();
     for (series, value) in &family.series {
-        if !series.labels.contains_key("le") {
+        if !series.labels.has("le") {
             *totals.entry(series.name.as_str()).or_insert(0.0) += value;
         }
     }

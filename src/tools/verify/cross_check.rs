@@ -4,7 +4,7 @@
 //! label values, does not undo escapes, skips names with a `:`, and does not support quoted names.
 //! Series that it reads differently are counted; the comparison uses our own reading of them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use prometheus_parse::{Scrape, Value};
 use serde::Serialize;
@@ -44,10 +44,10 @@ pub(super) fn cross_check(ours: &ParsedExposition, body: &[u8]) -> CrossCheck {
     result
 }
 
-fn read(body: &str) -> Option<BTreeMap<Series, f64>> {
+fn read(body: &str) -> Option<HashMap<Series, f64>> {
     let lines = body.lines().map(|line| Ok(line.to_owned()));
     let scrape = Scrape::parse(lines).ok()?;
-    let mut all = BTreeMap::new();
+    let mut all = HashMap::new();
     for sample in scrape.samples {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let labels = labels.map(|(label, value)| {
@@ -75,7 +75,7 @@ fn read(body: &str) -> Option<BTreeMap<Series, f64>> {
 }
 
 fn add(
-    all: &mut BTreeMap<Series, f64>,
+    all: &mut HashMap<Series, f64>,
     series: &Series,
     suffix: &str,
     (label, bound): (&str, f64),

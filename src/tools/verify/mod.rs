@@ -39,6 +39,7 @@ mod comparison;
 mod cross_check;
 mod hints;
 mod histogram;
+mod labels;
 mod options;
 mod outcome;
 mod parsed;
@@ -73,15 +74,21 @@ pub fn verify(
     options: &Options,
 ) -> Result<Outcome, Error> {
     let (to_old, to_new) = plans(packs, options)?;
-    let old_side = side(old.0, old.1, &to_old)?;
-    let new_side = side(new.0, new.1, &to_old)?;
+    let (old_side, old_parsed) = side(old.0, old.1, &to_old)?;
+    let (new_side, new_parsed) = side(new.0, new.1, &to_old)?;
     if old_side.generations == ["new"] && new_side.generations == ["old"] {
         return Err(Error::Swapped { old: old_side.name, new: new_side.name });
     }
 
     let compared = match options.compared_as {
-        Generation::Old => rewrite_sides((new, &to_old), old, &to_old, options)?,
-        Generation::New => rewrite_sides((old, &to_new), new, &to_old, options)?,
+        Generation::Old => {
+            drop(new_parsed);
+            rewrite_sides((new, &to_old), (old, old_parsed), &to_old, options)?
+        }
+        Generation::New => {
+            drop(old_parsed);
+            rewrite_sides((old, &to_new), (new, new_parsed), &to_old, options)?
+        }
     };
     let (plan, (other_plan, other)) = match options.compared_as {
         Generation::Old => (&to_old, (&to_new, old)),
@@ -140,7 +147,7 @@ struct Compared {
 /// Rewrites one side, with its plan, to the generation of the other.
 fn rewrite_sides(
     (to_rewrite, plan): ((&str, &[u8]), &Arc<Plan>),
-    reference: (&str, &[u8]),
+    (reference, parsed): ((&str, &[u8]), ParsedExposition),
     to_old: &Plan,
     options: &Options,
 ) -> Result<Compared, Error> {
@@ -156,7 +163,7 @@ fn rewrite_sides(
         estimated.extend(EstimatedBoundaries::new(plan, &report));
         ParsedExposition::read(&body)
     } else {
-        ParsedExposition::read(reference.1)
+        parsed
     };
     if options.compared_as == Generation::New {
         // The old generation lacks some labels of the new one: sum over them on both sides.
@@ -188,7 +195,7 @@ fn text(name: &[u8]) -> String {
     name.escape_ascii().to_string()
 }
 
-fn side(name: &str, body: &[u8], plan: &Plan) -> Result<Side, Error> {
+fn side(name: &str, body: &[u8], plan: &Plan) -> Result<(Side, ParsedExposition), Error> {
     let parsed = ParsedExposition::read(body);
     if parsed.families.is_empty() {
         return Err(Error::Empty(name.to_owned()));
@@ -198,13 +205,14 @@ fn side(name: &str, body: &[u8], plan: &Plan) -> Result<Side, Error> {
         .keys()
         .filter_map(|family| plan.families.get(family.as_bytes())?.generation)
         .collect();
-    Ok(Side {
+    let side = Side {
         name: name.to_owned(),
         series: parsed.series_count(),
         generations: generations.into_iter().map(Generation::as_str).collect(),
         malformed: parsed.malformed.clone(),
         cross_check: cross_check::cross_check(&parsed, body),
-    })
+    };
+    Ok((side, parsed))
 }
 
 /// Rewrites a whole body, without a limit on its length: it is already in memory.

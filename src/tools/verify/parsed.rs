@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::labels::Labels;
 use crate::exposition::{
     Format, HeaderKind, MetricType, Scan, Scanner, parse_number, write_number,
 };
@@ -11,10 +12,10 @@ use crate::rewrite::printable;
 
 /// A name with labels. As in Prometheus, a label with an empty value is absent. `le` has its
 /// canonical spelling, so `25.0` and `25` are the same series.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Series {
     pub(super) name: String,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Labels,
 }
 
 /// The series of one `# TYPE`, or of one name that has no type.
@@ -42,7 +43,7 @@ impl Series {
 
     /// The values of some labels; empty where the series does not have the label.
     pub(super) fn values_of(&self, labels: &[String]) -> Vec<&str> {
-        labels.iter().map(|label| self.labels.get(label).map_or("", String::as_str)).collect()
+        labels.iter().map(|label| self.labels.get(label).unwrap_or_default()).collect()
     }
 }
 
@@ -70,7 +71,10 @@ impl ParsedExposition {
                 let value = parse_number(scanner.value().of(line)).unwrap_or(f64::NAN);
                 let family = family_of(&series.name, &types);
                 let metric_type = types.get(family).copied();
-                let parsed = read.families.entry(family.to_owned()).or_default();
+                if !read.families.contains_key(family) {
+                    read.families.insert(family.to_owned(), ParsedFamily::default());
+                }
+                let parsed = read.families.get_mut(family).expect("it was inserted");
                 parsed.metric_type = metric_type;
                 parsed.series.entry(series).or_insert(value);
             }
@@ -105,7 +109,7 @@ impl ParsedExposition {
     /// True if a series of the family has the label.
     pub(super) fn has_label(&self, family: &str, label: &str) -> bool {
         let family = self.families.get(family);
-        family.is_some_and(|family| family.series.keys().any(|it| it.labels.contains_key(label)))
+        family.is_some_and(|family| family.series.keys().any(|it| it.labels.has(label)))
     }
 
     /// Removes labels, by family. Series that become equal are summed; of gauges the largest value
@@ -115,7 +119,7 @@ impl ParsedExposition {
             let Some(read) = self.families.get_mut(family) else { continue };
             let mut summed: BTreeMap<Series, f64> = BTreeMap::new();
             for (mut series, value) in std::mem::take(&mut read.series) {
-                series.labels.retain(|label, _| !labels.contains(label));
+                series.labels.retain(|label| !labels.contains(label));
                 let gauge = read.metric_type == Some(MetricType::Gauge);
                 let join = |sum: &mut f64| *sum = if gauge { sum.max(value) } else { *sum + value };
                 summed.entry(series).and_modify(join).or_insert(value);
@@ -151,7 +155,7 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
 
 fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
     let name = printable(scanner.name().of(line));
-    let mut labels = BTreeMap::new();
+    let mut labels = Labels::default();
     for label in scanner.labels() {
         let label_name = printable(label.name.of(line));
         let value = unescaped(&printable(label.value.of(line)));

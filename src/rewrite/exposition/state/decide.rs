@@ -88,6 +88,7 @@ impl<R> ExpositionState<R> {
     /// # Errors
     ///
     /// More would have to be kept than the limits allow.
+    #[expect(clippy::too_many_lines, reason = "one decision, in the order of its conditions")]
     pub(super) fn decide(&mut self, plan: &Plan, labels: Labels<'_>) -> Result<(), LimitExceeded> {
         let bucket = self.current.part == Some(HistogramPart::Bucket);
         let le_is_last =

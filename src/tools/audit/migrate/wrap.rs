@@ -35,24 +35,8 @@ pub(super) fn wrapping(
     lists: &mut LabelLists,
 ) -> Result<Wrapping, String> {
     let usage = &selected.usage;
-    let mut diff = LabelDiff::new(rule, input.from);
-    if let Some((from, label)) = &selected.restored.renamed {
-        // The migrated vector has the label that the query writes.
-        diff.renamed.retain(|renamed| *renamed != (from.as_str(), label.as_str()));
-    }
-    if let Some(label) = &selected.restored.fixed {
-        diff.added.remove(label.as_str());
-    }
+    let diff = label_diff(input, selected, rule, names, lists);
     let (op, functions) = merging(rule.merge);
-    let dropped = diff.only_source.iter();
-    let dropped = dropped.filter(|label| may_drop(input, usage, &diff, names, label));
-    let dropped: BTreeSet<&str> = dropped.copied().collect();
-    if let Some(grouping) = usage.aggregate.and_then(|it| it.grouping.as_ref()) {
-        for label in &dropped {
-            lists.remove(&grouping.labels, label);
-        }
-    }
-    diff.only_source.retain(|label| !dropped.contains(label));
     check_joined(usage, &diff, op, lists)?;
     if usage.is_of_series() {
         return check_function_of_series(input, usage, &diff).map(|()| Wrapping::default());
@@ -78,11 +62,9 @@ pub(super) fn wrapping(
                 && (diff.only_target.is_empty() || aggregate.op == op) =>
         {
             let obsolete: Vec<&str> = if selected.rules.len() == 1 {
-                {
-                    let written = selected.restored.renamed.as_ref().map(|(from, _)| from.as_str());
-                    let labels = pending.clone().chain(&diff.lost).map(|(label, _)| *label);
-                    labels.chain(written).collect()
-                }
+                let written = selected.restored.renamed.as_ref().map(|(from, _)| from.as_str());
+                let labels = pending.clone().chain(&diff.lost).map(|(label, _)| *label);
+                labels.chain(written).collect()
             } else {
                 Vec::new()
             };
@@ -109,6 +91,35 @@ pub(super) fn wrapping(
     }
     restored.write(&mut wrapping);
     Ok(wrapping)
+}
+
+/// The labels that differ, except those that the query itself restores and those that it may lose.
+fn label_diff<'a>(
+    input: &Input<'_>,
+    selected: &Selected<'_>,
+    rule: &'a Correspondence,
+    names: &LabelNames,
+    lists: &mut LabelLists,
+) -> LabelDiff<'a> {
+    let usage = &selected.usage;
+    let mut diff = LabelDiff::new(rule, input.from);
+    if let Some((from, label)) = &selected.restored.renamed {
+        // The migrated vector has the label that the query writes.
+        diff.renamed.retain(|renamed| *renamed != (from.as_str(), label.as_str()));
+    }
+    if let Some(label) = &selected.restored.fixed {
+        diff.added.remove(label.as_str());
+    }
+    let dropped = diff.only_source.iter();
+    let dropped = dropped.filter(|label| may_drop(input, usage, &diff, names, label));
+    let dropped: BTreeSet<&str> = dropped.copied().collect();
+    if let Some(grouping) = usage.aggregate.and_then(|it| it.grouping.as_ref()) {
+        for label in &dropped {
+            lists.remove(&grouping.labels, label);
+        }
+    }
+    diff.only_source.retain(|label| !dropped.contains(label));
+    diff
 }
 
 /// The aggregation that merges series, and the range functions that may be applied before it.
