@@ -11,7 +11,11 @@ use crate::statsd::Packer;
 use crate::telemetry::SinkMetrics;
 
 /// Connects the pipelines of one worker with its sink task. They share a thread, so the lock is
-/// never contended.
+/// hardly ever contended.
+///
+/// A reload, a removed sink and a shutdown use it from other threads. Each of these decides under one
+/// lock what happens to the lines: those added before it belong to the old state, and those added
+/// after it to the new one, so that each line is sent or counted as dropped.
 #[derive(Debug)]
 pub(super) struct SinkQueue {
     state: Mutex<State>,
@@ -29,6 +33,8 @@ struct State {
     flush_interval: Duration,
     keepalive: Option<Duration>,
     closed: bool,
+    /// Nothing is sent any more: what is added is dropped.
+    abandoned: bool,
     /// The number of waiting bytes, as last reported.
     reported: usize,
 }
@@ -88,6 +94,7 @@ impl SinkQueue {
             flush_interval: queue_settings.flush_interval,
             keepalive: queue_settings.keepalive,
             closed: false,
+            abandoned: false,
             reported: 0,
         };
         SinkQueue {
@@ -110,9 +117,7 @@ impl SinkQueue {
     /// Applies new settings. Queued lines stay queued, in order.
     pub(super) fn reconfigure(&self, queue_settings: QueueSettings) {
         let mut state = self.state();
-        // Under one lock: pipelines on other threads add lines at the same time.
-        state.packer.complete();
-        self.enqueue(&mut state);
+        self.complete(&mut state);
         state.packer = Packer::new(queue_settings.pack_bytes);
         state.queue.reconfigure(queue_settings.queue_bytes, queue_settings.overflow);
         state.flush_interval = queue_settings.flush_interval;
@@ -125,6 +130,10 @@ impl SinkQueue {
         let mut state = self.state();
         let waited = state.packer.waiting() > 0;
         fill(&mut state.packer);
+        if state.abandoned {
+            self.drop_all(&mut state);
+            return;
+        }
         let complete = state.packer.datagrams().len() > 0;
         if complete {
             self.enqueue(&mut state);
@@ -153,10 +162,18 @@ impl SinkQueue {
     }
 
     /// Completes the datagram that is being packed and queues it.
-    fn complete(&self) {
-        let mut state = self.state();
+    fn complete(&self, state: &mut State) {
         state.packer.complete();
-        self.enqueue(&mut state);
+        self.enqueue(state);
+    }
+
+    /// Drops and counts all lines. Returns their number.
+    fn drop_all(&self, state: &mut State) -> u64 {
+        self.complete(state);
+        let left = state.queue.pop(usize::MAX);
+        self.metrics.dropped_shutdown(left.lines);
+        self.report(state);
+        left.lines
     }
 
     /// Gives the sink task access to the queue.
@@ -169,8 +186,10 @@ impl SinkQueue {
 
     /// Closes the queue: what is queued is still sent, then [`QueueReceiver::ready`] returns false.
     pub(super) fn close(&self) {
-        self.complete();
-        self.state().closed = true;
+        let mut state = self.state();
+        self.complete(&mut state);
+        state.closed = true;
+        drop(state);
         self.wake.notify_one();
         self.closing.notify_waiters();
     }
@@ -188,12 +207,12 @@ impl SinkQueue {
         self.state().closed
     }
 
-    /// Drops and counts the lines that are left. Returns their number.
+    /// Drops and counts the lines that are left, and those that are still added. Returns the number of
+    /// the former.
     pub(super) fn abandon(&self) -> u64 {
-        self.complete();
-        let left = self.with_queue(|queue| queue.pop(usize::MAX));
-        self.metrics.dropped_shutdown(left.lines);
-        left.lines
+        let mut state = self.state();
+        state.abandoned = true;
+        self.drop_all(&mut state)
     }
 
     /// The keepalive of the next connection to the sink.
@@ -250,7 +269,7 @@ impl QueueReceiver {
                 () = woken => {}
                 () = sleep_until(flush_at) => {
                     self.flush_at = None;
-                    self.queue.complete();
+                    self.queue.complete(&mut self.queue.state());
                 }
             }
         }
@@ -281,6 +300,26 @@ mod tests {
             }
         });
         assert_eq!(queue.abandon(), lines);
+    }
+
+    #[test]
+    fn lines_that_are_added_during_and_after_the_end_are_counted() {
+        let metrics = Metrics::new();
+        let queue = SinkQueue::new(SETTINGS, true, metrics.statsd_sink("sink"));
+        let lines = 100_000;
+        std::thread::scope(|threads| {
+            let adding = threads.spawn(|| (0..lines).for_each(|_| queue.push(b"a:1|c")));
+            queue.close();
+            let mut left = queue.abandon();
+            while !adding.is_finished() {
+                left += queue.abandon();
+            }
+            assert!(left <= lines, "{left}");
+        });
+        let labels = "{reason=\"shutdown\",sink=\"sink\"}";
+        let dropped = format!("crossfade_statsd_dropped_lines_total{labels} {lines}\n");
+        assert!(metrics.text().contains(&dropped), "{}", metrics.text());
+        assert_eq!(queue.abandon(), 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::in_flight::InFlight;
 use super::{SinkTask, address, moved};
 use crate::relay::datagram_queue::count_lines;
 use crate::relay::keepalive;
+use crate::telemetry::SinkMetrics;
 
 /// Timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,14 +43,26 @@ enum End {
     Broken(io::Error),
 }
 
-/// A datagram that was written in part.
-#[derive(Debug, Default)]
+/// A datagram that was written in part. Dropping it counts its lines as dropped.
+#[derive(Debug)]
 struct Cut {
     bytes: Vec<u8>,
     written: usize,
+    metrics: SinkMetrics,
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        self.rewind();
+        self.metrics.dropped_shutdown(self.lines());
+    }
 }
 
 impl Cut {
+    fn new(metrics: SinkMetrics) -> Cut {
+        Cut { bytes: Vec::new(), written: 0, metrics }
+    }
+
     fn rest(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
@@ -72,15 +85,12 @@ impl Cut {
 }
 
 pub(super) async fn tcp(mut task: SinkTask, mut addresses: Addresses) {
-    let mut cut = Cut::default();
+    let mut cut = Cut::new(task.queue().metrics().clone());
     run(&mut task, &mut addresses, &mut cut).await;
-    cut.rewind();
-    task.queue().metrics().dropped_shutdown(cut.lines());
 }
 
 async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
     let mut turn = 0;
-    let metrics = task.queue().metrics().clone();
     // Connect only when there is something to send.
     while !cut.rest().is_empty() || task.receiver.ready().await {
         let Some(to) = address(addresses, turn, task).await else { return };
@@ -99,7 +109,7 @@ async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
             }
         };
         prepare(&stream, task);
-        let mut in_flight = InFlight::new(&stream);
+        let mut in_flight = InFlight::new(&stream, task.queue().metrics().clone());
         let end = tokio::select! {
             end = write_all(&stream, task, cut, &mut in_flight) => end,
             end = closed(&stream) => end,
@@ -107,9 +117,9 @@ async fn run(task: &mut SinkTask, addresses: &mut Addresses, cut: &mut Cut) {
         };
         cut.rewind();
         match &end {
-            End::Done | End::Moved => in_flight.leave(&metrics),
+            End::Done | End::Moved => in_flight.leave(),
             End::Closed | End::Broken(_) => {
-                let lines = in_flight.broke(&metrics);
+                let lines = in_flight.broke();
                 if lines > 0 {
                     tracing::warn!(lines, "lines lost: not acknowledged by the sink");
                 }
@@ -150,9 +160,8 @@ fn prepare(stream: &TcpStream, task: &SinkTask) {
 /// Waits for something to send, and counts what the sink acknowledges meanwhile. False if the queue
 /// is closed and empty. Cancel safe.
 async fn ready(task: &mut SinkTask, in_flight: &mut InFlight) -> bool {
-    let metrics = task.queue().metrics().clone();
     loop {
-        in_flight.settle(&metrics);
+        in_flight.settle();
         if in_flight.is_empty() {
             return task.receiver.ready().await;
         }
