@@ -9,14 +9,17 @@ use socket2::{SockRef, TcpKeepalive};
 /// Number of checks without an answer after which a peer is considered gone.
 const RETRIES: u32 = 3;
 
+/// The times that the kernel accepts.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(32_767);
+
 /// Makes the kernel check a peer that has been silent for `time`, and close the connection if three
 /// checks in a row, a third of that time apart, have no answer.
 pub(super) fn set(socket: &impl AsFd, time: Option<Duration>) -> io::Result<()> {
     let Some(time) = time else { return Ok(()) };
-    let second = Duration::from_secs(1);
     let keepalive = TcpKeepalive::new()
-        .with_time(time.max(second))
-        .with_interval((time / RETRIES).max(second))
+        .with_time(time.clamp(SHORTEST, LONGEST))
+        .with_interval((time / RETRIES).clamp(SHORTEST, LONGEST))
         .with_retries(RETRIES);
     SockRef::from(socket).set_tcp_keepalive(&keepalive)
 }

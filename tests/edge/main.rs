@@ -7,6 +7,7 @@ mod http_server;
 mod relay;
 mod reload;
 mod scrape;
+mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,5 +1,8 @@
 //! Shared parts of the checks of settings.
 
+use std::num::NonZeroUsize;
+
+use super::errors::Errors;
 use crate::config::value::{Fill, Size, Value};
 
 /// What to do if no generation is given.
@@ -16,4 +19,15 @@ pub(super) fn texts(fill: &Fill) -> impl Iterator<Item = (String, String)> {
 /// The names of packs as texts.
 pub(super) fn pack_names(names: Option<&[Value<String>]>) -> Option<Vec<String>> {
     Some(names?.iter().map(|name| name.value.clone()).collect())
+}
+
+/// Checks the number of threads or sockets, each of which costs memory and a file descriptor.
+pub(super) fn at_most_1024(
+    key: &str,
+    number: Option<Value<NonZeroUsize>>,
+    errors: &mut Errors<'_>,
+) {
+    if let Some(number) = number.filter(|number| number.value.get() > 1024) {
+        errors.at(number.span, format!("{key} is {}", number.value), "give it 1024 or less");
+    }
 }

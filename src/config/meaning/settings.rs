@@ -8,7 +8,7 @@ use hyper::http::uri::Authority;
 
 use super::dynamic_targets::DynamicSettings;
 use super::errors::Errors;
-use super::parts::{EMIT_HELP, bytes, pack_names, texts};
+use super::parts::{EMIT_HELP, at_most_1024, bytes, pack_names, texts};
 use crate::config::shape::file::{File, Limits, Scrape, Target, Web};
 use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
@@ -90,6 +90,7 @@ impl File {
         }
         let targets = self.targets(&mut errors);
         self.scrape.check(&mut errors);
+        at_most_1024("runtime.worker_threads", self.runtime.worker_threads, &mut errors);
         let dynamic_targets = self.dynamic_targets(&mut errors);
         let limits = self.web.limits(&mut errors);
         let relay = self.statsd.relay(self.emit.map(|emit| emit.value), &mut errors);

@@ -1,7 +1,7 @@
 //! The meaning of the relay's part of the settings file.
 
 use super::errors::Errors;
-use super::parts::{EMIT_HELP, bytes};
+use super::parts::{EMIT_HELP, at_most_1024, bytes};
 use crate::config::shape::statsd::Statsd;
 use crate::config::value::Size;
 use crate::mapping::{Emit, StatsdSettings};
@@ -63,6 +63,7 @@ impl Statsd {
             let help = format!("give it {MAX_DATAGRAM_BYTES} or less");
             errors.at(self.pack_bytes.span, message, help);
         }
+        at_most_1024("statsd.sockets", self.sockets, errors);
         if self.resolve_interval.value.0.is_zero() {
             let message = "statsd.resolve_interval is 0s";
             errors.at(self.resolve_interval.span, message, "give it a time such as 30s");

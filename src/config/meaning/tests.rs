@@ -112,6 +112,11 @@ fn errors_of_a_relay() {
              forward: [{address: 'udp://a:1'}]\n",
             &["three or four octal digits"],
         ),
+        (
+            "emit: old\nruntime: {worker_threads: 1025}\nstatsd:\n  sockets: 18446744073709551615\n  \
+             listen: [{address: 'udp://:1'}]\n  forward: [{address: 'udp://a:1'}]\n",
+            &["runtime.worker_threads is 1025", "statsd.sockets is 18446744073709551615"],
+        ),
     ] {
         let errors = settings(text).expect_err(text).to_string();
         assert_eq!(errors.lines().count(), parts.len(), "{errors}");
