@@ -76,7 +76,7 @@ impl Unbound {
             bound.map_err(|error| Error::Bind { address: its.address, setting, error })
         };
         let data = bind(settings.web, "data", "web.listen_address").await?;
-        let admin = bind(settings.admin, "admin", "admin.listen_address").await?;
+        let admin = bind(settings.admin, "admin", "admin.listen_address").await?.essential();
         let relay_settings = build::relay_settings(&settings);
         let relay = Relay::bind(relay_settings, parts.plans, settings.worker_threads, &metrics)?;
 

@@ -35,6 +35,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
+use crate::descriptors::{self, Purpose, Reserve, Supply};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 pub use access::{ClientAddress, Encrypted};
@@ -45,8 +46,8 @@ pub(crate) use reason_phrase::reason_phrase;
 pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 
-/// How long to wait when the process has run out of file descriptors. Retrying at once would only
-/// use CPU.
+/// How long to wait after an error, such as no more file descriptors. Retrying at once would only use
+/// CPU.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a listener.
@@ -65,6 +66,8 @@ pub struct Listener {
     address: SocketAddr,
     rules: Arc<ReloadableConfig>,
     metrics: HttpListenerMetrics,
+    /// For listeners that must respond even if clients of others use all file descriptors.
+    reserve: Option<Reserve>,
 }
 
 /// The open connections.
@@ -90,7 +93,16 @@ impl Listener {
         let tcp = TcpListener::bind(settings.address).await?;
         let address = tcp.local_addr()?;
         let rules = Arc::new(ReloadableConfig(ArcSwap::from_pointee((settings.limits, web))));
-        Ok(Listener { tcp, address, rules, metrics })
+        Ok(Listener { tcp, address, rules, metrics, reserve: None })
+    }
+
+    /// Lets this listener use the last file descriptors of the process, of which it reserves one.
+    #[must_use]
+    pub fn essential(mut self) -> Listener {
+        let mut reserve = Reserve::default();
+        reserve.hold();
+        self.reserve = Some(reserve);
+        self
     }
 
     /// The bound address. For port 0 in the settings, the port that the system chose.
@@ -110,7 +122,7 @@ impl Listener {
     /// reset, so that their clients notice.
     ///
     /// Dropping the future closes all connections at once.
-    pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, shutdown: &Shutdown)
+    pub async fn serve<S, F, B>(mut self, workers: &Workers, answer: S, shutdown: &Shutdown)
     where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
@@ -121,7 +133,10 @@ impl Listener {
         loop {
             let accepted = tokio::select! {
                 accepted = self.tcp.accept() => accepted,
-                () = open.one_ends() => continue,
+                () = open.one_ends() => {
+                    self.reserve.iter_mut().for_each(Reserve::hold);
+                    continue;
+                }
                 () = shutdown.until_drain() => break,
             };
             match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
@@ -148,15 +163,29 @@ impl Listener {
                     open.activities.insert(id, activity);
                 }
                 Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, address = %self.address, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => self.recover(&error, &mut open).await,
             }
         }
         drop(self.tcp);
         // Each connection waits for the shutdown itself.
         while open.tasks.join_next().await.is_some() {}
+    }
+
+    /// Goes on after an error. If there are no more file descriptors, idle connections make room, or
+    /// the reserve is used.
+    async fn recover(&mut self, error: &io::Error, open: &mut Connections) {
+        tracing::warn!(%error, address = %self.address, "cannot accept a connection");
+        if descriptors::are_exhausted(error) {
+            self.metrics.refused(ConnectionRefusal::Descriptors);
+            if self.reserve.as_mut().is_some_and(Reserve::release) {
+                return;
+            }
+            open.make_room();
+        }
+        tokio::select! {
+            () = open.one_ends() => {}
+            () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+        }
     }
 
     /// Makes room for a connection, by closing an idle one if necessary. Returns `None` if the
@@ -166,12 +195,9 @@ impl Listener {
         stream: TcpStream,
         open: &mut Connections,
     ) -> io::Result<Option<std::net::TcpStream>> {
-        let most = self.rules.limits().max_connections;
-        if open.activities.len() >= most && !open.make_room() {
-            self.metrics.refused(ConnectionRefusal::Connections);
+        if let Some((reason, text)) = self.refusal(&stream, open) {
+            self.metrics.refused(reason);
             if self.rules.web().is_none_or(|web| web.tls.is_none()) {
-                let text =
-                    "Too many connections (web.max_connections), and none of them is idle.\n";
                 // Best effort: it fits into the socket's buffer, or is not sent.
                 let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
                 drop(stream.try_write(word.as_bytes()));
@@ -180,6 +206,28 @@ impl Listener {
         }
         // The worker registers the socket with its own event loop.
         stream.into_std().map(Some)
+    }
+
+    /// Why there is no room for a new connection, and a text for its client.
+    fn refusal(
+        &self,
+        stream: &TcpStream,
+        open: &mut Connections,
+    ) -> Option<(ConnectionRefusal, &'static str)> {
+        let supply = match self.reserve {
+            Some(_) => Supply::Ample,
+            None => descriptors::supply(stream, Purpose::Client),
+        };
+        let is_full = open.activities.len() >= self.rules.limits().max_connections;
+        if !is_full && supply == Supply::Ample || open.make_room() {
+            return None;
+        }
+        if is_full {
+            let text = "Too many connections (web.max_connections), and none of them is idle.\n";
+            return Some((ConnectionRefusal::Connections, text));
+        }
+        let text = "The process has no more file descriptors, and no connection is idle.\n";
+        (supply == Supply::Scarce).then_some((ConnectionRefusal::Descriptors, text))
     }
 }
 

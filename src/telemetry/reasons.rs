@@ -54,6 +54,8 @@ pub enum ConnectionRefusal {
     Connections,
     /// Closed while idle, to make room for a new connection.
     MadeRoom,
+    /// The process has no more file descriptors for connections of clients.
+    Descriptors,
     /// The TLS handshake failed.
     Tls,
     /// The head of the request is too long.
@@ -81,6 +83,7 @@ impl ConnectionRefusal {
         match self {
             ConnectionRefusal::Connections => "connections",
             ConnectionRefusal::MadeRoom => "made_room",
+            ConnectionRefusal::Descriptors => "descriptors",
             ConnectionRefusal::Tls => "tls",
             ConnectionRefusal::HeaderBytes => "header_bytes",
             ConnectionRefusal::HeaderTimeout => "header_timeout",

@@ -103,7 +103,7 @@ impl StatsdMetrics {
             )?,
             sent_lines: define.counters(
                 "crossfade_statsd_sent_lines_total",
-                "StatsD lines that the kernel accepted for the sink; for TCP, that the sink acknowledged.",
+                "StatsD lines that the kernel accepted for the sink; for TCP, that the sink's host acknowledged.",
                 &["sink"],
             )?,
             sent_bytes: define.counters(
@@ -184,6 +184,8 @@ impl StatsdMetrics {
             connections: self.connections.with_label_values(&[listener]),
             limit_reached: limit("max_connections"),
             closed_idle: limit("idle_timeout"),
+            made_room: limit("made_room"),
+            no_descriptors: limit("descriptors"),
             hold: Arc::new(hold),
         }
     }
@@ -283,6 +285,8 @@ pub struct ListenerMetrics {
     connections: IntGauge,
     limit_reached: IntCounter,
     closed_idle: IntCounter,
+    made_room: IntCounter,
+    no_descriptors: IntCounter,
     hold: Arc<HeldListener>,
 }
 
@@ -322,6 +326,17 @@ impl ListenerMetrics {
     /// Counts a connection that was closed because it was idle for too long.
     pub fn closed_idle(&self) {
         self.closed_idle.inc();
+    }
+
+    /// Counts a connection that was closed, because it was silent, for a new one.
+    pub fn made_room(&self) {
+        self.made_room.inc();
+    }
+
+    /// Counts a connection that was not accepted, because the process has no more file descriptors
+    /// for it.
+    pub fn no_descriptors(&self) {
+        self.no_descriptors.inc();
     }
 
     /// Counts a connection as open while the returned value exists.

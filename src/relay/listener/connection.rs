@@ -2,14 +2,16 @@
 
 use std::io;
 use std::os::unix::net as unix;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tokio_util::sync::CancellationToken;
 
 use super::super::pipeline::Pipeline;
+use super::senders::Place;
+use crate::descriptors::{self, Purpose, Supply};
 use crate::relay::keepalive;
 use crate::rewrite::statsd::Sender;
 use crate::statsd::{MAX_DATAGRAM_BYTES, StreamFramer};
@@ -17,7 +19,7 @@ use crate::statsd::{MAX_DATAGRAM_BYTES, StreamFramer};
 /// Maximum number of bytes per read.
 const READ_BYTES: usize = 16 * 1024;
 
-/// How long after the stop bytes that are in transit are waited for.
+/// How long after the stop, or after a request to leave, bytes that are in transit are waited for.
 const LAST_READ: Duration = Duration::from_millis(100);
 
 /// Maximum number of bytes that are read after the stop: more than a socket buffer holds, but
@@ -40,19 +42,27 @@ enum End {
 }
 
 impl Connection {
-    /// Reads the connection until it ends or `stop` is cancelled.
-    pub(super) async fn read(self, pipeline: Pipeline, stop: CancellationToken) -> io::Result<()> {
+    /// How many file descriptors are free after this connection has taken one.
+    pub(super) fn supply(&self) -> Supply {
+        match self {
+            Connection::Tcp(stream) => descriptors::supply(stream, Purpose::Sender),
+            Connection::Unix(stream) => descriptors::supply(stream, Purpose::Sender),
+        }
+    }
+
+    /// Reads the connection until it ends or has to leave its place.
+    pub(super) async fn read(self, pipeline: Pipeline, place: Arc<Place>) -> io::Result<()> {
         match self {
             Connection::Tcp(stream) => {
                 keepalive::set(&stream, pipeline.connections().keepalive)?;
                 let framer = StreamFramer::lines(MAX_DATAGRAM_BYTES);
                 let stream = TcpStream::from_std(stream)?;
-                Reading::new(stream, framer, pipeline).run(stop).await;
+                Reading::new(stream, framer, pipeline, place).run().await;
             }
             Connection::Unix(stream) => {
                 let framer = StreamFramer::lines_or_packets(MAX_DATAGRAM_BYTES);
                 let stream = UnixStream::from_std(stream)?;
-                Reading::new(stream, framer, pipeline).run(stop).await;
+                Reading::new(stream, framer, pipeline, place).run().await;
             }
         }
         Ok(())
@@ -66,38 +76,43 @@ struct Reading<S> {
     pipeline: Pipeline,
     sender: Sender,
     buffer: Vec<u8>,
+    place: Arc<Place>,
 }
 
 impl<S: AsyncRead + Unpin> Reading<S> {
-    fn new(stream: S, framer: StreamFramer, pipeline: Pipeline) -> Reading<S> {
+    fn new(stream: S, framer: StreamFramer, pipeline: Pipeline, place: Arc<Place>) -> Reading<S> {
         let buffer = vec![0; READ_BYTES];
-        Reading { stream, framer, pipeline, sender: Sender::default(), buffer }
+        Reading { stream, framer, pipeline, sender: Sender::default(), buffer, place }
     }
 
-    async fn run(mut self, stop: CancellationToken) {
+    async fn run(mut self) {
         let _open = self.pipeline.metrics().connection();
-        let end = match self.read(&stop).await {
+        let end = match self.read().await {
             Some(end) => end,
             None => self.drain().await,
         };
-        let Reading { framer, pipeline, sender, .. } = &mut self;
+        let Reading { framer, pipeline, sender, place, .. } = &mut self;
         let cut = framer.finish(end == End::Closed, |line| pipeline.take(line, sender));
-        if cut > 0 && stop.is_cancelled() {
+        if cut > 0 && place.is_left() {
             // The metrics may not be read again.
-            tracing::warn!(lines = cut, "incomplete lines dropped at the stop of the listener");
+            tracing::warn!(
+                lines = cut,
+                "incomplete lines dropped, the gateway closed the connection"
+            );
         }
         pipeline.metrics().refused_cut(cut);
         pipeline.publish();
     }
 
-    /// Reads until the connection ends; `None` when `stop` is cancelled.
-    async fn read(&mut self, stop: &CancellationToken) -> Option<End> {
+    /// Reads until the connection ends; `None` when it has to leave its place.
+    async fn read(&mut self) -> Option<End> {
+        let place = Arc::clone(&self.place);
         let mut heard = Instant::now();
         loop {
             let idle_timeout = self.pipeline.connections().idle_timeout;
             let count = tokio::select! {
                 biased;
-                () = stop.cancelled() => return None,
+                () = place.must_leave() => return None,
                 () = self.pipeline.replaced() => continue,
                 count = self.stream.read(&mut self.buffer) => count,
                 () = passed(heard, idle_timeout) => {
@@ -135,10 +150,13 @@ impl<S: AsyncRead + Unpin> Reading<S> {
     }
 
     fn process(&mut self, count: usize) {
-        let Reading { framer, pipeline, sender, buffer, .. } = self;
+        let Reading { framer, pipeline, sender, buffer, place, .. } = self;
         pipeline.refresh();
         let before = framer.oversized();
-        framer.feed(&buffer[..count], |lines| pipeline.take(lines, sender));
+        framer.feed(&buffer[..count], |lines| {
+            place.heard();
+            pipeline.take(lines, sender);
+        });
         pipeline.metrics().refused_oversized(framer.oversized() - before);
         pipeline.publish();
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod datagram;
+mod senders;
 mod stream;
 
 use std::io;

@@ -2,17 +2,20 @@
 
 use std::io;
 use std::os::unix::net as unix;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::super::pipeline::PipelineFactory;
 use super::connection::Connection;
+use super::senders::Places;
+use crate::descriptors::{self, Supply};
 
 /// Pause after an accept error, such as too many open files, so that retries do not use a whole
 /// CPU.
@@ -63,45 +66,114 @@ impl Pool {
                 return;
             }
         };
-        let mut connections = JoinSet::new();
+        let mut open =
+            Connections { tasks: JoinSet::new(), places: Places::new(self.stop.clone()) };
         let mut turn = 0;
         let mut limit = ConnectionLimit::default();
         loop {
-            // At the limit, clients wait in the kernel's accept queue.
+            // At the limit, clients wait in the kernel's accept queue until a silent one makes room.
             let max = self.factory.connections().max;
-            let has_room = connections.len() < max;
-            if limit.reached(!has_room) {
+            let is_full = open.places.len() >= max;
+            if limit.reached(is_full) {
                 self.factory.metrics().limit_reached();
                 limit.warn(max);
             }
+            let silent = open.places.next_silent().filter(|_| is_full);
+            let has_room = !is_full || silent.is_some_and(|at| at <= Instant::now());
             let accepted = tokio::select! {
                 accepted = acceptor.accept(), if has_room => accepted,
-                Some(_) = connections.join_next() => continue,
+                () = open.one_ends() => continue,
+                () = until(silent), if !has_room => continue,
                 () = self.factory.replaced() => continue,
                 () = self.stop.cancelled() => break,
             };
             match accepted {
                 Ok(connection) => {
-                    let worker = turn % self.workers.len();
-                    // The listener has been removed from the settings.
-                    let Some(pipeline) = self.factory.pipeline(worker) else { continue };
-                    let stop = self.stop.clone();
-                    let serve = async move {
-                        if let Err(error) = connection.read(pipeline, stop).await {
-                            tracing::warn!(%error, "cannot register connection");
-                        }
-                    };
-                    connections.spawn_on(serve.in_current_span(), &self.workers[worker]);
-                    turn += 1;
+                    if self.has_place(&connection, is_full, &mut open.places) {
+                        self.read(connection, turn, &mut open);
+                        turn += 1;
+                    }
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    if descriptors::are_exhausted(&error) {
+                        self.factory.metrics().no_descriptors();
+                        self.make_room(&mut open.places);
+                    }
+                    tokio::select! {
+                        () = open.one_ends() => {}
+                        () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                    }
                 }
             }
         }
-        while connections.join_next().await.is_some() {}
+        while open.tasks.join_next().await.is_some() {}
         tracing::debug!("listener stopped");
+    }
+
+    /// Whether there is room for a new connection, if necessary that of a silent one.
+    fn has_place(&self, connection: &Connection, is_full: bool, places: &mut Places) -> bool {
+        let supply = connection.supply();
+        if !is_full && supply == Supply::Ample || self.make_room(places) {
+            return true;
+        }
+        if is_full {
+            // The connection that was silent has sent a line in the meantime.
+            self.factory.metrics().limit_reached();
+        } else if supply == Supply::Scarce {
+            self.factory.metrics().no_descriptors();
+        }
+        !is_full && supply != Supply::Scarce
+    }
+
+    fn make_room(&self, places: &mut Places) -> bool {
+        let made_room = places.make_room();
+        if made_room {
+            self.factory.metrics().made_room();
+        }
+        made_room
+    }
+
+    /// Reads a connection on the worker whose turn it is.
+    fn read(&self, connection: Connection, turn: usize, open: &mut Connections) {
+        let worker = turn % self.workers.len();
+        // The listener may have been removed from the settings.
+        let Some(pipeline) = self.factory.pipeline(worker) else { return };
+        let place = open.places.place();
+        let its = Arc::clone(&place);
+        let read = async move {
+            if let Err(error) = connection.read(pipeline, its).await {
+                tracing::warn!(%error, "cannot register connection");
+            }
+        };
+        let task = open.tasks.spawn_on(read.in_current_span(), &self.workers[worker]);
+        open.places.take(task.id(), place);
+    }
+}
+
+/// The open connections.
+struct Connections {
+    tasks: JoinSet<()>,
+    places: Places,
+}
+
+impl Connections {
+    /// Resolves when a connection has ended; never if there is none. Cancel safe.
+    async fn one_ends(&mut self) {
+        let id = match self.tasks.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => error.id(),
+            None => return std::future::pending().await,
+        };
+        self.places.free(id);
+    }
+}
+
+/// Resolves at a time; never without one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
