@@ -12,7 +12,7 @@ use crate::scrape::ClientErrors;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The settings, a pack or the web configuration file cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Files(#[from] Diagnostics),
     /// A target's HTTP client cannot be built.
     #[error("target {name}: {errors}")]

@@ -1,9 +1,11 @@
 //! Keeps the state file: read at the start, written while the gateway runs and when it stops.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::scrape::{Histories, StateFile};
 use crate::telemetry::Metrics;
@@ -12,12 +14,17 @@ use crate::telemetry::Metrics;
 /// most, which matters as little as a scrape that failed.
 const WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How long writing it may take. The next attempt waits until it has ended.
+const WRITE_LIMIT: Duration = Duration::from_secs(20);
+
 /// The state file of a running gateway, if there is one.
 #[derive(Debug)]
 pub(super) struct State {
     file: Option<Arc<StateFile>>,
     histories: Arc<Histories>,
     metrics: Arc<Metrics>,
+    /// To write the file.
+    permit: Arc<Semaphore>,
 }
 
 impl State {
@@ -34,7 +41,7 @@ impl State {
                 Err(error) => tracing::warn!(%path, %error, "state file not used"),
             }
         }
-        State { file: file.map(Arc::new), histories, metrics }
+        State { file: file.map(Arc::new), histories, metrics, permit: Arc::new(Semaphore::new(1)) }
     }
 
     /// Writes the file from time to time. Never resolves. Cancel safe.
@@ -55,8 +62,17 @@ impl State {
         }
         let path = file.path().display().to_string();
         let histories = Arc::clone(&self.histories);
-        let written = tokio::task::spawn_blocking(move || file.write(&histories)).await;
-        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let permit = Arc::clone(&self.permit);
+        let written = timeout(WRITE_LIMIT, async {
+            // An attempt that was given up may still wait for the file system.
+            let permit = permit.acquire_owned().await.map_err(io::Error::other)?;
+            let write = move || {
+                let _permit = permit;
+                file.write(&histories)
+            };
+            tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+        });
+        let written = written.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let succeeded_before = self.metrics.state_file().written(written.is_ok());
         if let Err(error) = written {
             // Tried again when it is next due.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use super::flags::{Lines, Rewriting, choice};
 use super::signals::{ReloadSignal, StopSignals};
@@ -13,6 +15,7 @@ use crate::config::{
     self, File, FilePath, Listen, Listener, PackPath, Section, Settings, Sink, Target, TargetName,
     TargetUrl, Value,
 };
+use crate::descriptors;
 use crate::document::Diagnostics;
 use crate::http_server::Workers;
 use crate::mapping::Emit;
@@ -166,28 +169,58 @@ fn sink(text: &str) -> Result<Sink, String> {
 
 /// The gateway from its start to its end.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let settings = arguments.settings()?;
-    let _log = telemetry::start_log(settings.log).context("cannot start the log")?;
-    telemetry::log_panics();
-    let workers = Workers::start(settings.worker_threads).context("cannot start the workers")?;
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let (stop, reload) = (StopSignals::install()?, ReloadSignal::install()?);
-        let shutdown = Shutdown::new();
-        // Everything that can fail without an address fails before the first one is bound.
-        let gateway = App::build(settings, Arc::new(SystemResolver))?;
-        let gateway = gateway.bind().await?.reload_from(move || arguments.settings());
-        gateway.log_addresses();
-        let reloader = gateway.reloader();
-        tokio::select! {
-            // Serves, and drains after the first stop signal.
-            () = gateway.run(&workers, &shutdown) => {}
-            // The handlers never end.
-            _ = async { tokio::join!(stop.handle(&shutdown), reload.handle(&reloader)) } => {}
-        }
-        Ok(())
-    })
+    let outcome = runtime.block_on(serve(arguments));
+    // A file or a look-up that does not end must not keep the process from ending.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let (mut stop, reload) = (StopSignals::install()?, ReloadSignal::install()?);
+    let its = arguments.clone();
+    let Some(settings) = read(&mut stop, move || its.settings()).await? else { return Ok(()) };
+    let settings = settings?;
+    let _log = telemetry::start_log(settings.log).context("cannot start the log")?;
+    telemetry::log_panics();
+    if let Err(error) = descriptors::raise_limit() {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+    let workers = Workers::start(settings.worker_threads).context("cannot start the workers")?;
+    let shutdown = Shutdown::new();
+    // Everything that can fail without an address fails before the first one is bound.
+    let build = move || App::build(settings, Arc::new(SystemResolver));
+    let Some(gateway) = read(&mut stop, build).await? else { return Ok(()) };
+    let gateway = gateway?.bind().await?.reload_from(move || arguments.settings());
+    gateway.log_addresses();
+    let reloader = gateway.reloader();
+    tokio::select! {
+        // Serves, and drains after the first stop signal.
+        () = gateway.run(&workers, &shutdown) => {}
+        // The handlers never end.
+        _ = async { tokio::join!(stop.handle(&shutdown), reload.handle(&reloader)) } => {}
+    }
+    Ok(())
+}
+
+/// Does what reads files on a thread of its own, because a file system may not respond. `None` if a
+/// stop signal arrives first.
+async fn read<T: Send + 'static>(
+    stop: &mut StopSignals,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<Option<T>> {
+    let (done, outcome) = oneshot::channel();
+    let runtime = Handle::current();
+    std::thread::Builder::new().name("start".to_owned()).spawn(move || {
+        let _context = runtime.enter();
+        // After a stop signal there is no receiver.
+        drop(done.send(work()));
+    })?;
+    tokio::select! {
+        outcome = outcome => Ok(Some(outcome.context("the start ended in a panic, which is a bug")?)),
+        () = stop.next() => Ok(None),
+    }
 }
 
 #[cfg(test)]

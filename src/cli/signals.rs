@@ -38,7 +38,8 @@ impl StopSignals {
         }
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next signal. Cancel safe.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -5,7 +5,9 @@
 mod audit;
 mod cli;
 mod demo;
+mod descriptors;
 mod failures;
+mod files;
 mod log;
 mod memory;
 mod restart;

@@ -1,8 +1,8 @@
 //! The web configuration file: TLS, users, headers and a rate, in the format of the Prometheus
 //! exporters.
 //!
-//! The file and the certificates that it names are read again when they have changed, so that
-//! certificates are replaced without a restart or a signal. A change with an error is logged once,
+//! The file and the certificates that it names are read again when they have changed, on a thread of
+//! its own, so that certificates are replaced without a restart or a signal. A change with an error is logged once,
 //! and the previous configuration stays active. The same applies to a change that would disable
 //! TLS, client certificates or users, because the file may be incomplete while it is written: such
 //! a change requires a reload of the settings.
@@ -13,14 +13,15 @@ mod rate;
 mod tls;
 mod turns;
 mod users;
+mod watch;
 
 use std::fmt::{self, Debug};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -36,20 +37,25 @@ use file::{File, Text};
 use protection::Protection;
 use rate::Rate;
 pub(super) use users::{SignIn, Users};
-
-/// Minimum interval between two checks of the files.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use watch::Watch;
 
 /// A web configuration file, as it is now.
 pub struct WebConfig {
+    current: Arc<Current>,
+    watch: Watch,
+}
+
+/// What the file contains, for the thread that reads it and the listeners.
+struct Current {
     path: PathBuf,
     web: ArcSwap<Web>,
     metrics: WebConfigMetrics,
-    begun: Instant,
-    /// When the files were last checked, in milliseconds since `begun`.
-    looked: AtomicU64,
     /// The state of the files when they were last read.
     read: Mutex<Look>,
+    /// Whether the files could be used when they were last read.
+    is_usable: AtomicBool,
+    /// Whether it was logged that they cannot be read in time.
+    is_late: AtomicBool,
 }
 
 /// The compiled configuration.
@@ -72,7 +78,7 @@ type Look = Vec<Option<(SystemTime, u64, u64, u64)>>;
 impl Debug for WebConfig {
     /// Without hashes and keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebConfig").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("WebConfig").field("path", &self.current.path).finish_non_exhaustive()
     }
 }
 
@@ -82,52 +88,86 @@ impl WebConfig {
     ///
     /// # Errors
     ///
-    /// All errors in these files.
+    /// All errors in these files, or the system has no more threads.
     pub fn load(
         path: &Path,
         metrics: WebConfigMetrics,
         before: Option<&WebConfig>,
     ) -> Result<WebConfig, Diagnostics> {
-        let before = before.map(|before| before.web.load_full());
+        let before = before.map(|before| before.current.web.load_full());
         let Web { files, .. } = Web::read(path, None)?;
         // Recorded before reading, so that a change during reading is noticed at the next check.
         let read = look(path, &files);
         let web = Web::read(path, before.as_deref())?;
         metrics.read(true);
-        Ok(WebConfig {
+        let web = ArcSwap::from_pointee(web);
+        let current = Arc::new(Current {
             path: path.to_owned(),
-            web: ArcSwap::from_pointee(web),
+            web,
             metrics,
-            begun: Instant::now(),
-            looked: AtomicU64::new(0),
             read: Mutex::new(read),
-        })
+            is_usable: AtomicBool::new(true),
+            is_late: AtomicBool::new(false),
+        });
+        let looking = Arc::clone(&current);
+        let look = move || {
+            looking.look_again();
+            looking.in_time();
+        };
+        let watch = Watch::start(look).map_err(|error| {
+            let message = format!("cannot start the thread that reads it again: {error}");
+            Diagnostic::error(message).at(Location::file(&path.display().to_string()))
+        })?;
+        Ok(WebConfig { current, watch })
     }
 
-    /// Reads and compiles the files.
+    /// The configuration in use.
     pub(super) fn current(&self) -> Arc<Web> {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked = self.looked.load(Ordering::Relaxed);
-        let due = u128::from(now.saturating_sub(looked)) >= LOOK_EVERY.as_millis();
-        let mine =
-            || self.looked.compare_exchange(looked, now, Ordering::Relaxed, Ordering::Relaxed);
-        if due && mine().is_ok() {
-            self.look_again();
+        if self.watch.is_late() {
+            self.current.late();
         }
-        self.web.load_full()
+        self.current.web.load_full()
     }
 
     /// What clients need now and no longer need with `next`, as keys of the file.
     #[must_use]
     pub fn lost_with(&self, next: Option<&WebConfig>) -> Vec<&'static str> {
-        self.lost(next.map(|next| next.web.load_full()).as_deref())
+        self.current.lost(next.map(|next| next.current.web.load_full()).as_deref())
     }
+}
 
+impl Current {
     fn lost(&self, next: Option<&Web>) -> Vec<&'static str> {
         let none = Protection::default();
         self.web.load().protection.lost(next.map_or(&none, |next| &next.protection))
     }
 
+    /// The files cannot be read in time.
+    fn late(&self) {
+        if !self.is_late.swap(true, Ordering::Relaxed) {
+            self.metrics.read(false);
+            tracing::error!(
+                path = %self.path.display(),
+                seconds = watch::LATE.as_secs(),
+                "web configuration file or certificates cannot be read in time; the previous ones stay in use"
+            );
+        }
+    }
+
+    /// The files were read.
+    fn in_time(&self) {
+        if self.is_late.swap(false, Ordering::Relaxed) {
+            self.metrics.read(self.is_usable.load(Ordering::Relaxed));
+            tracing::info!(path = %self.path.display(), "web configuration file can be read again");
+        }
+    }
+
+    fn read_as(&self, is_usable: bool) {
+        self.is_usable.store(is_usable, Ordering::Relaxed);
+        self.metrics.read(is_usable);
+    }
+
+    /// Reads the files if they have changed. May wait for a file system.
     fn look_again(&self) {
         let now = look(&self.path, &self.web.load().files);
         {
@@ -143,7 +183,7 @@ impl WebConfig {
         match Web::read(&self.path, Some(&self.web.load())) {
             Ok(web) if !self.lost(Some(&web)).is_empty() => {
                 let lost = self.lost(Some(&web)).join(", ");
-                self.metrics.read(false);
+                self.read_as(false);
                 tracing::error!(
                     %path,
                     lost,
@@ -156,11 +196,11 @@ impl WebConfig {
                     *read = look(&self.path, &web.files);
                 }
                 self.web.store(Arc::new(web));
-                self.metrics.read(true);
+                self.read_as(true);
                 tracing::info!(%path, "web configuration file and certificates reloaded");
             }
             Err(error) => {
-                self.metrics.read(false);
+                self.read_as(false);
                 tracing::error!(%path, %error, "web configuration file rejected; the previous one stays in use");
             }
         }
