@@ -180,7 +180,11 @@ impl Listener {
             if self.reserve.as_mut().is_some_and(Reserve::release) {
                 return;
             }
-            open.make_room();
+            // Those that were asked to leave may not have closed yet. The kernel reports this error even
+            // if no client waits, so the last idle connection would be closed for no one.
+            if open.tasks.len() == open.activities.len() {
+                open.make_room();
+            }
         }
         tokio::select! {
             () = open.one_ends() => {}

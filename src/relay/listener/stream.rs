@@ -98,7 +98,10 @@ impl Pool {
                     tracing::warn!(%error, "cannot accept connection");
                     if descriptors::are_exhausted(&error) {
                         self.factory.metrics().no_descriptors();
-                        self.make_room(&mut open.places);
+                        // Those that were asked to leave may not have closed yet.
+                        if open.tasks.len() == open.places.len() {
+                            self.make_room(&mut open.places);
+                        }
                     }
                     tokio::select! {
                         () = open.one_ends() => {}
