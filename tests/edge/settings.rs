@@ -90,7 +90,7 @@ fn text(target: &str, set: &[(&str, &str, &str)]) -> String {
             lines.push("  forward: [{address: 'tcp://127.0.0.1:9'}]\n".into());
         }
         if !lines.is_empty() {
-            text.push_str(&format!("{section}:\n{}", lines.concat()));
+            text = [text, format!("{section}:\n"), lines.concat()].concat();
         }
     }
     text
