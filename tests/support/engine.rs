@@ -22,6 +22,11 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// The output, read by the naive parser.
+    /// The output as text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the output is UTF-8")
+    }
+
     pub(crate) fn read(&self) -> Exposition {
         naive::parse(&self.body)
     }

@@ -26,7 +26,7 @@ fn rewritten(emit: Emit, input: &str) -> Outcome {
 #[track_caller]
 fn assert_rewritten(emit: Emit, input: &str, expected: &str) -> Outcome {
     let outcome = rewritten(emit, input);
-    assert_eq!(String::from_utf8(outcome.body.clone()).expect("UTF-8"), expected);
+    assert_eq!(outcome.text(), expected);
     outcome
 }
 
@@ -100,7 +100,7 @@ fn what_arrives_in_both_shapes_is_written_once() {
         for input in [format!("{old}{new}# EOF\n"), format!("{new}{old}# EOF\n")] {
             let outcome = rewritten(Emit::New, &input);
             let expected = format!("{new}# EOF\n");
-            assert_eq!(String::from_utf8(outcome.body.clone()).expect("UTF-8"), expected);
+            assert_eq!(outcome.text(), expected);
             assert_eq!(outcome.dropped("already_present"), 2);
         }
     }

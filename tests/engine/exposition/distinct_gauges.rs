@@ -24,7 +24,7 @@ prometheus:
 #[track_caller]
 fn rewritten(pack: &str, emit: Emit, input: &str, expected: &str) {
     let outcome = rewrite(&plan_of(pack, emit), input.as_bytes());
-    assert_eq!(String::from_utf8(outcome.body).expect("UTF-8"), expected);
+    assert_eq!(outcome.text(), expected);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn gauges_that_can_become_equal_still_need_a_method() {
     let input = "# TYPE f gauge\nf{kind=\"a\"} 1\n# TYPE h gauge\nh 2\n";
     let outcome = rewrite(&plan_of(MERGED, Emit::New), input.as_bytes());
     let expected = "# TYPE f gauge\nf{kind=\"a\"} 1\n# TYPE k gauge\nk 2\n";
-    assert_eq!(String::from_utf8(outcome.body).expect("UTF-8"), expected);
+    assert_eq!(outcome.text(), expected);
     assert_eq!(outcome.report.unrewritten.get("not_joinable"), Some(&2));
 }
 
