@@ -181,9 +181,9 @@ impl Listener {
                 return;
             }
             // Those that were asked to leave may not have closed yet. The kernel reports this error even
-            // if no client waits, so the last idle connection would be closed for no one.
+            // if no client waits, so a connection that has just been accepted would be closed for no one.
             if open.tasks.len() == open.activities.len() {
-                open.make_room();
+                open.make_room(ACCEPT_PAUSE);
             }
         }
         tokio::select! {
@@ -223,7 +223,7 @@ impl Listener {
             None => descriptors::supply(stream, Purpose::Client),
         };
         let is_full = open.activities.len() >= self.rules.limits().max_connections;
-        if !is_full && supply == Supply::Ample || open.make_room() {
+        if !is_full && supply == Supply::Ample || open.make_room(Duration::ZERO) {
             return None;
         }
         if is_full {
@@ -250,9 +250,12 @@ impl Connections {
         self.activities.remove(&id);
     }
 
-    /// Asks the connection that has been idle longest to close. Returns false if none is idle.
-    fn make_room(&mut self) -> bool {
+    /// Asks the connection that has been idle longest, and for at least `time`, to close. Returns
+    /// false if there is none.
+    fn make_room(&mut self, time: Duration) -> bool {
+        let latest = self.epoch.elapsed().saturating_sub(time).as_millis();
         let waiting = self.activities.iter().filter_map(|(id, it)| Some((it.waits_since()?, *id)));
+        let waiting = waiting.filter(|(since, _)| u128::from(*since) <= latest);
         let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else { return false };
         // It no longer counts, and is not asked again.
         if let Some(activity) = self.activities.remove(&id) {
