@@ -1,6 +1,7 @@
 //! Sample values: parsed as Prometheus does, and written in the shortest form.
 
 use super::Format;
+use super::word::decimal;
 
 /// Parses a sample value. Returns `None` if Prometheus would refuse it.
 ///
@@ -55,7 +56,25 @@ const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
 
 /// Appends a value: whole numbers up to 2^53 as digits, others in the shortest form that parses
 /// back to the same number.
+#[inline]
 pub fn write_number(value: f64, out: &mut Vec<u8>) {
+    // Nearly every value.
+    if (0.0..100_000_000.0).contains(&value) {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+        let whole = value as u32;
+        #[allow(clippy::float_cmp, reason = "exact")]
+        if f64::from(whole) == value {
+            let (text, length) = decimal(whole);
+            let end = out.len() + length;
+            out.extend_from_slice(&text);
+            out.truncate(end);
+            return;
+        }
+    }
+    write_any_number(value, out);
+}
+
+fn write_any_number(value: f64, out: &mut Vec<u8>) {
     #[allow(clippy::cast_possible_truncation, reason = "the range has been checked")]
     if value.abs() <= EXACT {
         let whole = value as i64;

@@ -26,6 +26,17 @@ fn last_word(line: &[u8], at: usize) -> u64 {
     rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
+/// The first eight bytes of a part of a line, with zeros after its end. `line` may go on after the
+/// line.
+#[inline]
+pub(crate) fn first_eight(line: &[u8], span: Span) -> u64 {
+    match span.end() - span.start() {
+        0 => 0,
+        length @ 1..8 => word(line, span.start()) & (u64::MAX >> (64 - 8 * length)),
+        _ => word(line, span.start()),
+    }
+}
+
 /// The number of bytes before the first one whose highest bit is set.
 #[inline]
 fn unmarked(marks: u64) -> usize {
@@ -52,7 +63,7 @@ pub(super) fn end_of_usual_text(line: &[u8], mut at: usize) -> usize {
 /// The offset of the first byte that is not plain text between quotes: a quote, a backslash, a
 /// newline, a byte that is not ASCII, or the end of the line.
 #[inline]
-pub(super) fn end_of_plain_text(line: &[u8], mut at: usize) -> usize {
+pub(crate) fn end_of_plain_text(line: &[u8], mut at: usize) -> usize {
     loop {
         at = end_of_usual_text(line, at);
         match line.get(at) {
@@ -108,6 +119,20 @@ fn last_digits(line: &[u8], end: usize, digits: usize) -> u64 {
     (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
+/// The text of an integer below 100,000,000, with zeros after it, and its length.
+#[inline]
+pub(super) fn decimal(value: u32) -> ([u8; 8], usize) {
+    let value = u64::from(value);
+    // Two numbers of four digits, then four of two, then eight of one: the first is the lowest.
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    let values = tens | (pairs - tens * 10) << 8;
+    let zeros = (values.trailing_zeros() as usize / 8).min(7);
+    (((values ^ DIGITS) >> (8 * zeros)).to_le_bytes(), 8 - zeros)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +177,20 @@ mod tests {
                 let span = Span::new(before.len(), line.len() - after.len());
                 assert_eq!(integer(line.as_bytes(), span), number, "{line:?}");
             }
+        }
+    }
+
+    #[test]
+    fn integers_are_written_without_leading_zeros() {
+        let powers = (0..8).map(|power| 10_u32.pow(power));
+        let around = |power: u32| [power - 1, power, power + 1, power * 7 + power / 3];
+        for number in powers.flat_map(around).chain([12_345_678, 99_999_999, 10_203_040]) {
+            let (text, length) = decimal(number);
+            assert_eq!(&text[..length], number.to_string().as_bytes());
+        }
+        for number in 0..10_000 {
+            let (text, length) = decimal(number * 10_000 + number);
+            assert_eq!(&text[..length], (number * 10_000 + number).to_string().as_bytes());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Label sets: whether a rule matches one, and how it is rewritten.
 
-use crate::exposition::{LabelHasher, LabelSpan, write_escaped, write_value};
+use crate::exposition::{LabelHasher, LabelSpan, end_of_plain_text, write_escaped, write_value};
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
 
 /// The label whose value is a bucket's upper bound.
@@ -316,9 +316,9 @@ pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let open = memchr::memchr(b'"', rest)?;
-        let mut close = open + 1;
+        let mut close = end_of_plain_text(rest, open + 1);
         while *rest.get(close)? != b'"' {
-            close += if rest[close] == b'\\' { 2 } else { 1 };
+            close = end_of_plain_text(rest, close + if rest[close] == b'\\' { 2 } else { 1 });
         }
         let (name, label) = (&rest[..open.saturating_sub(1)], &rest[..close]);
         rest = rest.get(close + 2..).unwrap_or_default();

@@ -53,12 +53,12 @@ pub(super) struct SeriesSeen {
     /// Of families that the source exports more than once.
     pub(super) deduplicated: SeriesKeys,
     /// Label sets of each reference family, as hashes of the labels that are compared.
-    pub(super) references: Vec<HashSet<u64>>,
+    pub(super) references: Vec<SeriesKeys>,
 }
 
 impl SeriesSeen {
     /// An empty set, for a plan with this many reference families.
     pub(super) fn new(references: usize) -> Self {
-        SeriesSeen { references: vec![HashSet::new(); references], ..SeriesSeen::default() }
+        SeriesSeen { references: vec![SeriesKeys::default(); references], ..SeriesSeen::default() }
     }
 }

@@ -10,7 +10,7 @@
 //! another series appears.
 
 use super::absent::{ABSENT, is_absent};
-use crate::exposition::parse_number;
+use crate::exposition::{Span, first_eight, parse_number};
 
 /// More bucket boundaries than any real histogram has. The limit keeps a hostile target from
 /// widening the rows of all label sets at once.
@@ -31,10 +31,19 @@ pub(in crate::rewrite::exposition) struct Boundaries {
     known: usize,
     /// Cells in ascending order of their bound.
     order: Vec<u16>,
-    /// Spellings of `le` seen so far, in ascending order of their bound, with their cells.
-    spellings: Vec<(Box<[u8]>, u16)>,
+    /// Spellings of `le` seen so far, in ascending order of their bound.
+    spellings: Vec<Spelling>,
     /// Index of the spelling that probably follows: all histograms of a family have one order.
     guess: usize,
+}
+
+/// A spelling of `le`.
+#[derive(Debug)]
+struct Spelling {
+    text: Box<[u8]>,
+    /// See [`first_eight`].
+    head: u64,
+    cell: u16,
 }
 
 /// Why a bucket's `le` has no cell.
@@ -72,7 +81,7 @@ impl Boundaries {
 
     /// Each spelling of `le` that was exported.
     pub(in crate::rewrite::exposition) fn spellings(&self) -> impl Iterator<Item = &[u8]> {
-        self.spellings.iter().map(|(text, _)| &**text)
+        self.spellings.iter().map(|its| &*its.text)
     }
 
     /// The upper bound of a cell.
@@ -80,25 +89,37 @@ impl Boundaries {
         self.bounds[cell]
     }
 
-    /// The cell of a boundary, by the spelling of its `le`. Adds a cell for a new boundary.
+    /// The cell of the boundary that probably follows, if it has this spelling. `line` may go on
+    /// after the line.
     #[inline]
+    pub(in crate::rewrite::exposition) fn next_cell(
+        &mut self,
+        line: &[u8],
+        le: Span,
+    ) -> Option<usize> {
+        let next = self.spellings.get(self.guess)?;
+        let length = le.end() - le.start();
+        let is_short = length <= size_of_val(&next.head);
+        if !is_short || next.text.len() != length || next.head != first_eight(line, le) {
+            return None;
+        }
+        self.guess += 1;
+        Some(usize::from(next.cell))
+    }
+
+    /// The cell of a boundary, by the spelling of its `le`. Adds a cell for a new boundary.
     pub(in crate::rewrite::exposition) fn cell(
         &mut self,
         spelling: &[u8],
     ) -> Result<usize, NoCell> {
-        if let Some((text, cell)) = self.spellings.get(self.guess)
-            && **text == *spelling
-        {
+        let is = |its: &Spelling| *its.text == *spelling;
+        if let Some(next) = self.spellings.get(self.guess).filter(|next| is(next)) {
             self.guess += 1;
-            return Ok(usize::from(*cell));
+            return Ok(usize::from(next.cell));
         }
-        self.find(spelling)
-    }
-
-    fn find(&mut self, spelling: &[u8]) -> Result<usize, NoCell> {
-        if let Some(at) = self.spellings.iter().position(|(text, _)| **text == *spelling) {
+        if let Some(at) = self.spellings.iter().position(is) {
             self.guess = at + 1;
-            return Ok(usize::from(self.spellings[at].1));
+            return Ok(usize::from(self.spellings[at].cell));
         }
         let bound = parse_number(spelling).filter(|b| !b.is_nan()).ok_or(NoCell::NotANumber)?;
         if self.spellings.len() == MAX_BUCKETS {
@@ -111,9 +132,10 @@ impl Boundaries {
         #[allow(clippy::cast_possible_truncation, reason = "at most MAX_BUCKETS and a pack's own")]
         let number = cell as u16;
         // Sorted by bound, so that the guess is also right for histograms with missing buckets.
-        let at =
-            self.spellings.partition_point(|(_, other)| self.bounds[usize::from(*other)] < bound);
-        self.spellings.insert(at, (spelling.into(), number));
+        let is_below = |its: &Spelling| self.bounds[usize::from(its.cell)] < bound;
+        let at = self.spellings.partition_point(is_below);
+        let head = first_eight(spelling, Span::whole(spelling));
+        self.spellings.insert(at, Spelling { text: spelling.into(), head, cell: number });
         self.guess = at + 1;
         Ok(cell)
     }

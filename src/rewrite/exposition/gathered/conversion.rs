@@ -2,6 +2,7 @@
 
 use super::absent::{ABSENT, is_absent};
 use super::boundaries::{Boundaries, INF};
+use super::ending::Ending;
 use crate::exposition::write_number;
 use crate::mapping::Boundary;
 use crate::mapping::BucketPolicy;
@@ -14,8 +15,8 @@ pub(in crate::rewrite::exposition) struct Conversion {
     /// The boundaries that are written, and how a row gets their counts that has all boundaries of
     /// the layout.
     steps: Vec<(Boundary, Step)>,
-    /// Of each boundary that is written, and of `+Inf`: what is between `le="` and the value.
-    endings: Vec<Box<[u8]>>,
+    /// Of each boundary that is written, and of `+Inf`.
+    endings: Vec<Ending>,
     layout: Vec<SourceBoundary>,
     /// The largest boundary that the source's generation is known to have.
     largest_known: f64,
@@ -71,6 +72,12 @@ impl Step {
                 Step::Between(below, above, share(from, boundary, source.bound))
             }
         }
+    }
+
+    /// Whether the source lacks the boundary.
+    #[inline]
+    fn is_estimate(self) -> bool {
+        matches!(self, Step::Between(..) | Step::Above)
     }
 
     /// The count at the boundary, from the counts at the boundaries of the layout and at `+Inf`.
@@ -156,7 +163,7 @@ impl Conversion {
 
     fn of_steps(steps: Vec<(Boundary, Step)>, layout: Vec<SourceBoundary>, sparse: bool) -> Self {
         let texts = steps.iter().map(|(boundary, _)| &*boundary.text).chain(["+Inf"]);
-        let endings = texts.map(|text| [text, "\"} "].concat().into_bytes().into()).collect();
+        let endings = texts.map(Ending::new).collect();
         Conversion { steps, endings, layout, largest_known: f64::NEG_INFINITY, sparse }
     }
 
@@ -188,9 +195,9 @@ impl Conversion {
         Self::of_steps(steps, layout, true)
     }
 
-    /// What is between `le="` and the value in each bucket line: `25"} `.
-    pub(in crate::rewrite::exposition) fn endings(&self) -> impl Iterator<Item = &[u8]> {
-        self.endings.iter().map(|ending| &**ending)
+    /// What is between `le="` and the value in each bucket line.
+    pub(in crate::rewrite::exposition) fn endings(&self) -> impl Iterator<Item = &Ending> {
+        self.endings.iter()
     }
 
     /// The boundaries that the source lacks, as they are spelled in `le`, in ascending order. Their
@@ -198,7 +205,7 @@ impl Conversion {
     pub(in crate::rewrite::exposition) fn estimated(&self) -> impl Iterator<Item = &str> {
         self.steps
             .iter()
-            .filter(|(_, step)| matches!(step, Step::Between(..) | Step::Above))
+            .filter(|(_, step)| step.is_estimate())
             .map(|(boundary, _)| &*boundary.text)
     }
 
@@ -218,8 +225,13 @@ impl Conversion {
         *max_error = 0.0;
         let mut below = if self.sparse { ABSENT } else { 0.0 };
         let mut last = None;
+        // The last boundary without a value, and whether all of these are known.
+        let (mut absent, mut known) = (None, true);
         for (index, boundary) in self.layout.iter().enumerate() {
-            if !is_absent(row[boundary.cell]) {
+            if is_absent(row[boundary.cell]) {
+                absent = Some(index);
+                known &= boundary.is_known;
+            } else {
                 below = row[boundary.cell];
                 last = Some(index);
             }
@@ -235,10 +247,12 @@ impl Conversion {
             // All observations are above the last boundary, whichever one that is.
             let count = |bound| if bound <= self.largest_known { 0.0 } else { infinite };
             values.extend(self.steps.iter().map(|(boundary, _)| count(boundary.bound)));
-        } else if self.sparse || self.has_whole_layout(row, last) {
+        } else if self.sparse || (known && absent < last) {
             values.extend(self.steps.iter().map(|(_, step)| {
                 let count = step.count(source, infinite);
-                *max_error = max_error.max(step.max_error(source, infinite, count));
+                if step.is_estimate() {
+                    *max_error = max_error.max(step.max_error(source, infinite, count));
+                }
                 count
             }));
         } else {
@@ -281,12 +295,6 @@ impl Conversion {
         };
         let boundaries = self.steps.iter().map(|(boundary, _)| boundary);
         boundaries.zip(counts.iter().copied()).map(neighbours).collect()
-    }
-
-    /// Whether the histogram of a row has all boundaries of the layout. `last`: the last one that
-    /// it exported.
-    fn has_whole_layout(&self, row: &[f64], last: Option<usize>) -> bool {
-        self.layout.iter().enumerate().all(|(index, boundary)| has(row, last, index, boundary))
     }
 
     /// Converts a row of a histogram that does not have all boundaries of the layout, because other

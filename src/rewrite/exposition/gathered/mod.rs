@@ -3,6 +3,7 @@
 mod absent;
 mod boundaries;
 mod conversion;
+mod ending;
 mod histograms;
 mod ids;
 mod label_sets;
@@ -11,7 +12,7 @@ mod series;
 mod sources;
 mod store;
 
-pub(super) use absent::{ABSENT, add, is_absent};
+pub(super) use absent::{add, is_absent};
 pub(super) use boundaries::{MAX_BUCKETS, NoCell};
 pub(super) use conversion::{Buckets, Conversion};
 pub(super) use histograms::{HistogramRows, Part};

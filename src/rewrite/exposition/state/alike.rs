@@ -54,11 +54,18 @@ impl<R: Recorder> ExpositionState<R> {
         let Some(rows) = self.gathered.histograms_mut(id) else { return 0 };
         let input = out.rest();
         let (mut lines, mut read) = (0, 0);
-        while let Some(alike) = scanner.alike(&input[read..]) {
-            let line = &input[read..read + alike.len];
-            let Ok(cell) = rows.boundaries.cell(alike.label.of(line)) else { break };
+        loop {
+            let rest = &input[read..];
+            let Some(alike) = scanner.alike(rest) else { break };
+            let cell = match rows.boundaries.next_cell(rest, alike.label) {
+                Some(cell) => cell,
+                None => match rows.boundaries.cell(alike.label.of(rest)) {
+                    Ok(cell) => cell,
+                    Err(_) => break,
+                },
+            };
             #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
-            let value = alike.integer(line) as f64;
+            let value = alike.integer(rest) as f64;
             if rows.bytes_to_widen(cell).is_some() || !rows.add_bucket(cell, value) {
                 break;
             }

@@ -1,7 +1,5 @@
 //! Which rules contribute to a family that is written, and how their series fit together.
 
-use std::collections::HashSet;
-
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::exposition::{Kind, OutputId, Plan, Rule, RuleId};
 use crate::rewrite::exposition::estimate::Errors;
@@ -9,6 +7,7 @@ use crate::rewrite::exposition::gathered::{
     Accumulator, Conversion, Gathered, GatheredId, HistogramRows,
 };
 use crate::rewrite::exposition::labels::hash_text_of;
+use crate::rewrite::exposition::series_set::SeriesKeys;
 
 /// The series of one rule, as far as they go to one output.
 #[derive(Debug)]
@@ -102,7 +101,7 @@ fn may_meet(a: &Rule, b: &Rule) -> bool {
 pub(super) fn redirect_of(
     plan: &Plan,
     hasher: &LabelHasher,
-    references: &[HashSet<u64>],
+    references: &[SeriesKeys],
     rule: &Rule,
     labels: &[u8],
 ) -> Option<usize> {

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::contributions::{Contribution, contributions, redirect_of};
 use super::history::History;
 use super::lines::SeriesLines;
@@ -45,7 +47,7 @@ pub(in crate::rewrite::exposition) struct Writer {
     output: usize,
     open: Option<OpenFamily>,
     /// Series that were merged with one of an earlier contribution.
-    merged: HashSet<SeriesRef>,
+    merged: HashSet<SeriesRef, RandomState>,
     /// Those that were merged with the current one.
     merged_now: Vec<SeriesRef>,
     buckets: Buckets,
@@ -68,7 +70,7 @@ impl Writer {
             remainders: HashMap::new(),
             output: 0,
             open: None,
-            merged: HashSet::new(),
+            merged: HashSet::default(),
             merged_now: Vec::new(),
             buckets: Buckets::default(),
             other_buckets: Buckets::default(),
@@ -223,7 +225,7 @@ impl Writer {
                         None => 0,
                         Some(value) => {
                             open.write_headers(plan, &state.gathered, &mut state.families, out);
-                            self.lines.write_line(&output.name, b"", labels, value, out);
+                            SeriesLines::write_line(&output.name, b"", labels, value, out);
                             1
                         }
                     }
@@ -328,7 +330,7 @@ impl Writer {
         }
         for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count.or(infinite))] {
             if let Some(value) = value {
-                self.lines.write_line(name, suffix, labels, value, out);
+                SeriesLines::write_line(name, suffix, labels, value, out);
                 samples += 1;
             }
         }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 /// What the next exposition of the same target must know about this one.
 ///
 /// A difference (a total minus its parts) is computed from counters that are not read at the same
@@ -12,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// Shared, so that a scrape can copy the history of its target at the cost of a pointer.
-    differences: Arc<HashMap<u128, Remembered>>,
+    differences: Arc<HashMap<u128, Remembered, RandomState>>,
 }
 
 /// The last values of one difference.

@@ -1,27 +1,25 @@
 //! Writes the lines of one series.
 
 use crate::exposition::write_number;
-use crate::rewrite::exposition::gathered::{ABSENT, Buckets, Conversion, is_absent};
+use crate::rewrite::exposition::gathered::{Buckets, Conversion, is_absent};
 
 /// Writes the lines of one series. Keeps a buffer between series.
 #[derive(Debug, Default)]
 pub(super) struct SeriesLines {
-    /// What the lines of the series begin with.
+    /// What the bucket lines of the series begin with.
     prefix: Vec<u8>,
 }
 
 impl SeriesLines {
     /// Writes one line: name, suffix, labels and value.
     pub(super) fn write_line(
-        &mut self,
         name: &[u8],
         suffix: &[u8],
         labels: &[u8],
         value: f64,
         out: &mut Vec<u8>,
     ) {
-        self.begin(name, suffix, labels);
-        out.extend_from_slice(&self.prefix);
+        begin(name, suffix, labels, out);
         out.extend_from_slice(if labels.is_empty() { b" " } else { b"} " });
         write_number(value, out);
         out.push(b'\n');
@@ -36,37 +34,28 @@ impl SeriesLines {
         buckets: &Buckets,
         out: &mut Vec<u8>,
     ) -> u64 {
-        self.begin(name, b"_bucket", labels);
+        self.prefix.clear();
+        begin(name, b"_bucket", labels, &mut self.prefix);
         self.prefix.extend_from_slice(if labels.is_empty() { b"{le=\"" } else { b",le=\"" });
         let mut lines = 0;
-        // The value written last, and where. Many neighboring buckets have equal counts.
-        let mut last = (ABSENT, 0..0);
         for (ending, &value) in conversion.endings().zip(&buckets.values) {
-            if is_absent(value) {
-                continue;
-            }
-            out.extend_from_slice(&self.prefix);
-            out.extend_from_slice(ending);
-            if value.to_bits() == last.0.to_bits() {
-                out.extend_from_within(last.1.clone());
-            } else {
-                let start = out.len();
+            if !is_absent(value) {
+                out.extend_from_slice(&self.prefix);
+                ending.write(out);
                 write_number(value, out);
                 out.push(b'\n');
-                last = (value, start..out.len());
+                lines += 1;
             }
-            lines += 1;
         }
         lines
     }
+}
 
-    fn begin(&mut self, name: &[u8], suffix: &[u8], labels: &[u8]) {
-        self.prefix.clear();
-        self.prefix.extend_from_slice(name);
-        self.prefix.extend_from_slice(suffix);
-        if !labels.is_empty() {
-            self.prefix.push(b'{');
-            self.prefix.extend_from_slice(labels);
-        }
+fn begin(name: &[u8], suffix: &[u8], labels: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(suffix);
+    if !labels.is_empty() {
+        out.push(b'{');
+        out.extend_from_slice(labels);
     }
 }
