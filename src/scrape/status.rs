@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
+use tracing::Span;
+
 use super::fleet::{Emission, Fleet, FleetMember};
 use crate::mapping::Generation;
 use crate::rewrite::exposition::{Missing, Report};
@@ -234,6 +236,8 @@ pub(super) struct RunningScrape {
     counted: Option<ScrapeInFlight>,
     status: Arc<StatusCell>,
     emission: Emission,
+    /// That of the target. A scrape ends in whichever task reads the last byte.
+    span: Span,
 }
 
 impl RunningScrape {
@@ -241,8 +245,9 @@ impl RunningScrape {
         metrics: &TargetMetrics,
         status: Arc<StatusCell>,
         emission: Emission,
+        span: Span,
     ) -> RunningScrape {
-        RunningScrape { counted: Some(metrics.start()), status, emission }
+        RunningScrape { counted: Some(metrics.start()), status, emission, span }
     }
 
     /// Runs a step of the engine and counts the time it takes.
@@ -276,6 +281,7 @@ impl RunningScrape {
 
     fn finish(&mut self, outcome: Outcome, report: Arc<Report>) {
         let Some(counted) = self.counted.take() else { return };
+        let _entered = self.span.enter();
         let (took, bytes_out) = counted.end(outcome.as_str(), &report);
         let at = SystemTime::now();
         if report.complete {
@@ -484,7 +490,7 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &after_reload));
         let metrics = crate::telemetry::Metrics::new().target("kong");
         let emission = Emission { emit: Emit::New, plan: Arc::default() };
-        drop(RunningScrape::start(&metrics, first, emission));
+        drop(RunningScrape::start(&metrics, first, emission, Span::none()));
         let last = statuses.target("kong").status().last.expect("a scrape");
         assert_eq!(last.outcome, Outcome::ClientGone);
         drop(after_reload);

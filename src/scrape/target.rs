@@ -157,7 +157,7 @@ impl Target {
     pub(super) fn start(&self) -> RunningScrape {
         let (emit, plan) = (self.settings.mapping.emit, Arc::clone(&self.context.plan));
         let status = Arc::clone(&self.status);
-        RunningScrape::start(&self.context.metrics, status, Emission { emit, plan })
+        RunningScrape::start(&self.context.metrics, status, Emission { emit, plan }, self.span())
     }
 
     /// The span of everything that is logged about a scrape. Its level is that of the most severe

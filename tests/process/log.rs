@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::SOON;
-use crate::support::net::{Refusing, get};
+use crate::support::capture;
+use crate::support::net::{Refusing, Upstream, get, whole};
 use crate::support::process::Process;
 
 #[tokio::test]
@@ -42,4 +43,17 @@ async fn requests_cannot_flood_the_log() {
     let logged = log.lines().filter(|line| line.contains("scrape failed")).count();
     assert_eq!(logged + dropped, 300, "{log}");
     assert!(log.contains("draining"), "the last lines are not lost: {log}");
+}
+
+#[tokio::test]
+async fn a_line_about_a_target_names_it() {
+    // Longer than one read, so the last byte is read by another task than the first.
+    let body = capture("medium/prometheus/kong-2.8.5.no_consumer.txt");
+    let upstream = Upstream::answering(whole(body)).await;
+    let process = Process::serve(&["--emit=old", &format!("--target={}", upstream.url())]);
+    assert_eq!(get(process.data, "/metrics").await.status, 200);
+    for message in ["target generation detected", "target is missing metrics"] {
+        let line = process.logs(&[message]);
+        assert!(line.contains(&format!("target={}", upstream.address)), "{line}");
+    }
 }
