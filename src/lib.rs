@@ -46,18 +46,18 @@
 //! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to
 //!   Prometheus. [`relay`]: `StatsD` in and out.
 //!
+//! **The tools** work offline.
+//!
+//! - [`tools::pack_tests`] runs the test cases of packs.
+//! - [`tools::verify`] compares scrapes of two generations.
+//! - [`tools::audit`] checks dashboards and rule files, and migrates them.
+//!
 //! **The shell** starts, reloads and stops the parts.
 //!
 //! - [`config`]: the settings file. [`running`]: the state that a reload replaces.
 //! - [`admin`]: the admin listener's responses. [`app`]: the whole gateway.
 //! - [`demo`]: the gateway with simulated Kong nodes and a simulated `StatsD` server.
 //! - [`cli`]: the commands.
-//!
-//! **The tools** work offline.
-//!
-//! - [`tools::pack_tests`] runs the test cases of packs.
-//! - [`tools::verify`] compares scrapes of two generations.
-//! - [`tools::audit`] checks dashboards and rule files, and migrates them.
 //!
 //! # Three guarantees that shape the code
 //!

@@ -213,6 +213,20 @@ fn every_outcome_is_listed() {
     );
 }
 
+#[test]
+fn every_reason_of_the_engine_is_listed() {
+    let reasons = include_str!("../../src/rewrite/exposition/reason.rs");
+    let flaws = include_str!("../../src/exposition/mod.rs");
+    let flaws = flaws.lines().filter(|line| line.contains("Flaw::"));
+    let lines = reasons.lines().chain(flaws).filter_map(|line| line.split_once("=> \""));
+    let reasons: BTreeSet<&str> =
+        lines.filter_map(|(_, text)| Some(text.split_once('"')?.0)).collect();
+    assert!(reasons.len() > 15, "{reasons:?}");
+    for reason in reasons {
+        assert!(METRICS.contains(&format!("- `{reason}`: ")), "METRICS.md does not list {reason}");
+    }
+}
+
 /// Words that look like metrics of ours, of the process, or of the scrape.
 fn named_metrics(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':'));

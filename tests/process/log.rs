@@ -48,7 +48,7 @@ async fn requests_cannot_flood_the_log() {
 #[tokio::test]
 async fn a_line_about_a_target_names_it() {
     // Longer than one read, so the last byte is read by another task than the first.
-    let body = capture("medium/prometheus/kong-2.8.5.no_consumer.txt");
+    let body = capture("medium/prometheus/kong-2.8.5.no_consumer.txt.gz");
     let upstream = Upstream::answering(whole(body)).await;
     let process = Process::serve(&["--emit=old", &format!("--target={}", upstream.url())]);
     assert_eq!(get(process.data, "/metrics").await.status, 200);
