@@ -21,12 +21,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The output, read by the naive parser.
     /// The output as text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("the output is UTF-8")
     }
 
+    /// The output, read by the naive parser.
     pub(crate) fn read(&self) -> Exposition {
         naive::parse(&self.body)
     }
