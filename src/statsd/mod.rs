@@ -16,6 +16,7 @@
 mod datagram;
 mod framer;
 mod line;
+mod near;
 mod packer;
 mod stream;
 mod tags;

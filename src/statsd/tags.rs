@@ -12,6 +12,8 @@
 
 use memchr::{memchr, memchr_iter, memchr3, memrchr};
 
+use super::near::find;
+
 /// A syntax for tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -104,15 +106,16 @@ pub struct Piece<'a> {
 /// Splits tags at their commas.
 ///
 /// The key ends at the first separator: `a:b:c` is the value `b:c` of `a`.
+#[inline]
 pub fn pieces(tags: &[u8], dialect: Dialect) -> impl Iterator<Item = Piece<'_>> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
         let start = next?;
-        let piece = &tags[start..];
-        let end = memchr(b',', piece);
+        let rest = &tags[start..];
+        let end = find(b',', rest);
         next = end.map(|end| start + end + 1);
-        let piece = &piece[..end.unwrap_or(piece.len())];
-        let equals = memchr(dialect.equals(), piece);
+        let piece = &rest[..end.unwrap_or(rest.len())];
+        let equals = find(dialect.equals(), rest).filter(|at| *at < piece.len());
         Some(Piece { start, tag: equals.map(|at| (&piece[..at], &piece[at + 1..])) })
     })
 }

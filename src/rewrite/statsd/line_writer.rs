@@ -17,13 +17,39 @@ pub(super) fn keep(line: &Line<'_>, tail: &[u8], out: &mut Vec<u8>) {
 
 /// Writes the lines that replace one line or sample, each with a newline.
 pub(super) struct LineWriter<'a> {
-    pub(super) matcher: &'a Matcher,
-    /// The whole line, if `line` is not one of several samples.
-    pub(super) text: Option<&'a [u8]>,
+    matcher: &'a Matcher,
+    /// The whole line, if what follows its name can be written unchanged.
+    text: Option<&'a [u8]>,
+    /// What follows the name, unless the type or the value changes. `None`: it depends on fields.
+    rest: Option<&'a [u8]>,
     /// Blanks at the end of the line, which end every line written.
-    pub(super) tail: &'a [u8],
-    pub(super) line: &'a Line<'a>,
-    pub(super) found: &'a Match<'a>,
+    tail: &'a [u8],
+    line: &'a Line<'a>,
+    found: &'a Match<'a>,
+}
+
+impl<'a> LineWriter<'a> {
+    /// `text` is the line without its `tail` of blanks; `None` for one of several samples.
+    #[inline]
+    pub(super) fn new(
+        matcher: &'a Matcher,
+        text: Option<&'a [u8]>,
+        tail: &'a [u8],
+        line: &'a Line<'a>,
+        found: &'a Match<'a>,
+    ) -> Self {
+        let rest = if !line.shared().is_empty() {
+            None
+        } else if found.tags.is_none() || line.fields().is_empty() {
+            Some(line.rest())
+        } else {
+            // There are no fields but tags that the rule reads, which is so in nearly every line.
+            let tags = line.fields().strip_prefix(b"|#");
+            tags.is_some_and(|tags| memchr(b'|', tags).is_none()).then(|| line.value_and_type())
+        };
+        let text = text.filter(|_| found.tags.is_none() || line.fields().is_empty());
+        LineWriter { matcher, text, rest, tail, line, found }
+    }
 }
 
 impl LineWriter<'_> {
@@ -65,6 +91,7 @@ impl LineWriter<'_> {
     /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in
     /// two places, or with a part of the prefix that the source writes as a tag. Returns the number
     /// of lines.
+    #[inline(never)]
     fn write_tagged(
         &self,
         template: &LineTemplate,
@@ -92,22 +119,19 @@ impl LineWriter<'_> {
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
         let name_parts = &self.matcher.name_parts;
-        out.extend_from_slice(name_parts.prefix(self.found.name));
+        let prefix = name_parts.prefix(self.found.name).len();
+        push(self.text.unwrap_or(self.found.name), (0, prefix), out);
         let unchanged = self.keeps_rest(template, value);
-        match (&template.ending, self.text) {
+        let (name, rest) = match (&template.ending, self.text) {
             (Some(ending), Some(text)) if unchanged => {
-                self.parts(&ending.front, out);
-                out.extend_from_slice(&text[name_parts.start(ending.from)..]);
+                (&ending.front, Some(&text[name_parts.start(ending.from)..]))
             }
-            _ => {
-                self.parts(&template.name, out);
-                if unchanged {
-                    out.extend_from_slice(self.line.rest());
-                    out.extend_from_slice(self.line.shared());
-                } else {
-                    self.rest(template, value, out);
-                }
-            }
+            _ => (&template.name, self.rest.filter(|_| unchanged)),
+        };
+        self.parts(name, out);
+        match rest {
+            Some(rest) => out.extend_from_slice(rest),
+            None => self.changed_rest(template, value, out),
         }
         if !self.tail.is_empty() {
             out.extend_from_slice(self.tail);
@@ -120,27 +144,30 @@ impl LineWriter<'_> {
         for part in parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
-                Part::Copy(capture) => out.extend_from_slice(self.part(*capture)),
+                Part::Copy(capture) => self.push_part(*capture, out),
                 Part::Segment(capture) => {
-                    let undotted = |byte: &u8| if *byte == b'.' { b'_' } else { *byte };
-                    out.extend(self.part(*capture).iter().map(undotted));
+                    let start = out.len();
+                    self.push_part(*capture, out);
+                    if !matches!(capture, Capture::Tag(_)) || self.matcher.tags.have_dots() {
+                        let dots = out[start..].iter_mut().filter(|byte| **byte == b'.');
+                        dots.for_each(|dot| *dot = b'_');
+                    }
                 }
             }
         }
     }
 
-    /// True if nothing after the name changes.
+    /// True if neither the value nor the type changes, and there are no tags to write.
     #[inline]
     fn keeps_rest(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
         let same_type =
             template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
         let own_value = value.is_none() && template.value.is_none();
-        let fields = !self.line.fields().is_empty() || !self.line.shared().is_empty();
-        let dogstatsd = self.found.tags.is_some() && fields;
-        same_type && own_value && template.tags.is_none() && !dogstatsd
+        same_type && own_value && template.tags.is_none()
     }
 
-    fn rest(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
+    #[inline(never)] // so that `write` is small enough to be inlined
+    fn changed_rest(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
         if let Some(tags) = &template.tags
             && tags.dialect != Dialect::DogStatsd
         {
@@ -163,19 +190,9 @@ impl LineWriter<'_> {
         }
     }
 
-    /// Whether there are no fields but tags that the rule reads, which is so in nearly every line.
-    #[inline]
-    fn has_only_read_tags(&self) -> bool {
-        let tags = self.line.fields().strip_prefix(b"|#");
-        self.found.tags.is_some() && tags.is_some_and(|tags| memchr(b'|', tags).is_none())
-    }
-
     /// Copies the fields after the type, except tags that the rule reads and a rate that the
     /// written type cannot have.
     fn fields(&self, template: &LineTemplate, unrated: bool, out: &mut Vec<u8>) {
-        if template.tags.is_none() && self.has_only_read_tags() {
-            return;
-        }
         let mut tags = template.tags.as_ref().filter(|it| it.dialect == Dialect::DogStatsd);
         for field in self.line.each_field() {
             if let Some(its) = field.strip_prefix(b"|#") {
@@ -214,8 +231,37 @@ impl LineWriter<'_> {
     fn part(&self, capture: Capture) -> &[u8] {
         match capture {
             Capture::Value => self.line.values(),
-            Capture::Tag(tag) => self.matcher.tags.value(self.found.tags.unwrap_or_default(), tag),
+            Capture::Tag(tag) => {
+                let (start, end) = self.matcher.tags.value(tag);
+                &self.found.tags.unwrap_or_default()[start..end]
+            }
             part => self.matcher.name_parts.part(self.found.name, part),
         }
+    }
+
+    /// Appends a [part](Self::part).
+    #[inline]
+    fn push_part(&self, capture: Capture, out: &mut Vec<u8>) {
+        match capture {
+            Capture::Tag(tag) => {
+                push(self.found.tags.unwrap_or_default(), self.matcher.tags.value(tag), out);
+            }
+            _ => out.extend_from_slice(self.part(capture)),
+        }
+    }
+}
+
+/// Appends a part of a text. Parts are short, and copying a fixed number of bytes needs no function
+/// call.
+#[inline]
+fn push(text: &[u8], (start, end): (usize, usize), out: &mut Vec<u8>) {
+    const SHORT: usize = 16;
+    match text.get(start..).and_then(|rest| rest.first_chunk::<SHORT>()) {
+        Some(short) if end - start <= SHORT => {
+            let length = out.len() + end - start;
+            out.extend_from_slice(short);
+            out.truncate(length);
+        }
+        _ => out.extend_from_slice(&text[start..end]),
     }
 }

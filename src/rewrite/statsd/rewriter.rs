@@ -149,7 +149,7 @@ impl Rewriter {
         if rule.keep {
             keep(line, tail, out);
         }
-        let writer = LineWriter { matcher: &self.matcher, text, tail, line, found };
+        let writer = LineWriter::new(&self.matcher, text, tail, line, found);
         let written = writer.write_rule(rule, out);
         self.report.lines_out += kept + written;
         let mut dropped = None;

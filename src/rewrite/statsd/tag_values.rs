@@ -1,5 +1,7 @@
 //! The values of a line's tags, by the number of the tag.
 
+use memchr::memchr;
+
 use crate::mapping::plan::statsd::{LineRule, StatsdPlan, TaggedLines};
 use crate::statsd::{Dialect, pieces};
 
@@ -12,6 +14,8 @@ pub(super) struct TagValues {
     values: [(usize, usize); u32::BITS as usize],
     /// The tags that are present, as bits.
     present: u32,
+    /// Whether there is a dot in any of them.
+    dots: bool,
 }
 
 impl TagValues {
@@ -46,6 +50,7 @@ impl TagValues {
         }
         let Some(last) = last else { return false };
         self.values[last].1 = tags.len();
+        self.dots = memchr(b'.', tags).is_some();
         dialect != Dialect::DogStatsd || self.has(source.required)
     }
 
@@ -66,9 +71,15 @@ impl TagValues {
         self.present & needs == needs
     }
 
-    /// The value of a tag that is present.
-    pub(super) fn value<'a>(&self, tags: &'a [u8], tag: u8) -> &'a [u8] {
-        let (start, end) = self.values[usize::from(tag)];
-        &tags[start..end]
+    /// Whether there is a dot in any tag.
+    #[inline]
+    pub(super) fn have_dots(&self) -> bool {
+        self.dots
+    }
+
+    /// The position of the value of a tag that is present.
+    #[inline]
+    pub(super) fn value(&self, tag: u8) -> (usize, usize) {
+        self.values[usize::from(tag)]
     }
 }

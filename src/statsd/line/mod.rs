@@ -224,6 +224,13 @@ impl<'a> Line<'a> {
         &self.after_name[..self.fields]
     }
 
+    /// Value and type, with the leading `:`.
+    #[inline]
+    #[must_use]
+    pub fn value_and_type(&self) -> &'a [u8] {
+        &self.after_name[..self.metric_type]
+    }
+
     /// Tags of the last sample that apply to this one too, with the `|` before them. Only lines
     /// from [`samples`](Self::samples) have them.
     #[inline]
