@@ -12,6 +12,7 @@ use crate::config::{self, Settings};
 use crate::document::{Diagnostic, Diagnostics, Source, Span};
 use crate::mapping::{self, Emit, Pack, StatsdSettings};
 use crate::packs;
+use crate::regular_file;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -108,7 +109,7 @@ fn key(text: &str, key: &str) -> Option<Span> {
 }
 
 fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = regular_file::read_to_string(file).unwrap_or_default();
     let config::Checked { diagnostics, packs: named, settings } = config::check(file, !syntax_only);
     let source = Source::new(&file.display().to_string(), text);
     let Diagnostics(mut diagnostics) = diagnostics;

@@ -1,12 +1,12 @@
 //! Checks a settings file and the files that it names.
 
-use std::fs::File as Open;
 use std::path::{Path, PathBuf};
 
 use super::{File, Settings, Value, read};
 use crate::document::{Diagnostic, Diagnostics, Span, closest, listed};
 use crate::http_server;
 use crate::mapping::{Emit, Emitted, Pack};
+use crate::regular_file;
 use crate::scrape::ClientErrors;
 
 /// The result of checking a settings file.
@@ -28,7 +28,7 @@ pub struct Checked {
 pub fn check(path: &Path, open_files: bool) -> Checked {
     let (settings, mut diagnostics) = read(path).build();
     let file = &settings.file;
-    let mut readable = |path: &Path, span| match Open::open(path) {
+    let mut readable = |path: &Path, span| match regular_file::open(path) {
         Ok(_) => true,
         Err(error) => {
             let error = Diagnostic::error(format!("cannot read {}: {error}", path.display()))

@@ -187,6 +187,10 @@ impl Gateway {
 
     fn not_found(&self, refusal: RequestRefusal, problem: &str) -> Response<Body> {
         self.handlers.count(refusal);
+        if self.targets.is_empty() {
+            let problem = "No target is configured under `targets`";
+            return response::failed(StatusCode::NOT_FOUND, format!("{problem}\n"), problem);
+        }
         let mut text = format!("{problem}; scrape one of\n");
         landing::append_paths(&mut text, self.targets());
         let summary = format!("{problem}; scrape /targets/NAME/metrics");

@@ -49,14 +49,18 @@ fn at_the_start_they_are_errors() {
             "settings" => path.display().to_string(),
             _ => folder.write("crossfade.yaml", &settings("https://127.0.0.1:1/metrics", &extra)),
         };
-        let output = Command::new("timeout")
-            .args(["30", env!("CARGO_BIN_EXE_crossfade"), "serve", "--config.file", &file])
-            .args(["--web.listen-address=127.0.0.1:0", "--admin.listen-address=127.0.0.1:0"])
-            .output()
-            .expect("it starts");
-        let error = String::from_utf8(output.stderr).expect("text");
-        assert_eq!(output.status.code(), Some(1), "{kind}: {error}");
-        assert!(error.contains("not a regular file"), "{kind}: {error}");
+        let [data, admin] = ["web", "admin"].map(|it| format!("--{it}.listen-address=127.0.0.1:0"));
+        let serve = ["serve", &data, &admin, "--config.file", &file];
+        for arguments in [&serve[..], &["check", "config", &file]] {
+            let output = Command::new("timeout")
+                .args(["30", env!("CARGO_BIN_EXE_crossfade")])
+                .args(arguments)
+                .output()
+                .expect("it starts");
+            let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+            assert_eq!(output.status.code(), Some(1), "{kind}, {arguments:?}: {text}");
+            assert!(text.contains("not a regular file"), "{kind}, {arguments:?}: {text}");
+        }
     }
 }
 

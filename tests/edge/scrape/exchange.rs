@@ -117,6 +117,16 @@ async fn each_target_has_its_path_and_its_own_emit() {
 }
 
 #[tokio::test]
+async fn without_targets_there_is_nothing_to_scrape() {
+    let gateway = Gateway::start("emit: old\nallow: [{host: kong}]\n").await;
+    for path in ["/metrics", "/targets/kong/metrics"] {
+        let reply = get(gateway.data, path).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.text(), "No target is configured under `targets`\n", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn gzip_is_sent_only_on_request() {
     let line = |n: u32| format!("up{{n=\"{n}\"}} {n}\n");
     let body = (0..50_000).map(line).collect::<Vec<_>>().concat();
