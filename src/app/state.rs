@@ -54,32 +54,36 @@ impl State {
         }
     }
 
-    /// Writes the file, if there is something new.
+    /// Writes the file, if there is something new, and waits for a write that was begun before. Cancel
+    /// safe: what was begun goes on.
     pub(super) async fn write(&self) {
         let Some(file) = self.file.clone() else { return };
-        if !self.histories.take_changed() {
-            return;
-        }
         let path = file.path().display().to_string();
         let histories = Arc::clone(&self.histories);
         let permit = Arc::clone(&self.permit);
         let written = timeout(WRITE_LIMIT, async {
             // An attempt that was given up may still wait for the file system.
             let permit = permit.acquire_owned().await.map_err(io::Error::other)?;
+            // Only now: whoever takes the mark writes, even if this future is dropped.
+            if !histories.take_changed() {
+                return Ok(false);
+            }
             let write = move || {
                 let _permit = permit;
-                file.write(&histories)
+                // Tried again when it is next due.
+                file.write(&histories).inspect_err(|_| histories.set_changed())
             };
-            tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+            tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?.map(|()| true)
         });
         let written = written.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        if matches!(written, Ok(false)) {
+            return;
+        }
         let succeeded_before = self.metrics.state_file().written(written.is_ok());
-        if let Err(error) = written {
-            // Tried again when it is next due.
-            self.histories.set_changed();
-            if succeeded_before {
-                tracing::warn!(path, %error, "cannot write state file");
-            }
+        if let Err(error) = written
+            && succeeded_before
+        {
+            tracing::warn!(path, %error, "cannot write state file");
         }
     }
 }

@@ -85,7 +85,7 @@ impl Histories {
     /// Whether a history has changed since the last call.
     #[must_use]
     pub fn take_changed(&self) -> bool {
-        self.changed.swap(false, Ordering::Relaxed)
+        self.changed.swap(false, Ordering::Acquire)
     }
 
     /// Records that the histories must be saved again.
@@ -186,9 +186,7 @@ impl TargetHistories {
     /// Records the history of a scrape that is complete. The histories of overlapping scrapes are
     /// joined.
     pub(super) fn complete(&self, target: &str, history: History, completed: CompletedScrapes) {
-        if history.entries().len() > 0 {
-            self.changed.store(true, Ordering::Relaxed);
-        }
+        let is_empty = history.entries().len() == 0;
         let new = || {
             let new =
                 TargetHistory { history: History::default(), completed: 0, at: SystemTime::now() };
@@ -204,6 +202,10 @@ impl TargetHistories {
         self.bytes.fetch_add(known.bytes(), Ordering::Relaxed);
         self.bytes.fetch_sub(before, Ordering::Relaxed);
         drop(known);
+        if !is_empty {
+            // Not before the entry can be read: the mark is taken by the one who writes it.
+            self.changed.store(true, Ordering::Release);
+        }
         self.make_room(target);
     }
 }
