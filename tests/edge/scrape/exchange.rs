@@ -118,7 +118,7 @@ async fn each_target_has_its_path_and_its_own_emit() {
 
 #[tokio::test]
 async fn without_targets_there_is_nothing_to_scrape() {
-    let gateway = Gateway::start("emit: old\nallow: [{host: kong}]\n").await;
+    let gateway = Gateway::start("emit: old\nallow: [{host: kong, ports: [8100]}]\n").await;
     for path in ["/metrics", "/targets/kong/metrics"] {
         let reply = get(gateway.data, path).await;
         assert_eq!(reply.status, 404, "{path}");
