@@ -64,7 +64,7 @@ impl State {
         let written = timeout(WRITE_LIMIT, async {
             // An attempt that was given up may still wait for the file system.
             let permit = permit.acquire_owned().await.map_err(io::Error::other)?;
-            // Only now: whoever takes the mark writes, even if this future is dropped.
+            // Only now: a mark that is taken must lead to a write, even if this future is dropped.
             if !histories.take_changed() {
                 return Ok(false);
             }

@@ -203,7 +203,7 @@ impl TargetHistories {
         self.bytes.fetch_sub(before, Ordering::Relaxed);
         drop(known);
         if !is_empty {
-            // Not before the entry can be read: the mark is taken by the one who writes it.
+            // Not before the entry can be read: a write that takes the mark must find it.
             self.changed.store(true, Ordering::Release);
         }
         self.make_room(target);

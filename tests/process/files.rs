@@ -1,4 +1,4 @@
-//! Files that block whoever reads or opens them: they stop neither scrapes, health checks nor signals.
+//! Files whose readers are blocked: they stop neither scrapes, health checks nor signals.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
