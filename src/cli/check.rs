@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use super::diagnostic::{self, GREEN, RED, counted};
+use super::exit_code;
 use crate::config::{self, Settings};
 use crate::document::{Diagnostic, Diagnostics, Source, Span};
 use crate::mapping::{self, Emit, Pack, StatsdSettings};
@@ -66,11 +67,14 @@ struct Report<'a> {
     diagnostics: &'a [Diagnostic],
 }
 
-/// Checks, and succeeds if there is no error. Warnings are not errors.
+/// Checks, and succeeds if there is no error. Warnings are not errors. A file of the command line
+/// that cannot be read was not checked.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (diagnostics, files, output) = match &arguments.what {
-        What::Config { file, syntax_only, output } => (config(file, *syntax_only), 1, output),
-        What::Pack { files, output } => (pack(files), files.len(), output),
+        What::Config { file, syntax_only, output } => {
+            (config(file, *syntax_only), std::slice::from_ref(file), output)
+        }
+        What::Pack { files, output } => (pack(files), &files[..], output),
     };
     let mut diagnostics = Diagnostics(diagnostics);
     diagnostics.sort();
@@ -89,12 +93,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 "{}{space}{style}{}{style:#} in {}, {}",
                 diagnostic::text(&diagnostics),
                 counted(errors, "error"),
-                counted(files, "file"),
+                counted(files.len(), "file"),
                 counted(warnings, "warning")
             );
         }
     }
-    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if files.iter().any(|file| regular_file::open(file).is_err()) {
+        return Ok(exit_code::error());
+    }
+    Ok(exit_code::answer(errors == 0))
 }
 
 /// The first position of a key in a YAML or JSON text.

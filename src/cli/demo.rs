@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::signals::StopSignals;
-use crate::demo::{Demo, Ports};
+use crate::demo::{Demo, MAX_PORT, Ports};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 
@@ -14,8 +14,16 @@ use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 pub(super) struct Arguments {
     /// The port of the gateway. The next three ports are used too. 0 for free ports [default: 9542,
     /// or free ports if it is in use].
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     port: Option<u16>,
+}
+
+/// A port that leaves room for the other ports of the demo.
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.parse().ok().filter(|port| *port <= MAX_PORT);
+    port.ok_or_else(|| {
+        format!("expected a port from 0 to {MAX_PORT}, because the next three ports are used too")
+    })
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Serialize;
 
@@ -54,42 +54,70 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let text = if arguments.lines.is_empty() {
+    let name = input::name(&arguments.input);
+    let is_input = arguments.lines.is_empty();
+    let text = if is_input {
         input::read(&arguments.input)?
     } else {
         (arguments.lines.join("\n") + "\n").into_bytes()
     };
+    if text.is_empty() {
+        let expected = if arguments.statsd { "StatsD lines" } else { "an exposition" };
+        bail!("{name} is empty; expected {expected}");
+    }
     let packs = packs::load(&arguments.rewriting.packs)?;
     let emit = arguments.emit.emit;
     if arguments.statsd {
         let plan = mapping::compile_statsd(&packs, &arguments.of_lines.settings(emit))?;
         let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
         let lines = rewriter.explain(&text, &mut Sender::default());
-        return print(arguments.format, &lines, |to| write_lines(&lines, to));
+        print(arguments.format, &lines, |to| write_lines(&lines, to))?;
+        if is_input && lines.iter().all(|line| matches!(line.outcome, LineOutcome::Unreadable)) {
+            bail!(
+                "{name}: no line is a StatsD line; without --statsd, `explain` reads expositions"
+            );
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let plan = Arc::new(mapping::compile(&packs, &arguments.rewriting.settings(emit))?);
     let options = arguments.rewriting.options();
     let family = arguments.family.as_deref();
     let explanation =
-        rewrite::exposition::explain(&plan, options, History::default(), &text, family)?;
+        rewrite::exposition::explain(&plan, options, History::default(), &text, family);
+    let explanation = if is_input {
+        explanation.with_context(|| name.clone().into_owned())?
+    } else {
+        explanation?
+    };
     if let Some(family) = family {
         let has_rule = |plan: &Plan| {
             plan.families.contains_key(family.as_bytes())
                 || plan.outputs.iter().any(|output| *output.name == *family.as_bytes())
         };
         if explanation.lines.is_empty() && explanation.series.is_empty() && !has_rule(&plan) {
-            bail!("--family={family}: no pack has a rule for this family, and the input lacks it");
+            bail!("--family={family}: no pack has a rule for this family, and {name} lacks it");
         }
         if explanation.lines.is_empty() && explanation.series.is_empty() {
-            eprintln!("{}", without_samples(&plan, family));
+            eprintln!("{}", without_samples(&plan, &name, family));
         }
     }
-    print(arguments.format, &explanation, |to| write(&explanation, family.is_some(), to))
+    print(arguments.format, &explanation, |to| write(&explanation, family.is_some(), to))?;
+    if is_input && family.is_none() && !has_samples(&explanation) {
+        bail!("{name} has no sample; expected the response of a metrics endpoint");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// True unless the whole input is lines that Prometheus would refuse.
+fn has_samples(explanation: &Explanation) -> bool {
+    let is_refused =
+        |fate| matches!(fate, Fate::Dropped(DropReason::Malformed(_)) | Fate::Refused(_));
+    explanation.lines.iter().any(|line| !is_refused(line.fate))
 }
 
 /// What rules would do with a family that the input does not have.
-fn without_samples(plan: &Plan, family: &str) -> String {
-    let mut text = format!("the input has no sample of `{family}`");
+fn without_samples(plan: &Plan, input: &str, family: &str) -> String {
+    let mut text = format!("{input} has no sample of `{family}`");
     let name = family.as_bytes();
     let writes = |rule: &mapping::plan::exposition::Rule| {
         let redirects = rule.redirects.iter().map(|redirect| redirect.to);
@@ -105,7 +133,7 @@ fn print(
     format: Format,
     value: &impl Serialize,
     text: impl Fn(&mut String) -> fmt::Result,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<()> {
     match format {
         Format::Json => anstream::println!("{}", serde_json::to_string_pretty(value)?),
         Format::Text => {
@@ -114,7 +142,7 @@ fn print(
             anstream::print!("{output}");
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Writes the lines, then the series that are written at the end. `errors`: also writes how wrong each

@@ -1,10 +1,11 @@
 //! `crossfade health`: a health check for container images without curl.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
@@ -15,9 +16,11 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::exit_code;
 use crate::config::HttpUrl;
 use crate::http_client::Get;
 use crate::http_server;
+use crate::telemetry::write_to_stderr;
 use crate::tls::{self, Lenient};
 
 #[derive(Debug, Args)]
@@ -62,8 +65,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum size of the response. Health checks respond with one line.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Succeeds if the response has status 200.
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+/// Healthy if the response has status 200.
+///
+/// # Errors
+///
+/// There is no request, because a file cannot be used.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let certificate = match &arguments.web_config_file {
         Some(path) => http_server::certificate(path)?,
         None => None,
@@ -83,12 +90,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         request.tls = Some(arguments.tls(certificate)?);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let response = runtime.block_on(request.send());
-    let status = response.with_context(|| format!("no response from {url}"))?.status;
-    if status != StatusCode::OK {
-        bail!("{url} responded with status {status}");
-    }
-    Ok(())
+    let problem = match runtime.block_on(request.send()) {
+        Ok(response) if response.status == StatusCode::OK => return Ok(exit_code::answer(true)),
+        Ok(response) => format!("{url} responded with status {}", response.status),
+        Err(error) => format!("no response from {url}: {:#}", anyhow::Error::from(error)),
+    };
+    write_to_stderr(&format!("crossfade: {problem}\n"));
+    Ok(exit_code::answer(false))
 }
 
 impl Arguments {

@@ -1,16 +1,17 @@
 //! The input of a command: a file, stdin, or the response of a URL.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{StatusCode, Uri};
 
-use crate::http_client::{Get, Response};
-use crate::shown_url::shown_url;
+use crate::http_client::{Error, Get, Response};
+use crate::shown_url::{shown_url, shown_value};
 
 /// The time limit for the response of a URL.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,19 +23,24 @@ const MAX_BYTES: usize = 1 << 30;
 /// The first two bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// The name of an input in messages, without the secrets of a URL.
+pub(super) fn name(input: &str) -> Cow<'_, str> {
+    if input == "-" { "stdin".into() } else { shown_url(input).into() }
+}
+
 /// Opens a file, stdin (`-`) or an `http://` URL. Gzip is unpacked.
 ///
 /// # Errors
 ///
 /// The input does not exist, cannot be read, or the URL responds with a status other than 200.
 pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
-    let shown = shown_url(input);
+    let shown = name(input);
     let mut bytes: Box<dyn Read> = if input.contains("://") {
         Box::new(Cursor::new(get(input).with_context(|| format!("cannot read {shown}"))?))
     } else if input == "-" {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(input).with_context(|| format!("cannot read {input}"))?)
+        Box::new(File::open(input).map_err(|error| unopened(input, error))?)
     };
     let mut start = Vec::with_capacity(GZIP.len());
     (&mut bytes).take(2).read_to_end(&mut start).with_context(|| format!("cannot read {shown}"))?;
@@ -51,7 +57,7 @@ pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
 pub(super) fn read(input: &str) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let more_than_allowed = u64::try_from(MAX_BYTES).map_or(u64::MAX, |limit| limit + 1);
-    let shown = shown_url(input);
+    let shown = name(input);
     open(input)?
         .take(more_than_allowed)
         .read_to_end(&mut bytes)
@@ -60,6 +66,24 @@ pub(super) fn read(input: &str) -> anyhow::Result<Vec<u8>> {
         bail!("{shown} is longer than {MAX_BYTES} bytes");
     }
     Ok(bytes)
+}
+
+/// Why a file cannot be opened. A URL without its scheme looks like a file.
+fn unopened(input: &str, error: io::Error) -> anyhow::Error {
+    let shown = shown_value(input);
+    if error.kind() == io::ErrorKind::NotFound && is_host_and_port(input) {
+        return anyhow!(
+            "cannot read {shown}: there is no such file; for a URL, write http://{shown}"
+        );
+    }
+    anyhow::Error::new(error).context(format!("cannot read {shown}"))
+}
+
+/// True for `host:port`, with or without a path.
+fn is_host_and_port(input: &str) -> bool {
+    let authority = input.split('/').next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    matches!(port, Some(Ok(_)))
 }
 
 fn get(url: &str) -> anyhow::Result<bytes::Bytes> {
@@ -71,9 +95,50 @@ fn get(url: &str) -> anyhow::Result<bytes::Bytes> {
     let accept = HeaderValue::from_static("text/plain;version=0.0.4;q=1,*/*;q=0.1");
     request.headers.insert(ACCEPT, accept);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Response { status, body } = runtime.block_on(request.send())?;
+    let Response { status, body } = match runtime.block_on(request.send()) {
+        Ok(response) => response,
+        Err(error) => match advice(&error) {
+            Some(advice) => bail!("{:#}; {advice}", anyhow::Error::from(error)),
+            None => return Err(error.into()),
+        },
+    };
     if status != StatusCode::OK {
         bail!("the response has status {status}");
     }
     Ok(body)
+}
+
+/// What to do if a URL cannot be requested.
+fn advice(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Some("nothing listens at this host and port: check both, and that Kong is running")
+        }
+        Error::Exchange(error) if error.is_parse() => {
+            Some("the response is not HTTP/1.1: check the port, which may expect https")
+        }
+        Error::Exchange(error) if error.is_incomplete_message() => {
+            Some("the server closed the connection: check the port, which may not be of HTTP")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_without_a_scheme_are_recognized() {
+        for (input, expected) in [
+            ("kong:8100/metrics", true),
+            ("[::1]:8100", true),
+            ("127.0.0.1:8100/metrics", true),
+            ("kong.txt", false),
+            ("a:b", false),
+            ("captures/kong:8100", false),
+        ] {
+            assert_eq!(is_host_and_port(input), expected, "{input}");
+        }
+    }
 }

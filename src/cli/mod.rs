@@ -1,12 +1,13 @@
 //! The commands. Flags have the names that Prometheus and its exporters use.
 //!
-//! Exit codes: 0 for success; 1 if a command failed, with the reason on stderr; 2 for an invalid
-//! command line.
+//! Exit codes are those of `diff`: 0 for success or yes, 1 for no, 2 for an error, with the reason
+//! on stderr. Only commands with an answer end with 1: `check`, `test`, `verify`, `audit`, `health`.
 
 mod audit;
 mod check;
 mod demo;
 mod diagnostic;
+mod exit_code;
 mod explain;
 mod file_result;
 mod flags;
@@ -29,9 +30,18 @@ use clap::{Parser, Subcommand};
 use crate::shown_url::{has_secret, shown_value};
 use crate::telemetry::write_to_stderr;
 
+/// The last lines of `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  the answer is no: errors found (check), failed test cases (test), differences (verify),
+     queries that break (audit), or not healthy (health)
+  2  an error: a wrong command line, settings or packs with errors, an input that is missing or
+     empty, nothing to do, or a failure";
+
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
-#[command(name = "crossfade", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "crossfade", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -86,15 +96,15 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
-        Command::Verify(arguments) => return verify::run(&arguments),
-        Command::Audit(arguments) => return audit::run(&arguments),
-        Command::Health(arguments) => health::run(&arguments).map(success),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
     };
     match done {
         Ok(code) => code,
         Err(error) => {
             write_to_stderr(&format!("crossfade: {error:#}\n"));
-            ExitCode::FAILURE
+            exit_code::error()
         }
     }
 }

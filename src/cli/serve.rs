@@ -36,8 +36,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "old|new|both|EDITION")]
     emit: Option<Emit>,
 
-    /// A target to scrape. Several targets need names, which become part of their paths. May be
-    /// repeated.
+    /// A target to scrape. Its path is /targets/NAME/metrics, and its default name HOST:PORT. A
+    /// single target also has the path /metrics. May be repeated.
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
 

@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::diagnostic::{self, BOLD, GREEN, RED, counted};
+use super::exit_code;
 use super::file_result::{FileResult, failures};
 use super::junit;
 use crate::document::Diagnostics;
+use crate::regular_file;
 use crate::tools::pack_tests::{Outcome, Suite};
 
 #[derive(Debug, Args)]
@@ -27,7 +29,7 @@ pub(super) struct Arguments {
     junit: Option<PathBuf>,
 }
 
-/// Runs all test cases. Succeeds if all pass.
+/// Runs all test cases. Succeeds if all pass. A file that cannot be read was not tested.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let suites: Vec<(String, Result<Suite, Diagnostics>)> = if arguments.files.is_empty() {
         Suite::builtin().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
@@ -62,7 +64,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let style = if failed == 0 { GREEN } else { RED };
     anstream::println!("{style}{} passed, {failed} failed{style:#}", counted(passed, "case"));
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if arguments.files.iter().any(|file| regular_file::open(file).is_err()) {
+        return Ok(exit_code::error());
+    }
+    Ok(exit_code::answer(failed == 0))
 }
 
 /// One line, followed by the differences if the test case failed.

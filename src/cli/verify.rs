@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
+use super::exit_code;
 use super::flags::Rewriting;
 use super::input;
 use super::progress::Progress;
 use super::value_enums::Format;
 use crate::mapping::{self, Emit, Emitted, Generation};
 use crate::packs;
-use crate::shown_url::shown_url;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
 
 #[derive(Debug, Args)]
@@ -66,23 +66,14 @@ enum TrafficFlag {
     Similar,
 }
 
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let agree = compare(arguments).and_then(|outcome| {
-        let text = match arguments.format {
-            Format::Table => verify::table(&outcome),
-            Format::Json => serde_json::to_string_pretty(&outcome)? + "\n",
-        };
-        std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
-        Ok(outcome.agree)
-    });
-    match agree {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("crossfade: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let outcome = compare(arguments)?;
+    let text = match arguments.format {
+        Format::Table => verify::table(&outcome),
+        Format::Json => serde_json::to_string_pretty(&outcome)? + "\n",
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
+    Ok(exit_code::answer(outcome.agree))
 }
 
 fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -111,8 +102,11 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         // `verify` replaces the generation where it rewrites.
         settings: rewriting.settings(Emit::Old),
     };
+    if arguments.old == "-" && arguments.new == "-" {
+        bail!("stdin can be only one of the two sides; give a file or a URL for the other");
+    }
     let mut progress = Progress::new();
-    let names = [&arguments.old, &arguments.new].map(|input| shown_url(input));
+    let names = [&arguments.old, &arguments.new].map(|input| input::name(input));
     progress.step(&format!("reading {}", names[0]));
     let old = input::read(&arguments.old)?;
     progress.step(&format!("reading {}", names[1]));

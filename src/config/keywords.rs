@@ -4,6 +4,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use crate::document::unknown_word;
 use crate::mapping::{BucketPolicy, NotCounted};
 use crate::relay::{Mode, Overflow};
 use crate::rewrite::exposition::Malformed;
@@ -31,11 +32,14 @@ macro_rules! choices {
         }
 
         impl FromStr for $type {
-            type Err = &'static str;
+            type Err = String;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 let found = Self::WORDS.iter().find(|(word, _)| *word == text);
-                found.map(|(_, choice)| *choice).ok_or(concat!("expected one of: ", $one $(, ", ", $word)+))
+                found.map(|(_, choice)| *choice).ok_or_else(|| {
+                    let expected = concat!("expected one of: ", $one $(, ", ", $word)+);
+                    unknown_word(text, expected, [$one $(, $word)+])
+                })
             }
         }
 
@@ -86,6 +90,8 @@ mod tests {
 
     #[test]
     fn a_wrong_word_names_the_right_ones() {
-        assert_eq!("fresh".parse::<NotCounted>(), Err("expected one of: drop, keep"));
+        let error = |word: &str| word.parse::<NotCounted>().expect_err(word);
+        assert_eq!(error("fresh"), "expected one of: drop, keep");
+        assert_eq!(error("dorp"), "expected one of: drop, keep; did you mean `drop`?");
     }
 }

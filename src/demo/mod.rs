@@ -42,6 +42,9 @@ use traffic::Traffic;
 /// The default port. The next three ports are for the admin listener and the simulated nodes.
 pub const DEFAULT_PORT: u16 = 9542;
 
+/// The largest port that is followed by three more.
+pub const MAX_PORT: u16 = u16::MAX - 3;
+
 /// Time of traffic that is simulated before the demo starts, so that counters are not 0.
 const OPEN_SINCE: Duration = Duration::from_secs(3600);
 
@@ -62,7 +65,10 @@ const TARGETS: [(&str, usize, &str, &str); 3] = [
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A port is not available.
-    #[error("cannot listen on 127.0.0.1:{port}: {error}; give another --port, or 0 for any")]
+    #[error(
+        "cannot listen on 127.0.0.1:{port}: {error}; give another --port (it and the next three \
+         ports are used), or 0 for free ports"
+    )]
     Bind {
         /// The port.
         port: u16,
@@ -90,7 +96,7 @@ pub enum Error {
 pub enum Ports {
     /// [`DEFAULT_PORT`] and the next three. A free port replaces each port that is in use.
     Preferred,
-    /// This port and the next three.
+    /// This port, at most [`MAX_PORT`], and the next three.
     From(u16),
     /// Any free ports.
     Free,
@@ -155,7 +161,12 @@ impl Demo {
         let settings = config::parse("demo settings", &settings)
             .into_settings()
             .expect("the settings of the demo are valid");
-        Ok(Demo { app: App::bind(settings).await?, stand_ins, statsd })
+        let app = App::bind(settings).await.map_err(|error| match error {
+            // The demo has a flag, not the setting that this error names.
+            app::Error::Bind { address, error, .. } => Error::Bind { port: address.port(), error },
+            error => Error::App(error),
+        })?;
+        Ok(Demo { app, stand_ins, statsd })
     }
 
     /// Runs until `shutdown` drains. Calls `show` once, when all parts respond: with colours for a

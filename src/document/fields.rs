@@ -314,10 +314,36 @@ pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// A noun for a count: `line` for 1, `lines` otherwise.
+/// The error about a word that is none of the known ones: what is expected, and the word that was
+/// probably meant.
+///
+/// ```
+/// use crossfade::document::unknown_word;
+///
+/// let error = |word| unknown_word(word, "expected one of: drop, keep", ["drop", "keep"]);
+/// assert_eq!(error("kepe"), "expected one of: drop, keep; did you mean `keep`?");
+/// assert_eq!(error("fresh"), "expected one of: drop, keep");
+/// ```
+#[must_use]
+pub fn unknown_word<'a>(
+    word: &str,
+    expected: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> String {
+    match closest(word, known) {
+        Some(close) => format!("{expected}; did you mean `{close}`?"),
+        None => expected.to_owned(),
+    }
+}
+
+/// A noun for a count: `line` for 1, `lines` otherwise, `query` and `queries`.
 #[must_use]
 pub fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+    match noun.strip_suffix('y') {
+        _ if count == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    }
 }
 
 /// `` `a`, `b` and `c` ``.

@@ -65,7 +65,7 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Location, Severity};
 pub use edit::{Edit, apply};
-pub use fields::{Fields, Reader, closest, listed, plural};
+pub use fields::{Fields, Reader, closest, listed, plural, unknown_word};
 pub use json::parse as parse_json;
 pub use node::{Limits, List, Map, Node, Scalar, Style};
 pub use source::Source;

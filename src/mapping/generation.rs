@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use super::edition::EditionName;
+use crate::document::unknown_word;
 
 /// The generation(s) in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +20,7 @@ pub enum Emit {
 }
 
 impl FromStr for Emit {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
@@ -27,7 +28,9 @@ impl FromStr for Emit {
             "new" => Ok(Emit::New),
             "both" => Ok(Emit::Both),
             _ => text.parse().map(Emit::Edition).map_err(|_| {
-                "expected one of: old, new, both, or an edition: a version that a pack declares"
+                let expected =
+                    "expected one of: old, new, both, or an edition: a version that a pack declares";
+                unknown_word(text, expected, ["old", "new", "both"])
             }),
         }
     }

@@ -104,9 +104,9 @@ fn rewrite_handles_malformed_lines_as_set() {
     let passed = run(&["rewrite", "--emit=old", "--malformed=pass"], input);
     assert_eq!(stdout(&passed), input);
     let failed = run(&["rewrite", "--emit=old", "--malformed=fail"], input);
-    assert_eq!(failed.status.code(), Some(1));
+    assert_eq!(failed.status.code(), Some(2));
     assert!(
-        stderr(&failed).starts_with("crossfade: line 2 would fail the scrape"),
+        stderr(&failed).starts_with("crossfade: stdin: line 2 would fail the scrape"),
         "{}",
         stderr(&failed)
     );
@@ -116,7 +116,8 @@ fn rewrite_handles_malformed_lines_as_set() {
 fn rewrite_of_input_without_samples_fails() {
     for input in ["<html>\n<body>502 Bad Gateway</body>\n</html>\n", "# only comments\n", "\n"] {
         let output = run(&["rewrite", "--emit=old"], input);
-        assert_eq!(output.status.code(), Some(1), "{input:?}");
+        assert_eq!(output.status.code(), Some(2), "{input:?}");
+        assert!(stderr(&output).starts_with("crossfade: stdin: "), "{}", stderr(&output));
         assert!(stderr(&output).contains("no sample"), "{}", stderr(&output));
     }
 }
@@ -131,7 +132,7 @@ fn rewrite_of_an_empty_input_fails() {
         (&["--emit=old", empty.path()], &format!("crossfade: {} is empty", empty.path())),
     ] {
         let output = run(&[&["rewrite"], arguments].concat(), "");
-        assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""), "{arguments:?}");
+        assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""), "{arguments:?}");
         assert!(stderr(&output).starts_with(message), "{}", stderr(&output));
     }
 }
@@ -162,7 +163,7 @@ fn rewrite_reads_files_and_urls() {
     server.join().expect("no panic");
 
     let output = run(&["rewrite", "--emit=old", "/no/such/file"], "");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("cannot read /no/such/file"), "{}", stderr(&output));
 }
 
@@ -176,7 +177,7 @@ fn rewrite_accepts_packs() {
 
     let pack = TempFile::new("bad.yaml", "name: mine\nprometheuss: []\n");
     let output = run(&["rewrite", "--emit=new", "--pack", pack.path()], "a_b 1\n");
-    assert_eq!((output.status.code(), stdout(&output)), (Some(1), ""));
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""));
     let place = format!("{}:2:1: ", pack.path());
     assert!(stderr(&output).contains(&place), "{}", stderr(&output));
 }
@@ -225,12 +226,12 @@ fn rewrite_reads_statsd_lines() {
 #[test]
 fn rewrite_fails_on_lines_that_are_not_statsd() {
     let output = run(&["rewrite", "--statsd", "--emit=old"], NEW);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(1), NEW));
-    assert!(stderr(&output).contains("no StatsD line"), "{}", stderr(&output));
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), NEW));
+    assert!(stderr(&output).contains("stdin: no line is a StatsD line"), "{}", stderr(&output));
 
     let input = format!("a:1|c\nb:{}|c\nc:1|c\n", "9".repeat(65_507));
     let output = run(&["rewrite", "--statsd", "--emit=old"], &input);
-    assert_eq!((output.status.code(), stdout(&output)), (Some(1), "a:1|c\nc:1|c\n"));
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), "a:1|c\nc:1|c\n"));
     assert!(stderr(&output).contains("dropped 1 line longer"), "{}", stderr(&output));
 }
 
@@ -259,20 +260,36 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
+fn inputs_that_are_no_files_are_explained() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    let gone = format!("http://{}", free.expect("a free port"));
+    for (input, message) in [
+        ("kong:8100/metrics", "there is no such file; for a URL, write http://kong:8100/metrics"),
+        ("me:secret@kong:8100", "for a URL, write http://<secret>@kong:8100"),
+        (&gone, "nothing listens at this host and port"),
+    ] {
+        for command in ["rewrite", "explain"] {
+            let output = run(&[command, "--emit=old", input], "");
+            assert!(stderr(&output).contains(message), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
 fn serve_refuses_invalid_settings() {
     let output = run(&["serve", "--emit=old"], "");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("nothing to do"), "{}", stderr(&output));
 
     let file = TempFile::new("settings.yaml", "emit: old\ntragets: []\n");
     let output = run(&["serve", "--config.file", file.path()], "");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let expected =
         format!("crossfade: {}:2:1: the settings file has no key `tragets`", file.path());
     assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
 
     let output = run(&["serve", "--config.file=/no/such/file"], "");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("/no/such/file: cannot read"), "{}", stderr(&output));
 }
 
@@ -411,13 +428,13 @@ fn health_accepts_the_certificate_of_the_gateway() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("responded with status 401"), "{}", stderr(&output));
     let output = health(&[]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--web.config.file"), "{}", stderr(&output));
 
     // A file without a certificate is named.
     let own = ["--tls.cert-file", password.path(), "--tls.key-file", password.path()];
     let output = health(&[&known[..], &own].concat());
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let error = format!("{} has no certificate", password.path());
     assert!(stderr(&output).contains(&error), "{}", stderr(&output));
 }
@@ -456,6 +473,8 @@ fn an_edition_that_no_pack_has_is_an_error() {
     }
     let output = run(&["rewrite", "--emit=older"], NEW);
     assert!(stderr(&output).contains("expected one of: old, new, both, or an edition"));
+    let output = run(&["rewrite", "--emit=oldd"], NEW);
+    assert!(stderr(&output).contains("; did you mean `old`?"), "{}", stderr(&output));
 }
 
 #[test]

@@ -143,7 +143,21 @@ fn a_port_in_use_is_an_error() {
         .args(["demo", &format!("--port={port}")])
         .output()
         .expect("the binary starts");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(message.contains("cannot listen on 127.0.0.1:"), "{message}");
+    assert!(message.contains(&format!("cannot listen on 127.0.0.1:{port}: ")), "{message}");
+    assert!(message.contains("--port") && !message.contains("listen_address"), "{message}");
+}
+
+#[test]
+fn the_next_three_ports_exist() {
+    for port in ["65533", "65536", "abc"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_crossfade"))
+            .args(["demo", "--port", port])
+            .output()
+            .expect("the binary starts");
+        assert_eq!(output.status.code(), Some(2));
+        let message = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(message.contains("expected a port from 0 to 65532"), "{message}");
+    }
 }

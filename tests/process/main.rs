@@ -6,6 +6,7 @@ mod audit;
 mod cli;
 mod demo;
 mod descriptors;
+mod exit_codes;
 mod failures;
 mod files;
 mod log;

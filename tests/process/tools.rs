@@ -282,7 +282,7 @@ fn explain_names_the_rule_of_each_line() {
     let output = run_in(".", &["explain", "--emit=old", "--family=kong_bandwidth", path]);
     let said = text(&output.stderr);
     assert!(
-        said.starts_with("the input has no sample of `kong_bandwidth`\n    rule kong:"),
+        said.starts_with(&format!("{path} has no sample of `kong_bandwidth`\n    rule kong:")),
         "{said}"
     );
 }
@@ -359,7 +359,7 @@ fn explain_reads_statsd_lines_and_writes_json() {
 #[test]
 fn explain_reports_unreadable_input() {
     let output = run_in(".", &["explain", "--emit=new", "/no/such/file"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).starts_with("crossfade: cannot read /no/such/file"));
     for wrong in [&["explain", "x"][..], &["explain", "--emit=new", "--line=up 1", "file"]] {
         assert_eq!(run_in(".", wrong).status.code(), Some(2), "{wrong:?}");

@@ -32,12 +32,24 @@ fn the_exit_code_is_the_verdict() {
         (&[OLD, "nowhere.txt"], "cannot read nowhere.txt"),
         (&[OLD, "https://kong/metrics"], "only http:// URLs"),
         (&[NEW, OLD], "name the old side first"),
+        (&[NEW, NEW], "are both of the new generation; compare them with --emit=new"),
+        (&[OLD, OLD, "--emit=new"], "compare them with --emit=old"),
+        (&["-", "-"], "stdin can be only one of the two sides"),
         (&[OLD, "README.md"], "README.md has no sample"),
         (&[OLD, NEW, "--tolerance=2"], "between 0 and 100%"),
     ] {
         let output = command(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn two_captures_of_one_generation_are_compared_in_it() {
+    for arguments in [[NEW, NEW, "--emit=new"], [NEW, NEW, "--emit=3.0"], [OLD, OLD, "--emit=old"]]
+    {
+        let output = command(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stdout));
     }
 }
 

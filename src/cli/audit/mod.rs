@@ -1,7 +1,7 @@
 //! `crossfade audit`: finds queries that break in the upgrade, and migrates them.
 //!
-//! Exit codes: 0 if no query breaks, 1 if one breaks or is not understood, 2 if there is nothing to
-//! audit, or a file cannot be read or written.
+//! Exit codes: 0 if no query breaks or all that break were migrated, 1 if one breaks or is not
+//! understood, 2 if there is nothing to audit, or a file cannot be read or written.
 
 mod arguments;
 mod files;
@@ -18,6 +18,7 @@ use serde::Serialize;
 
 pub(super) use self::arguments::Arguments;
 use self::summary::summary;
+use super::exit_code;
 use super::value_enums::Format;
 use crate::tools::audit::{self, FileAudit};
 
@@ -32,17 +33,7 @@ struct Document<'a> {
     errors: &'a [String],
 }
 
-pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match audit(arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("crossfade: {error:#}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn audit(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let run = run::run(arguments)?;
     let survive = run.survives(arguments.emit);
     let text = match arguments.format {
@@ -68,12 +59,16 @@ fn audit(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         if arguments.rewrite {
             eprintln!("crossfade: nothing was written, because of the errors above");
         }
-        return Ok(ExitCode::from(2));
+        return Ok(exit_code::error());
     }
     if !run.has_content() {
         bail!("there is nothing to audit: no file has a query, or a name that a pack knows");
     }
-    Ok(if survive { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit_code::answer(if arguments.rewrite {
+        run.survives_migrated(arguments.emit)
+    } else {
+        survive
+    }))
 }
 
 /// The width of the terminal, in characters.

@@ -17,6 +17,8 @@ use crate::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_te
 pub(super) struct Run {
     /// The generation that queries are migrated to.
     pub(super) to: Generation,
+    /// The gateway emits this generation.
+    pub(super) to_is_emitted: bool,
     pub(super) files: Vec<FileAudit>,
     /// Files that were written.
     pub(super) written: Vec<PathBuf>,
@@ -41,16 +43,30 @@ impl Run {
 
     /// True if every query survives: without a gateway, or with one that emits `emit`.
     pub(super) fn survives(&self, emit: Option<Emit>) -> bool {
-        let impact = |finding: &Finding| match emit {
-            None => finding.direct,
-            Some(_) => finding.gateway,
-        };
-        let breaks = |file: &FileAudit| {
-            file.unreadable.is_some()
-                || file.findings.iter().any(|it| impact(it) >= Impact::Unknown)
-        };
-        !self.files.iter().any(breaks)
+        self.all(|finding| survives(finding, emit))
     }
+
+    /// The same after the migration: a query that was migrated survives if the generation it was
+    /// migrated to is the one that it will find.
+    pub(super) fn survives_migrated(&self, emit: Option<Emit>) -> bool {
+        let is_found = match emit {
+            None => self.to == Generation::New,
+            Some(_) => self.to_is_emitted,
+        };
+        let is_migrated =
+            |finding: &Finding| finding.migrated.is_some() && finding.obstacles.is_empty();
+        self.all(|finding| (is_found && is_migrated(finding)) || survives(finding, emit))
+    }
+
+    /// True if all files can be read, and this is true of all findings.
+    fn all(&self, is: impl Fn(&Finding) -> bool) -> bool {
+        self.files.iter().all(|file| file.unreadable.is_none() && file.findings.iter().all(&is))
+    }
+}
+
+fn survives(finding: &Finding, emit: Option<Emit>) -> bool {
+    let impact = if emit.is_some() { finding.gateway } else { finding.direct };
+    impact < Impact::Unknown
 }
 
 /// Audits all files, then writes the migrated ones. If anything cannot be read, nothing is written.
@@ -73,7 +89,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
         bail!("--absent={family}: no pack has a rule for this family");
     }
     let (found, errors) = find(&arguments.paths);
-    let mut run = Run { to, errors, files: Vec::new(), written: Vec::new(), needs: Vec::new() };
+    // The auditor knows the edition.
+    let to_is_emitted = Emitted::new(emit, &packs).is_ok_and(|emitted| emitted.has(to));
+    let mut run = Run {
+        to,
+        to_is_emitted,
+        errors,
+        files: Vec::new(),
+        written: Vec::new(),
+        needs: Vec::new(),
+    };
     let (mut inputs, mut progress) = (Vec::new(), Progress::new());
     for (index, input) in found.iter().enumerate() {
         progress.count("auditing file", index + 1, found.len());

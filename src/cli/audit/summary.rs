@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::arguments::Arguments;
 use super::run::Run;
+use crate::document::plural;
 use crate::mapping::Emit;
 use crate::tools::audit::{Finding, Impact};
 
@@ -19,10 +20,9 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
     let count = |is: &dyn Fn(&Finding) -> bool| findings().filter(|it| is(it)).count();
     writeln!(
         to,
-        "{} files, {} queries, {} with a known family; {} break in the upgrade, {} with a gateway \
-         (emit: {})",
-        run.files.len(),
-        run.queries(),
+        "{}, {}, {} with a known family; {} break in the upgrade, {} with a gateway (emit: {})",
+        counted(run.files.len(), "file"),
+        counted(run.queries(), "query"),
         findings().count(),
         count(&|it| it.direct == Impact::Breaks),
         count(&|it| it.gateway == Impact::Breaks),
@@ -30,7 +30,8 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
     )?;
     let unknown = count(&|it| it.direct == Impact::Unknown);
     if unknown > 0 {
-        writeln!(to, "{unknown} were not understood, so their impact is unknown")?;
+        let not_understood = counted(unknown, "query");
+        writeln!(to, "not understood: {not_understood}, so the impact is unknown")?;
     }
     for need in &run.needs {
         writeln!(to, "after the upgrade: {need}")?;
@@ -58,4 +59,9 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
         writeln!(to, "nothing written")?;
     }
     Ok(())
+}
+
+/// `1 query`, `2 queries`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {}", plural(count as u64, noun))
 }

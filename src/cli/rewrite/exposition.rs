@@ -48,7 +48,7 @@ impl Engine for ExpositionEngine {
 
     fn check(&self) -> anyhow::Result<()> {
         if self.0.report().samples_in == 0 {
-            bail!("the input has no sample; expected the response of a metrics endpoint");
+            bail!("it has no sample; expected the response of a metrics endpoint");
         }
         Ok(())
     }

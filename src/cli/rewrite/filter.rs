@@ -43,7 +43,7 @@ pub(super) enum Ended {
     OutputClosed,
 }
 
-/// Reads `input` to its end. Output is written before more input is read, so that the filter can be
+/// Reads `input` to its end; errors about its content begin with `name`. Output is written before more input is read, so that the filter can be
 /// part of a pipe that never ends.
 ///
 /// # Errors
@@ -51,9 +51,10 @@ pub(super) enum Ended {
 /// The input cannot be read, the output cannot be written, or the engine refuses the input.
 pub(super) fn filter(
     engine: &mut impl Engine,
-    input: &mut impl Read,
+    (name, input): (&str, &mut impl Read),
     output: &mut impl Write,
 ) -> anyhow::Result<Ended> {
+    let named = || name.to_owned();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut ready = Vec::with_capacity(CHUNK_BYTES);
     let mut ended = Ended::EmptyInput;
@@ -62,16 +63,16 @@ pub(super) fn filter(
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error).context("cannot read the input"),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {name}")),
         };
         ended = Ended::Complete;
-        engine.push(&chunk[..read], &mut ready)?;
+        engine.push(&chunk[..read], &mut ready).with_context(named)?;
         if !write(&mut ready, output)? {
             return Ok(Ended::OutputClosed);
         }
     }
     loop {
-        let remaining = engine.finish(&mut ready)?;
+        let remaining = engine.finish(&mut ready).with_context(named)?;
         if !write(&mut ready, output)? {
             return Ok(Ended::OutputClosed);
         }
@@ -137,19 +138,19 @@ mod tests {
     #[test]
     fn input_is_read_to_its_end() {
         let mut output = Vec::new();
-        let ended = filter(&mut Echo(2), &mut &b"a\n"[..], &mut output).expect("memory");
+        let ended = filter(&mut Echo(2), ("a", &mut &b"a\n"[..]), &mut output).expect("memory");
         assert_eq!((ended, &output[..]), (Ended::Complete, &b"a\nend\nend\n"[..]));
     }
 
     #[test]
     fn an_empty_input_is_recognized() {
-        let ended = filter(&mut Echo(0), &mut &b""[..], &mut Vec::new()).expect("memory");
+        let ended = filter(&mut Echo(0), ("a", &mut &b""[..]), &mut Vec::new()).expect("memory");
         assert_eq!(ended, Ended::EmptyInput);
     }
 
     #[test]
     fn a_closed_output_is_no_error() {
-        let ended = filter(&mut Echo(0), &mut &b"a\n"[..], &mut Closed).expect("no error");
+        let ended = filter(&mut Echo(0), ("a", &mut &b"a\n"[..]), &mut Closed).expect("no error");
         assert_eq!(ended, Ended::OutputClosed);
     }
 }

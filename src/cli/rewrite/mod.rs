@@ -70,18 +70,16 @@ fn run_engine(
     mut engine: impl Engine,
     expected: &str,
 ) -> anyhow::Result<()> {
+    let name = input::name(&arguments.input);
     let mut input = input::open(&arguments.input)?;
-    match filter::filter(&mut engine, &mut input, &mut io::stdout().lock())? {
+    match filter::filter(&mut engine, (&name, &mut input), &mut io::stdout().lock())? {
         Ended::OutputClosed => return Ok(()),
-        Ended::EmptyInput => {
-            let name = if arguments.input == "-" { "stdin" } else { &arguments.input };
-            bail!("{name} is empty; expected {expected}");
-        }
+        Ended::EmptyInput => bail!("{name} is empty; expected {expected}"),
         Ended::Complete => {}
     }
     if arguments.report {
         let summary = engine.summary();
         io::stderr().write_all(summary.as_bytes()).context("cannot write the summary")?;
     }
-    engine.check()
+    engine.check().with_context(|| name.into_owned())
 }

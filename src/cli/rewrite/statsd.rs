@@ -78,7 +78,7 @@ impl Engine for StatsdEngine {
             );
         }
         if self.report.lines_in > 0 && self.report.unreadable == self.report.lines_in {
-            bail!("the input has no StatsD line; without --statsd, `rewrite` reads expositions");
+            bail!("no line is a StatsD line; without --statsd, `rewrite` reads expositions");
         }
         Ok(())
     }
@@ -134,7 +134,8 @@ mod tests {
         let mut engine =
             StatsdEngine::new(&packs::builtin(), &StatsdSettings::new(emit)).expect("they compile");
         let mut output = Vec::new();
-        filter(&mut engine, &mut &*input, &mut output).expect("memory can be read and written");
+        filter(&mut engine, ("input", &mut &*input), &mut output)
+            .expect("memory can be read and written");
         assert_eq!(engine.framer.oversized(), 0);
         (String::from_utf8(output).expect("text"), engine.summary())
     }

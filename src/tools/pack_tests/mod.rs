@@ -15,6 +15,7 @@ pub use difference::Difference;
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::mapping::{self, Expected, Fixture, Pack, PackTest, TestFile, TestInput, TestScrape};
 use crate::packs;
+use crate::regular_file;
 use crate::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crate::rewrite::statsd;
 use exposition::Exposition;
@@ -65,7 +66,7 @@ impl Suite {
                 Diagnostic::error(message).at(Location::file(&name)).with_help(remedy),
             )
         };
-        let text = std::fs::read_to_string(file).map_err(|error| {
+        let text = regular_file::read_to_string(file).map_err(|error| {
             error_at_file(
                 format!("cannot be read: {error}"),
                 "check the path and the permissions of the file",

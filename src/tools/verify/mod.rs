@@ -76,9 +76,7 @@ pub fn verify(
     let (to_old, to_new) = plans(packs, options)?;
     let (old_side, old_parsed) = side(old.0, old.1, &to_old)?;
     let (new_side, new_parsed) = side(new.0, new.1, &to_old)?;
-    if old_side.generations == ["new"] && new_side.generations == ["old"] {
-        return Err(Error::Swapped { old: old_side.name, new: new_side.name });
-    }
+    check_generations(&old_side, &new_side, options)?;
 
     let compared = match options.compared_as {
         Generation::Old => {
@@ -131,6 +129,22 @@ pub fn verify(
         families,
         only_new,
     })
+}
+
+/// Fails if the sides cannot agree because of their generations.
+fn check_generations(old: &Side, new: &Side, options: &Options) -> Result<(), Error> {
+    let names = || (old.name.clone(), new.name.clone());
+    if old.generations == ["new"] && new.generations == ["old"] {
+        let (old, new) = names();
+        return Err(Error::Swapped { old, new });
+    }
+    // The side that is not rewritten would have other families than the one that is.
+    let generation = options.compared_as.other().as_str();
+    if options.edition.is_none() && [old, new].iter().all(|side| side.generations == [generation]) {
+        let (old, new) = names();
+        return Err(Error::SameGeneration { old, new, generation });
+    }
+    Ok(())
 }
 
 /// Both sides in the compared generation.

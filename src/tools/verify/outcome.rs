@@ -162,4 +162,17 @@ pub enum Error {
         /// What was named as the new side.
         new: String,
     },
+    /// Both sides are of the generation that only one side is rewritten to.
+    #[error(
+        "{old} and {new} are both of the {generation} generation; compare them with \
+         --emit={generation}"
+    )]
+    SameGeneration {
+        /// The old side.
+        old: String,
+        /// The new side.
+        new: String,
+        /// Their generation, which is not the one they were to be compared in.
+        generation: &'static str,
+    },
 }

@@ -52,8 +52,12 @@ fn write(outcome: &Outcome, to: &mut String) -> fmt::Result {
     let differ = outcome.families.iter().filter(|family| !family.verdict.agrees()).count();
     match (outcome.agree, outcome.families.len()) {
         (_, 0) => writeln!(to, "\nnothing to compare"),
+        (true, 1) => writeln!(to, "\nthe generations agree in the one family"),
         (true, all) => writeln!(to, "\nthe generations agree in all of {all} families"),
-        (false, all) => writeln!(to, "\nthe generations do NOT agree: {differ} of {all} families"),
+        (false, all) => {
+            let families = plural(all as u64, "family");
+            writeln!(to, "\nthe generations do NOT agree: {differ} of {all} {families}")
+        }
     }
 }
 
@@ -74,10 +78,13 @@ fn side(which: &str, side: &Side, to: &mut String) -> fmt::Result {
     }
     let checked = &side.cross_check;
     let result = match &checked.example {
-        _ if checked.not_utf8 => "not UTF-8, so prometheus-parse cannot cross-check it".to_owned(),
-        None => "prometheus-parse reads every series the same".to_owned(),
+        _ if checked.not_utf8 => {
+            "parser check: none, because prometheus-parse reads only UTF-8".to_owned()
+        }
+        None => "parser check: a second parser (prometheus-parse) reads the same values".to_owned(),
         Some(example) => format!(
-            "prometheus-parse reads {} series the same and misreads {}, such as {example}",
+            "parser check: a second parser (prometheus-parse) reads {} series the same and \
+             misreads {}, such as {example}",
             checked.same, checked.misread
         ),
     };
