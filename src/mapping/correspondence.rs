@@ -38,6 +38,9 @@ pub struct Shape {
     pub family: String,
     /// Labels and their meanings.
     pub labels: Vec<(String, Meaning)>,
+    /// Samples that only this generation counts (`only_in`): they have all labels of one list, with
+    /// these values.
+    pub only_here: Vec<Vec<(String, String)>>,
 }
 
 /// The meaning of a label in a shape.
@@ -90,8 +93,8 @@ pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> 
         };
         Correspondence {
             source: its.source(),
-            old: shape(rule, Generation::Old),
-            new: shape(rule, Generation::New),
+            old: shape(packs, rule, Generation::Old),
+            new: shape(packs, rule, Generation::New),
             buckets: rule
                 .buckets
                 .as_ref()
@@ -106,11 +109,20 @@ pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> 
     active_rules(packs).into_iter().map(of).collect()
 }
 
-fn shape(rule: &PackRule, generation: Generation) -> Shape {
+fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {
     let (selector, other) = (rule.side(generation), rule.side(generation.other()));
     let labels = selector.items.iter();
     let labels = labels.map(|item| (item.label.clone(), meaning(&item.term, other)));
-    Shape { family: selector.family.clone(), labels: labels.collect() }
+    let only_here = packs.iter().flat_map(|pack| pack.only_in(generation));
+    let only_here = only_here.filter(|it| it.family == selector.family);
+    let fixed = |it: &Selector| {
+        it.fixed().map(|(label, text)| (label.to_owned(), text.to_owned())).collect()
+    };
+    Shape {
+        family: selector.family.clone(),
+        labels: labels.collect(),
+        only_here: only_here.map(fixed).collect(),
+    }
 }
 
 fn meaning(term: &Term, other: &Selector) -> Meaning {
@@ -146,6 +158,17 @@ mod tests {
         assert_eq!(all[0].side(Generation::New).meaning("own"), Some(&Meaning::Own));
         assert_eq!(all[0].side(Generation::New).meaning("d"), Some(&Meaning::Carried(named("t"))));
         assert_eq!(all[0].side(Generation::New).meaning("other"), None);
+    }
+
+    #[test]
+    fn samples_that_only_one_generation_counts() {
+        let pack = "name: p\nprometheus:\n- { old: a, new: b }\n- { old: c, new: d }\n\
+                    only_in:\n  new: ['b{s=\"\"}', 'b{s=\"x\", t=\"y\"}']\n";
+        let pack = Pack::parse("p.yaml", pack).expect("valid");
+        let all = correspondences(&[pack], Emitted::default());
+        let one = |label: &str, text: &str| (label.to_owned(), text.to_owned());
+        assert_eq!(all[0].new.only_here, [vec![one("s", "")], vec![one("s", "x"), one("t", "y")]]);
+        assert!(all[0].old.only_here.is_empty() && all[1].new.only_here.is_empty());
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod legend;
 mod matching;
 mod migrate;
 mod names;
+mod only_here;
 mod promql;
 mod query;
 mod query_audit;

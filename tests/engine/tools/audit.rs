@@ -151,10 +151,13 @@ fn labels_used_elsewhere_are_kept() {
     let moved =
         |kind, text| query(kind, text, Generation::New).and_then(|it| it.migrated).expect("moves");
     let text = "sum by (type) (rate(kong_bandwidth[5m]))";
-    assert_eq!(moved("panel", text), "sum by (direction) (rate(kong_bandwidth_bytes[5m]))");
+    assert_eq!(
+        moved("panel", text),
+        "sum by (direction) (rate(kong_bandwidth_bytes{service!=\"\"}[5m]))"
+    );
     assert_eq!(
         moved("record", text),
-        "sum by (type) (label_replace(rate(kong_bandwidth_bytes[5m]), \"type\", \"$1\", \"direction\", \"(.*)\"))"
+        "sum by (type) (label_replace(rate(kong_bandwidth_bytes{service!=\"\"}[5m]), \"type\", \"$1\", \"direction\", \"(.*)\"))"
     );
     // A join with a series that has the old label name.
     let joined = moved("panel", "sum by (type) (kong_bandwidth) * on (type) price");

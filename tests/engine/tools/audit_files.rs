@@ -105,7 +105,7 @@ fn other_references_to_a_family_are_read_or_reported() {
 
 #[test]
 fn only_text_that_cannot_be_edited_is_kept() {
-    let rules = "- {alert: A, expr: sum(kong_http_status) > 1}\n- {alert: B, expr: kong_http_status > 1}\n- record: c\n  expr: \"sum(kong_http\\\n    _status{code=\\\"200\\\"})\"\n";
+    let rules = "- {alert: A, expr: sum(kong_stream_status) > 1}\n- {alert: B, expr: kong_http_status > 1}\n- record: c\n  expr: \"sum(kong_http\\\n    _status{code=\\\"200\\\"})\"\n";
     let audit = audited("r.yaml", rules);
     let migrated: Vec<bool> = audit.findings.iter().map(|it| it.migrated.is_some()).collect();
     // A comma would end a plain YAML scalar in braces.
@@ -129,13 +129,16 @@ fn unit_tests_are_migrated_with_their_rules() {
         migrated.contains("series: 'kong_http_requests_total{service=\"a\",code=\"500\"}'"),
         "{migrated}"
     );
-    assert!(migrated.contains("expr: sum(rate(kong_http_requests_total{code=\"500\"}[5m]))"));
+    assert!(
+        migrated
+            .contains("expr: sum(rate(kong_http_requests_total{code=\"500\",service!=\"\"}[5m]))")
+    );
     assert!(files[1].findings.iter().all(|it| it.direct == Impact::Survives));
     let alone = run(&["units/rules_test.yml"]);
     assert_eq!(alone[0].migrated, None);
     assert!(alone[0].findings[0].obstacles[0].contains("audit rules.yml in the same run"));
     // The other generation does not have this boundary.
-    let test = "rule_files: [rules.yml]\ntests:\n- input_series:\n  - series: 'kong_http_status{code=\"500\"}'\n    values: 1\n  - series: 'kong_latency_bucket{type=\"kong\",le=\"40\"}'\n    values: 1\n";
+    let test = "rule_files: [rules.yml]\ntests:\n- input_series:\n  - series: 'kong_http_status{service=\"a\",code=\"500\"}'\n    values: 1\n  - series: 'kong_latency_bucket{type=\"kong\",le=\"40\"}'\n    values: 1\n";
     let audit = audited("t.yml", test);
     assert_eq!(audit.migrated, None);
     assert!(audit.findings.iter().all(|it| !it.obstacles.is_empty()), "{:#?}", audit.findings);
@@ -170,14 +173,18 @@ fn a_variable_whose_values_contain_the_name_is_kept() {
         (
             "query_result(kong_http_status)",
             service,
-            "query_result(sum without (consumer, source, type, workspace) (kong_http_requests_total))",
+            "query_result(sum without (consumer, source, type, workspace) (kong_http_requests_total{service!=\"\"}))",
         ),
-        ("query_result(sum(kong_bandwidth))", "", "query_result(sum(kong_bandwidth_bytes))"),
+        (
+            "query_result(sum(kong_bandwidth))",
+            "",
+            "query_result(sum(kong_bandwidth_bytes{service!=\"\"}))",
+        ),
         // The text of the result contains the name of the label.
         (
             "query_result(sum by (type) (kong_bandwidth))",
             "",
-            "query_result(sum by (type) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\")))",
+            "query_result(sum by (type) (label_replace(kong_bandwidth_bytes{service!=\"\"}, \"type\", \"$1\", \"direction\", \"(.*)\")))",
         ),
     ] {
         assert_eq!(variable(query, regex).migrated.as_deref(), Some(expected), "{query}");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crossfade::mapping::{Emit, Generation};
+use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
 use crossfade::tools::audit::{Auditor, Finding, Impact};
 
@@ -38,12 +38,12 @@ fn variables_in_label_lists_are_kept() {
     migrates(
         "panel",
         "sum without ($dim) (rate(kong_http_status[5m]))",
-        "sum without ($dim, consumer, source, type, workspace) (rate(kong_http_requests_total[5m]))",
+        "sum without ($dim, consumer, source, type, workspace) (rate(kong_http_requests_total{service!=\"\"}[5m]))",
     );
     migrates(
         "panel",
         "sum(rate(kong_http_status[$__rate_interval])) without (${dim:csv}, code)",
-        "sum(rate(kong_http_requests_total[$__rate_interval])) without (${dim:csv}, code, consumer, source, type, workspace)",
+        "sum(rate(kong_http_requests_total{service!=\"\"}[$__rate_interval])) without (${dim:csv}, code, consumer, source, type, workspace)",
     );
     migrates(
         "panel",
@@ -54,9 +54,9 @@ fn variables_in_label_lists_are_kept() {
     migrates(
         "panel",
         "sum by ($dim) (rate(kong_http_status[5m]))",
-        "sum by ($dim) (sum without (consumer, source, type, workspace) (rate(kong_http_requests_total[5m])))",
+        "sum by ($dim) (sum without (consumer, source, type, workspace) (rate(kong_http_requests_total{service!=\"\"}[5m])))",
     );
-    let back = "sum without (consumer, source, workspace, type, $dim) (rate(kong_http_requests_total[5m]))";
+    let back = "sum without (consumer, source, workspace, type, $dim) (rate(kong_http_requests_total{service!=\"\"}[5m]))";
     let finding = audited("panel", back, Generation::Old);
     assert_eq!(finding.migrated, None, "$dim may be `source`");
 }
@@ -66,7 +66,7 @@ fn white_space_in_quotes_is_kept() {
     migrates(
         "record",
         "sum(kong_latency_count{type=\"request\",\n  route=\"two  spaces\"})",
-        "sum(kong_request_latency_ms_count{route=\"two  spaces\"} or kong_session_duration_ms_count{route=\"two  spaces\"})",
+        "sum(kong_request_latency_ms_count{route=\"two  spaces\",service!=\"\"} or kong_session_duration_ms_count{route=\"two  spaces\"})",
     );
 }
 
@@ -93,18 +93,18 @@ fn a_removed_label_is_not_kept_under_its_new_name() {
     migrates(
         "record",
         "sum without (type) (rate(kong_bandwidth[5m]))",
-        "sum without (consumer, direction, workspace) (rate(kong_bandwidth_bytes[5m]))",
+        "sum without (consumer, direction, workspace) (rate(kong_bandwidth_bytes{service!=\"\"}[5m]))",
     );
     migrates(
         "panel",
         "sum without (type) (rate(kong_bandwidth[5m]))",
-        "sum without (direction, consumer, workspace) (rate(kong_bandwidth_bytes[5m]))",
+        "sum without (direction, consumer, workspace) (rate(kong_bandwidth_bytes{service!=\"\"}[5m]))",
     );
     // The maximum of the directions is not their sum.
     migrates(
         "record",
         "max without (type) (kong_bandwidth)",
-        "max without (type) (sum without (consumer, direction, workspace) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\")))",
+        "max without (type) (sum without (consumer, direction, workspace) (label_replace(kong_bandwidth_bytes{service!=\"\"}, \"type\", \"$1\", \"direction\", \"(.*)\")))",
     );
     for query in [
         "kong_bandwidth / ignoring (type) kong_bandwidth",
@@ -185,14 +185,14 @@ fn every_promql_spelling_is_read() {
             "# what we're after\nsum(rate(kong_http_status[$__rate_interval]))",
             "kong_http_requests_total",
         ),
-        ("sum(rate(kong_http_status{route=~`a\\.b`}[5m]))", "{route=~`a\\.b`}"),
+        ("sum(rate(kong_http_status{route=~`a\\.b`}[5m]))", "{route=~`a\\.b`,service!=\"\"}"),
         (
             "sum(rate({\"kong_http_status\",code=\"200\"}[5m]))",
-            "{\"kong_http_requests_total\",code=\"200\"}",
+            "{\"kong_http_requests_total\",code=\"200\",service!=\"\"}",
         ),
         (
             "sum(rate({__name__=\"kong_http_status\",code=\"200\"}[5m]))",
-            "{__name__=\"kong_http_requests_total\",code=\"200\"}",
+            "{__name__=\"kong_http_requests_total\",code=\"200\",service!=\"\"}",
         ),
         (
             "sum({code=\"200\", \"kong_nginx_http_current_connections\"})",
@@ -248,7 +248,7 @@ fn quantiles_that_differ_are_migrated_only_on_request() {
                  (100 to 400), and by more below 25 and above 60000";
     for (to, selector) in [
         (Generation::New, "kong_latency_bucket{type=\"upstream\"}"),
-        (Generation::Old, "kong_upstream_latency_ms_bucket"),
+        (Generation::Old, "kong_upstream_latency_ms_bucket{service!=\"\"}"),
     ] {
         let finding = quantile(to, selector, false);
         assert_eq!(finding.migrated, None);
@@ -264,7 +264,7 @@ fn quantiles_that_differ_are_migrated_only_on_request() {
     assert_eq!(finding.gateway, Impact::Differs);
     assert!(finding.details.iter().any(|it| it.contains(bound)), "{finding:?}");
     // A heatmap has other rows, which no bound describes.
-    let query = "sum by (le) (increase(kong_upstream_latency_ms_bucket[5m]))";
+    let query = "sum by (le) (increase(kong_upstream_latency_ms_bucket{service!=\"\"}[5m]))";
     let finding = one(findings("panel", query, Generation::Old, true), query);
     assert_eq!(finding.migrated, None, "{finding:?}");
 }
@@ -361,18 +361,18 @@ fn migrated_queries_migrate_back() {
         assert_eq!(back.migrated.as_deref(), Some(expected), "{there}: {:?}", back.obstacles);
     }
     // The text that `label_replace` writes is not the one of the other generation.
-    let query = "sum without (workspace) (label_replace(kong_kong_latency_ms_sum, \"type\", \"x\", \"\", \"\"))";
+    let query = "sum without (workspace) (label_replace(kong_kong_latency_ms_sum{service!=\"\"}, \"type\", \"x\", \"\", \"\"))";
     let finding = audited("record", query, Generation::Old);
     assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));
     // Families that do not form one family in the other generation are no union.
     for query in [
-        "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_session_duration_ms_count{a=\"b\"}[5m]))",
-        "sum(rate(kong_request_latency_ms_count[5m]) or rate(kong_request_latency_ms_count[1m]))",
+        "sum(rate(kong_request_latency_ms_count{service!=\"\"}[5m]) or rate(kong_session_duration_ms_count{a=\"b\"}[5m]))",
+        "sum(rate(kong_request_latency_ms_count{service!=\"\"}[5m]) or rate(kong_request_latency_ms_count{service!=\"\"}[1m]))",
     ] {
         assert_eq!(audited("record", query, Generation::Old).migrated, None, "{query}");
     }
     // Another part of the query uses the copied label.
-    let query = "sum by (type, direction) (label_replace(kong_bandwidth_bytes, \"type\", \"$1\", \"direction\", \"(.*)\"))";
+    let query = "sum by (type, direction) (label_replace(kong_bandwidth_bytes{service!=\"\"}, \"type\", \"$1\", \"direction\", \"(.*)\"))";
     let finding = audited("record", query, Generation::Old);
     assert!(finding.migrated.is_none_or(|it| it.contains("label_replace")));
 }
@@ -390,9 +390,11 @@ fn to_edition(edition: &str, query: &str) -> Result<String, String> {
 
 #[test]
 fn an_edition_has_its_own_boundaries_and_spelling() {
-    let query = |le: &str| format!("sum(rate(kong_upstream_latency_ms_bucket{{{le}}}[5m]))");
-    let migrated =
-        |le: &str| format!("sum(rate(kong_latency_bucket{{{le},type=\"upstream\"}}[5m]))");
+    let query =
+        |le: &str| format!("sum(rate(kong_upstream_latency_ms_bucket{{service=\"a\",{le}}}[5m]))");
+    let migrated = |le: &str| {
+        format!("sum(rate(kong_latency_bucket{{service=\"a\",{le},type=\"upstream\"}}[5m]))")
+    };
     assert_eq!(to_edition("2.8", &query("le=\"25\"")), Ok(migrated("le=\"25\"")));
     assert_eq!(to_edition("2.5", &query("le=\"25\"")), Ok(migrated("le=\"00025.0\"")));
     // As Prometheus 3 stores it, whichever edition wrote it.
@@ -423,4 +425,99 @@ fn a_boundary_of_another_edition_is_not_found() {
     let high = "sum(rate(kong_kong_latency_ms_bucket{le=\"6000\"}[5m]))";
     assert_eq!(impacts("3.0", high), (survives, breaks));
     assert_eq!(impacts("3.9", high), (survives, survives));
+}
+
+/// Kong 3.6 and later counts requests without a service, under `service=""`. Kong 2 does not.
+#[test]
+fn samples_that_only_one_generation_counts_are_excluded() {
+    let back = |kind: &str, query: &str| {
+        let finding = audited(kind, query, Generation::Old);
+        finding.migrated.ok_or_else(|| finding.obstacles.join("; "))
+    };
+    for (query, expected) in [
+        ("sum(kong_http_status)", "sum(kong_http_requests_total{service!=\"\"})"),
+        ("sum(kong_latency_sum{type=\"kong\"})", "sum(kong_kong_latency_ms_sum{service!=\"\"})"),
+        (
+            "sum(kong_latency_bucket{type=\"kong\", le=\"100\"})",
+            "sum(kong_kong_latency_ms_bucket{le=\"100\", service!=\"\"})",
+        ),
+        ("absent(kong_http_status)", "absent(kong_http_requests_total{service!=\"\"})"),
+        (
+            "sum(kong_http_status{service=~\".*\"})",
+            "sum(kong_http_requests_total{service=~\".*\",service!=\"\"})",
+        ),
+        ("sum(kong_stream_status)", "sum(kong_stream_sessions_total)"),
+    ] {
+        migrates("record", query, expected);
+        // The matcher is removed again. A fixed label is written last.
+        let returned = back("record", expected).expect("it migrates back");
+        let matchers = ["type=\"kong\", ", ",type=\"kong\"", ", type=\"kong\"", "type=\"kong\""];
+        let plain =
+            |text: &str| matchers.iter().fold(text.to_owned(), |text, it| text.replacen(it, "", 1));
+        assert_eq!(plain(&returned), plain(query));
+    }
+    // A matcher of the query excludes them already.
+    for matcher in ["service=\"a\"", "service!=\"\"", "service=~\"a|b\"", "service=~\".+\""] {
+        let query = format!("sum(kong_http_status{{{matcher}}})");
+        migrates("record", &query, &query.replace("kong_http_status", "kong_http_requests_total"));
+    }
+    migrates(
+        "panel",
+        "sum(kong_http_status{service=~\"$service\"})",
+        "sum(kong_http_requests_total{service=~\"$service\",service!=\"\"})",
+    );
+    stays("record", "sum(kong_http_status{service=\"\"})", "only samples that the old");
+    // Only the query's author can decide that the other total is meant.
+    for query in [
+        "sum(kong_http_requests_total)",
+        "sum(kong_http_requests_total{service=~\".*\"})",
+        "sum(rate(kong_kong_latency_ms_count[5m]))",
+    ] {
+        let result = back("panel", query);
+        assert!(
+            result.as_ref().is_err_and(|it| it.contains("to leave them out, add service!=\"\"")),
+            "{query}: {result:?}"
+        );
+    }
+    let result = back("panel", "sum(kong_http_requests_total{service=\"\"})");
+    assert!(result.as_ref().is_err_and(|it| it.contains("does not count")), "{result:?}");
+    for matcher in ["service=\"a\"", "service=~\".+\""] {
+        let query = format!("sum(kong_bandwidth_bytes{{{matcher}}})");
+        assert_eq!(back("panel", &query), Ok(query.replace("_bytes", "")));
+    }
+}
+
+/// What a pack says under `only_in`, for families with the same name and samples with several labels.
+#[test]
+fn any_pack_can_have_samples_of_one_generation() {
+    let pack = "name: p\nprometheus:\n\
+                - {old: 'jobs{state=$s}', new: 'jobs_total{status=$s, pod}', type: counter}\n\
+                - {old: 'load', new: 'load{node}', merge: max}\n\
+                only_in:\n  new: ['jobs_total{status=\"lost\"}', 'jobs_total{queue=\"q\", kind=\"probe\"}', 'load{core=\"\"}']\n";
+    let pack = Pack::parse("p.yaml", pack).expect("valid");
+    let auditor =
+        Auditor::new(&[pack], Emit::Old, Generation::New, Vec::new()).expect("no edition");
+    let audit = |query: &str| {
+        let text = format!("{{\"record\": \"x\", \"expr\": {query:?}}}");
+        one(auditor.file(Path::new("q.json"), &text).findings, query)
+    };
+    let finding = audit("sum(jobs)");
+    assert_eq!(finding.migrated, None);
+    assert!(finding.obstacles[0].contains("no matcher excludes"), "{finding:?}");
+    assert_eq!(
+        audit("sum(jobs{kind=\"probe\"})").migrated.as_deref(),
+        Some("sum(jobs_total{kind=\"probe\",status!=\"lost\",queue!=\"q\"})")
+    );
+    assert_eq!(
+        audit("sum(jobs{queue=\"a\",state=\"done\"})").migrated.as_deref(),
+        Some("sum(jobs_total{queue=\"a\",status=\"done\"})")
+    );
+    // The name stays, and the result is another one.
+    let finding = audit("max(load)");
+    assert_eq!((finding.direct, finding.gateway), (Impact::Breaks, Impact::Survives));
+    assert!(
+        finding.details.iter().any(|it| it == "only the new generation counts load{core=\"\"}")
+    );
+    assert!(finding.obstacles[0].ends_with("to leave them out, add core!=\"\""), "{finding:?}");
+    assert_eq!(audit("max(load{core=\"1\"})").direct, Impact::Survives);
 }

@@ -25,6 +25,7 @@ mod layouts;
 mod restored;
 mod select;
 mod selector;
+mod uncounted;
 mod vector;
 mod wrap;
 
@@ -40,11 +41,19 @@ pub(super) use series::migrate_series;
 /// The obstacles.
 pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
     let selection = select::select(input)?;
-    let notes = layouts::check_layouts(input, &selection).map_err(|obstacle| vec![obstacle])?;
-    let migration = vector::edit_query(input, &selection).map_err(|obstacle| vec![obstacle])?;
-    if !notes.is_empty() && !input.allow_differs {
-        let obstacle = |note| format!("{note}; to accept this, add --allow-differs");
-        return Err(notes.into_iter().map(obstacle).collect());
+    let mut obstacles = Vec::new();
+    let mut migration = Migration::default();
+    match layouts::check_layouts(input, &selection) {
+        Ok(notes) => match vector::edit_query(input, &selection) {
+            Ok(edited) => migration = Migration { notes, ..edited },
+            Err(obstacle) => obstacles.push(obstacle),
+        },
+        Err(obstacle) => obstacles.push(obstacle),
     }
-    Ok(Migration { notes, ..migration })
+    if !input.allow_differs {
+        let obstacle = |note: &String| format!("{note}; to accept this, add --allow-differs");
+        obstacles.extend(migration.notes.iter().map(obstacle));
+    }
+    obstacles.extend(uncounted::obstacles(input, &selection));
+    if obstacles.is_empty() { Ok(migration) } else { Err(obstacles) }
 }

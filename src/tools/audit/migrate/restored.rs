@@ -7,7 +7,9 @@
 use std::ops::Range;
 
 use super::input::Input;
+use super::uncounted::{check_counted, is_superfluous};
 use crate::mapping::{Correspondence, Meaning};
+use crate::tools::audit::promql::Selector;
 use crate::tools::audit::vector_use::{SelectorUse, Shape};
 
 /// What migrating back removes around a vector.
@@ -28,8 +30,8 @@ pub(super) fn restored<'a>(
     input: &Input<'_>,
     mut uses: Vec<SelectorUse<'a>>,
 ) -> Vec<(SelectorUse<'a>, Restored)> {
-    let vectors: Vec<(Range<usize>, Option<Range<usize>>)> =
-        uses.iter().map(|it| (it.vector.clone(), it.selector.name.clone())).collect();
+    let vectors: Vec<(Range<usize>, &Selector)> =
+        uses.iter().map(|it| (it.vector.clone(), it.selector)).collect();
     let mut merged: Vec<Range<usize>> = Vec::new();
     let mut all = Vec::new();
     for usage in uses.drain(..) {
@@ -52,8 +54,9 @@ pub(super) fn restored<'a>(
             },
             Shape::Union { other } => {
                 let right = vectors.iter().find(|(vector, _)| vector == other);
+                let left = (&usage.vector, usage.selector);
                 let family = right
-                    .and_then(|(vector, name)| same_target(input, &usage, vector, name.as_ref()?));
+                    .and_then(|(vector, selector)| same_target(input, left, (vector, selector)));
                 let Some(family) = family else {
                     all.push((usage, Restored::default()));
                     continue;
@@ -119,25 +122,37 @@ fn all_rules(
 /// has the same family with the same labels for both.
 fn same_target(
     input: &Input<'_>,
-    left: &SelectorUse<'_>,
-    right: &Range<usize>,
-    right_name: &Range<usize>,
+    left: (&Range<usize>, &Selector),
+    right: (&Range<usize>, &Selector),
 ) -> Option<String> {
-    let name = left.selector.name.as_ref()?;
-    let around = |vector: &Range<usize>, name: &Range<usize>| {
-        (input.slice(&(vector.start..name.start)), input.slice(&(name.end..vector.end)))
-    };
-    if around(&left.vector, name) != around(right, right_name) {
+    let (name, right_name) = (left.1.name.as_ref()?, right.1.name.as_ref()?);
+    let ((family, ours), (other, theirs)) = (rules(input, name)?, rules(input, right_name)?);
+    let ([our], [their]) = (&ours[..], &theirs[..]) else { return None };
+    if parts(input, left, our) != parts(input, right, their) {
         return None;
     }
-    let ((family, ours), (other, theirs)) = (rules(input, name)?, rules(input, right_name)?);
     let suffix = |name: &Range<usize>, family: &str| input.slice(name).strip_prefix(family);
     let to = input.from.other();
     let is_same = family != other
         && suffix(name, &family) == suffix(right_name, &other)
-        && ours.len() == 1
-        && theirs.len() == 1
-        && ours[0].side(to) == theirs[0].side(to)
-        && ours[0].buckets == theirs[0].buckets;
+        && our.side(to) == their.side(to)
+        && our.buckets == their.buckets
+        && check_counted(input, right.1, their).is_ok();
     is_same.then_some(other)
+}
+
+/// The text of a vector around the name and the braces, and the matchers between them, without those
+/// that only exclude what the other generation does not count.
+fn parts<'a>(
+    input: &Input<'a>,
+    (vector, selector): (&Range<usize>, &Selector),
+    rule: &Correspondence,
+) -> Vec<&'a str> {
+    let name = selector.name.clone().unwrap_or(vector.start..vector.start);
+    let braces = selector.braces.clone().unwrap_or(name.end..name.end);
+    let (start, end) = (name.start.min(braces.start), name.end.max(braces.end));
+    let mut parts = vec![input.slice(&(vector.start..start)), input.slice(&(end..vector.end))];
+    let matchers = selector.matchers.iter().filter(|it| !is_superfluous(input, rule, it));
+    parts.extend(matchers.map(|it| input.slice(&it.at)));
+    parts
 }

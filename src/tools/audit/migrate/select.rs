@@ -3,6 +3,7 @@
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::restored::{Restored, restored};
+use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
 use crate::tools::audit::matching::{Match, all_match};
@@ -124,14 +125,23 @@ fn check_nameless(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), Stri
     }
 }
 
-/// A family with the same name in both generations stays as it is, unless the query uses a label
-/// that only the source generation has.
+/// A family with the same name in both generations stays as it is, unless the query uses a label or
+/// samples that only one of them has.
 fn check_same_name(
     input: &Input<'_>,
     usage: &SelectorUse<'_>,
     family: &FamilyRef,
 ) -> Result<(), String> {
     for rule in input.catalog.rules(&family.family, input.from) {
+        check_counted(input, usage.selector, rule)?;
+        if let Some(matcher) = excluding_matchers(input, usage.selector, rule)?.first() {
+            return Err(format!(
+                "the {} generation counts samples of {} that this one does not; to leave them out, \
+                 add {matcher}",
+                input.from.other().as_str(),
+                family.family
+            ));
+        }
         for label in &LabelDiff::new(rule, input.from).only_source {
             if usage.named_labels.contains(*label) || !input.matchers(usage, label).is_empty() {
                 return Err(format!("`{label}` of {} is only in this generation", family.family));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::boundaries::{check_all_boundaries, migrated_boundary};
 use super::input::Input;
 use super::select::Selected;
+use super::uncounted::{excluding_matchers, is_superfluous};
 use crate::document::Edit;
 use crate::mapping::{Correspondence, Meaning};
 use crate::tools::audit::matching::{Match, all_match, matches};
@@ -22,7 +23,12 @@ pub(super) fn edit_selector(
     let new_name = format!("{}{}", to.family, selected.family.suffix);
     let mut edits = vec![Edit::replace(name.clone(), new_name.clone())];
     let kept = kept_matchers(input, selected, rule)?;
-    let added = added_matchers(input, selected, rule);
+    let mut added = added_matchers(input, selected, rule);
+    for matcher in excluding_matchers(input, selector, rule)? {
+        if !added.contains(&matcher) {
+            added.push(matcher);
+        }
+    }
     if kept.len() == selector.matchers.len() && added.is_empty() {
         // Only labels and values change, so that white space and order stay.
         for (matcher, kept) in selector.matchers.iter().zip(&kept) {
@@ -84,6 +90,9 @@ fn kept_matchers<'a>(
     for matcher in &selected.usage.selector.matchers {
         let label = input.label(matcher);
         let rest = input.slice(&(matcher.label.end..matcher.at.end));
+        if is_superfluous(input, rule, matcher) {
+            continue;
+        }
         match from.meaning(label) {
             // It has chosen the rule.
             Some(Meaning::Fixed(_)) => {}

@@ -9,6 +9,7 @@ use crate::mapping::{Correspondence, Emitted, Generation, Meaning};
 use crate::tools::audit::catalog::{Catalog, FamilyRef};
 use crate::tools::audit::finding::Impact;
 use crate::tools::audit::matching::{Match, matches};
+use crate::tools::audit::only_here::{Selecting, Selects, shown};
 use crate::tools::audit::promql::{Expr, Matcher};
 use crate::tools::audit::template_vars::MaskedQuery;
 use crate::tools::audit::vector_use::{LiveLabels, SelectorUse, selector_uses};
@@ -71,6 +72,7 @@ pub(in crate::tools::audit) fn assess(
         assessment.both_generations(expr);
     }
     for (usage, family) in &known {
+        assessment.uncounted(usage, family);
         assessment.labels(usage, family);
         if values_of.is_none_or(|label| label == "le") {
             assessment.boundaries(usage, family);
@@ -171,6 +173,41 @@ impl<'a> Assessment<'a> {
             })
         });
         rules
+    }
+
+    /// Samples that only one generation counts. A query of the new generation has them already, and
+    /// to the old one the gateway does not add them.
+    fn uncounted(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
+        for rule in self.selected_rules(usage, family) {
+            let gains_or_loses = match family.generation {
+                Some(Generation::New) => &[][..],
+                Some(Generation::Old) => &[Generation::Old],
+                None => &[Generation::Old, Generation::New],
+            };
+            for generation in gains_or_loses {
+                let shape = rule.side(*generation);
+                let selecting = Selecting {
+                    query: self.query,
+                    selector: usage.selector,
+                    templated: self.templated,
+                    shape,
+                    written_for: None,
+                };
+                for samples in &shape.only_here {
+                    if selecting.selects(samples) == Selects::No {
+                        continue;
+                    }
+                    self.verdict.generations.insert(Generation::Old);
+                    let only_old = self.emitted.has(Generation::Old) && !self.emitted.is_both();
+                    self.breaks(true, *generation == Generation::Old || !only_old);
+                    self.detail(format!(
+                        "only the {} generation counts {}",
+                        generation.as_str(),
+                        shown(&family.family, samples)
+                    ));
+                }
+            }
+        }
     }
 
     /// Labels that the query names but the family does not have.
