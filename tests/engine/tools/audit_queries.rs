@@ -115,6 +115,24 @@ fn a_removed_label_is_not_kept_under_its_new_name() {
         let migrated = to_new("record", query).expect("it migrates");
         assert!(migrated.contains("without (consumer, direction, workspace)"), "{migrated}");
     }
+    // `label_replace` writes only where its pattern matches, so the others keep the label.
+    for (query, expected) in [
+        (
+            "sum by (type) (label_replace(kong_bandwidth, \"type\", \"z\", \"service\", \"foo\"))",
+            "sum by (type) (label_replace(sum without (consumer, direction, workspace) \
+             (label_replace(kong_bandwidth_bytes{service!=\"\"}, \"type\", \"$1\", \"direction\", \
+             \"(.*)\")), \"type\", \"z\", \"service\", \"foo\"))",
+        ),
+        (
+            "count by (type) (label_replace(kong_latency_count{type=\"kong\"}, \"type\", \"z\", \"service\", \"foo\"))",
+            "count by (type) (label_replace(sum without (workspace) \
+             (label_replace(kong_kong_latency_ms_count{service!=\"\"}, \"type\", \"kong\", \"\", \"\")), \
+             \"type\", \"z\", \"service\", \"foo\"))",
+        ),
+    ] {
+        migrates("record", query, expected);
+        migrates("panel", query, expected);
+    }
     // Another family has the label as well, so the list must not be renamed.
     let joined = to_new("panel", "sum without (type) (kong_bandwidth) / ignoring (type) limits");
     assert!(joined.as_ref().is_ok_and(|it| it.contains("ignoring (type) limits")), "{joined:?}");

@@ -7,7 +7,7 @@ use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
 use crate::tools::audit::matching::{Match, all_match};
-use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
+use crate::tools::audit::vector_use::{LiveLabels, SelectorUse, selector_uses};
 
 /// A selector to migrate, and the rules that describe its samples together.
 pub(super) struct Selected<'a> {
@@ -143,7 +143,10 @@ fn check_same_name(
             ));
         }
         for label in &LabelDiff::new(rule, input.from).only_source {
-            if usage.named_labels.contains(*label) || !input.matchers(usage, label).is_empty() {
+            let is_kept =
+                matches!(&usage.live, LiveLabels::Only(labels) if labels.contains(*label));
+            let is_matched = !input.matchers(usage, label).is_empty();
+            if usage.named_labels.contains(*label) || is_matched || is_kept {
                 return Err(format!("`{label}` of {} is only in this generation", family.family));
             }
         }

@@ -1,195 +1,23 @@
-//! The selectors of a query, and which labels of their series the rest of the query uses.
+//! Walks a query from the outside to its selectors.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::promql::{Aggregate, Binary, Expr, LabelList, Node, Selector};
-use super::template_vars::{MaskedQuery, contains_variable};
-
-/// The labels of a vector that affect the result of the query.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum LiveLabels {
-    /// Only these.
-    Only(BTreeSet<String>),
-    /// All except these.
-    AllBut(BTreeSet<String>),
-}
-
-/// A selector and how the query uses it.
-#[derive(Clone, Debug)]
-pub(super) struct SelectorUse<'a> {
-    pub(super) selector: &'a Selector,
-    /// The bytes of the instant vector: the selector, or the function call over its range.
-    pub(super) vector: Range<usize>,
-    /// The function over the range, or a function that depends on the series and not on their
-    /// values.
-    pub(super) function: Option<&'a str>,
-    /// The aggregation whose argument is the vector.
-    pub(super) aggregate: Option<&'a Aggregate>,
-    /// The labels that affect the result.
-    pub(super) live: LiveLabels,
-    /// The vector is an argument or in parentheses, so a binary operator can replace it.
-    pub(super) is_delimited: bool,
-    /// Labels that the query reads between the vector and the innermost aggregation around it.
-    pub(super) named_labels: BTreeSet<String>,
-    /// Labels in lists that the series of the vector reach with their labels, at any distance.
-    pub(super) mentioned: BTreeSet<String>,
-    /// What depends on a template variable around the vector: a label or a function.
-    pub(super) variable: Option<&'static str>,
-    /// The offset of the `histogram_quantile` that reads the buckets of the vector.
-    pub(super) quantile: Option<usize>,
-    /// The expression around the vector, if it has a shape that a migration writes.
-    pub(super) outer: Option<Box<Outer<'a>>>,
-}
-
-/// An expression that is directly around one or two vectors, and how the query uses it.
-#[derive(Clone, Debug)]
-pub(super) struct Outer<'a> {
-    /// The use of the whole expression, as if it were the vector.
-    pub(super) usage: SelectorUse<'a>,
-    pub(super) shape: Shape,
-}
-
-/// The shapes of expressions that a migration writes around a vector.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    /// `label_replace(vector, "label", "$1", "from", "(.*)")`, of which nothing uses `from`.
-    Renamed { label: String, from: String },
-    /// `label_replace(vector, "label", "value", "", "")`.
-    Fixed { label: String, value: String },
-    /// `vector or other`.
-    Union { other: Range<usize> },
-    /// The right side of a union.
-    Other,
-}
-
-impl SelectorUse<'_> {
-    /// True if the function depends on the series and not on their values.
-    pub(super) fn is_of_series(&self) -> bool {
-        self.function.is_some_and(|function| SERIES_FUNCTIONS.contains(&function))
-    }
-}
-
-impl LiveLabels {
-    fn all() -> LiveLabels {
-        LiveLabels::AllBut(BTreeSet::new())
-    }
-
-    pub(super) fn has(&self, label: &str) -> bool {
-        match self {
-            LiveLabels::Only(labels) => labels.contains(label),
-            LiveLabels::AllBut(labels) => !labels.contains(label),
-        }
-    }
-
-    fn with(&self, label: &str) -> LiveLabels {
-        let mut live = self.clone();
-        match &mut live {
-            LiveLabels::Only(labels) => {
-                labels.insert(label.to_owned());
-            }
-            LiveLabels::AllBut(labels) => {
-                labels.remove(label);
-            }
-        }
-        live
-    }
-
-    fn without(&self, label: &str) -> LiveLabels {
-        let mut live = self.clone();
-        match &mut live {
-            LiveLabels::Only(labels) => {
-                labels.remove(label);
-            }
-            LiveLabels::AllBut(labels) => {
-                labels.insert(label.to_owned());
-            }
-        }
-        live
-    }
-}
-
-/// Functions that depend on series and not on their values.
-const SERIES_FUNCTIONS: &[&str] = &["absent", "absent_over_time", "timestamp"];
+use super::label_functions::{always_writes, label_shape, literal};
+use super::live_labels::LiveLabels;
+use super::scope::{OuterScope, Scope, VARIABLE_FUNCTION, VARIABLE_LABEL};
+use super::usage::{Outer, SERIES_FUNCTIONS, SelectorUse, Shape};
+use crate::tools::audit::promql::{Aggregate, Binary, Expr, LabelList, Node, Selector};
+use crate::tools::audit::template_vars::{MaskedQuery, contains_variable};
 
 /// Finds every selector of a query.
-pub(super) fn selector_uses<'a>(masked: &'a MaskedQuery, expr: &'a Expr) -> Vec<SelectorUse<'a>> {
+pub(in crate::tools::audit) fn selector_uses<'a>(
+    masked: &'a MaskedQuery,
+    expr: &'a Expr,
+) -> Vec<SelectorUse<'a>> {
     let mut visitor = Visitor { query: &masked.text, masked, uses: Vec::new() };
     visitor.expr(expr, &Scope::outermost());
     visitor.uses
-}
-
-/// Labels that functions name in string arguments: `label_replace`, `label_join`, `count_values`,
-/// `sort_by_label`.
-pub(super) fn labels_in_functions(query: &str, expr: &Expr) -> BTreeSet<String> {
-    let mut labels = BTreeSet::new();
-    expr.walk(&mut |expr| {
-        let arguments = match &expr.node {
-            Node::Call { name, arguments } if name.starts_with("label_") => arguments,
-            Node::Call { name, arguments } if name.starts_with("sort_by_label") => arguments,
-            Node::Aggregate(aggregate) if aggregate.op == "count_values" => &aggregate.arguments,
-            _ => return,
-        };
-        labels.extend(arguments.iter().filter_map(|argument| literal(query, argument)));
-    });
-    labels
-}
-
-/// The text of a string literal.
-fn literal(query: &str, expr: &Expr) -> Option<String> {
-    let text = query.get(expr.at.clone()).filter(|_| expr.node == Node::Literal)?;
-    let inner = text.strip_prefix(['"', '\'', '`'])?;
-    inner.strip_suffix(['"', '\'', '`']).map(str::to_owned)
-}
-
-/// How the expressions around an expression use its result.
-#[derive(Clone)]
-struct Scope<'a> {
-    live: LiveLabels,
-    aggregate: Option<&'a Aggregate>,
-    is_delimited: bool,
-    named_labels: BTreeSet<String>,
-    mentioned: BTreeSet<String>,
-    variable: Option<&'static str>,
-    quantile: Option<usize>,
-    /// The expression directly around a vector.
-    outer: Option<Box<OuterScope<'a>>>,
-}
-
-/// An expression that is directly around a vector.
-#[derive(Clone)]
-struct OuterScope<'a> {
-    scope: Scope<'a>,
-    whole: Range<usize>,
-    vector: Range<usize>,
-    shape: Shape,
-}
-
-const VARIABLE_LABEL: &str = "which label it uses depends on a variable";
-const VARIABLE_FUNCTION: &str = "which function it uses depends on a variable";
-
-impl Scope<'_> {
-    fn outermost() -> Self {
-        Scope {
-            live: LiveLabels::all(),
-            aggregate: None,
-            is_delimited: true,
-            named_labels: BTreeSet::new(),
-            mentioned: BTreeSet::new(),
-            variable: None,
-            quantile: None,
-            outer: None,
-        }
-    }
-
-    fn with_live(&self, live: LiveLabels, is_delimited: bool) -> Self {
-        Scope { live, aggregate: None, is_delimited, ..self.clone() }
-    }
-
-    /// The scope of an argument whose labels and buckets the result does not have.
-    fn of_value() -> Self {
-        Scope { live: LiveLabels::Only(BTreeSet::new()), ..Scope::outermost() }
-    }
 }
 
 struct Visitor<'a> {
@@ -285,7 +113,9 @@ impl<'a> Visitor<'a> {
                 "label_replace" | "label_join" => {
                     let sources = if name == "label_replace" { 3..4 } else { 3..arguments.len() };
                     if let Some(written) = text(1) {
-                        live = live.without(&written);
+                        if always_writes(name, &text) {
+                            live = live.without(&written);
+                        }
                         named.remove(&written);
                     }
                     for read in sources.filter_map(text) {
@@ -423,16 +253,6 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// The shape of `label_replace`, if a migration writes it. `text` returns its string arguments.
-fn label_shape(text: &dyn Fn(usize) -> Option<String>, around: &Scope<'_>) -> Option<Shape> {
-    let (label, value, from, pattern) = (text(1)?, text(2)?, text(3)?, text(4)?);
-    if value == "$1" && pattern == "(.*)" && !around.live.has(&from) {
-        return Some(Shape::Renamed { label, from });
-    }
-    let is_plain = !value.contains(['$', '\\']) && from.is_empty() && pattern.is_empty();
-    is_plain.then_some(Shape::Fixed { label, value })
-}
-
 /// True if an expression is a scalar.
 fn is_scalar(expr: &Expr) -> bool {
     match &expr.node {
@@ -446,8 +266,8 @@ fn is_scalar(expr: &Expr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::promql;
     use super::*;
+    use crate::tools::audit::promql;
 
     fn live_labels(query: &str) -> Vec<String> {
         let expr = promql::parse(query).expect("a query");
@@ -479,6 +299,10 @@ mod tests {
             ("a and on (x) b", &["a all but", "b only x"]),
             ("a / ignoring (x) b", &["a all but x", "b all but x"]),
             ("sum by (x) (label_replace(a, \"x\", \"$1\", \"y\", \"(.*)\"))", &["a only y"]),
+            ("sum by (x) (label_replace(a, \"x\", \"z\", \"\", \"\"))", &["a only"]),
+            ("sum by (x) (label_replace(a, \"x\", \"z\", \"\", \"z\"))", &["a only ,x"]),
+            ("sum by (x) (label_replace(a, \"x\", \"z\", \"y\", \"b\"))", &["a only x,y"]),
+            ("sum by (x) (label_join(a, \"x\", \"-\", \"y\", \"w\"))", &["a only w,y"]),
             ("(a) > 3", &["a all but"]),
             ("absent(a) or vector(scalar(b))", &["absent(a) all but", "b only"]),
         ] {
