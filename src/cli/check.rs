@@ -28,7 +28,8 @@ enum What {
         /// The settings file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Do not read TLS files and credentials, which may be on another machine.
+        /// Do not read TLS files and credentials, which may be on another machine. Packs are checked
+        /// only if they exist.
         #[arg(long)]
         syntax_only: bool,
         #[command(flatten)]
@@ -117,13 +118,17 @@ fn key(text: &str, key: &str) -> Option<Span> {
 
 fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     let text = regular_file::read_to_string(file).unwrap_or_default();
-    let config::Checked { diagnostics, packs: named, settings } = config::check(file, !syntax_only);
+    let config::Checked { diagnostics, packs: named, has_all_packs, settings } =
+        config::check(file, !syntax_only);
     let source = Source::new(&file.display().to_string(), text);
     let Diagnostics(mut diagnostics) = diagnostics;
     match packs::check(&named) {
         Err(Diagnostics(errors)) => diagnostics.extend(errors),
         Ok(packs) => {
-            diagnostics.extend(used(&packs, &settings, &source));
+            // A pack that is missing may have what the settings name.
+            if has_all_packs {
+                diagnostics.extend(used(&packs, &settings, &source));
+            }
             diagnostics.extend(warnings(&packs, &named));
         }
     }

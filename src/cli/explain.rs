@@ -20,7 +20,7 @@ use crate::rewrite::exposition::{
     Reading, RefusedBecause, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
-use crate::tools::estimate_text;
+use crate::tools::{Indent, WIDTH, estimate_text, rule_title, wrap};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -163,7 +163,9 @@ fn write(explanation: &Explanation, errors: bool, to: &mut String) -> fmt::Resul
         |series: &ExplainedSeries| !series.estimated.is_empty() && series.absent.is_none();
     if explanation.series.iter().any(has_estimates) {
         let more = if errors { "" } else { "; `--family` shows how wrong each count can be" };
-        writeln!(to, "\n~ estimated: the input has no such bucket boundary{more}")?;
+        let text = format!("~ estimated: the input has no such bucket boundary{more}");
+        writeln!(to)?;
+        wrap(&text, WIDTH, Indent { first: "", next: "  " }, to)?;
     }
     Ok(())
 }
@@ -236,7 +238,7 @@ fn write_line(
 }
 
 fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String) -> fmt::Result {
-    writeln!(to, "    {BLUE}{}{BLUE:#} {}", reading.source, reading.title)?;
+    write_rule(&reading.source, &reading.title, "", to)?;
     for step in &reading.labels {
         match step {
             LabelStep::Dropped { label } => writeln!(to, "        drops `{label}`")?,
@@ -271,6 +273,13 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
     }
 }
 
+/// Where a rule is and what it does.
+fn write_rule(source: &str, title: &str, remark: &str, to: &mut String) -> fmt::Result {
+    let start = format!("    {source}{remark} ");
+    let title = rule_title(title, start.chars().count());
+    writeln!(to, "    {BLUE}{source}{BLUE:#}{remark} {title}")
+}
+
 fn write_series(series: &ExplainedSeries, errors: bool, to: &mut String) -> fmt::Result {
     let from = numbers(&series.from);
     match (series.text.as_slice(), series.joined) {
@@ -278,7 +287,8 @@ fn write_series(series: &ExplainedSeries, errors: bool, to: &mut String) -> fmt:
         (lines, Joined::Buckets) => {
             write_histogram(series, lines, to)?;
             for text in series.estimated.iter().filter(|_| errors).filter_map(estimate_text) {
-                writeln!(to, "      ~ {text}")?;
+                let indent = Indent { first: "      ~ ", next: "        " };
+                wrap(&text, WIDTH, indent, to)?;
             }
         }
         (lines, _) => lines.iter().try_for_each(|line| writeln!(to, "{BOLD}{line}{BOLD:#}"))?,
@@ -289,8 +299,8 @@ fn write_series(series: &ExplainedSeries, errors: bool, to: &mut String) -> fmt:
         (_, 1) => format!("from {from}"),
         (joined, _) => format!("{} of {from}", joined.as_str()),
     };
-    writeln!(to, "    {how}")?;
-    writeln!(to, "    {BLUE}{}{BLUE:#} {}", series.source, series.title)?;
+    wrap(&how, WIDTH, Indent { first: "    ", next: "      " }, to)?;
+    write_rule(&series.source, &series.title, "", to)?;
     if let Some(family) = &series.diverted_by {
         writeln!(to, "    because `{family}` has the same label set")?;
     }
@@ -316,27 +326,27 @@ fn difference(series: &ExplainedSeries, from: &str) -> String {
     }
 }
 
-/// A histogram in one line. `~` marks estimates.
+/// A histogram without its names. `~` marks estimates.
 fn write_histogram(series: &ExplainedSeries, lines: &[String], to: &mut String) -> fmt::Result {
     let labels = &series.labels;
     let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
     writeln!(to, "{BOLD}{}{braces}{BOLD:#}", series.family)?;
-    write!(to, "   ")?;
+    let mut samples = String::new();
     for line in lines {
         let (start, value) = line.rsplit_once(' ').unwrap_or((line, ""));
         let bound = start.rsplit_once("le=\"").map(|(_, bound)| bound.trim_end_matches("\"}"));
         match bound.filter(|_| start.starts_with(&format!("{}_bucket", series.family))) {
             Some(bound) => {
                 let mark = if series.estimated.iter().any(|it| it.le == bound) { "~" } else { "" };
-                write!(to, " {bound}:{mark}{value}")?;
+                write!(samples, " {bound}:{mark}{value}")?;
             }
             None if start.starts_with(&format!("{}_sum", series.family)) => {
-                write!(to, " sum:{value}")?;
+                write!(samples, " sum:{value}")?;
             }
-            None => write!(to, " count:{value}")?,
+            None => write!(samples, " count:{value}")?,
         }
     }
-    writeln!(to)
+    wrap(&samples, WIDTH, Indent::all("    "), to)
 }
 
 /// `line 3`, `lines 3-9 and 12`.
@@ -412,16 +422,11 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
             }
         }
         for by in &line.rules {
-            writeln!(
-                to,
-                "    {BLUE}{}{BLUE:#} {} (a line of the {} generation)",
-                by.source, by.title, by.reads
-            )?;
+            write_rule(&by.source, &by.title, &format!(", reads {} lines", by.reads), to)?;
             if by.ambiguous {
-                writeln!(
-                    to,
-                    "        such a line can be of either generation; the earlier lines of the sender decide"
-                )?;
+                let either = "such a line can be of either generation; the earlier lines of the \
+                              sender decide";
+                wrap(either, WIDTH, Indent::all("        "), to)?;
             }
         }
         if matches!(line.outcome, LineOutcome::Rewritten) {

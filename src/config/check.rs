@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{File, Settings, Value, read};
+use super::{File, PackPath, Settings, Value, read};
 use crate::document::{Diagnostic, Diagnostics, Span, closest, listed};
 use crate::http_server;
 use crate::mapping::{Emit, Emitted, Pack};
@@ -16,6 +16,8 @@ pub struct Checked {
     pub diagnostics: Diagnostics,
     /// The packs that it names and that can be opened.
     pub packs: Vec<PathBuf>,
+    /// It names no pack that cannot be opened.
+    pub has_all_packs: bool,
     /// The settings: what is right of them, if anything is wrong.
     pub settings: Settings,
 }
@@ -23,7 +25,8 @@ pub struct Checked {
 /// Reads a settings file and reports everything that is wrong with it.
 ///
 /// With `open_files`, the files that it names for TLS, credentials and the web configuration are
-/// opened as well, as at the start of the gateway. Packs are for the caller.
+/// opened as well, as at the start of the gateway, and packs must exist. Their content is for the
+/// caller.
 #[must_use]
 pub fn check(path: &Path, open_files: bool) -> Checked {
     let (settings, mut diagnostics) = read(path).build();
@@ -37,8 +40,16 @@ pub fn check(path: &Path, open_files: bool) -> Checked {
             false
         }
     };
-    let packs = file.packs.iter().filter(|pack| readable(&pack.value.0, pack.span));
-    let packs = packs.map(|pack| pack.value.0.clone()).collect();
+    let mut can_be_opened = |pack: &&Value<PackPath>| {
+        if open_files {
+            readable(&pack.value.0, pack.span)
+        } else {
+            regular_file::open(&pack.value.0).is_ok()
+        }
+    };
+    let packs = file.packs.iter().filter(&mut can_be_opened);
+    let packs: Vec<PathBuf> = packs.map(|pack| pack.value.0.clone()).collect();
+    let has_all_packs = packs.len() == file.packs.len();
     if open_files {
         // The path of a value that is wrong is empty.
         let named = file.files().filter(|named| !named.value.0.as_os_str().is_empty());
@@ -49,7 +60,7 @@ pub fn check(path: &Path, open_files: bool) -> Checked {
         check_contents(&settings, &unreadable, &mut diagnostics);
     }
     diagnostics.sort();
-    Checked { diagnostics, packs, settings }
+    Checked { diagnostics, packs, has_all_packs, settings }
 }
 
 /// Checks what files contain that are used for TLS, credentials and the listeners.

@@ -56,9 +56,9 @@ const MAX_BYTES: usize = 1 << 24;
 
 /// Targets of the gateway: name, index of the node, exported generation, description.
 const TARGETS: [(&str, usize, &str, &str); 3] = [
-    ("kong-2", 0, "old", "Kong 2.8, as it is"),
-    ("kong-3", 1, "old", "Kong 3.9, in the shapes of 2.x"),
-    ("kong-2-upgraded", 0, "new", "Kong 2.8, in the shapes of 3.x"),
+    ("kong-2", 0, "old", "Kong 2.8 unchanged"),
+    ("kong-3", 1, "old", "Kong 3.9 as 2.x"),
+    ("kong-2-upgraded", 0, "new", "Kong 2.8 as 3.x"),
 ];
 
 /// Why the demo cannot run.

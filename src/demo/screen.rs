@@ -26,8 +26,8 @@ pub(super) struct Pages {
 
 /// The service and route whose series are shown. Displayed as [`ELLIPSIS`] to shorten the lines.
 const PLACE: &str = r#"service="catalog",route="item""#;
-/// A label of 3.9 that is not displayed.
-const WORKSPACE: &str = r#",workspace="default""#;
+/// Labels of 3.9 that are not displayed.
+const HIDDEN: [&str; 2] = [r#",source="service""#, r#",workspace="default""#];
 const ELLIPSIS: &str = "…";
 
 /// Series of Kong 3.9, by the start of their lines.
@@ -79,37 +79,45 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
 
     writeln!(
         out,
-        "{bold}Kong 3.9 prints this, and no dashboard for Kong 2.x asks for it:{plain}\n"
+        "{bold}Kong 3.9 exports these series, which no dashboard for Kong 2.x queries:{plain}\n"
     )?;
     let before: Vec<_> = BEFORE.iter().flat_map(|start| lines(&pages.kong_3, start)).collect();
     let width = before.iter().map(|(series, _)| series.chars().count()).max().unwrap_or(0);
     for (series, value) in &before {
-        writeln!(out, "  {series:<width$} {value:>11}")?;
+        writeln!(out, "  {series:<width$} {value:>10}")?;
     }
 
     writeln!(
         out,
-        "\n{bold}Through the gateway, both answer what those dashboards do ask for:{plain}\n"
+        "\n{bold}Through the gateway, both export the series that those dashboards query:{plain}\n"
     )?;
-    let width = width - 12;
-    writeln!(out, "  {:<width$} {faint}{:>11} {:>11}{plain}", "", "kong-2", "kong-3")?;
+    let width = AFTER.iter().map(|series| series.chars().count()).max().unwrap_or(0);
+    writeln!(out, "  {:<width$} {faint}{:>10} {:>10}{plain}", "", "kong-2", "kong-3")?;
     for series in AFTER {
-        let value = |page| lines(page, series).next().map_or("none", |(_, value)| value);
-        let note = if series == ESTIMATED { "  estimated" } else { "" };
-        let (old, new) = (value(&pages.old_of_kong_2), value(&pages.old_of_kong_3));
-        writeln!(out, "  {series:<width$} {old:>11} {new:>11}{faint}{note}{plain}")?;
+        let value = |page, mark: &str| {
+            let value = lines(page, series).next().map(|(_, value)| format!("{mark}{value}"));
+            value.unwrap_or_else(|| "none".to_owned())
+        };
+        let mark = if series == ESTIMATED { "~" } else { "" };
+        let (old, new) = (value(&pages.old_of_kong_2, ""), value(&pages.old_of_kong_3, mark));
+        writeln!(out, "  {series:<width$} {old:>10} {new:>10}")?;
     }
-    writeln!(out, "\n  {faint}{ELLIPSIS} is {PLACE} and, in 3.9, workspace=\"default\"{plain}\n")?;
+    writeln!(out, "\n  {faint}{ELLIPSIS} is {PLACE}")?;
+    writeln!(out, "    and, in 3.9, source=\"service\",workspace=\"default\"")?;
+    writeln!(out, "  ~ is an estimate{plain}\n")?;
 
-    writeln!(out, "{bold}Kong 3.9's StatsD plugin sends this, and the server gets that:{plain}\n")?;
+    writeln!(out, "{bold}What Kong 3.9 sends to StatsD, and what the server receives:{plain}\n")?;
     let width = pages.statsd.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
     for (sent, received) in &pages.statsd {
-        writeln!(out, "  {sent:<width$}   {}", received.join("  "))?;
+        let sent = [*sent].into_iter().chain(std::iter::repeat(""));
+        for (sent, received) in sent.zip(received) {
+            writeln!(out, "  {sent:<width$}  {received}")?;
+        }
     }
     writeln!(out)?;
 
-    writeln!(out, "{bold}Scrape it, or open it:{plain}\n")?;
-    let about = (&places.admin, "the gateway itself: its status page");
+    writeln!(out, "{bold}URLs to scrape, or to open:{plain}\n")?;
+    let about = (&places.admin, "the status page");
     let targets = places.targets.iter().map(|(url, what)| (url, *what));
     let urls: Vec<_> = targets.chain([about]).collect();
     let width = urls.iter().map(|(url, _)| url.len()).max().unwrap_or(0);
@@ -123,7 +131,8 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
 fn lines<'a>(page: &'a str, start: &'a str) -> impl Iterator<Item = (String, &'a str)> {
     page.lines().filter_map(move |line| {
         let (series, value) = line.rsplit_once(' ')?;
-        let series = series.replace(PLACE, ELLIPSIS).replace(WORKSPACE, "");
+        let series = series.replace(PLACE, ELLIPSIS);
+        let series = HIDDEN.iter().fold(series, |series, label| series.replace(label, ""));
         series.starts_with(start).then_some((series, value))
     })
 }
@@ -166,23 +175,23 @@ kong_http_status{service="catalog",route="item",code="200"} 12
         let shown = |line: &str| {
             assert!(screen.lines().any(|each| each.trim_end() == line), "{line}\nin\n{screen}");
         };
-        shown(
-            r#"  kong_http_requests_total{…,code="200",source="service",consumer=""}              5"#,
-        );
-        shown(
-            r#"  kong_http_requests_total{…,code="200",source="service",consumer="ios"}           7"#,
-        );
-        shown(
-            r#"  kong_http_status{…,code="200"}                                      12          13"#,
-        );
+        shown(r#"  kong_http_requests_total{…,code="200",consumer=""}             5"#);
+        shown(r#"  kong_http_requests_total{…,code="200",consumer="ios"}          7"#);
+        shown(r#"  kong_http_status{…,code="200"}                                 12         13"#);
         // A missing series is reported.
-        shown(
-            r#"  kong_bandwidth{…,type="egress"}                                   none        none"#,
-        );
-        shown("  new:1|c   old:1|c  total:1|c");
+        shown(r#"  kong_bandwidth{…,type="egress"}                              none       none"#);
+        shown("  new:1|c  old:1|c");
+        shown("           total:1|c");
         assert!(!screen.contains("500") && !screen.contains("search"), "{screen}");
         shown("  http://gateway/a     first");
         shown("  http://gateway/bcd   second");
+    }
+
+    #[test]
+    fn it_is_not_wider_than_a_terminal() {
+        for line in screen_of(false).lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
     }
 
     #[test]

@@ -8,3 +8,4 @@ pub mod verify;
 mod wrap;
 
 pub use estimates::{at_most_wrong, estimate_text};
+pub(crate) use wrap::{Indent, WIDTH, rule_title, wrap};

@@ -1,26 +1,31 @@
-//! Word wrapping for the tables that tools print.
+//! Lines that fit a terminal.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+
+/// Longest line of prose and of rules in the output of commands, in characters. Lines of the input
+/// and series are not wrapped, so that they can be copied and searched for.
+pub(crate) const WIDTH: usize = 80;
 
 /// Indentation of the lines of one wrapped text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Indent<'a> {
+pub(crate) struct Indent<'a> {
     /// Written before the first line.
-    pub(super) first: &'a str,
+    pub(crate) first: &'a str,
     /// Written before every other line.
-    pub(super) next: &'a str,
+    pub(crate) next: &'a str,
 }
 
 impl<'a> Indent<'a> {
     /// The same indentation for every line.
-    pub(super) fn all(indent: &'a str) -> Indent<'a> {
+    pub(crate) fn all(indent: &'a str) -> Indent<'a> {
         Indent { first: indent, next: indent }
     }
 }
 
 /// Writes a text in lines of at most `width` characters. A longer word gets a line of its own. Runs
 /// of white space become one space, and an empty text writes nothing.
-pub(super) fn wrap(text: &str, width: usize, indent: Indent<'_>, to: &mut String) -> fmt::Result {
+pub(crate) fn wrap(text: &str, width: usize, indent: Indent<'_>, to: &mut String) -> fmt::Result {
     let mut words = text.split_whitespace();
     let Some(first) = words.next() else { return Ok(()) };
     let mut line = format!("{}{first}", indent.first);
@@ -36,9 +41,26 @@ pub(super) fn wrap(text: &str, width: usize, indent: Indent<'_>, to: &mut String
     writeln!(to, "{line}")
 }
 
+/// The title of a rule that is written from a column on, in one line if it fits. Otherwise what the
+/// rule writes is on a second line.
+pub(crate) fn rule_title(title: &str, column: usize) -> Cow<'_, str> {
+    match title.split_once(" -> ") {
+        Some((reads, writes)) if column + title.chars().count() > WIDTH => {
+            format!("{reads}\n{:column$}  -> {writes}", "").into()
+        }
+        _ => title.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_titles_are_broken_at_the_arrow() {
+        assert_eq!(rule_title("a{x} -> b", 70), "a{x} -> b");
+        assert_eq!(rule_title("a{x} -> b", 72), format!("a{{x}}\n{}  -> b", " ".repeat(72)));
+    }
 
     fn wrapped(text: &str) -> String {
         let mut written = String::new();

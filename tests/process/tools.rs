@@ -76,6 +76,32 @@ fn missing_files_can_be_ignored() {
 }
 
 #[test]
+fn packs_that_are_missing_can_be_ignored() {
+    let settings =
+        "emit: 7.7\npacks: [nowhere.yaml]\ntargets: [{url: 'http://a/', packs: [ours]}]\n";
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("missing-pack.yaml");
+    std::fs::write(&file, settings).expect("writable");
+    let file = file.to_str().expect("text");
+    let output = run_in(".", &["check", "config", "--syntax-only", file]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let output = run_in(".", &["check", "config", file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("nowhere.yaml"), "{}", stdout(&output));
+}
+
+#[test]
+fn warnings_show_their_lines() {
+    let output = run_in("mappings", &["check", "pack", "kong.yaml"]);
+    let report = stdout(&output);
+    let (warnings, _) = report.split_once("\nno errors in 1 file, ").expect("a summary");
+    for warning in warnings.split("\n\n") {
+        assert!(warning.starts_with("warning: "), "{warning}");
+        assert!(warning.contains("--> kong.yaml:") && warning.contains("^^^"), "{warning}");
+    }
+    assert_eq!(report.matches("`buckets: common` leaves them out").count(), 1, "{report}");
+}
+
+#[test]
 fn check_mapping_accepts_good_packs_and_refuses_bad_ones() {
     for (ending, code) in [(".good.yaml", 0), (".bad.yaml", 1)] {
         for file in files("tests/mappings", ending) {
@@ -263,7 +289,7 @@ fn explain_names_the_rule_of_each_line() {
     for part in [
         "\n4: up 1\n    passes: no rule reads `up`\n",
         "\n5: broken{ 3\n    dropped: bad_labels, ",
-        "kong_http_requests_total{consumer, source, workspace, type} -> kong_http_status\n",
+        "kong_http_requests_total{consumer, source, workspace, type}\n              -> kong_http_status\n",
         "        drops `source`\n",
         "        gathered into kong_http_status{service=\"s\",code=\"200\"}\n",
         "\nkong_http_status{service=\"s\",code=\"200\"} 8\n    sum of lines 2-3\n    kong:",
@@ -298,9 +324,10 @@ fn explain_bounds_the_error_of_estimates() {
     std::fs::write(&file, body).expect("writable");
     let path = file.to_str().expect("text");
     let output = run_in(".", &["explain", "--emit=old", "--family=kong_latency", path]);
-    let report = stdout(&output);
+    // Long lines are wrapped.
+    let report = stdout(&output).replace("\n        ", " ");
     for part in [
-        " 25:120 30:~135 40:~160 50:180 ",
+        " 25:120 30:~135 40:~160 50:180\n",
         "~ le=\"20\" estimated between 0 and le=\"25\" (120): 101, at most 19 too low or 101 too high\n",
         "~ le=\"40\" estimated between le=\"25\" (120) and le=\"50\" (180): 160, at most 20 too low or 40 \
          too high\n",
@@ -312,7 +339,8 @@ fn explain_bounds_the_error_of_estimates() {
     assert!(!report.contains("le=\"70\" estimated"), "{report}");
     let output = run_in(".", &["explain", "--emit=old", path]);
     assert!(!stdout(&output).contains("at most"), "{}", stdout(&output));
-    assert!(stdout(&output).ends_with("; `--family` shows how wrong each count can be\n"));
+    let end = "; `--family` shows\n  how wrong each count can be\n";
+    assert!(stdout(&output).ends_with(end), "{}", stdout(&output));
 }
 
 #[test]

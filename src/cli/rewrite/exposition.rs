@@ -10,7 +10,10 @@ use crate::cli::flags::Rewriting;
 use crate::document::plural;
 use crate::mapping::{self, Emit, Pack};
 use crate::rewrite::exposition::{History, Options, Progress, Report, Rewriter};
-use crate::tools::at_most_wrong;
+use crate::tools::{Indent, WIDTH, at_most_wrong, rule_title, wrap};
+
+/// Where the titles of rules begin, after two numbers.
+pub(super) const TITLE_COLUMN: usize = 23;
 
 pub(super) struct ExpositionEngine(Rewriter);
 
@@ -64,8 +67,7 @@ fn table(report: &Report) -> String {
 fn write(report: &Report, to: &mut String) -> fmt::Result {
     let generations: Vec<String> =
         report.generations.iter().map(|generation| generation.as_str().to_owned()).collect();
-    writeln!(
-        to,
+    let totals = format!(
         "read {} {} in {} {}, wrote {} {}; held {} bytes at most; generations read: {}",
         report.samples_in,
         plural(report.samples_in, "sample"),
@@ -75,11 +77,13 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         plural(report.samples_out, "sample"),
         report.held_bytes,
         if generations.is_empty() { "none".to_owned() } else { generations.join(", ") },
-    )?;
+    );
+    wrap(&totals, WIDTH, Indent { first: "", next: "  " }, to)?;
 
     writeln!(to, "\n{:>10} {:>10}  rule", "read", "written")?;
     for rule in &report.rewritten {
-        writeln!(to, "{:>10} {:>10}  {}", rule.samples_in, rule.samples_out, rule.title)?;
+        let title = rule_title(&rule.title, TITLE_COLUMN);
+        writeln!(to, "{:>10} {:>10}  {title}", rule.samples_in, rule.samples_out)?;
     }
     writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.passed)?;
     if report.kept > 0 {
@@ -119,8 +123,11 @@ fn write_problems(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "\nestimated bucket counts")?;
     }
     for estimated in &report.estimated {
-        writeln!(to, "  {}\n    le {}", estimated.title, estimated.boundaries.join(" "))?;
-        writeln!(to, "    {}", at_most_wrong(estimated.max_error, estimated.max_error_of_sum))?;
+        writeln!(to, "  {}", rule_title(&estimated.title, 2))?;
+        let boundaries = format!("le {}", estimated.boundaries.join(" "));
+        wrap(&boundaries, WIDTH, Indent { first: "    ", next: "       " }, to)?;
+        let error = at_most_wrong(estimated.max_error, estimated.max_error_of_sum);
+        wrap(&error, WIDTH, Indent::all("    "), to)?;
     }
     Ok(())
 }
@@ -136,7 +143,8 @@ fn write_missing(report: &Report, to: &mut String) -> fmt::Result {
         }
         for missing in missing {
             let hint = missing.hint.as_deref().map_or_else(String::new, |hint| format!(": {hint}"));
-            writeln!(to, "  {}{hint}", missing.input)?;
+            let text = format!("{}{hint}", missing.input);
+            wrap(&text, WIDTH, Indent { first: "  ", next: "    " }, to)?;
         }
     }
     Ok(())
@@ -198,7 +206,8 @@ mod tests {
     #[test]
     fn a_full_report() {
         let expected = concat!(
-            "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most; generations read: new\n",
+            "read 12 samples in 1234 bytes, wrote 9 samples; held 99 bytes at most;\n",
+            "  generations read: new\n",
             "\n",
             "      read    written  rule\n",
             "         9          4  a{x} -> b\n",
@@ -216,7 +225,9 @@ mod tests {
             "estimated bucket counts\n",
             "  a{x} -> b\n",
             "    le 15 25\n",
-            "    each is between the counts of the two exact boundaries next to it, so it is wrong by at most 50 % of the observations of its series (1.10 % over all series)\n",
+            "    each is between the counts of the two exact boundaries next to it, so it is\n",
+            "    wrong by at most 50 % of the observations of its series (1.10 % over all\n",
+            "    series)\n",
             "\n",
             "missing from the input\n",
             "  c: Switch it on.\n",
@@ -231,7 +242,8 @@ mod tests {
     #[test]
     fn an_empty_report() {
         let expected = concat!(
-            "read 0 samples in 0 bytes, wrote 0 samples; held 0 bytes at most; generations read: none\n",
+            "read 0 samples in 0 bytes, wrote 0 samples; held 0 bytes at most; generations\n",
+            "  read: none\n",
             "\n",
             "      read    written  rule\n",
             "         0          0  no rule: passed unchanged\n",

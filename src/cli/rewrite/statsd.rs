@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
+use super::exposition::TITLE_COLUMN;
 use super::filter::{Engine, Remaining};
 use crate::document::plural;
 use crate::mapping::{Pack, StatsdPlan, StatsdSettings, compile_statsd};
 use crate::rewrite::statsd::{Outcome, Report, Rewriter, Sender};
 use crate::statsd::{Framer, MAX_DATAGRAM_BYTES};
+use crate::tools::rule_title;
 
 /// All lines are from one sender, like those of one TCP connection.
 pub(super) struct StatsdEngine {
@@ -98,7 +100,8 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     writeln!(to, "\n{:>10} {:>10}  rule", "read", "written")?;
     for (rule, count) in plan.rules.iter().zip(&report.rules) {
         if count.read > 0 {
-            writeln!(to, "{:>10} {:>10}  {}", count.read, count.written, rule.title)?;
+            let title = rule_title(&rule.title, TITLE_COLUMN);
+            writeln!(to, "{:>10} {:>10}  {title}", count.read, count.written)?;
         }
     }
     writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.untouched)?;
@@ -153,7 +156,8 @@ mod tests {
             "read 6 lines, wrote 4 lines\n",
             "\n",
             "      read    written  rule\n",
-            "         1          1  {service}.request.count -> service.{service}.request.count\n",
+            "         1          1  {service}.request.count\n",
+            "                         -> service.{service}.request.count\n",
             "         1          0  {service}.request.status.total -> nothing\n",
             "         2          1  {service}.latency -> service.{service}.latency\n",
             "         2          2  no rule: passed unchanged\n",
@@ -175,7 +179,8 @@ mod tests {
             "read 1 line, wrote 2 lines\n",
             "\n",
             "      read    written  rule\n",
-            "         1          1  {service}.user.uniques:{consumer}|s -> service.{service}.user.uniques:{consumer}|s\n",
+            "         1          1  {service}.user.uniques:{consumer}|s\n",
+            "                         -> service.{service}.user.uniques:{consumer}|s\n",
             "         0          0  no rule: passed unchanged\n",
             "                    1  passed unchanged and also rewritten\n",
         );

@@ -134,11 +134,20 @@ fn file(fields: &mut Fields<'_, '_>) -> File {
         basic_auth_users: texts(fields, "basic_auth_users"),
         rate_limit: section(fields, "rate_limit", "`rate_limit`", |fields| Rate {
             interval: text(fields, "interval"),
-            burst: fields
-                .value("burst", str::parse)
-                .unwrap_or(Spanned { value: 0, span: fields.span() }),
+            burst: burst(fields),
         }),
     }
+}
+
+/// 0 without the key. A number that causes no further errors if the value is wrong.
+fn burst(fields: &mut Fields<'_, '_>) -> Spanned<u32> {
+    let is_given = fields.has("burst");
+    let number = |text: &str| {
+        let expected = format!("expected a whole number, at most {}", u32::MAX);
+        text.parse().map_err(|_| expected)
+    };
+    let value = fields.value("burst", number);
+    value.unwrap_or(Spanned { value: u32::from(is_given), span: fields.span() })
 }
 
 fn tls(fields: &mut Fields<'_, '_>) -> Tls {

@@ -380,10 +380,16 @@ mod tests {
             ),
             ("rate_limit: {interval: 1}\n", "web.yaml:1:24: `1`: expected a time"),
             ("rate_limit: {interval: 1s}\n", "web.yaml:1:13: `rate_limit.burst` is 0"),
+            (
+                "rate_limit: {interval: 1s, burst: 4294967296}\n",
+                "web.yaml:1:35: `4294967296`: expected a whole number, at most 4294967295",
+            ),
         ] {
             let errors = read("errors", text).err().unwrap_or_default();
             assert!(errors.contains(part), "{text:?}: {errors}");
             assert!(!errors.contains("secret"), "{errors}");
+            let is_wrong = text.contains("burst: ");
+            assert!(!is_wrong || !errors.contains("is 0"), "{errors}");
         }
     }
 
