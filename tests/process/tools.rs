@@ -339,7 +339,7 @@ fn explain_bounds_the_error_of_estimates() {
     assert!(!report.contains("le=\"70\" estimated"), "{report}");
     let output = run_in(".", &["explain", "--emit=old", path]);
     assert!(!stdout(&output).contains("at most"), "{}", stdout(&output));
-    let end = "; `--family` shows\n  how wrong each count can be\n";
+    let end = "; `--family` shows how wrong\n  each count can be\n";
     assert!(stdout(&output).ends_with(end), "{}", stdout(&output));
 }
 
