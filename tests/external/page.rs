@@ -74,10 +74,12 @@ fn in_a_browser(page: &str) {
     let text = browser.run("return document.getElementById('view-targets').innerText");
     let text = text.as_str().expect("a text");
     for part in
-        ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad_labels"]
+        ["kong", "8", "kong_bandwidth_bytes", "status_code_metrics", "Estimated", "bad labels"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let bounds = browser.run("return document.querySelector('.bounds').innerText");
+    assert!(bounds.to_string().contains("kong_latency{type=\\\"kong\\\"}"), "{bounds}");
 
     // Before and after, with a hostile service.
     browser.run("document.querySelector('.target form button').click()");
@@ -113,6 +115,9 @@ fn in_a_browser(page: &str) {
     browser.wait_for("document.querySelectorAll('#sinks td').length > 0");
     browser.open(&format!("{page}#settings"));
     browser.wait_for("document.getElementById('settings').innerText.includes('gzip_level: 1')");
+    browser.wait_for(
+        "document.getElementById('settings').innerText.includes('worker_threads: # not set')",
+    );
 
     assert_eq!(browser.run("return window.hostile ?? 'inert'"), "inert");
     assert_eq!(browser.run("return document.querySelectorAll('img, script').length"), 1, "its own");

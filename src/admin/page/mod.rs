@@ -39,3 +39,18 @@ pub(super) fn answer(path: &str) -> Option<Response<Full<Bytes>>> {
     }
     Some(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scrape;
+
+    #[test]
+    fn reasons_of_failed_scrapes_have_words() {
+        let script = include_str!("page.js");
+        let (_, words) = script.split_once("const REASONS = {").expect("the table of words");
+        let (words, _) = words.split_once("};").expect("its end");
+        let keys: Vec<&str> =
+            words.lines().filter_map(|line| line.split_once(':')).map(|it| it.0.trim()).collect();
+        assert_eq!(keys, scrape::Error::REASONS);
+    }
+}

@@ -145,6 +145,34 @@ function sides(before, after, filter) {
 
 // ── The report of the engine ─────────────────────────────────────────────────────────────────────
 
+/** Reasons of failed scrapes in words. Other reasons are shown without their underscores. */
+const REASONS = {
+  resolve: "host name not found",
+  connect: "no connection",
+  not_allowed: "not on the allow-list",
+  credentials: "credentials unusable",
+  tls: "no TLS connection",
+  exchange: "no HTTP response",
+  timeout: "timeout",
+  idle: "paused too long",
+  too_slow: "client too slow",
+  held_bytes: "memory limit",
+  status: "not status 200",
+  redirect: "redirect",
+  content_type: "not an exposition",
+  content_encoding: "unknown encoding",
+  transfer_encoding: "unknown transfer encoding",
+  cut: "cut short",
+  overlong: "longer than announced",
+  gzip: "damaged gzip",
+  rewrite: "cannot be rewritten",
+  no_sample: "no samples",
+  nothing_left: "all samples dropped",
+};
+
+/** A reason in words. The key, which metrics have as a label, is its tooltip. */
+const reasoned = (key) => h("span", { title: key }, REASONS[key] ?? key.replaceAll("_", " "));
+
 const pill = (word, kind) => text("span", `pill ${kind ?? word}`, word);
 
 const arrow = () => text("span", "arrow", "→");
@@ -169,8 +197,8 @@ function rules(report) {
 
 function reasons(report) {
   const all = [
-    ...Object.entries(report.dropped).map(([reason, n]) => [`dropped: ${reason}`, count(n)]),
-    ...Object.entries(report.unrewritten).map(([reason, n]) => [`not rewritten: ${reason}`, count(n)]),
+    ...Object.entries(report.dropped).map(([reason, n]) => [h("span", null, "dropped: ", reasoned(reason)), count(n)]),
+    ...Object.entries(report.unrewritten).map(([reason, n]) => [h("span", null, "not rewritten: ", reasoned(reason)), count(n)]),
   ];
   if (report.malformed_passed) all.push(["malformed, forwarded", count(report.malformed_passed)]);
   return all.length > 0 && h("div", null, h("h3", null, "Dropped and not rewritten"), table([{ text: "Reason" }, { text: "Count", number: true }], all));
@@ -187,7 +215,7 @@ function between({ le, count: estimate, below, above }) {
 
 function estimated(report) {
   return report.estimated.length > 0 && h("div", null, h("h3", null, "Estimated bucket counts"),
-    text("div", "bounds", report.estimated.map((of) => h("div", { title: of.rule }, h("code", null, of.family),
+    text("div", "bounds", report.estimated.map((of) => h("div", { title: of.rule }, selector(of.rule.split(" -> ").at(-1)),
       text("span", "mono soft", of.boundaries.join(" ")),
       text("span", "soft", `wrong by at most ${percent(of.max_error)} of a series, ${percent(of.max_error_of_sum)} over all series`)))));
 }
@@ -215,8 +243,8 @@ const shownTargets = new Map();
 function states(target) {
   const all = {
     not_scraped: () => pill("not scraped yet", "none"),
-    failed: () => pill(`failed: ${target.last.outcome}`, "bad"),
-    client_gone: () => pill("client_gone", "none"),
+    failed: () => pill(h("span", null, "failed: ", reasoned(target.last.outcome)), "bad"),
+    client_gone: () => pill("client disconnected", "none"),
     stale: () => pill("stale", target.on_demand ? "none" : "hint"),
     no_known_metrics: () => pill("no known metrics", "bad"),
     ok: () => pill("ok", "good"),
@@ -343,15 +371,17 @@ const total = (counts) => (counts && typeof counts === "object" ? Object.values(
 
 const byReason = (counts) => {
   const some = Object.entries(counts ?? {}).filter(([, n]) => total(n) > 0);
-  return some.length ? some.map(([reason, n]) => h("div", null, `${reason} `, h("b", null, count(total(n))))) : text("span", "soft", "none");
+  return some.length ? some.map(([reason, n]) => h("div", null, reasoned(reason), " ", h("b", null, count(total(n))))) : text("span", "soft", "none");
 };
 
-function merged(byEmit) {
-  const all = {};
-  for (const reasons of Object.values(byEmit ?? {})) {
-    for (const [reason, n] of Object.entries(reasons)) all[reason] = (all[reason] ?? 0) + n;
-  }
-  return all;
+/**
+ * Counts of a listener by emitted generation, each shown by `one`. A listener rewrites a line once for
+ * each generation that its sinks emit, so the sum over them could exceed the number of lines.
+ */
+function byGeneration(counts, one) {
+  const each = Object.entries(counts ?? {});
+  if (each.length < 2) return one(each[0]?.[1]);
+  return each.map(([emit, its]) => h("div", null, pill(emit), " ", one(its)));
 }
 
 async function drawStatsd() {
@@ -368,8 +398,8 @@ async function drawStatsd() {
       [{ text: "Address" }, { text: "Emits" }, number("Lines/s"), number("Lines"), number("Bytes"), number("Unchanged"), number("Connections"), { text: "Refused" }, { text: "Dropped" }, number("Kernel drops")],
       now.listeners.map((its) => [
         h("code", null, its.bound ?? its.address), pill(its.emit), speed("listeners", its, "received_lines"), count(its.counts.received_lines ?? 0),
-        bytes(its.counts.received_bytes ?? 0), count(total(its.counts.untouched_lines)), count(its.counts.connections ?? 0),
-        byReason(its.counts.refused_lines), byReason(merged(its.counts.left_out_lines)),
+        bytes(its.counts.received_bytes ?? 0), byGeneration(its.counts.untouched_lines, (n) => count(n ?? 0)), count(its.counts.connections ?? 0),
+        byReason(its.counts.refused_lines), byGeneration(its.counts.left_out_lines, byReason),
         its.counts.kernel_dropped_datagrams == null ? text("span", "soft", "–") : count(its.counts.kernel_dropped_datagrams),
       ]))));
   $("sinks").replaceChildren(!now.sinks.length
@@ -498,11 +528,14 @@ async function explain(event) {
 
 // ── Settings ─────────────────────────────────────────────────────────────────────────────────────
 
-/** Formats settings as YAML. */
-function yaml(value, indent, out) {
+/** Formats settings as YAML. Keys that are not set have no value, except in lists, which omit them. */
+function yaml(value, indent, out, inList = false) {
   for (const [key, its] of Object.entries(value)) {
-    if (its === null) continue; // not set
     const list = Array.isArray(value);
+    if (its === null) {
+      if (!inList) out.push(indent, text("span", "key", key), ": ", text("span", "soft", "# not set"), "\n");
+      continue;
+    }
     out.push(indent, list ? "- " : text("span", "key", key), list ? "" : ": ");
     if (typeof its !== "object") {
       const plain = String(its);
@@ -511,12 +544,12 @@ function yaml(value, indent, out) {
       out.push(Array.isArray(its) ? "[]\n" : "{}\n");
     } else if (list) {
       const inner = [];
-      yaml(its, `${indent}  `, inner);
+      yaml(its, `${indent}  `, inner, true);
       inner[0] = ""; // follows the dash
       out.push(...inner);
     } else {
       out.push("\n");
-      yaml(its, `${indent}  `, out);
+      yaml(its, `${indent}  `, out, inList);
     }
   }
 }
