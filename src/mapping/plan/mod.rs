@@ -4,6 +4,7 @@ pub mod exposition;
 mod line_rule_id;
 pub(super) mod name_tree;
 pub mod statsd;
+pub(super) mod text;
 
 pub use exposition::Plan;
 pub use statsd::StatsdPlan;

@@ -10,6 +10,7 @@ use memchr::memrchr;
 
 use crate::mapping::Generation;
 use crate::mapping::plan::line_rule_id::LineRuleId;
+use crate::mapping::plan::text::{NameSegment, Text, first_eight};
 use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
 
 /// A part of a line that a rule reads.
@@ -124,8 +125,15 @@ struct Node {
 /// A placeholder of one segment.
 #[derive(Debug)]
 struct One {
-    except: Vec<Box<[u8]>>,
+    except: Vec<Text>,
     node: NodeId,
+}
+
+impl One {
+    #[inline]
+    fn matches(&self, segment: &NameSegment<'_>) -> bool {
+        !self.except.iter().any(|text| text.is(segment))
+    }
 }
 
 /// The end of a pattern.
@@ -141,88 +149,34 @@ struct End {
 /// Children by text. A few are compared one by one, many are looked up in a map.
 #[derive(Debug, Default)]
 struct Texts {
-    few: Vec<Text>,
+    few: Vec<(Text, NodeId)>,
     many: HashMap<Box<[u8]>, NodeId, RandomState>,
-}
-
-/// A text with its first eight bytes as a number, which is compared without a function call.
-#[derive(Debug)]
-struct Text {
-    bytes: Box<[u8]>,
-    head: u64,
-    mask: u64,
-    node: NodeId,
-}
-
-impl Text {
-    fn new(text: &[u8], node: NodeId) -> Text {
-        let compared = text.len().min(8);
-        let mask = if compared == 8 { u64::MAX } else { (1 << (8 * compared)) - 1 };
-        Text { bytes: text.into(), head: first_eight(text), mask, node }
-    }
-
-    #[inline]
-    fn begins(&self, bytes: &[u8], head: u64) -> bool {
-        head & self.mask == self.head
-            && bytes.len() >= self.bytes.len()
-            && (self.bytes.len() <= 8 || bytes[8..self.bytes.len()] == self.bytes[8..])
-    }
-}
-
-/// The first eight bytes as a number, padded with zeros.
-#[inline]
-fn first_eight(bytes: &[u8]) -> u64 {
-    if let Some(eight) = bytes.first_chunk() {
-        return u64::from_le_bytes(*eight);
-    }
-    // The two halves overlap, and the bytes in both are equal.
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let shift = 8 * (bytes.len() - 4);
-        return u64::from(u32::from_le_bytes(*first))
-            | u64::from(u32::from_le_bytes(*last)) << shift;
-    }
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        _ => 0,
-    }
 }
 
 impl Texts {
     const FEW: usize = 12;
 
-    /// The child whose text is the first segment, and the length of that.
-    #[inline]
-    fn first(&self, rest: &[u8]) -> Option<(NodeId, usize)> {
-        if !self.many.is_empty() {
-            let segment = first_segment(rest);
-            return self.many.get(segment).map(|node| (*node, segment.len()));
-        }
-        if self.few.is_empty() {
-            return None;
-        }
-        let head = first_eight(rest);
-        let ends = |length: usize| rest.get(length).is_none_or(|byte| *byte == b'.');
-        let is = |its: &&Text| its.begins(rest, head) && ends(its.bytes.len());
-        self.few.iter().find(is).map(|its| (its.node, its.bytes.len()))
-    }
-
     /// The child whose text is the segment.
     #[inline]
-    fn get(&self, segment: &[u8]) -> Option<NodeId> {
-        if self.many.is_empty() {
-            self.few.iter().find(|its| *its.bytes == *segment).map(|its| its.node)
-        } else {
-            self.many.get(segment).copied()
+    fn get(&self, segment: &NameSegment<'_>) -> Option<NodeId> {
+        let few = self.few.iter().find(|(text, _)| text.is(segment));
+        match few {
+            Some((_, node)) => Some(*node),
+            None if self.many.is_empty() => None,
+            None => self.look_up(segment.bytes),
         }
+    }
+
+    #[inline(never)] // so that `get` is small enough to be inlined
+    fn look_up(&self, segment: &[u8]) -> Option<NodeId> {
+        self.many.get(segment).copied()
     }
 
     fn insert(&mut self, text: &[u8], node: NodeId) {
         if self.many.is_empty() && self.few.len() < Self::FEW {
-            self.few.push(Text::new(text, node));
+            self.few.push((Text::new(text), node));
         } else {
-            self.many.extend(self.few.drain(..).map(|its| (its.bytes, its.node)));
+            self.many.extend(self.few.drain(..).map(|(text, node)| (text.into_bytes(), node)));
             self.many.insert(text.into(), node);
         }
     }
@@ -233,26 +187,6 @@ impl Texts {
 #[inline]
 fn type_number(metric_type: &[u8]) -> u64 {
     if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
-}
-
-/// The first segment. Segments are short, so reading eight bytes at once costs less than calling
-/// memchr.
-#[inline]
-fn first_segment(rest: &[u8]) -> &[u8] {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
-    const DOTS: u64 = u64::from_le_bytes([b'.'; 8]);
-    let mut at = 0;
-    while at < rest.len() {
-        // A byte is zero where a dot is. The lowest zero byte is found exactly.
-        let bytes = first_eight(&rest[at..]) ^ DOTS;
-        let zeros = bytes.wrapping_sub(ONES) & !bytes & HIGHEST;
-        if zeros != 0 {
-            return &rest[..at + zeros.trailing_zeros() as usize / 8];
-        }
-        at += 8;
-    }
-    rest
 }
 
 /// The name to find.
@@ -306,14 +240,14 @@ impl NameTree {
         let node = &mut self.nodes[of as usize];
         match segment {
             Segment::Text(text) => {
-                if let Some(child) = node.texts.get(text.as_bytes()) {
+                if let Some(child) = node.texts.get(&NameSegment::whole(text.as_bytes())) {
                     return child;
                 }
                 node.texts.insert(text.as_bytes(), next);
             }
             Segment::One(_, except) => {
-                let except: Vec<Box<[u8]>> =
-                    except.iter().map(|text| text.as_bytes().into()).collect();
+                let except: Vec<Text> =
+                    except.iter().map(|text| Text::new(text.as_bytes())).collect();
                 if let Some(one) = node.ones.iter().find(|one| one.except == except) {
                     return one.node;
                 }
@@ -355,8 +289,10 @@ impl NameTree {
             let Some(rest) = wanted.name.get(at..) else {
                 return node.end(wanted);
             };
-            if let Some((child, length)) = node.texts.first(rest) {
-                let (child, next) = (self.at(child), at + length + 1);
+            let segment = NameSegment::first(rest);
+            let next = at + segment.bytes.len() + 1;
+            if let Some(child) = node.texts.get(&segment) {
+                let child = self.at(child);
                 if node.ones.is_empty() && node.many.is_none() {
                     (node, at, depth) = (child, next, depth + 1);
                     continue;
@@ -366,10 +302,7 @@ impl NameTree {
                     return found;
                 }
             }
-            let segment = first_segment(rest);
-            let next = at + segment.len() + 1;
-            let excluded = |one: &One| one.except.iter().any(|text| **text == *segment);
-            let mut ones = node.ones.iter().filter(|one| !excluded(one));
+            let mut ones = node.ones.iter().filter(|one| one.matches(&segment));
             if node.many.is_none() && node.ones.len() == 1 {
                 let one = ones.next()?;
                 (node, at, depth) = (self.at(one.node), next, depth + 1);
@@ -398,10 +331,9 @@ impl NameTree {
     ) -> Option<&'n End> {
         if let Some(dot) = memrchr(b'.', &wanted.name[start..end]) {
             let dot = start + dot;
-            let segment = &wanted.name[dot + 1..end];
-            let text = node.texts.get(segment).into_iter();
-            let ones = node.ones.iter();
-            let ones = ones.filter(|one| !one.except.iter().any(|text| **text == *segment));
+            let segment = NameSegment::whole(&wanted.name[dot + 1..end]);
+            let text = node.texts.get(&segment).into_iter();
+            let ones = node.ones.iter().filter(|one| one.matches(&segment));
             for child in text.chain(ones.map(|one| one.node)) {
                 if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
                     wanted.name_parts.tails[place] = (dot + 1, end);
@@ -427,32 +359,5 @@ impl Node {
             end.metric_type.is_none_or(|its| its == wanted.metric_type)
                 && wanted.only.is_none_or(|only| end.reads == only)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_bytes_or_fewer() {
-        let text = b"abcdefghij";
-        for length in 0..=text.len() {
-            let bytes = (0..length.min(8)).map(|at| u64::from(text[at]) << (8 * at));
-            let expected: u64 = bytes.sum();
-            assert_eq!(first_eight(&text[..length]), expected, "of {length}");
-        }
-    }
-
-    #[test]
-    fn segments_end_at_the_first_dot() {
-        // The bytes adjacent to the dot, and those that differ from it only in the highest bit.
-        let text: Vec<u8> = [b'-', b'/', 0xae, 0xaf, 0, 0xff].repeat(5);
-        for length in 0..text.len() {
-            assert_eq!(first_segment(&text[..length]), &text[..length]);
-            let dotted = [&text[..length], b".", &text, b"."].concat();
-            assert_eq!(first_segment(&dotted), &text[..length]);
-        }
-        assert_eq!(first_segment(b"..."), b"");
     }
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::name_tree::NameTree;
+use super::text::Lead;
 use crate::mapping::Generation;
 use crate::statsd::Dialect;
 
@@ -23,7 +24,7 @@ pub struct StatsdPlan {
     /// Whether any rule reads tagged lines.
     pub tagged: bool,
     /// The first bytes of lines that a rule may read.
-    pub(in crate::mapping) leads: Vec<Box<[u8]>>,
+    pub(in crate::mapping) leads: Vec<Lead>,
     pub(in crate::mapping) names: NameTree,
 }
 
@@ -131,7 +132,7 @@ impl StatsdPlan {
     #[inline]
     #[must_use]
     pub fn concerns(&self, line: &[u8]) -> bool {
-        self.leads.iter().any(|lead| line.starts_with(lead))
+        self.leads.iter().any(|lead| lead.begins(line))
     }
 
     /// The rule for lines of this name and type; `name_parts` receives the positions of the name's

@@ -6,7 +6,7 @@ use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTe
 use crate::rewrite::statsd::matcher::{Match, Matcher};
 use crate::statsd::{Dialect, Line};
 
-/// Writes a sample unchanged. `tail` are the blanks at the end of the line.
+/// Writes one of several samples unchanged. `tail` are the blanks at the end of the line.
 pub(super) fn keep(line: &Line<'_>, tail: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(line.name());
     out.extend_from_slice(line.rest());
@@ -15,12 +15,43 @@ pub(super) fn keep(line: &Line<'_>, tail: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
+/// A whole line, in the input that contains it.
+#[derive(Clone, Copy)]
+pub(super) struct WholeLine<'a> {
+    /// The input from the start of the line.
+    input: &'a [u8],
+    length: usize,
+}
+
+impl<'a> WholeLine<'a> {
+    /// The first `length` bytes of the input.
+    #[inline]
+    pub(super) fn new(input: &'a [u8], length: usize) -> Self {
+        WholeLine { input, length }
+    }
+
+    /// The blanks at its end.
+    #[inline]
+    pub(super) fn tail(&self) -> &'a [u8] {
+        let line = &self.input[..self.length];
+        &line[Line::trimmed(line).len()..]
+    }
+
+    /// Writes it unchanged.
+    #[inline]
+    pub(super) fn keep(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.input[..self.length]);
+        out.push(b'\n');
+    }
+}
+
 /// Writes the lines that replace one line or sample, each with a newline.
 pub(super) struct LineWriter<'a> {
     matcher: &'a Matcher,
-    /// The whole line, if what follows its name can be written unchanged.
-    text: Option<&'a [u8]>,
-    /// What follows the name, unless the type or the value changes. `None`: it depends on fields.
+    /// The line, if it has no other samples and what follows its name can be written unchanged.
+    whole: Option<WholeLine<'a>>,
+    /// If not, what follows the name, unless the type or the value changes. `None`: it depends on
+    /// fields.
     rest: Option<&'a [u8]>,
     /// Blanks at the end of the line, which end every line written.
     tail: &'a [u8],
@@ -29,26 +60,18 @@ pub(super) struct LineWriter<'a> {
 }
 
 impl<'a> LineWriter<'a> {
-    /// `text` is the line without its `tail` of blanks; `None` for one of several samples.
+    /// `whole` is `None` for one of several samples. `tail` are the blanks at the end of the line.
     #[inline]
     pub(super) fn new(
         matcher: &'a Matcher,
-        text: Option<&'a [u8]>,
+        whole: Option<WholeLine<'a>>,
         tail: &'a [u8],
         line: &'a Line<'a>,
         found: &'a Match<'a>,
     ) -> Self {
-        let rest = if !line.shared().is_empty() {
-            None
-        } else if found.tags.is_none() || line.fields().is_empty() {
-            Some(line.rest())
-        } else {
-            // There are no fields but tags that the rule reads, which is so in nearly every line.
-            let tags = line.fields().strip_prefix(b"|#");
-            tags.is_some_and(|tags| memchr(b'|', tags).is_none()).then(|| line.value_and_type())
-        };
-        let text = text.filter(|_| found.tags.is_none() || line.fields().is_empty());
-        LineWriter { matcher, text, rest, tail, line, found }
+        let whole = whole.filter(|_| found.tags.is_none() || line.fields().is_empty());
+        let rest = if whole.is_some() { None } else { unchanged_rest(line, found) };
+        LineWriter { matcher, whole, rest, tail, line, found }
     }
 }
 
@@ -120,21 +143,27 @@ impl LineWriter<'_> {
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
         let name_parts = &self.matcher.name_parts;
         let prefix = name_parts.prefix(self.found.name).len();
-        push(self.text.unwrap_or(self.found.name), (0, prefix), out);
         let unchanged = self.keeps_rest(template, value);
-        let (name, rest) = match (&template.ending, self.text) {
-            (Some(ending), Some(text)) if unchanged => {
-                (&ending.front, Some(&text[name_parts.start(ending.from)..]))
+        if let Some(whole) = self.whole
+            && unchanged
+        {
+            push(whole.input, (0, prefix), out);
+            let (name, from) = match &template.ending {
+                Some(ending) => (&ending.front, name_parts.start(ending.from)),
+                None => (&template.name, self.line.name().len()),
+            };
+            self.parts(name, out);
+            out.extend_from_slice(&whole.input[from..whole.length]);
+        } else {
+            push(self.found.name, (0, prefix), out);
+            self.parts(&template.name, out);
+            match self.rest.filter(|_| unchanged) {
+                Some(rest) => out.extend_from_slice(rest),
+                None => self.changed_rest(template, value, out),
             }
-            _ => (&template.name, self.rest.filter(|_| unchanged)),
-        };
-        self.parts(name, out);
-        match rest {
-            Some(rest) => out.extend_from_slice(rest),
-            None => self.changed_rest(template, value, out),
-        }
-        if !self.tail.is_empty() {
-            out.extend_from_slice(self.tail);
+            if !self.tail.is_empty() {
+                out.extend_from_slice(self.tail);
+            }
         }
         out.push(b'\n');
     }
@@ -251,8 +280,22 @@ impl LineWriter<'_> {
     }
 }
 
+/// What follows the name, unless the type or the value changes. `None`: it depends on fields.
+#[inline]
+fn unchanged_rest<'a>(line: &Line<'a>, found: &Match<'_>) -> Option<&'a [u8]> {
+    if !line.shared().is_empty() {
+        return None;
+    }
+    if found.tags.is_none() || line.fields().is_empty() {
+        return Some(line.rest());
+    }
+    // There are no fields but tags that the rule reads, which is so in nearly every line.
+    let tags = line.fields().strip_prefix(b"|#")?;
+    memchr(b'|', tags).is_none().then(|| line.value_and_type())
+}
+
 /// Appends a part of a text. Parts are short, and copying a fixed number of bytes needs no function
-/// call.
+/// call. Which bytes of the text come after the part does not matter.
 #[inline]
 fn push(text: &[u8], (start, end): (usize, usize), out: &mut Vec<u8>) {
     const SHORT: usize = 16;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::mapping::plan::statsd::StatsdPlan;
-use crate::rewrite::statsd::line_writer::{LineWriter, keep};
+use crate::rewrite::statsd::line_writer::{LineWriter, WholeLine, keep};
 use crate::rewrite::statsd::matcher::{LineDecision, Match, Matcher, SampleDecision};
 use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
 use crate::rewrite::statsd::report::{DropReason, Report};
@@ -88,9 +88,9 @@ impl Rewriter {
                 LineDecision::Apply(read, found) => {
                     copy(&datagram[written..start], out);
                     let from = out.len();
-                    let text = Line::trimmed(line);
-                    let tail = &line[text.len()..];
-                    if let Some(reason) = self.apply(Some(text), tail, &read, &found, out) {
+                    let whole = WholeLine::new(rest, end);
+                    if let Some(reason) = self.apply(Some(whole), whole.tail(), &read, &found, out)
+                    {
                         recorder.dropped(reason);
                     }
                     recorder.replaced(line, &out[from..]);
@@ -100,7 +100,7 @@ impl Rewriter {
                 LineDecision::ApplySamples(read) => {
                     copy(&datagram[written..start], out);
                     let from = out.len();
-                    let tail = &line[Line::trimmed(line).len()..];
+                    let tail = WholeLine::new(rest, end).tail();
                     self.apply_samples(&read, tail, sender, out, recorder);
                     recorder.replaced(line, &out[from..]);
                     written = datagram.len().min(start + end + 1);
@@ -133,12 +133,12 @@ impl Rewriter {
         recorder.unchanged(line, reason);
     }
 
-    /// Writes the output of a rule. `text` is the line without its `tail` of blanks; `None` for one
-    /// of several samples. Returns the reason if there is no output.
+    /// Writes the output of a rule. `whole` is `None` for one of several samples, `tail` the blanks
+    /// at the end of the line. Returns the reason if there is no output.
     #[inline]
     fn apply(
         &mut self,
-        text: Option<&[u8]>,
+        whole: Option<WholeLine<'_>>,
         tail: &[u8],
         line: &Line<'_>,
         found: &Match<'_>,
@@ -147,9 +147,12 @@ impl Rewriter {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
-            keep(line, tail, out);
+            match whole {
+                Some(whole) => whole.keep(out),
+                None => keep(line, tail, out),
+            }
         }
-        let writer = LineWriter::new(&self.matcher, text, tail, line, found);
+        let writer = LineWriter::new(&self.matcher, whole, tail, line, found);
         let written = writer.write_rule(rule, out);
         self.report.lines_out += kept + written;
         let mut dropped = None;

@@ -22,6 +22,8 @@ pub struct Line<'a> {
     fields: usize,
     /// True if the value contains a `:`.
     colons: bool,
+    /// True if the type was found to be one. False: not checked.
+    typed: bool,
     /// True if the type was found at the end of the line, because the value contains a `|`.
     pieced: bool,
     /// The tags field of the last sample of the line, which applies to this one too.
@@ -142,6 +144,7 @@ impl<'a> Line<'a> {
                 metric_type,
                 fields,
                 colons,
+                typed: true,
                 pieced: false,
                 shared: &[],
             });
@@ -172,8 +175,8 @@ impl<'a> Line<'a> {
             }
             _ => {}
         }
-        let (pieced, shared) = (false, &[]);
-        Line { name, after_name, value, metric_type, fields, colons, pieced, shared }
+        let (typed, pieced, shared) = (false, false, &[]);
+        Line { name, after_name, value, metric_type, fields, colons, typed, pieced, shared }
     }
 
     /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set
@@ -260,7 +263,8 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         let plain = !self.has_more() && !self.colons && !self.pieced;
-        if plain && is_type(self.metric_type()) { Confidence::Sure } else { self.look_closer() }
+        let typed = self.typed || is_type(self.metric_type());
+        if plain && typed { Confidence::Sure } else { self.look_closer() }
     }
 
     #[cold]

@@ -17,6 +17,7 @@ use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TaggedLines,
     TagsTemplate,
 };
+use crate::mapping::plan::text::Lead;
 use crate::mapping::segment::{Placeholder, Segment};
 
 /// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
@@ -224,9 +225,9 @@ impl Build<'_> {
             leads.insert(lead(segments, prefix));
         }
         for lead in leads {
-            // In this order, what begins a lead is right before it, or begins what is right before it.
-            if !self.plan.leads.last().is_some_and(|its| lead.starts_with(its)) {
-                self.plan.leads.push(lead);
+            // Leads are sorted: a lead that begins another one comes before it.
+            if !self.plan.leads.last().is_some_and(|last| last.begins(&lead)) {
+                self.plan.leads.push(Lead::new(lead));
             }
         }
     }
