@@ -4,14 +4,12 @@
 //! length has to be tried. The search backtracks only if a text leads to no rule and there is a
 //! placeholder at the same position; it visits no node twice for one name.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-use memchr::memrchr;
-
 use crate::mapping::Generation;
 use crate::mapping::plan::line_rule_id::LineRuleId;
 use crate::mapping::plan::text::{NameSegment, Text, first_eight};
 use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 /// A part of a line that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,7 +327,8 @@ impl NameTree {
         place: usize,
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
-        if let Some(dot) = memrchr(b'.', &wanted.name[start..end]) {
+        // Segments are short, so this costs less than calling memrchr.
+        if let Some(dot) = wanted.name[start..end].iter().rposition(|byte| *byte == b'.') {
             let dot = start + dot;
             let segment = NameSegment::whole(&wanted.name[dot + 1..end]);
             let text = node.texts.get(&segment).into_iter();

@@ -189,10 +189,10 @@ impl LineWriter<'_> {
     /// True if neither the value nor the type changes, and there are no tags to write.
     #[inline]
     fn keeps_rest(&self, template: &LineTemplate, value: Option<&[u8]>) -> bool {
-        let same_type =
-            template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type());
         let own_value = value.is_none() && template.value.is_none();
-        same_type && own_value && template.tags.is_none()
+        own_value
+            && template.tags.is_none()
+            && template.metric_type.as_ref().is_none_or(|its| **its == *self.line.metric_type())
     }
 
     #[inline(never)] // so that `write` is small enough to be inlined
