@@ -4,12 +4,13 @@
 //! length has to be tried. The search backtracks only if a text leads to no rule and there is a
 //! placeholder at the same position; it visits no node twice for one name.
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
 use crate::mapping::Generation;
 use crate::mapping::plan::line_rule_id::LineRuleId;
 use crate::mapping::plan::text::{NameSegment, Text, first_eight};
 use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 /// A part of a line that a rule reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
