@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::tls::Stream;
+use crate::tls::{self, Stream};
 
 /// One GET request.
 #[derive(Debug)]
@@ -50,9 +50,12 @@ pub(crate) enum Error {
     /// The scheme is not supported, or is `https` without TLS settings.
     #[error("{0}:// URLs cannot be requested; only http:// URLs can")]
     Scheme(String),
-    /// A connection or TLS handshake failed.
+    /// A connection failed.
     #[error(transparent)]
     Connect(#[from] io::Error),
+    /// The TLS handshake failed. In words, with what to do.
+    #[error("no TLS connection: {0}")]
+    Tls(String),
     /// The server broke the protocol, or closed the connection before its response.
     #[error(transparent)]
     Exchange(#[from] hyper::Error),
@@ -125,9 +128,10 @@ impl Get<'_> {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = authority.port_u16().unwrap_or(default_port);
         let tcp = TcpStream::connect((host, port)).await?;
-        let Some(tls) = tls else { return Ok(Stream::Plain(tcp)) };
+        let Some(connector) = tls.map(TlsConnector::from) else { return Ok(Stream::Plain(tcp)) };
         let name = ServerName::from(tcp.peer_addr()?.ip());
-        let stream = TlsConnector::from(tls).connect(name, tcp).await?;
+        let stream = connector.connect(name, tcp).await;
+        let stream = stream.map_err(|error| Error::Tls(tls::handshake_error(&error)))?;
         Ok(Stream::Tls(Box::new(stream.into())))
     }
 }

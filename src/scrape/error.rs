@@ -28,11 +28,12 @@ pub enum Error {
     /// A secret or certificate of the settings cannot be used.
     #[error("cannot send the request: {0}")]
     Credentials(String),
-    /// The TLS handshake failed: no TLS on the port, or a certificate was refused by either side.
-    #[error("no TLS connection: {0}; check tls_config, and that the URL names an https port")]
+    /// The TLS handshake failed: no TLS on the port, or a certificate was refused by either side. In
+    /// words, with what to do.
+    #[error("no TLS connection: {0}")]
     Tls(String),
     /// The connection failed, or had something other than HTTP, before the head of the response.
-    #[error("no HTTP response: {0}; check that the URL names an http port")]
+    #[error("no HTTP response: {0}; check the port in the URL, and whether it expects https")]
     Exchange(String),
     /// The scrape took too long.
     #[error(
@@ -53,7 +54,7 @@ pub enum Error {
         limit: usize,
     },
     /// The status of the response is not 200.
-    #[error("it answered {0}; check the path in the URL, and the target's own log")]
+    #[error("it answered {status}; {advice}", status = .0, advice = status_advice(*.0))]
     Status(StatusCode),
     /// The response is a redirect.
     #[error("it redirects to {0}; redirects are not followed, so set the URL to the final address")]
@@ -87,6 +88,24 @@ pub enum Error {
         "all of its samples were dropped; crossfade_dropped_samples_total counts them by reason"
     )]
     NothingLeft,
+}
+
+/// What to check after a response with this status.
+fn status_advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => {
+            "check that the scheme in the URL, http or https, is the one that the port expects"
+        }
+        StatusCode::UNAUTHORIZED => {
+            "set credentials that it accepts: basic_auth, authorization or http_headers of the target, \
+             or those that Prometheus sends"
+        }
+        StatusCode::FORBIDDEN => {
+            "check the credentials of the target, and whether it admits the address of this gateway"
+        }
+        status if status.is_server_error() => "the log of the target has the reason",
+        _ => "check the path in the URL, and the target's own log",
+    }
 }
 
 impl Error {

@@ -3,12 +3,14 @@
 
 mod lenient;
 mod stream;
+mod words;
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 
 pub(crate) use lenient::Lenient;
 pub(crate) use stream::Stream;
+pub(crate) use words::{handshake_error, reason};
 
 /// The certificates in a text in PEM format.
 ///

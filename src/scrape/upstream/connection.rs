@@ -15,9 +15,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 use super::head_limit::{HeadLimit, HeadLimited};
-use super::tls;
 use crate::scrape::error::Error;
-use crate::tls::Stream;
+use crate::tls::{self, Stream};
 
 /// The approximate size of a read from a socket. hyper starts with a few KiB and doubles while
 /// reads are full; its buffer grows to at most twice this size.
@@ -129,6 +128,9 @@ pub(super) fn exchange_error(error: &hyper::Error) -> Error {
     let of_tls = error.source().and_then(|source| tls::reason(source.downcast_ref::<io::Error>()?));
     match of_tls {
         Some(reason) => Error::Tls(reason),
+        None if error.is_parse() && !error.is_parse_too_large() => {
+            Error::Exchange(format!("what it sent is not HTTP/1.1 ({})", innermost(error)))
+        }
         None => Error::Exchange(innermost(error)),
     }
 }

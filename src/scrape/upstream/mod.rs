@@ -153,7 +153,7 @@ impl Upstream {
         let config = self.client.tls().await?;
         match TlsConnector::from(config).connect(name.clone(), stream).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()))),
-            Err(error) => Err(Error::Tls(tls::reason(&error).unwrap_or(error.to_string()))),
+            Err(error) => Err(Error::Tls(crate::tls::handshake_error(&error))),
         }
     }
 

@@ -1,6 +1,5 @@
 //! TLS to targets: trusted CAs and client certificates.
 
-use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -9,7 +8,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::super::secret::UnreadableFile;
 use crate::regular_file;
@@ -260,10 +259,4 @@ fn unusable(key: &'static str, path: &Path, what: &'static str, error: pem::Erro
         },
         error => TlsError::Unusable { key, path: path.to_owned(), what, reason: error.to_string() },
     }
-}
-
-/// The TLS error of a failed connection; `None` if TLS is not the cause.
-pub(super) fn reason(error: &io::Error) -> Option<String> {
-    let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(inner.to_string())
 }

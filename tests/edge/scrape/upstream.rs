@@ -208,10 +208,31 @@ async fn the_certificate_of_a_target_is_verified() {
         (good.clone(), format!("{{ca_file: {ca}}}"), None),
         (good.clone(), format!("{{ca_file: {ca}, min_version: TLS13}}"), None),
         (ours.issue("kong"), format!("{{ca_file: {ca}, server_name: kong}}"), None),
-        (ours.issue("kong"), format!("{{ca_file: {ca}}}"), Some("not valid for name")),
-        (good.clone(), format!("{{ca_file: {other}}}"), Some("UnknownIssuer")),
-        (good, format!("{{ca_file: {ca}, server_name: kong}}"), Some("not valid for name")),
-        (ours.issue_expired("localhost"), format!("{{ca_file: {ca}}}"), Some("expired")),
+        (
+            ours.issue("kong"),
+            format!("{{ca_file: {ca}}}"),
+            Some("its certificate is not for localhost, but for "),
+        ),
+        (
+            good.clone(),
+            format!("{{ca_file: {other}}}"),
+            Some("not from a trusted CA; set tls_config.ca_file"),
+        ),
+        (
+            good,
+            format!("{{ca_file: {ca}, server_name: kong}}"),
+            Some("its certificate is not for kong, but for "),
+        ),
+        (
+            ours.issue_expired("localhost"),
+            format!("{{ca_file: {ca}}}"),
+            Some("has expired; renew it"),
+        ),
+        (
+            ours.issue_authority("localhost"),
+            format!("{{ca_file: {ca}}}"),
+            Some("its certificate is that of a CA"),
+        ),
         (theirs.issue_expired("x"), "{insecure_skip_verify: true}".to_owned(), None),
     ];
     for (issued, tls, wrong) in cases {
@@ -252,7 +273,7 @@ async fn a_client_certificate_is_presented_to_the_target() {
 
     let without = gateway(&url, &format!("  tls_config: {{ca_file: {ca}}}\n")).await;
     let reply = get(without.data, "/metrics").await;
-    assert!(reply.text().contains("CertificateRequired"), "{}", reply.text());
+    assert!(reply.text().contains("it requires a client certificate; set "), "{}", reply.text());
     assert_eq!((reply.status, without.scrapes("tls").await), (502, 1));
 }
 
@@ -310,8 +331,41 @@ async fn https_to_a_plain_port_is_named_in_the_error() {
     let gateway = gateway(&format!("https://localhost:{port}/metrics"), &settings).await;
     let reply = get(gateway.data, "/metrics").await;
     assert_eq!(reply.status, 502);
-    assert!(reply.text().contains("the URL names an https port"), "{}", reply.text());
+    let says = "its port does not use TLS; write http:// in the URL";
+    assert!(reply.text().contains(says), "{}", reply.text());
     plain.await.expect("it was asked");
+}
+
+#[tokio::test]
+async fn http_to_a_port_with_tls_is_named_in_the_error() {
+    let upstream = secure(&Authority::new("ours").issue("localhost"), None).await;
+    let gateway = gateway(&upstream.url(), "").await;
+    let reply = get(gateway.data, "/metrics").await;
+    assert_eq!(reply.status, 502);
+    for part in ["what it sent is not HTTP/1.1", "whether it expects https"] {
+        assert!(reply.text().contains(part), "{part}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn the_advice_about_a_status_fits_it() {
+    for (status, advice) in [
+        ("400 Bad Request", "check that the scheme in the URL"),
+        ("401 Unauthorized", "set credentials that it accepts: basic_auth"),
+        ("403 Forbidden", "check the credentials of the target"),
+        ("404 Not Found", "check the path in the URL"),
+        ("500 Internal Server Error", "the log of the target"),
+    ] {
+        let response = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        let upstream = Upstream::scripted(move |mut exchange| {
+            let response = response.clone();
+            async move { exchange.send(response).await }
+        })
+        .await;
+        let reply = get(gateway(&upstream.url(), "").await.data, "/metrics").await;
+        let text = format!("it answered {status}; {advice}");
+        assert!(reply.text().contains(&text), "{text}: {}", reply.text());
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ impl Authority {
         self.signed(&params)
     }
 
+    /// A certificate that may itself issue others, with the name of a server.
+    pub(crate) fn issue_authority(&self, name: &str) -> Issued {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.signed(&params)
+    }
+
     fn signed(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
