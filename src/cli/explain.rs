@@ -384,6 +384,7 @@ fn drop_meaning(reason: DropReason) -> &'static str {
         DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
         DropReason::NotCounted => "the emitted generation does not count such samples",
         DropReason::RepeatedHeader => "the family has this header already",
+        DropReason::OtherTimestamp => "the other parts have another timestamp",
         DropReason::RepeatedSeries => "an equal series came before",
     }
 }

@@ -438,7 +438,7 @@ impl Histogram {
     /// 0. Above the last boundary it is the total count.
     fn at(&self, bound: Bound) -> f64 {
         if self.buckets.keys().next_back().is_some_and(|&last| last < bound) {
-            return self.all();
+            return self.all().unwrap_or_else(|| self.largest());
         }
         self.buckets.range(..=bound).next_back().map_or(0.0, |(_, &value)| value)
     }
@@ -454,10 +454,14 @@ impl Histogram {
         below.chain(self.buckets.keys().copied()).collect()
     }
 
-    /// All observations.
-    fn all(&self) -> f64 {
-        let last = || self.buckets.values().next_back().copied().unwrap_or(0.0);
-        self.infinite.or(self.count).unwrap_or_else(last)
+    /// All observations, if that is known.
+    fn all(&self) -> Option<f64> {
+        self.infinite.or(self.count)
+    }
+
+    /// The count of the last bucket.
+    fn largest(&self) -> f64 {
+        self.buckets.values().next_back().copied().unwrap_or(0.0)
     }
 }
 
@@ -483,7 +487,8 @@ fn write_histograms(
             .into_iter()
             .map(|bound| (bound, sum(&|histogram| histogram.at(bound))))
             .collect();
-        let all = sum(&Histogram::all);
+        let totals: Vec<f64> = histograms.iter().filter_map(|histogram| histogram.all()).collect();
+        let all = (!totals.is_empty()).then(|| totals.iter().sum::<f64>());
         let part = |suffix: &str| series.named(&format!("{}{suffix}", series.name));
         // Without buckets the distribution is unknown.
         let has_buckets = histograms
@@ -491,11 +496,16 @@ fn write_histograms(
             .any(|histogram| histogram.infinite.is_some() || !histogram.buckets.is_empty());
         for &le in target.iter().filter(|_| has_buckets) {
             let bucket = part("_bucket").with("le", &edition.spelled(le));
-            written.insert(bucket, estimate(&counts, all, le));
+            // Without a total, nothing is known above the last boundary.
+            if let Some(count) = estimate(&counts, all, le) {
+                written.insert(bucket, count);
+            }
         }
-        written.insert(part("_bucket").with("le", "+Inf"), all);
-        written
-            .insert(part("_count"), sum(&|histogram| histogram.count.unwrap_or(histogram.all())));
+        if let Some(all) = all {
+            written.insert(part("_bucket").with("le", "+Inf"), all);
+            let count = |histogram: &Histogram| histogram.count.or(histogram.all()).unwrap_or(0.0);
+            written.insert(part("_count"), sum(&count));
+        }
         let sums: Vec<f64> = histograms.iter().filter_map(|histogram| histogram.sum).collect();
         if !sums.is_empty() {
             written.insert(part("_sum"), sums.iter().sum());
@@ -506,9 +516,9 @@ fn write_histograms(
 /// Observations up to any boundary: exact if the layout has it, otherwise interpolated between its
 /// neighbours on a logarithmic scale, and rounded down. Above the last boundary it is the total
 /// count.
-fn estimate(counts: &BTreeMap<Bound, f64>, all: f64, le: f64) -> f64 {
+fn estimate(counts: &BTreeMap<Bound, f64>, all: Option<f64>, le: f64) -> Option<f64> {
     if let Some(&exact) = counts.get(&bound(le)) {
-        return exact;
+        return Some(exact);
     }
     let Some((&above, &upper)) = counts.range(bound(le)..).next() else {
         return all;
@@ -520,5 +530,5 @@ fn estimate(counts: &BTreeMap<Bound, f64>, all: f64, le: f64) -> f64 {
         }
         None => ((1.0 + le / number(above)).log2(), 0.0),
     };
-    (lower + (upper - lower) * share).floor()
+    Some((lower + (upper - lower) * share).floor())
 }

@@ -86,8 +86,12 @@ pub(super) struct Errors {
 }
 
 impl Errors {
-    /// Adds a series whose counts can be wrong by at most `error` of its `observations`.
+    /// Adds a series whose counts can be wrong by at most `error` of its `observations`. Counts
+    /// that are not numbers of observations have no share, and would hide that of other series.
     pub(super) fn add(&mut self, error: f64, observations: f64) {
+        if !(observations > 0.0 && observations.is_finite() && error.is_finite()) {
+            return;
+        }
         self.observations += observations;
         if error > 0.0 {
             self.total += error;
@@ -115,6 +119,10 @@ mod tests {
         assert_eq!((errors.largest(), errors.of_sum()), (0.0, 0.0));
         errors.add(0.0, 0.0);
         errors.add(1.0, 2.0);
+        for observations in [f64::NAN, f64::INFINITY, -1.0] {
+            errors.add(1.0, observations);
+        }
+        errors.add(f64::INFINITY, 100.0);
         errors.add(10.0, 98.0);
         assert_eq!((errors.largest(), errors.of_sum()), (0.5, 0.11));
     }

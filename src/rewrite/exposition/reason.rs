@@ -26,6 +26,8 @@ pub enum DropReason {
     Malformed(Flaw),
     /// The emitted generation does not count samples of this kind (`only_in` of a pack).
     NotCounted,
+    /// A part of a histogram or summary whose other parts have another timestamp. Strict output only.
+    OtherTimestamp,
     /// A second `# HELP` or `# TYPE` of one family, or a `# TYPE` after its first sample.
     RepeatedHeader,
     /// The source exports this family more than once, and an equal series arrived before.
@@ -59,6 +61,7 @@ impl DropReason {
             DropReason::IncompleteHistogram => "incomplete_histogram",
             DropReason::Malformed(flaw) => flaw.as_str(),
             DropReason::NotCounted => "not_counted",
+            DropReason::OtherTimestamp => "other_timestamp",
             DropReason::RepeatedHeader => "repeated_header",
             DropReason::RepeatedSeries => "repeated_series",
         }

@@ -249,6 +249,27 @@ fn a_split_histogram_has_all_buckets_of_the_emitted_layout() {
 }
 
 #[test]
+fn without_a_total_nothing_above_the_last_bucket_is_written() {
+    let mut run = Run::new(Emit::New);
+    assert_eq!(
+        run.rewrite(
+            "# TYPE time histogram\n\
+             time_bucket{service=\"s\",type=\"a\",le=\"00020.0\"} 4\n\
+             time_bucket{service=\"s\",type=\"a\",le=\"00050.0\"} 9\n\
+             time_sum{service=\"s\",type=\"a\"} 300.5\n\
+             time_bucket{service=\"t\",type=\"a\",le=\"00050.0\"} 9\n\
+             time_count{service=\"t\",type=\"a\"} 11\n"
+        ),
+        "# TYPE a_ms histogram\n\
+         a_ms_bucket{service=\"s\",le=\"5\"} 0\na_ms_bucket{service=\"s\",le=\"10\"} 0\n\
+         a_ms_bucket{service=\"s\",le=\"50\"} 9\na_ms_sum{service=\"s\"} 300.5\n\
+         a_ms_bucket{service=\"t\",le=\"5\"} 0\na_ms_bucket{service=\"t\",le=\"10\"} 0\n\
+         a_ms_bucket{service=\"t\",le=\"50\"} 9\na_ms_bucket{service=\"t\",le=\"100\"} 11\n\
+         a_ms_bucket{service=\"t\",le=\"+Inf\"} 11\na_ms_count{service=\"t\"} 11\n"
+    );
+}
+
+#[test]
 fn common_buckets_are_exact_and_native_buckets_unchanged() {
     let buckets = |policy| {
         let mut run = Run::new(Emit::New);

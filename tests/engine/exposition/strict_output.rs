@@ -114,6 +114,22 @@ fn histograms_are_grouped_sorted_and_complete() {
 }
 
 #[test]
+fn a_part_with_another_timestamp_is_not_a_repeated_one() {
+    let outcome = written(
+        "# TYPE h histogram\n\
+         h_bucket{le=\"1\"} 1 1000\n\
+         h_bucket{le=\"+Inf\"} 3 2000\n\
+         h_sum 5 2000\n\
+         h_count 3 1000\n",
+        "# TYPE h histogram\n\
+         h_bucket{le=\"+Inf\"} 3 2000\n\
+         h_sum 5 2000\n\
+         h_count 3 2000\n",
+    );
+    assert_eq!((outcome.dropped("other_timestamp"), outcome.dropped("repeated_series")), (2, 0));
+}
+
+#[test]
 fn buckets_under_the_name_of_the_histogram_keep_it() {
     let outcome = written(
         "# TYPE h histogram\n\
@@ -182,7 +198,8 @@ fn of_several_timestamps_a_histogram_has_the_latest() {
          h_sum 10 2000\n\
          h_count 7 2000\n",
     );
-    assert_eq!(outcome.dropped("repeated_series"), 5);
+    assert_eq!(outcome.dropped("repeated_series"), 3);
+    assert_eq!(outcome.dropped("other_timestamp"), 2);
 }
 
 #[test]

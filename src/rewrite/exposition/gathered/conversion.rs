@@ -1,6 +1,6 @@
 //! Converts the buckets of one family to the boundaries that are written.
 
-use super::absent::{ABSENT, is_absent};
+use super::absent::{ABSENT, is_absent, present};
 use super::boundaries::{Boundaries, INF};
 use super::ending::Ending;
 use crate::exposition::write_number;
@@ -44,6 +44,18 @@ pub(in crate::rewrite::exposition) struct Buckets {
     source: Vec<f64>,
 }
 
+impl Buckets {
+    /// The count of the last boundary that has one: all observations, or all that are known of.
+    pub(in crate::rewrite::exposition) fn largest(&self) -> Option<f64> {
+        self.values.iter().rev().copied().find(|value| !is_absent(*value))
+    }
+
+    /// The count of `+Inf`, if it is known.
+    pub(in crate::rewrite::exposition) fn infinite(&self) -> Option<f64> {
+        self.values.last().copied().and_then(present)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// The source has this boundary: its index in the layout.
@@ -52,7 +64,7 @@ enum Step {
     /// that is below the boundary.
     Between(Option<usize>, usize, f64),
     /// Above the source's last boundary. Its observations are counted as if just above the last
-    /// boundary, which is also what `histogram_quantile` assumes.
+    /// boundary, which is also what `histogram_quantile` assumes. Unknown if there is no total.
     Above,
     /// Below the source's first boundary. Another source of the same family has this boundary.
     Below,
@@ -212,7 +224,8 @@ impl Conversion {
     /// Converts one row.
     ///
     /// `count` replaces a missing `+Inf` bucket. A row without any bucket has no finite ones, and
-    /// without a count none at all.
+    /// without a count none at all. One with neither `+Inf` nor a count has none above its last
+    /// boundary.
     pub(in crate::rewrite::exposition) fn apply(
         &self,
         row: &[f64],
@@ -238,9 +251,7 @@ impl Conversion {
             source.push(below);
         }
         let any = last.is_some() || !is_absent(row[INF]);
-        let top = if any { below } else { ABSENT };
-        let infinite =
-            [row[INF], count, top].into_iter().find(|v| !is_absent(*v)).unwrap_or(ABSENT);
+        let infinite = if is_absent(row[INF]) { count } else { row[INF] };
         if !any {
             values.extend(self.steps.iter().map(|_| ABSENT));
         } else if last.is_none() && !self.sparse {
@@ -269,7 +280,7 @@ impl Conversion {
         let mut buckets = Buckets::default();
         self.apply(row, count, &mut buckets);
         let Some((&infinite, counts)) = buckets.values.split_last() else { return Vec::new() };
-        if self.sparse || is_absent(infinite) {
+        if self.sparse {
             return Vec::new();
         }
         let last = self.layout.iter().rposition(|boundary| !is_absent(row[boundary.cell]));
@@ -294,7 +305,8 @@ impl Conversion {
             EstimatedCount { le: boundary.text.to_string(), count, below, above }
         };
         let boundaries = self.steps.iter().map(|(boundary, _)| boundary);
-        boundaries.zip(counts.iter().copied()).map(neighbours).collect()
+        let counts = boundaries.zip(counts.iter().copied());
+        counts.filter(|(_, count)| !is_absent(*count)).map(neighbours).collect()
     }
 
     /// Converts a row of a histogram that does not have all boundaries of the layout, because other

@@ -87,11 +87,19 @@ impl GroupWriter {
         let others = group.iter().filter(|entry| !is_created(entry));
         let latest = others.map(|entry| entry.timestamp).max();
         let is_chosen = |entry: &&Entry| is_created(entry) || Some(entry.timestamp) == latest;
+        let key = |entry: &Entry| (entry.rank, entry.bound.to_bits());
+        let is_same = |a: &Entry, b: &Entry| key(a) == key(b);
         self.parts.clear();
         self.parts.extend(group.iter().filter(is_chosen));
-        self.parts.dedup_by(|b, a| (a.rank, a.bound.to_bits()) == (b.rank, b.bound.to_bits()));
-        let left_out = group.len() - self.parts.len();
-        report.drop_all(DropReason::RepeatedSeries, left_out as u64);
+        self.parts.dedup_by(|b, a| is_same(a, b));
+        for samples in group.chunk_by(is_same) {
+            let (reason, dropped) = if samples.iter().any(|sample| is_chosen(&sample)) {
+                (DropReason::RepeatedSeries, samples.len() - 1)
+            } else {
+                (DropReason::OtherTimestamp, samples.len())
+            };
+            report.drop_all(reason, dropped as u64);
+        }
     }
 
     fn write_others(&self, source: Source<'_>, report: &mut Report, out: &mut Vec<u8>) -> u64 {

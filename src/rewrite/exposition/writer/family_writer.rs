@@ -316,19 +316,20 @@ impl Writer {
             max_error += self.other_buckets.max_error;
             (sum, count) = (added(sum, their_sum), added(count, their_count));
         }
-        let infinite = self.buckets.values.last().copied().filter(|v| !is_absent(*v));
-        if infinite.is_none() && sum.is_none() {
+        let largest = self.buckets.largest();
+        let count = count.or_else(|| self.buckets.infinite());
+        if largest.is_none() && sum.is_none() {
             return 0;
         }
         open.write_headers(plan, &state.gathered, &mut state.families, out);
         let labels = state.gathered.get(series.id).labels(series.slot);
         let name = &plan.output(open.output).name;
         let mut samples = 0;
-        if let Some(infinite) = infinite {
-            self.errors.add(max_error, infinite);
+        if let Some(largest) = largest {
+            self.errors.add(max_error, largest);
             samples += self.lines.write_buckets(name, labels, conversion, &self.buckets, out);
         }
-        for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count.or(infinite))] {
+        for (suffix, value) in [(&b"_sum"[..], sum), (b"_count", count)] {
             if let Some(value) = value {
                 SeriesLines::write_line(name, suffix, labels, value, out);
                 samples += 1;
