@@ -210,6 +210,7 @@ impl App {
             _ = Box::pin(traffic) => {}
         }
         state.write().await;
+        tracing::info!("stopped");
     }
 }
 

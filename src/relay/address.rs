@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The address of a listener.
@@ -19,6 +19,14 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// The file of a Unix socket.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            ListenAddress::UnixDatagram(path) | ListenAddress::UnixStream(path) => Some(path),
+            ListenAddress::Udp(_) | ListenAddress::Tcp(_) => None,
+        }
+    }
+
     /// Whether lines sent to the sink arrive at this listener, judged by the addresses.
     #[must_use]
     pub fn receives(&self, sink: &SinkAddress) -> bool {

@@ -49,6 +49,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
 use listener::Listener;
 use supervisor::Supervisor;
+use topology::ListenerKey;
 
 /// A relay that is bound. The kernel queues what arrives until the relay [runs](Relay::run).
 #[derive(Debug)]
@@ -136,7 +137,8 @@ impl Relay {
         let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
         drop(control);
         let mut running = Supervisor::new(workers, metrics);
-        running.replace(&settings, listeners, plans);
+        let keys = ListenerKey::of(&settings.listeners).map(|(key, _)| key);
+        running.replace(&settings, keys.zip(listeners).collect(), plans);
         loop {
             tokio::select! {
                 () = shutdown.until_drain() => break,

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::address::ListenAddress;
 use super::listener::{BindError, Listener, set_mode};
 use super::pipeline::PipelineFactory;
 use super::settings::{ListenerSettings, Plans, Settings};
@@ -53,21 +52,39 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Binds the listeners of `settings` that do not exist yet. Changes nothing else.
-    pub(super) fn bind(&self, settings: &Settings) -> Result<Vec<Listener>, BindError> {
-        let bind = |(_, its)| Listener::bind(its, settings, self.workers.len(), &self.metrics);
+    pub(super) fn bind(
+        &self,
+        settings: &Settings,
+    ) -> Result<Vec<(ListenerKey, Listener)>, BindError> {
+        let bind = |(key, its)| {
+            let listener = Listener::bind(its, settings, self.workers.len(), &self.metrics)?;
+            Ok((key, listener))
+        };
         self.missing(settings).map(bind).collect()
     }
 
+    /// The listeners that do not exist, and Unix sockets whose file is gone: no client can reach
+    /// them.
     fn missing<'s>(
         &self,
         settings: &'s Settings,
     ) -> impl Iterator<Item = (ListenerKey, &'s ListenerSettings)> {
-        ListenerKey::of(&settings.listeners)
-            .filter(|(key, _)| self.listeners.iter().all(|(it, _)| it != key))
+        let is_gone = |its: &ListenerSettings| {
+            its.address.path().is_some_and(|path| path.symlink_metadata().is_err())
+        };
+        ListenerKey::of(&settings.listeners).filter(move |(key, its)| {
+            is_gone(its) || self.listeners.iter().all(|(it, _)| it != key)
+        })
     }
 
-    /// Switches to `settings`. `bound` are the listeners that did not exist yet.
-    pub(super) fn replace(&mut self, settings: &Settings, bound: Vec<Listener>, plans: Plans) {
+    /// Switches to `settings`. `bound` are the listeners that did not exist yet. One that takes the
+    /// place of another one stops that.
+    pub(super) fn replace(
+        &mut self,
+        settings: &Settings,
+        bound: Vec<(ListenerKey, Listener)>,
+        plans: Plans,
+    ) {
         self.resolve_interval.send_replace(settings.resolve_interval);
         self.replace_sinks(settings);
         let senders = |sink: &Sink| {
@@ -91,8 +108,7 @@ impl<'a> Supervisor<'a> {
 
         for its in &settings.listeners {
             // Listeners that stay may have a new mode.
-            if let ListenAddress::UnixDatagram(path) | ListenAddress::UnixStream(path) =
-                &its.address
+            if let Some(path) = its.address.path()
                 && let Err(error) = set_mode(path, its.mode)
             {
                 tracing::warn!(listener = %its.address, %error, "cannot set mode of socket");
@@ -102,9 +118,8 @@ impl<'a> Supervisor<'a> {
         // Dropping its guard stops a listener.
         let stays =
             |key: &ListenerKey| ListenerKey::of(&settings.listeners).any(|(it, _)| it == *key);
-        self.listeners.retain(|(key, _)| stays(key));
-        let missing: Vec<ListenerKey> = self.missing(settings).map(|(key, _)| key).collect();
-        for (listener, key) in bound.into_iter().zip(missing) {
+        self.listeners.retain(|(key, _)| stays(key) && bound.iter().all(|(it, _)| it != key));
+        for (key, listener) in bound {
             let stop = CancellationToken::new();
             let factory = PipelineFactory::new(
                 self.topology.subscribe(),

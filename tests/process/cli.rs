@@ -310,6 +310,9 @@ fn serve_logs_its_addresses_and_stops_on_sigterm() {
         let (code, log) = serving.ends_within(SOON);
         assert_eq!(code, Some(0), "{format}");
         assert!(log.contains("draining"), "{log}");
+        let last = log.lines().last().unwrap_or_default();
+        let expected = ["msg=stopped", "\"msg\":\"stopped\""];
+        assert!(expected.iter().any(|it| last.contains(it)), "{last}");
     }
 }
 

@@ -7,7 +7,7 @@ mod stream;
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 
@@ -54,15 +54,31 @@ enum Sockets {
     UnixStream(unix::UnixListener, SocketFile),
 }
 
-/// The file of a Unix socket. Dropping it removes the file.
+/// The file of a Unix socket. Dropping it removes the file, unless another one has its place.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
+struct SocketFile {
+    path: PathBuf,
+    /// The file of the bound socket. `None`: it was removed at once.
+    inode: Option<u64>,
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> SocketFile {
+        SocketFile { path: path.to_owned(), inode: inode(path) }
+    }
+}
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // The file may have been removed already.
-        drop(std::fs::remove_file(&self.0));
+        if self.inode.is_some() && inode(&self.path) == self.inode {
+            // It may have been removed in between.
+            drop(std::fs::remove_file(&self.path));
+        }
     }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().map(|file| file.ino())
 }
 
 impl Listener {
@@ -166,7 +182,7 @@ impl Sockets {
                 remove_stale_socket(path, Type::DGRAM)?;
                 let socket = unix::UnixDatagram::bind(path)?;
                 socket.set_nonblocking(true)?;
-                let file = SocketFile(path.clone());
+                let file = SocketFile::new(path);
                 set_mode(path, listener.mode)?;
                 (address.clone(), Sockets::UnixDatagram(socket, file))
             }
@@ -174,7 +190,7 @@ impl Sockets {
                 remove_stale_socket(path, Type::STREAM)?;
                 let socket = unix::UnixListener::bind(path)?;
                 socket.set_nonblocking(true)?;
-                let file = SocketFile(path.clone());
+                let file = SocketFile::new(path);
                 set_mode(path, listener.mode)?;
                 (address.clone(), Sockets::UnixStream(socket, file))
             }

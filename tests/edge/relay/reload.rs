@@ -100,6 +100,36 @@ async fn a_reload_adds_and_removes_the_relay() {
 }
 
 #[tokio::test]
+async fn a_reload_makes_a_removed_socket_file_again() {
+    let folder = Folder::new("removed-socket");
+    let (sink, at_sink) = udp().await;
+    let socket = |name: &str| folder.join(name);
+    let (datagram, stream) = (socket("datagram.sock"), socket("stream.sock"));
+    let settings = format!(
+        "emit: old\nstatsd:\n  listen: [{{address: 'unixgram:{}'}}, {{address: 'unix-stream:{}'}}]\n  \
+         forward: [{{address: 'udp://{at_sink}'}}]\n",
+        datagram.display(),
+        stream.display()
+    );
+    let gateway = Gateway::start(&settings).await;
+    let client = tokio::net::UnixDatagram::unbound().expect("a socket");
+    for _ in 0..2 {
+        std::fs::remove_file(&datagram).expect("it listens");
+        std::fs::remove_file(&stream).expect("it listens");
+        gateway.reload(&settings).await.expect("valid");
+        client.send_to(NEW.as_bytes(), &datagram).await.expect("it listens again");
+        assert_eq!(text(&sink).await, OLD);
+        let mut connection = tokio::net::UnixStream::connect(&stream).await.expect("it listens");
+        connection.write_all(format!("{NEW}\n").as_bytes()).await.expect("it reads");
+        assert_eq!(text(&sink).await, format!("{OLD}\n"));
+    }
+    // The former sockets do not take the files of the new ones with them.
+    gateway.reload(&settings).await.expect("valid");
+    client.send_to(NEW.as_bytes(), &datagram).await.expect("it still listens");
+    assert_eq!(text(&sink).await, OLD);
+}
+
+#[tokio::test]
 async fn an_address_in_use_leaves_the_settings_in_force() {
     let ((a, at_a), (b, at_b)) = (udp().await, udp().await);
     let gateway = Gateway::start(&relay("new", &[at_a], "")).await;
