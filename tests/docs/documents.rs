@@ -10,6 +10,7 @@ use crossfade::scrape::Error;
 use crossfade::telemetry::Metrics;
 
 use crate::support::documents::{DASHBOARD, DOCUMENTS, metrics, queries, snippets};
+use crate::support::root;
 
 const SETTINGS: &str = include_str!("../../docs/settings.md");
 const METRICS: &str = include_str!("../../METRICS.md");
@@ -144,6 +145,71 @@ fn the_example_sets_every_key_to_something_else() {
         assert!(example.contains(&format!("{written}:")), "{key} is missing");
     }
     file.into_settings().expect("the example is valid");
+}
+
+/// A file in which the keys in comments are set, such as `# emit: old`.
+fn uncommented(text: &str) -> String {
+    let is_key = |comment: &str| {
+        let comment = comment.trim_start().trim_start_matches("- { ");
+        comment.split_once(':').is_some_and(|(key, value)| {
+            let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+            !key.is_empty()
+                && key.chars().all(is_part)
+                && (value.is_empty() || value.starts_with(' '))
+        })
+    };
+    let line = |line: &str| match line.split_once("# ") {
+        Some((indent, comment)) if indent.trim().is_empty() && is_key(comment) => {
+            format!("{indent}{comment}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn the_example_file_has_every_key() {
+    let example = uncommented(include_str!("../../examples/settings.yaml"));
+    let file = config::parse("examples/settings.yaml", &example);
+    file.into_settings().unwrap_or_else(|errors| panic!("{errors}"));
+    for row in rows(SETTINGS) {
+        let key = bare(&row[0]);
+        let (first, last) = (key.split(['.', '[']).next(), key.rsplit(['.', ']']).next());
+        let (first, last) = (first.expect("a part"), last.expect("a part"));
+        let (_, section) = example
+            .split_once(&format!("\n{first}:"))
+            .unwrap_or_else(|| panic!("{first} is missing"));
+        // Up to the next key at the beginning of a line.
+        let is_key = |line: &&str| line.starts_with(|c: char| c.is_ascii_lowercase());
+        let section: Vec<&str> = section.lines().skip(1).take_while(|line| !is_key(line)).collect();
+        // Targets and dynamic targets have the same keys.
+        let section = match first {
+            "targets" | "proxy" => example.as_str(),
+            _ => &section.join("\n"),
+        };
+        let is_there = first == last || section.contains(&format!("{last}:"));
+        assert!(is_there, "{key} is missing");
+    }
+}
+
+#[test]
+fn lines_of_documents_fit_100_columns() {
+    let markdown = |folder: &str| {
+        let files = std::fs::read_dir(root(folder)).expect("a folder");
+        files
+            .map(|file| file.expect("readable").path())
+            .filter(|path| path.extension().is_some_and(|it| it == "md"))
+    };
+    for path in [".", "docs", "docs/decisions"].into_iter().flat_map(markdown) {
+        let text = std::fs::read_to_string(&path).expect("readable");
+        let mut is_code = false;
+        for (number, line) in text.lines().enumerate() {
+            is_code ^= line.trim_start().starts_with("```");
+            // Tables and code cannot be wrapped.
+            let is_long = line.chars().count() > 100 && !line.starts_with('|') && !is_code;
+            assert!(!is_long, "{}:{}", path.display(), number + 1);
+        }
+    }
 }
 
 #[test]
