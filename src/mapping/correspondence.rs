@@ -29,6 +29,8 @@ pub struct Correspondence {
     pub derive: Option<Generation>,
     /// Labels that have one value in all samples of one exposition.
     pub single_valued: Vec<String>,
+    /// Why the values of the two sides are not the same.
+    pub differs: Option<String>,
 }
 
 /// A family and the labels in which the generations differ.
@@ -41,6 +43,17 @@ pub struct Shape {
     /// Samples that only this generation counts (`only_in`): they have all labels of one list, with
     /// these values.
     pub only_here: Vec<Vec<(String, String)>>,
+    /// Samples of the other side that this one lacks.
+    pub lacks: Vec<Lack>,
+}
+
+/// A part of the samples that one side of a rule lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// The part is the label sets that this family has too. Without it, nothing is lacking.
+    pub only_with: String,
+    /// Why the samples are lacking.
+    pub say: String,
 }
 
 /// The meaning of a label in a shape.
@@ -104,6 +117,7 @@ pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> 
             only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
             derive: rule.derive,
             single_valued: its.pack.single_valued().to_vec(),
+            differs: rule.differs.clone(),
         }
     };
     active_rules(packs).into_iter().map(of).collect()
@@ -122,7 +136,14 @@ fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {
         family: selector.family.clone(),
         labels: labels.collect(),
         only_here: only_here.map(fixed).collect(),
+        lacks: lacks(packs, &selector.family),
     }
+}
+
+/// What the hints of the packs say about samples that a family lacks.
+fn lacks(packs: &[Pack], family: &str) -> Vec<Lack> {
+    let hints = packs.iter().flat_map(Pack::series_hints).filter(|it| it.when_missing == family);
+    hints.map(|it| Lack { only_with: it.family().to_owned(), say: it.say.clone() }).collect()
 }
 
 fn meaning(term: &Term, other: &Selector) -> Meaning {
@@ -169,6 +190,19 @@ mod tests {
         let one = |label: &str, text: &str| (label.to_owned(), text.to_owned());
         assert_eq!(all[0].new.only_here, [vec![one("s", "")], vec![one("s", "x"), one("t", "y")]]);
         assert!(all[0].old.only_here.is_empty() && all[1].new.only_here.is_empty());
+    }
+
+    #[test]
+    fn samples_that_one_generation_lacks_or_counts_in_another_way() {
+        let pack = "name: p\nprometheus:\n- { old: a, new: b, differs: why }\n\
+                    - { old: c, new: d }\nhints:\n\
+                    - { when_missing: d, only_with: a by (s), say: no streams }\n";
+        let pack = Pack::parse("p.yaml", pack).expect("valid");
+        let all = correspondences(&[pack], Emitted::default());
+        assert_eq!((all[0].differs.as_deref(), all[1].differs.as_deref()), (Some("why"), None));
+        let lack = Lack { only_with: "a".to_owned(), say: "no streams".to_owned() };
+        assert_eq!(all[1].new.lacks, [lack]);
+        assert!(all[1].old.lacks.is_empty() && all[0].new.lacks.is_empty());
     }
 
     #[test]

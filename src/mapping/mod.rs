@@ -22,7 +22,7 @@ mod settings;
 
 pub use boundary::Boundary;
 pub use compile::{check, compile, compile_statsd, warnings};
-pub use correspondence::{Correspondence, Meaning, Shape, correspondences};
+pub use correspondence::{Correspondence, Lack, Meaning, Shape, correspondences};
 pub use edition::EditionName;
 pub use editions::Editions;
 pub use emitted::Emitted;

@@ -97,6 +97,7 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) includes: Option<Scalar>,
     pub(in crate::mapping) only_with: Option<Scalar>,
     pub(in crate::mapping) derive: Option<Scalar>,
+    pub(in crate::mapping) differs: Option<Scalar>,
 }
 
 /// A rule under `statsd:`.
@@ -182,8 +183,20 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         let includes = fields.text("includes");
         let only_with = fields.text("only_with");
         let derive = fields.text("derive");
+        let differs = fields.text("differs");
         let (old, new) = (old?, new?);
-        Some(RuleKeys { old, new, help, buckets, metric_type, merge, includes, only_with, derive })
+        Some(RuleKeys {
+            old,
+            new,
+            help,
+            buckets,
+            metric_type,
+            merge,
+            includes,
+            only_with,
+            derive,
+            differs,
+        })
     })
 }
 

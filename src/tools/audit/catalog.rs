@@ -78,9 +78,29 @@ impl Catalog {
         // A rule that only derives families of `to` cannot replace a query of `from`.
         rules.retain(|it| it.derive.is_none_or(|derived| derived == from));
         if rules.len() > 1 {
-            rules.retain(|it| !self.absent.contains(&it.side(to).family));
+            rules.retain(|it| !self.is_unused(it, to));
         }
         rules
+    }
+
+    /// True if a family does not occur, or if the family that it becomes does not.
+    pub(super) fn is_absent(&self, family: &str) -> bool {
+        let is_declared = |family: &str| self.absent.iter().any(|it| it == family);
+        let mut rules = self.rules.iter().filter(|it| it.old.family == family).peekable();
+        let becomes_none = rules.peek().is_some() && rules.all(|it| is_declared(&it.new.family));
+        is_declared(family) || becomes_none
+    }
+
+    /// What to do about samples that exist only with a family.
+    pub(super) fn absent_hint(family: &str) -> String {
+        format!("If {family} does not occur, add --absent={family}.")
+    }
+
+    /// True if one side of a rule has no samples, because its family or the one of its condition is
+    /// absent.
+    fn is_unused(&self, rule: &Correspondence, side: Generation) -> bool {
+        self.absent.contains(&rule.side(side).family)
+            || rule.only_with.as_deref().is_some_and(|family| self.is_absent(family))
     }
 
     /// Another family of `from` whose samples a query of the rule's other side would include, with
@@ -113,7 +133,7 @@ impl Catalog {
                 && fixed(it) == fixed(rule)
                 && !includes(it, rule)
                 && !includes(rule, it)
-                && !self.absent.contains(&it.side(from).family)
+                && !self.is_unused(it, from)
                 && included != Some(it.side(from).family.as_str())
         });
         other.map(|it| it.side(from).family.as_str())

@@ -86,9 +86,11 @@ mod tests {
             (text("own"), Meaning::Own),
             (text("f"), Meaning::Fixed(text("1"))),
         ];
-        let target = Shape { family: text("new"), labels, only_here: Vec::new() };
+        let target =
+            Shape { family: text("new"), labels, only_here: Vec::new(), lacks: Vec::new() };
         let labels = vec![(text("b"), Meaning::Carried(text("a")))];
-        let source = Shape { family: text("old"), labels, only_here: Vec::new() };
+        let source =
+            Shape { family: text("old"), labels, only_here: Vec::new(), lacks: Vec::new() };
         for (query, samples, expected) in [
             ("old", &[("s", "")][..], Selects::Also(text("s!=\"\""))),
             ("old{s=~\".*\"}", &[("s", "")], Selects::Also(text("s!=\"\""))),

@@ -6,7 +6,7 @@ use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
 use crossfade::tools::audit::{Auditor, FileAudit, Finding, Impact, table};
 
-use crate::support::dashboards::{NEW, OLD, audited, findings, fixture};
+use crate::support::dashboards::{NEW, OLD, STREAMS, audited, findings, fixture};
 use crate::support::root;
 
 /// Audits one query that may name no family.
@@ -35,12 +35,12 @@ fn golden(name: &str, actual: &str) {
 #[test]
 fn every_query_has_its_expected_verdict_and_migration() {
     let files: Vec<FileAudit> =
-        OLD.iter().map(|name| audited(name, Generation::New, &[])).collect();
+        OLD.iter().map(|name| audited(name, Generation::New, &[STREAMS])).collect();
     golden("old.table", &table(&files, 100, true));
     for (name, file) in OLD.iter().zip(&files) {
         golden(&format!("moved/{name}"), file.migrated.as_deref().expect("something moves"));
     }
-    let file = audited(NEW, Generation::Old, &["kong_session_duration_ms"]);
+    let file = audited(NEW, Generation::Old, &[STREAMS]);
     golden("new.table", &table(std::slice::from_ref(&file), 80, true));
     golden(&format!("moved/{NEW}"), file.migrated.as_deref().expect("something moves"));
 }
@@ -49,7 +49,7 @@ fn every_query_has_its_expected_verdict_and_migration() {
 fn only_queries_and_legends_change() {
     for name in OLD {
         let (_, text) = fixture(name);
-        let file = audited(name, Generation::New, &[]);
+        let file = audited(name, Generation::New, &[STREAMS]);
         let moved = file.migrated.expect("something moves");
         let lines: Vec<(&str, &str)> = text.lines().zip(moved.lines()).collect();
         assert_eq!((lines.len(), lines.len()), (text.lines().count(), moved.lines().count()));
@@ -67,7 +67,7 @@ fn migrated_queries_survive_and_do_not_change_again() {
     let auditor = Auditor::new(&packs::builtin(), Emit::Both, Generation::New, Vec::new())
         .expect("no edition");
     for name in OLD {
-        let moved = audited(name, Generation::New, &[]).migrated.expect("something moves");
+        let moved = audited(name, Generation::New, &[STREAMS]).migrated.expect("something moves");
         let again = auditor.file(Path::new(name), &moved);
         assert_eq!(again.migrated, None, "{name}");
         for finding in &again.findings {

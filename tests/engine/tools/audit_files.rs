@@ -6,11 +6,13 @@ use crossfade::mapping::{Emit, Generation};
 use crossfade::packs;
 use crossfade::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
 
+use crate::support::dashboards::STREAMS;
 use crate::support::root;
 
 fn audited(name: &str, text: &str) -> FileAudit {
-    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new())
-        .expect("no edition");
+    let auditor =
+        Auditor::new(&packs::builtin(), Emit::Old, Generation::New, vec![STREAMS.to_owned()])
+            .expect("no edition");
     auditor.file(Path::new(name), text)
 }
 

@@ -6,7 +6,7 @@ use crossfade::mapping::{Emit, Generation, Pack};
 use crossfade::packs;
 use crossfade::tools::audit::{Auditor, Finding, Impact};
 
-use crate::support::dashboards::findings;
+use crate::support::dashboards::{STREAMS, findings};
 
 /// Audits one query.
 fn audited(kind: &str, query: &str, to: Generation) -> Finding {
@@ -309,16 +309,6 @@ fn a_label_with_one_value_per_target_is_no_obstacle() {
         // Nothing but the panel itself has the label.
         ("panel", http.to_owned(), old.to_owned()),
         ("panel", format!("topk(3, {http})"), format!("topk(3, {old})")),
-        (
-            "panel",
-            "sum(kong_nginx_connections_total{state=~\"active|waiting\", instance=~\"$instance\"}) by (state)"
-                .to_owned(),
-            "sum(label_replace(kong_nginx_http_current_connections{state=~\"active|waiting\", \
-             instance=~\"$instance\"}, \"subsystem\", \"http\", \"\", \"\") or \
-             label_replace(kong_nginx_stream_current_connections{state=~\"active|waiting\", \
-             instance=~\"$instance\"}, \"subsystem\", \"stream\", \"\", \"\")) by (state)"
-                .to_owned(),
-        ),
     ] {
         assert_eq!(back(kind, &query), Ok(expected), "{query}");
     }
@@ -327,6 +317,11 @@ fn a_label_with_one_value_per_target_is_no_obstacle() {
         ("record", http.to_owned(), "differ only in node_id"),
         ("panel", format!("sum by (node_id) ({http})"), "groups by `node_id`"),
         ("panel", format!("{http} / on (node_id) kong_node_info"), "node_id"),
+        (
+            "panel",
+            "sum(kong_nginx_connections_total{state=\"active\"}) by (state)".to_owned(),
+            "add --absent=kong_nginx_stream_current_connections.",
+        ),
         (
             "panel",
             "sum(kong_nginx_connections_total{node_id=\"a\"})".to_owned(),
@@ -538,4 +533,60 @@ fn any_pack_can_have_samples_of_one_generation() {
     );
     assert!(finding.obstacles[0].ends_with("to leave them out, add core!=\"\""), "{finding:?}");
     assert_eq!(audit("max(load{core=\"1\"})").direct, Impact::Survives);
+}
+
+/// Kong 3 does not count the bandwidth of streams, and exports other connections for them.
+#[test]
+fn samples_that_a_generation_lacks_are_an_obstacle() {
+    let auditor = |absent: &[&str], to| {
+        let absent = absent.iter().map(|it| (*it).to_owned()).collect();
+        Auditor::new(&packs::builtin(), Emit::Old, to, absent).expect("no edition")
+    };
+    let audit = |absent: &[&str], to, query: &str| {
+        let text = format!("{{\"record\": \"x\", \"expr\": {query:?}}}");
+        one(auditor(absent, to).file(Path::new("q.json"), &text).findings, query)
+    };
+    for (to, query) in [
+        (Generation::New, "sum(kong_bandwidth)"),
+        (Generation::New, "sum(kong_http_status) / sum(kong_bandwidth{type=\"egress\"})"),
+        (Generation::Old, "sum(kong_bandwidth_bytes{service=\"a\"})"),
+    ] {
+        let finding = audit(&[], to, query);
+        assert_eq!(finding.migrated, None, "{query}");
+        assert_eq!(
+            finding.obstacles,
+            [
+                "Kong 3 never counts the bandwidth of streams. If kong_stream_status does not occur, \
+              add --absent=kong_stream_status."
+            ],
+            "{query}"
+        );
+        for absent in ["kong_stream_status", "kong_stream_sessions_total"] {
+            assert!(audit(&[absent], to, query).migrated.is_some(), "{query} without {absent}");
+        }
+    }
+    let finding = audit(&[], Generation::New, "sum(kong_bandwidth)");
+    assert_eq!((finding.direct, finding.gateway), (Impact::Breaks, Impact::Differs));
+    let finding = audit(&[STREAMS], Generation::New, "sum(kong_bandwidth)");
+    assert_eq!((finding.direct, finding.gateway), (Impact::Breaks, Impact::Survives));
+    for (to, query) in [
+        (Generation::New, "sum(kong_nginx_stream_current_connections)"),
+        (Generation::Old, "sum(kong_nginx_connections_total{subsystem=\"stream\"})"),
+        (Generation::Old, "sum(kong_nginx_connections_total)"),
+    ] {
+        let finding = audit(&[STREAMS], to, query);
+        assert_eq!(finding.migrated, None, "{query}");
+        assert!(
+            finding.obstacles[0].contains("do not have the same values: Kong 2 exports"),
+            "{finding:?}"
+        );
+    }
+    let finding = audit(&[], Generation::New, "sum(kong_nginx_stream_current_connections)");
+    assert_eq!((finding.direct, finding.gateway), (Impact::Breaks, Impact::Breaks));
+    // Without streams, a request is a request.
+    let finding = audit(&[STREAMS], Generation::New, "sum(kong_latency_sum{type=\"request\"})");
+    let migrated = "sum(kong_request_latency_ms_sum{service!=\"\"})";
+    assert_eq!(finding.migrated.as_deref(), Some(migrated));
+    let finding = audit(&[STREAMS], Generation::Old, migrated);
+    assert_eq!(finding.migrated.as_deref(), Some("sum(kong_latency_sum{type=\"request\"})"));
 }

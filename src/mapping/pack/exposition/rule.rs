@@ -33,6 +33,8 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) only_with: Option<OnlyWith>,
     /// The generation that this rule only adds to.
     pub(in crate::mapping) derive: Option<Generation>,
+    /// Why the two sides do not have the same values.
+    pub(in crate::mapping) differs: Option<String>,
 }
 
 /// The old side means only label sets that another family has too.
@@ -126,6 +128,7 @@ impl PackRule {
             includes,
             only_with,
             derive,
+            differs: keys.differs.map(|text| text.text),
         })
     }
 }

@@ -16,6 +16,7 @@
 //! Anything else is an obstacle: it is explained, and the query stays as it is.
 
 mod boundaries;
+mod different;
 mod input;
 mod label_diff;
 mod label_lists;
@@ -54,6 +55,7 @@ pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
         let obstacle = |note: &String| format!("{note}; to accept this, add --allow-differs");
         obstacles.extend(migration.notes.iter().map(obstacle));
     }
+    obstacles.extend(different::obstacles(input, &selection));
     obstacles.extend(uncounted::obstacles(input, &selection));
     if obstacles.is_empty() { Ok(migration) } else { Err(obstacles) }
 }

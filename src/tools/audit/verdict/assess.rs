@@ -147,8 +147,27 @@ impl<'a> Assessment<'a> {
             let new = new.into_iter().collect::<Vec<_>>().join(", ");
             self.detail(format!("{} becomes {new}", family.family));
         }
+        if generation == Generation::Old && self.emitted.has(Generation::Old) {
+            self.other_values(&rules);
+        }
         if usage.function == Some("absent") && generation == Generation::Old {
             self.detail("`absent` of a family that no longer exists is always true");
+        }
+    }
+
+    /// Values and samples that the gateway cannot give an old query after the upgrade.
+    fn other_values(&mut self, rules: &[&Correspondence]) {
+        for rule in rules.iter().filter(|it| it.derive.is_none()) {
+            if let Some(why) = &rule.differs {
+                self.breaks(false, true);
+                self.detail(format!("{} has other values then: {why}", rule.old.family));
+            }
+            for lack in &rule.new.lacks {
+                if !self.catalog.is_absent(&lack.only_with) {
+                    self.verdict.gateway = self.verdict.gateway.max(Impact::Differs);
+                    self.detail(format!("{} {}", lack.say, Catalog::absent_hint(&lack.only_with)));
+                }
+            }
         }
     }
 
