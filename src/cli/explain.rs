@@ -156,7 +156,7 @@ fn write(explanation: &Explanation, errors: bool, to: &mut String) -> fmt::Resul
         rest = &after[alike..];
     }
     if !explanation.series.is_empty() {
-        writeln!(to, "\n{BOLD}gathered, and written at the end{BOLD:#}")?;
+        writeln!(to, "\n{BOLD}aggregated, and written at the end{BOLD:#}")?;
     }
     explanation.series.iter().try_for_each(|series| write_series(series, errors, to))?;
     let has_estimates =
@@ -259,8 +259,8 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
         Then::Line { text } => writeln!(to, "        -> {text}"),
         Then::Gathered { series, part_of } => {
             match series {
-                Some(index) => writeln!(to, "        gathered into {}", named(*index))?,
-                None => writeln!(to, "        gathered, and nothing is left to write")?,
+                Some(index) => writeln!(to, "        aggregated into {}", named(*index))?,
+                None => writeln!(to, "        aggregated, and nothing is left to write")?,
             }
             if let Some(index) = part_of {
                 writeln!(to, "        and subtracted from {}", named(*index))?;

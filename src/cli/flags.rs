@@ -32,11 +32,11 @@ pub(super) struct Rewriting {
     #[arg(long, value_name = "POLICY", value_parser = choice::<BucketPolicy>())]
     pub(super) buckets: Option<BucketPolicy>,
 
-    /// What to do with samples that the exported generation does not count [default: drop].
+    /// What to do with samples that the emitted generation does not count [default: drop].
     #[arg(long, value_name = "ACTION", value_parser = choice::<NotCounted>())]
     pub(super) not_counted: Option<NotCounted>,
 
-    /// The value of a label that only the exported generation has. May be repeated.
+    /// The value of a label that only the emitted generation has. May be repeated.
     #[arg(long = "fill", value_name = "LABEL=VALUE", value_parser = label_value)]
     pub(super) fill: Vec<(LabelName, String)>,
 
@@ -85,10 +85,10 @@ pub(super) struct Lines {
 
     #[arg(
         long = "statsd.tags",
-        value_name = "DIALECT",
+        value_name = "STYLE",
         value_parser = choice::<Dialect>(),
-        help = "Export new-generation StatsD lines with tags in this dialect, where this is exact [default: \
-                dotted names]"
+        help = "Emit new-generation StatsD lines with tags, as Kong does with this tag_style, where this is \
+                exact [default: dotted names]"
     )]
     pub(super) tags: Option<Dialect>,
 }

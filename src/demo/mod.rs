@@ -54,7 +54,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum size of a page of the demo.
 const MAX_BYTES: usize = 1 << 24;
 
-/// Targets of the gateway: name, index of the node, exported generation, description.
+/// Targets of the gateway: name, index of the node, emitted generation, description.
 const TARGETS: [(&str, usize, &str, &str); 3] = [
     ("kong-2", 0, "old", "Kong 2.8 unchanged"),
     ("kong-3", 1, "old", "Kong 3.9 as 2.x"),

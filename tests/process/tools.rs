@@ -291,7 +291,7 @@ fn explain_names_the_rule_of_each_line() {
         "\n5: broken{ 3\n    dropped: bad_labels, ",
         "kong_http_requests_total{consumer, source, workspace, type}\n              -> kong_http_status\n",
         "        drops `source`\n",
-        "        gathered into kong_http_status{service=\"s\",code=\"200\"}\n",
+        "        aggregated into kong_http_status{service=\"s\",code=\"200\"}\n",
         "\nkong_http_status{service=\"s\",code=\"200\"} 8\n    sum of lines 2-3\n    kong:",
     ] {
         assert!(report.contains(part), "{part}: {report}");

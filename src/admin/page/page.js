@@ -136,7 +136,7 @@ function sides(before, after, filter) {
     const changed = shown.filter((line) => line.changed).length;
     const cut = its.matching > its.lines.length ? `, first ${count(its.lines.length)} of ${count(its.matching)}` : "";
     return text("div", "side",
-      h("h3", null, title, text("span", "soft", `${count(shown.length)} lines${cut}, ${count(changed)} changed`)),
+      h("h3", null, title, text("span", "soft", `${count(shown.length)} ${shown.length === 1 ? "line" : "lines"}${cut}, ${count(changed)} changed`)),
       h("div", { class: "lines", tabindex: 0, role: "region", "aria-label": title },
         shown.map((line) => lineElement(line, kind, known))));
   };
@@ -512,7 +512,7 @@ function lineByLine({ lines, series: all }) {
         reading.labels.length > 0 && text("span", "soft", reading.labels.map((step) => STEPS[step.did](step)).join(", ")),
       ]),
       line.not_read_by.length > 0 && text("span", "soft", "rules for other samples of this family: ", line.not_read_by.join("; ")))))),
-    all.length > 0 && h("div", null, h("h3", null, "Gathered series"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
+    all.length > 0 && h("div", null, h("h3", null, "Aggregated series"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
 }
 
 async function explain(event) {

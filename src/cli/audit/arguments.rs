@@ -18,7 +18,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long = "pack", value_name = "FILE")]
     pub(super) packs: Vec<PathBuf>,
 
-    /// Set the exit code for queries through a gateway that exports this generation, or this edition
+    /// Set the exit code for queries through a gateway that emits this generation, or this edition
     /// of it. Without this flag, the exit code is for queries without a gateway.
     #[arg(long, value_name = "old|new|both|EDITION")]
     pub(super) emit: Option<Emit>,

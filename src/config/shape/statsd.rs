@@ -25,7 +25,7 @@ pub struct Statsd {
     pub mode: Value<Mode>,
     /// Prefixes of names; they replace those of the packs.
     pub prefixes: Vec<Value<StatsdPrefix>>,
-    /// The tag dialect in which the new generation is written.
+    /// The tag style in which the new generation is emitted.
     pub tags: Option<Value<Dialect>>,
     /// The size up to which datagrams are packed.
     pub pack_bytes: Value<Size>,
