@@ -99,6 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
         written: Vec::new(),
         needs: Vec::new(),
     };
+    let auditor = auditor_with_recorded(auditor, &found);
     let (mut inputs, mut progress) = (Vec::new(), Progress::new());
     for (index, input) in found.iter().enumerate() {
         progress.count("auditing file", index + 1, found.len());
@@ -121,6 +122,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
         write(arguments, &inputs, &mut run);
     }
     Ok(run)
+}
+
+/// A rule of one file can record what a query of another one reads.
+fn auditor_with_recorded(auditor: Auditor, found: &[InputFile]) -> Auditor {
+    let texts = found.iter().filter(|it| it.is_known).filter_map(|it| {
+        let text = std::fs::read_to_string(&it.path).ok()?;
+        Some((&it.path, text))
+    });
+    let recorded = texts.flat_map(|(path, text)| auditor.recorded_in(path, &text)).collect();
+    auditor.recorded(recorded)
 }
 
 /// Audits one file. `None` if it is not a file with queries.

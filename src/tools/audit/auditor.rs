@@ -7,7 +7,7 @@ use super::catalog::Catalog;
 use super::extract::extract;
 use super::finding::FileAudit;
 use super::query::{Query, QueryKind};
-use super::query_result::QueryAudit;
+use super::query_result::{QueryAudit, of_recorded};
 use super::source_file::QueryEdits;
 use crate::document::{Diagnostic, Source};
 use crate::mapping::{Emit, Emitted, Generation, Pack, correspondences};
@@ -25,6 +25,8 @@ pub struct Auditor {
     pub(super) emitted: Emitted,
     pub(super) to: Generation,
     pub(super) allow_differs: bool,
+    /// Names of families under which rules of other files record.
+    pub(super) recorded: BTreeSet<String>,
 }
 
 impl Auditor {
@@ -53,6 +55,7 @@ impl Auditor {
             emitted,
             to,
             allow_differs: false,
+            recorded: BTreeSet::new(),
         })
     }
 
@@ -108,8 +111,11 @@ impl Auditor {
             Err(diagnostic) => return FileAudit::unreadable(path, diagnostic.to_string()),
         };
         let mut found: Vec<(usize, QueryAudit)> = Vec::new();
+        let its = source.recorded.iter().filter(|name| self.catalog.lookup(name).is_some());
+        let recorded: BTreeSet<String> = its.chain(&self.recorded).cloned().collect();
         for (index, query) in source.queries.iter().enumerate() {
-            found.extend(self.query(query).map(|audited| (index, audited)));
+            let audited = of_recorded(query, self.query(query), &recorded);
+            found.extend(audited.map(|audited| (index, audited)));
         }
         if source.is_unit_test {
             migrate_all_or_none(&mut found);
@@ -118,7 +124,8 @@ impl Auditor {
             found.iter().filter_map(|(index, it)| Some((*index, it.edits.as_ref()?))).collect();
         let (migrated, failed) = source.edited(&edits);
         // A text is a query if it turns out to be one.
-        let is_query = |query: &&Query| query.kind != QueryKind::Text;
+        let is_name = |query: &&Query| query.kind == QueryKind::MetricName;
+        let is_query = |query: &&Query| query.kind != QueryKind::Text && !is_name(query);
         let is_text = |index: &usize| source.queries[*index].kind == QueryKind::Text;
         let texts = found.iter().filter(|(index, _)| is_text(index)).count();
         let mut audit = FileAudit {
@@ -136,6 +143,8 @@ impl Auditor {
             audit.findings.push(finding);
         }
         audit.findings.extend(source.links.iter().filter_map(|(line, url)| self.link(*line, url)));
+        audit.findings.extend(source.relabelings.iter().filter_map(|it| self.label_rule(it)));
+        audit.queries += source.relabelings.len();
         audit.findings.sort_by_key(|finding| finding.line);
         audit
     }

@@ -30,6 +30,11 @@ impl Catalog {
         Catalog { rules, absent }
     }
 
+    /// The rules of all packs.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Correspondence> {
+        self.rules.iter()
+    }
+
     /// The family of a series name, if a pack has a rule for it.
     pub(super) fn lookup(&self, name: &str) -> Option<FamilyRef> {
         SUFFIXES.into_iter().find_map(|suffix| {

@@ -41,6 +41,35 @@ impl Auditor {
         (!finding.generations.is_empty()).then_some(finding)
     }
 
+    /// The name of a metric that an adapter makes from series: the name of the series, or such as
+    /// `jobs_per_second` from `jobs_total`.
+    pub(super) fn metric_name(&self, query: &Query) -> Option<Finding> {
+        let name = query.text.text.as_str();
+        let mut head = name;
+        let family = loop {
+            let counter = || self.catalog.lookup(&format!("{head}_total"));
+            if let Some(found) = self.catalog.lookup(head).or_else(counter) {
+                break found;
+            }
+            head = head.rsplit_once('_')?.0;
+        };
+        let generation = family.generation?;
+        let mut finding = new_finding(query);
+        let impact = if head == name { Impact::Breaks } else { Impact::Unknown };
+        if generation == Generation::Old {
+            finding.direct = impact;
+        }
+        if !self.emitted.has(generation) {
+            finding.gateway = impact;
+        }
+        finding.generations = vec![generation.as_str()];
+        finding.details.push(format!("an adapter makes it from series such as {}", family.family));
+        if generation != self.to {
+            finding.obstacles.extend(query.obstacle.clone());
+        }
+        Some(finding)
+    }
+
     /// A link that contains a query. It is reported, but not migrated.
     pub(super) fn link(&self, line: usize, url: &str) -> Option<Finding> {
         let decoded = percent_decode_str(url).decode_utf8_lossy();

@@ -46,6 +46,8 @@ pub(super) enum QueryKind {
     Query,
     /// A text that names a family, and may be a query.
     Text,
+    /// The name of a metric of an autoscaler, which an adapter makes from series.
+    MetricName,
     /// The pattern of a relabeling rule for names of series.
     NamePattern,
     /// Of a unit test of rules.
@@ -74,6 +76,7 @@ impl QueryKind {
             QueryKind::Alert => "alert",
             QueryKind::Query => "query",
             QueryKind::Text => "text",
+            QueryKind::MetricName => "autoscaler",
             QueryKind::NamePattern => "relabeling",
             QueryKind::TestQuery => "test query",
             QueryKind::TestSeries => "test series",

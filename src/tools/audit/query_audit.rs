@@ -31,6 +31,9 @@ impl Auditor {
         if let VariableQuery::Metrics(at) = variable_query(query.kind, text) {
             return self.name_pattern(query, &at).map(QueryAudit::unchanged);
         }
+        if query.kind == QueryKind::MetricName {
+            return self.metric_name(query).map(QueryAudit::unchanged);
+        }
         if query.kind == QueryKind::NamePattern {
             return self.relabeling(query).map(QueryAudit::unchanged);
         }

@@ -1,8 +1,9 @@
 //! A file, the documents in its strings, and edits of its queries in place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::query::Query;
+use super::relabeling::Relabeling;
 use crate::document::{Edit, Limits, Node, Scalar, Source, Style, apply, parse_all};
 
 /// A file and its queries.
@@ -18,6 +19,10 @@ pub(super) struct SourceFile {
     pub(super) rule_files: Vec<String>,
     /// Lines and URLs of links, which may contain a query.
     pub(super) links: Vec<(usize, String)>,
+    /// Relabeling rules that read or remove labels other than the name.
+    pub(super) relabelings: Vec<Relabeling>,
+    /// The names under which rules record.
+    pub(super) recorded: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -50,6 +55,8 @@ impl SourceFile {
             is_unit_test: false,
             rule_files: Vec::new(),
             links: Vec::new(),
+            relabelings: Vec::new(),
+            recorded: BTreeSet::new(),
         }
     }
 

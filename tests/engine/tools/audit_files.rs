@@ -215,3 +215,100 @@ fn patterns_of_names_are_not_passed_over() {
         assert_eq!(audited("d.json", &file).findings, [], "{query}");
     }
 }
+
+/// Relabeling rules use labels that the upgrade renames, removes or adds.
+#[test]
+fn relabeling_rules_that_use_labels_are_reported() {
+    let reported = |rule: &str, key: &str| {
+        let audit = audited("x.yaml", &format!("{key}:\n- {rule}\n"));
+        let mut found = audit.findings;
+        assert!(found.len() < 2, "{rule}: {found:#?}");
+        found.pop().map(|it| (it.direct, it.gateway))
+    };
+    let unknown = Impact::Unknown;
+    for rule in [
+        "{source_labels: [__name__, type], regex: 'kong_bandwidth;egress', action: keep}",
+        "{source_labels: [__name__, service], regex: 'kong_bandwidth;a', action: drop}",
+        "{source_labels: [__name__, type], regex: '(kong_b.*;egress|kong_latency_bucket;kong)', action: Drop}",
+        "{source_labels: [type], regex: egress, action: drop}",
+        "{sourceLabels: [type], targetLabel: kind}",
+        "{regex: type, action: labeldrop}",
+        "{regex: '__name__|le|service|route|code|type|instance|job', action: labelkeep}",
+    ] {
+        for key in ["metric_relabel_configs", "write_relabel_configs", "metricRelabelings"] {
+            let impacts = reported(rule, key);
+            assert!(impacts.is_some_and(|it| it.0 == unknown), "{rule}: {impacts:?}");
+        }
+    }
+    // Only the new generation has the label.
+    let drop_source = "{regex: 'source|pod', action: labeldrop}";
+    assert_eq!(reported(drop_source, "metric_relabel_configs"), Some((unknown, Impact::Survives)));
+    for rule in [
+        "{source_labels: [service], regex: a, action: drop}",
+        "{source_labels: [__name__, type], regex: 'node_.*;egress', action: keep}",
+        "{regex: 'pod|node_id', action: labeldrop}",
+    ] {
+        assert_eq!(reported(rule, "metric_relabel_configs"), None, "{rule}");
+    }
+    // Labels of targets.
+    assert_eq!(
+        reported("{source_labels: [type], regex: a, action: drop}", "relabel_configs"),
+        None
+    );
+}
+
+#[test]
+fn names_of_metrics_of_autoscalers_are_reported() {
+    let (survives, breaks, unknown) = (Impact::Survives, Impact::Breaks, Impact::Unknown);
+    for (name, expected) in [
+        ("kong_http_status", Some((breaks, survives))),
+        ("kong_http_status_per_second", Some((unknown, survives))),
+        ("kong_http_requests_per_second", Some((survives, unknown))),
+        ("kong_bandwidth_bytes", Some((survives, breaks))),
+        ("requests_per_second", None),
+    ] {
+        let text = format!(
+            "kind: HorizontalPodAutoscaler\nmetadata: {{name: a}}\n\
+             spec: {{metrics: [{{type: Pods, pods: {{metric: {{name: {name}}}}}}}]}}\n"
+        );
+        let audit = audited("x.yaml", &text);
+        let found = audit.findings.first().map(|it| (it.direct, it.gateway));
+        assert_eq!(found, expected, "{name}: {:#?}", audit.findings);
+        assert_eq!(audit.migrated, None);
+    }
+}
+
+#[test]
+fn labels_that_expressions_and_other_panels_read_are_kept() {
+    let query = "{\"refId\": \"A\", \"expr\": \"sum by (type) (kong_bandwidth)\"}";
+    let migrated = |panels: &str| {
+        audited("d.json", &format!("{{\"panels\": [{panels}]}}")).migrated.expect("it migrates")
+    };
+    let panel = |others: &str| format!("{{\"id\": 1, \"targets\": [{query}{others}]}}");
+    assert!(migrated(&panel("")).contains("by (direction)"));
+    let sql = "{\"type\": \"sql\", \"expression\": \"SELECT type FROM A\", \"datasource\": \
+               {\"type\": \"__expr__\", \"uid\": \"__expr__\"}}";
+    assert!(migrated(&panel(&format!(", {sql}"))).contains("label_replace("));
+    let reader = "{\"id\": 2, \"datasource\": {\"uid\": \"-- Dashboard --\"}, \"targets\": [{\"panelId\": 1}]}";
+    assert!(migrated(&format!("{}, {reader}", panel(""))).contains("label_replace("));
+}
+
+#[test]
+fn queries_of_a_recorded_name_are_not_understood() {
+    let rules = "- {record: kong_http_status, expr: 'sum by (code) (kong_http_requests_total)'}\n\
+                 - {record: z, expr: sum(kong_http_status)}\n\
+                 - {record: kong_stream_sessions_total, expr: sum(kong_stream_status)}\n";
+    let audit = audited("r.yaml", rules);
+    assert_eq!(audit.migrated, None);
+    assert_eq!(audit.findings.len(), 3, "{:#?}", audit.findings);
+    for finding in &audit.findings {
+        assert_eq!((finding.direct, finding.gateway), (Impact::Unknown, Impact::Unknown));
+        assert!(finding.details.iter().any(|it| it.starts_with("a rule records under the name")));
+    }
+    // The rule is in another file.
+    let auditor = Auditor::new(&packs::builtin(), Emit::Old, Generation::New, Vec::new())
+        .expect("no edition");
+    let recorded = auditor.recorded_in(Path::new("r.yaml"), rules);
+    let audit = auditor.recorded(recorded).file(Path::new("d.yaml"), "expr: sum(kong_http_status)");
+    assert_eq!((audit.findings[0].direct, &audit.migrated), (Impact::Unknown, &None));
+}

@@ -590,3 +590,15 @@ fn samples_that_a_generation_lacks_are_an_obstacle() {
     let finding = audit(&[STREAMS], Generation::Old, migrated);
     assert_eq!(finding.migrated.as_deref(), Some("sum(kong_latency_sum{type=\"request\"})"));
 }
+
+#[test]
+fn native_histograms_of_other_boundaries_are_not_migrated() {
+    for query in
+        ["histogram_quantile(0.9, sum(rate(kong_latency{type=\"kong\"}[5m])))", "sum(kong_latency)"]
+    {
+        let finding = one(findings("panel", query, Generation::New, true), query);
+        assert_eq!(finding.migrated, None);
+        assert!(finding.obstacles[0].contains("as a native histogram"), "{finding:?}");
+    }
+    assert!(to_new("panel", "absent(kong_latency{type=\"kong\"})").is_ok());
+}

@@ -31,6 +31,10 @@ pub(super) struct Context {
     pub(super) rule: Option<(QueryKind, String)>,
     pub(super) panel: Option<Panel>,
     pub(super) language: Language,
+    /// The value is within relabeling rules of metrics.
+    pub(super) relabels_metrics: bool,
+    /// A panel of the dashboard reads the results of other panels.
+    pub(super) has_shared_results: bool,
 }
 
 /// The panel of a dashboard.
@@ -53,6 +57,12 @@ pub(super) enum Language {
 }
 
 impl Context {
+    /// The context of a whole document.
+    pub(super) fn of_document(nodes: &[Node], title: &str) -> Context {
+        let has_shared_results = nodes.iter().any(|it| has_text(it, &["-- Dashboard --"]));
+        Context { title: title.to_owned(), has_shared_results, ..Context::default() }
+    }
+
     /// The context of the values of a map.
     pub(super) fn within(&self, node: &Node) -> Context {
         let mut here = self.clone();
@@ -65,7 +75,9 @@ impl Context {
         here.rule = rule.or(here.rule);
         let group = node.get("data").filter(|data| data.str("kind") == Some("QueryGroup"));
         if node.get("targets").is_some() || group.is_some() {
-            here.panel = Some(Panel::new(node, group));
+            let mut panel = Panel::new(node, group);
+            panel.labels_matter |= here.has_shared_results;
+            here.panel = Some(panel);
         }
         let source = node.get("datasource").and_then(|source| source.str("type"));
         let data_query = node.str("kind") == Some("DataQuery");
@@ -90,10 +102,19 @@ impl Panel {
             labels_matter: transformed(node)
                 || group.is_some_and(transformed)
                 || names_labels
+                // SQL and math expressions read labels by name.
+                || has_text(node, &["__expr__", "-100"])
                 || node.get("alert").is_some(),
             words: Rc::new(words),
         }
     }
+}
+
+/// True if one of these texts is a value, such as the ID of a data source.
+fn has_text(node: &Node, texts: &[&str]) -> bool {
+    let mut found = false;
+    node.scalars(&mut |scalar| found |= texts.contains(&scalar.text.as_str()));
+    found
 }
 
 fn collect_words(node: &Node, words: &mut BTreeSet<String>) {

@@ -8,6 +8,7 @@
 
 mod context;
 mod extractor;
+mod relabel_rule;
 mod texts;
 mod unit_test;
 mod variable;
@@ -30,8 +31,9 @@ pub(super) fn extract(
 ) -> Result<SourceFile, Diagnostic> {
     let nodes = parse_all(&source, Limits::EXPORTED)?;
     let mut extractor = Extractor { source: SourceFile::new(source, nodes.clone()), names };
+    let context = Context::of_document(&nodes, "");
     for node in &nodes {
-        extractor.visit(node, "", 0, &Context::default());
+        extractor.visit(node, "", 0, &context);
     }
     Ok(extractor.source)
 }

@@ -73,11 +73,22 @@ impl Extractor<'_> {
             return false;
         }
         let inner = self.source.add(source, nodes.clone(), (document, scalar.clone()));
+        let context = Context::of_document(&nodes, &here.title);
         for node in &nodes {
-            let here = Context { title: here.title.clone(), ..Context::default() };
-            self.visit(node, key, inner, &here);
+            self.visit(node, key, inner, &context);
         }
         true
+    }
+
+    /// The name of the metric that an autoscaler reads: `metric: {name: …}`.
+    pub(super) fn metric_name(&mut self, metric: &Node, document: usize, here: &Context) {
+        let Some(name) = metric.get("name").and_then(Node::text) else { return };
+        self.push(Query {
+            kind: QueryKind::MetricName,
+            title: here.title.clone(),
+            obstacle: Some("names of metrics of an adapter are not migrated".to_owned()),
+            ..here.new_query(name, document)
+        });
     }
 
     /// The pattern of a relabeling rule that selects series by name.
@@ -88,7 +99,9 @@ impl Extractor<'_> {
         document: usize,
         here: &Context,
     ) -> bool {
-        let mut sources = node.list("source_labels").iter().chain(node.list("sourceLabels"));
+        let sources = node.list("source_labels").iter().chain(node.list("sourceLabels"));
+        let of_name = sources.clone().count() == 1;
+        let mut sources = sources.filter(|_| of_name);
         let of_name = sources.any(|it| it.text().is_some_and(|it| it.text == "__name__"));
         let Some(pattern) = pattern.text().filter(|_| of_name) else { return false };
         self.push(Query {

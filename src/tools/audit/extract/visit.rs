@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::extractor::Extractor;
+use super::relabel_rule::relabels_metrics;
 use super::unit_test::is_unit_test;
 use crate::document::{Map, Node};
 use crate::tools::audit::query::{Query, QueryKind};
@@ -31,6 +32,9 @@ impl Extractor<'_> {
         if self.variable(node, document, &here) {
             return;
         }
+        let is_relabeling = self.relabel_rule(node, document, &here);
+        let record = node.str("record").filter(|_| node.get("expr").is_some());
+        self.source.recorded.extend(record.map(str::to_owned));
         let has_query = self.query(node, document, &here);
         for (key, item) in &map.entries {
             if (self.names)(&key.text) {
@@ -41,10 +45,16 @@ impl Extractor<'_> {
             if has_query && is_read {
                 continue;
             }
-            if key.text == "regex" && self.name_pattern(node, item, document, &here) {
+            if key.text == "regex"
+                && (self.name_pattern(node, item, document, &here) || is_relabeling)
+            {
                 continue;
             }
+            if key.text == "metric" {
+                self.metric_name(item, document, &here);
+            }
             let mut here = here.clone();
+            here.relabels_metrics = relabels_metrics(&key.text).unwrap_or(here.relabels_metrics);
             here.in_annotations |= key.text == "annotations";
             here.rule = here.rule.filter(|_| key.text == "<<");
             self.visit(item, &key.text, document, &here);

@@ -2,6 +2,7 @@
 
 use super::input::Input;
 use super::select::Selection;
+use super::uncounted::check_counted;
 use crate::tools::audit::catalog::Catalog;
 
 /// Why the query would have another result, although every selector has a counterpart.
@@ -22,6 +23,9 @@ pub(super) fn obstacles(input: &Input<'_>, selection: &Selection<'_>) -> Vec<Str
                 String::new()
             };
             add(format!("{from} and {to} do not have the same values: {why}{hint}"));
+        }
+        if let Err(obstacle) = check_counted(input, selected.usage.selector, rule) {
+            add(obstacle);
         }
         for lack in rule.old.lacks.iter().chain(&rule.new.lacks) {
             if !input.catalog.is_absent(&lack.only_with) {

@@ -20,6 +20,7 @@ pub(super) fn check_layouts(
     if input.values_of.is_some_and(|label| label != "le") {
         return Ok(Vec::new());
     }
+    check_native(input, selection)?;
     let mut notes = Vec::new();
     let whole: Vec<&Selected<'_>> =
         selection.selected.iter().filter(|it| selects_all_boundaries(input, it)).collect();
@@ -46,6 +47,21 @@ pub(super) fn check_layouts(
         }
     }
     Ok(notes)
+}
+
+/// The family name alone is a native histogram, with the boundaries of its generation.
+fn check_native(input: &Input<'_>, selection: &Selection<'_>) -> Result<(), String> {
+    let natives = selection.selected.iter().filter(|it| it.family.suffix.is_empty());
+    let mut natives = natives.filter(|it| !it.usage.is_of_series());
+    let changes = |it: &Selected<'_>| it.rules.iter().any(|rule| changes_layout(input, rule));
+    match natives.find(|it| changes(it)) {
+        Some(selected) => Err(format!(
+            "it reads {} as a native histogram, which has other boundaries in the other generation; \
+             query the series with _bucket, _sum or _count",
+            selected.family.family
+        )),
+        None => Ok(()),
+    }
 }
 
 /// How far the quantile can be from the original.

@@ -56,6 +56,5 @@ pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
         obstacles.extend(migration.notes.iter().map(obstacle));
     }
     obstacles.extend(different::obstacles(input, &selection));
-    obstacles.extend(uncounted::obstacles(input, &selection));
     if obstacles.is_empty() { Ok(migration) } else { Err(obstacles) }
 }

@@ -1,7 +1,6 @@
 //! Samples that only one generation counts: a migrated query must not gain or lose them.
 
 use super::input::Input;
-use super::select::Selection;
 use crate::mapping::{Correspondence, Generation};
 use crate::tools::audit::only_here::{Selecting, Selects, shown};
 use crate::tools::audit::promql::{Matcher, Selector};
@@ -42,18 +41,6 @@ pub(super) fn excluding_matchers(
         }
     }
     Ok(added)
-}
-
-/// Why the query would lose samples: those that only its own generation counts.
-pub(super) fn obstacles(input: &Input<'_>, selection: &Selection<'_>) -> Vec<String> {
-    let mut obstacles = Vec::new();
-    for selected in &selection.selected {
-        for rule in &selected.rules {
-            let obstacle = check_counted(input, selected.usage.selector, rule).err();
-            obstacles.extend(obstacle.filter(|it| !obstacles.contains(it)));
-        }
-    }
-    obstacles
 }
 
 /// A selector must not select what only its own generation counts.
