@@ -151,6 +151,16 @@ fn all_files_are_written_or_none() {
 }
 
 #[test]
+fn a_file_of_more_than_64_mebibytes_is_an_error() {
+    let folder = Folder::new("large");
+    let large = std::fs::File::create(folder.0.join("in/large.json")).expect("writable");
+    large.set_len((64 << 20) + 1).expect("a sparse file");
+    let output = command(&["in"], &folder.0);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(text(&output.stderr).contains("it is larger than 64 MiB"), "{output:?}");
+}
+
+#[test]
 fn json_is_written() {
     let folder = Folder::new("json");
     let output = command(&["in/r.yaml", "--format=json"], &folder.0);
@@ -160,5 +170,8 @@ fn json_is_written() {
     assert_eq!(first["kind"], "record");
     assert_eq!(first["direct"], "breaks");
     assert_eq!(first["gateway"], "survives");
-    assert_eq!(first["migrated"], "sum by (service) (rate(kong_http_requests_total[5m]))");
+    assert_eq!(
+        first["migrated"],
+        "sum by (service) (rate(kong_http_requests_total{service!=\"\"}[5m]))"
+    );
 }

@@ -82,7 +82,12 @@ fn stage(file: &NewFile<'_>) -> anyhow::Result<Staged> {
 fn restore(replaced: &[Staged]) -> anyhow::Result<()> {
     for file in replaced {
         let restored = match &file.original {
-            Some(original) => fs::write(&file.target, original),
+            // The renamed file is gone, so its name is free.
+            Some(original) => fs::write(&file.temporary, original)
+                .and_then(|()| {
+                    fs::set_permissions(&file.temporary, fs::metadata(&file.target)?.permissions())
+                })
+                .and_then(|()| fs::rename(&file.temporary, &file.target)),
             None => fs::remove_file(&file.target),
         };
         restored.with_context(|| format!("cannot restore {}", file.target.display()))?;

@@ -1,6 +1,7 @@
 //! Reads, audits and writes the files of `audit`.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -103,7 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     let (mut inputs, mut progress) = (Vec::new(), Progress::new());
     for (index, input) in found.iter().enumerate() {
         progress.count("auditing file", index + 1, found.len());
-        match std::fs::read(&input.path) {
+        match read(&input.path) {
             Ok(bytes) => {
                 if let Some(audited) = audit(&auditor, input, &bytes) {
                     run.files.push(audited);
@@ -124,10 +125,27 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     Ok(run)
 }
 
+/// The largest file that is audited, in bytes.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Reads a file.
+///
+/// # Errors
+///
+/// It cannot be read, or is larger than [`MAX_FILE`].
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other("it is larger than 64 MiB; divide it, or leave it out"));
+    }
+    Ok(bytes)
+}
+
 /// A rule of one file can record what a query of another one reads.
 fn auditor_with_recorded(auditor: Auditor, found: &[InputFile]) -> Auditor {
     let texts = found.iter().filter(|it| it.is_known).filter_map(|it| {
-        let text = std::fs::read_to_string(&it.path).ok()?;
+        let text = String::from_utf8(read(&it.path).ok()?).ok()?;
         Some((&it.path, text))
     });
     let recorded = texts.flat_map(|(path, text)| auditor.recorded_in(path, &text)).collect();
