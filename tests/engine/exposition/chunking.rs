@@ -49,12 +49,17 @@ fn assert_same(whole: &Outcome, cut: &Outcome, context: &str) {
 fn tiny_captures_cut_at_every_byte() {
     thread::scope(|scope| {
         for name in captures("tiny") {
+            // A version's capture with streams has all the lines of the one without.
+            let has_streams = name.contains("http_stream");
+            if !has_streams && captures("tiny").contains(&name.replace("main", "http_stream")) {
+                continue;
+            }
             scope.spawn(move || {
                 let body = capture(&name);
-                // The direction that changes most, and every direction for the longest body.
+                // The direction that changes most, and both for the last version of each generation.
                 let converting = if is_old(&name) { Emit::New } else { Emit::Old };
-                let longest = name.contains("http_stream");
-                for emit in [converting, Emit::Both].into_iter().take(1 + usize::from(longest)) {
+                let last = ["2.8.5", "3.9.1"].iter().any(|version| name.contains(version));
+                for emit in [converting, Emit::Both].into_iter().take(1 + usize::from(last)) {
                     let plan = plan(emit);
                     let whole = rewrite(&plan, &body);
                     for at in 0..=body.len() {
@@ -84,8 +89,8 @@ fn hostile_bodies_cut_at_every_byte() {
         let whole = rewrite(&plan, body);
         for at in 0..=body.len() {
             assert_same(&whole, &cut(&plan, body, &[at]), &format!("{emit:?} cut at {at}"));
-            // Every second cut in this line and the next two.
-            for to in at..=body.len().min(at + 200) {
+            // Every second cut in this line and the next one.
+            for to in at..=body.len().min(at + 100) {
                 let context = format!("{emit:?} cut at {at} and {to}");
                 assert_same(&whole, &cut(&plan, body, &[at, to]), &context);
             }

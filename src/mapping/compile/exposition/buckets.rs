@@ -1,5 +1,7 @@
 //! Bucket layouts that a rule reads and writes, in one direction.
 
+use std::collections::HashSet;
+
 use super::active::ActiveRule;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::Settings;
@@ -40,15 +42,12 @@ pub(in crate::mapping) fn converted_to_edition(
     emitted: Emitted,
 ) -> Vec<(usize, Generation)> {
     let mut converted: Vec<(usize, Generation)> = Vec::new();
+    let mut known = HashSet::new();
     for (index, from) in active.iter().enumerate() {
         for generation in emitted.generations() {
-            let side = from.rule.side(generation);
+            let key = || (from.rule.side(generation).reading_key(), generation);
             let differ = from.rule.layouts(generation).is_some_and(Layouts::differ);
-            let is_known = |(index, its): &(usize, Generation)| {
-                *its == generation && active[*index].rule.side(generation).reads_like(side)
-            };
-            if emitted.edition_in(from.pack).is_some() && differ && !converted.iter().any(is_known)
-            {
+            if emitted.edition_in(from.pack).is_some() && differ && known.insert(key()) {
                 converted.push((index, generation));
             }
         }
@@ -57,14 +56,12 @@ pub(in crate::mapping) fn converted_to_edition(
 }
 
 /// The editions of a family, if they differ and all rules that name the family agree on them.
-pub(in crate::mapping) fn editions(
-    family: &str,
+pub(in crate::mapping) fn editions<'a>(
     generation: Generation,
-    active: &[ActiveRule<'_>],
+    mut named: impl Iterator<Item = &'a ActiveRule<'a>>,
     emitted: Emitted,
     settings: &Settings,
 ) -> Option<FamilyEditions> {
-    let mut named = active.iter().filter(|its| its.rule.side(generation).family == family);
     let first = named.next()?;
     let layouts = first.rule.layouts(generation)?;
     let same = |its: &ActiveRule<'_>| {

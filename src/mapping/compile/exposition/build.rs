@@ -326,7 +326,10 @@ impl<'a> Build<'a> {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.histogram = true;
                 }
-                self.editions(family, generation);
+                let first = self.index.of_family(generation, family).next();
+                if first.is_some_and(|first| std::ptr::eq(first.rule, pack_rule.rule)) {
+                    self.editions(family, generation);
+                }
                 if self.index.of_family(generation.other(), family).next().is_none() {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.generation = Some(generation);
@@ -343,8 +346,8 @@ impl Build<'_> {
         if self.plan.families.get(name).is_some_and(|its| its.editions.is_some()) {
             return;
         }
-        let (emitted, settings) = (self.emitted, self.settings);
-        if let Some(found) = buckets::editions(family, generation, self.active, emitted, settings) {
+        let named = self.index.of_family(generation, family);
+        if let Some(found) = buckets::editions(generation, named, self.emitted, self.settings) {
             let index = Some(self.plan.editions.len());
             self.plan.editions.push(found);
             self.plan.families.entry(name.into()).or_default().editions = index;
