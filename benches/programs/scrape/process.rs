@@ -42,6 +42,18 @@ impl Process {
     pub(crate) fn resident_kb(&self) -> io::Result<u64> {
         status_kb(self.0.id(), "VmRSS:")
     }
+
+    /// Open descriptors.
+    #[allow(dead_code, reason = "the soak uses it")]
+    pub(crate) fn descriptors(&self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.0.id()))?.count())
+    }
+
+    /// Threads.
+    #[allow(dead_code, reason = "the soak uses it")]
+    pub(crate) fn threads(&self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/task", self.0.id()))?.count())
+    }
 }
 
 impl Drop for Process {
