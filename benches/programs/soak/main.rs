@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("target/release/crossfade: run `cargo build --release` first".into());
     }
     let time = Duration::from_secs(60 * minutes);
-    let body = fs::read("tests/captures/small/prometheus/kong-2.8.5.control_plane.txt")?;
+    let body = fs::read("tests/captures/small/prometheus/kong-2.8.5.per_consumer.txt")?;
     let ports = Ports::free()?;
     let sink = sink::bind(&format!("127.0.0.1:{}", ports.sink))?;
     for behaviour in origin::Behaviour::ALL {
