@@ -35,6 +35,16 @@ fn mutated(bytes: &[u8], dice: &mut Seeded) -> Vec<u8> {
     bytes
 }
 
+/// What fuzzing has found.
+#[test]
+fn found_exposition_streams() {
+    let found = std::fs::read_dir(root("fuzz/found/exposition_stream")).expect("a folder");
+    for file in found {
+        let path = file.expect("a readable folder").path();
+        exposition_stream::check(&std::fs::read(path).expect("a readable file"));
+    }
+}
+
 #[test]
 fn an_exposition_stream() {
     let mut dice = Seeded::new(7);

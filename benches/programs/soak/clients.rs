@@ -84,7 +84,7 @@ impl Clients {
         for leaver in self.leavers {
             leaver.join().expect("a client does not panic");
         }
-        let scraped = self.scrapers.into_iter().map(|it| it.join());
+        let scraped = self.scrapers.into_iter().map(JoinHandle::join);
         Scrapes(scraped.map(|it| it.expect("a scraper does not panic")).collect())
     }
 }

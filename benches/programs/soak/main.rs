@@ -33,7 +33,6 @@ mod process;
 mod sink;
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::net::UdpSocket;
@@ -126,15 +125,11 @@ impl Ports {
     }
 
     fn settings(&self) -> String {
-        let mut targets = String::new();
         let named = origin::Behaviour::ALL.map(|it| (it.name(), self.target(it)));
-        for (name, port) in named.into_iter().chain([("none", self.none)]) {
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                targets,
-                "  - {{ name: {name}, url: \"http://127.0.0.1:{port}/metrics\", emit: new }}"
-            );
-        }
+        let target = |(name, port)| {
+            format!("  - {{ name: {name}, url: \"http://127.0.0.1:{port}/metrics\", emit: new }}\n")
+        };
+        let targets: String = named.into_iter().chain([("none", self.none)]).map(target).collect();
         format!(
             "emit: old\ntargets:\n{targets}statsd:\n  listen: [{{ address: \"udp://127.0.0.1:{}\" \
              }}]\n  forward: [{{ address: \"udp://127.0.0.1:{}\" }}]\nweb: {{ listen_address: \
@@ -166,7 +161,7 @@ fn watch(gateway: &Process, time: Duration) -> io::Result<Vec<Sample>> {
                 resident / 1000.0,
                 gateway.descriptors()?,
                 gateway.threads()?,
-                (now - cpu).as_secs_f64() / 60.0 * 100.0
+                now.saturating_sub(cpu).as_secs_f64() / 60.0 * 100.0
             );
             cpu = now;
         }
