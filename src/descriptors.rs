@@ -6,6 +6,8 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -43,24 +45,52 @@ pub(crate) fn raise_limit() -> io::Result<()> {
     Ok(())
 }
 
-/// Judges by a new descriptor: it has the lowest number that was free.
-pub(crate) fn supply(new: &impl AsRawFd, purpose: Purpose) -> Supply {
-    let number = u64::try_from(new.as_raw_fd()).unwrap_or(u64::MAX);
-    match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((limit, _)) => judge(number, limit, purpose),
-        Err(_) => Supply::Ample,
+/// The descriptors of all open connections.
+static OPEN: AtomicU64 = AtomicU64::new(0);
+
+/// How many others there were when the first connection was accepted.
+static OTHERS: OnceLock<u64> = OnceLock::new();
+
+/// Counts the descriptor of a connection. Drop it after the connection is closed.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// How many descriptors are in use, with this one.
+    used: u64,
+}
+
+impl Counted {
+    /// Counts a new descriptor. It has the lowest number that was free, which is less than the number of
+    /// used ones after others were closed.
+    pub(crate) fn new(new: &impl AsRawFd) -> Counted {
+        let number = u64::try_from(new.as_raw_fd()).unwrap_or(u64::MAX);
+        let open = OPEN.fetch_add(1, Ordering::Relaxed);
+        Counted { used: number.max(OTHERS.get_or_init(|| number) + open) }
+    }
+
+    /// How many were free when this connection was accepted.
+    pub(crate) fn supply(&self, purpose: Purpose) -> Supply {
+        match getrlimit(Resource::RLIMIT_NOFILE) {
+            Ok((limit, _)) => judge(self.used, limit, purpose),
+            Err(_) => Supply::Ample,
+        }
     }
 }
 
-fn judge(number: u64, limit: u64, purpose: Purpose) -> Supply {
+impl Drop for Counted {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn judge(used: u64, limit: u64, purpose: Purpose) -> Supply {
     let part = (limit / 8).clamp(8, 128);
     let last = match purpose {
         Purpose::Client => part,
         Purpose::Sender => part * 2,
     };
-    if number >= limit.saturating_sub(last) {
+    if used >= limit.saturating_sub(last) {
         Supply::Scarce
-    } else if number >= limit / 2 {
+    } else if used >= limit / 2 {
         Supply::Low
     } else {
         Supply::Ample

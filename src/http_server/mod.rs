@@ -35,7 +35,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
-use crate::descriptors::{self, Purpose, Reserve, Supply};
+use crate::descriptors::{self, Counted, Purpose, Reserve, Supply};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 pub use access::{ClientAddress, Encrypted};
@@ -130,17 +130,26 @@ impl Listener {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let mut open = Connections::new();
+        let mut has_waited = false;
         loop {
+            // A connection that was asked to leave has its descriptor until it has closed. Accepting
+            // faster than they close would use up the descriptors that connections must leave free.
+            let is_waiting = open.is_one_leaving() && !has_waited;
             let accepted = tokio::select! {
-                accepted = self.tcp.accept() => accepted,
+                accepted = self.tcp.accept(), if !is_waiting => accepted,
                 () = open.one_ends() => {
                     self.reserve.iter_mut().for_each(Reserve::hold);
                     continue;
                 }
+                () = tokio::time::sleep(ACCEPT_PAUSE), if is_waiting => {
+                    has_waited = true;
+                    continue;
+                }
                 () = shutdown.until_drain() => break,
             };
+            has_waited = false;
             match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
-                Ok(Some(stream)) => {
+                Ok(Some((stream, counted))) => {
                     let worker = workers.place();
                     let runtime = worker.runtime.clone();
                     let answer = answer.clone();
@@ -157,6 +166,7 @@ impl Listener {
                             Ok(stream) => connection::serve(stream, answer, context, its).await,
                             Err(error) => tracing::warn!(%error, "cannot serve a connection"),
                         }
+                        drop(counted);
                         drop(worker);
                     };
                     let id = open.tasks.spawn_on(serve, &runtime).id();
@@ -182,7 +192,7 @@ impl Listener {
             }
             // Those that were asked to leave may not have closed yet. The kernel reports this error even
             // if no client waits, so a connection that has just been accepted would be closed for no one.
-            if open.tasks.len() == open.activities.len() {
+            if !open.is_one_leaving() {
                 open.make_room(ACCEPT_PAUSE);
             }
         }
@@ -198,8 +208,9 @@ impl Listener {
         &self,
         stream: TcpStream,
         open: &mut Connections,
-    ) -> io::Result<Option<std::net::TcpStream>> {
-        if let Some((reason, text)) = self.refusal(&stream, open) {
+    ) -> io::Result<Option<(std::net::TcpStream, Counted)>> {
+        let counted = Counted::new(&stream);
+        if let Some((reason, text)) = self.refusal(&counted, open) {
             self.metrics.refused(reason);
             if self.rules.web().is_none_or(|web| web.tls.is_none()) {
                 // Best effort: it fits into the socket's buffer, or is not sent.
@@ -209,18 +220,18 @@ impl Listener {
             return Ok(None);
         }
         // The worker registers the socket with its own event loop.
-        stream.into_std().map(Some)
+        Ok(Some((stream.into_std()?, counted)))
     }
 
     /// Why there is no room for a new connection, and a text for its client.
     fn refusal(
         &self,
-        stream: &TcpStream,
+        counted: &Counted,
         open: &mut Connections,
     ) -> Option<(ConnectionRefusal, &'static str)> {
         let supply = match self.reserve {
             Some(_) => Supply::Ample,
-            None => descriptors::supply(stream, Purpose::Client),
+            None => counted.supply(Purpose::Client),
         };
         let is_full = open.activities.len() >= self.rules.limits().max_connections;
         if !is_full && supply == Supply::Ample || open.make_room(Duration::ZERO) {
@@ -248,6 +259,11 @@ impl Connections {
             None => return std::future::pending().await,
         };
         self.activities.remove(&id);
+    }
+
+    /// Whether a connection was asked to leave and has not closed yet.
+    fn is_one_leaving(&self) -> bool {
+        self.tasks.len() > self.activities.len()
     }
 
     /// Asks the connection that has been idle longest, and for at least `time`, to close. Returns

@@ -53,7 +53,8 @@ async fn idle_clients_cannot_use_all_descriptors() {
     let answers = async {
         for _ in 0..3 {
             assert_eq!(get(process.admin, "/-/healthy").await.status, 200);
-            assert_eq!(get(process.data, "/metrics").await.status, 200);
+            let scrape = get(process.data, "/metrics").await;
+            assert_eq!(scrape.status, 200, "{}", scrape.body.escape_ascii());
         }
         let received = "crossfade_statsd_received_lines_total{listener=\"tcp://127.0.0.1:0\"}";
         tokio::select! {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::super::pipeline::Pipeline;
 use super::senders::Place;
-use crate::descriptors::{self, Purpose, Supply};
+use crate::descriptors::{Counted, Purpose, Supply};
 use crate::relay::keepalive;
 use crate::rewrite::statsd::Sender;
 use crate::statsd::{MAX_DATAGRAM_BYTES, StreamFramer};
@@ -28,8 +28,8 @@ const LAST_BYTES: usize = 8 << 20;
 
 /// An accepted connection, before a worker reads it.
 pub(super) enum Connection {
-    Tcp(std::net::TcpStream),
-    Unix(unix::UnixStream),
+    Tcp(std::net::TcpStream, Counted),
+    Unix(unix::UnixStream, Counted),
 }
 
 /// Why reading ends.
@@ -42,24 +42,35 @@ enum End {
 }
 
 impl Connection {
+    pub(super) fn tcp(stream: std::net::TcpStream) -> Connection {
+        let counted = Counted::new(&stream);
+        Connection::Tcp(stream, counted)
+    }
+
+    pub(super) fn unix(stream: unix::UnixStream) -> Connection {
+        let counted = Counted::new(&stream);
+        Connection::Unix(stream, counted)
+    }
+
     /// How many file descriptors are free after this connection has taken one.
     pub(super) fn supply(&self) -> Supply {
         match self {
-            Connection::Tcp(stream) => descriptors::supply(stream, Purpose::Sender),
-            Connection::Unix(stream) => descriptors::supply(stream, Purpose::Sender),
+            Connection::Tcp(_, counted) | Connection::Unix(_, counted) => {
+                counted.supply(Purpose::Sender)
+            }
         }
     }
 
     /// Reads the connection until it ends or has to leave its place.
     pub(super) async fn read(self, pipeline: Pipeline, place: Arc<Place>) -> io::Result<()> {
         match self {
-            Connection::Tcp(stream) => {
+            Connection::Tcp(stream, _counted) => {
                 keepalive::set(&stream, pipeline.connections().keepalive)?;
                 let framer = StreamFramer::lines(MAX_DATAGRAM_BYTES);
                 let stream = TcpStream::from_std(stream)?;
                 Reading::new(stream, framer, pipeline, place).run().await;
             }
-            Connection::Unix(stream) => {
+            Connection::Unix(stream, _counted) => {
                 let framer = StreamFramer::lines_or_packets(MAX_DATAGRAM_BYTES);
                 let stream = UnixStream::from_std(stream)?;
                 Reading::new(stream, framer, pipeline, place).run().await;

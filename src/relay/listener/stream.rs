@@ -42,8 +42,8 @@ enum Acceptor {
 impl Acceptor {
     async fn accept(&self) -> io::Result<Connection> {
         match self {
-            Acceptor::Tcp(listener) => listener.accept().await?.0.into_std().map(Connection::Tcp),
-            Acceptor::Unix(listener) => listener.accept().await?.0.into_std().map(Connection::Unix),
+            Acceptor::Tcp(listener) => listener.accept().await?.0.into_std().map(Connection::tcp),
+            Acceptor::Unix(listener) => listener.accept().await?.0.into_std().map(Connection::unix),
         }
     }
 }
@@ -70,6 +70,7 @@ impl Pool {
             Connections { tasks: JoinSet::new(), places: Places::new(self.stop.clone()) };
         let mut turn = 0;
         let mut limit = ConnectionLimit::default();
+        let mut has_waited = false;
         loop {
             // At the limit, clients wait in the kernel's accept queue until a silent one makes room.
             let max = self.factory.connections().max;
@@ -80,13 +81,20 @@ impl Pool {
             }
             let silent = open.places.next_silent().filter(|_| is_full);
             let has_room = !is_full || silent.is_some_and(|at| at <= Instant::now());
+            // As for HTTP clients: a connection that was asked to leave still has its descriptor.
+            let is_waiting = open.is_one_leaving() && !has_waited;
             let accepted = tokio::select! {
-                accepted = acceptor.accept(), if has_room => accepted,
+                accepted = acceptor.accept(), if has_room && !is_waiting => accepted,
                 () = open.one_ends() => continue,
                 () = until(silent), if !has_room => continue,
+                () = tokio::time::sleep(ACCEPT_PAUSE), if is_waiting => {
+                    has_waited = true;
+                    continue;
+                }
                 () = self.factory.replaced() => continue,
                 () = self.stop.cancelled() => break,
             };
+            has_waited = false;
             match accepted {
                 Ok(connection) => {
                     if self.has_place(&connection, is_full, &mut open.places) {
@@ -99,7 +107,7 @@ impl Pool {
                     if descriptors::are_exhausted(&error) {
                         self.factory.metrics().no_descriptors();
                         // Those that were asked to leave may not have closed yet.
-                        if open.tasks.len() == open.places.len() {
+                        if !open.is_one_leaving() {
                             self.make_room(&mut open.places);
                         }
                     }
@@ -161,6 +169,11 @@ struct Connections {
 }
 
 impl Connections {
+    /// Whether a connection was asked to leave and has not closed yet.
+    fn is_one_leaving(&self) -> bool {
+        self.tasks.len() > self.places.len()
+    }
+
     /// Resolves when a connection has ended; never if there is none. Cancel safe.
     async fn one_ends(&mut self) {
         let id = match self.tasks.join_next_with_id().await {
