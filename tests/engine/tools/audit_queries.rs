@@ -602,3 +602,61 @@ fn native_histograms_of_other_boundaries_are_not_migrated() {
     }
     assert!(to_new("panel", "absent(kong_latency{type=\"kong\"})").is_ok());
 }
+
+/// A family with the same name in both generations has the label `node_id` only in the new one.
+#[test]
+fn labels_of_families_that_keep_their_name() {
+    let memory = "kong_memory_lua_shared_dict_bytes";
+    let connections = "kong_nginx_http_current_connections{state=\"active\"}";
+    let why = "has the label `node_id`, which is part of the result or of a match";
+    for query in [
+        "max without (shared_dict, kong_subsystem) (M) / ignoring (state) C",
+        "M / ignoring (shared_dict, kong_subsystem, state) group_left C",
+        "M and ignoring (shared_dict, kong_subsystem, state) C",
+        "M unless ignoring (shared_dict, kong_subsystem, state) C",
+        "M * on (instance) group_left C",
+        "M > on (instance) group_left () C",
+        "M or C",
+        "sum(C) / on () group_right M",
+        "C * on (instance) group_left (node_id) M{shared_dict=\"kong\"}",
+    ] {
+        stays("panel", &query.replace('M', memory).replace('C', connections), why);
+    }
+    for (query, expected) in [
+        ("sum(M) / sum(C)", "sum(M) / sum(N)"),
+        (
+            "sum by (instance) (M) and sum by (instance) (C)",
+            "sum by (instance) (M) and sum by (instance) (N)",
+        ),
+        (
+            "max without (node_id, shared_dict, kong_subsystem) (M) / sum without (state) (C)",
+            "max without (node_id, shared_dict, kong_subsystem) (M) / sum without (state) (N)",
+        ),
+        ("sum(C) and on () absent(M)", "sum(N) and on () absent(M)"),
+    ] {
+        let all = "kong_nginx_connections_total{state=\"active\",subsystem=\"http\"}";
+        let merged = format!("max without (node_id, subsystem) ({all})");
+        let new = |text: &str| text.replace('M', memory).replace('N', &merged);
+        migrates("panel", &query.replace('M', memory).replace('C', connections), &new(expected));
+    }
+}
+
+#[test]
+fn a_match_by_a_label_that_one_side_gains_breaks() {
+    for (query, direct) in [
+        ("M and ignoring (shared_dict, kong_subsystem) up{job=\"kong\"}", Impact::Breaks),
+        ("up unless ignoring (shared_dict, kong_subsystem) M", Impact::Breaks),
+        ("sum without (shared_dict) (M) * ignoring (kong_subsystem) up", Impact::Breaks),
+        ("M / ignoring (node_id, shared_dict) group_left up", Impact::Survives),
+        ("M * on (instance) group_left (job) up", Impact::Survives),
+        ("sum by (instance) (M) / up", Impact::Survives),
+        ("M / kong_memory_lua_shared_dict_total_bytes", Impact::Survives),
+        ("M / 1024 > 3", Impact::Survives),
+        ("M or vector(0)", Impact::Survives),
+    ] {
+        let query = query.replace('M', "kong_memory_lua_shared_dict_bytes");
+        let finding = audited("panel", &query, Generation::New);
+        assert_eq!((finding.direct, finding.gateway), (direct, Impact::Survives), "{query}");
+        assert_eq!(finding.migrated, None, "{query}");
+    }
+}

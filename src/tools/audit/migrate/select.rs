@@ -7,7 +7,7 @@ use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
 use crate::tools::audit::matching::{Match, all_match};
-use crate::tools::audit::vector_use::{LiveLabels, SelectorUse, selector_uses};
+use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
 
 /// A selector to migrate, and the rules that describe its samples together.
 pub(super) struct Selected<'a> {
@@ -142,13 +142,22 @@ fn check_same_name(
                 family.family
             ));
         }
-        for label in &LabelDiff::new(rule, input.from).only_source {
-            let is_kept =
-                matches!(&usage.live, LiveLabels::Only(labels) if labels.contains(*label));
+        let diff = LabelDiff::new(rule, input.from);
+        for label in &diff.only_source {
             let is_matched = !input.matchers(usage, label).is_empty();
-            if usage.named_labels.contains(*label) || is_matched || is_kept {
+            if usage.named_labels.contains(*label) || is_matched {
                 return Err(format!("`{label}` of {} is only in this generation", family.family));
             }
+        }
+        // The migrated families around it neither gain nor lose the label.
+        let is_absent = usage.function.is_some_and(|it| it.starts_with("absent"));
+        let mut one_sided = diff.only_target.iter().chain(&diff.only_source);
+        if let Some(label) = one_sided.find(|label| !is_absent && usage.live.has(label)) {
+            return Err(format!(
+                "only one generation of {} has the label `{label}`, which is part of the result or \
+                 of a match; aggregate it without ({label})",
+                family.family
+            ));
         }
     }
     Ok(())

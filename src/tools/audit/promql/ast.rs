@@ -115,6 +115,17 @@ impl Expr {
         }
     }
 
+    /// True if its result is a scalar.
+    pub(in crate::tools::audit) fn is_scalar(&self) -> bool {
+        match &self.node {
+            Node::Literal => true,
+            Node::Call { name, .. } => ["scalar", "time", "pi"].contains(&name.as_str()),
+            Node::Wrapped { inner, .. } => inner.is_scalar(),
+            Node::Binary(binary) => binary.left.is_scalar() && binary.right.is_scalar(),
+            Node::Selector(_) | Node::Aggregate(_) => false,
+        }
+    }
+
     /// True if a part is in a subquery: `(…)[1h:5m]`.
     pub(in crate::tools::audit) fn has_subquery_of(&self, part: &Range<usize>, text: &str) -> bool {
         let mut found = false;

@@ -154,7 +154,7 @@ impl<'a> Visitor<'a> {
         let labels = grouping.map(|it| self.labels(&it.labels)).unwrap_or_default();
         let has_variable = grouping.is_some_and(|it| self.has_variable(&it.labels));
         let live = match &aggregate.grouping {
-            // The selected series live their labels.
+            // The selected series keep their labels.
             _ if aggregate.selects_series() => LiveLabels::all(),
             None => LiveLabels::Only(BTreeSet::new()),
             Some(grouping) if grouping.without => LiveLabels::AllBut(labels.clone()),
@@ -194,7 +194,7 @@ impl<'a> Visitor<'a> {
     }
 
     fn binary(&mut self, expr: &'a Expr, binary: &'a Binary, around: &Scope<'a>) {
-        if is_scalar(&binary.left) || is_scalar(&binary.right) {
+        if binary.left.is_scalar() || binary.right.is_scalar() {
             let around = around.with_live(around.live.clone(), false);
             self.expr(&binary.left, &around);
             self.expr(&binary.right, &around);
@@ -250,17 +250,6 @@ impl<'a> Visitor<'a> {
             }
             self.expr(operand, &inner);
         }
-    }
-}
-
-/// True if an expression is a scalar.
-fn is_scalar(expr: &Expr) -> bool {
-    match &expr.node {
-        Node::Literal => true,
-        Node::Call { name, .. } => ["scalar", "time", "pi"].contains(&name.as_str()),
-        Node::Wrapped { inner, .. } => is_scalar(inner),
-        Node::Binary(binary) => is_scalar(&binary.left) && is_scalar(&binary.right),
-        Node::Selector(_) | Node::Aggregate(_) => false,
     }
 }
 

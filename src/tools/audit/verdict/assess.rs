@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::availability::is_available;
 use super::boundaries::{BoundaryUse, boundary_use};
 use super::name_patterns::matched_families;
+use super::one_sided::OneSided;
 use crate::mapping::{Correspondence, Emitted, Generation, Meaning};
 use crate::tools::audit::catalog::{Catalog, FamilyRef};
 use crate::tools::audit::finding::Impact;
@@ -74,6 +75,7 @@ pub(in crate::tools::audit) fn assess(
     for (usage, family) in &known {
         assessment.uncounted(usage, family);
         assessment.labels(usage, family);
+        assessment.additional_labels(usage, family, expr);
         if values_of.is_none_or(|label| label == "le") {
             assessment.boundaries(usage, family);
         }
@@ -262,12 +264,26 @@ impl<'a> Assessment<'a> {
                 }
             }
         }
-        if family.generation.is_none() && matches!(usage.live, LiveLabels::AllBut(_)) {
-            for rule in self.catalog.rules(&family.family, Generation::New) {
-                for (label, _) in rule.new.labels.iter().filter(|(_, it)| *it == Meaning::Own) {
+    }
+
+    /// Labels that a family of both generations has only after the upgrade. They change the result
+    /// if another vector, which does not have them, is matched with it.
+    fn additional_labels(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef, expr: &Expr) {
+        if family.generation.is_some() || !matches!(usage.live, LiveLabels::AllBut(_)) {
+            return;
+        }
+        let one_sided = OneSided { catalog: self.catalog, query: self.query };
+        for rule in self.catalog.rules(&family.family, Generation::New) {
+            for (label, _) in rule.new.labels.iter().filter(|(_, it)| *it == Meaning::Own) {
+                self.detail(format!(
+                    "{} has an additional label after the upgrade: `{label}`",
+                    family.family
+                ));
+                if one_sided.is_matched_by(label, expr) {
+                    self.verdict.generations.insert(Generation::Old);
+                    self.breaks(true, !self.emitted.has(Generation::Old));
                     self.detail(format!(
-                        "{} has an additional label after the upgrade: `{label}`",
-                        family.family
+                        "it is matched by `{label}` with series that do not have this label"
                     ));
                 }
             }
