@@ -1,5 +1,8 @@
 //! Single values of the settings file.
 
+use std::time::Duration;
+
+use super::environment::expand;
 use super::*;
 
 fn environment(name: &str) -> Option<String> {

@@ -5,75 +5,13 @@
 //! reads only the part of the next sample after the first label that differs. Checking every byte
 //! the way Prometheus does therefore costs about as much as copying it.
 
+mod scan;
+
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
 use super::word::{self, end_of_integer, end_of_usual_text};
-use super::{Flaw, Format, Header, LabelSpan, Span, header, is_name_byte, is_name_start, number};
+use super::{Flaw, Format, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
-/// The result of scanning the line at the start of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scan {
-    /// A sample. The scanner has the offsets of its parts until the next call.
-    Sample(Sample),
-    /// A `# HELP` or `# TYPE` line of `len` bytes.
-    Header {
-        /// Its parts.
-        header: Header,
-        /// Its length, newline included.
-        len: usize,
-    },
-    /// A comment or a blank line.
-    Comment {
-        /// Its length, newline included.
-        len: usize,
-    },
-    /// A line that Prometheus would refuse. It ends at the first newline, even between quotes, so
-    /// that an unclosed quote does not extend to the following lines.
-    Flawed {
-        /// Its length, newline included.
-        len: usize,
-        /// Why Prometheus would refuse it.
-        flaw: Flaw,
-    },
-    /// The input ends inside a line.
-    Incomplete,
-    /// The line is longer than the limit.
-    TooLong,
-    /// The sample has more labels than the limit.
-    TooManyLabels,
-}
-
-/// A sample line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
-    /// Its length, newline included.
-    pub len: usize,
-    /// A lower bound for what is equal to the previous sample: 0 nothing, 1 the name, 2 also the
-    /// first label, and so on. If it is the number of labels, only the value of the last label
-    /// differs.
-    pub shared: usize,
-    /// The value consists of at most 15 digits: [`Scanner::integer`] reads it.
-    pub is_integer: bool,
-}
-
-/// A sample line that differs from the one before only in the value of its last label and in its
-/// own value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alike {
-    /// Its length, newline included.
-    pub len: usize,
-    /// The value of its last label.
-    pub label: Span,
-    value: Span,
-}
-
-impl Alike {
-    /// The value of the sample, whose line this is: an integer of at most 15 digits.
-    #[must_use]
-    #[inline]
-    pub fn integer(&self, line: &[u8]) -> u64 {
-        word::integer(line, self.value)
-    }
-}
+pub use scan::{Alike, Sample, Scan};
 
 /// Scans an exposition line by line.
 ///

@@ -1,66 +1,25 @@
 //! The TLS section of a web configuration file.
 
-use std::net::IpAddr;
+mod allowed_names;
+mod supported;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig,
-    SignatureScheme, SupportedProtocolVersion,
-};
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use self::allowed_names::AllowedNames;
+use self::supported::{CURVES, SUITES};
 use super::file::{self, Text};
 use crate::document::{Reader, Span};
 use crate::regular_file;
 use crate::tls;
-
-/// The suites by the names that Go gives them, which are the IANA's.
-const SUITES: &[(&str, tokio_rustls::rustls::SupportedCipherSuite)] = &[
-    ("TLS_AES_128_GCM_SHA256", ring::cipher_suite::TLS13_AES_128_GCM_SHA256),
-    ("TLS_AES_256_GCM_SHA384", ring::cipher_suite::TLS13_AES_256_GCM_SHA384),
-    ("TLS_CHACHA20_POLY1305_SHA256", ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256),
-    (
-        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    ),
-    (
-        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-    ),
-    (
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-        ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-        ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-    ),
-    (
-        "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-        ring::cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    ),
-];
-
-const CURVES: &[(&str, &dyn tokio_rustls::rustls::crypto::SupportedKxGroup)] = &[
-    ("X25519", ring::kx_group::X25519),
-    ("CurveP256", ring::kx_group::SECP256R1),
-    ("CurveP384", ring::kx_group::SECP384R1),
-];
 
 /// Which clients are accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -323,87 +282,13 @@ impl Build<'_, '_> {
             Ok(inner) if tls.client_allowed_sans.is_empty() => Some(inner),
             Ok(inner) => {
                 let names = tls.client_allowed_sans.iter().map(|san| san.value.clone());
-                Some(Arc::new(Named { inner, names: names.collect() }))
+                Some(Arc::new(AllowedNames { inner, names: names.collect() }))
             }
             Err(error) => {
                 self.error(pem.span, &format!("client_ca: {error}"), unusable);
                 None
             }
         }
-    }
-}
-
-/// Accepts the certificates that `inner` accepts and that have one of these alternative names.
-#[derive(Debug)]
-struct Named {
-    inner: Arc<dyn ClientCertVerifier>,
-    names: Vec<String>,
-}
-
-impl Named {
-    fn allows(&self, certificate: &[u8]) -> bool {
-        let Ok(certificate) = Certificate::from_der(certificate) else { return false };
-        let names = certificate.tbs_certificate().get_extension::<SubjectAltName>();
-        let Ok(Some((_, SubjectAltName(names)))) = names else { return false };
-        names.iter().filter_map(text).any(|name| self.names.contains(&name))
-    }
-}
-
-/// A name as it is written in settings: DNS names, addresses, e-mail addresses and URIs.
-fn text(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name)
-        | GeneralName::Rfc822Name(name)
-        | GeneralName::UniformResourceIdentifier(name) => Some(name.as_str().to_owned()),
-        GeneralName::IpAddress(octets) => {
-            let octets = octets.as_bytes();
-            let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
-            let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()?;
-            Some(address.to_string())
-        }
-        _ => None,
-    }
-}
-
-impl ClientCertVerifier for Named {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
-        if self.allows(end_entity) {
-            Ok(verified)
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
     }
 }
 
@@ -471,28 +356,5 @@ mod tests {
             assert!(found.contains(part), "{part}: {found}");
             assert!(found.lines().all(|line| line.starts_with("web.yaml:1:1: ")), "{found}");
         }
-    }
-
-    #[test]
-    fn names_in_certificates() {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let mut params =
-            rcgen::CertificateParams::new(["a.example".into(), "::1".into()]).expect("names");
-        let uri = "spiffe://example/prometheus".try_into().expect("ASCII");
-        params.subject_alt_names.push(rcgen::SanType::URI(uri));
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let inner = WebPkiClientVerifier::no_client_auth();
-        let named = |name: &str| Named { inner: Arc::clone(&inner), names: vec![name.into()] };
-        for (name, allowed) in [
-            ("a.example", true),
-            ("::1", true),
-            ("spiffe://example/prometheus", true),
-            ("b.example", false),
-            ("A.EXAMPLE", false), // an exact match, as the format has it
-            ("", false),
-        ] {
-            assert_eq!(named(name).allows(certificate.der()), allowed, "{name}");
-        }
-        assert!(!named("a").allows(b"no certificate"));
     }
 }
