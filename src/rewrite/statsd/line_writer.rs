@@ -45,33 +45,56 @@ impl<'a> WholeLine<'a> {
     }
 }
 
+/// What a rule replaces.
+#[derive(Clone, Copy)]
+pub(super) enum Replaced<'a> {
+    Line(WholeLine<'a>),
+    /// One of several samples of a line. `tail` are the blanks at the end of the line.
+    Sample {
+        tail: &'a [u8],
+    },
+}
+
+impl<'a> Replaced<'a> {
+    /// Blanks at the end of the line, which end every line written.
+    #[inline]
+    fn tail(&self) -> &'a [u8] {
+        match self {
+            Replaced::Line(whole) => whole.tail(),
+            Replaced::Sample { tail } => tail,
+        }
+    }
+}
+
 /// Writes the lines that replace one line or sample, each with a newline.
 pub(super) struct LineWriter<'a> {
     matcher: &'a Matcher,
+    replaced: Replaced<'a>,
     /// The line, if it has no other samples and what follows its name can be written unchanged.
     whole: Option<WholeLine<'a>>,
     /// If not, what follows the name, unless the type or the value changes. `None`: it depends on
     /// fields.
     rest: Option<&'a [u8]>,
-    /// Blanks at the end of the line, which end every line written.
-    tail: &'a [u8],
     line: &'a Line<'a>,
     found: &'a Match<'a>,
 }
 
 impl<'a> LineWriter<'a> {
-    /// `whole` is `None` for one of several samples. `tail` are the blanks at the end of the line.
     #[inline]
     pub(super) fn new(
         matcher: &'a Matcher,
-        whole: Option<WholeLine<'a>>,
-        tail: &'a [u8],
+        replaced: Replaced<'a>,
         line: &'a Line<'a>,
         found: &'a Match<'a>,
     ) -> Self {
-        let whole = whole.filter(|_| found.tags.is_none() || line.fields().is_empty());
+        let whole = match replaced {
+            Replaced::Line(whole) if found.tags.is_none() || line.fields().is_empty() => {
+                Some(whole)
+            }
+            _ => None,
+        };
         let rest = if whole.is_some() { None } else { unchanged_rest(line, found) };
-        LineWriter { matcher, whole, rest, tail, line, found }
+        LineWriter { matcher, replaced, whole, rest, line, found }
     }
 }
 
@@ -161,8 +184,9 @@ impl LineWriter<'_> {
                 Some(rest) => out.extend_from_slice(rest),
                 None => self.changed_rest(template, value, out),
             }
-            if !self.tail.is_empty() {
-                out.extend_from_slice(self.tail);
+            let tail = self.replaced.tail();
+            if !tail.is_empty() {
+                out.extend_from_slice(tail);
             }
         }
         out.push(b'\n');

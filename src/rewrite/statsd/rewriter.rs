@@ -5,7 +5,7 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::mapping::plan::statsd::StatsdPlan;
-use crate::rewrite::statsd::line_writer::{LineWriter, WholeLine, keep};
+use crate::rewrite::statsd::line_writer::{LineWriter, Replaced, WholeLine, keep};
 use crate::rewrite::statsd::matcher::{LineDecision, Match, Matcher, SampleDecision};
 use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
 use crate::rewrite::statsd::report::{DropReason, Report};
@@ -88,9 +88,8 @@ impl Rewriter {
                 LineDecision::Apply(read, found) => {
                     copy(&datagram[written..start], out);
                     let from = out.len();
-                    let whole = WholeLine::new(rest, end);
-                    if let Some(reason) = self.apply(Some(whole), whole.tail(), &read, &found, out)
-                    {
+                    let whole = Replaced::Line(WholeLine::new(rest, end));
+                    if let Some(reason) = self.apply(whole, &read, &found, out) {
                         recorder.dropped(reason);
                     }
                     recorder.replaced(line, &out[from..]);
@@ -133,13 +132,11 @@ impl Rewriter {
         recorder.unchanged(line, reason);
     }
 
-    /// Writes the output of a rule. `whole` is `None` for one of several samples, `tail` the blanks
-    /// at the end of the line. Returns the reason if there is no output.
+    /// Writes the output of a rule. Returns the reason if there is none.
     #[inline]
     fn apply(
         &mut self,
-        whole: Option<WholeLine<'_>>,
-        tail: &[u8],
+        replaced: Replaced<'_>,
         line: &Line<'_>,
         found: &Match<'_>,
         out: &mut Vec<u8>,
@@ -147,12 +144,12 @@ impl Rewriter {
         let rule = self.plan.rule(found.rule);
         let kept = u64::from(rule.keep);
         if rule.keep {
-            match whole {
-                Some(whole) => whole.keep(out),
-                None => keep(line, tail, out),
+            match replaced {
+                Replaced::Line(whole) => whole.keep(out),
+                Replaced::Sample { tail } => keep(line, tail, out),
             }
         }
-        let writer = LineWriter::new(&self.matcher, whole, tail, line, found);
+        let writer = LineWriter::new(&self.matcher, replaced, line, found);
         let written = writer.write_rule(rule, out);
         self.report.lines_out += kept + written;
         let mut dropped = None;
@@ -182,7 +179,8 @@ impl Rewriter {
                 recorder.matched(rule);
             }
             if let SampleDecision::Apply(found) = decision {
-                if let Some(reason) = self.apply(None, tail, &sample, &found, out) {
+                let replaced = Replaced::Sample { tail };
+                if let Some(reason) = self.apply(replaced, &sample, &found, out) {
                     recorder.dropped(reason);
                 }
             } else {
