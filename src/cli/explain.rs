@@ -16,8 +16,7 @@ use crate::mapping::{self, Plan};
 use crate::packs;
 use crate::rewrite;
 use crate::rewrite::exposition::{
-    Absent, DropReason, ExplainedSeries, Explanation, Fate, History, Joined, LabelStep, Line,
-    Reading, RefusedBecause, Then,
+    DropReason, ExplainedSeries, Explanation, Fate, History, Joined, LabelStep, Line, Reading, Then,
 };
 use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
 use crate::tools::{Indent, WIDTH, estimate_text, rule_title, wrap};
@@ -225,10 +224,10 @@ fn write_line(
         Fate::Kept => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged, and is also rewritten")?,
         Fate::Rewritten => {}
         Fate::Dropped(reason) => {
-            writeln!(to, "    {RED}dropped{RED:#}: {reason}, {}", drop_meaning(reason))?;
+            writeln!(to, "    {RED}dropped{RED:#}: {reason}, {}", reason.meaning())?;
         }
         Fate::Refused(reason) => {
-            writeln!(to, "    {RED}forwarded{RED:#}: {reason}, {}", drop_meaning(reason))?;
+            writeln!(to, "    {RED}forwarded{RED:#}: {reason}, {}", reason.meaning())?;
         }
     }
     for title in &line.not_read_by {
@@ -268,7 +267,7 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
             Ok(())
         }
         Then::Nothing { reason } => {
-            writeln!(to, "        {RED}not applied{RED:#}: {reason}, {}", refused_meaning(*reason))
+            writeln!(to, "        {RED}not applied{RED:#}: {reason}, {}", reason.meaning())
         }
     }
 }
@@ -304,12 +303,8 @@ fn write_series(series: &ExplainedSeries, errors: bool, to: &mut String) -> fmt:
     if let Some(family) = &series.diverted_by {
         writeln!(to, "    because `{family}` has the same label set")?;
     }
-    let meaning = match series.absent {
-        None => return Ok(()),
-        Some(Absent::AlreadyPresent) => ALREADY_PRESENT,
-        Some(Absent::NothingLeft) => "the parts make up the whole total, now and before",
-    };
-    let reason = series.absent.map_or("", Absent::as_str);
+    let Some(absent) = series.absent else { return Ok(()) };
+    let (reason, meaning) = (absent.as_str(), absent.meaning());
     writeln!(to, "    {RED}not written{RED:#}: {reason}, {meaning}")
 }
 
@@ -372,34 +367,8 @@ fn numbers(lines: &[u64]) -> String {
     }
 }
 
-const ALREADY_PRESENT: &str = "the series is also in the input in the emitted generation";
-
-fn drop_meaning(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::AlreadyPresent => ALREADY_PRESENT,
-        DropReason::BadLe => "its `le` is not a number",
-        DropReason::BadQuantile => "its `quantile` is not a number",
-        DropReason::CreationTime => "the written series has no single creation time",
-        DropReason::IncompleteHistogram => "the histogram has neither a bucket `+Inf` nor a count",
-        DropReason::Malformed(_) => "Prometheus would refuse the whole scrape because of this line",
-        DropReason::NotCounted => "the emitted generation does not count such samples",
-        DropReason::RepeatedHeader => "the family has this header already",
-        DropReason::OtherTimestamp => "the other parts have another timestamp",
-        DropReason::RepeatedSeries => "an equal series came before",
-    }
-}
-
-fn refused_meaning(reason: RefusedBecause) -> &'static str {
-    match reason {
-        RefusedBecause::BadLe => "its `le` is not a number",
-        RefusedBecause::LabelConflict => "the sample already has a label that the rule would add",
-        RefusedBecause::NotCounted => {
-            "the generation that the rule writes does not count such samples"
-        }
-        RefusedBecause::NotJoinable => {
-            "the rule does not say how to merge such gauges or summaries"
-        }
-    }
+fn write_dropped(reason: statsd::DropReason, to: &mut String) -> fmt::Result {
+    writeln!(to, "    {RED}dropped{RED:#}: {}", reason.meaning())
 }
 
 fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
@@ -412,15 +381,8 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
             }
             LineOutcome::Kept => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged")?,
             LineOutcome::Rewritten => {}
-            LineOutcome::Skipped => {
-                writeln!(
-                    to,
-                    "    {RED}dropped{RED:#}: the rule skips its value, which means none"
-                )?;
-            }
-            LineOutcome::Implied => {
-                writeln!(to, "    {RED}dropped{RED:#}: other lines of the output imply it")?;
-            }
+            LineOutcome::Skipped => write_dropped(statsd::DropReason::SkippedValue, to)?,
+            LineOutcome::Implied => write_dropped(statsd::DropReason::Implied, to)?,
         }
         for by in &line.rules {
             write_rule(&by.source, &by.title, &format!(", reads {} lines", by.reads), to)?;

@@ -17,8 +17,7 @@ const REWRITING_BUCKETS: [f64; 11] =
 
 const MISSING_INPUTS: Definition = Definition {
     name: "crossfade_target_missing_input",
-    help: "Always 1: samples that sources of the target's generation export, and that its last complete scrape \
-           did not contain.",
+    help: "Always 1: an input series of the target's generation that its last complete scrape did not have.",
     labels: &["target", "input"],
 };
 

@@ -118,6 +118,9 @@ fn in_a_browser(page: &str) {
     browser.wait_for(
         "document.getElementById('settings').innerText.includes('worker_threads: # not set')",
     );
+    browser.wait_for(
+        "document.getElementById('settings').innerText.includes('not_counted: # not set')",
+    );
 
     assert_eq!(browser.run("return window.hostile ?? 'inert'"), "inert");
     assert_eq!(browser.run("return document.querySelectorAll('img, script').length"), 1, "its own");

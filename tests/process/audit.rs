@@ -98,6 +98,10 @@ fn the_exit_code_is_the_verdict() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains(says), "{arguments:?}: {}", text(&output.stderr));
     }
+    for path in ["empty", "nowhere"] {
+        let output = command(&[path], at);
+        assert_eq!(text(&output.stdout), "", "{path}: there is only an error to report");
+    }
 }
 
 #[test]

@@ -114,11 +114,15 @@ fn rewrite_handles_malformed_lines_as_set() {
 
 #[test]
 fn rewrite_of_input_without_samples_fails() {
-    for input in ["<html>\n<body>502 Bad Gateway</body>\n</html>\n", "# only comments\n", "\n"] {
+    for (input, says) in [
+        ("<html>\n<body>502 Bad Gateway</body>\n</html>\n", "an error message of the upstream"),
+        ("# only comments\n", "no sample"),
+        ("\n", "no sample"),
+    ] {
         let output = run(&["rewrite", "--emit=old"], input);
         assert_eq!(output.status.code(), Some(2), "{input:?}");
         assert!(stderr(&output).starts_with("crossfade: stdin: "), "{}", stderr(&output));
-        assert!(stderr(&output).contains("no sample"), "{}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
     }
 }
 

@@ -457,7 +457,7 @@ const FATES = {
 /** How a line was handled; nothing if the output shows it. */
 function fate({ is, reason }) {
   const fate = FATES[is];
-  return fate && text("span", "soft", reason ? `${fate}: ${reason}` : fate);
+  return fate && text("span", "soft", fate, reason && [": ", reasoned(reason)]);
 }
 
 function relayed({ lines }) {
@@ -479,7 +479,7 @@ const series = (its) => text("code", null, its.family + (its.labels ? `{${its.la
 
 function then(step, all) {
   if (step.became === "line") return text("code", "after", step.text);
-  if (step.became === "nothing") return text("span", "soft", `not applied: ${step.reason}`);
+  if (step.became === "nothing") return text("span", "soft", "not applied: ", reasoned(step.reason));
   const into = all[step.series];
   const total = all[step.part_of];
   return [
@@ -493,7 +493,7 @@ function gathered(its, lines) {
   const joined = its.from.length > 1 || its.less.length > 0 || its.joined === "buckets";
   return h("li", null,
     its.text.map((line) => text("code", "line", line)),
-    its.absent && [series(its), text("span", "soft", `no output: ${its.absent}`)],
+    its.absent && [series(its), text("span", "soft", "no output: ", reasoned(its.absent))],
     joined && text("span", "soft", `${its.joined} of line${its.from.length > 1 ? "s" : ""} ${numbers(its.from)}`,
       its.less.length > 0 && ` minus ${numbers(its.less)}: ${its.total} − ${its.parts}`),
     its.diverted_by && text("span", "soft", `because of ${its.diverted_by}`),
@@ -528,12 +528,12 @@ async function explain(event) {
 
 // ── Settings ─────────────────────────────────────────────────────────────────────────────────────
 
-/** Formats settings as YAML. Keys that are not set have no value, except in lists, which omit them. */
-function yaml(value, indent, out, inList = false) {
+/** Formats settings as YAML. Keys that are not set have no value. */
+function yaml(value, indent, out) {
   for (const [key, its] of Object.entries(value)) {
     const list = Array.isArray(value);
     if (its === null) {
-      if (!inList) out.push(indent, text("span", "key", key), ": ", text("span", "soft", "# not set"), "\n");
+      out.push(indent, text("span", "key", key), ": ", text("span", "soft", "# not set"), "\n");
       continue;
     }
     out.push(indent, list ? "- " : text("span", "key", key), list ? "" : ": ");
@@ -544,12 +544,12 @@ function yaml(value, indent, out, inList = false) {
       out.push(Array.isArray(its) ? "[]\n" : "{}\n");
     } else if (list) {
       const inner = [];
-      yaml(its, `${indent}  `, inner, true);
+      yaml(its, `${indent}  `, inner);
       inner[0] = ""; // follows the dash
       out.push(...inner);
     } else {
       out.push("\n");
-      yaml(its, `${indent}  `, out, inList);
+      yaml(its, `${indent}  `, out);
     }
   }
 }

@@ -37,6 +37,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let run = run::run(arguments)?;
     let survive = run.survives(arguments.emit);
     let text = match arguments.format {
+        // There are only errors to report.
+        Format::Table if run.files.is_empty() => String::new(),
         Format::Table => {
             audit::table(&run.files, width(), arguments.rewrite) + &summary(&run, arguments)
         }

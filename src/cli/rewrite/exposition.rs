@@ -57,6 +57,19 @@ impl Engine for ExpositionEngine {
     }
 }
 
+/// A count of dropped or unrewritten input: the reason as in the label of the metrics, and in words.
+pub(super) fn write_reason(
+    count: u64,
+    noun: &str,
+    reason: impl fmt::Display,
+    meaning: &str,
+    to: &mut String,
+) -> fmt::Result {
+    let first = format!("{count:>10} ");
+    let indent = Indent { first: &first, next: "             " };
+    wrap(&format!("{noun}: {reason}, {meaning}"), WIDTH, indent, to)
+}
+
 /// One line for each rule that read any sample, then a section for everything else.
 fn table(report: &Report) -> String {
     let mut text = String::new();
@@ -99,13 +112,13 @@ fn write_problems(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "\ndropped")?;
     }
     for (reason, count) in &report.dropped {
-        writeln!(to, "{count:>10} {}: {reason}", plural(*count, "line"))?;
+        write_reason(*count, &plural(*count, "line"), reason, reason.meaning(), to)?;
     }
     if !report.unrewritten.is_empty() {
         writeln!(to, "\npassed unchanged although a rule reads them")?;
     }
     for (reason, count) in &report.unrewritten {
-        writeln!(to, "{count:>10} series: {reason}")?;
+        write_reason(*count, "series", reason, reason.meaning(), to)?;
     }
     if report.malformed_passed > 0 {
         let lines = report.malformed_passed;
@@ -215,10 +228,12 @@ mod tests {
             "                    2  passed unchanged and also rewritten\n",
             "\n",
             "dropped\n",
-            "         1 line: bad_value\n",
+            "         1 line: bad_value, Prometheus would refuse the whole scrape because of\n",
+            "             this line\n",
             "\n",
             "passed unchanged although a rule reads them\n",
-            "         2 series: not_joinable\n",
+            "         2 series: not_joinable, the rule does not say how to merge such gauges\n",
+            "             or summaries\n",
             "\n",
             "1 malformed line was forwarded\n",
             "\n",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 
-use super::exposition::TITLE_COLUMN;
+use super::exposition::{TITLE_COLUMN, write_reason};
 use super::filter::{Engine, Remaining};
 use crate::document::plural;
 use crate::mapping::{Pack, StatsdPlan, StatsdSettings, compile_statsd};
@@ -115,7 +115,7 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     }
     for (reason, lines) in report.dropped() {
         if lines > 0 {
-            writeln!(to, "{lines:>10} {}: {}", plural(lines, "line"), reason.as_str())?;
+            write_reason(lines, &plural(lines, "line"), reason.as_str(), reason.meaning(), to)?;
         }
     }
     if report.unreadable > 0 {
@@ -163,8 +163,8 @@ mod tests {
             "         2          2  no rule: passed unchanged\n",
             "\n",
             "dropped\n",
-            "         1 line: skipped_value\n",
-            "         1 line: implied\n",
+            "         1 line: skipped_value, the rule skips its value, which means none\n",
+            "         1 line: implied, other lines of the output imply it\n",
             "\n",
             "1 line without a name, a value or a type was forwarded\n",
         );

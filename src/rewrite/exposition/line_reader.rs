@@ -183,7 +183,7 @@ impl<R: Recorder> LineReader<R> {
 
     fn malformed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
         if let Some(text) = error_message(line) {
-            return Err(Error::SourceFailed { line: self.line, text });
+            return Err(Error::UpstreamFailed { line: self.line, text });
         }
         self.state.recorder.malformed(self.line, line, flaw);
         match self.options.malformed {

@@ -129,10 +129,10 @@ pub enum Error {
     /// An `OpenMetrics` exposition without `# EOF` was cut.
     #[error("the OpenMetrics exposition does not end with # EOF")]
     NoEof,
-    /// The exposition goes on with an error message: the source failed after it had begun to
-    /// answer.
-    #[error("line {line} is no sample but an error message of the source: {text}")]
-    SourceFailed {
+    /// The rest of the exposition is an error message: the upstream failed while it was sending
+    /// the response.
+    #[error("line {line} is an error message of the upstream, not a sample: {text}")]
+    UpstreamFailed {
         /// Number of the line, from 1.
         line: u64,
         /// The beginning of the message, escaped.

@@ -66,6 +66,29 @@ impl DropReason {
             DropReason::RepeatedSeries => "repeated_series",
         }
     }
+
+    /// The reason in words, for reports: a clause without a full stop.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            DropReason::AlreadyPresent => {
+                "the series is also in the input in the emitted generation"
+            }
+            DropReason::BadLe => "its `le` is not a number",
+            DropReason::BadQuantile => "its `quantile` is not a number",
+            DropReason::CreationTime => "the written series has no single creation time",
+            DropReason::IncompleteHistogram => {
+                "the histogram has neither a bucket `+Inf` nor a count"
+            }
+            DropReason::Malformed(_) => {
+                "Prometheus would refuse the whole scrape because of this line"
+            }
+            DropReason::NotCounted => "the emitted generation does not count such samples",
+            DropReason::OtherTimestamp => "the other parts have another timestamp",
+            DropReason::RepeatedHeader => "the family has this header already",
+            DropReason::RepeatedSeries => "an equal series came before",
+        }
+    }
 }
 
 impl RefusedBecause {
@@ -77,6 +100,23 @@ impl RefusedBecause {
             RefusedBecause::LabelConflict => "label_conflict",
             RefusedBecause::NotCounted => "not_counted",
             RefusedBecause::NotJoinable => "not_joinable",
+        }
+    }
+
+    /// The reason in words, for reports: a clause without a full stop.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            RefusedBecause::BadLe => "its `le` is not a number",
+            RefusedBecause::LabelConflict => {
+                "the sample already has a label that the rule would add"
+            }
+            RefusedBecause::NotCounted => {
+                "the generation that the rule writes does not count such samples"
+            }
+            RefusedBecause::NotJoinable => {
+                "the rule does not say how to merge such gauges or summaries"
+            }
         }
     }
 }

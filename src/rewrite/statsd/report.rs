@@ -42,6 +42,15 @@ impl DropReason {
             DropReason::Implied => "implied",
         }
     }
+
+    /// The reason in words, for reports: a clause without a full stop.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            DropReason::SkippedValue => "the rule skips its value, which means none",
+            DropReason::Implied => "other lines of the output imply it",
+        }
+    }
 }
 
 /// Counts of one rule.

@@ -338,7 +338,7 @@ fn failing_answers() -> Vec<(&'static str, Vec<u8>, &'static str, &'static str)>
         (
             "a page that lies",
             typed("text/plain", "<html>\n<body>no</body>\n"),
-            "line 1 is no sample but an error message of the source: <html>",
+            "line 1 is an error message of the upstream, not a sample: <html>",
             "rewrite",
         ),
         ("an empty body", whole(""), "no sample", "no_sample"),

@@ -66,7 +66,7 @@ fn a_line_is_emitted_only_if_prometheus_accepts_it() {
         for plan in [empty_plan(), plan(Emit::Old)] {
             let outcome = try_rewrite(&plan, options, History::default(), [&body[..]]);
             // The start of an HTML or JSON document fails the scrape.
-            if matches!(outcome, Err(Error::SourceFailed { line: 2, .. })) {
+            if matches!(outcome, Err(Error::UpstreamFailed { line: 2, .. })) {
                 assert!(line.starts_with(b"<"), "{}", line.escape_ascii());
                 break;
             }
@@ -519,7 +519,7 @@ fn html_and_json_fail_and_an_empty_body_passes() {
     ] {
         let outcome = try_rewrite(&plan(Emit::Old), Options::default(), History::default(), [body]);
         assert!(
-            matches!(outcome, Err(Error::SourceFailed { line: 1, .. })),
+            matches!(outcome, Err(Error::UpstreamFailed { line: 1, .. })),
             "{}",
             body.escape_ascii()
         );

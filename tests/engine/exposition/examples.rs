@@ -735,7 +735,7 @@ fn an_error_message_after_samples_fails() {
             let mut run = Run::new(Emit::Old);
             run.options.malformed = malformed;
             let out = run.try_rewrite(format!("{samples}{tail}").as_bytes());
-            assert!(matches!(out, Err(Error::SourceFailed { line: 3, .. })), "{tail}: {out:?}");
+            assert!(matches!(out, Err(Error::UpstreamFailed { line: 3, .. })), "{tail}: {out:?}");
         }
     }
 }

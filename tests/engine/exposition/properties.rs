@@ -288,7 +288,7 @@ fn text(plan: &Arc<Plan>, body: &[u8]) -> crate::support::engine::Outcome {
 /// Whether a line of the body is an error message, which fails the scrape.
 pub(super) fn has_error_message(body: &[u8]) -> bool {
     let outcome = try_rewrite(&empty_plan(), Options::default(), History::default(), [body]);
-    matches!(outcome, Err(Error::SourceFailed { .. }))
+    matches!(outcome, Err(Error::UpstreamFailed { .. }))
 }
 
 /// The lines of a body, newline included; a label value with a newline does not end one.

@@ -180,12 +180,10 @@ impl Check<'_> {
             } else if !known.contains(key) {
                 let words: Vec<&str> = known.iter().map(String::as_str).collect();
                 let remedy = match words.as_slice() {
-                    [] => {
-                        "list all tags that the source writes under `tags` of the pack".to_owned()
-                    }
+                    [] => "list all tags of the input under `tags` of the pack".to_owned(),
                     words => format!("the pack's `tags` are {}", listed(words)),
                 };
-                self.error(span, format!("the source has no tag `{key}`"), remedy);
+                self.error(span, format!("the pack lists no tag `{key}`"), remedy);
             }
         }
         Some((tagged, text.span))

@@ -65,10 +65,10 @@ impl Check<'_> {
             if !known.contains(text) {
                 let words: Vec<&str> = known.iter().map(String::as_str).collect();
                 let help = match words.as_slice() {
-                    [] => "list all tags that the source writes under `tags`".to_owned(),
+                    [] => "list all tags of the input under `tags`".to_owned(),
                     words => format!("the pack's `tags` are {}", listed(words)),
                 };
-                self.error(*span, format!("the source has no tag `{text}`"), help);
+                self.error(*span, format!("the pack lists no tag `{text}`"), help);
             }
         }
         tags.into_iter().map(|tag| tag.text).collect()

@@ -201,6 +201,15 @@ impl Absent {
             Absent::NothingLeft => "nothing_left",
         }
     }
+
+    /// The reason in words, for reports: a clause without a full stop.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Absent::AlreadyPresent => DropReason::AlreadyPresent.meaning(),
+            Absent::NothingLeft => "the parts make up the whole total, now and before",
+        }
+    }
 }
 
 impl Explanation {
