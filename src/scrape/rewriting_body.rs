@@ -86,8 +86,6 @@ struct Running {
     permit: ScrapePermit,
     /// `None` until there is something to rewrite.
     engine: Option<(Rewriter, CompletedScrapes)>,
-    /// Bytes of a line that has not ended, which the engine keeps.
-    unfinished_line: usize,
     wrote_any: bool,
 }
 
@@ -120,13 +118,7 @@ impl RewritingBody {
             stage: Stage::Opening(opening),
             repeated_types,
             format: Format::Text,
-            running: Some(Running {
-                scrape,
-                permit,
-                engine: None,
-                unfinished_line: 0,
-                wrote_any: false,
-            }),
+            running: Some(Running { scrape, permit, engine: None, wrote_any: false }),
             uncopied: None,
             out: Vec::new(),
             pool: BufferPool::default(),
@@ -212,8 +204,7 @@ impl RewritingBody {
 
     /// Reads and rewrites one chunk, or one part of the gathered families once everything is read.
     fn step(&mut self, cx: &mut Context<'_>) -> Step {
-        let Some(Running { engine: Some((rewriter, _)), permit, scrape, unfinished_line, .. }) =
-            &mut self.running
+        let Some(Running { engine: Some((rewriter, _)), permit, scrape, .. }) = &mut self.running
         else {
             return Step::Done;
         };
@@ -252,11 +243,8 @@ impl RewritingBody {
             Err(error) => return Step::Failed(error.into()),
         };
         self.slice.charge_lines(chunk.len(), lines(rewriter.report()).saturating_sub(lines_before));
-        *unfinished_line = match memchr::memrchr(b'\n', &chunk) {
-            Some(at) => chunk.len() - at - 1,
-            None => *unfinished_line + chunk.len(),
-        };
-        let buffers = (*unfinished_line + self.out.len()).saturating_sub(SMALL_BUFFERS);
+        let buffers = rewriter.unfinished_line_bytes() + self.out.capacity();
+        let buffers = buffers.saturating_sub(SMALL_BUFFERS);
         if let Err(error) = permit.holds(rewriter.report().held_bytes + buffers) {
             return Step::Failed(error);
         }

@@ -107,6 +107,11 @@ impl<R: Recorder> Engine<R> {
         &self.plan
     }
 
+    /// Bytes allocated for a line that has not ended.
+    pub(super) fn unfinished_line_bytes(&self) -> usize {
+        self.line_buffer.allocated()
+    }
+
     /// Number of the last line read.
     pub(super) fn line_number(&self) -> u64 {
         self.reader.line_number()

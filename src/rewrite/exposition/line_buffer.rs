@@ -14,6 +14,11 @@ pub(super) struct LineBuffer {
 }
 
 impl LineBuffer {
+    /// Bytes allocated, which can be twice as many as are kept.
+    pub(super) fn allocated(&self) -> usize {
+        self.incomplete.capacity()
+    }
+
     /// Bytes kept.
     pub(super) fn len(&self) -> usize {
         self.incomplete.len()

@@ -149,6 +149,13 @@ impl Rewriter {
         self.engine.report()
     }
 
+    /// Bytes allocated for a line that has not ended. They are not in [`Report::held_bytes`], which
+    /// only grows.
+    #[must_use]
+    pub fn unfinished_line_bytes(&self) -> usize {
+        self.engine.unfinished_line_bytes()
+    }
+
     /// What the target's next exposition must know about this one. Call after [`Progress::Done`];
     /// before that, the result is the history that the rewriter was created with.
     #[must_use]
