@@ -118,7 +118,7 @@ fn advice(error: &Error) -> Option<&'static str> {
             Some("the response is not HTTP/1.1: check the port, which may expect https")
         }
         Error::Exchange(error) if error.is_incomplete_message() => {
-            Some("the server closed the connection: check the port, which may not be of HTTP")
+            Some("the server closed the connection: check the port, which may not be an HTTP port")
         }
         _ => None,
     }

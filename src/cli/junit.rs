@@ -50,7 +50,7 @@ fn write(all: &[FileResult], to: &mut String) -> std::fmt::Result {
                     to,
                     "  <testsuite name=\"{file}\" tests=\"1\" failures=\"0\" errors=\"1\" time=\"0\">\n    \
                      <testcase name=\"the file can be used\" classname=\"{file}\" file=\"{file}\">\n      \
-                     <error message=\"it cannot\">{}</error>\n    </testcase>",
+                     <error message=\"the file cannot be used\">{}</error>\n    </testcase>",
                     escaped(&errors.to_string())
                 )?;
             }

@@ -172,7 +172,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     // This thread accepts connections and serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(arguments));
-    // A file or a look-up that does not end must not keep the process from ending.
+    // A file or a look-up that does not end must not prevent the end of the process.
     runtime.shutdown_background();
     outcome
 }

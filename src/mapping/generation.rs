@@ -88,7 +88,7 @@ impl Generation {
 /// The bucket boundaries of a converted histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BucketPolicy {
-    /// Exactly the emitted generation's boundaries; those that the source lacks are estimated.
+    /// Exactly the emitted generation's boundaries; those that the input lacks are estimated.
     #[default]
     Target,
     /// Only boundaries that both generations have; every number exact.
@@ -100,7 +100,7 @@ pub enum BucketPolicy {
 /// What to do with samples of a kind that the emitted generation does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum NotCounted {
-    /// Do not add them to its families, so that totals do not jump when a source is upgraded.
+    /// Do not add them to its families, so that totals do not jump when a target is upgraded.
     #[default]
     Drop,
     /// Rewrite them like all others.

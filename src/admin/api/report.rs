@@ -62,7 +62,7 @@ pub(super) struct Lack<'a> {
     rules: &'a [String],
     hint: Option<&'a str>,
     option: Option<&'a str>,
-    /// A healthy source can lack them.
+    /// A healthy target can lack them.
     optional: bool,
 }
 

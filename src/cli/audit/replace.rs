@@ -30,7 +30,7 @@ impl Drop for Staged {
     }
 }
 
-/// Writes all files beside their targets, then renames them.
+/// Writes all files next to their targets, then renames them.
 ///
 /// # Errors
 ///

@@ -157,7 +157,7 @@ fn audit(auditor: &Auditor, input: &InputFile, bytes: &[u8]) -> Option<FileAudit
     let path = &input.path;
     if !input.is_known {
         let family = auditor.mentioned(bytes)?;
-        let reason = format!("it mentions {family}, and is no kind of file that audit reads");
+        let reason = format!("it mentions {family}, but audit does not read files of this kind");
         return Some(FileAudit::unreadable(path, reason));
     }
     if is_wide(bytes) {

@@ -43,8 +43,8 @@ pub(super) enum Ended {
     OutputClosed,
 }
 
-/// Reads `input` to its end; errors about its content begin with `name`. Output is written before more input is read, so that the filter can be
-/// part of a pipe that never ends.
+/// Reads `input` to its end; errors about its content begin with `name`. Output is written before
+/// more input is read, so that the filter can be part of a pipe that never ends.
 ///
 /// # Errors
 ///

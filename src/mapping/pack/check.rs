@@ -7,7 +7,7 @@ use crate::mapping::editions::Editions;
 /// Help for keys that a pack does not have.
 const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
 
-/// Most rules of a pack for one format. The shipped pack has some fifty.
+/// Maximum number of rules of a pack for one format. The built-in pack has about fifty.
 const MAX_RULES: usize = 20_000;
 
 /// Collects the errors of a pack while it is checked.

@@ -102,7 +102,7 @@ impl Check<'_> {
                 self.error(
                     span,
                     format!("`{text}` is not a bucket boundary"),
-                    "write a number; `+Inf` is always there and is left out",
+                    "write a number; leave `+Inf` out, it is implied",
                 );
                 continue;
             };

@@ -1,4 +1,5 @@
-//! What the small grammars of packs share: places and expectations where nom has error kinds.
+//! Shared by the small grammars of packs: errors have an offset and the expected text, not an error
+//! kind of nom.
 
 use nom::character::complete::multispace0;
 use nom::combinator::{all_consuming, eof};
@@ -6,7 +7,7 @@ use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::sequence::{preceded, terminated};
 use nom::{Err, IResult, Parser};
 
-/// Why a text is not what it should be.
+/// A syntax error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::mapping) struct SyntaxError {
     /// Where, in bytes.

@@ -54,9 +54,9 @@ pub struct Hint {
     pub when_missing: String,
     /// Why it can be missing, and what to do.
     pub say: String,
-    /// The option of the source that enables the samples.
+    /// The option of the target that enables the samples.
     pub option: Option<String>,
-    /// A healthy source can lack the samples, so they are not reported as a problem.
+    /// A healthy target can lack the samples, so they are not reported as a problem.
     pub optional: bool,
     selector: Selector,
 }
@@ -132,7 +132,7 @@ fn hints(keys: Vec<keys::HintKeys>, check: &mut Check<'_>) -> (Vec<Hint>, Vec<Se
 /// A selector under `only_in`. Each label has a text, which can be empty.
 #[derive(Clone, Debug)]
 pub(super) struct OnlyIn {
-    /// The generation whose sources count the samples.
+    /// The generation whose targets count the samples.
     pub(super) generation: Generation,
     pub(super) selector: Selector,
     pub(super) span: Span,
@@ -305,7 +305,7 @@ impl Pack {
         found.expect("only editions that it declares are asked for").1
     }
 
-    /// Samples that only sources of this generation count.
+    /// Samples that only targets of this generation count.
     pub(super) fn only_in(&self, generation: Generation) -> impl Iterator<Item = &Selector> {
         let of_generation = move |it: &&OnlyIn| it.generation == generation;
         self.only_in.iter().filter(of_generation).map(|it| &it.selector)
@@ -316,7 +316,7 @@ impl Pack {
         &self.only_in
     }
 
-    /// Families that the source exposes more than once.
+    /// Families that the target exposes more than once.
     pub(super) fn repeats(&self) -> &[String] {
         &self.repeats
     }

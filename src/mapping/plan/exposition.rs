@@ -34,7 +34,7 @@ pub struct Plan {
     pub outputs: Vec<Output>,
     /// Every family that decides how others are rewritten (`only_with`).
     pub references: Vec<ReferenceFamily>,
-    /// What a source exposes according to the packs, for each generation.
+    /// What a target exposes according to the packs, for each generation.
     pub expected: Vec<ExpectedMetric>,
     /// The packs that it was compiled from.
     pub packs: Vec<PackFamilies>,
@@ -54,7 +54,7 @@ pub struct FamilyEditions {
     pub layouts: Vec<(EditionName, Vec<Boundary>)>,
 }
 
-/// A pack, and the families by which its sources are recognised.
+/// A pack, and the families by which its targets are recognised.
 #[derive(Debug, Default)]
 pub struct PackFamilies {
     /// The pack's name.
@@ -70,7 +70,7 @@ pub struct FamilyPlan {
     /// rule with [`Rule::also`], later rules are tried too. A sample that no rule matches is
     /// unchanged.
     pub rules: Vec<RuleId>,
-    /// The source exposes the family more than once: only the first of equal series is written.
+    /// The target exposes the family more than once: only the first of equal series is written.
     pub deduplicated: bool,
     /// The family's label sets decide how other families are rewritten.
     pub reference: Option<ReferenceId>,
@@ -223,19 +223,19 @@ pub struct ReferenceFamily {
     pub on: Vec<Box<[u8]>>,
 }
 
-/// Samples that a source exposes in one generation or the other. They are missing if neither
+/// Samples that a target exposes in one generation or the other. They are missing if neither
 /// occurs.
 #[derive(Debug)]
 pub struct ExpectedMetric {
     /// Index into [`Plan::packs`] of the pack that expects it.
     pub pack: usize,
-    /// What a source of the older generation exposes.
+    /// What a target of the older generation exposes.
     pub old: Option<ExpectedSamples>,
-    /// What a source of the newer generation exposes.
+    /// What a target of the newer generation exposes.
     pub new: Option<ExpectedSamples>,
 }
 
-/// Samples that a source exposes according to the packs.
+/// Samples that a target exposes according to the packs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedSamples {
     /// The family.
@@ -255,9 +255,9 @@ pub struct ExpectedSamples {
 pub struct MissingHint {
     /// Why they can be missing, and what to do.
     pub say: String,
-    /// The option of the source that enables them.
+    /// The option of the target that enables them.
     pub option: Option<String>,
-    /// A healthy source can lack them.
+    /// A healthy target can lack them.
     pub optional: bool,
 }
 
@@ -274,7 +274,7 @@ pub struct Output {
 }
 
 impl ExpectedMetric {
-    /// What a source of this generation exposes.
+    /// What a target of this generation exposes.
     #[must_use]
     pub fn side(&self, generation: Generation) -> Option<&ExpectedSamples> {
         match generation {
@@ -291,7 +291,7 @@ impl Plan {
         &self.rules[id.0 as usize]
     }
 
-    /// Of several editions that are emitted, the newest one that all sources can be converted to
+    /// Of several editions that are emitted, the newest one that all targets can be converted to
     /// without estimates: whose boundaries all others have. If there is none, the oldest.
     #[must_use]
     pub fn exact_edition(&self, among: &BTreeSet<EditionName>) -> Option<EditionName> {

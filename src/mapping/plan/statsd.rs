@@ -19,7 +19,7 @@ pub use super::name_tree::{Capture, NameParts};
 pub struct StatsdPlan {
     /// Every rule, in the order of the packs.
     pub rules: Vec<LineRule>,
-    /// The keys of all tags that sources write. The index of a tag is its number.
+    /// The keys of all tags that senders write. The index of a tag is its number.
     pub tags: Vec<Box<[u8]>>,
     /// Whether any rule reads tagged lines.
     pub tagged: bool,
@@ -39,7 +39,7 @@ pub struct LineRule {
     pub reads: Generation,
     /// Whether it reads lines of any type.
     pub any_type: bool,
-    /// If set, it reads only lines with tags that the pack's source can have sent, and writes only
+    /// If set, it reads only lines with tags that the pack's sender can have sent, and writes only
     /// the templates whose tags are present.
     pub tagged: Option<Arc<TaggedLines>>,
     /// A line is ambiguous if all parts of one of these have these texts: a rule of the other
@@ -55,22 +55,22 @@ pub struct LineRule {
     pub writes: Vec<LineTemplate>,
 }
 
-/// What is known of the tagged lines of a pack's source. Sets of tags are bits by tag number.
+/// What is known of the tagged lines of a pack's sender. Sets of tags are bits by tag number.
 #[derive(Debug, Default)]
 pub struct TaggedLines {
-    /// The types that the source sends. Empty: any.
+    /// The types that the sender sends. Empty: any.
     pub types: Vec<Box<[u8]>>,
     /// Tags that are never empty. Lines with `DogStatsD` tags have all of them.
     ///
     /// Other senders use `DogStatsD` tags with the same names; tags within the name are the
-    /// source's own.
+    /// sender's own.
     pub required: u32,
     /// Tags whose values may contain commas, or be empty if they are not required.
     pub text: u32,
 }
 
 impl TaggedLines {
-    /// Whether the source sends lines of this type.
+    /// Whether the sender sends lines of this type.
     #[must_use]
     pub fn sends(&self, metric_type: &[u8]) -> bool {
         self.types.is_empty() || self.types.iter().any(|its| **its == *metric_type)

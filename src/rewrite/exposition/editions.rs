@@ -3,7 +3,7 @@
 use crate::mapping::EditionName;
 use crate::mapping::plan::exposition::FamilyEditions;
 
-/// More spellings than the layouts of any family have.
+/// Maximum number of spellings: more than the layouts of any family have.
 const MAX_SPELLINGS: usize = 128;
 
 /// The spellings of `le` that the series of one family have.
@@ -23,7 +23,7 @@ impl ExportedBoundaries {
         self.0.iter().map(|text| &**text)
     }
 
-    /// The edition that has exactly these boundaries, in this spelling. A source exports a bucket
+    /// The edition that has exactly these boundaries, in this spelling. A target exports a bucket
     /// only once something was counted in it, so the lowest ones can be missing. `None`: no edition
     /// has them, or it could be one of several.
     pub(super) fn edition(&self, editions: &FamilyEditions) -> Option<EditionName> {

@@ -1,4 +1,4 @@
-//! The whole walk, with a recorder: chunks, lines, samples, and what is written at the end.
+//! Rewrites an exposition, from its first chunk to the end of the output, with a recorder.
 
 use std::sync::Arc;
 

@@ -1,17 +1,17 @@
-//! Recognizes the error message of a source that failed after it had begun to answer.
+//! Recognizes the error message of an upstream that failed while it was sending the response.
 
 use serde::de::IgnoredAny;
 
 use crate::rewrite::printable::printable;
 
-/// At most so many characters of a message are quoted.
+/// Maximum number of characters of a message that are quoted.
 const MAX_QUOTED: usize = 120;
 
 /// The message on a line that is not a sample, if it is one: the beginning of an HTML or XML page,
 /// or of a JSON document, on a line of its own or after the sample that was cut off.
 ///
-/// A server that fails half-way can no longer change its status 200; it appends what it would have
-/// answered. A line of a metric is never of this kind, so this is not a malformed line.
+/// A server that fails while it sends a response cannot change the status 200 any more; it appends
+/// its error page. A line of a metric is never of this kind, so this is not a malformed line.
 pub(super) fn error_message(line: &[u8]) -> Option<String> {
     let text = line.trim_ascii();
     let message = match text {

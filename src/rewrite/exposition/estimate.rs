@@ -1,6 +1,6 @@
 //! Bucket counts that are estimates, and how wrong they can be.
 //!
-//! A boundary that the source lacks is between two that it has, and so is its count. These two
+//! A boundary that the input lacks is between two that it has, and so is its count. These two
 //! exact counts bound the error of the estimate.
 
 use serde::Serialize;
@@ -29,13 +29,13 @@ pub struct EstimatedCount {
     pub le: String,
     /// The estimate.
     pub count: f64,
-    /// The count at the next lower boundary of the source; 0 if there is none.
+    /// The count at the next lower boundary of the input; 0 if there is none.
     pub below: ExactCount,
-    /// The count at the next higher boundary of the source.
+    /// The count at the next higher boundary of the input.
     pub above: ExactCount,
 }
 
-/// A bucket count that the source exported, or that follows from one.
+/// A bucket count that is in the input, or that follows from one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExactCount {
     /// The boundary. `None` if there is none, or if it is the sum of counts at several boundaries.

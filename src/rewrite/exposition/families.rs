@@ -72,7 +72,7 @@ pub(super) struct WrittenHeaders {
     pub(super) metric_type: Option<MetricType>,
 }
 
-/// How many series of a family are remembered if no pack says that the family repeats. A source
+/// How many series of a family are remembered if no pack says that the family repeats. A target
 /// that exports its families twice has few series in each; remembering every series of every family
 /// would cost each exposition time and memory.
 const REMEMBERED: usize = 256;
@@ -120,7 +120,7 @@ impl Family {
         plan.rules.is_empty() && !plan.deduplicated && !plan.written && plan.reference.is_none()
     }
 
-    /// Takes a header line.
+    /// Handles a header line.
     pub(super) fn header(&mut self, kind: HeaderKind, text: &[u8], line: &[u8]) -> HeaderAction {
         self.declared = true;
         let written = match kind {
@@ -174,7 +174,7 @@ impl Families {
         }
     }
 
-    /// Takes a header line of a family. In `OpenMetrics`, the name in a header of a counter is that
+    /// Handles a header line of a family. In `OpenMetrics`, the name in a header of a counter is that
     /// of its samples without `_total`.
     pub(super) fn header(
         &mut self,
@@ -234,7 +234,7 @@ impl Families {
         &mut self.list[id.0]
     }
 
-    /// Notes that a sample of this family arrived.
+    /// Records that a sample of this family arrived.
     pub(super) fn arrived(&mut self, id: FamilyId) -> &Family {
         let family = &mut self.list[id.0];
         family.arrived = true;
@@ -264,7 +264,7 @@ impl Families {
 
     /// The family that a sample of this name belongs to, and which part of a histogram it is.
     ///
-    /// The suffix alone decides nothing: `requests_count` may be the whole name of a counter. The
+    /// The suffix alone is not enough: `requests_count` may be the whole name of a counter. The
     /// sample is a part only if a histogram (for `_sum` and `_count`, also a summary) of the
     /// shorter name was declared, or if a pack says that it is a histogram.
     pub(super) fn of_sample(

@@ -193,7 +193,7 @@ impl LabelTransform {
                 _ => transform.steps.push(Step::Keep(index, index + 1)),
             }
         }
-        // Labels of the source take precedence over labels that the operator configured.
+        // Labels of the input take precedence over labels that the operator configured.
         let filled = edits.fill.iter().filter(|(name, _)| !present(name));
         for (name, value) in edits.append.iter().chain(filled) {
             if !transform.added.is_empty() {

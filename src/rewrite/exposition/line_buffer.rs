@@ -1,4 +1,4 @@
-//! Chunks, cut anywhere, become whole lines.
+//! Joins chunks, which can be cut anywhere, into whole lines.
 
 /// Keeps an incomplete line until the rest of it arrives.
 ///

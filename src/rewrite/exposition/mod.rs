@@ -9,9 +9,10 @@
 //! The engine has no I/O and no clock, and contains no metric names: the [`Plan`] says how each
 //! family is rewritten. What happened is in the [`Report`].
 //!
-//! - Anything no rule matches is output unchanged and in order, while the rest is still arriving.
+//! - Anything no rule matches is output unchanged, in order, and before the rest of the input
+//!   arrives.
 //! - The output does not depend on where the input was cut.
-//! - A line that Prometheus would refuse costs that line, not the scrape.
+//! - A line that Prometheus would refuse is dropped, and the scrape does not fail.
 //! - Memory grows only with the label sets that must be gathered, up to [`Limits`].
 
 mod editions;

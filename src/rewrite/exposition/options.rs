@@ -5,7 +5,7 @@ use crate::exposition::{Flaw, Format};
 /// What to do with a line that Prometheus would refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Malformed {
-    /// Leave it out and count it.
+    /// Drop it and count it.
     #[default]
     Drop,
     /// Forward it unchanged.
@@ -14,16 +14,16 @@ pub enum Malformed {
     Fail,
 }
 
-/// What one exposition may cost. Beyond any of these its scrape fails, and only that scrape.
+/// Limits of one exposition. If it exceeds one of them its scrape fails, and only that scrape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest line in bytes, newline not counted. Protects against a peer that never sends one.
     pub line_bytes: usize,
-    /// Most label sets (and families) that are remembered until the end of the body.
+    /// Maximum number of label sets (and families) that are remembered until the end of the body.
     pub held_series: usize,
-    /// Most bytes that they may take.
+    /// Maximum number of bytes that they may take.
     pub held_bytes: usize,
-    /// Most labels of one sample.
+    /// Maximum number of labels of one sample.
     pub labels: usize,
     /// Longest body in bytes, uncompressed.
     pub body_bytes: u64,
@@ -51,8 +51,8 @@ pub struct Options {
     /// Whether a histogram (or summary) that opens a second time keeps its second `# TYPE`.
     ///
     /// Strict parsers refuse it. Prometheus does not, and from version 3 on needs it: it writes
-    /// `le` as a number (`25` becomes `25.0`) only below a `# TYPE … histogram`, whichever came
-    /// last, so that without it the following buckets would become other series.
+    /// `le` as a number (`25` becomes `25.0`) only after a `# TYPE … histogram`, and the
+    /// last `# TYPE` counts. Without it the following buckets would become other series.
     pub repeated_types: bool,
     /// Write what the strictest readers accept, at the end of the input: every family in one place
     /// after its headers, every histogram sorted and without gaps, every series once.
@@ -60,7 +60,7 @@ pub struct Options {
     /// The whole output is held until then, within the limits. Lines that Prometheus would refuse are
     /// dropped even under [`Malformed::Pass`].
     pub strict: bool,
-    /// What the exposition may cost.
+    /// The limits of the exposition.
     pub limits: Limits,
 }
 
@@ -76,8 +76,8 @@ impl Default for Options {
     }
 }
 
-/// Why an exposition cannot be rewritten. Each ends the scrape; what was written until then must
-/// not be taken for a whole body.
+/// Why an exposition cannot be rewritten. Each fails the scrape; the output written until then
+/// is incomplete and must not be served.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// A line passed [`Limits::line_bytes`].

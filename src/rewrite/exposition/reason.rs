@@ -30,7 +30,7 @@ pub enum DropReason {
     OtherTimestamp,
     /// A second `# HELP` or `# TYPE` of one family, or a `# TYPE` after its first sample.
     RepeatedHeader,
-    /// The source exports this family more than once, and an equal series arrived before.
+    /// The target exports this family more than once, and an equal series arrived before.
     RepeatedSeries,
 }
 

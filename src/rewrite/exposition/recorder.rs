@@ -6,7 +6,7 @@ use super::reason::{DropReason, RefusedBecause};
 use crate::exposition::Flaw;
 use crate::mapping::plan::exposition::{OutputId, RuleId};
 
-/// Receives every step of one rewriting. It observes and decides nothing.
+/// Receives every step of one rewriting. It does not affect the output.
 ///
 /// `()` records nothing: the engine is compiled once without any recording, for scrapes, and once
 /// with it, for `explain`.

@@ -28,7 +28,7 @@ pub struct Report {
     pub dropped: BTreeMap<DropReason, u64>,
     /// Label sets that a rule should have rewritten and that were output unchanged.
     pub unrewritten: BTreeMap<RefusedBecause, u64>,
-    /// Lines that Prometheus would refuse and that were output all the same.
+    /// Lines that Prometheus would refuse and that were output anyway.
     pub malformed_passed: u64,
     /// Samples that strict output has in addition: missing buckets and counts.
     pub filled: u64,
@@ -44,7 +44,7 @@ pub struct Report {
     pub emitted_editions: BTreeSet<(Generation, EditionName)>,
     /// The rules that wrote estimated bucket counts, in the order in which families are written.
     pub estimated: Vec<Estimated>,
-    /// What sources of these generations export and this one did not. Complete at the end.
+    /// Input series of these generations that this exposition does not have. Complete at the end.
     pub missing: Vec<Missing>,
     /// Names of the packs of which any family arrived. Complete at the end.
     pub packs: Vec<String>,
@@ -68,20 +68,20 @@ pub struct Rewritten {
     pub samples_out: u64,
 }
 
-/// Samples that sources of a generation export, according to packs, and that did not arrive.
+/// Samples of a generation, according to packs, that did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// The family if all of it is missing, otherwise a selector of the missing samples.
     pub input: String,
-    /// The generation of the sources that export them.
+    /// The generation that has them.
     pub generation: Generation,
     /// The rules that had nothing to read, as in `Rule::title`. Empty if the samples would pass.
     pub rules: Vec<String>,
     /// Why they may be missing and what to do, if a pack has a hint.
     pub hint: Option<String>,
-    /// The option of the source that enables the samples, if a pack names it.
+    /// The option of the target that enables the samples, if a pack names it.
     pub option: Option<String>,
-    /// A healthy source can lack them: this is not a problem.
+    /// A healthy target can lack them: this is not a problem.
     pub optional: bool,
     /// Indices into `Plan::expected`. They are the same in either generation.
     pub expected: Vec<usize>,
@@ -171,7 +171,7 @@ impl Report {
         let names = plan.packs.iter().zip(&packs).filter(|(_, generations)| generations.is_some());
         self.packs = names.map(|(pack, _)| pack.name.clone()).collect();
         for (index, expected) in plan.expected.iter().enumerate() {
-            // A source that exports nothing that the pack names is not one that the pack is for.
+            // The pack is not for a target that exports none of its families.
             let Some(generations) = &packs[expected.pack] else { continue };
             if [&expected.old, &expected.new].into_iter().flatten().any(present) {
                 continue;

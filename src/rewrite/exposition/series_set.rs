@@ -50,7 +50,7 @@ pub(super) struct SeriesSeen {
     pub(super) passed_series: SeriesSet,
     /// Written by rules that rename.
     pub(super) renamed_series: SeriesSet,
-    /// Of families that the source exports more than once.
+    /// Of families that the target exports more than once.
     pub(super) deduplicated: SeriesKeys,
     /// Label sets of each reference family, as hashes of the labels that are compared.
     pub(super) references: Vec<SeriesKeys>,

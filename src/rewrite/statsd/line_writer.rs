@@ -135,7 +135,7 @@ impl LineWriter<'_> {
     }
 
     /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in
-    /// two places, or with a part of the prefix that the source writes as a tag. Returns the number
+    /// two places, or with a part of the prefix that the sender writes as a tag. Returns the number
     /// of lines.
     #[inline(never)]
     fn write_tagged(

@@ -287,7 +287,7 @@ impl Matcher {
         self.tagged(plan, rule, line, name, (tags, dialect))
     }
 
-    /// The match of a tagged line, if the rule's source can have sent it and its tags are
+    /// The match of a tagged line, if the rule's sender can have sent it and its tags are
     /// sufficient for at least one output line.
     fn tagged<'a>(
         &mut self,

@@ -1,4 +1,4 @@
-//! What is known about the source of lines.
+//! What is known about the sender of lines.
 
 use crate::mapping::Generation;
 

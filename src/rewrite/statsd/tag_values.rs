@@ -19,7 +19,7 @@ pub(super) struct TagValues {
 }
 
 impl TagValues {
-    /// Reads tags. Returns false if the source cannot have sent them: one is unknown or repeated,
+    /// Reads tags. Returns false if the sender cannot have sent them: one is unknown or repeated,
     /// one is empty, or one that it always sends is missing.
     pub(super) fn read(
         &mut self,

@@ -27,7 +27,7 @@ pub(in crate::mapping) fn kind(
     if settings.buckets == BucketPolicy::Common {
         let other = rule.layouts(written.other());
         let mut exact: Vec<&Layouts> = other.into_iter().collect();
-        // Sources of the written generation are converted too.
+        // Input of the written generation is converted too.
         exact.extend(edition.map(|_| target));
         let is_exact = |it: &Boundary| exact.iter().all(|layouts| layouts.all_have(it.bound));
         write.retain(is_exact);

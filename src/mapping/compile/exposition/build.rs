@@ -52,17 +52,17 @@ struct Build<'a> {
     active: &'a [ActiveRule<'a>],
     emitted: Emitted,
     index: &'a RuleIndex<'a>,
-    /// The places of the plain rules that a redirect takes samples from, by the generation written.
+    /// The places of the plain rules that have redirects, by the generation written.
     redirected: [HashSet<usize>; 2],
     settings: &'a Settings,
-    /// The rule of a rule that writes a generation, by the rule's place.
+    /// The compiled rules, by the place of the pack rule and the generation written.
     ids: HashMap<(usize, Generation), RuleId>,
     outputs: HashMap<&'a str, OutputId>,
     plan: Plan,
 }
 
 impl<'a> Build<'a> {
-    /// Gives rules and outputs their numbers: rules point at each other, whichever comes first.
+    /// Numbers rules and outputs before they are built, because they refer to each other.
     fn name(&mut self) {
         let mut next = 0;
         for (index, pack_rule) in self.active.iter().enumerate() {
@@ -152,7 +152,7 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The place of the rule whose old side counts this one's counts too.
+    /// The place of the rule whose old side includes the counts of this one.
     fn including(&self, part: ActiveRule<'_>) -> Option<usize> {
         let whole = part.rule.derive.is_none();
         whole.then(|| self.index.including(&part.rule.old.family)).flatten()
@@ -243,8 +243,8 @@ impl<'a> Build<'a> {
         }
         let rules = &self.plan.rules;
         for family in self.plan.families.values_mut() {
-            // A rule that lets others follow comes first, or they would not be reached. Of the
-            // others, the more specific rule comes first.
+            // Rules after which later ones are tried come first, because the others end the search.
+            // Of those, the more specific rule comes first.
             family.rules.sort_by_key(|id| {
                 let rule = &rules[id.0 as usize];
                 (!rule.also, Reverse(rule.when.equal.len()), *id)

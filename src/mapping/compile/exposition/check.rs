@@ -88,7 +88,7 @@ fn clashes(index: &RuleIndex<'_>, place: usize) -> Vec<Diagnostic> {
 fn both_claim(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnostic> {
     let (a, b) = (first.rule, second.rule);
     let derived = a.derive.is_some() || b.derive.is_some();
-    // Reading the old side, a condition shares samples with the rule it takes them from.
+    // On the old side, a rule with a condition reads the same samples as the plain rule.
     let shared = match (&a.only_with, &b.only_with) {
         (None, None) => false,
         (Some(a), Some(b)) => a.family != b.family,
@@ -161,7 +161,7 @@ fn includes(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic>
         return Some(active.error(
             *span,
             format!("`{family}` cannot include itself"),
-            "name the family whose counts are already inside this one",
+            "name the family whose counts this one includes",
         ));
     }
     if included().next().is_none() {
@@ -179,7 +179,7 @@ fn includes(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic>
             "`{family}` becomes `{}`, and `{}` becomes `{}`",
             elsewhere.rule.new.family, active.rule.old.family, active.rule.new.family
         ),
-        "counts can only be shared out within one new family: give both the same",
+        "counts can only be subtracted within one new family: give both rules the same",
     ))
 }
 
@@ -193,7 +193,7 @@ fn derives(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> 
     (!accompanied).then(|| {
         active.error(
             active.rule.span(read),
-            format!("nothing but this derived rule reads `{side}`"),
+            format!("only this derived rule reads `{side}`"),
             "add a rule that rewrites these samples themselves",
         )
     })

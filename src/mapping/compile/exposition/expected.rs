@@ -1,4 +1,4 @@
-//! The samples that a source is expected to expose, and the explanations for missing ones.
+//! The samples that a target is expected to expose, and the explanations for missing ones.
 
 use std::collections::{HashMap, HashSet};
 
@@ -107,7 +107,7 @@ fn missing_hint(hint: &Hint) -> MissingHint {
     MissingHint { say, option, optional: hint.optional }
 }
 
-/// The conditions of a selector on labels: a text, or (`None`) any value that is not empty.
+/// The conditions of a selector on labels: a text, or `None` for any value that is not empty.
 fn conditions(selector: &Selector) -> Vec<(&str, Option<&str>)> {
     let fixed = selector.fixed().map(|(label, text)| (label, Some(text)));
     fixed.chain(selector.variables().map(|(label, _)| (label, None))).collect()

@@ -168,7 +168,7 @@ fn joined(from: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> {
             condition.family,
             listed(&labels)
         ),
-        "nothing, where no label set occurs in both families",
+        "no change is needed if no label set occurs in both families",
     ))
 }
 

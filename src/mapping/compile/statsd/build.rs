@@ -72,7 +72,7 @@ impl Build<'_> {
         }
     }
 
-    /// What is known of the tagged lines of a pack's source.
+    /// What is known of the tagged lines of a pack's sender.
     fn tagged_lines(&self, pack: &Pack) -> TaggedLines {
         let bits = |tags: &[String]| {
             let numbers = tags.iter().filter_map(|tag| self.plan.tag(tag.as_bytes()));
@@ -242,8 +242,7 @@ fn bases(active: &[ActiveRule<'_>]) -> Vec<Option<usize>> {
     active.iter().enumerate().map(place).collect()
 }
 
-/// How names begin, as far as it can be reported without a placeholder: their prefix, or their
-/// first segment.
+/// The text that names begin with: their prefix, or their first segment, up to a placeholder.
 fn lead(segments: &[Segment], prefix: usize) -> Box<[u8]> {
     let mut lead = Vec::new();
     for (index, segment) in segments.iter().take(prefix.max(1)).enumerate() {

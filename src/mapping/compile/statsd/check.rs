@@ -1,7 +1,7 @@
 //! Finds lines that more than one pattern reads.
 //!
 //! Within a generation, a pattern may be an exception to a wider one if it is narrower in every
-//! respect. Across generations, a line that both patterns read is ambiguous. Some sources send such
+//! respect. Across generations, a line that both patterns read is ambiguous. Some senders send such
 //! lines; a pack must list them under `either`, and earlier lines of the sender then decide.
 
 use std::collections::{HashMap, HashSet};
@@ -64,7 +64,7 @@ fn ambiguous_names(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>> 
     names.flat_map(|name| fronts.iter().map(|front| [front, name.as_slice()].concat())).collect()
 }
 
-/// Most names that two generations may share. Those of real packs are a dozen.
+/// Maximum number of names that both generations may use. Real packs have about a dozen.
 const MAX_AMBIGUOUS_NAMES: usize = 10_000;
 
 struct Check<'a> {

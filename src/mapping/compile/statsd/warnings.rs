@@ -51,7 +51,7 @@ fn skipped(from: ActiveRule<'_>) -> Option<Diagnostic> {
         from.pack.source().warning(
             from.rule.old.span,
             format!("old to new loses lines with the value {}", listed(&values)),
-            "remove `skip`, where they should arrive as the new generation's",
+            "remove `skip` if the new generation should have them",
         )
     })
 }

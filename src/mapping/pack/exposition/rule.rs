@@ -11,7 +11,7 @@ use crate::mapping::pack::exposition::selector::{
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::pack::keys::{LayoutKeys, PerGeneration, RuleKeys};
 
-/// Most labels of a selector. Samples have far fewer; checks compare each with each.
+/// Maximum number of labels of a selector. Samples have far fewer; checks compare each with each.
 const MAX_LABELS: usize = 64;
 
 /// Two selectors that mean the same samples, one in each generation.
@@ -28,7 +28,7 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) merge: Option<Merge>,
     /// The type of the samples according to the pack, for checks. The engine uses `# TYPE`.
     pub(in crate::mapping) metric_type: Option<MetricType>,
-    /// The family whose counts are already inside this rule's old side.
+    /// The family whose counts this rule's old side includes.
     pub(in crate::mapping) includes: Option<(String, Span)>,
     pub(in crate::mapping) only_with: Option<OnlyWith>,
     /// The generation that this rule only adds to.
@@ -152,7 +152,7 @@ impl Check<'_> {
             self.error(
                 new_text.span,
                 "both sides are the same",
-                "remove the rule: what no rule names is forwarded unchanged",
+                "remove the rule: metrics without a rule are forwarded unchanged",
             );
         }
     }
@@ -211,7 +211,7 @@ impl Check<'_> {
                 self.error(
                     span,
                     "`le` is not a label that selectors can name",
-                    "say under `buckets` which boundaries each generation has",
+                    "list the boundaries of each generation under `buckets`",
                 );
             }
             if selector.items.iter().take(index).any(|before| before.label == item.label) {

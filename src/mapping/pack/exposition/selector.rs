@@ -1,8 +1,8 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
 //!
-//! The grammar is the part of `PromQL` that operators know by heart, plus `$x` and bare labels.
-//! Names are taken in generously here and judged by [`pack`](crate::mapping::pack), so that an
-//! invalid name is reported as such.
+//! The grammar is a subset of `PromQL` selectors, with `$x` and labels without a value in addition.
+//! Any name is accepted here and checked by [`pack`](crate::mapping::pack), so that an invalid name
+//! is reported as such.
 
 use std::fmt;
 use std::ops::Range;
@@ -191,7 +191,7 @@ fn term(input: &str) -> Parsed<'_, Term> {
     let value = alt((map(quoted, Term::Fixed), variable));
     let value = cut(context("a quoted text or a $variable", value));
     let matcher = not(alt((tag("=~"), tag("!="), tag("!~"))));
-    let matcher = cut(context("`=`, because what is read one way is written the other", matcher));
+    let matcher = cut(context("`=`, because each side is also written", matcher));
     let term = preceded(matcher, opt(preceded(symbol('='), value)));
     map(term, |term| term.unwrap_or(Term::Bare)).parse(input)
 }
@@ -289,8 +289,8 @@ mod tests {
             ("f{=}", 2, "`,` or `}`"),
             ("f{a=}", 4, "a quoted text or a $variable"),
             ("f{a=b}", 4, "a quoted text or a $variable"),
-            ("f{a=~\"x\"}", 3, "`=`, because what is read one way is written the other"),
-            ("f{a !~\"x\"}", 4, "`=`, because what is read one way is written the other"),
+            ("f{a=~\"x\"}", 3, "`=`, because each side is also written"),
+            ("f{a !~\"x\"}", 4, "`=`, because each side is also written"),
             ("f{a=$}", 5, "the name of a variable"),
             ("f{a=\"x}", 7, "the closing quote"),
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),

@@ -1,9 +1,9 @@
 //! Patterns of `StatsD` lines: `text.{x}.{x*}:type`, and tagged ones, `text.text:type|#key:{x}`.
 //!
 //! A pattern looks like the line that it reads. `{x}` is one dotted segment, `{x*}` one or more,
-//! and `{x!=a,b}` one that is neither `a` nor `b`. Behind the name follow the types, or nothing
-//! when any type will do: `:c` is read and written, `:c/ms` is written as `c` and read as either.
-//! `:{x}|s` takes the value itself.
+//! and `{x!=a,b}` one that is neither `a` nor `b`. The types follow the name; without
+//! types, any type matches: `:c` is read and written, `:c/ms` is written as `c` and read as either.
+//! `:{x}|s` captures the value.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use crate::mapping::segment::{Dotted, Placeholder, Segment, SegmentKey};
 #[derive(Clone, Debug)]
 pub(in crate::mapping) struct Pattern {
     pub(in crate::mapping) segments: Vec<Segment>,
-    /// The placeholder that takes the value.
+    /// The placeholder that captures the value.
     pub(in crate::mapping) value: Option<Placeholder>,
     /// The types read; the first is written. Empty: any, and it is kept.
     pub(in crate::mapping) types: Vec<String>,
@@ -33,7 +33,7 @@ pub(in crate::mapping) struct Pattern {
 pub(in crate::mapping) struct TaggedPattern {
     pub(in crate::mapping) segments: Vec<Segment>,
     pub(in crate::mapping) types: Vec<String>,
-    /// The tags that must be there, each with the placeholder that takes its value.
+    /// The required tags, each with the placeholder that captures its value.
     pub(in crate::mapping) tags: Vec<(String, Placeholder)>,
 }
 
@@ -132,7 +132,7 @@ fn segments(text: &str) -> impl Parser<&str, Output = Vec<Segment>, Error = Stop
     list(alt((placeholder(text), map(word("a segment"), Segment::Text))), '.')
 }
 
-/// One or more items. A separator promises another: `separated_list1` would stop before it instead.
+/// One or more items. An item must follow a separator; `separated_list1` would stop before it.
 fn list<'a, T>(
     mut item: impl Parser<&'a str, Output = T, Error = Stop<'a>>,
     separator: char,
@@ -149,7 +149,7 @@ fn list<'a, T>(
     }
 }
 
-/// Anything that means nothing in a pattern or in a line.
+/// A character without a meaning in patterns and lines.
 fn word<'a>(expected: &'static str) -> impl Parser<&'a str, Output = String, Error = Stop<'a>> {
     let letter =
         |c: char| !c.is_whitespace() && !c.is_control() && !"{}.:|,/#[]@!=*\"'".contains(c);

@@ -31,12 +31,12 @@ pub(in crate::mapping) struct Lines {
 pub(in crate::mapping) struct PackLineRule {
     pub(in crate::mapping) old: Side,
     pub(in crate::mapping) new: Side,
-    /// Says nothing that `old` does not: written beside it, left out when read.
+    /// A line with the same information as `old`: written in addition to it, dropped when read.
     pub(in crate::mapping) also_old: Option<Side>,
     /// The same for `new`.
     pub(in crate::mapping) also_new: Option<Side>,
     pub(in crate::mapping) tagged: Option<(TaggedPattern, Span)>,
-    /// Values that only the old generation sends, for want of a real one.
+    /// Values that the old generation sends if it has no real value.
     pub(in crate::mapping) skip: Vec<String>,
 }
 
@@ -96,7 +96,7 @@ impl PackLineRule {
             check.error(
                 file.new.span,
                 "both sides are the same",
-                "remove the rule: what no rule names is forwarded unchanged",
+                "remove the rule: metrics without a rule are forwarded unchanged",
             );
         }
         Some(rule)
@@ -168,7 +168,7 @@ impl Check<'_> {
             self.error(
                 self.placeholder(text, placeholder),
                 "a placeholder in the name of a tagged line",
-                "write the name out; what varies is in the tags",
+                "write the name without placeholders: tags have the parts that vary",
             );
         }
         let placeholders: Vec<&Placeholder> = tagged.tags.iter().map(|(_, it)| it).collect();
@@ -201,7 +201,7 @@ impl Check<'_> {
         {
             self.error(
                 self.placeholder(text, placeholder),
-                format!("{noun} has as many segments as it has"),
+                format!("{noun} has a fixed number of segments"),
                 format!("write `{{{}}}` for each of them", placeholder.name),
             );
         }
@@ -229,7 +229,7 @@ impl Check<'_> {
             self.error(
                 text.span,
                 format!("more than {MAX_NAME_SEGMENTS} segments in one name"),
-                "take what varies together as `{x*}`",
+                "match the varying segments together with `{x*}`",
             );
         }
         let many = segments.iter().filter_map(|segment| match segment {
@@ -292,7 +292,7 @@ impl Check<'_> {
                 (_, None) => self.error(
                     span,
                     format!("`{{{name}}}` does not occur on the other side"),
-                    "say there where its text goes: nothing may be lost or made up",
+                    "use it there too: no text may be lost or invented",
                 ),
                 _ => {}
             }
@@ -312,7 +312,7 @@ impl Check<'_> {
                 self.error(
                     self.placeholder(text, placeholder),
                     format!("`{{{}}}` does not occur in `old`", placeholder.name),
-                    "leave the tag out: tags that a rule does not name may be there or not",
+                    "remove the tag: tags that a rule does not name are optional",
                 );
             }
         }
@@ -321,7 +321,7 @@ impl Check<'_> {
                 self.error(
                     self.placeholder(old_text, placeholder),
                     format!("no tag gives `{{{}}}`", placeholder.name),
-                    "say under `tagged` which tag has its text",
+                    "name the tag that has its text under `tagged`",
                 );
             }
         }

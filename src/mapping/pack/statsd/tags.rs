@@ -5,20 +5,20 @@ use crate::mapping::pack::check::Check;
 use crate::mapping::pack::keys::TagsKeys;
 use crate::mapping::segment::MAX_TYPE_BYTES;
 
-/// Maximum number of tags of a source. Matching keeps one bit for each; real sources have less than
+/// Maximum number of tags of a sender. Matching keeps one bit for each; real senders have fewer than
 /// ten.
 const MAX_TAGS: usize = 32;
 
-/// The tags of a source.
+/// The tags of a sender.
 #[derive(Clone, Debug, Default)]
 pub(in crate::mapping) struct Tags {
-    /// The keys of all tags that the source writes.
+    /// The keys of all tags that the sender writes.
     pub(in crate::mapping) known: Vec<String>,
     /// Those that are never empty, and that every line with `DogStatsD` tags has.
     pub(in crate::mapping) required: Vec<String>,
     /// Those whose values may be any text.
     pub(in crate::mapping) text: Vec<String>,
-    /// The types that the source sends. Empty: any.
+    /// The types that the sender sends. Empty: any.
     pub(in crate::mapping) types: Vec<String>,
 }
 

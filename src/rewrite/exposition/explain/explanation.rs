@@ -49,7 +49,7 @@ pub enum Fate {
     Rewritten,
     /// Not output.
     Dropped(DropReason),
-    /// Prometheus would refuse it, and it is output all the same.
+    /// Prometheus would refuse it, and it is output anyway.
     Refused(DropReason),
 }
 
@@ -213,7 +213,7 @@ impl Absent {
 }
 
 impl Explanation {
-    /// Removes what has nothing to do with a family.
+    /// Removes lines and series that are unrelated to a family.
     pub(super) fn keep_only(&mut self, family: &str) {
         let of_family = |name: &str| {
             let suffix = name.strip_prefix(family);

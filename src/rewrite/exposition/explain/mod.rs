@@ -18,8 +18,8 @@ use trace::Trace;
 
 /// Rewrites an exposition, and explains what was done with each line.
 ///
-/// `only` is the name of a family of either generation: lines and series that have nothing to do
-/// with it are left out of the explanation. The output is complete in any case.
+/// `only` is the name of a family of either generation: unrelated lines and series are left out
+/// of the explanation. The output is complete in any case.
 ///
 /// # Errors
 ///

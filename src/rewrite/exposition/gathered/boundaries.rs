@@ -1,6 +1,6 @@
 //! The bucket boundaries of one family, learned from its `le` labels.
 //!
-//! A source exports a bucket only once something was counted in it, and a line can be lost. The
+//! A target exports a bucket only once something was counted in it, and a line can be lost. The
 //! boundaries that a histogram *has* are therefore those that it exported, and those below the
 //! largest of these that its generation is known to have: generations differ at the end of a
 //! layout. A known boundary below the first exported one counts 0, and one that is missing between
@@ -26,7 +26,7 @@ pub(in crate::rewrite::exposition) struct Boundaries {
     bounds: Vec<f64>,
     /// Whether any series exported it.
     exported: Vec<bool>,
-    /// Number of boundaries that the source's generation is known to have. Their cells follow the
+    /// Number of boundaries that the input's generation is known to have. Their cells follow the
     /// one of `+Inf`.
     known: usize,
     /// Cells in ascending order of their bound.
@@ -56,7 +56,7 @@ pub(in crate::rewrite::exposition) enum NoCell {
 }
 
 impl Boundaries {
-    /// With the boundaries that the source's generation is known to have.
+    /// With the boundaries that the input's generation is known to have.
     pub(super) fn new(known: &[f64]) -> Self {
         let mut boundaries = Boundaries {
             bounds: Vec::with_capacity(known.len() + 1),
@@ -155,7 +155,7 @@ impl Boundaries {
         self.order.iter().map(|&cell| usize::from(cell))
     }
 
-    /// Whether the source's generation is known to have the boundary of this cell.
+    /// Whether the input's generation is known to have the boundary of this cell.
     pub(super) fn is_known(&self, cell: usize) -> bool {
         cell != INF && cell <= self.known
     }

@@ -9,7 +9,7 @@ use crate::mapping::BucketPolicy;
 use crate::mapping::plan::exposition::BucketLayouts;
 use crate::rewrite::exposition::estimate::{EstimatedCount, ExactCount};
 
-/// Converts rows of cells, one per boundary of the source, to the buckets that are written.
+/// Converts rows of cells, one per boundary of the input, to the buckets that are written.
 #[derive(Debug)]
 pub(in crate::rewrite::exposition) struct Conversion {
     /// The boundaries that are written, and how a row gets their counts that has all boundaries of
@@ -18,7 +18,7 @@ pub(in crate::rewrite::exposition) struct Conversion {
     /// Of each boundary that is written, and of `+Inf`.
     endings: Vec<Ending>,
     layout: Vec<SourceBoundary>,
-    /// The largest boundary that the source's generation is known to have.
+    /// The largest boundary that the input's generation is known to have.
     largest_known: f64,
     /// Cells without a value are not written: the histogram keeps its own boundaries.
     sparse: bool,
@@ -40,7 +40,7 @@ pub(in crate::rewrite::exposition) struct Buckets {
     pub(in crate::rewrite::exposition) values: Vec<f64>,
     /// The most observations by which any of the counts can be too low or too high.
     pub(in crate::rewrite::exposition) max_error: f64,
-    /// The counts at the boundaries of the source.
+    /// The counts at the boundaries of the input.
     source: Vec<f64>,
 }
 
@@ -58,15 +58,15 @@ impl Buckets {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// The source has this boundary: its index in the layout.
+    /// The input has this boundary: its index in the layout.
     Exact(usize),
     /// Between two boundaries of the layout (`None`: from 0 at 0). Then the share of the bucket
     /// that is below the boundary.
     Between(Option<usize>, usize, f64),
-    /// Above the source's last boundary. Its observations are counted as if just above the last
+    /// Above the input's last boundary. Its observations are counted as if just above the last
     /// boundary, which is also what `histogram_quantile` assumes. Unknown if there is no total.
     Above,
-    /// Below the source's first boundary. Another source of the same family has this boundary.
+    /// Below the input's first boundary. Another histogram of the same family has this boundary.
     Below,
 }
 
@@ -86,7 +86,7 @@ impl Step {
         }
     }
 
-    /// Whether the source lacks the boundary.
+    /// Whether the input lacks the boundary.
     #[inline]
     fn is_estimate(self) -> bool {
         matches!(self, Step::Between(..) | Step::Above)
@@ -111,7 +111,7 @@ impl Step {
         }
     }
 
-    /// The most observations by which the count can be wrong: the counts of the source's boundaries
+    /// The most observations by which the count can be wrong: the counts of the input's boundaries
     /// next to it bound it.
     fn max_error(self, source: &[f64], infinite: f64, count: f64) -> f64 {
         let (below, above) = match self {
@@ -121,7 +121,7 @@ impl Step {
                 (below.map_or(0.0, |index| source[index]), source[above])
             }
         };
-        // A source whose counts fall from one boundary to the next bounds nothing.
+        // Counts that decrease from one boundary to the next give no bound.
         (count - below).max(above - count).max(0.0)
     }
 }
@@ -212,7 +212,7 @@ impl Conversion {
         self.endings.iter()
     }
 
-    /// The boundaries that the source lacks, as they are spelled in `le`, in ascending order. Their
+    /// The boundaries that the input lacks, as they are spelled in `le`, in ascending order. Their
     /// counts are estimates.
     pub(in crate::rewrite::exposition) fn estimated(&self) -> impl Iterator<Item = &str> {
         self.steps
@@ -310,7 +310,7 @@ impl Conversion {
     }
 
     /// Converts a row of a histogram that does not have all boundaries of the layout, because other
-    /// histograms of the family come from a source with more.
+    /// histograms of the family are from a target with more.
     #[cold]
     fn apply_to_own_layout(
         &self,

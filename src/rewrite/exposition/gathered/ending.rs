@@ -1,6 +1,6 @@
 //! What bucket lines have between `le="` and the value.
 
-/// Most endings are shorter. As many bytes are copied without a function call.
+/// Most endings are shorter. This many bytes are copied without a function call.
 const USUAL: usize = 16;
 
 /// What a bucket line has between `le="` and the value: `25"} `.

@@ -20,9 +20,9 @@ pub(in crate::rewrite::exposition) struct HistogramRows {
     counts: Vec<f64>,
     sum_sources: Sources,
     count_sources: Sources,
-    /// The source series whose row a slot has, if only one was gathered in it. Otherwise the first.
+    /// The input series whose row a slot has, if only one was gathered in it. Otherwise the first.
     first: Vec<Option<u64>>,
-    /// For each source series of a slot that has several: the cells that it set.
+    /// For each input series of a slot that has several: the cells that it set.
     merged: HashMap<(SeriesSlot, u64), Cells, foldhash::fast::RandomState>,
     /// The histogram that is being read. It is added to the row of its slot when it is complete:
     /// gaps must be filled before histograms are added.
@@ -109,8 +109,8 @@ impl HistogramRows {
         }
     }
 
-    /// The buckets that follow are of `slot`, and of the source series identified by `key`: several
-    /// source series may be summed in one slot, and a malformed line does not start a new series.
+    /// The buckets that follow are of `slot`, and of the input series identified by `key`: several
+    /// input series may be summed in one slot, and a malformed line does not start a new series.
     ///
     /// Returns how many more bytes are needed to remember the series before.
     pub(in crate::rewrite::exposition) fn open(&mut self, slot: SeriesSlot, key: u64) -> usize {
@@ -130,7 +130,7 @@ impl HistogramRows {
 
     /// Adds a bucket to the open histogram, in a cell of [`Boundaries::cell`].
     ///
-    /// Returns `false` if the source series has this bucket already. Then nothing is added.
+    /// Returns `false` if the input series has this bucket already. Then nothing is added.
     #[inline]
     #[must_use]
     pub(in crate::rewrite::exposition) fn add_bucket(&mut self, cell: usize, value: f64) -> bool {
@@ -148,7 +148,7 @@ impl HistogramRows {
         (cell >= self.stride).then(|| self.rows.len() * size_of::<f64>())
     }
 
-    /// Announces the sum of a source series, which has no timestamp.
+    /// Announces the sum of an input series, which has no timestamp.
     pub(in crate::rewrite::exposition) fn sum_source(
         &mut self,
         slot: SeriesSlot,
@@ -157,7 +157,7 @@ impl HistogramRows {
         self.sum_sources.add(slot, key)
     }
 
-    /// Announces the count of a source series, which has no timestamp.
+    /// Announces the count of an input series, which has no timestamp.
     pub(in crate::rewrite::exposition) fn count_source(
         &mut self,
         slot: SeriesSlot,

@@ -15,7 +15,7 @@ pub(in crate::rewrite::exposition) struct Scalars {
     has_parts: bool,
 }
 
-/// One number for each slot, and the source series that it was merged from.
+/// One number for each slot, and the input series that it was merged from.
 #[derive(Debug, Default)]
 struct Numbers {
     values: Vec<f64>,
@@ -43,7 +43,7 @@ impl Scalars {
         }
     }
 
-    /// Announces a sample of the source series with this key, which has no timestamp.
+    /// Announces a sample of the input series with this key, which has no timestamp.
     pub(in crate::rewrite::exposition) fn source(&mut self, slot: SeriesSlot, key: u64) -> Source {
         self.totals.sources.add(slot, key)
     }

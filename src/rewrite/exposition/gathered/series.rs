@@ -12,7 +12,7 @@ use crate::rewrite::exposition::labels::RenderedLabels;
 pub(in crate::rewrite::exposition) enum Shape<'a> {
     /// One number per label set, merged like this. `has_parts`: parts are subtracted from it.
     Scalar { merge: Merge, has_parts: bool },
-    /// One histogram per label set, with the boundaries that the source is known to have.
+    /// One histogram per label set, with the boundaries that the input is known to have.
     Histogram { known: &'a [f64] },
 }
 

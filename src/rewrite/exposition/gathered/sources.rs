@@ -1,15 +1,15 @@
-//! Which source series were gathered in each slot, to recognize one that arrives twice.
+//! Which input series were gathered in each slot, to recognize one that arrives twice.
 
 use std::collections::{HashMap, HashSet};
 
 use super::ids::SeriesSlot;
 
-/// About how many bytes one source series takes in a slot that has several.
+/// About how many bytes one input series takes in a slot that has several.
 pub(super) const SOURCE_BYTES: usize = 32;
 
-/// The source series of a slot, of those that were gathered as one number.
+/// The input series of a slot, of those that were gathered as one number.
 ///
-/// Most slots have one source series, whose key is compared. A set is needed only if series are
+/// Most slots have one input series, whose key is compared. A set is needed only if series are
 /// merged.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
@@ -17,7 +17,7 @@ pub(super) struct Sources {
     others: HashSet<(SeriesSlot, u64), foldhash::fast::RandomState>,
 }
 
-/// Whether a source series was gathered before.
+/// Whether an input series was gathered before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::rewrite::exposition) enum Source {
     /// It is new. `bytes` are needed to remember it, in addition to those of the slot.
@@ -30,7 +30,7 @@ impl Sources {
     /// Bytes that one more slot takes.
     pub(super) const BYTES_PER_SERIES: usize = size_of::<Option<u64>>();
 
-    /// Adds a source series, by the hash of its labels.
+    /// Adds an input series, by the hash of its labels.
     pub(super) fn add(&mut self, slot: SeriesSlot, key: u64) -> Source {
         if self.first.len() <= slot.0 {
             self.first.resize(slot.0 + 1, None);

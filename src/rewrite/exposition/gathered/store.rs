@@ -28,7 +28,7 @@ pub(in crate::rewrite::exposition) struct Placed {
 }
 
 impl Gathered {
-    /// Nothing yet, for a plan with this many rules.
+    /// An empty store, for a plan with this many rules.
     pub(in crate::rewrite::exposition) fn new(rules: usize) -> Self {
         Gathered {
             list: Vec::new(),

@@ -13,7 +13,7 @@ use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::sample_line::SampleLine;
 
 impl<R: Recorder> ExpositionState<R> {
-    /// Carries out the actions of the current verdict. Returns `false` if an equal series arrived
+    /// Applies the actions of the current verdict. Returns `false` if an equal series arrived
     /// before.
     ///
     /// # Errors

@@ -53,11 +53,11 @@ pub(super) enum Verdict {
     Pass,
     /// Do not output them in any form.
     Drop(DropReason),
-    /// Carry out what rules ask for.
+    /// Apply the actions of rules.
     Apply(Decision),
 }
 
-/// What rules ask for.
+/// The actions of rules.
 #[derive(Debug)]
 pub(super) struct Decision {
     /// The sample is also output unchanged.

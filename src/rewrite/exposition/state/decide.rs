@@ -35,7 +35,7 @@ impl From<DuplicateLabel> for NotApplied {
     }
 }
 
-/// A verdict in the making.
+/// A verdict that is being decided.
 #[derive(Debug)]
 struct Draft {
     forward: bool,
@@ -285,14 +285,14 @@ impl<R> ExpositionState<R> {
         Ok(())
     }
 
-    /// The key of the source series with these labels: for buckets, of their histogram.
+    /// The key of the input series with these labels: for buckets, of their histogram.
     fn source_key(&mut self, labels: Labels<'_>) -> u64 {
         let bucket = self.current.part == Some(HistogramPart::Bucket);
         self.current.source = self.hashes.of_set(labels, bucket.then_some(LE));
         self.current.source
     }
 
-    /// Counts what it takes to remember a source series.
+    /// Counts the memory that is needed to remember an input series.
     fn remember(&mut self, source: Source) -> Result<(), NotApplied> {
         match source {
             Source::Repeated => Err(NotApplied::Repeated),

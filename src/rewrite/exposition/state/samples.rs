@@ -22,7 +22,7 @@ const SERIES_KEY_BYTES: usize = 16;
 const FAMILY_BYTES: usize = 256;
 
 impl<R: Recorder> ExpositionState<R> {
-    /// Takes a header line.
+    /// Handles a header line.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl<R: Recorder> ExpositionState<R> {
         self.carry_out(plan, line, out)
     }
 
-    /// Carries out the verdict on one sample. Returns whether the sample is output unchanged.
+    /// Applies the verdict to one sample. Returns whether the sample is output unchanged.
     #[inline]
     fn carry_out(
         &mut self,

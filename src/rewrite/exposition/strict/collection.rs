@@ -1,4 +1,4 @@
-//! Everything that strict output is made of.
+//! Everything that strict output is written from.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::names::Names;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HeldId(usize);
 
-/// Everything that strict output is made of.
+/// Everything that strict output is written from.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
     pub(super) names: Names,

@@ -1,4 +1,4 @@
-//! Writes one group: a histogram with everything that strict readers ask for, or another group.
+//! Writes one group: a histogram with everything that strict readers require, or another group.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 //! Strict output: what the engine writes is held, and written in the order that the strictest
-//! readers of the format ask for.
+//! readers of the format require.
 //!
 //! ```text
 //! engine → lines → names, label sets, values … end of the input … → families → groups → output
@@ -12,7 +12,8 @@
 //! - Each series is written once.
 //! - Label values and help texts have only the escapes that all parsers know.
 //!
-//! Samples that cannot be written so are dropped and counted. Comments and blank lines are dropped.
+//! Samples that cannot be written like this are dropped and counted. Comments and blank lines are
+//! dropped.
 
 mod collection;
 mod families;

@@ -298,7 +298,7 @@ fn start(
         Suffix::Bucket => (base, suffix, boundary),
         // The name of a summary can end like that of a part.
         _ if quantile.is_some() && is_summary => (&name[..], Suffix::None, quantile),
-        // Some sources write the buckets of a histogram under its own name.
+        // Some targets write the buckets of a histogram under its own name.
         Suffix::None => (base, suffix, boundary.or(quantile)),
         _ => (base, suffix, None),
     };

@@ -58,7 +58,7 @@ impl Strict {
     }
 
     /// The engine has written everything. `headers` complete those of families that rules have
-    /// written before the headers of their sources arrived.
+    /// written before the headers of their input arrived.
     pub(in crate::rewrite::exposition) fn complete(
         &mut self,
         plan: &Plan,

@@ -77,7 +77,7 @@ impl Dimension {
     }
 }
 
-/// What the samples of a family are to each other.
+/// How the samples of a family are related.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FamilyKind {
     /// Each sample is a series of its own.

@@ -74,7 +74,7 @@ pub(super) fn begin(name: &[u8], suffix: Suffix, labels: &[u8], out: &mut Vec<u8
     Begun::Labels
 }
 
-/// What of a sample was written.
+/// The part of a sample that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begun {
     /// The name, without a brace.

@@ -277,7 +277,7 @@ impl Writer {
         let key = self.key(gathered.get(contribution.gathered), slot, contribution.rule);
         let parts = scalars.parts(slot);
         let difference = self.before.difference(&mut self.next, key, total, parts.unwrap_or(0.0));
-        // The source has no series for events that never happened.
+        // A target exports no series for events that never happened.
         (parts.is_none() || difference != 0.0).then_some(difference)
     }
 

@@ -35,7 +35,7 @@ pub struct Remembered {
 const MISSED: u8 = 5;
 
 impl History {
-    /// Whether a total has decreased. Then its source was restarted, and all its counters with it.
+    /// Whether a total has decreased. Then the target was restarted, and all its counters with it.
     pub(super) fn is_reset_by(&self, key: u128, total: f64) -> bool {
         self.differences.get(&key).is_some_and(|before| before.total > total)
     }
@@ -72,7 +72,7 @@ impl History {
     /// Joins two histories of one target, from scrapes that ran at the same time: the later one
     /// wins.
     ///
-    /// Totals only grow, so the larger one is the later. (If it is not, the source was reset, and
+    /// Totals only grow, so the larger one is the later. (If it is not, the target was reset, and
     /// the next scrape will notice.)
     #[must_use]
     pub fn join(mut self, other: &History) -> History {
