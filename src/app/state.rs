@@ -87,3 +87,35 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stop signal comes while the file is being written: the last write waits for that one, so
+    /// that the newer state is not overwritten by the older.
+    #[tokio::test(start_paused = true)]
+    async fn the_last_write_waits_for_the_one_before() {
+        let name = format!("crossfade-last-write-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let histories = Arc::new(Histories::default());
+        let metrics = Arc::new(Metrics::new());
+        let file = Some(StateFile::new(path.clone()));
+        let state = State::read(file, Arc::clone(&histories), metrics);
+        histories.set_changed();
+        let writing = Arc::clone(&state.permit).acquire_owned().await.expect("open");
+
+        // Given up when the gateway stops, like `keep`. The change is still to be written.
+        assert!(timeout(Duration::from_secs(1), state.write()).await.is_err());
+        assert!(!path.exists());
+
+        let last = state.write();
+        tokio::pin!(last);
+        assert!(timeout(Duration::from_secs(1), &mut last).await.is_err());
+        assert!(!path.exists());
+        drop(writing);
+        last.await;
+        assert!(path.exists());
+        std::fs::remove_file(&path).expect("it exists");
+    }
+}

@@ -126,12 +126,80 @@ fn process_batch(receiver: &Receiver, senders: &mut Senders, pipeline: &mut Pipe
             pipeline.metrics().refused_oversized(1);
         } else {
             let sender = senders.get(datagram.peer);
-            // One datagram must not end the listener.
-            let taken = catch_unwind(AssertUnwindSafe(|| pipeline.take(datagram.bytes, sender)));
-            if taken.is_err() {
-                pipeline.recover(datagram.bytes);
-            }
+            caught(pipeline, datagram.bytes, |pipeline| pipeline.take(datagram.bytes, sender));
         }
     }
     pipeline.publish();
+}
+
+/// Processes a datagram. One that causes a panic is lost and counted; it does not end the listener.
+fn caught(pipeline: &mut Pipeline, datagram: &[u8], take: impl FnOnce(&mut Pipeline)) {
+    if catch_unwind(AssertUnwindSafe(|| take(pipeline))).is_err() {
+        pipeline.recover(datagram);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::mapping::{self, Emit};
+    use crate::relay::datagram_queue::Overflow;
+    use crate::relay::pipeline::PipelineFactory;
+    use crate::relay::settings::{ListenerSettings, SinkSettings};
+    use crate::relay::sink_queue::{QueueSender, QueueSettings, SinkQueue};
+    use crate::relay::topology::{ListenerKey, Topology};
+    use crate::rewrite::statsd::Sender;
+    use crate::telemetry::Metrics;
+
+    /// A pipeline that renames nothing, with one sink.
+    fn pipeline(metrics: &Metrics) -> (Pipeline, Arc<SinkQueue>) {
+        let settings = QueueSettings {
+            pack_bytes: 0,
+            queue_bytes: 1 << 20,
+            overflow: Overflow::Newest,
+            flush_interval: Duration::ZERO,
+            keepalive: None,
+        };
+        let queue = Arc::new(SinkQueue::new(settings, false, metrics.statsd_sink("sink")));
+        let address = "udp://127.0.0.1:1".parse().expect("an address");
+        let listener = ListenerSettings { address, emit: Emit::Old, mode: 0 };
+        let sink = "udp://127.0.0.1:2".parse().expect("an address");
+        let plan = mapping::compile_statsd(&[], &mapping::StatsdSettings::new(Emit::Old))
+            .expect("no rules");
+        let mut topology = Topology::empty();
+        let key = ListenerKey::of(std::slice::from_ref(&listener)).map(|(key, _)| key).next();
+        topology.listeners = vec![listener];
+        topology.sinks = vec![(
+            SinkSettings { address: sink, emit: None },
+            vec![Arc::new(QueueSender::new(&queue))],
+        )];
+        topology.plans = vec![(Emit::Old, Arc::new(plan))];
+        let (_supervisor, topology) = watch::channel(Arc::new(topology));
+        let its = metrics.statsd_listener("listener");
+        let factory = PipelineFactory::new(topology, key.expect("one"), its);
+        (factory.pipeline(0).expect("it has the listener"), queue)
+    }
+
+    #[test]
+    fn a_panic_costs_its_datagram_alone() {
+        let metrics = Metrics::new();
+        let (mut pipeline, queue) = pipeline(&metrics);
+        let mut sender = Sender::default();
+        caught(&mut pipeline, b"a:1|c", |pipeline| pipeline.take(b"a:1|c", &mut sender));
+        // Once with the queue unlocked, and once while it is locked.
+        caught(&mut pipeline, b"b:1|c\nb:2|c", |_| panic!("in a test"));
+        caught(&mut pipeline, b"c:1|c", |_| queue.with_queue(|_| panic!("in a test")));
+        caught(&mut pipeline, b"d:1|c", |pipeline| pipeline.take(b"d:1|c", &mut sender));
+        pipeline.publish();
+
+        let queued = queue.with_queue(|queue| queue.pop(usize::MAX));
+        assert_eq!(queued.lines, 2);
+        let lost = "crossfade_statsd_refused_lines_total{listener=\"listener\",reason=\"panic\"} 3";
+        let text = metrics.text();
+        assert!(text.lines().any(|line| line == lost), "{text}");
+    }
 }
