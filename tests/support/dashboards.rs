@@ -55,3 +55,10 @@ pub(crate) fn findings(
     let auditor = Auditor::new(&packs::builtin(), Emit::Old, to, absent).expect("no edition");
     auditor.allow_differs(allow_differs).file(Path::new("q.json"), &text).findings
 }
+
+/// The query in another generation, or why it is not migrated.
+pub(crate) fn migrated(kind: &str, query: &str, to: Generation) -> Result<String, String> {
+    let found = findings(kind, query, to, false);
+    assert_eq!(found.len(), 1, "{query}: {found:?}");
+    found[0].migrated.clone().ok_or_else(|| found[0].obstacles.join("; "))
+}

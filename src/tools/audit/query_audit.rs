@@ -128,6 +128,7 @@ impl Auditor {
             from: self.to.other(),
             templated: query.kind.has_variables(),
             labels_matter: query.labels_matter,
+            name_is_replaced: query.kind == QueryKind::Record,
             legend: &legend::labels(legend),
             beside: &query.beside,
             allow_differs: self.allow_differs,

@@ -5,7 +5,7 @@
 //! migrated query has other names, so neither may depend on the name.
 
 use super::auditor::Auditor;
-use super::promql::{Expr, Node};
+use super::promql::{Expr, Node, keeps_name};
 use super::query::{Query, QueryKind};
 use super::variable_query::VariableQuery;
 
@@ -42,11 +42,7 @@ fn has_name(expr: &Expr) -> bool {
     match &expr.node {
         Node::Literal => false,
         Node::Selector(_) => true,
-        Node::Call { name, arguments } => {
-            let keeps = ["last_over_time", "first_over_time", "info"].contains(&name.as_str())
-                || ["sort", "label_"].iter().any(|prefix| name.starts_with(prefix));
-            keeps && arguments.iter().any(has_name)
-        }
+        Node::Call { name, arguments } => keeps_name(name) && arguments.iter().any(has_name),
         Node::Aggregate(aggregate) => {
             aggregate.selects_series() && aggregate.arguments.iter().any(has_name)
         }

@@ -356,17 +356,14 @@ fn migrated_queries_migrate_back() {
         assert_eq!(plain.as_deref(), Some(expected.as_str()), "{there}: {:?}", back.obstacles);
     }
     for (query, expected) in [
-        (
-            "rate(kong_latency_sum{type=\"kong\"}[5m])",
-            "sum without () (rate(kong_latency_sum{type=\"kong\"}[5m]))",
-        ),
+        ("rate(kong_latency_sum{type=\"kong\"}[5m])", "rate(kong_latency_sum{type=\"kong\"}[5m])"),
         (
             "sum by (consumer) (rate(kong_http_consumer_status[5m]))",
             "sum by (consumer) (rate(kong_http_consumer_status[5m]))",
         ),
         (
             "kong_http_consumer_status{consumer!=\"\",code=\"200\"} * 8",
-            "sum without () (kong_http_consumer_status{code=\"200\"}) * 8",
+            "kong_http_consumer_status{code=\"200\"} * 8",
         ),
     ] {
         let there = to_new("record", query).expect("it migrates");

@@ -24,6 +24,8 @@ pub(in crate::tools::audit) struct Input<'a> {
     pub(in crate::tools::audit) templated: bool,
     /// Something outside the query uses the labels of its result by name, so they must stay.
     pub(in crate::tools::audit) labels_matter: bool,
+    /// The result gets another name, as that of a recording rule does.
+    pub(in crate::tools::audit) name_is_replaced: bool,
     /// Labels that the legend uses.
     pub(in crate::tools::audit) legend: &'a BTreeSet<String>,
     /// Words outside the query, which may be names of its labels.

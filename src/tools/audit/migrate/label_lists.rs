@@ -1,6 +1,7 @@
 //! Changes of the label lists of a query: `by (…)`, `without (…)`, `on (…)` and the like.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::input::Input;
 use crate::document::Edit;
@@ -38,11 +39,30 @@ impl LabelLists {
         }
     }
 
-    /// The edits of all lists. Variables and labels that stay keep their text.
-    pub(super) fn edits(&self, input: &Input<'_>, renamed: &BTreeMap<String, String>) -> Vec<Edit> {
+    /// True if a list loses all of its labels.
+    pub(super) fn empties(&self, input: &Input<'_>, list: &LabelList) -> bool {
+        self.changed.get(&list.at.start).is_some_and(|changes| {
+            let is_removed = |(label, at): &(String, Range<usize>)| {
+                !input.masked.has_variable(at) && changes.removed.contains(label)
+            };
+            !list.labels.is_empty()
+                && changes.added.is_empty()
+                && list.labels.iter().all(is_removed)
+        })
+    }
+
+    /// The edits of all lists but those in `skipped`, by their first byte. Variables and labels that
+    /// stay keep their text.
+    pub(super) fn edits(
+        &self,
+        input: &Input<'_>,
+        renamed: &BTreeMap<String, String>,
+        skipped: &BTreeSet<usize>,
+    ) -> Vec<Edit> {
         let mut edits = Vec::new();
         let none = Changes::default();
-        for list in input.expr.label_lists() {
+        let lists = input.expr.label_lists().into_iter();
+        for list in lists.filter(|list| !skipped.contains(&list.at.start)) {
             let changes = self.changed.get(&list.at.start).unwrap_or(&none);
             let stays = list.labels.iter().filter(|(label, at)| {
                 input.masked.has_variable(at) || !changes.removed.contains(label)

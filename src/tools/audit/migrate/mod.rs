@@ -17,12 +17,14 @@
 
 mod boundaries;
 mod different;
+mod emptied;
 mod input;
 mod label_diff;
 mod label_lists;
 mod label_names;
 mod label_values;
 mod layouts;
+mod order;
 mod restored;
 mod select;
 mod selector;
@@ -56,5 +58,6 @@ pub(super) fn migrate(input: &Input<'_>) -> Result<Migration, Vec<String>> {
         obstacles.extend(migration.notes.iter().map(obstacle));
     }
     obstacles.extend(different::obstacles(input, &selection));
+    obstacles.extend(order::obstacles(input, &selection));
     if obstacles.is_empty() { Ok(migration) } else { Err(obstacles) }
 }

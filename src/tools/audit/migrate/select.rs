@@ -3,6 +3,7 @@
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::restored::{Restored, restored};
+use super::selector::matches_everything;
 use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
@@ -148,6 +149,13 @@ fn check_same_name(
             if usage.named_labels.contains(*label) || is_matched {
                 return Err(format!("`{label}` of {} is only in this generation", family.family));
             }
+        }
+        let matched = |label: &&&str| {
+            let matchers = input.matchers(usage, label);
+            !matchers.iter().all(|it| matches_everything(it, input.templated))
+        };
+        if let Some(label) = diff.only_target.iter().find(matched) {
+            return Err(format!("`{label}` of {} is only in the other generation", family.family));
         }
         // The migrated families around it neither gain nor lose the label.
         let is_absent = usage.function.is_some_and(|it| it.starts_with("absent"));

@@ -155,6 +155,6 @@ fn added_matchers(
 }
 
 /// True for `label=~".*"`.
-fn matches_everything(matcher: &Matcher, templated: bool) -> bool {
+pub(super) fn matches_everything(matcher: &Matcher, templated: bool) -> bool {
     matcher.op == "=~" && matcher.value == ".*" && matches(matcher, "", templated) == Match::Yes
 }

@@ -1,5 +1,6 @@
 //! Migrates the vector of one selector, and the query around it.
 
+use super::emptied::{Emptied, emptied};
 use super::input::{Input, Migration};
 use super::label_diff::LabelDiff;
 use super::label_lists::LabelLists;
@@ -31,7 +32,10 @@ pub(super) fn edit_query(
             }
         }
     }
-    migration.edits.extend(lists.edits(input, &names.renamed));
+    let emptied = emptied(input, selection, &lists);
+    migration.edits.extend(emptied.iter().flat_map(Emptied::edits));
+    let lists_of_emptied = emptied.iter().filter_map(Emptied::list).collect();
+    migration.edits.extend(lists.edits(input, &names.renamed, &lists_of_emptied));
     Ok(migration)
 }
 

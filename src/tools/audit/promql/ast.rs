@@ -89,8 +89,19 @@ pub(in crate::tools::audit) struct Binary {
 impl Aggregate {
     /// True for aggregations that return some of their input series, with all labels.
     pub(in crate::tools::audit) fn selects_series(&self) -> bool {
-        ["topk", "bottomk", "limitk", "limit_ratio"].contains(&self.op.as_str())
+        self.is_sample() || ["topk", "bottomk"].contains(&self.op.as_str())
     }
+
+    /// True for aggregations that return some series, whatever their values are.
+    pub(in crate::tools::audit) fn is_sample(&self) -> bool {
+        ["limitk", "limit_ratio"].contains(&self.op.as_str())
+    }
+}
+
+/// True for functions that return series with their names.
+pub(in crate::tools::audit) fn keeps_name(function: &str) -> bool {
+    ["last_over_time", "first_over_time", "info"].contains(&function)
+        || ["sort", "label_"].iter().any(|prefix| function.starts_with(prefix))
 }
 
 impl LabelList {

@@ -6,7 +6,7 @@ mod spelling;
 mod tokens;
 mod tree;
 
-pub(super) use ast::{Aggregate, Binary, Expr, LabelList, Matcher, Node, Selector};
+pub(super) use ast::{Aggregate, Binary, Expr, LabelList, Matcher, Node, Selector, keeps_name};
 
 use signature::Signature;
 

@@ -269,12 +269,24 @@ impl<'a> Assessment<'a> {
     /// Labels that a family of both generations has only after the upgrade. They change the result
     /// if another vector, which does not have them, is matched with it.
     fn additional_labels(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef, expr: &Expr) {
-        if family.generation.is_some() || !matches!(usage.live, LiveLabels::AllBut(_)) {
+        if family.generation.is_some() {
             return;
         }
         let one_sided = OneSided { catalog: self.catalog, query: self.query };
         for rule in self.catalog.rules(&family.family, Generation::New) {
             for (label, _) in rule.new.labels.iter().filter(|(_, it)| *it == Meaning::Own) {
+                if let Some(op) = one_sided.is_sampled_by(label, expr) {
+                    self.verdict.generations.insert(Generation::Old);
+                    self.breaks(true, !self.emitted.has(Generation::Old));
+                    self.detail(format!(
+                        "`{op}` chooses other series of {} after the upgrade, because they have the \
+                         additional label `{label}`",
+                        family.family
+                    ));
+                }
+                if !matches!(usage.live, LiveLabels::AllBut(_)) {
+                    continue;
+                }
                 self.detail(format!(
                     "{} has an additional label after the upgrade: `{label}`",
                     family.family

@@ -32,6 +32,21 @@ impl OneSided<'_> {
         found
     }
 
+    /// The aggregation that returns a sample of series with a label that only the new generation has.
+    /// It returns other series then.
+    pub(super) fn is_sampled_by(self, label: &str, expr: &Expr) -> Option<String> {
+        let mut found = None;
+        expr.walk(&mut |part| {
+            if let Node::Aggregate(aggregate) = &part.node
+                && aggregate.is_sample()
+                && aggregate.arguments.iter().any(|it| self.has(label, it))
+            {
+                found.get_or_insert(aggregate.op.clone());
+            }
+        });
+        found
+    }
+
     /// Whether the series of an expression have a label that only the new generation has.
     fn has(self, label: &str, expr: &Expr) -> bool {
         match &expr.node {
