@@ -26,7 +26,16 @@ impl<'a> Indent<'a> {
 /// Writes a text in lines of at most `width` characters. A longer word gets a line of its own. Runs
 /// of white space become one space, and an empty text writes nothing.
 pub(crate) fn wrap(text: &str, width: usize, indent: Indent<'_>, to: &mut String) -> fmt::Result {
-    let mut words = text.split_whitespace();
+    wrap_words(text.split_whitespace(), width, indent, to)
+}
+
+/// As [`wrap`], for words that may contain white space.
+pub(crate) fn wrap_words<'a>(
+    mut words: impl Iterator<Item = &'a str>,
+    width: usize,
+    indent: Indent<'_>,
+    to: &mut String,
+) -> fmt::Result {
     let Some(first) = words.next() else { return Ok(()) };
     let mut line = format!("{}{first}", indent.first);
     for word in words {

@@ -139,6 +139,8 @@ fn all_files_are_written_or_none() {
     assert!(text(&output.stderr).contains("cannot read missing.yml"), "{output:?}");
     assert!(text(&output.stderr).contains("nothing was written"), "{output:?}");
     assert!(text(&output.stdout).contains("in/r.yaml"), "the others are audited: {output:?}");
+    assert!(text(&output.stdout).contains("can be migrated to the new generation"), "{output:?}");
+    assert!(text(&output.stdout).ends_with("nothing written: there are errors\n"), "{output:?}");
     // A file cannot be written: a folder has its name.
     std::fs::create_dir_all(at.join("out/r.yaml/x")).expect("writable");
     let output = command(&["in", "--rewrite", "--output=out"], at);
@@ -152,6 +154,34 @@ fn all_files_are_written_or_none() {
     assert!(text(&output.stdout).contains("written: in/link.yaml"), "{output:?}");
     assert!(at.join("in/link.yaml").is_symlink());
     assert_ne!(read("in/r.yaml"), original);
+}
+
+#[test]
+fn the_output_is_what_the_files_contain() {
+    let folder = Folder::new("truth");
+    let at = &folder.0;
+    let file = |name: &str, text: &str| {
+        std::fs::write(at.join(name), text).expect("the target folder is writable");
+    };
+    // The matcher that is added cannot be written in a flow mapping without quotes.
+    file("flow.yml", "groups:\n- rules:\n  - {alert: A, expr: sum(kong_http_status) > 5}\n");
+    let output = command(&["flow.yml", "--rewrite", "--output=out"], at);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let shown = text(&output.stdout);
+    assert!(shown.contains("0 can be migrated to the new generation, 1 cannot\n"), "{shown}");
+    assert!(shown.ends_with("nothing written\n"), "{shown}");
+    assert!(!shown.contains("->"), "{shown}");
+    // Quoted white space is shown as it is, in the query and in the migrated one.
+    let query = "sum(kong_http_status{route=\"a   b\"})";
+    file("blanks.yml", &format!("- alert: A\n  expr:  {query}   >\n      5\n"));
+    let output = command(&["blanks.yml", "--rewrite", "--output=out"], at);
+    let shown = text(&output.stdout);
+    let migrated = "sum(kong_http_requests_total{route=\"a   b\",service!=\"\"})";
+    assert!(shown.contains(&format!("{query} > 5\n")), "{shown}");
+    assert!(shown.contains(&format!("-> {migrated} > 5\n")), "{shown}");
+    assert!(shown.contains("1 migrated to the new generation, 0 not migrated\n"), "{shown}");
+    let written = std::fs::read_to_string(at.join("out/blanks.yml")).expect("it is written");
+    assert!(written.contains(migrated), "{written}");
 }
 
 #[test]

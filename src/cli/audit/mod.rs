@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("crossfade: {error}");
     }
     if !run.errors.is_empty() {
-        if arguments.rewrite {
+        if arguments.rewrite && run.written.is_empty() {
             eprintln!("crossfade: nothing was written, because of the errors above");
         }
         return Ok(exit_code::error());

@@ -198,6 +198,9 @@ fn write(arguments: &Arguments, inputs: &[&InputFile], run: &mut Run) {
     }
     match replace_all(&files) {
         Ok(()) => run.written = files.into_iter().map(|file| file.path).collect(),
-        Err(error) => run.errors.push(format!("{error:#}")),
+        Err(failed) => {
+            run.written = failed.changed;
+            run.errors.push(format!("{:#}", failed.error));
+        }
     }
 }

@@ -43,20 +43,24 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
         Emit::Edition(name) => format!(" (edition {name})"),
         Emit::Old | Emit::New | Emit::Both => String::new(),
     };
-    let nowhere = arguments.output.is_none() && !arguments.in_place;
-    let written = if nowhere { ", nothing written (--output=DIR or --in-place)" } else { "" };
-    writeln!(
-        to,
-        "{} migrated to the {} generation{edition}, {} not migrated{written}",
-        count(&|it| it.migrated.is_some()),
-        run.to.as_str(),
-        count(&|it| !it.obstacles.is_empty()),
-    )?;
+    let (migrated, stay) =
+        (count(&|it| it.migrated.is_some()), count(&|it| !it.obstacles.is_empty()));
+    let to_generation = format!("to the {} generation{edition}", run.to.as_str());
+    if run.written.is_empty() {
+        writeln!(to, "{migrated} can be migrated {to_generation}, {stay} cannot")?;
+        let nowhere = arguments.output.is_none() && !arguments.in_place;
+        let why = match (run.errors.is_empty(), nowhere) {
+            (false, _) => ": there are errors",
+            (true, true) => "; to write files, add --output=DIR or --in-place",
+            (true, false) => "",
+        };
+        return writeln!(to, "nothing written{why}");
+    }
+    if run.errors.is_empty() {
+        writeln!(to, "{migrated} migrated {to_generation}, {stay} not migrated")?;
+    }
     for path in &run.written {
         writeln!(to, "written: {}", path.display())?;
-    }
-    if !nowhere && run.written.is_empty() {
-        writeln!(to, "nothing written")?;
     }
     Ok(())
 }

@@ -70,6 +70,11 @@ fn is_match(pattern: &str, value: &str) -> Option<bool> {
     })
 }
 
+/// True for `label=~".*"`.
+pub(super) fn matches_everything(matcher: &Matcher, templated: bool) -> bool {
+    matcher.op == "=~" && matcher.value == ".*" && matches(matcher, "", templated) == Match::Yes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

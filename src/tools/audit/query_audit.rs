@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::auditor::Auditor;
 use super::finding::{Finding, Impact};
 use super::legend;
-use super::migrate::{Input, migrate, migrate_series};
+use super::migrate::{Input, ResultName, migrate, migrate_series};
 use super::promql;
 use super::query::{Query, QueryKind};
 use super::query_result::{QueryAudit, new_finding};
@@ -128,7 +128,10 @@ impl Auditor {
             from: self.to.other(),
             templated: query.kind.has_variables(),
             labels_matter: query.labels_matter,
-            name_is_replaced: query.kind == QueryKind::Record,
+            name: match query.kind {
+                QueryKind::Record => ResultName::Replaced,
+                _ => ResultName::Kept,
+            },
             legend: &legend::labels(legend),
             beside: &query.beside,
             allow_differs: self.allow_differs,

@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use super::finding::{FileAudit, Finding};
-use crate::tools::wrap::{Indent, wrap};
+use super::promql::words;
+use crate::tools::wrap::{Indent, wrap, wrap_words};
 
 /// Narrowest table. Below it, wrapped queries are unreadable.
 const MIN_WIDTH: usize = 50;
@@ -75,9 +76,10 @@ fn write_finding(
         "{line:>6}  {query_of:<title$} {generations:<10} {direct:<9} {gateway:<9} {migrate}"
     )?;
     let query = Indent { first: "        ", next: "          " };
-    wrap(&finding.query, width, query, to)?;
+    wrap_words(words(&finding.query).into_iter(), width, query, to)?;
     if let Some(migrated) = finding.migrated.as_ref().filter(|_| show_migrated) {
-        wrap(migrated, width, Indent { first: "        -> ", next: "           " }, to)?;
+        let indent = Indent { first: "        -> ", next: "           " };
+        wrap_words(words(migrated).into_iter(), width, indent, to)?;
     }
     let item = Indent { first: "        - ", next: "          " };
     for detail in &finding.details {

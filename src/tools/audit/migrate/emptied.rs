@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::input::Input;
+use super::input::{Input, ResultName};
 use super::label_lists::LabelLists;
 use super::select::Selection;
 use crate::document::Edit;
@@ -41,7 +41,7 @@ pub(super) fn emptied<'a>(
     lists: &LabelLists,
 ) -> Vec<Emptied<'a>> {
     let mut search = Search { input, selection, lists, found: Vec::new() };
-    search.expr(input.expr, !input.name_is_replaced, false);
+    search.expr(input.expr, input.name == ResultName::Kept, false);
     search.found
 }
 

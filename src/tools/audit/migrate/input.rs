@@ -24,8 +24,7 @@ pub(in crate::tools::audit) struct Input<'a> {
     pub(in crate::tools::audit) templated: bool,
     /// Something outside the query uses the labels of its result by name, so they must stay.
     pub(in crate::tools::audit) labels_matter: bool,
-    /// The result gets another name, as that of a recording rule does.
-    pub(in crate::tools::audit) name_is_replaced: bool,
+    pub(in crate::tools::audit) name: ResultName,
     /// Labels that the legend uses.
     pub(in crate::tools::audit) legend: &'a BTreeSet<String>,
     /// Words outside the query, which may be names of its labels.
@@ -34,6 +33,15 @@ pub(in crate::tools::audit) struct Input<'a> {
     pub(in crate::tools::audit) allow_differs: bool,
     /// Of `label_values`, the label. Nothing else of the result is used then.
     pub(in crate::tools::audit) values_of: Option<&'a str>,
+}
+
+/// The names of the series of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools::audit) enum ResultName {
+    /// Those that the query returns.
+    Kept,
+    /// That of the recording rule.
+    Replaced,
 }
 
 /// The changes that migrate a query.

@@ -34,7 +34,7 @@ mod wrap;
 
 mod series;
 
-pub(super) use input::{Input, Migration};
+pub(super) use input::{Input, Migration, ResultName};
 pub(super) use series::migrate_series;
 
 /// Migrates a query.

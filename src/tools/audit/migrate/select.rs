@@ -3,11 +3,10 @@
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::restored::{Restored, restored};
-use super::selector::matches_everything;
 use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
-use crate::tools::audit::matching::{Match, all_match};
+use crate::tools::audit::matching::{Match, all_match, matches_everything};
 use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
 
 /// A selector to migrate, and the rules that describe its samples together.

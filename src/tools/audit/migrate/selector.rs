@@ -8,8 +8,7 @@ use super::select::Selected;
 use super::uncounted::{excluding_matchers, is_superfluous};
 use crate::document::Edit;
 use crate::mapping::{Correspondence, Meaning};
-use crate::tools::audit::matching::{Match, all_match, matches};
-use crate::tools::audit::promql::Matcher;
+use crate::tools::audit::matching::{Match, all_match, matches_everything};
 
 /// The edits of a selector's name and braces. The first edit is that of the name.
 pub(super) fn edit_selector(
@@ -152,9 +151,4 @@ fn added_matchers(
         }
     }
     added
-}
-
-/// True for `label=~".*"`.
-pub(super) fn matches_everything(matcher: &Matcher, templated: bool) -> bool {
-    matcher.op == "=~" && matcher.value == ".*" && matches(matcher, "", templated) == Match::Yes
 }

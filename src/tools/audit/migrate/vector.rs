@@ -11,6 +11,7 @@ use super::selector::edit_selector;
 use super::wrap::wrapping;
 use crate::document::{Edit, apply};
 use crate::mapping::{Correspondence, Meaning};
+use crate::tools::audit::promql::words;
 
 /// The edits of the whole query.
 pub(super) fn edit_query(
@@ -83,45 +84,9 @@ fn edit_vector(
         });
         let member = apply(text, &within.collect::<Vec<_>>()).unwrap_or_default();
         let wrapping = wrapping(input, selected, rule, names, keep_lost, lists)?;
-        members.push(format!("{}{}{}", wrapping.before, on_one_line(&member), wrapping.after));
+        members.push(format!("{}{}{}", wrapping.before, words(&member).join(" "), wrapping.after));
     }
     let union = members.join(" or ");
     let union = if selected.usage.is_delimited { union } else { format!("({union})") };
     Ok(vec![Edit::replace(vector, union)])
-}
-
-/// A text without line breaks and indentation, except in quotes.
-fn on_one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    let (mut quote, mut escaped) = (None, false);
-    for c in text.trim().chars() {
-        if let Some(open) = quote {
-            if c == open && !escaped {
-                quote = None;
-            }
-            escaped = c == '\\' && !escaped && open != '`';
-        } else if matches!(c, '"' | '\'' | '`') {
-            quote = Some(c);
-        } else if c.is_whitespace() {
-            if !line.ends_with(' ') {
-                line.push(' ');
-            }
-            continue;
-        }
-        line.push(c);
-    }
-    line
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_text_keeps_its_white_space() {
-        assert_eq!(
-            on_one_line("a {\n  b = \"c  d\\\"  e\",\n  f=`\\`\n} "),
-            "a { b = \"c  d\\\"  e\", f=`\\` }"
-        );
-    }
 }

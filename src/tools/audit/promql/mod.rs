@@ -5,8 +5,10 @@ mod signature;
 mod spelling;
 mod tokens;
 mod tree;
+mod words;
 
 pub(super) use ast::{Aggregate, Binary, Expr, LabelList, Matcher, Node, Selector, keeps_name};
+pub(super) use words::words;
 
 use signature::Signature;
 
