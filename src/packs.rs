@@ -30,6 +30,15 @@ pub fn builtin() -> Vec<Pack> {
 /// # Errors
 ///
 /// Every error in any of the files, including files that cannot be read.
+///
+/// ```
+/// let packs = crossfade::packs::load::<&str>(&[])?;
+/// assert_eq!(packs, crossfade::packs::builtin());
+///
+/// let errors = crossfade::packs::load(&["missing.yaml"]).unwrap_err();
+/// assert!(errors.to_string().contains("missing.yaml"));
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 pub fn load<P: AsRef<Path>>(files: &[P]) -> Result<Vec<Pack>, Diagnostics> {
     let (packs, errors) = read_all(files);
     if errors.is_empty() { Ok(packs) } else { Err(Diagnostics(errors)) }

@@ -42,6 +42,14 @@ impl Edit {
 ///
 /// At one place, insertions after the character before it come first, then insertions before the
 /// character after it, then the replacement; otherwise edits keep the order given.
+///
+/// ```
+/// use crossfade::document::{Edit, apply};
+///
+/// let edits = [Edit::replace(4..7, "app"), Edit::after(8, "!")];
+/// assert_eq!(apply("the old x", &edits), Some("the app !x".to_owned()));
+/// assert_eq!(apply("short", &[Edit::before(9, "x")]), None);
+/// ```
 #[must_use]
 pub fn apply(text: &str, edits: &[Edit]) -> Option<String> {
     let mut order: Vec<&Edit> = edits.iter().collect();

@@ -9,6 +9,12 @@ use foldhash::fast::FixedState;
 ///
 /// `\\`, `\"` and `\n` are copied; a raw newline is written as `\n`. Prometheus reads any other
 /// backslash literally and strict parsers refuse it, so it is doubled, which both read the same.
+///
+/// ```
+/// let mut out = Vec::new();
+/// crossfade::exposition::write_value(br"C:\new\dir", &mut out);
+/// assert_eq!(out, br"C:\new\\dir");
+/// ```
 pub fn write_value(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr2(b'\\', b'\n', rest) {

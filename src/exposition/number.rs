@@ -8,6 +8,14 @@ use super::word::decimal;
 /// The syntax is that of Go's `strconv.ParseFloat` without hexadecimal and underscores: `1`, `.5`,
 /// `1e3`, `+Inf`, `infinity` and `nan` in any case. A signed `nan` is refused, and so is a number
 /// outside the range of a double (an error in Go, not infinity).
+///
+/// ```
+/// use crossfade::exposition::parse_number;
+///
+/// assert_eq!(parse_number(b"1e3"), Some(1000.0));
+/// assert_eq!(parse_number(b"+Inf"), Some(f64::INFINITY));
+/// assert_eq!(parse_number(b"0x10"), None);
+/// ```
 #[must_use]
 pub fn parse_number(text: &[u8]) -> Option<f64> {
     if let Some(value) = small_integer(text) {

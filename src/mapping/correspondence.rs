@@ -95,6 +95,15 @@ impl Shape {
 
 /// The active rules when packs extend each other, as [`compile`](super::compile()) uses them. Their
 /// boundaries are those of the emitted edition, otherwise those of the newest.
+///
+/// ```
+/// use crossfade::mapping::{Emitted, Pack, correspondences};
+///
+/// let pack = Pack::parse("demo.yaml", "name: demo\nprometheus: [{ old: a, new: b }]")?;
+/// let all = correspondences(&[pack], Emitted::default());
+/// assert_eq!((&*all[0].old.family, &*all[0].new.family), ("a", "b"));
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 #[must_use]
 pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> {
     let of = |its: super::compile::exposition::active::ActiveRule<'_>| {

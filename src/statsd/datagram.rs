@@ -4,6 +4,11 @@ use memchr::memchr;
 
 /// The lines of a datagram, without their newlines. Blank lines are included; there is no line
 /// after a final newline.
+///
+/// ```
+/// let lines: Vec<&[u8]> = crossfade::statsd::lines(b"a:1|c\n\nb:2|g\n").collect();
+/// assert_eq!(lines, [&b"a:1|c"[..], b"", b"b:2|g"]);
+/// ```
 pub fn lines(datagram: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = datagram;
     std::iter::from_fn(move || {

@@ -73,6 +73,15 @@ pub struct TaggedName<'a> {
 
 /// Splits a name that contains tags; returns `None` if it contains none. The first of `,`, `#` and
 /// `[` selects the dialect; an unclosed bracket is part of the name.
+///
+/// ```
+/// use crossfade::statsd::{Dialect, pieces, tagged_name};
+///
+/// let name = tagged_name(b"hits,app=shop,env=test").expect("it has tags");
+/// assert_eq!((name.dialect, name.name), (Dialect::Influx, &b"hits"[..]));
+/// let tags: Vec<_> = pieces(name.tags, name.dialect).filter_map(|piece| piece.tag).collect();
+/// assert_eq!(tags, [(&b"app"[..], &b"shop"[..]), (b"env", b"test")]);
+/// ```
 #[must_use]
 pub fn tagged_name(name: &[u8]) -> Option<TaggedName<'_>> {
     let opening = memchr3(b',', b'#', b'[', name)?;

@@ -17,6 +17,15 @@ use exposition::index::RuleIndex;
 ///
 /// `incomplete`: rules are missing because they are invalid. References to other rules are then not
 /// checked.
+///
+/// ```
+/// use crossfade::mapping::{Pack, check};
+///
+/// let pack = "name: demo\nprometheus: [{ old: a, new: b }, { old: a, new: c }]";
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// assert!(!check(&[pack], false).is_empty(), "two rules read `a`");
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 #[must_use]
 pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
     let rules = exposition::active::active_rules(packs);
@@ -46,6 +55,15 @@ fn unknown_editions(packs: &[Pack]) -> impl Iterator<Item = Diagnostic> {
 
 /// Warnings about valid packs: what a round trip from one generation to the other loses, and what
 /// cannot be known without a scrape.
+///
+/// ```
+/// use crossfade::mapping::{Pack, warnings};
+///
+/// let pack = "name: demo\nprometheus: [{ old: 'a{x=\"1\", kind}', new: b, type: counter }]";
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// assert!(warnings(&[pack])[0].message.contains("loses `kind`"));
+/// # Ok::<(), crossfade::document::Diagnostics>(())
+/// ```
 #[must_use]
 pub fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
     let rules = exposition::active::active_rules(packs);

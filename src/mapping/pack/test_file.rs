@@ -26,6 +26,17 @@ impl TestFile {
     /// # Errors
     ///
     /// Every error in the file.
+    ///
+    /// ```
+    /// use crossfade::mapping::TestFile;
+    ///
+    /// let text = "tests: [{ name: t, emit: new, scrape: 'up 1', series: 'up 1' }]";
+    /// let TestFile::Tests { tests, .. } = TestFile::parse("tests.yaml", text)? else {
+    ///     panic!("the file is not a pack");
+    /// };
+    /// assert_eq!(tests[0].name, "t");
+    /// # Ok::<(), crossfade::document::Diagnostics>(())
+    /// ```
     pub fn parse(file_name: &str, text: &str) -> Result<TestFile, Diagnostics> {
         let source = Source::new(file_name, text);
         let document = parse_one(&source, Limits::WRITTEN)?;

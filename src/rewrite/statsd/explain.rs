@@ -59,6 +59,22 @@ pub struct MatchedRule {
 impl Rewriter {
     /// Rewrites lines of one sender as [`rewrite`](Self::rewrite) does, and explains each line that
     /// is not blank.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use crossfade::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
+    /// use crossfade::rewrite::statsd::{LineOutcome, Rewriter, Sender};
+    ///
+    /// let pack = "name: demo\nstatsd: [{ old: '{app}.hits:c', new: 'app.{app}.hits:c' }]";
+    /// let pack = Pack::parse("demo.yaml", pack)?;
+    /// let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New))?;
+    /// let mut rewriter = Rewriter::new(Arc::new(plan));
+    /// let lines = rewriter.explain(b"shop.hits:1|c\nload:2|g\n", &mut Sender::default());
+    /// assert_eq!(lines[0].rules[0].title, "{app}.hits:c -> app.{app}.hits:c");
+    /// assert_eq!(lines[0].output, ["app.shop.hits:1|c"]);
+    /// assert_eq!(lines[1].outcome, LineOutcome::Passed);
+    /// # Ok::<(), crossfade::document::Diagnostics>(())
+    /// ```
     pub fn explain(&mut self, text: &[u8], sender: &mut Sender) -> Vec<ExplainedLine> {
         let mut records = LineRecords::default();
         #[expect(clippy::let_underscore_must_use, reason = "the recorder has each line")]

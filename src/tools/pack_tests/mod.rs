@@ -117,6 +117,14 @@ impl Suite {
     }
 
     /// Runs every case.
+    ///
+    /// ```
+    /// use crossfade::tools::pack_tests::Suite;
+    ///
+    /// for suite in Suite::builtin() {
+    ///     assert!(suite.run().all(|outcome| outcome.failures.is_empty()));
+    /// }
+    /// ```
     pub fn run(&self) -> impl Iterator<Item = Outcome> + '_ {
         self.tests.iter().map(|test| {
             let begun = Instant::now();

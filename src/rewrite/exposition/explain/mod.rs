@@ -24,6 +24,23 @@ use trace::Trace;
 /// # Errors
 ///
 /// As [`Rewriter::push`](crate::rewrite::exposition::Rewriter::push).
+///
+/// ```
+/// use std::sync::Arc;
+/// use crossfade::mapping::{Emit, Pack, Settings, compile};
+/// use crossfade::rewrite::exposition::{Fate, History, Options, explain};
+///
+/// let pack = "name: demo\nprometheus: [{ old: hits, new: hits_total }]";
+/// let pack = Pack::parse("demo.yaml", pack)?;
+/// let plan = Arc::new(compile(&[pack], &Settings::new(Emit::New))?);
+/// let input = b"hits 1\nup 1\n";
+/// let explanation = explain(&plan, Options::default(), History::default(), input, None)?;
+/// assert_eq!(explanation.lines[0].fate, Fate::Rewritten);
+/// assert_eq!(explanation.lines[0].read_by[0].title, "hits -> hits_total");
+/// assert_eq!(explanation.lines[1].fate, Fate::Passed);
+/// assert_eq!(explanation.output, b"hits_total 1\nup 1\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn explain(
     plan: &Arc<Plan>,
     options: Options,
