@@ -144,7 +144,8 @@ impl Auditor {
         }
         audit.findings.extend(source.links.iter().filter_map(|(line, url)| self.link(*line, url)));
         audit.findings.extend(source.relabelings.iter().filter_map(|it| self.label_rule(it)));
-        audit.queries += source.relabelings.len();
+        audit.findings.extend(self.ad_hoc_filters(&source));
+        audit.queries += source.relabelings.len() + source.filters.len();
         audit.findings.sort_by_key(|finding| finding.line);
         audit
     }

@@ -29,6 +29,7 @@
 //! );
 //! ```
 
+mod ad_hoc_audit;
 mod auditor;
 mod catalog;
 mod extract;

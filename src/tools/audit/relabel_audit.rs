@@ -76,7 +76,7 @@ fn changes(rule: &Relabeling, pair: &Correspondence) -> Vec<(Generation, String)
 }
 
 /// The labels that one side has and the other has not, has under another name, or with other values.
-fn differing(pair: &Correspondence) -> Vec<(Generation, String)> {
+pub(super) fn differing(pair: &Correspondence) -> Vec<(Generation, String)> {
     let mut labels = Vec::new();
     for generation in [Generation::Old, Generation::New] {
         let other = pair.side(generation.other());

@@ -19,6 +19,8 @@ pub(super) struct SourceFile {
     pub(super) rule_files: Vec<String>,
     /// Lines and URLs of links, which may contain a query.
     pub(super) links: Vec<(usize, String)>,
+    /// Lines, variables and labels of the ad hoc filters that a dashboard is saved with.
+    pub(super) filters: Vec<(usize, String, String)>,
     /// Relabeling rules that read or remove labels other than the name.
     pub(super) relabelings: Vec<Relabeling>,
     /// The names under which rules record.
@@ -55,6 +57,7 @@ impl SourceFile {
             is_unit_test: false,
             rule_files: Vec::new(),
             links: Vec::new(),
+            filters: Vec::new(),
             relabelings: Vec::new(),
             recorded: BTreeSet::new(),
         }

@@ -7,4 +7,5 @@ mod editions;
 mod exchange;
 mod resolve;
 mod starvation;
+mod strict;
 mod upstream;

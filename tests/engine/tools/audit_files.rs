@@ -258,6 +258,64 @@ fn relabeling_rules_that_use_labels_are_reported() {
 }
 
 #[test]
+fn lists_of_relabeling_rules_without_a_key_are_read() {
+    let reported = |text: &str| {
+        audited("x.yaml", text).findings.iter().map(|it| (it.kind, it.direct)).collect::<Vec<_>>()
+    };
+    let rule = "- {source_labels: [type], regex: egress, action: drop}\n";
+    let drop_type = "- action: labeldrop\n  regex: type\n";
+    let unknown = ("relabeling", Impact::Unknown);
+    assert_eq!(reported(rule), [unknown]);
+    assert_eq!(reported(&format!("{rule}{drop_type}")), [unknown, unknown]);
+    assert_eq!(reported("- {source_labels: [service], regex: a, action: drop}\n"), []);
+    // A list of something else, with one item of this shape.
+    assert_eq!(reported(&format!("{rule}- {{name: x}}\n")), []);
+}
+
+#[test]
+fn ad_hoc_filters_by_a_label_that_differs_are_reported() {
+    let dashboard = |key: &str, query: &str| {
+        format!(
+            "{{\"templating\": {{\"list\": [\n{{\"type\": \"adhoc\", \"name\": \"Filters\", \"filters\": \
+             [{{\"key\": \"{key}\", \"operator\": \"=\", \"value\": \"egress\"}}]}}]}},\n\
+             \"panels\": [{{\"targets\": [{{\"expr\": \"{query}\"}}]}}]}}"
+        )
+    };
+    let filters = |text: &str, emit: Emit| {
+        let auditor = Auditor::new(&packs::builtin(), emit, Generation::New, Vec::new());
+        let audit = auditor.expect("no edition").file(Path::new("d.json"), text);
+        let found = audit.findings.into_iter().filter(|it| it.kind == "ad hoc filter");
+        found.collect::<Vec<Finding>>()
+    };
+    let bandwidth = "sum(kong_bandwidth)";
+    let text = dashboard("type", bandwidth);
+    let found = filters(&text, Emit::Old);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let it = &found[0];
+    assert_eq!((it.line, it.title.as_str(), it.query.as_str()), (2, "Filters", "type"));
+    assert_eq!((it.direct, it.gateway), (Impact::Unknown, Impact::Survives));
+    assert!(it.obstacles[0].contains("ad hoc filters are not migrated"), "{it:?}");
+    assert_eq!(
+        it.details,
+        ["label `type` of kong_bandwidth is not the same in kong_bandwidth_bytes"]
+    );
+    assert_eq!(filters(&text, Emit::New)[0].gateway, Impact::Unknown);
+    for (key, query) in [
+        ("service", bandwidth),
+        ("instance", bandwidth),
+        // No query of the dashboard has such a label.
+        ("type", "sum(kong_nginx_http_current_connections)"),
+        ("type", "sum(node_disk)"),
+    ] {
+        assert_eq!(filters(&dashboard(key, query), Emit::Old), [], "{key} {query}");
+    }
+    let v2 = "{\"variables\": [{\"kind\": \"AdhocVariable\", \"spec\": {\"name\": \"f\", \"filters\": [], \
+        \"baseFilters\": [{\"key\": \"type\", \"operator\": \"=\", \"value\": \"kong\"}]}}], \
+        \"x\": {\"expr\": \"sum(kong_latency_count)\"}}";
+    assert_eq!(filters(v2, Emit::Old).len(), 1);
+}
+
+#[test]
 fn names_of_metrics_of_autoscalers_are_reported() {
     let (survives, breaks, unknown) = (Impact::Survives, Impact::Breaks, Impact::Unknown);
     for (name, expected) in [

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use super::relabel_rule::is_relabeling_list;
 use crate::document::Node;
 use crate::tools::audit::query::QueryKind;
 
@@ -60,7 +61,12 @@ impl Context {
     /// The context of a whole document.
     pub(super) fn of_document(nodes: &[Node], title: &str) -> Context {
         let has_shared_results = nodes.iter().any(|it| has_text(it, &["-- Dashboard --"]));
-        Context { title: title.to_owned(), has_shared_results, ..Context::default() }
+        Context {
+            title: title.to_owned(),
+            has_shared_results,
+            relabels_metrics: nodes.iter().any(is_relabeling_list),
+            ..Context::default()
+        }
     }
 
     /// The context of the values of a map.

@@ -21,6 +21,16 @@ impl Extractor<'_> {
                 self.query_variable(spec, name, document, &here);
                 true
             }
+            "adhoc" | "AdhocVariable" => {
+                let lists = ["filters", "baseFilters"].into_iter();
+                let filters = lists.flat_map(|list| spec.list(list));
+                for key in filters.filter_map(|filter| filter.get("key").and_then(Node::text)) {
+                    let line = self.source.line(document, key.span.start);
+                    self.source.filters.push((line, name.to_owned(), key.text.clone()));
+                }
+                // The rest is audited as in other objects.
+                false
+            }
             "custom" | "constant" | "textbox" | "CustomVariable" | "ConstantVariable"
             | "TextVariable"
                 if spec.get("query").is_some() =>
