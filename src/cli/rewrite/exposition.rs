@@ -98,9 +98,9 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         let title = rule_title(&rule.title, TITLE_COLUMN);
         writeln!(to, "{:>10} {:>10}  {title}", rule.samples_in, rule.samples_out)?;
     }
-    writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.passed)?;
+    writeln!(to, "{0:>10} {0:>10}  no rule: forwarded unchanged", report.passed)?;
     if report.kept > 0 {
-        writeln!(to, "{:>10} {:>10}  passed unchanged and also rewritten", "", report.kept)?;
+        writeln!(to, "{:>10} {:>10}  forwarded unchanged and also rewritten", "", report.kept)?;
     }
     write_problems(report, to)?;
     write_missing(report, to)
@@ -115,7 +115,7 @@ fn write_problems(report: &Report, to: &mut String) -> fmt::Result {
         write_reason(*count, &plural(*count, "line"), reason, reason.meaning(), to)?;
     }
     if !report.unrewritten.is_empty() {
-        writeln!(to, "\npassed unchanged although a rule reads them")?;
+        writeln!(to, "\nforwarded unchanged although a rule reads them")?;
     }
     for (reason, count) in &report.unrewritten {
         write_reason(*count, "series", reason, reason.meaning(), to)?;
@@ -224,14 +224,14 @@ mod tests {
             "\n",
             "      read    written  rule\n",
             "         9          4  a{x} -> b\n",
-            "         3          3  no rule: passed unchanged\n",
-            "                    2  passed unchanged and also rewritten\n",
+            "         3          3  no rule: forwarded unchanged\n",
+            "                    2  forwarded unchanged and also rewritten\n",
             "\n",
             "dropped\n",
             "         1 line: bad_value, Prometheus would refuse the whole scrape because of\n",
             "             this line\n",
             "\n",
-            "passed unchanged although a rule reads them\n",
+            "forwarded unchanged although a rule reads them\n",
             "         2 series: not_joinable, the rule does not say how to merge such gauges\n",
             "             or summaries\n",
             "\n",
@@ -261,7 +261,7 @@ mod tests {
             "  read: none\n",
             "\n",
             "      read    written  rule\n",
-            "         0          0  no rule: passed unchanged\n",
+            "         0          0  no rule: forwarded unchanged\n",
         );
         assert_eq!(table(&Report::default()), expected);
     }

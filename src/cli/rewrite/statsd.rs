@@ -104,11 +104,11 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
             writeln!(to, "{:>10} {:>10}  {title}", count.read, count.written)?;
         }
     }
-    writeln!(to, "{0:>10} {0:>10}  no rule: passed unchanged", report.untouched)?;
+    writeln!(to, "{0:>10} {0:>10}  no rule: forwarded unchanged", report.untouched)?;
     let written: u64 = report.rules.iter().map(|count| count.written).sum();
     let kept = report.lines_out - report.untouched - written;
     if kept > 0 {
-        writeln!(to, "{:>10} {kept:>10}  passed unchanged and also rewritten", "")?;
+        writeln!(to, "{:>10} {kept:>10}  forwarded unchanged and also rewritten", "")?;
     }
     if report.dropped().iter().any(|(_, lines)| *lines > 0) {
         writeln!(to, "\ndropped")?;
@@ -160,7 +160,7 @@ mod tests {
             "                         -> service.{service}.request.count\n",
             "         1          0  {service}.request.status.total -> nothing\n",
             "         2          1  {service}.latency -> service.{service}.latency\n",
-            "         2          2  no rule: passed unchanged\n",
+            "         2          2  no rule: forwarded unchanged\n",
             "\n",
             "dropped\n",
             "         1 line: skipped_value, the rule skips its value, which means none\n",
@@ -181,8 +181,8 @@ mod tests {
             "      read    written  rule\n",
             "         1          1  {service}.user.uniques:{consumer}|s\n",
             "                         -> service.{service}.user.uniques:{consumer}|s\n",
-            "         0          0  no rule: passed unchanged\n",
-            "                    1  passed unchanged and also rewritten\n",
+            "         0          0  no rule: forwarded unchanged\n",
+            "                    1  forwarded unchanged and also rewritten\n",
         );
         assert_eq!(report, expected);
     }
@@ -193,7 +193,7 @@ mod tests {
             "read 0 lines, wrote 0 lines\n",
             "\n",
             "      read    written  rule\n",
-            "         0          0  no rule: passed unchanged\n",
+            "         0          0  no rule: forwarded unchanged\n",
         );
         assert_eq!(filtered(Emit::Old, b""), (String::new(), expected.to_owned()));
     }

@@ -47,7 +47,7 @@ pub(super) fn matches(matcher: &Matcher, value: &str, templated: bool) -> Match 
     if yes { Match::Yes } else { Match::No }
 }
 
-/// The most regular expressions that are kept.
+/// Maximum number of regular expressions that are kept.
 const MAX_COMPILED: usize = 1024;
 
 thread_local! {

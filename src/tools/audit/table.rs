@@ -6,7 +6,7 @@ use super::finding::{FileAudit, Finding};
 use super::promql::words;
 use crate::tools::wrap::{Indent, wrap, wrap_words};
 
-/// Narrowest table. Below it, wrapped queries are unreadable.
+/// Minimum width of the table. In a narrower one, wrapped queries are unreadable.
 const MIN_WIDTH: usize = 50;
 
 /// Width of all columns but the title, including the spaces between them.

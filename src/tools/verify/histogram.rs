@@ -93,8 +93,8 @@ fn count_at(buckets: &Buckets, bound: f64) -> f64 {
 /// The boundaries to compare at.
 ///
 /// The rewritten side has all boundaries of its generation, unless `buckets: native` keeps those of
-/// the input. The other side exports a bucket only once it counts something, so its boundaries
-/// decide nothing in that case.
+/// the input. The other side exports a bucket only after it counted something, so its boundaries
+/// are ignored in that case.
 fn common_boundaries(
     old: &BTreeMap<Series, Buckets>,
     new: &BTreeMap<Series, Buckets>,

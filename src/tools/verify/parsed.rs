@@ -113,7 +113,7 @@ impl ParsedExposition {
     }
 
     /// Removes labels, by family. Series that become equal are summed; of gauges the largest value
-    /// stays.
+    /// is kept.
     pub(super) fn remove_labels(&mut self, labels: &BTreeMap<String, BTreeSet<String>>) {
         for (family, labels) in labels {
             let Some(read) = self.families.get_mut(family) else { continue };

@@ -86,18 +86,28 @@ async fn allowing(upstream: &Upstream) -> Gateway {
     Gateway::start(&format!("emit: old\nallow: [{{cidr: {address}, ports: [{port}]}}]\n")).await
 }
 
-#[tokio::test]
-async fn only_so_many_paths_of_a_target_have_connections() {
-    let (closed, mut ended) = mpsc::unbounded_channel();
+/// An upstream that answers one request on each connection, and the head of the request of each
+/// connection that the gateway has closed. `ends`: it closes its side after the response.
+async fn reporting(ends: bool) -> (Upstream, mpsc::UnboundedReceiver<String>) {
+    let (closed, ended) = mpsc::unbounded_channel();
     let upstream = Upstream::scripted(move |mut exchange| {
         let closed = closed.clone();
         async move {
             exchange.send(whole("up 1\n")).await;
+            if ends {
+                exchange.end().await;
+            }
             exchange.closed().await;
             closed.send(exchange.head.clone()).expect("the test listens");
         }
     })
     .await;
+    (upstream, ended)
+}
+
+#[tokio::test]
+async fn only_so_many_paths_of_a_target_have_connections() {
+    let (upstream, mut ended) = reporting(false).await;
     let gateway = allowing(&upstream).await;
     for number in 0..=8 {
         assert_eq!(probe(&gateway, &upstream, &format!("/{number}")).await.status, 200);
@@ -132,17 +142,7 @@ async fn invented_paths_do_not_replace_a_target() {
 
 #[tokio::test]
 async fn a_target_that_closes_a_kept_connection_frees_it() {
-    let (closed, mut ended) = mpsc::unbounded_channel();
-    let upstream = Upstream::scripted(move |mut exchange| {
-        let closed = closed.clone();
-        async move {
-            exchange.send(whole("up 1\n")).await;
-            exchange.end().await;
-            exchange.closed().await;
-            closed.send(()).expect("the test listens");
-        }
-    })
-    .await;
+    let (upstream, mut ended) = reporting(true).await;
     let gateway = Gateway::to(upstream.url()).await;
     assert_eq!(get(gateway.data, "/metrics").await.status, 200);
     ended.recv().await.expect("closed by the gateway, too");

@@ -53,7 +53,7 @@ pub(super) enum Language {
     /// `PromQL`, or an extension of it.
     #[default]
     PromQl,
-    /// The data source searches texts, so a query that is not `PromQL` is none of ours.
+    /// The data source searches texts, so a query that is not `PromQL` is not audited.
     Logs,
 }
 

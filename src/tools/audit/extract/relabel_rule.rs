@@ -25,7 +25,7 @@ pub(super) fn is_relabeling_list(node: &Node) -> bool {
 
 impl Extractor<'_> {
     /// Adds a rule that uses labels, if the node is one. A rule of the name alone is a pattern of
-    /// names. Returns false if the node is none.
+    /// names. Returns false if it is not one.
     pub(super) fn relabel_rule(&mut self, node: &Node, document: usize, here: &Context) -> bool {
         let text = |keys: [&str; 2]| {
             let found = keys.iter().find_map(|key| node.get(key).and_then(Node::text));

@@ -6,7 +6,7 @@ use super::extractor::Extractor;
 use crate::document::{Limits, Node, Scalar, Source, parse_all, parse_json};
 use crate::tools::audit::query::{Query, QueryKind};
 
-/// Deepest nesting of documents in strings, such as a dashboard in a `ConfigMap` in a list.
+/// Maximum nesting of documents in strings, such as a dashboard in a `ConfigMap` in a list.
 const MAX_NESTED_DOCUMENTS: usize = 3;
 
 /// Keys of texts for people. They may name a family without using it.
@@ -34,7 +34,7 @@ const PROSE: [&str; 20] = [
 ];
 
 impl Extractor<'_> {
-    /// A string: it may be a document, a link, or something else that uses a family.
+    /// A string: it can be a document, a link, or something else that uses a family.
     pub(super) fn text(&mut self, key: &str, scalar: &Scalar, document: usize, here: &Context) {
         if key == "url" {
             let line = self.source.line(document, scalar.span.start);
@@ -51,7 +51,7 @@ impl Extractor<'_> {
         }
     }
 
-    /// Visits a document in a string. Returns false if the string is none.
+    /// Visits a document in a string. Returns false if it is not one.
     fn document(&mut self, key: &str, scalar: &Scalar, document: usize, here: &Context) -> bool {
         let start = scalar.text.trim_start();
         let is_file = [".yaml", ".yml", ".rules"].iter().any(|ending| key.ends_with(ending));

@@ -6,7 +6,7 @@ use crate::document::{Node, Scalar};
 use crate::tools::audit::query::{Query, QueryKind};
 
 impl Extractor<'_> {
-    /// Adds the queries of a variable. Returns false if the node is none.
+    /// Adds the queries of a variable. Returns false if it is not one.
     pub(super) fn variable(&mut self, node: &Node, document: usize, here: &Context) -> bool {
         // Schema v2: `kind: QueryVariable`, and the rest in `spec`.
         let kind = node.str("kind").filter(|kind| kind.ends_with("Variable"));

@@ -12,7 +12,7 @@ pub(super) use words::words;
 
 use signature::Signature;
 
-/// Most brackets and signs of one query. `promql-parser` recurses for each of them.
+/// Maximum number of brackets and signs of one query. `promql-parser` recurses for each of them.
 const MAX_BRACKETS: usize = 1000;
 
 /// Parses a query.

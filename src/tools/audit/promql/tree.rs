@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::ast::{Aggregate, Binary, Expr, Grouping, LabelList, Matcher, Node, Selector};
 use super::tokens::{Token, TokenKind, string_value};
 
-/// Deepest nesting of expressions. The parser is recursive.
+/// Maximum nesting of expressions. The parser is recursive.
 const MAX_DEPTH: usize = 64;
 
 /// Aggregation operators.

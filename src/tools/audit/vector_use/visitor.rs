@@ -79,7 +79,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// The labels of a list that are no variables.
+    /// The labels of a list that are not variables.
     fn labels(&self, list: &LabelList) -> BTreeSet<String> {
         let fixed = list.labels.iter().filter(|(_, at)| !self.masked.has_variable(at));
         fixed.map(|(label, _)| label.clone()).collect()

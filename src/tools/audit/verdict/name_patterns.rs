@@ -50,7 +50,7 @@ pub(in crate::tools::audit) fn first_families(
     catalog: &Catalog,
     matches_name: &dyn Fn(&str) -> bool,
 ) -> Vec<(Generation, String)> {
-    // A pattern that any name matches is no query of a pack's families.
+    // A pattern that any name matches is not a query of a pack's families.
     if ["up", "node_load1"].iter().all(|name| matches_name(name)) {
         return Vec::new();
     }
