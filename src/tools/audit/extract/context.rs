@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use super::relabel_rule::is_relabeling_list;
+use super::relabel_keys::is_relabeling_list;
 use crate::document::Node;
 use crate::tools::audit::query::QueryKind;
 

@@ -8,6 +8,7 @@
 
 mod context;
 mod extractor;
+mod relabel_keys;
 mod relabel_rule;
 mod texts;
 mod unit_test;

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::extractor::Extractor;
-use super::relabel_rule::relabels_metrics;
+use super::relabel_keys::relabels_metrics;
 use super::unit_test::is_unit_test;
 use crate::document::{Map, Node};
 use crate::tools::audit::query::{Query, QueryKind};
