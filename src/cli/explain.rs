@@ -92,6 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let has_rule = |plan: &Plan| {
             plan.families.contains_key(family.as_bytes())
                 || plan.outputs.iter().any(|output| *output.name == *family.as_bytes())
+                || !plan.patterns.concerning(family.as_bytes()).is_empty()
         };
         if explanation.lines.is_empty() && explanation.series.is_empty() && !has_rule(&plan) {
             bail!("--family={family}: no pack has a rule for this family, and {name} lacks it");
@@ -122,7 +123,9 @@ fn without_samples(plan: &Plan, input: &str, family: &str) -> String {
         let redirects = rule.redirects.iter().map(|redirect| redirect.to);
         redirects.chain([rule.to]).any(|to| *plan.output(to).name == *name)
     };
-    for rule in plan.rules.iter().filter(|rule| *rule.from == *name || writes(rule)) {
+    let named = plan.rules.iter().filter(|rule| *rule.from == *name || writes(rule));
+    let patterns = plan.patterns.concerning(name).into_iter().map(|id| plan.rule(id));
+    for rule in named.chain(patterns) {
         write!(text, "\n    rule {} {}", rule.source, rule.title).expect("a String is writable");
     }
     text

@@ -11,6 +11,7 @@ use super::generation::Emit;
 use super::pack::Pack;
 use super::settings::{Settings, StatsdSettings};
 use crate::document::{Diagnostic, Diagnostics};
+use exposition::active::active_patterns;
 use exposition::index::RuleIndex;
 
 /// All errors of packs as a whole, for expositions and for lines.
@@ -30,10 +31,11 @@ use exposition::index::RuleIndex;
 pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
     let rules = exposition::active::active_rules(packs);
     let index = RuleIndex::new(&rules);
+    let patterns = active_patterns(packs);
     let mut errors = if incomplete {
         exposition::check::pairs(&index)
     } else {
-        exposition::check::errors(packs, &index, &Settings::new(Emit::Both))
+        exposition::check::errors(packs, &index, &patterns, &Settings::new(Emit::Both))
     };
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
         errors.extend(lines);
@@ -68,6 +70,7 @@ fn unknown_editions(packs: &[Pack]) -> impl Iterator<Item = Diagnostic> {
 pub fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
     let rules = exposition::active::active_rules(packs);
     let mut warnings = exposition::warnings::of_rules(&rules);
+    warnings.extend(exposition::warnings::of_patterns(&active_patterns(packs)));
     warnings.extend(exposition::warnings::of_only_in(packs, &rules));
     warnings.extend(statsd::warnings(packs));
     warnings

@@ -58,7 +58,11 @@ impl<'s> Check<'s> {
             self.error(
                 span,
                 format!("`{family}` cannot be the name of a family"),
-                "use letters, digits, `_` and `:`, no digit first",
+                if family.contains('*') {
+                    "a placeholder of a rule is written `{rest*}`, and `*` alone is all families"
+                } else {
+                    "use letters, digits, `_` and `:`, no digit first"
+                },
             );
         }
     }

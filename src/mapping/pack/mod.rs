@@ -37,6 +37,8 @@ pub struct Pack {
     editions: Editions,
     edition_spans: Vec<(EditionName, Span)>,
     rules: Vec<PackRule>,
+    /// The rules whose families are given by patterns.
+    patterns: Vec<PackRule>,
     repeats: Vec<String>,
     single_valued: Vec<String>,
     only_in: Vec<OnlyIn>,
@@ -63,7 +65,7 @@ pub struct Hint {
 
 impl Hint {
     fn from_keys(hint: keys::HintKeys, check: &mut Check<'_>) -> Option<Hint> {
-        let selector = check.selector(&hint.when_missing)?;
+        let selector = check.selector_of_one(&hint.when_missing)?;
         let known = [("true", true), ("false", false)];
         let optional = hint.optional.map(|it| check.reader.one_of(&it, "value", &known));
         Some(Hint {
@@ -144,7 +146,7 @@ fn only_in(keys: Option<PerGeneration<Vec<Scalar>>>, check: &mut Check<'_>) -> V
     let old = old.into_iter().map(|text| (Generation::Old, text));
     let new = new.into_iter().map(|text| (Generation::New, text));
     let mut read = |(generation, text): (Generation, Scalar)| {
-        let selector = check.selector(&text)?;
+        let selector = check.selector_of_one(&text)?;
         if selector.fixed().count() < selector.items.len() || selector.items.is_empty() {
             check.error(
                 text.span,
@@ -229,6 +231,7 @@ impl Pack {
             rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
         let repeats = check.distinct_families(file.repeats, "repeats");
         let single_valued = single_valued(file.single_valued, &rules, &mut check);
+        let (patterns, rules) = rules.into_iter().partition(PackRule::has_patterns);
         let only_in = only_in(file.only_in, &mut check);
         let (hints, series_hints) = hints(file.hints, &mut check);
         let common = (file.prefix, file.between, file.tags, file.either);
@@ -245,6 +248,7 @@ impl Pack {
             editions,
             edition_spans,
             rules,
+            patterns,
             repeats,
             single_valued,
             only_in,
@@ -326,8 +330,14 @@ impl Pack {
         &self.single_valued
     }
 
+    /// The rules for families that are named.
     pub(super) fn rules(&self) -> &[PackRule] {
         &self.rules
+    }
+
+    /// The rules whose families are given by patterns.
+    pub(super) fn patterns(&self) -> &[PackRule] {
+        &self.patterns
     }
 
     /// The rules for `StatsD` lines.

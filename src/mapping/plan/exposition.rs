@@ -7,13 +7,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+pub use super::patterns::{PatternMatch, PatternRule, Patterns};
+pub use super::rule_id::RuleId;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
-
-/// Index into [`Plan::rules`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleId(pub u32);
 
 /// Index into [`Plan::outputs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +38,9 @@ pub struct Plan {
     pub packs: Vec<PackFamilies>,
     /// The editions of each family that has several layouts in its generation.
     pub editions: Vec<FamilyEditions>,
+    /// Rules for families that no rule names. The rules and outputs that they refer to are listed
+    /// after all others; they have patterns in place of names.
+    pub patterns: Patterns,
 }
 
 /// The bucket layouts of a family whose editions differ.
@@ -179,6 +180,8 @@ pub enum Kind {
     Typed,
     /// A gauge, merged by this method.
     Gauge(Merge),
+    /// By the family's `# TYPE`. Gauges are merged by this method.
+    TypedOrGauge(Merge),
     /// A histogram with known bucket boundaries on both sides.
     Histogram(BucketLayouts),
 }

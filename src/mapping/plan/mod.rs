@@ -3,6 +3,8 @@
 pub mod exposition;
 mod line_rule_id;
 pub(super) mod name_tree;
+mod patterns;
+mod rule_id;
 pub mod statsd;
 pub(super) mod text;
 

@@ -9,14 +9,14 @@ use super::options::{Error, Limits, Options};
 use super::output::{Output, UncopiedRange};
 use super::recorder::Recorder;
 use super::report::Report;
+use super::resolved_plan::ResolvedPlan;
 use super::writer::{History, Progress, Writer};
 use crate::mapping::Plan;
-use crate::mapping::plan::exposition::RuleId;
 
 /// Rewrites one exposition, and reports each step to a recorder.
 #[derive(Debug)]
 pub(super) struct Engine<R> {
-    plan: Arc<Plan>,
+    plan: ResolvedPlan,
     line_buffer: LineBuffer,
     reader: LineReader<R>,
     phase: Phase,
@@ -37,7 +37,7 @@ impl<R: Recorder> Engine<R> {
             reader: LineReader::new(&plan, options, recorder),
             phase: Phase::Reading(history),
             limits: options.limits,
-            plan,
+            plan: ResolvedPlan::new(plan),
         }
     }
 
@@ -78,7 +78,7 @@ impl<R: Recorder> Engine<R> {
             let last = self.line_buffer.take_last();
             reader.read_short(plan, &last, true, out)?;
             reader.complete()?;
-            let writer = Writer::new(plan, history, &reader.state.gathered);
+            let writer = Writer::new(plan.base(), history, &reader.state.gathered);
             self.phase = Phase::Writing(Box::new(writer));
         }
         let Phase::Writing(writer) = &mut self.phase else {
@@ -87,9 +87,9 @@ impl<R: Recorder> Engine<R> {
         let progress = writer.write_piece(plan, &mut reader.state, out);
         if progress == Progress::Done {
             out.extend_from_slice(reader.last_line());
-            reader.state.find_editions(plan);
+            reader.state.find_editions(plan.base());
             let families = &reader.state.families;
-            reader.state.report.complete(plan, |family| families.has_arrived(family));
+            reader.state.report.complete(plan.base(), |family| families.has_arrived(family));
             self.phase = Phase::Done(writer.take_history());
         }
         Ok(progress)
@@ -104,7 +104,7 @@ impl<R: Recorder> Engine<R> {
     }
 
     pub(super) fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+        self.plan.base()
     }
 
     /// Bytes allocated for a line that has not ended.
@@ -120,8 +120,7 @@ impl<R: Recorder> Engine<R> {
     /// The headers of the families that rules have read, for the families that they have written.
     pub(super) fn headers_read(&self) -> Vec<WrittenHeaders> {
         let state = &self.reader.state;
-        let rules = (0..).map(RuleId).zip(&self.plan.rules);
-        let read = rules.filter_map(|(id, rule)| {
+        let read = self.plan.rules().filter_map(|(id, rule)| {
             let source = state.gathered.source_of(id);
             let name = &self.plan.output(rule.to).name;
             state.families.headers_for(name, source, &rule.from)
@@ -129,8 +128,9 @@ impl<R: Recorder> Engine<R> {
         read.collect()
     }
 
-    pub(super) fn into_recorder(self) -> R {
-        self.reader.state.recorder
+    /// The recorder, and the plan that its ids refer to.
+    pub(super) fn into_recorder(self) -> (R, ResolvedPlan) {
+        (self.reader.state.recorder, self.plan)
     }
 
     /// See `Rewriter::into_history`.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::editions::ExportedBoundaries;
 use super::output::Output;
+use super::resolved_plan::ResolvedPlan;
 use crate::exposition::{Format, HeaderKind, MetricType, write_value};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan};
 
@@ -41,6 +42,8 @@ pub(super) struct Family {
     pub(super) name: Box<[u8]>,
     /// How it is rewritten. Empty if no pack names it.
     pub(super) plan: FamilyPlan,
+    /// The rules of patterns that read it are in the plan.
+    resolved: bool,
     /// A `# TYPE` or `# HELP` line arrived.
     declared: bool,
     pub(super) metric_type: Option<MetricType>,
@@ -89,13 +92,12 @@ pub(super) enum HeaderAction {
 }
 
 impl Family {
-    fn new(name: &[u8], plan: &Plan) -> Self {
-        let family_plan = plan.families.get(name).cloned().unwrap_or_default();
-        let rules = &family_plan.rules;
+    fn new(name: &[u8], plan: FamilyPlan) -> Self {
         Family {
-            gathers: !rules.is_empty() && rules.iter().all(|&rule| !plan.rule(rule).stream),
             name: name.into(),
-            plan: family_plan,
+            plan,
+            resolved: false,
+            gathers: false,
             declared: false,
             metric_type: None,
             help: None,
@@ -107,6 +109,14 @@ impl Family {
             boundaries: ExportedBoundaries::default(),
             remembered: 0,
         }
+    }
+
+    /// The family is in the input: adds the rules of patterns.
+    fn resolve(&mut self, plan: &mut ResolvedPlan) {
+        plan.read_family(&self.name, &mut self.plan);
+        let rules = &self.plan.rules;
+        self.gathers = !rules.is_empty() && rules.iter().all(|&rule| !plan.rule(rule).stream);
+        self.resolved = true;
     }
 
     /// Whether the next series must be compared with those that arrived before.
@@ -178,30 +188,56 @@ impl Families {
     /// of its samples without `_total`.
     pub(super) fn header(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         name: &[u8],
         kind: HeaderKind,
         text: &[u8],
         line: &[u8],
     ) -> HeaderAction {
-        if is_part_of_histogram(name, kind, plan) {
+        if is_part_of_histogram(name, kind, plan.base()) {
             // It declares nothing: the samples belong to the family that a pack names.
             return HeaderAction::Wait;
         }
         let total = [name, TOTAL].concat();
-        let is_read = |name| plan.families.get(name).is_some_and(|family| !family.rules.is_empty());
-        let is_counter = match kind {
+        let is_counter = |kind| match kind {
             HeaderKind::Type(metric_type) => metric_type == MetricType::Counter,
-            HeaderKind::Help => is_read(&*total) && !is_read(name),
+            HeaderKind::Help => plan.reads(&total) && !plan.reads(name) || self.is_counter(&total),
         };
-        let names_counter =
-            self.format == Format::OpenMetrics && is_counter && plan.families.contains_key(&*total);
+        let names_counter = self.format == Format::OpenMetrics
+            && is_counter(kind)
+            && (plan.base().families.contains_key(&*total) || plan.has_pattern_for(&total));
         let id = self.named(if names_counter { &total } else { name }, plan);
+        if names_counter && matches!(kind, HeaderKind::Type(_)) {
+            self.move_help(name, id);
+        }
         let action = self.list[id.0].header(kind, text, line);
         if action == HeaderAction::Pass && matches!(kind, HeaderKind::Type(_)) {
             self.last_type = Some(id);
         }
         action
+    }
+
+    /// Whether a family of this name is declared as a counter.
+    fn is_counter(&self, name: &[u8]) -> bool {
+        let id = self.by_name.get(name);
+        id.is_some_and(|id| self.list[id.0].metric_type == Some(MetricType::Counter))
+    }
+
+    /// A `# HELP` that was kept for a family of this name is that of a counter: the name in headers
+    /// is not that of its samples.
+    fn move_help(&mut self, name: &[u8], counter: FamilyId) {
+        let Some(&id) = self.by_name.get(name).filter(|id| **id != counter) else { return };
+        let family = &mut self.list[id.0];
+        if family.arrived || family.waiting.is_empty() {
+            return;
+        }
+        let (help, waiting) = (family.help.take(), std::mem::take(&mut family.waiting));
+        family.help_written = false;
+        let counter = &mut self.list[counter.0];
+        if !counter.help_written {
+            (counter.help, counter.help_written) = (help, true);
+            counter.waiting.splice(..0, waiting);
+        }
     }
 
     /// A `# TYPE` line of a family that has one already is output again.
@@ -251,13 +287,23 @@ impl Families {
         self.by_name.get(name).is_some_and(|id| self.list[id.0].arrived)
     }
 
-    /// The family of this name. Adds it if it is new.
-    pub(super) fn named(&mut self, name: &[u8], plan: &Plan) -> FamilyId {
+    /// The family of this name in the input. Adds it if it is new.
+    pub(super) fn named(&mut self, name: &[u8], plan: &mut ResolvedPlan) -> FamilyId {
+        let id = self.written(name, plan);
+        let family = &mut self.list[id.0];
+        if !family.resolved {
+            family.resolve(plan);
+        }
+        id
+    }
+
+    /// The family of this name, which a rule writes. Adds it if it is new.
+    pub(super) fn written(&mut self, name: &[u8], plan: &ResolvedPlan) -> FamilyId {
         if let Some(&id) = self.by_name.get(name) {
             return id;
         }
         let id = FamilyId(self.list.len());
-        self.list.push(Family::new(name, plan));
+        self.list.push(Family::new(name, plan.written_family(name)));
         self.by_name.insert(name.into(), id);
         id
     }
@@ -270,7 +316,7 @@ impl Families {
     pub(super) fn of_sample(
         &mut self,
         name: &[u8],
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
     ) -> (FamilyId, Option<HistogramPart>) {
         if let Some(&id) = self.by_name.get(name)
             && self.list[id.0].declared
@@ -286,7 +332,7 @@ impl Families {
             let is_part = match declared {
                 Some(MetricType::Histogram) => true,
                 Some(MetricType::Summary) => part != HistogramPart::Bucket,
-                _ => plan.families.get(base).is_some_and(|family| family.histogram),
+                _ => plan.base().families.get(base).is_some_and(|family| family.histogram),
             };
             if is_part {
                 return (self.named(base, plan), Some(part));

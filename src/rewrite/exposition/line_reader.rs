@@ -6,6 +6,7 @@ use super::options::{Error, Malformed, Options};
 use super::output::Output;
 use super::reason::DropReason;
 use super::recorder::Recorder;
+use super::resolved_plan::ResolvedPlan;
 use super::sample_line::SampleLine;
 use super::state::ExpositionState;
 use crate::exposition::{Flaw, Format, Header, HeaderKind, MetricType, Sample, Scan, Scanner};
@@ -56,7 +57,7 @@ impl<R: Recorder> LineReader<R> {
     /// A limit is exceeded, or a malformed line is found and the options are to fail.
     pub(super) fn read(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         out: &mut Output<'_>,
         complete: bool,
     ) -> Result<(), Error> {
@@ -92,7 +93,7 @@ impl<R: Recorder> LineReader<R> {
     /// As [`read`](Self::read), but copies everything. Returns how many bytes were read.
     pub(super) fn read_short(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         input: &[u8],
         complete: bool,
         out: &mut Vec<u8>,
@@ -105,7 +106,7 @@ impl<R: Recorder> LineReader<R> {
     /// Handles the line at the beginning of `input`. `None` if it is incomplete.
     fn line(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         input: &[u8],
         scan: Scan,
         complete: bool,
@@ -150,7 +151,7 @@ impl<R: Recorder> LineReader<R> {
     /// Handles the sample at the beginning of `input`. Returns whether it is output unchanged.
     fn sample(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         input: &[u8],
         sample: Sample,
         out: &mut Output<'_>,
@@ -160,7 +161,12 @@ impl<R: Recorder> LineReader<R> {
         self.state.sample(plan, &line, out).map_err(|exceeded| exceeded.at(self.line))
     }
 
-    fn header(&mut self, plan: &Plan, header: Header, line: &[u8]) -> Result<bool, Error> {
+    fn header(
+        &mut self,
+        plan: &mut ResolvedPlan,
+        header: Header,
+        line: &[u8],
+    ) -> Result<bool, Error> {
         let action =
             self.state.header(plan, header, line).map_err(|exceeded| exceeded.at(self.line))?;
         Ok(match action {

@@ -31,6 +31,7 @@ mod output;
 mod reason;
 mod recorder;
 mod report;
+mod resolved_plan;
 mod sample_line;
 mod series_set;
 mod state;

@@ -4,6 +4,7 @@ use super::estimate::EstimatedCount;
 use super::gathered::SeriesRef;
 use super::reason::{DropReason, RefusedBecause};
 use crate::exposition::Flaw;
+use crate::mapping::Merge;
 use crate::mapping::plan::exposition::{OutputId, RuleId};
 
 /// Receives every step of one rewriting. It does not affect the output.
@@ -58,6 +59,8 @@ pub(super) struct WrittenSeries<'a> {
     /// The bucket counts that are estimates.
     pub(super) estimated: Vec<EstimatedCount>,
     pub(super) is_histogram: bool,
+    /// How samples of the series are merged, unless it is a histogram.
+    pub(super) merge: Merge,
     /// Of a difference: the total, and what is subtracted from it.
     pub(super) total: Option<f64>,
     pub(super) parts: Option<f64>,

@@ -11,6 +11,7 @@ mod golden;
 mod histories;
 mod identity;
 mod missing;
+mod patterns;
 mod properties;
 mod semantic;
 mod strict_output;

@@ -34,9 +34,18 @@ impl ActiveRule<'_> {
     }
 }
 
-/// The active rules of all packs, in order. A rule of a later pack takes the position of the first
-/// rule it replaces.
+/// The active rules of all packs for families that are named, in order. A rule of a later pack takes
+/// the position of the first rule it replaces.
 pub(in crate::mapping) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
+    active(packs, Pack::rules)
+}
+
+/// The active rules of all packs whose families are given by patterns, likewise.
+pub(in crate::mapping) fn active_patterns(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
+    active(packs, Pack::patterns)
+}
+
+fn active(packs: &[Pack], rules_of: fn(&Pack) -> &[PackRule]) -> Vec<ActiveRule<'_>> {
     let mut rules: Vec<ActiveRule<'_>> = Vec::new();
     for pack in packs {
         let (earlier, mut added) = (rules.len(), Vec::new());
@@ -44,7 +53,7 @@ pub(in crate::mapping) fn active_rules(packs: &[Pack]) -> Vec<ActiveRule<'_>> {
         let mut open: Vec<bool> = vec![true; earlier];
         let index = ReadingIndex::new(&rules);
         let mut kept: Vec<Option<ActiveRule<'_>>> = rules.into_iter().map(Some).collect();
-        for rule in pack.rules() {
+        for rule in rules_of(pack) {
             let mut places = replaced(rule, &index, &kept, &open).into_iter();
             match places.next() {
                 Some(first) => {

@@ -290,7 +290,7 @@ impl<'a> Build<'a> {
                 && self.plan.output(rule.to).rules.len() == 1;
             let buckets_unchanged = match &rule.kind {
                 Kind::Histogram(buckets) => buckets.policy == BucketPolicy::Native,
-                Kind::Typed | Kind::Gauge(_) => true,
+                Kind::Typed | Kind::Gauge(_) | Kind::TypedOrGauge(_) => true,
             };
             let stream = !self.emitted.is_both()
                 && !rule.same_generation

@@ -12,6 +12,7 @@ use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::index::RuleIndex;
 use crate::mapping::compile::exposition::labels;
+use crate::mapping::compile::exposition::patterns;
 use crate::mapping::generation::Generation;
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::OnlyWith;
@@ -22,6 +23,7 @@ use crate::mapping::pack::OnlyWith;
 pub(in crate::mapping) fn errors(
     packs: &[Pack],
     index: &RuleIndex<'_>,
+    patterns: &[ActiveRule<'_>],
     settings: &Settings,
 ) -> Vec<Diagnostic> {
     let mut errors = editions(packs);
@@ -36,7 +38,8 @@ pub(in crate::mapping) fn errors(
             return errors;
         }
     }
-    errors.extend(fill(index.rules, settings));
+    errors.extend(patterns::errors(patterns));
+    errors.extend(fill(index.rules.iter().chain(patterns), settings));
     errors
 }
 
@@ -290,9 +293,12 @@ fn agree(a: Option<&Layouts>, b: Option<&Layouts>) -> bool {
 }
 
 /// Values of `fill` for labels that no rule writes.
-fn fill(rules: &[ActiveRule<'_>], settings: &Settings) -> Vec<Diagnostic> {
+fn fill<'a>(
+    rules: impl Iterator<Item = &'a ActiveRule<'a>>,
+    settings: &Settings,
+) -> Vec<Diagnostic> {
     let mut known: Vec<&str> =
-        rules.iter().flat_map(|its| its.rule.old.bare().chain(its.rule.new.bare())).collect();
+        rules.flat_map(|its| its.rule.old.bare().chain(its.rule.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
     let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));

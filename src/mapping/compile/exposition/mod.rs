@@ -12,6 +12,7 @@ pub(super) mod check;
 mod expected;
 pub(super) mod index;
 mod labels;
+pub(super) mod patterns;
 #[cfg(test)]
 mod tests;
 pub(super) mod warnings;
@@ -21,7 +22,7 @@ use crate::mapping::Pack;
 use crate::mapping::emitted::Emitted;
 use crate::mapping::plan::exposition::Plan;
 use crate::mapping::settings::Settings;
-use active::active_rules;
+use active::{active_patterns, active_rules};
 use index::RuleIndex;
 
 /// Compiles packs for the emitted generation(s). Later packs extend earlier ones: a rule replaces
@@ -47,9 +48,14 @@ use index::RuleIndex;
 pub fn compile(packs: &[Pack], settings: &Settings) -> Result<Plan, Diagnostics> {
     let rules = active_rules(packs);
     let index = RuleIndex::new(&rules);
-    let mut errors = check::errors(packs, &index, settings);
+    let patterns = active_patterns(packs);
+    let mut errors = check::errors(packs, &index, &patterns, settings);
     match Emitted::new(settings.emit, packs) {
-        Ok(emitted) if errors.is_empty() => Ok(build::plan(packs, &index, emitted, settings)),
+        Ok(emitted) if errors.is_empty() => {
+            let mut plan = build::plan(packs, &index, emitted, settings);
+            patterns::add_to(&mut plan, &rules, &patterns, emitted, settings);
+            Ok(plan)
+        }
         emitted => {
             errors.extend(emitted.err());
             Err(Diagnostics(errors))

@@ -29,6 +29,48 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
     warnings
 }
 
+/// Warnings about rules whose families are given by patterns, in their order.
+pub(in crate::mapping) fn of_patterns(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    for active in rules {
+        warnings.extend(untold_type(*active));
+        for generation in [Generation::Old, Generation::New] {
+            warnings.extend(lost_labels(*active, generation));
+        }
+        warnings.extend(read_as_other(*active));
+    }
+    warnings
+}
+
+/// Families of one generation that have a name as in the other: they are not rewritten.
+fn read_as_other(from: ActiveRule<'_>) -> Option<Diagnostic> {
+    let rule = from.rule;
+    let (old, new) = (rule.old.names()?, rule.new.names()?);
+    let family = old.common_name(new).filter(|_| !rule.keeps_name())?;
+    let taken_as = match (old.contains(new), new.contains(old)) {
+        (true, false) => Generation::New,
+        (false, true) => Generation::Old,
+        _ => {
+            return Some(from.pack.source().warning(
+                rule.span(Generation::Old),
+                format!("`{family}` matches both sides, so it is not rewritten"),
+                "no change is needed if no family has such a name",
+            ));
+        }
+    };
+    Some(from.pack.source().warning(
+        rule.span(taken_as.other()),
+        format!(
+            "`{family}` matches both sides, so it is taken as a family of the {} generation",
+            taken_as.as_str()
+        ),
+        format!(
+            "no change is needed if no family of the {} generation has such a name",
+            taken_as.other().as_str()
+        ),
+    ))
+}
+
 /// Selectors under `only_in` of families that no rule reads: they have no effect.
 pub(in crate::mapping) fn of_only_in(packs: &[Pack], rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
     let is_read =

@@ -1,4 +1,6 @@
 //! The part of a pack about families.
 
+mod patterns;
+pub(in crate::mapping) mod placeholder;
 pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;

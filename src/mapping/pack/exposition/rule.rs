@@ -97,6 +97,9 @@ impl PackRule {
         });
         let (old, new) = (old?, new?);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
+        if !check.same_placeholder(sides) {
+            return None;
+        }
         check.sides(sides, buckets.as_ref());
         let merge_key = keys.merge.as_ref();
         if let (Some(_), Some(word)) = (&buckets, merge_key) {
@@ -109,6 +112,15 @@ impl PackRule {
         if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
             check.type_fits(metric_type, word, buckets.is_some(), merge_key.is_some());
             check.joinable(metric_type, merge.is_some(), sides[0], sides[1]);
+        }
+        if old.pattern.is_some() {
+            let keys = [
+                ("buckets", buckets.as_ref().map(|_| keys.old.span)),
+                ("includes", includes.as_ref().map(|(_, span)| *span)),
+                ("only_with", only_with.as_ref().map(|condition| condition.span)),
+                ("derive", keys.derive.as_ref().map(|word| word.span)),
+            ];
+            check.not_with_patterns(&old.family, keys);
         }
         check.at_most_one(&[
             ("includes", includes.as_ref().map(|(_, span)| *span)),
@@ -195,7 +207,11 @@ impl Check<'_> {
                 return None;
             }
         };
-        self.family(&selector.family, self.within(text, 0, selector.family.len()));
+        let span = self.within(text, 0, selector.family.len());
+        match &selector.pattern {
+            None => self.family(&selector.family, span),
+            Some(pattern) => self.pattern(pattern, span),
+        }
         if selector.items.len() > MAX_LABELS {
             self.error(
                 text.span,

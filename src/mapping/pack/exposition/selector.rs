@@ -1,4 +1,5 @@
 //! Selectors: `family{label="text", label=$x, label}`, and the condition `family by (label, …)`.
+//! In place of the family can be a [pattern](super::placeholder).
 //!
 //! The grammar is a subset of `PromQL` selectors, with `$x` and labels without a value in addition.
 //! Any name is accepted here and checked by [`pack`](crate::mapping::pack), so that an invalid name
@@ -16,12 +17,17 @@ use nom::error::context;
 use nom::multi::{fold_many0, separated_list0};
 use nom::sequence::{delimited, preceded, terminated};
 
+use crate::mapping::family_pattern::FamilyPattern;
+use crate::mapping::pack::exposition::placeholder::{NamePattern, family};
 use crate::mapping::pack::grammar::{Parsed, Stop, SyntaxError, whole};
 
 /// The samples of one family, and how their labels are rewritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::mapping) struct Selector {
+    /// The family, or the pattern as it is written.
     pub(in crate::mapping) family: String,
+    /// The families, if they are given by a pattern.
+    pub(in crate::mapping) pattern: Option<NamePattern>,
     pub(in crate::mapping) items: Vec<Item>,
 }
 
@@ -76,7 +82,7 @@ impl Selector {
         let within = |a: &Selector, b: &Selector| {
             a.fixed().all(|(label, text)| b.fixed().any(|fixed| fixed == (label, text)))
         };
-        self.family == other.family && within(self, other) && within(other, self)
+        self.names_like(other) && within(self, other) && within(other, self)
     }
 
     /// Equal for selectors that [read](Self::reads_like) the same samples, and for those only.
@@ -85,7 +91,25 @@ impl Selector {
         fixed.sort_unstable();
         fixed.dedup();
         let fixed = fixed.into_iter().flat_map(|(label, text)| [label, text]);
-        std::iter::once(self.family.as_str()).chain(fixed).collect()
+        let names = match self.names() {
+            None => [Some(self.family.as_str()), None],
+            Some(pattern) => pattern.texts().map(Some),
+        };
+        names.into_iter().flatten().chain(fixed).collect()
+    }
+
+    /// True if both name the same family, or the same pattern of families.
+    fn names_like(&self, other: &Selector) -> bool {
+        match (&self.pattern, &other.pattern) {
+            (Some(pattern), Some(its)) => pattern.names == its.names,
+            (None, None) => self.family == other.family,
+            _ => false,
+        }
+    }
+
+    /// The pattern of the families that it names. `None` if it names one family.
+    pub(in crate::mapping) fn names(&self) -> Option<&FamilyPattern> {
+        self.pattern.as_ref().map(|pattern| &pattern.names)
     }
 
     /// True when some sample may match both.
@@ -129,10 +153,9 @@ pub(in crate::mapping) struct Condition {
 /// The offset of the first invalid byte, and what is expected there.
 pub(in crate::mapping) fn parse_selector(text: &str) -> Result<Selector, SyntaxError> {
     let items = |input| items(text, input);
-    let selector = map((word("the name of a family"), items), |(family, items)| Selector {
-        family: family.to_owned(),
-        items,
-    });
+    let family = terminated(family, multispace0);
+    let selector =
+        map((family, items), |((family, pattern), items)| Selector { family, pattern, items });
     whole(selector, "`{` or the end", text)
 }
 

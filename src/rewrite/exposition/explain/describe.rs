@@ -7,17 +7,18 @@ use super::explanation::{
 };
 use super::trace::{Effect, SampleTrace, Trace, Written};
 use crate::exposition::{Format, Scan, Scanner, write_number};
+use crate::mapping::Merge;
 use crate::mapping::plan::exposition::{Kind, LabelEdits, RuleId};
-use crate::mapping::{Merge, Plan};
 use crate::rewrite::exposition::gathered::SeriesRef;
 use crate::rewrite::exposition::reason::DropReason;
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::printable;
 
 /// Where gathered series are in [`Explanation::series`].
 type Indexes = HashMap<SeriesRef, usize>;
 
 /// Describes everything that was recorded. `malformed_pass`: malformed lines are output.
-pub(super) fn describe(plan: &Plan, trace: Trace, malformed_pass: bool) -> Explanation {
+pub(super) fn describe(plan: &ResolvedPlan, trace: Trace, malformed_pass: bool) -> Explanation {
     let mut indexes = Indexes::new();
     for (index, written) in trace.written.iter().enumerate() {
         indexes.extend(written.series.iter().map(|series| (*series, index)));
@@ -61,7 +62,7 @@ pub(super) fn describe(plan: &Plan, trace: Trace, malformed_pass: bool) -> Expla
 }
 
 fn describe_line(
-    plan: &Plan,
+    plan: &ResolvedPlan,
     indexes: &Indexes,
     scanner: &mut Scanner,
     sample: &SampleTrace,
@@ -105,21 +106,21 @@ fn describe_line(
         (None, false, _) if sample.has_bad_le() => Fate::Dropped(DropReason::BadLe),
         (None, false, _) => Fate::Rewritten,
     };
-    let others =
-        plan.families.get(&sample.family).filter(|_| read_by.is_empty() && fate == Fate::Passed);
-    let others = others.into_iter().flat_map(|family| &family.rules).map(|id| plan.rule(*id));
+    let is_passed = read_by.is_empty() && fate == Fate::Passed;
+    let others = if is_passed { plan.rules_of(&sample.family) } else { Vec::new() };
+    let others = others.into_iter().map(|id| plan.rule(id));
     Line {
         number: sample.number,
         text: printable_line(&sample.line),
         family: printable_line(&sample.family),
-        is_output: plan.families.get(&sample.family).is_some_and(|family| family.written),
+        is_output: plan.writes(&sample.family),
         fate,
         read_by,
         not_read_by: others.map(|rule| format!("{} ({})", rule.title, rule.source)).collect(),
     }
 }
 
-fn reading(plan: &Plan, rule: RuleId, names: &[Vec<u8>], then: Then) -> Reading {
+fn reading(plan: &ResolvedPlan, rule: RuleId, names: &[Vec<u8>], then: Then) -> Reading {
     let rule = plan.rule(rule);
     Reading {
         title: rule.title.clone(),
@@ -158,7 +159,7 @@ fn label_names(scanner: &mut Scanner, line: &[u8]) -> Vec<Vec<u8>> {
     scanner.labels().iter().map(|span| span.name.of(line).to_vec()).collect()
 }
 
-fn describe_series(plan: &Plan, written: &Written) -> ExplainedSeries {
+fn describe_series(plan: &ResolvedPlan, written: &Written) -> ExplainedSeries {
     let rule = plan.rule(written.rule);
     let text: Vec<String> = written
         .text
@@ -169,9 +170,9 @@ fn describe_series(plan: &Plan, written: &Written) -> ExplainedSeries {
     let joined = match &rule.kind {
         _ if written.is_histogram => Joined::Buckets,
         _ if rule.remainder => Joined::Difference,
-        Kind::Gauge(Merge::Max) => Joined::Max,
-        Kind::Gauge(Merge::Min) => Joined::Min,
-        Kind::Gauge(Merge::Sum) | Kind::Typed | Kind::Histogram(_) => Joined::Sum,
+        Kind::TypedOrGauge(_) => joined_by(written.merge),
+        Kind::Gauge(merge) => joined_by(*merge),
+        Kind::Typed | Kind::Histogram(_) => Joined::Sum,
     };
     let absent = match (text.is_empty(), written.already_present) {
         (false, _) => None,
@@ -196,13 +197,21 @@ fn describe_series(plan: &Plan, written: &Written) -> ExplainedSeries {
         parts: written.parts.map(number),
         diverted_by: redirect.and_then(|redirect| {
             let reference = Some(redirect.reference);
-            let mut families = plan.families.iter();
+            let mut families = plan.base().families.iter();
             let family = families.find(|(_, family)| family.reference == reference);
             family.map(|(name, _)| printable_line(name))
         }),
         text,
         estimated: written.estimated.clone(),
         absent,
+    }
+}
+
+fn joined_by(merge: Merge) -> Joined {
+    match merge {
+        Merge::Max => Joined::Max,
+        Merge::Min => Joined::Min,
+        Merge::Sum => Joined::Sum,
     }
 }
 

@@ -53,7 +53,8 @@ pub fn explain(
     engine.push_uncopied(exposition, usize::MAX, &mut output)?;
     while engine.finish(&mut output)? == Progress::More {}
     let malformed_pass = engine.report().malformed_passed > 0;
-    let mut explanation = describe::describe(plan, engine.into_recorder(), malformed_pass);
+    let (trace, plan) = engine.into_recorder();
+    let mut explanation = describe::describe(&plan, trace, malformed_pass);
     explanation.output = output;
     if let Some(family) = only {
         explanation.keep_only(family);

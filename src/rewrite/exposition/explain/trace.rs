@@ -1,6 +1,7 @@
 //! Records what the engine did.
 
 use crate::exposition::Flaw;
+use crate::mapping::Merge;
 use crate::mapping::plan::exposition::{OutputId, RuleId};
 use crate::rewrite::exposition::estimate::EstimatedCount;
 use crate::rewrite::exposition::gathered::SeriesRef;
@@ -56,6 +57,7 @@ pub(super) struct Written {
     pub(super) text: Box<[u8]>,
     pub(super) estimated: Vec<EstimatedCount>,
     pub(super) is_histogram: bool,
+    pub(super) merge: Merge,
     pub(super) total: Option<f64>,
     pub(super) parts: Option<f64>,
     pub(super) already_present: bool,
@@ -133,6 +135,7 @@ impl Recorder for Trace {
             text: series.text.into(),
             estimated: series.estimated,
             is_histogram: series.is_histogram,
+            merge: series.merge,
             total: series.total,
             parts: series.parts,
             already_present: series.already_present,

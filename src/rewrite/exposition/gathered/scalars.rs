@@ -118,6 +118,11 @@ impl Scalars {
         self.parts.values.get(slot.0).copied().and_then(present)
     }
 
+    /// How samples of one label set are merged.
+    pub(in crate::rewrite::exposition) fn merge(&self) -> Merge {
+        self.merge
+    }
+
     /// Merges two numbers as samples of one label set are merged.
     pub(in crate::rewrite::exposition) fn merged(&self, a: f64, b: f64) -> f64 {
         merged(self.merge, a, b)

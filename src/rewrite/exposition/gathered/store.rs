@@ -37,6 +37,12 @@ impl Gathered {
         }
     }
 
+    /// Rules were added to the plan: there are this many.
+    pub(in crate::rewrite::exposition) fn reach(&mut self, rules: usize) {
+        self.by_rule.resize(rules, None);
+        self.source_of.resize(rules, FamilyId::default());
+    }
+
     /// Where a rule gathers samples with these labels. `None` if the rule has gathered samples of
     /// another shape before, because the family's type changed.
     pub(in crate::rewrite::exposition) fn place(

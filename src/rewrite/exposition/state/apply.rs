@@ -2,7 +2,7 @@
 
 use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
-use crate::mapping::plan::exposition::{Plan, RuleId};
+use crate::mapping::plan::exposition::RuleId;
 use crate::rewrite::exposition::families::{FamilyId, HistogramPart, name_of_created};
 use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed};
 use crate::rewrite::exposition::labels::LE;
@@ -10,6 +10,7 @@ use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::Recorder;
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::sample_line::SampleLine;
 
 impl<R: Recorder> ExpositionState<R> {
@@ -21,7 +22,7 @@ impl<R: Recorder> ExpositionState<R> {
     /// More would have to be kept than the limits allow.
     pub(super) fn apply(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         line: &SampleLine<'_>,
         out: &mut Output<'_>,
     ) -> Result<bool, LimitExceeded> {
@@ -35,7 +36,7 @@ impl<R: Recorder> ExpositionState<R> {
                     if !self.add_to_histogram(rule, series, line, value)? {
                         return Ok(false);
                     }
-                    self.report.read(rule, 1);
+                    self.report.read(plan.reported_as(rule), 1);
                 }
                 Action::Scalar(rule, series) => {
                     if let Some(scalars) = self.gathered.scalars_mut(series.id) {
@@ -46,7 +47,7 @@ impl<R: Recorder> ExpositionState<R> {
                             scalars.add(series.slot, value);
                         }
                     }
-                    self.report.read(rule, 1);
+                    self.report.read(plan.reported_as(rule), 1);
                     self.recorder.gathered(rule, series);
                 }
                 Action::PartOfTotal(total) => {
@@ -62,8 +63,8 @@ impl<R: Recorder> ExpositionState<R> {
                 }
                 Action::Rename(rule, family, rendering) => {
                     self.write_renamed(plan, rule, family, rendering, line, out.replacement());
-                    self.report.read(rule, 1);
-                    self.report.wrote(rule, 1);
+                    self.report.read(plan.reported_as(rule), 1);
+                    self.report.wrote(plan.reported_as(rule), 1);
                 }
             }
             index += 1;
@@ -151,7 +152,7 @@ impl<R: Recorder> ExpositionState<R> {
     /// Writes a sample with the name and labels that a rule gives it.
     fn write_renamed(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         family: FamilyId,
         rendering: RenderingId,

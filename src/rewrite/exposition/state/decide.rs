@@ -3,13 +3,14 @@
 use super::current::{Action, Current, Decision, RenderTarget, Rendering, RenderingId, Verdict};
 use super::exposition_state::ExpositionState;
 use crate::exposition::MetricType;
-use crate::mapping::plan::exposition::{Kind, Plan, Rule, RuleId};
+use crate::mapping::plan::exposition::{Kind, Rule, RuleId};
 use crate::mapping::{BucketPolicy, Merge};
 use crate::rewrite::exposition::families::{HistogramPart, name_of_created};
 use crate::rewrite::exposition::gathered::{SeriesRef, Shape, Source};
 use crate::rewrite::exposition::labels::{DuplicateLabel, LE, LabelTransform, Labels};
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::series_key;
 
 /// Why a rule that matches is not applied.
@@ -89,7 +90,11 @@ impl<R> ExpositionState<R> {
     ///
     /// More would have to be kept than the limits allow.
     #[expect(clippy::too_many_lines, reason = "one decision, in the order of its conditions")]
-    pub(super) fn decide(&mut self, plan: &Plan, labels: Labels<'_>) -> Result<(), LimitExceeded> {
+    pub(super) fn decide(
+        &mut self,
+        plan: &ResolvedPlan,
+        labels: Labels<'_>,
+    ) -> Result<(), LimitExceeded> {
         let bucket = self.current.part == Some(HistogramPart::Bucket);
         let le_is_last =
             bucket && self.current.label_names.last().is_some_and(|name| **name == *LE);
@@ -100,7 +105,7 @@ impl<R> ExpositionState<R> {
         let (written, reference, rules) = (family.written, family.reference, family.rules.len());
         if let Some(reference) = reference {
             let id = reference.0 as usize;
-            let key = self.hashes.of_named(labels, &plan.references[id].on);
+            let key = self.hashes.of_named(labels, &plan.base().references[id].on);
             if self.seen.references[id].insert(key) {
                 self.budget.add_series(16)?;
             }
@@ -159,7 +164,7 @@ impl<R> ExpositionState<R> {
     /// Whether a rule writes the creation time of the series that it writes. A series that is summed,
     /// split or converted has none: by the specification it must change when the value is reset, and
     /// of a sum that is not known.
-    fn renames_created(&self, plan: &Plan, id: RuleId) -> bool {
+    fn renames_created(&self, plan: &ResolvedPlan, id: RuleId) -> bool {
         let rule = plan.rule(id);
         let metric_type = self.families.family(self.current.family).metric_type;
         rule.stream && name_of_created(&plan.output(rule.to).name, metric_type).is_some()
@@ -178,7 +183,7 @@ impl<R> ExpositionState<R> {
     /// Decides how to apply a rule whose conditions match.
     fn decide_rule(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         labels: Labels<'_>,
         draft: &mut Draft,
@@ -216,7 +221,7 @@ impl<R> ExpositionState<R> {
     /// The rule only renames: its samples are written at once.
     fn decide_rename(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         labels: Labels<'_>,
         draft: &mut Draft,
@@ -236,7 +241,7 @@ impl<R> ExpositionState<R> {
         } else {
             self.seen.renamed_series.push(key);
             self.budget.add_bytes(size_of::<u64>())?;
-            let family = self.families.named(output, plan);
+            let family = self.families.written(output, plan);
             draft.actions.push(Action::Rename(id, family, rendering));
         }
         Ok(())
@@ -245,7 +250,7 @@ impl<R> ExpositionState<R> {
     /// The rule merges, splits or converts: its series are written at the end.
     fn decide_gather(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         labels: Labels<'_>,
         draft: &mut Draft,
@@ -307,7 +312,7 @@ impl<R> ExpositionState<R> {
     /// Where a rule (or the rule of the total, for [`RenderTarget::Total`]) gathers the label set.
     fn slot_for(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         target: RenderTarget,
         shape: Shape<'_>,
@@ -340,7 +345,7 @@ impl<R> ExpositionState<R> {
     /// How a rule renders label sets with the current label names. Compiled on first use.
     fn rendering(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         id: RuleId,
         target: RenderTarget,
         labels: Labels<'_>,
@@ -378,11 +383,17 @@ fn shape_of(
             let known = if native { &[][..] } else { &layouts.read };
             part.map(|_| Shape::Histogram { known })
         }
-        (Kind::Typed, Some(MetricType::Histogram)) => part.map(|_| Shape::Histogram { known: &[] }),
-        (Kind::Gauge(merge), _) => scalar(*merge),
+        (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Histogram)) => {
+            part.map(|_| Shape::Histogram { known: &[] })
+        }
+        (Kind::Gauge(merge), _) | (Kind::TypedOrGauge(merge), Some(MetricType::Gauge)) => {
+            scalar(*merge)
+        }
         // There is nothing to merge, so any method will do.
         (Kind::Typed, Some(MetricType::Gauge)) if rule.distinct => scalar(Merge::Max),
-        (Kind::Typed, Some(MetricType::Gauge | MetricType::Summary)) => None,
-        (Kind::Typed, _) => scalar(Merge::Sum),
+        (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Gauge | MetricType::Summary)) => {
+            None
+        }
+        (Kind::Typed | Kind::TypedOrGauge(_), _) => scalar(Merge::Sum),
     }
 }

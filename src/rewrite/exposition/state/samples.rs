@@ -6,13 +6,13 @@
 use super::current::{Action, FastPath, Verdict};
 use super::exposition_state::ExpositionState;
 use crate::exposition::Header;
-use crate::mapping::plan::exposition::Plan;
 use crate::rewrite::exposition::families::{HeaderAction, HistogramPart};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::recorder::Recorder;
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::sample_line::SampleLine;
 
 /// About how many bytes it takes to remember a series.
@@ -29,7 +29,7 @@ impl<R: Recorder> ExpositionState<R> {
     /// More would have to be kept than the limits allow.
     pub(in crate::rewrite::exposition) fn header(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         header: Header,
         line: &[u8],
     ) -> Result<HeaderAction, LimitExceeded> {
@@ -43,6 +43,7 @@ impl<R: Recorder> ExpositionState<R> {
         if self.families.len() > known {
             self.budget.add_series(name.len() + FAMILY_BYTES)?;
         }
+        self.add_resolved_rules(plan)?;
         if action == HeaderAction::Wait {
             self.budget.add_bytes(2 * line.len())?;
         }
@@ -57,7 +58,7 @@ impl<R: Recorder> ExpositionState<R> {
     /// More would have to be kept than the limits allow.
     pub(in crate::rewrite::exposition) fn sample(
         &mut self,
-        plan: &Plan,
+        plan: &mut ResolvedPlan,
         line: &SampleLine<'_>,
         out: &mut Output<'_>,
     ) -> Result<bool, LimitExceeded> {
@@ -107,7 +108,7 @@ impl<R: Recorder> ExpositionState<R> {
     #[inline]
     fn carry_out(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         line: &SampleLine<'_>,
         out: &mut Output<'_>,
     ) -> Result<bool, LimitExceeded> {
@@ -138,7 +139,7 @@ impl<R: Recorder> ExpositionState<R> {
             self.families.pass(self.current.family, out);
             self.recorder.forwarded();
         }
-        self.expect_alike();
+        self.expect_alike(plan);
         Ok(forward)
     }
 
@@ -151,7 +152,7 @@ impl<R: Recorder> ExpositionState<R> {
     }
 
     /// Prepares for samples that differ only in `le`: see [`read_alike`](Self::read_alike).
-    fn expect_alike(&mut self) {
+    fn expect_alike(&mut self, plan: &ResolvedPlan) {
         let current = &mut self.current;
         if R::RECORDS
             || current.deduplicated
@@ -165,10 +166,11 @@ impl<R: Recorder> ExpositionState<R> {
             Verdict::Pass => FastPath::Pass,
             Verdict::Apply(decision) => match decision.actions[..] {
                 [Action::Histogram(rule, series)] => {
+                    let rule = plan.reported_as(rule);
                     FastPath::Bucket { rule, id: series.id, forward: decision.forward }
                 }
                 [Action::Rename(rule, ..)] if !current.rendered_prefix.is_empty() => {
-                    FastPath::Renamed(rule)
+                    FastPath::Renamed(plan.reported_as(rule))
                 }
                 _ => return,
             },
@@ -178,7 +180,11 @@ impl<R: Recorder> ExpositionState<R> {
     }
 
     /// The sample has another name than the one before.
-    fn enter_family(&mut self, plan: &Plan, line: &SampleLine<'_>) -> Result<(), LimitExceeded> {
+    fn enter_family(
+        &mut self,
+        plan: &mut ResolvedPlan,
+        line: &SampleLine<'_>,
+    ) -> Result<(), LimitExceeded> {
         let name = line.name();
         let quoted = line.scanner.has_quoted_name();
         let known = self.families.len();
@@ -186,6 +192,7 @@ impl<R: Recorder> ExpositionState<R> {
         if self.families.len() > known {
             self.budget.add_series(name.len() + FAMILY_BYTES)?;
         }
+        self.add_resolved_rules(plan)?;
         let family = self.families.arrived(id);
         let current = &mut self.current;
         current.name.clear();
@@ -205,6 +212,13 @@ impl<R: Recorder> ExpositionState<R> {
             self.report.generations.insert(generation);
         }
         Ok(())
+    }
+
+    /// Counts the rules that patterns have added for a family.
+    fn add_resolved_rules(&mut self, plan: &mut ResolvedPlan) -> Result<(), LimitExceeded> {
+        let Some(bytes) = plan.take_added() else { return Ok(()) };
+        self.gathered.reach(plan.rule_count());
+        self.budget.add_series(bytes)
     }
 
     /// Whether no equal series arrived before: with this name, these labels and this timestamp.

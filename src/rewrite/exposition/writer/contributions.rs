@@ -1,12 +1,13 @@
 //! Which rules contribute to a family that is written, and how their series fit together.
 
 use crate::exposition::LabelHasher;
-use crate::mapping::plan::exposition::{Kind, OutputId, Plan, Rule, RuleId};
+use crate::mapping::plan::exposition::{Kind, OutputId, Rule, RuleId};
 use crate::rewrite::exposition::estimate::Errors;
 use crate::rewrite::exposition::gathered::{
     Accumulator, Conversion, Gathered, GatheredId, HistogramRows,
 };
 use crate::rewrite::exposition::labels::hash_text_of;
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::SeriesKeys;
 
 /// The series of one rule, as far as they go to one output.
@@ -28,7 +29,11 @@ pub(super) struct Contribution {
 }
 
 /// What goes to an output, in the order of its rules.
-pub(super) fn contributions(plan: &Plan, gathered: &Gathered, id: OutputId) -> Vec<Contribution> {
+pub(super) fn contributions(
+    plan: &ResolvedPlan,
+    gathered: &Gathered,
+    id: OutputId,
+) -> Vec<Contribution> {
     let mut all: Vec<Contribution> = Vec::new();
     for &rule_id in &plan.output(id).rules {
         let rule = plan.rule(rule_id);
@@ -65,7 +70,7 @@ pub(super) fn contributions(plan: &Plan, gathered: &Gathered, id: OutputId) -> V
 
 /// Sets how the histograms of each contribution are converted. Contributions that may have the same
 /// series are converted to the same boundaries.
-fn set_conversions(plan: &Plan, gathered: &Gathered, contributions: &mut [Contribution]) {
+fn set_conversions(plan: &ResolvedPlan, gathered: &Gathered, contributions: &mut [Contribution]) {
     let histograms =
         |contribution: &Contribution| match &gathered.get(contribution.gathered).accumulator {
             Accumulator::Histograms(rows) => Some(rows),
@@ -99,7 +104,7 @@ fn may_meet(a: &Rule, b: &Rule) -> bool {
 
 /// The redirect of its rule that applies to a gathered label set, if any.
 pub(super) fn redirect_of(
-    plan: &Plan,
+    plan: &ResolvedPlan,
     hasher: &LabelHasher,
     references: &[SeriesKeys],
     rule: &Rule,
@@ -107,7 +112,7 @@ pub(super) fn redirect_of(
 ) -> Option<usize> {
     rule.redirects.iter().position(|redirect| {
         let id = redirect.reference.0 as usize;
-        let on = &plan.references[id].on;
+        let on = &plan.base().references[id].on;
         references[id].contains(&hash_text_of(hasher, labels, on))
     })
 }

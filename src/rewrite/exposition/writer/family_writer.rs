@@ -9,7 +9,8 @@ use super::history::History;
 use super::lines::SeriesLines;
 use super::open_family::OpenFamily;
 use crate::exposition::LabelHasher;
-use crate::mapping::plan::exposition::{OutputId, Plan, Rule, RuleId};
+use crate::mapping::Merge;
+use crate::mapping::plan::exposition::{Plan, Rule, RuleId};
 use crate::rewrite::exposition::estimate::{Errors, EstimatedCount};
 use crate::rewrite::exposition::gathered::{
     Accumulator, Buckets, Conversion, Gathered, GatheredSeries, HistogramRows, Scalars, SeriesRef,
@@ -18,6 +19,7 @@ use crate::rewrite::exposition::gathered::{
 use crate::rewrite::exposition::labels::hash_text;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::series_key;
 use crate::rewrite::exposition::state::ExpositionState;
 
@@ -121,7 +123,7 @@ impl Writer {
     /// Appends the next piece.
     pub(in crate::rewrite::exposition) fn write_piece<R: Recorder>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
         out: &mut Vec<u8>,
     ) -> Progress {
@@ -142,16 +144,14 @@ impl Writer {
 
     fn next_family<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
     ) -> Option<OpenFamily> {
-        while self.output < plan.outputs.len() {
-            #[allow(clippy::cast_possible_truncation, reason = "ids are 32 bits by construction")]
-            let output = OutputId(self.output as u32);
+        while let Some(output) = plan.output_at(self.output) {
             self.output += 1;
             let contributions = contributions(plan, &state.gathered, output);
             if !contributions.is_empty() {
-                let family = state.families.named(&plan.output(output).name, plan);
+                let family = state.families.written(&plan.output(output).name, plan);
                 return Some(OpenFamily {
                     output,
                     family,
@@ -167,7 +167,7 @@ impl Writer {
     /// Writes until `out` is full or the family is done. Returns whether it is done.
     fn write_family<R: Recorder>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
         open: &mut OpenFamily,
         out: &mut Vec<u8>,
@@ -195,7 +195,7 @@ impl Writer {
     /// Writes one series, if it goes to this output. Returns the number of samples.
     fn write_series<R: Recorder>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
         open: &OpenFamily,
         series: SeriesRef,
@@ -243,7 +243,7 @@ impl Writer {
     /// labels. `None` if nothing is to be written.
     fn merged_value<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &ExpositionState<R>,
         open: &OpenFamily,
         scalars: &Scalars,
@@ -264,7 +264,7 @@ impl Writer {
     /// nothing of it.
     fn value(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         gathered: &Gathered,
         contribution: &Contribution,
         scalars: &Scalars,
@@ -284,7 +284,7 @@ impl Writer {
     /// The value that another contribution has for the same labels. It is not written again.
     fn other_value<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &ExpositionState<R>,
         other: &Contribution,
         series: SeriesRef,
@@ -299,7 +299,7 @@ impl Writer {
     /// Writes one histogram. Returns the number of samples.
     fn write_histogram<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
         open: &OpenFamily,
         series: SeriesRef,
@@ -342,7 +342,7 @@ impl Writer {
     /// and returns its sum and count. It is not written again.
     fn add_histogram<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &ExpositionState<R>,
         other: &Contribution,
         series: SeriesRef,
@@ -365,7 +365,7 @@ impl Writer {
     /// Finds the series of another contribution that has the same labels, and marks it as merged.
     fn merge<R>(
         &mut self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &ExpositionState<R>,
         other: &Contribution,
         series: SeriesRef,
@@ -410,7 +410,7 @@ impl Writer {
     #[cold]
     fn record<R: Recorder>(
         &self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         state: &mut ExpositionState<R>,
         open: &OpenFamily,
         series: SeriesRef,
@@ -436,6 +436,10 @@ impl Writer {
             text,
             estimated: self.estimated_counts(&state.gathered, open, series),
             is_histogram: matches!(gathered.accumulator, Accumulator::Histograms(_)),
+            merge: match &gathered.accumulator {
+                Accumulator::Scalars(scalars) => scalars.merge(),
+                Accumulator::Histograms(_) => Merge::Sum,
+            },
             total,
             parts,
             already_present,
@@ -445,7 +449,7 @@ impl Writer {
 
 /// Whether a label set of a contribution goes to the contribution's output.
 fn goes_to<R>(
-    plan: &Plan,
+    plan: &ResolvedPlan,
     state: &ExpositionState<R>,
     contribution: &Contribution,
     labels: &[u8],

@@ -2,11 +2,12 @@
 
 use super::contributions::Contribution;
 use crate::exposition::MetricType;
-use crate::mapping::plan::exposition::{Kind, OutputId, Plan};
+use crate::mapping::plan::exposition::{Kind, OutputId};
 use crate::rewrite::exposition::estimate::Estimated;
 use crate::rewrite::exposition::families::{Families, FamilyId};
 use crate::rewrite::exposition::gathered::Gathered;
 use crate::rewrite::exposition::report::{Report, Rewritten};
+use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 
 /// The family that is being written, and how far.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl OpenFamily {
     /// contribution that converts it to another edition.
     pub(super) fn has_emitted_generation(
         &self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         gathered: &Gathered,
         hash: u64,
         labels: &[u8],
@@ -47,7 +48,7 @@ impl OpenFamily {
     /// A series is about to be written: writes the headers of the family if it is the first one.
     pub(super) fn write_headers(
         &self,
-        plan: &Plan,
+        plan: &ResolvedPlan,
         gathered: &Gathered,
         families: &mut Families,
         out: &mut Vec<u8>,
@@ -59,13 +60,13 @@ impl OpenFamily {
         let metric_type = match &plan.rule(id).kind {
             Kind::Histogram(_) => Some(MetricType::Histogram),
             Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
-            Kind::Typed => declared,
+            Kind::Typed | Kind::TypedOrGauge(_) => declared,
         };
         families.open_written(self.family, help, source, metric_type, out);
     }
 
     /// The family is written: adds it to the report.
-    pub(super) fn report(self, plan: &Plan, report: &mut Report) {
+    pub(super) fn report(self, plan: &ResolvedPlan, report: &mut Report) {
         let output = plan.output(self.output);
         for contribution in self.contributions {
             let rule = plan.rule(contribution.rule);
@@ -83,7 +84,7 @@ impl OpenFamily {
                 });
             }
             match contribution.redirect {
-                None => report.wrote(contribution.rule, contribution.samples),
+                None => report.wrote(plan.reported_as(contribution.rule), contribution.samples),
                 Some(at) if contribution.series > 0 => report.redirected(Rewritten {
                     title: rule.redirects[at].title.clone(),
                     from: rule.from.escape_ascii().to_string(),
