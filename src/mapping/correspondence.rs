@@ -7,6 +7,7 @@ use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
+use crate::mapping::scale::Scale;
 
 /// One active rule: two shapes of the same samples.
 #[derive(Clone, Debug)]
@@ -126,10 +127,14 @@ pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> 
             only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
             derive: rule.derive,
             single_valued: its.pack.single_valued().to_vec(),
-            differs: rule.differs.clone(),
+            differs: rule.differs.clone().or_else(|| rule.scale.map(in_another_unit)),
         }
     };
     active_rules(packs).into_iter().map(of).collect()
+}
+
+fn in_another_unit(scale: Scale) -> String {
+    format!("they have another unit: new = old {scale}")
 }
 
 fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {

@@ -1,6 +1,7 @@
 //! The bucket layouts of one generation.
 
 use super::boundary::Boundary;
+use super::scale::Scale;
 
 /// The bucket layouts of one generation: one for each edition of a pack, or a single one that all
 /// editions have.
@@ -55,6 +56,17 @@ impl Layouts {
         self.by_edition
             .iter()
             .all(|layout| layout.iter().any(|it| it.bound.total_cmp(&bound).is_eq()))
+    }
+
+    /// The same boundaries in the unit of the other generation.
+    #[must_use]
+    pub(in crate::mapping) fn scaled(&self, scale: Option<Scale>) -> Layouts {
+        let mut scaled = self.clone();
+        if let Some(scale) = scale {
+            let all = scaled.by_edition.iter_mut().flatten();
+            all.for_each(|boundary| boundary.bound = scale.of(boundary.bound));
+        }
+        scaled
     }
 
     /// Whether two rules can have these layouts for one family: equal ones, as far as both declare

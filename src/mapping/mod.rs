@@ -18,6 +18,7 @@ mod generation;
 mod layouts;
 mod pack;
 pub mod plan;
+mod scale;
 mod segment;
 mod settings;
 
@@ -32,4 +33,5 @@ pub use generation::{BucketPolicy, Emit, Generation, Merge, NotCounted};
 pub use layouts::Layouts;
 pub use pack::{Expected, Fixture, Hint, Pack, PackTest, TestFile, TestInput, TestScrape};
 pub use plan::{Plan, StatsdPlan};
+pub use scale::Scale;
 pub use settings::{Settings, StatsdSettings};

@@ -98,6 +98,7 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) only_with: Option<Scalar>,
     pub(in crate::mapping) derive: Option<Scalar>,
     pub(in crate::mapping) differs: Option<Scalar>,
+    pub(in crate::mapping) scale: Option<Scalar>,
 }
 
 /// A rule under `statsd:`.
@@ -184,6 +185,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         let only_with = fields.text("only_with");
         let derive = fields.text("derive");
         let differs = fields.text("differs");
+        let scale = fields.text("scale");
         let (old, new) = (old?, new?);
         Some(RuleKeys {
             old,
@@ -196,6 +198,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
             only_with,
             derive,
             differs,
+            scale,
         })
     })
 }

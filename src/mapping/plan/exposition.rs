@@ -12,6 +12,7 @@ pub use super::rule_id::RuleId;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
+use crate::mapping::scale::Scale;
 
 /// Index into [`Plan::outputs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +107,9 @@ pub struct Rule {
     pub labels: LabelEdits,
     /// How series that become equal are merged.
     pub kind: Kind,
+    /// The factor from values read to values written. Counts of histograms have none; their sums and
+    /// boundaries have it.
+    pub scale: Option<Scale>,
     /// Samples can be written before the end of the input: nothing is merged, converted or shared.
     pub stream: bool,
     /// Series that differ when they are read differ when they are written, also from those of other

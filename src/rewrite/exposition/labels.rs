@@ -1,6 +1,10 @@
 //! Label sets: whether a rule matches one, and how it is rewritten.
 
-use crate::exposition::{LabelHasher, LabelSpan, end_of_plain_text, write_escaped, write_value};
+use crate::exposition::{
+    LabelHasher, LabelSpan, end_of_plain_text, parse_number, write_escaped, write_number,
+    write_value,
+};
+use crate::mapping::Scale;
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
 
 /// The label whose value is a bucket's upper bound.
@@ -156,6 +160,8 @@ enum Step {
     Keep(usize, usize),
     /// Write the label of this index with another name: `name="`.
     Rename(usize, Box<[u8]>),
+    /// Write the label of this index, whose value is a number, times this.
+    Scale(usize, Scale),
 }
 
 impl LabelTransform {
@@ -210,6 +216,23 @@ impl LabelTransform {
         transform
     }
 
+    /// Also scales the value of `le`, if that is written.
+    pub(super) fn scale_boundaries(&mut self, labels: Labels<'_>, scale: Scale) {
+        let Some(le) = labels.iter().position(|(name, _)| name == LE) else { return };
+        let mut steps = Vec::with_capacity(self.steps.len() + 2);
+        for step in self.steps.drain(..) {
+            match step {
+                Step::Keep(from, to) if (from..to).contains(&le) => {
+                    steps.extend((from < le).then_some(Step::Keep(from, le)));
+                    steps.push(Step::Scale(le, scale));
+                    steps.extend((le + 1 < to).then_some(Step::Keep(le + 1, to)));
+                }
+                other => steps.push(other),
+            }
+        }
+        self.steps = steps;
+    }
+
     /// True if the labels are copied unchanged, except for escapes in values.
     pub(super) fn keeps_all(&self, labels: Labels<'_>) -> bool {
         self.added.is_empty()
@@ -259,6 +282,18 @@ impl LabelTransform {
                     out.text.extend_from_slice(name);
                     push_value(labels, index, &mut out.text);
                     hash = hash.wrapping_add(hasher.label(&out.text[start..]));
+                    out.text.push(b'"');
+                }
+                Step::Scale(index, scale) => {
+                    // The hash of a series is the same for all its buckets, so that of the value
+                    // read is taken out again.
+                    hash = hash.wrapping_add(hashes[index]);
+                    separate(&mut out.text);
+                    out.text.extend_from_slice(b"le=\"");
+                    match parse_number(spans[index].value.of(line)) {
+                        Some(bound) => write_number(scale.of(bound), &mut out.text),
+                        None => push_value(labels, index, &mut out.text),
+                    }
                     out.text.push(b'"');
                 }
             }

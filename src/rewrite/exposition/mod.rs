@@ -33,6 +33,7 @@ mod recorder;
 mod report;
 mod resolved_plan;
 mod sample_line;
+mod scaled;
 mod series_set;
 mod state;
 mod strict;

@@ -13,6 +13,7 @@ mod identity;
 mod missing;
 mod patterns;
 mod properties;
+mod scaled;
 mod semantic;
 mod strict_output;
 mod strict_readers;

@@ -26,7 +26,8 @@ pub(in crate::mapping) fn kind(
     let mut write = edition.map_or(target.newest(), |index| target.of(index)).to_vec();
     if settings.buckets == BucketPolicy::Common {
         let other = rule.layouts(written.other());
-        let mut exact: Vec<&Layouts> = other.into_iter().collect();
+        let other = other.map(|layouts| layouts.scaled(rule.scale_to(written)));
+        let mut exact: Vec<&Layouts> = other.iter().collect();
         // Input of the written generation is converted too.
         exact.extend(edition.map(|_| target));
         let is_exact = |it: &Boundary| exact.iter().all(|layouts| layouts.all_have(it.bound));

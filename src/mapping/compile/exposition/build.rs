@@ -92,6 +92,7 @@ impl<'a> Build<'a> {
         // Under `both`, a family with the same name in both generations is emitted in its new form.
         let leaves = !self.emitted.is_both() || written == Generation::New;
         let changes = pack_rule.buckets.is_some()
+            || pack_rule.scale.is_some()
             || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
         leaves && (changes || self.redirected[written as usize].contains(&index))
     }
@@ -120,6 +121,7 @@ impl<'a> Build<'a> {
             when: labels::conditions(pack_rule, written, &labels),
             labels,
             kind: buckets::kind(from, (written.other(), written), self.emitted, self.settings),
+            scale: pack_rule.scale_to(written),
             stream: false, // these two are set when all rules are known
             distinct: false,
             keep: self.emitted.is_both() && !pack_rule.keeps_name(),
@@ -222,6 +224,7 @@ impl<'a> Build<'a> {
                 when: labels::own_conditions(side),
                 labels: LabelEdits::default(),
                 kind: buckets::kind(from, (generation, generation), self.emitted, self.settings),
+                scale: None,
                 stream: false,
                 distinct: false,
                 keep: false,
@@ -380,8 +383,10 @@ fn redirected(index: &RuleIndex<'_>, written: Generation) -> HashSet<usize> {
 }
 
 /// The rule for people, read -> written.
-fn title(from: ActiveRule<'_>, written: Generation) -> String {
-    format!("{} -> {}", from.rule.side(written.other()), from.rule.side(written))
+pub(super) fn title(from: ActiveRule<'_>, written: Generation) -> String {
+    let scale = from.rule.scale_to(written);
+    let scale = scale.map(|scale| format!(" ({scale})")).unwrap_or_default();
+    format!("{} -> {}{scale}", from.rule.side(written.other()), from.rule.side(written))
 }
 
 fn number(index: usize) -> u32 {

@@ -175,6 +175,13 @@ fn includes(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic>
             meant(family, families, "name the `old` family of another rule"),
         ));
     }
+    if let Some(its) = included().find(|its| its.rule.scale != active.rule.scale) {
+        return Some(active.error(
+            *span,
+            format!("`{family}` has another `scale` at {}", its.source()),
+            "counts can only be subtracted if they have one unit: give both rules the same",
+        ));
+    }
     let elsewhere = included().find(|its| its.rule.new.family != active.rule.new.family)?;
     Some(active.error(
         *span,
@@ -262,11 +269,12 @@ fn same_labels(
             .into_iter()
             .any(|generation| !agree(mine.layouts(generation), its.layouts(generation)))
         || mine.merge != its.merge
+        || mine.scale != its.scale
     {
         error(
             format!("`{}` and `{}` differ in more than the name", mine.new, its.new),
             format!(
-                "write the same labels, `buckets` and `merge` as the rule at {}",
+                "write the same labels, `buckets`, `merge` and `scale` as the rule at {}",
                 plain.source()
             ),
         );

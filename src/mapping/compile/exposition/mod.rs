@@ -15,6 +15,7 @@ mod labels;
 pub(super) mod patterns;
 #[cfg(test)]
 mod tests;
+mod units;
 pub(super) mod warnings;
 
 use crate::document::Diagnostics;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use crate::document::{Diagnostic, Diagnostics};
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
-use crate::mapping::compile::exposition::labels;
+use crate::mapping::compile::exposition::{build, labels};
 use crate::mapping::emitted::Emitted;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
@@ -94,7 +94,7 @@ fn rule(
     // Under `both`, a family with the same name in both generations is emitted in its new form.
     let is_emitted = emitted.has(written)
         && (!pack_rule.keeps_name() || !emitted.is_both() || written == Generation::New);
-    if !is_emitted || pack_rule.keeps_name() && labels.is_identity() {
+    if !is_emitted || pack_rule.keeps_name() && labels.is_identity() && pack_rule.scale.is_none() {
         return None;
     }
     let (read, write) = (pack_rule.side(written.other()), pack_rule.side(written));
@@ -105,13 +105,14 @@ fn rule(
         rules: Vec::new(),
     });
     let mut rule = Rule {
-        title: format!("{read} -> {write}"),
+        title: build::title(from, written),
         source: from.source(),
         from: read.family.as_bytes().into(),
         to,
         when: labels::conditions(pack_rule, written, &labels),
         labels,
         kind: pack_rule.merge.map_or(Kind::Typed, Kind::TypedOrGauge),
+        scale: pack_rule.scale_to(written),
         stream: false,
         distinct: false,
         keep: emitted.is_both() && !pack_rule.keeps_name(),

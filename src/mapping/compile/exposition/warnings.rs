@@ -9,6 +9,7 @@ use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::index::RuleIndex;
+use crate::mapping::compile::exposition::units;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::pack::{OnlyIn, Pack, PackRule};
@@ -23,6 +24,7 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
             warnings.extend(lost_labels(*active, generation));
             warnings.extend(lost_texts(*active, &index, generation));
         }
+        warnings.extend(units::untold_scale(*active));
         warnings.extend(estimated(*active));
         warnings.extend(joined(*active, &index));
     }
@@ -175,18 +177,22 @@ fn lost_labels(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnosti
 fn estimated(from: ActiveRule<'_>) -> Option<Diagnostic> {
     let rule = from.rule;
     let (old, new) = rule.buckets.as_ref()?;
+    let scaled =
+        (old.scaled(rule.scale_to(Generation::New)), new.scaled(rule.scale_to(Generation::Old)));
     let (old, new) = (old.newest(), new.newest());
     let lacking = |from: &[Boundary], other: &[Boundary]| {
         let lacks =
             |it: &&Boundary| !other.iter().any(|its| its.bound.total_cmp(&it.bound).is_eq());
         from.iter().filter(lacks).map(|it| it.text.to_string()).collect::<Vec<_>>().join(" ")
     };
-    let parts: Vec<String> =
-        [(&rule.old.family, lacking(old, new)), (&rule.new.family, lacking(new, old))]
-            .into_iter()
-            .filter(|(_, bounds)| !bounds.is_empty())
-            .map(|(family, bounds)| format!("{bounds} of `{family}`"))
-            .collect();
+    let parts: Vec<String> = [
+        (&rule.old.family, lacking(old, scaled.1.newest())),
+        (&rule.new.family, lacking(new, scaled.0.newest())),
+    ]
+    .into_iter()
+    .filter(|(_, bounds)| !bounds.is_empty())
+    .map(|(family, bounds)| format!("{bounds} of `{family}`"))
+    .collect();
     (!parts.is_empty()).then(|| {
         from.pack.source().warning(
             rule.span(Generation::Old),

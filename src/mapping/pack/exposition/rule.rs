@@ -10,6 +10,7 @@ use crate::mapping::pack::exposition::selector::{
 };
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::pack::keys::{LayoutKeys, PerGeneration, RuleKeys};
+use crate::mapping::scale::Scale;
 
 /// Maximum number of labels of a selector. Samples have far fewer; checks compare each with each.
 const MAX_LABELS: usize = 64;
@@ -35,6 +36,8 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) derive: Option<Generation>,
     /// Why the two sides do not have the same values.
     pub(in crate::mapping) differs: Option<String>,
+    /// The factor from old values to new ones.
+    pub(in crate::mapping) scale: Option<Scale>,
 }
 
 /// The old side means only label sets that another family has too.
@@ -77,6 +80,14 @@ impl PackRule {
         })
     }
 
+    /// The factor of the values, if samples of the other generation become those of `written`.
+    pub(in crate::mapping) fn scale_to(&self, written: Generation) -> Option<Scale> {
+        match written {
+            Generation::New => self.scale,
+            Generation::Old => self.scale.map(Scale::inverse),
+        }
+    }
+
     /// True when both generations use one name.
     pub(in crate::mapping) fn keeps_name(&self) -> bool {
         self.old.family == self.new.family
@@ -95,6 +106,7 @@ impl PackRule {
             check.family(&family.text, family.span);
             (family.text, family.span)
         });
+        let scale = keys.scale.as_ref().and_then(|text| check.scale(text));
         let (old, new) = (old?, new?);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
         if !check.same_placeholder(sides) {
@@ -141,6 +153,7 @@ impl PackRule {
             only_with,
             derive,
             differs: keys.differs.map(|text| text.text),
+            scale,
         })
     }
 }
@@ -342,6 +355,25 @@ impl Check<'_> {
             | MetricType::Untyped
             | MetricType::Other => {}
         }
+    }
+
+    fn scale(&mut self, text: &Scalar) -> Option<Scale> {
+        let scale = Scale::parse(&text.text);
+        match scale {
+            None => self.error(
+                text.span,
+                format!("`{}` is not a factor", text.text),
+                "write a decimal (`0.001`) or a ratio (`1/1024`) above 0: the new value is the old one \
+                 times this",
+            ),
+            Some(scale) if scale.is_one() => self.error(
+                text.span,
+                "the factor 1 changes nothing",
+                "remove `scale`, or write the factor from the old value to the new one",
+            ),
+            Some(_) => {}
+        }
+        scale
     }
 
     fn derive(&mut self, word: &Scalar) -> Option<Generation> {

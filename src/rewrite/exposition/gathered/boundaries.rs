@@ -11,6 +11,7 @@
 
 use super::absent::{ABSENT, is_absent};
 use crate::exposition::{Span, first_eight, parse_number};
+use crate::mapping::Scale;
 
 /// More bucket boundaries than any real histogram has. The limit keeps a hostile target from
 /// widening the rows of all label sets at once.
@@ -22,7 +23,9 @@ pub(super) const INF: usize = 0;
 /// The boundaries of one family in one exposition. Each has a cell in the row of every label set.
 #[derive(Debug)]
 pub(in crate::rewrite::exposition) struct Boundaries {
-    /// The upper bound of each cell. The first is `+Inf`.
+    /// The factor from the boundaries of the input.
+    scale: Option<Scale>,
+    /// The upper bound of each cell, scaled. The first is `+Inf`.
     bounds: Vec<f64>,
     /// Whether any series exported it.
     exported: Vec<bool>,
@@ -56,9 +59,11 @@ pub(in crate::rewrite::exposition) enum NoCell {
 }
 
 impl Boundaries {
-    /// With the boundaries that the input's generation is known to have.
-    pub(super) fn new(known: &[f64]) -> Self {
+    /// With the boundaries that the input's generation is known to have, and the factor from its
+    /// boundaries to those that are written.
+    pub(super) fn new(known: &[f64], scale: Option<Scale>) -> Self {
         let mut boundaries = Boundaries {
+            scale,
             bounds: Vec::with_capacity(known.len() + 1),
             exported: Vec::new(),
             known: 0,
@@ -68,10 +73,15 @@ impl Boundaries {
         };
         boundaries.insert(f64::INFINITY);
         for &bound in known {
-            boundaries.insert(bound);
+            boundaries.insert(boundaries.scaled(bound));
         }
         boundaries.known = boundaries.len() - 1;
         boundaries
+    }
+
+    /// A boundary of the input as it is written.
+    pub(super) fn scaled(&self, bound: f64) -> f64 {
+        self.scale.map_or(bound, |scale| scale.of(bound))
     }
 
     /// Number of cells in a row.
@@ -122,6 +132,7 @@ impl Boundaries {
             return Ok(usize::from(self.spellings[at].cell));
         }
         let bound = parse_number(spelling).filter(|b| !b.is_nan()).ok_or(NoCell::NotANumber)?;
+        let bound = self.scaled(bound);
         if self.spellings.len() == MAX_BUCKETS {
             return Err(NoCell::TooMany);
         }
@@ -210,7 +221,7 @@ mod tests {
 
     #[test]
     fn le_is_a_number_in_any_spelling() {
-        let mut boundaries = Boundaries::new(&[25.0]);
+        let mut boundaries = Boundaries::new(&[25.0], None);
         let cell = boundaries.cell(b"00025.0");
         assert_eq!(boundaries.cell(b"25"), cell);
         assert_eq!(boundaries.cell(b"2.5e1"), cell);
@@ -222,7 +233,7 @@ mod tests {
 
     #[test]
     fn boundaries_are_limited() {
-        let mut boundaries = Boundaries::new(&[]);
+        let mut boundaries = Boundaries::new(&[], None);
         for bound in 0..MAX_BUCKETS {
             assert!(boundaries.cell(bound.to_string().as_bytes()).is_ok());
         }
@@ -231,7 +242,7 @@ mod tests {
 
     #[test]
     fn gaps_are_filled_before_rows_are_added() {
-        let mut boundaries = Boundaries::new(&[1.0, 2.0, 5.0, 10.0, 20.0]);
+        let mut boundaries = Boundaries::new(&[1.0, 2.0, 5.0, 10.0, 20.0], None);
         let custom = boundaries.cell(b"3").unwrap();
         let mut row = vec![ABSENT; boundaries.len()];
         row[boundaries.cell(b"2").unwrap()] = 1.0;

@@ -169,7 +169,8 @@ impl Conversion {
         let steps = written
             .map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound)))
             .collect();
-        let largest_known = layouts.read.last().copied().unwrap_or(f64::NEG_INFINITY);
+        let largest_known = layouts.read.last().map(|&bound| boundaries.scaled(bound));
+        let largest_known = largest_known.unwrap_or(f64::NEG_INFINITY);
         Conversion { largest_known, ..Self::of_steps(steps, layout, false) }
     }
 
@@ -360,7 +361,7 @@ mod tests {
 
     /// Reads series of (le, value), and converts the first.
     fn convert(layouts: &BucketLayouts, series: &[&[(&str, f64)]]) -> (Vec<f64>, Vec<String>) {
-        let mut boundaries = Boundaries::new(&layouts.read);
+        let mut boundaries = Boundaries::new(&layouts.read, None);
         let mut first = vec![ABSENT; MAX_BUCKETS];
         for (index, lines) in series.iter().enumerate() {
             for (le, value) in *lines {

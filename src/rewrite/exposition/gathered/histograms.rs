@@ -7,6 +7,7 @@ use super::boundaries::{Boundaries, INF};
 use super::conversion::{Buckets, Conversion};
 use super::ids::SeriesSlot;
 use super::sources::{Latest, SOURCE_BYTES, Source, Sources, Timed};
+use crate::mapping::Scale;
 use crate::rewrite::exposition::estimate::EstimatedCount;
 
 /// One histogram for each label set: a row of cells, one for each boundary that the family has.
@@ -74,8 +75,8 @@ pub(in crate::rewrite::exposition) enum Part {
 }
 
 impl HistogramRows {
-    pub(super) fn new(known: &[f64]) -> Self {
-        let boundaries = Boundaries::new(known);
+    pub(super) fn new(known: &[f64], scale: Option<Scale>) -> Self {
+        let boundaries = Boundaries::new(known, scale);
         let stride = boundaries.len().max(8);
         HistogramRows {
             boundaries,

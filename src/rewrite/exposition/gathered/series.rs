@@ -4,7 +4,7 @@ use super::histograms::HistogramRows;
 use super::ids::SeriesSlot;
 use super::label_sets::{LABEL_SET_BYTES, LabelSets};
 use super::scalars::Scalars;
-use crate::mapping::Merge;
+use crate::mapping::{Merge, Scale};
 use crate::rewrite::exposition::labels::RenderedLabels;
 
 /// How the samples of a rule are gathered.
@@ -13,7 +13,8 @@ pub(in crate::rewrite::exposition) enum Shape<'a> {
     /// One number per label set, merged like this. `has_parts`: parts are subtracted from it.
     Scalar { merge: Merge, has_parts: bool },
     /// One histogram per label set, with the boundaries that the input is known to have.
-    Histogram { known: &'a [f64] },
+    /// `scale` is the factor from those to the boundaries that are written.
+    Histogram { known: &'a [f64], scale: Option<Scale> },
 }
 
 /// The series that one rule has gathered.
@@ -40,7 +41,9 @@ impl GatheredSeries {
             Shape::Scalar { merge, has_parts } => {
                 Accumulator::Scalars(Scalars::new(merge, has_parts))
             }
-            Shape::Histogram { known } => Accumulator::Histograms(HistogramRows::new(known)),
+            Shape::Histogram { known, scale } => {
+                Accumulator::Histograms(HistogramRows::new(known, scale))
+            }
         };
         GatheredSeries { labels: LabelSets::default(), accumulator }
     }

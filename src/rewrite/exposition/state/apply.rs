@@ -12,6 +12,7 @@ use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::sample_line::SampleLine;
+use crate::rewrite::exposition::scaled::write_scaled;
 
 impl<R: Recorder> ExpositionState<R> {
     /// Applies the actions of the current verdict. Returns `false` if an equal series arrived
@@ -26,11 +27,13 @@ impl<R: Recorder> ExpositionState<R> {
         line: &SampleLine<'_>,
         out: &mut Output<'_>,
     ) -> Result<bool, LimitExceeded> {
-        let value = line.value();
-        let timed = self.current.timestamp.map(|timestamp| Timed { timestamp, value });
+        let read = line.value();
+        let timestamp = self.current.timestamp;
         let key = self.current.source;
         let mut index = 0;
         while let Some(action) = self.current.action(index) {
+            let value = self.scaled(plan, action.rule(), read);
+            let timed = timestamp.map(|timestamp| Timed { timestamp, value });
             match action {
                 Action::Histogram(rule, series) => {
                     if !self.add_to_histogram(rule, series, line, value)? {
@@ -50,7 +53,7 @@ impl<R: Recorder> ExpositionState<R> {
                     self.report.read(plan.reported_as(rule), 1);
                     self.recorder.gathered(rule, series);
                 }
-                Action::PartOfTotal(total) => {
+                Action::PartOfTotal(_, total) => {
                     if let Some(scalars) = self.gathered.scalars_mut(total.id) {
                         if let Some(sample) = timed {
                             let source = scalars.add_timed_part(total.slot, key, sample);
@@ -70,6 +73,13 @@ impl<R: Recorder> ExpositionState<R> {
             index += 1;
         }
         Ok(true)
+    }
+
+    /// A value in the unit that a rule writes. Counts have none.
+    #[inline]
+    fn scaled(&self, plan: &ResolvedPlan, rule: RuleId, value: f64) -> f64 {
+        let has_unit = matches!(self.current.part, None | Some(HistogramPart::Sum));
+        plan.rule(rule).scale.filter(|_| has_unit).map_or(value, |scale| scale.of(value))
     }
 
     /// Adds a sample to a histogram. Returns `false` if the histogram has it already.
@@ -177,7 +187,8 @@ impl<R: Recorder> ExpositionState<R> {
         // A quoted name is between the braces, and cannot be replaced alone.
         let unchanged = !scanner.has_quoted_name()
             && self.current.renderings[rendering.0].transform.keeps_all(labels);
-        if unchanged && labels.spans.iter().all(|span| !span.odd) {
+        let (scale, part) = (rule.scale, self.current.part);
+        if unchanged && scale.is_none() && labels.spans.iter().all(|span| !span.odd) {
             out.extend_from_slice(&text[name.end()..]);
         } else {
             // The verdict was on the first sample of the label set; `le` may have changed since.
@@ -186,11 +197,16 @@ impl<R: Recorder> ExpositionState<R> {
                 out.extend_from_slice(self.rendered.bytes());
                 out.push(b'}');
             }
-            out.extend_from_slice(&text[scanner.labels_end()..]);
+            match scale {
+                Some(scale) => write_scaled(line, part, scale, out),
+                None => out.extend_from_slice(&text[scanner.labels_end()..]),
+            }
         }
         self.recorder.renamed(id, &out[start..]);
         self.current.rendered_prefix.clear();
-        if let Some(last) = labels.spans.last()
+        if scale.is_some() {
+            // Each line is written for itself: its value, boundary or exemplar changes.
+        } else if let Some(last) = labels.spans.last()
             && last.value.end() + 2 == scanner.labels_end()
             && self.current.renderings[rendering.0].transform.ends_with(labels.spans.len() - 1)
         {

@@ -75,7 +75,20 @@ pub(super) enum Action {
     /// Add it to a histogram.
     Histogram(RuleId, SeriesRef),
     /// Add it to the parts that are subtracted from another rule's total.
-    PartOfTotal(SeriesRef),
+    PartOfTotal(RuleId, SeriesRef),
+}
+
+impl Action {
+    /// The rule whose action it is.
+    #[inline]
+    pub(super) fn rule(self) -> RuleId {
+        match self {
+            Action::Rename(rule, ..)
+            | Action::Scalar(rule, _)
+            | Action::Histogram(rule, _)
+            | Action::PartOfTotal(rule, _) => rule,
+        }
+    }
 }
 
 /// What to do with the next samples if they differ from the current one only in the value of their

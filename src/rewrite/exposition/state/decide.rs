@@ -208,7 +208,7 @@ impl<R> ExpositionState<R> {
                         let source = scalars.part_source(total.slot, key);
                         self.remember(source)?;
                     }
-                    draft.actions.push(Action::PartOfTotal(total));
+                    draft.actions.push(Action::PartOfTotal(id, total));
                 }
                 // The total keeps what could not be subtracted.
                 Err(NotApplied::Refused(_)) => {}
@@ -362,7 +362,12 @@ impl<R> ExpositionState<R> {
             }
             _ => (&rule.labels, &[][..]),
         };
-        let transform = LabelTransform::new(&self.hasher, labels, edits, without, of_histogram);
+        let mut transform = LabelTransform::new(&self.hasher, labels, edits, without, of_histogram);
+        if let Some(scale) = rule.scale
+            && self.current.part == Some(HistogramPart::Bucket)
+        {
+            transform.scale_boundaries(labels, scale);
+        }
         renderings.push(Rendering { rule: id, target, transform, series: None, changed: 0 });
         RenderingId(renderings.len() - 1)
     }
@@ -381,10 +386,10 @@ fn shape_of(
         (Kind::Histogram(layouts), _) => {
             let native = layouts.policy == BucketPolicy::Native;
             let known = if native { &[][..] } else { &layouts.read };
-            part.map(|_| Shape::Histogram { known })
+            part.map(|_| Shape::Histogram { known, scale: rule.scale })
         }
         (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Histogram)) => {
-            part.map(|_| Shape::Histogram { known: &[] })
+            part.map(|_| Shape::Histogram { known: &[], scale: rule.scale })
         }
         (Kind::Gauge(merge), _) | (Kind::TypedOrGauge(merge), Some(MetricType::Gauge)) => {
             scalar(*merge)

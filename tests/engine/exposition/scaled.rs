@@ -1,0 +1,207 @@
+//! Families whose unit changes.
+
+use crossfade::exposition::Format;
+use crossfade::mapping::{Emit, Pack};
+use crossfade::rewrite::exposition::{History, Options};
+use proptest::prelude::*;
+
+use crate::support::engine::{plan_of, rewrite, try_rewrite};
+use crate::support::naive::{self, Series};
+
+const PACK: &str = r"
+name: units
+prometheus:
+  - { old: up_ms, new: up_seconds, scale: 0.001, type: gauge }
+  - { old: sent_sectors_total, new: sent_bytes_total, scale: 512, type: counter }
+  - { old: took_ms, new: took_seconds, scale: 0.001, type: histogram }
+  - old: 'request_ms{method=$m}'
+    new: 'request_seconds{http_method=$m}'
+    scale: 0.001
+    type: histogram
+    buckets: { old: [5, 10, 250], new: ['0.005', '0.01', '0.25', '0.5'] }
+  - { old: 'gc_ms{thread}', new: gc_seconds, scale: 1/1000, type: counter }
+  - { old: pause_us, new: pause_seconds, scale: 1e-6, type: summary }
+";
+
+/// Rewrites in one chunk, and cut at every byte.
+#[track_caller]
+fn rewritten(emit: Emit, input: &str, expected: &str) {
+    let plan = plan_of(PACK, emit);
+    assert_eq!(rewrite(&plan, input.as_bytes()).text(), expected);
+    for at in 1..input.len() {
+        let (before, after) = input.as_bytes().split_at(at);
+        let cut = try_rewrite(&plan, Options::default(), History::default(), [before, after]);
+        assert_eq!(cut.expect("no limit is reached").text(), expected, "cut at {at}");
+    }
+}
+
+#[test]
+fn values_are_multiplied() {
+    rewritten(
+        Emit::New,
+        "# TYPE up_ms gauge\nup_ms 12500\nup_ms{n=\"1\"} 7 1700000000000\nup_ms{n=\"2\"} NaN\n\
+         up_ms{n=\"3\"} -Inf\nup_ms{n=\"4\"} 104\n\
+         # TYPE sent_sectors_total counter\nsent_sectors_total 3\n",
+        "# TYPE up_seconds gauge\nup_seconds 12.5\nup_seconds{n=\"1\"} 0.007 1700000000000\n\
+         up_seconds{n=\"2\"} NaN\nup_seconds{n=\"3\"} -Inf\nup_seconds{n=\"4\"} 0.104\n\
+         # TYPE sent_bytes_total counter\nsent_bytes_total 1536\n",
+    );
+    rewritten(
+        Emit::Old,
+        "# TYPE up_seconds gauge\nup_seconds 12.5\nup_seconds{n=\"1\"} 0.007\n\
+         sent_bytes_total 1536\nsent_bytes_total{n=\"1\"} 1\n",
+        "# TYPE up_ms gauge\nup_ms 12500\nup_ms{n=\"1\"} 7\n\
+         sent_sectors_total 3\nsent_sectors_total{n=\"1\"} 0.001953125\n",
+    );
+}
+
+/// Counts have no unit: of a histogram, the sum and the boundaries are multiplied.
+#[test]
+fn histograms_have_their_boundaries_multiplied() {
+    rewritten(
+        Emit::New,
+        "# TYPE took_ms histogram\n\
+         took_ms_bucket{r=\"a\",le=\"5.0\"} 1\n\
+         took_ms_bucket{r=\"a\",le=\"250\"} 3\n\
+         took_ms_bucket{r=\"a\",le=\"+Inf\"} 4\n\
+         took_ms_sum{r=\"a\"} 1234.5\n\
+         took_ms_count{r=\"a\"} 4\n\
+         took_ms_bucket{le=\"5.0\",r=\"b\"} 2\n\
+         took_ms_bucket{le=\"x\",r=\"b\"} 2\n",
+        "# TYPE took_seconds histogram\n\
+         took_seconds_bucket{r=\"a\",le=\"0.005\"} 1\n\
+         took_seconds_bucket{r=\"a\",le=\"0.25\"} 3\n\
+         took_seconds_bucket{r=\"a\",le=\"+Inf\"} 4\n\
+         took_seconds_sum{r=\"a\"} 1.2345\n\
+         took_seconds_count{r=\"a\"} 4\n\
+         took_seconds_bucket{le=\"0.005\",r=\"b\"} 2\n\
+         took_seconds_bucket{le=\"x\",r=\"b\"} 2\n",
+    );
+}
+
+/// The boundaries of each side are in its own unit, and those that coincide are exact.
+#[test]
+fn converted_histograms_meet_at_equal_boundaries() {
+    rewritten(
+        Emit::New,
+        "# TYPE request_ms histogram\n\
+         request_ms_bucket{method=\"GET\",le=\"5\"} 1\n\
+         request_ms_bucket{method=\"GET\",le=\"10\"} 2\n\
+         request_ms_bucket{method=\"GET\",le=\"250\"} 5\n\
+         request_ms_bucket{method=\"GET\",le=\"+Inf\"} 5\n\
+         request_ms_sum{method=\"GET\"} 312\n\
+         request_ms_count{method=\"GET\"} 5\n",
+        "# TYPE request_seconds histogram\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.005\"} 1\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.01\"} 2\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.25\"} 5\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.5\"} 5\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"+Inf\"} 5\n\
+         request_seconds_sum{http_method=\"GET\"} 0.312\n\
+         request_seconds_count{http_method=\"GET\"} 5\n",
+    );
+    rewritten(
+        Emit::Old,
+        "# TYPE request_seconds histogram\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.005\"} 1\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"0.25\"} 4\n\
+         request_seconds_bucket{http_method=\"GET\",le=\"+Inf\"} 5\n\
+         request_seconds_sum{http_method=\"GET\"} 0.312\n\
+         request_seconds_count{http_method=\"GET\"} 5\n",
+        // 10 is missing, so it has the count of the boundary below.
+        "# TYPE request_ms histogram\n\
+         request_ms_bucket{method=\"GET\",le=\"5\"} 1\n\
+         request_ms_bucket{method=\"GET\",le=\"10\"} 1\n\
+         request_ms_bucket{method=\"GET\",le=\"250\"} 4\n\
+         request_ms_bucket{method=\"GET\",le=\"+Inf\"} 5\n\
+         request_ms_sum{method=\"GET\"} 312\n\
+         request_ms_count{method=\"GET\"} 5\n",
+    );
+}
+
+#[test]
+fn summed_series_are_multiplied_once() {
+    rewritten(
+        Emit::New,
+        "# TYPE gc_ms counter\ngc_ms{thread=\"1\"} 1500\ngc_ms{thread=\"2\"} 250\n",
+        "# TYPE gc_seconds counter\ngc_seconds 1.75\n",
+    );
+}
+
+/// The quantile is a share: it has no unit.
+#[test]
+fn summaries_have_their_quantiles_multiplied() {
+    rewritten(
+        Emit::New,
+        "# TYPE pause_us summary\npause_us{quantile=\"0.5\"} 250\npause_us_sum 1e6\npause_us_count 9\n",
+        "# TYPE pause_seconds summary\npause_seconds{quantile=\"0.5\"} 0.00025\n\
+         pause_seconds_sum 1\npause_seconds_count 9\n",
+    );
+}
+
+#[test]
+fn the_old_generation_stays_as_it_is_if_both_are_emitted() {
+    let outcome = rewrite(&plan_of(PACK, Emit::Both), b"# TYPE up_ms gauge\nup_ms 12500\n");
+    assert_eq!(
+        outcome.text(),
+        "# TYPE up_ms gauge\nup_ms 12500\n# TYPE up_seconds gauge\nup_seconds 12.5\n"
+    );
+}
+
+#[test]
+fn families_of_a_pattern_are_multiplied() {
+    let pack =
+        "name: p\nprometheus:\n  - { old: 'p_{x*}_ms', new: 'p_{x*}_seconds', scale: 0.001 }\n";
+    let plan = plan_of(pack, Emit::New);
+    assert_eq!(plan.rules[0].title, "p_{x*}_ms -> p_{x*}_seconds (/ 1000)");
+    let outcome = rewrite(&plan, b"p_a_ms 12500\np_b_ms 1\np_ms 1\n");
+    assert_eq!(outcome.text(), "p_a_seconds 12.5\np_b_seconds 0.001\np_ms 1\n");
+}
+
+/// An exemplar is an observation, so it has the unit too. Its timestamp and that of the sample stay.
+#[test]
+fn exemplars_are_multiplied() {
+    let options = Options { format: Format::OpenMetrics, ..Options::default() };
+    let input = "# TYPE took_ms histogram\n\
+                 took_ms_bucket{le=\"5.0\"} 1 17.5 # {trace_id=\"}# 1\"} 3.5 17.25\n\
+                 took_ms_bucket{le=\"+Inf\"} 1\n# EOF\n";
+    let plan = plan_of(PACK, Emit::New);
+    let outcome = try_rewrite(&plan, options, History::default(), [input.as_bytes()]);
+    assert_eq!(
+        outcome.expect("valid").text(),
+        "# TYPE took_seconds histogram\n\
+         took_seconds_bucket{le=\"0.005\"} 1 17.5 # {trace_id=\"}# 1\"} 0.0035 17.25\n\
+         took_seconds_bucket{le=\"+Inf\"} 1\n# EOF\n"
+    );
+}
+
+#[test]
+fn errors_of_factors() {
+    let errors = |rule: &str| {
+        let pack = format!("name: p\nprometheus:\n  - {{ {rule} }}\n");
+        Pack::parse("p.yaml", &pack).expect_err("invalid").to_string()
+    };
+    assert!(errors("old: a, new: b, scale: x").contains("`x` is not a factor"));
+    assert!(errors("old: a, new: b, scale: 0").contains("`0` is not a factor"));
+    assert!(errors("old: a, new: b, scale: 1.0").contains("the factor 1 changes nothing"));
+}
+
+proptest! {
+    /// Whatever the numbers, a value is the value read times the factor, rounded once.
+    #[test]
+    fn random_values(values in prop::collection::vec(any::<u32>(), 1..20)) {
+        let lines: Vec<String> =
+            values.iter().enumerate().map(|(n, v)| format!("up_ms{{n=\"{n}\"}} {v}\n")).collect();
+        let outcome = rewrite(&plan_of(PACK, Emit::New), lines.concat().as_bytes());
+        let stored = naive::parse(outcome.text().as_bytes()).stored();
+        for (n, value) in values.iter().enumerate() {
+            let series = Series::new("up_seconds", &[("n", &n.to_string())]);
+            // 1000 is exact, so the quotient is the double that is closest to the decimal.
+            let decimal = format!("{}.{:03}", value / 1000, value % 1000);
+            prop_assert_eq!(stored.get(&series).copied(), decimal.parse::<f64>().ok());
+        }
+        // And back to the same number.
+        let back = rewrite(&plan_of(PACK, Emit::Old), outcome.text().as_bytes());
+        prop_assert_eq!(back.text(), lines.concat());
+    }
+}
