@@ -91,6 +91,8 @@ pub struct Missing {
 struct Counts {
     read: u64,
     wrote: u64,
+    /// Label sets that the rule matches, and to which it could not be applied.
+    refused: u64,
 }
 
 impl Report {
@@ -124,7 +126,8 @@ impl Report {
     }
 
     /// Counts a label set to which a rule could not be applied.
-    pub(super) fn refuse(&mut self, because: RefusedBecause) {
+    pub(super) fn refuse(&mut self, rule: RuleId, because: RefusedBecause) {
+        self.counts[rule.0 as usize].refused += 1;
         *self.unrewritten.entry(because).or_default() += 1;
     }
 
@@ -155,7 +158,10 @@ impl Report {
     }
 
     fn find_missing(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
-        let read = |rule: &RuleId| self.counts[rule.0 as usize].read > 0;
+        let read = |rule: &RuleId| {
+            let counts = self.counts[rule.0 as usize];
+            counts.read > 0 || counts.refused > 0
+        };
         // If no rule reads the samples, only the family is known to have arrived.
         let present = |input: &ExpectedSamples| {
             input.rules.iter().any(read) || (input.rules.is_empty() && arrived(&input.family))

@@ -54,3 +54,19 @@ fn a_pack_expects_nothing_of_a_source_without_its_families() {
     assert_eq!(report.packs, ["p"]);
     assert_eq!(report.missing.iter().map(|it| it.input.as_str()).collect::<Vec<_>>(), ["c"]);
 }
+
+/// They arrived, and the report says why no rule could be applied to them.
+#[test]
+fn refused_samples_are_not_missing() {
+    let body = "# TYPE kong_kong_latency_ms histogram\n\
+        kong_kong_latency_ms_bucket{service=\"s\",route=\"r\",type=\"x\",le=\"+Inf\"} 5\n\
+        kong_kong_latency_ms_count{service=\"s\",route=\"r\",type=\"x\"} 5\n\
+        kong_bandwidth_bytes{service=\"s\",route=\"r\",direction=\"egress\",type=\"x\"} 5\n";
+    let report = rewrite(&plan(Emit::Old), body.as_bytes()).report;
+    assert!(!report.unrewritten.is_empty());
+    let missing: Vec<&str> = report.missing.iter().map(|missing| missing.input.as_str()).collect();
+    assert!(missing.contains(&"kong_http_requests_total"), "{missing:?}");
+    for input in ["kong_kong_latency_ms", "kong_bandwidth_bytes"] {
+        assert!(!missing.iter().any(|it| it.contains(input)), "{missing:?}");
+    }
+}

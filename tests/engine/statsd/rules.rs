@@ -477,6 +477,15 @@ fn tags_are_written_in_one_place() {
             &tags(dialect),
             &[("kong.node.h.shop.latency:5|ms", &["kong.node.h.service.shop.latency:5|ms"])],
         );
+        let settings = StatsdSettings {
+            tags: Some(dialect),
+            prefixes: vec!["kong.node.{host}".to_owned()],
+            ..StatsdSettings::new(Emit::New)
+        };
+        check(
+            &plan_with(&settings),
+            &[("kong.node.h.shop.latency:5|ms", &["kong.node.h.service.shop.latency:5|ms"])],
+        );
     }
     // Packed values after tags without an end mark would be part of the last tag.
     check(

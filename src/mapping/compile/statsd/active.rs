@@ -165,6 +165,19 @@ pub(super) fn fronts(pack: &Pack, prefixes: &[Vec<Segment>]) -> Vec<Vec<Segment>
     plain.chain(more).collect()
 }
 
+/// Whether a prefix from the settings ends with `between` segments of the pack itself.
+fn ends_between(pack: &Pack, front: &[Segment]) -> bool {
+    let alike = |(a, b): (&Segment, &Segment)| match (a, b) {
+        (Segment::Text(a), Segment::Text(b)) => a == b,
+        (Segment::One(..), Segment::One(..)) | (Segment::Many(_), Segment::Many(_)) => true,
+        _ => false,
+    };
+    let ends = |between: &Vec<Segment>| {
+        between.len() <= front.len() && front.iter().rev().zip(between.iter().rev()).all(alike)
+    };
+    pack.lines().between.iter().any(ends)
+}
+
 /// Every pattern of the rules with every prefix.
 pub(super) fn readers<'a>(rules: &[ActiveRule<'a>], prefixes: &[Vec<Segment>]) -> Vec<Reader<'a>> {
     let mut readers = Vec::new();
@@ -180,7 +193,7 @@ pub(super) fn readers<'a>(rules: &[ActiveRule<'a>], prefixes: &[Vec<Segment>]) -
                     segments: [front, segments].concat(),
                     prefix: front.len(),
                     root: from.pack.lines().prefix.is_some().then_some(index % plain),
-                    between: index >= plain,
+                    between: index >= plain || ends_between(from.pack, front),
                     types,
                     span,
                     shown,

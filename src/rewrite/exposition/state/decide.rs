@@ -136,7 +136,7 @@ impl<R> ExpositionState<R> {
                     }
                 }
                 Err(NotApplied::Refused(because)) => {
-                    self.report.refuse(because);
+                    self.report.refuse(plan.reported_as(id), because);
                     self.current.refused.push((id, because));
                 }
                 Err(NotApplied::Repeated) => {
