@@ -1,6 +1,6 @@
 //! The rules of packs for tools that rewrite something other than samples.
 
-use super::compile::exposition::active::active_rules;
+use super::compile::exposition::active::{ActiveRule, active_rules};
 use super::emitted::Emitted;
 use super::pack::{Pack, PackRule};
 use crate::mapping::boundary::Boundary;
@@ -107,30 +107,35 @@ impl Shape {
 /// ```
 #[must_use]
 pub fn correspondences(packs: &[Pack], emitted: Emitted) -> Vec<Correspondence> {
-    let of = |its: super::compile::exposition::active::ActiveRule<'_>| {
-        let rule = its.rule;
-        let edition = emitted.edition_in(its.pack);
-        let layout = |generation, layouts: &Layouts| match edition {
-            Some(index) if emitted.has(generation) => layouts.of(index).to_vec(),
-            _ => layouts.newest().to_vec(),
-        };
-        Correspondence {
-            source: its.source(),
-            old: shape(packs, rule, Generation::Old),
-            new: shape(packs, rule, Generation::New),
-            buckets: rule
-                .buckets
-                .as_ref()
-                .map(|(old, new)| (layout(Generation::Old, old), layout(Generation::New, new))),
-            merge: rule.merge,
-            includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
-            only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
-            derive: rule.derive,
-            single_valued: its.pack.single_valued().to_vec(),
-            differs: rule.differs.clone().or_else(|| rule.scale.map(in_another_unit)),
-        }
+    active_rules(packs).into_iter().map(|its| correspondence(packs, its, emitted)).collect()
+}
+
+pub(super) fn correspondence(
+    packs: &[Pack],
+    its: ActiveRule<'_>,
+    emitted: Emitted,
+) -> Correspondence {
+    let rule = its.rule;
+    let edition = emitted.edition_in(its.pack);
+    let layout = |generation, layouts: &Layouts| match edition {
+        Some(index) if emitted.has(generation) => layouts.of(index).to_vec(),
+        _ => layouts.newest().to_vec(),
     };
-    active_rules(packs).into_iter().map(of).collect()
+    Correspondence {
+        source: its.source(),
+        old: shape(packs, rule, Generation::Old),
+        new: shape(packs, rule, Generation::New),
+        buckets: rule
+            .buckets
+            .as_ref()
+            .map(|(old, new)| (layout(Generation::Old, old), layout(Generation::New, new))),
+        merge: rule.merge,
+        includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
+        only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
+        derive: rule.derive,
+        single_valued: its.pack.single_valued().to_vec(),
+        differs: rule.differs.clone().or_else(|| rule.scale.map(in_another_unit)),
+    }
 }
 
 fn in_another_unit(scale: Scale) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::catalog::Catalog;
 use super::extract::extract;
@@ -10,7 +11,7 @@ use super::query::{Query, QueryKind};
 use super::query_result::{QueryAudit, of_recorded};
 use super::source_file::QueryEdits;
 use crate::document::{Diagnostic, Source};
-use crate::mapping::{Emit, Emitted, Generation, Pack, correspondences};
+use crate::mapping::{Emit, Emitted, Generation, Pack, PatternedRules, correspondences};
 use crate::tools::hints::{self, Selection};
 
 /// Audits queries against packs.
@@ -42,16 +43,21 @@ impl Auditor {
         to: impl Into<Emit>,
         absent: Vec<String>,
     ) -> Result<Auditor, Diagnostic> {
-        let catalog = |emitted, absent| Catalog::new(correspondences(packs, emitted), absent);
+        let patterned = Arc::new(PatternedRules::new(packs));
+        let absent: Arc<[String]> = absent.into();
+        let catalog = |emitted| {
+            let rules = correspondences(packs, emitted);
+            Catalog::new(rules, Arc::clone(&patterned), Arc::clone(&absent))
+        };
         let emitted = Emitted::new(emit, packs)?;
         let target = Emitted::new(to.into(), packs)?;
         let to = target.generation().ok_or_else(|| {
             Diagnostic::error("a query is migrated to one generation, not to both")
         })?;
         Ok(Auditor {
-            through_gateway: catalog(emitted, absent.clone()),
-            target: catalog(target, absent.clone()),
-            catalog: catalog(Emitted::default(), absent),
+            through_gateway: catalog(emitted),
+            target: catalog(target),
+            catalog: catalog(Emitted::default()),
             emitted,
             to,
             allow_differs: false,
@@ -66,6 +72,18 @@ impl Auditor {
         Auditor { allow_differs: allow, ..self }
     }
 
+    /// The auditor with the rules that patterns have for the families of a query. `None`: there are
+    /// none.
+    pub(super) fn resolved(&self, query: &str) -> Option<Auditor> {
+        Some(Auditor {
+            catalog: self.catalog.resolved(query)?,
+            through_gateway: self.through_gateway.resolved(query)?,
+            target: self.target.resolved(query)?,
+            recorded: BTreeSet::new(),
+            ..*self
+        })
+    }
+
     /// True if a pack has a rule for a family.
     #[must_use]
     pub fn knows(&self, family: &str) -> bool {
@@ -77,7 +95,7 @@ impl Auditor {
     pub fn mentioned(&self, bytes: &[u8]) -> Option<String> {
         let part = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
         let mut words = bytes.split(part).filter_map(|word| std::str::from_utf8(word).ok());
-        let found = words.find_map(|word| self.catalog.lookup(word)).map(|it| it.family);
+        let found = words.find_map(|word| self.catalog.lookup_word(word)).map(|it| it.family);
         // ASCII in UTF-16 and UTF-32 is ASCII with zeros between.
         found.or_else(|| {
             let narrow = || bytes.iter().copied().filter(|byte| *byte != 0);
@@ -111,7 +129,7 @@ impl Auditor {
             Err(diagnostic) => return FileAudit::unreadable(path, diagnostic.to_string()),
         };
         let mut found: Vec<(usize, QueryAudit)> = Vec::new();
-        let its = source.recorded.iter().filter(|name| self.catalog.lookup(name).is_some());
+        let its = source.recorded.iter().filter(|name| self.catalog.lookup_word(name).is_some());
         let recorded: BTreeSet<String> = its.chain(&self.recorded).cloned().collect();
         for (index, query) in source.queries.iter().enumerate() {
             let audited = of_recorded(query, self.query(query), &recorded);

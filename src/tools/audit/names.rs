@@ -6,12 +6,11 @@ use percent_encoding::percent_decode_str;
 use regex::Regex;
 
 use super::auditor::Auditor;
-use super::catalog::SUFFIXES;
 use super::finding::{Finding, Impact};
 use super::query::Query;
 use super::query_result::new_finding;
 use super::template_vars::parts_around_variables;
-use super::verdict::first_families;
+use super::verdict::{first_families, literal_prefix};
 use crate::mapping::Generation;
 
 impl Auditor {
@@ -38,7 +37,28 @@ impl Auditor {
             finding.generations.push(generation.as_str());
             finding.details.push(format!("the name is a pattern that matches {family}"));
         }
+        // The pattern is searched anywhere in a name.
+        self.may_match_pattern(&mut finding, "");
         (!finding.generations.is_empty()).then_some(finding)
+    }
+
+    /// If it is not known to match a family: a pattern of names may match a family that a pattern of
+    /// a pack renames. `prefix` is the beginning of the names that it matches.
+    fn may_match_pattern(&self, finding: &mut Finding, prefix: &str) {
+        if !finding.generations.is_empty() {
+            return;
+        }
+        for generation in [Generation::Old, Generation::New] {
+            let Some(pattern) = self.catalog.pattern_near(prefix, generation) else { continue };
+            if generation == Generation::Old {
+                finding.direct = Impact::Unknown;
+            }
+            if !self.emitted.has(generation) {
+                finding.gateway = Impact::Unknown;
+            }
+            finding.generations.push(generation.as_str());
+            finding.details.push(format!("it may match families of {pattern}"));
+        }
     }
 
     /// The name of a metric that an adapter makes from series: the name of the series, or such as
@@ -99,7 +119,7 @@ impl Auditor {
             return Some(finding);
         };
         let matches = |family: &str| {
-            SUFFIXES.iter().any(|suffix| regex.is_match(&format!("{family}{suffix}")))
+            self.catalog.series_names(family).iter().any(|name| regex.is_match(name))
         };
         for (old, new) in self.catalog.pairs() {
             let generation = match (matches(old), matches(new)) {
@@ -120,6 +140,7 @@ impl Auditor {
             let (has, lacks) = if is_old { (old, new) } else { (new, old) };
             finding.details.push(format!("it matches {has}, but not {lacks}"));
         }
+        self.may_match_pattern(&mut finding, literal_prefix(pattern));
         if finding.generations.contains(&self.to.other().as_str()) {
             finding.obstacles.extend(query.obstacle.clone());
         }

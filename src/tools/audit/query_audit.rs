@@ -27,6 +27,12 @@ struct PromQlPart {
 impl Auditor {
     /// Audits one query; `None` if it uses no family of a pack.
     pub(super) fn query(&self, query: &Query) -> Option<QueryAudit> {
+        let resolved = self.resolved(&query.text.text);
+        resolved.as_ref().unwrap_or(self).resolved_query(query)
+    }
+
+    /// Audits one query with the rules that patterns have for its families.
+    fn resolved_query(&self, query: &Query) -> Option<QueryAudit> {
         let text = query.text.text.as_str();
         if let VariableQuery::Metrics(at) = variable_query(query.kind, text) {
             return self.name_pattern(query, &at).map(QueryAudit::unchanged);

@@ -17,7 +17,7 @@ impl Auditor {
         let names = |text: &str| self.catalog.first_in(text).is_some();
         let source = extract(Source::new(&path.to_string_lossy(), text), &names);
         let recorded = source.map(|source| source.recorded).unwrap_or_default();
-        recorded.into_iter().filter(|name| self.catalog.lookup(name).is_some()).collect()
+        recorded.into_iter().filter(|name| self.catalog.lookup_word(name).is_some()).collect()
     }
 
     /// Reports queries of the series that rules of other files record.

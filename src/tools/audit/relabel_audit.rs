@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 
 use super::auditor::Auditor;
-use super::catalog::SUFFIXES;
+use super::catalog::Catalog;
 use super::finding::{Finding, Impact};
 use super::relabeling::Relabeling;
 use crate::mapping::{Correspondence, Generation, Meaning};
@@ -18,7 +18,7 @@ impl Auditor {
         let mut finding = Finding::new(rule.line, "relabeling", &rule.title, &rule.shown());
         let mut affected = BTreeSet::new();
         for it in self.catalog.all().filter(|it| it.derive.is_none()) {
-            for (generation, label) in changes(rule, it) {
+            for (generation, label) in changes(rule, it, &self.catalog) {
                 affected.insert(generation);
                 let has = &it.side(generation).family;
                 let lacks = &it.side(generation.other()).family;
@@ -46,7 +46,11 @@ impl Auditor {
 
 /// The labels by which a relabeling rule does something else with the samples of one side than with
 /// those of the other.
-fn changes(rule: &Relabeling, pair: &Correspondence) -> Vec<(Generation, String)> {
+fn changes(
+    rule: &Relabeling,
+    pair: &Correspondence,
+    catalog: &Catalog,
+) -> Vec<(Generation, String)> {
     let differing = differing(pair);
     if rule.is_of_labels() {
         let Ok(regex) = anchored(&rule.pattern) else { return differing };
@@ -63,7 +67,8 @@ fn changes(rule: &Relabeling, pair: &Correspondence) -> Vec<(Generation, String)
         });
         return hit;
     }
-    let (old, new) = (matches_name(rule, &pair.old.family), matches_name(rule, &pair.new.family));
+    let may_match = |family: &str| matches_name(rule, family, &catalog.series_names(family));
+    let (old, new) = (may_match(&pair.old.family), may_match(&pair.new.family));
     let mut used = differing;
     let uses = |label: &String| rule.sources.contains(label) || rule.target.as_ref() == Some(label);
     used.retain(|(_, label)| (old || new) && uses(label));
@@ -95,12 +100,12 @@ pub(super) fn differing(pair: &Correspondence) -> Vec<(Generation, String)> {
 }
 
 /// True if the pattern may match a series of a family. Without the name as a source, it may.
-fn matches_name(rule: &Relabeling, family: &str) -> bool {
+fn matches_name(rule: &Relabeling, family: &str, series: &[String]) -> bool {
     let Some(index) = rule.sources.iter().position(|it| it == NAME) else { return true };
     let Some(alternatives) = rule.parts() else { return rule.pattern.contains(family) };
     alternatives.iter().any(|parts| {
         let Some(Ok(regex)) = parts.get(index).map(|part| anchored(part)) else { return true };
-        SUFFIXES.iter().any(|suffix| regex.is_match(&format!("{family}{suffix}")))
+        series.iter().any(|name| regex.is_match(name))
     })
 }
 

@@ -116,7 +116,7 @@ pub fn verify(
         old: old_parsed,
         new: new_parsed,
         estimated: compared.estimated,
-        outputs: plan.outputs.iter().map(|output| text(&output.name)).collect(),
+        outputs: outputs(plan, [old_parsed, new_parsed]),
     };
     let (families, only_new) = compare::compare_families(&sides, options, hints, series_hints);
     Ok(Outcome {
@@ -217,7 +217,10 @@ fn side(name: &str, body: &[u8], plan: &Plan) -> Result<(Side, ParsedExposition)
     let generations: BTreeSet<Generation> = parsed
         .families
         .keys()
-        .filter_map(|family| plan.families.get(family.as_bytes())?.generation)
+        .filter_map(|family| {
+            let named = plan.families.get(family.as_bytes()).and_then(|family| family.generation);
+            named.or_else(|| plan.patterns.generation(family.as_bytes()))
+        })
         .collect();
     let side = Side {
         name: name.to_owned(),
@@ -227,6 +230,14 @@ fn side(name: &str, body: &[u8], plan: &Plan) -> Result<(Side, ParsedExposition)
         cross_check: cross_check::cross_check(&parsed, body),
     };
     Ok((side, parsed))
+}
+
+/// The families that rules can output. Of patterns, those that either side has.
+fn outputs(plan: &Plan, sides: [&ParsedExposition; 2]) -> BTreeSet<String> {
+    let named = plan.outputs.iter().map(|output| text(&output.name));
+    let families = sides.into_iter().flat_map(|side| side.families.keys());
+    let is_written = |family: &&String| plan.patterns.is_written(family.as_bytes());
+    named.chain(families.filter(is_written).cloned()).collect()
 }
 
 /// Rewrites a whole body, without a limit on its length: it is already in memory.
@@ -252,8 +263,12 @@ fn unknown_labels(
     fill: &BTreeMap<String, String>,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for rule in &to_old.rules {
-        let family = text(&rule.from);
+    let named = to_old.rules.iter().map(|rule| (text(&rule.from), rule));
+    let patterned = rewritten.families.keys().flat_map(|family| {
+        let rules = to_old.patterns.reading(family.as_bytes());
+        rules.map(|(id, _)| (family.clone(), to_old.rule(id)))
+    });
+    for (family, rule) in named.chain(patterned) {
         let is_fixed = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
         let is_known =
             |label: &str| !fill.contains_key(label) && rewritten.has_label(&family, label);

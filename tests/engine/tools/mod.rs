@@ -3,6 +3,7 @@
 mod audit;
 mod audit_files;
 mod audit_order;
+mod audit_patterns;
 mod audit_queries;
 mod audit_round_trip;
 mod verify;

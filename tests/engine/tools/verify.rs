@@ -310,3 +310,28 @@ fn an_independent_parser_reads_the_same_input() {
     let outcome = compare(&hostile, &hostile, &options(Generation::Old));
     assert!(outcome.agree && outcome.old.cross_check.misread > 0, "{:?}", outcome.old);
 }
+
+#[test]
+fn families_of_patterns_are_compared() {
+    let pack = "name: p\nprometheus:\n- { old: 'a_{x*}{k=$k}', new: 'b_{x*}{l=$k, pod}', type: counter }\n";
+    let packs = [crossfade::mapping::Pack::parse("p.yaml", pack).expect("a valid pack")];
+    let old =
+        "# TYPE a_hits counter\na_hits{k=\"1\"} 7\n# TYPE a_gone counter\na_gone{k=\"1\"} 1\n";
+    let new = "# TYPE b_hits counter\nb_hits{l=\"1\",pod=\"x\"} 3\nb_hits{l=\"1\",pod=\"y\"} 4\n\
+        # TYPE b_more counter\nb_more{l=\"1\",pod=\"x\"} 1\nother 1\n";
+    for (compared_as, names) in [
+        (Generation::Old, ["a_gone", "a_hits", "a_more"]),
+        (Generation::New, ["b_gone", "b_hits", "b_more"]),
+    ] {
+        let sides = (("old", old.as_bytes()), ("new", new.as_bytes()));
+        let outcome = verify::verify(sides.0, sides.1, &packs, &options(compared_as));
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(outcome.old.generations, ["old"]);
+        assert_eq!(outcome.new.generations, ["new"]);
+        let verdicts: Vec<(&str, Verdict)> =
+            outcome.families.iter().map(|it| (it.name.as_str(), it.verdict)).collect();
+        let expected = [Verdict::Missing, Verdict::Equal, Verdict::Extra];
+        assert_eq!(verdicts, names.into_iter().zip(expected).collect::<Vec<_>>());
+        assert_eq!(outcome.only_new, ["other"]);
+    }
+}

@@ -5,7 +5,7 @@ use super::label_diff::LabelDiff;
 use super::restored::{Restored, restored};
 use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
-use crate::tools::audit::catalog::{FamilyRef, SUFFIXES};
+use crate::tools::audit::catalog::FamilyRef;
 use crate::tools::audit::matching::{Match, all_match, matches_everything};
 use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
 
@@ -115,12 +115,15 @@ fn check_name(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), String> 
 fn check_nameless(input: &Input<'_>, usage: &SelectorUse<'_>) -> Result<(), String> {
     let pattern = input.matchers(usage, "__name__");
     let may_match = |family: &&str| {
-        let names = SUFFIXES.iter().map(|suffix| format!("{family}{suffix}"));
+        let names = input.catalog.series_names(family).into_iter();
         let mut matches = names.map(|name| all_match(&pattern, &name, input.templated));
         matches.any(|it| it != Match::No)
     };
     match input.catalog.only_in(input.from).into_iter().find(may_match) {
         Some(family) => Err(format!("the name is a pattern that matches {family}")),
+        None if input.catalog.has_patterns() && !pattern.is_empty() => {
+            Err("the name is a pattern that may match families of a pattern".to_owned())
+        }
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::availability::is_available;
 use super::boundaries::{BoundaryUse, boundary_use};
-use super::name_patterns::matched_families;
+use super::name_patterns::{matched_families, near_patterns};
 use super::one_sided::OneSided;
 use crate::mapping::{Correspondence, Emitted, Generation, Meaning};
 use crate::tools::audit::catalog::{Catalog, FamilyRef};
@@ -48,11 +48,14 @@ pub(in crate::tools::audit) fn assess(
         })
         .collect();
     let matched = matched_families(catalog, query, masked, &uses);
-    if known.is_empty() && matched.is_empty() {
+    let mut near = near_patterns(catalog, query, masked, &uses);
+    near.retain(|(generation, _)| !matched.iter().any(|(its, _)| its == generation));
+    if known.is_empty() && matched.is_empty() && near.is_empty() {
         return None;
     }
     let generations = known.iter().filter_map(|(_, family)| family.generation);
-    let generations = generations.chain(matched.iter().map(|(generation, _)| *generation));
+    let matched_generations = matched.iter().chain(&near).map(|(generation, _)| *generation);
+    let generations = generations.chain(matched_generations);
     let verdict = Verdict {
         generations: generations.collect(),
         direct: Impact::Survives,
@@ -66,10 +69,13 @@ pub(in crate::tools::audit) fn assess(
         assessment.family_is_gone(*generation, family);
         assessment.detail(format!("the name is a pattern that matches {family}"));
     }
+    for (generation, pattern) in &near {
+        assessment.may_be_gone(*generation, pattern);
+    }
     for (usage, family) in &known {
         assessment.family(usage, family);
     }
-    if assessment.verdict.generations.len() == 2 && matched.is_empty() {
+    if assessment.verdict.generations.len() == 2 && matched.is_empty() && near.is_empty() {
         assessment.both_generations(expr);
     }
     for (usage, family) in &known {
@@ -131,6 +137,22 @@ impl<'a> Assessment<'a> {
         let passes = rules.iter().all(|it| it.derive.is_some());
         let direct = generation == Generation::Old;
         self.breaks(direct, !self.emitted.has(generation) && !passes);
+    }
+
+    /// A selector may match families of a pattern that one generation does not have.
+    fn may_be_gone(&mut self, generation: Generation, pattern: &str) {
+        let unknown = |impact: &mut Impact| {
+            if *impact == Impact::Survives {
+                *impact = Impact::Unknown;
+            }
+        };
+        if generation == Generation::Old {
+            unknown(&mut self.verdict.direct);
+        }
+        if !self.emitted.has(generation) {
+            unknown(&mut self.verdict.gateway);
+        }
+        self.detail(format!("the name is a pattern that may match families of {pattern}"));
     }
 
     fn family(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {

@@ -7,4 +7,4 @@ mod name_patterns;
 mod one_sided;
 
 pub(super) use assess::assess;
-pub(super) use name_patterns::first_families;
+pub(super) use name_patterns::{first_families, literal_prefix};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::mapping::Generation;
-use crate::tools::audit::catalog::{Catalog, SUFFIXES};
+use crate::tools::audit::catalog::Catalog;
 use crate::tools::audit::matching::{Match, matches};
 use crate::tools::audit::promql::Matcher;
 use crate::tools::audit::template_vars::{MaskedQuery, parts_around_variables};
@@ -45,6 +45,56 @@ pub(super) fn matched_families(
     found
 }
 
+/// For each selector with a name pattern, a pattern of a rule in each generation whose families it may
+/// match.
+pub(super) fn near_patterns(
+    catalog: &Catalog,
+    query: &str,
+    masked: &MaskedQuery,
+    uses: &[SelectorUse<'_>],
+) -> Vec<(Generation, String)> {
+    let mut found = Vec::new();
+    for usage in uses {
+        let prefix = match &usage.selector.name {
+            Some(at) if masked.has_variable(at) => parts(query, masked, at).swap_remove(0),
+            Some(_) => continue,
+            None => {
+                let matchers = usage.selector.matchers.iter().filter(|it| it.op == "=~");
+                let mut names =
+                    matchers.filter(|it| query.get(it.label.clone()) == Some("__name__"));
+                let Some(matcher) = names.next() else { continue };
+                let variable = parts_around_variables(&matcher.value).swap_remove(0);
+                literal_prefix(variable).to_owned()
+            }
+        };
+        if prefix.is_empty() {
+            // As for families: it is not a query of a pack's families.
+            continue;
+        }
+        let near = |generation| {
+            let pattern = catalog.pattern_near(&prefix, generation)?;
+            Some((generation, pattern.to_owned()))
+        };
+        found.extend([Generation::Old, Generation::New].into_iter().filter_map(near));
+    }
+    found
+}
+
+/// The text that every match of a regular expression begins with, as far as it is plain.
+pub(in crate::tools::audit) fn literal_prefix(regex: &str) -> &str {
+    if regex.contains('|') && !regex.contains('(') {
+        return "";
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let end = regex.find(|c| !is_plain(c)).unwrap_or(regex.len());
+    let (prefix, rest) = regex.split_at(end);
+    // A character that may be missing.
+    if rest.starts_with(['?', '*', '{']) {
+        return prefix.get(..prefix.len().saturating_sub(1)).unwrap_or_default();
+    }
+    prefix
+}
+
 /// The first family of each generation that a pattern of names matches.
 pub(in crate::tools::audit) fn first_families(
     catalog: &Catalog,
@@ -55,7 +105,7 @@ pub(in crate::tools::audit) fn first_families(
         return Vec::new();
     }
     let matches_family =
-        |family: &&str| SUFFIXES.iter().any(|suffix| matches_name(&format!("{family}{suffix}")));
+        |family: &&str| catalog.series_names(family).iter().any(|name| matches_name(name));
     let first = |generation| {
         let family = catalog.only_in(generation).into_iter().find(matches_family);
         family.map(|family| (generation, family.to_owned()))
