@@ -10,6 +10,7 @@ pub(crate) mod lines;
 pub(crate) mod naive;
 pub(crate) mod net;
 pub(crate) mod oracle;
+pub(crate) mod pattern_oracle;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod statsd;

@@ -229,6 +229,7 @@ impl Pack {
         let rules = file.prometheus.into_iter();
         let rules: Vec<PackRule> =
             rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
+        check.needless(&rules);
         let repeats = check.distinct_families(file.repeats, "repeats");
         let single_valued = single_valued(file.single_valued, &rules, &mut check);
         let (patterns, rules) = rules.into_iter().partition(PackRule::has_patterns);

@@ -11,6 +11,7 @@ mod golden;
 mod histories;
 mod identity;
 mod missing;
+mod pattern_properties;
 mod patterns;
 mod properties;
 mod scaled;

@@ -8,6 +8,8 @@ use crossfade::mapping::{Emit, Plan};
 use crossfade::rewrite::exposition::{Error, History, Limits, Options};
 
 use crate::support::engine::{Outcome, plan_of, rewrite, shown, try_rewrite};
+use crate::support::naive::{self, Series};
+use crate::support::{assert_same_series, capture};
 
 /// Rewrites a body at once, and cut at every byte, with the same result.
 #[track_caller]
@@ -193,6 +195,76 @@ fn the_pattern_with_the_most_text_applies() {
     // What a pattern writes is not read back by another one: `b_c_1` would become `a_c_1`, which
     // is `d_1`.
     rewritten(pack, Emit::Old, "b_c_1 1\n", "b_c_1 1\n");
+}
+
+#[test]
+fn families_are_exempted_from_a_wider_pattern() {
+    let pack = "  - { old: 'a_{x*}', new: 'a_{x*}_b' }\n  \
+        - { old: 'a_cc_{x*}', new: 'a_cc_{x*}' }\n  - { old: a_d, new: a_d }\n";
+    rewritten(pack, Emit::New, "a_1 1\na_cc_1 2\na_d 3\n", "a_1_b 1\na_cc_1 2\na_d 3\n");
+    rewritten(
+        pack,
+        Emit::Old,
+        "a_1_b 1\na_cc_1_b 2\na_cc_1 3\na_d_b 4\n",
+        "a_1 1\na_cc_1_b 2\na_cc_1 3\na_d_b 4\n",
+    );
+}
+
+#[test]
+fn values_are_converted_to_another_unit() {
+    let pack = "  - { old: 'took_{x*}_ms', new: 'took_{x*}_seconds', scale: 0.001 }\n";
+    let old = "# TYPE took_a_ms histogram\n\
+        took_a_ms_bucket{le=\"5\"} 1\ntook_a_ms_bucket{le=\"+Inf\"} 2\n\
+        took_a_ms_sum 1500\ntook_a_ms_count 2\n# TYPE took_b_ms gauge\ntook_b_ms 250\n";
+    let new = "# TYPE took_a_seconds histogram\n\
+        took_a_seconds_bucket{le=\"0.005\"} 1\ntook_a_seconds_bucket{le=\"+Inf\"} 2\n\
+        took_a_seconds_sum 1.5\ntook_a_seconds_count 2\n\
+        # TYPE took_b_seconds gauge\ntook_b_seconds 0.25\n";
+    rewritten(pack, Emit::New, old, new);
+    rewritten(pack, Emit::Old, new, old);
+}
+
+/// Renames of node exporter 0.16, as far as a pattern or a name tells them.
+const NODE_EXPORTER: &str = "  - { old: 'node_memory_{x*}', new: 'node_memory_{x*}_bytes' }\n  \
+    - { old: 'node_memory_HugePages_{x*}', new: 'node_memory_HugePages_{x*}' }\n  \
+    - { old: 'node_memory_numa_{x*}', new: 'node_memory_numa_{x*}' }\n  \
+    - { old: 'node_network_transmit_{x*}', new: 'node_network_transmit_{x*}_total' }\n  \
+    - { old: 'node_disk_{x*}_time_ms', new: 'node_disk_{x*}_time_seconds_total', scale: 0.001 }\n  \
+    - { old: 'node_disk_reads_{x*}', new: 'node_disk_reads_{x*}_total' }\n  \
+    - { old: 'node_disk_writes_{x*}', new: 'node_disk_writes_{x*}_total' }\n  \
+    - { old: node_disk_bytes_read, new: node_disk_read_bytes_total }\n  \
+    - { old: node_boot_time, new: node_boot_time_seconds }\n";
+
+#[test]
+fn a_scrape_of_node_exporter_and_back() {
+    let old = capture("others/node-exporter-0.15.txt");
+    let new = capture("others/node-exporter-0.16.txt");
+    let plan = |emit| plan_of(&format!("name: node\nprometheus:\n{NODE_EXPORTER}"), emit);
+    let upgraded = rewrite(&plan(Emit::New), &old);
+    let back = rewrite(&plan(Emit::Old), &upgraded.body);
+    assert_same_series(&naive::parse(&old).stored(), &back.read().stored(), "and back");
+    // What the pack has rules for equals the scrape of 0.16.
+    let is_covered = |series: &Series| {
+        ["node_memory_", "node_network_", "node_boot_"].iter().any(|it| series.name.starts_with(it))
+            || series.name.starts_with("node_disk_")
+                && !series.name.contains("_sectors_")
+                && !series.name.contains("_written")
+                && !series.name.contains("_weighted")
+    };
+    let part = |read: naive::Exposition| {
+        let mut stored = read.stored();
+        stored.retain(|series, _| is_covered(series));
+        // Node exporter multiplies by 0.001, which is not a binary number.
+        for value in stored.values_mut() {
+            *value = (*value * 1e6).round();
+        }
+        stored
+    };
+    let (expected, actual) = (part(naive::parse(&new)), part(upgraded.read()));
+    assert!(expected.len() > 30, "{}", expected.len());
+    assert_same_series(&expected, &actual, "upgraded");
+    // A scrape of 0.16 is unchanged.
+    assert_eq!(rewrite(&plan(Emit::New), &new).body, new);
 }
 
 #[test]

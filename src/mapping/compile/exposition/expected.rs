@@ -50,6 +50,7 @@ pub(in crate::mapping) fn expected(
         // A generation does not expose samples that it only derives. With `only_with`, the old side
         // is the same samples as the rule without that condition.
         let own = pack_rule.derive != Some(generation)
+            && !pack_rule.changes_nothing()
             && (pack_rule.only_with.is_none() || generation == Generation::New);
         let rule = ids.get(&(index, generation.other())).copied();
         own.then(|| of_selector(pack_rule.side(generation), rule, &hints))

@@ -36,6 +36,7 @@ pub(in crate::mapping) fn of_patterns(rules: &[ActiveRule<'_>]) -> Vec<Diagnosti
     let mut warnings = Vec::new();
     for active in rules {
         warnings.extend(untold_type(*active));
+        warnings.extend(units::untold_scale(*active));
         for generation in [Generation::Old, Generation::New] {
             warnings.extend(lost_labels(*active, generation));
         }
@@ -281,6 +282,21 @@ mod tests {
                 "a.yaml:3:12 buckets come back estimated, the other side lacks them: 1 of `f`; 3.5 of `g`"
             ]
         );
+    }
+
+    #[test]
+    fn names_that_match_both_patterns() {
+        let body = "prometheus:\n  - { old: 'a_{x*}', new: 'a_{x*}_b' }\n  \
+                    - { old: 'c{x*}_d', new: 'c{x*}' }\n  - { old: '{x*}_e_f', new: 'g_h_{x*}' }\n";
+        assert_eq!(
+            messages(body),
+            [
+                "a.yaml:3:12 `a_x_b` matches both sides, so it is taken as a family of the new generation",
+                "a.yaml:4:28 `cx_d` matches both sides, so it is taken as a family of the old generation",
+                "a.yaml:5:12 `g_h_x_e_f` matches both sides, so it is not rewritten",
+            ]
+        );
+        assert_eq!(messages("prometheus:\n  - { old: 'a_{x*}', new: 'b_{x*}' }\n"), [""; 0]);
     }
 
     #[test]

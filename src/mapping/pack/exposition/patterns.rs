@@ -3,6 +3,7 @@
 use super::rule::PackRule;
 use super::selector::Selector;
 use crate::document::{Scalar, Span};
+use crate::mapping::generation::Generation;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::placeholder::NamePattern;
 use crate::mapping::pack::names;
@@ -14,7 +15,33 @@ impl PackRule {
     }
 }
 
+/// True if a rule has patterns that match all families of another rule, and others.
+fn is_wider(rule: &PackRule, than: &PackRule) -> bool {
+    [Generation::Old, Generation::New].into_iter().any(|generation| {
+        let Some(names) = rule.side(generation).names() else { return false };
+        let selector = than.side(generation);
+        match selector.names() {
+            None => names.rest_of(selector.family.as_bytes()).is_some(),
+            Some(narrower) => names != narrower && names.contains(narrower),
+        }
+    })
+}
+
 impl Check<'_> {
+    /// Reports rules that change nothing, unless they exempt families from a wider pattern.
+    pub(in crate::mapping) fn needless(&mut self, rules: &[PackRule]) {
+        for rule in rules.iter().filter(|rule| rule.changes_nothing()) {
+            let mut others = rules.iter().filter(|other| !other.changes_nothing());
+            if !others.any(|other| is_wider(other, rule)) {
+                self.error(
+                    rule.span(Generation::New),
+                    "both sides are the same",
+                    "remove the rule: metrics without a rule are forwarded unchanged",
+                );
+            }
+        }
+    }
+
     /// A selector of samples of one family.
     pub(in crate::mapping) fn selector_of_one(&mut self, text: &Scalar) -> Option<Selector> {
         let selector = self.selector(text)?;

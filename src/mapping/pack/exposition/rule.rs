@@ -93,6 +93,12 @@ impl PackRule {
         self.old.family == self.new.family
     }
 
+    /// True if the samples are the same in both generations.
+    pub(in crate::mapping) fn changes_nothing(&self) -> bool {
+        let same_buckets = self.buckets.as_ref().is_none_or(|(old, new)| old == new);
+        self.old.to_string() == self.new.to_string() && same_buckets
+    }
+
     /// Checks the keys of one rule. `None` if a selector cannot be read.
     pub(in crate::mapping) fn from_keys(keys: RuleKeys, check: &mut Check<'_>) -> Option<PackRule> {
         let old = check.selector(&keys.old);
@@ -171,14 +177,6 @@ impl Check<'_> {
         if buckets.is_some() {
             self.no_series(old, old_text);
             self.no_series(new, new_text);
-        }
-        let same_buckets = buckets.is_none_or(|(old, new)| old == new);
-        if old.to_string() == new.to_string() && same_buckets {
-            self.error(
-                new_text.span,
-                "both sides are the same",
-                "remove the rule: metrics without a rule are forwarded unchanged",
-            );
         }
     }
 
