@@ -32,6 +32,10 @@ pub struct Correspondence {
     pub single_valued: Vec<String>,
     /// Why the values of the two sides are not the same.
     pub differs: Option<String>,
+    /// The factor from old values to new ones.
+    pub scale: Option<Scale>,
+    /// How the values of samples or labels are converted, if they are.
+    pub converted: Vec<String>,
 }
 
 /// A family and the labels in which the generations differ.
@@ -75,6 +79,15 @@ impl Correspondence {
         match generation {
             Generation::Old => &self.old,
             Generation::New => &self.new,
+        }
+    }
+
+    /// The factor from values of the other generation to those of this one.
+    #[must_use]
+    pub fn scale_to(&self, generation: Generation) -> Option<Scale> {
+        match generation {
+            Generation::New => self.scale,
+            Generation::Old => self.scale.map(Scale::inverse),
         }
     }
 
@@ -134,12 +147,16 @@ pub(super) fn correspondence(
         only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),
         derive: rule.derive,
         single_valued: its.pack.single_valued().to_vec(),
-        differs: rule.differs.clone().or_else(|| rule.scale.map(in_another_unit)),
+        differs: rule.differs.clone(),
+        scale: rule.scale,
+        converted: converted(rule),
     }
 }
 
-fn in_another_unit(scale: Scale) -> String {
-    format!("they have another unit: new = old {scale}")
+/// How the new values come from the old ones.
+fn converted(rule: &PackRule) -> Vec<String> {
+    let unit = rule.scale.map(|scale| format!("the new value is the old one {scale}"));
+    unit.into_iter().collect()
 }
 
 fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {

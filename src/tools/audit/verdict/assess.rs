@@ -157,6 +157,7 @@ impl<'a> Assessment<'a> {
 
     fn family(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
         let Some(generation) = family.generation else {
+            self.same_name_with_other_values(usage, family);
             return;
         };
         self.family_is_gone(generation, &family.family);
@@ -176,6 +177,16 @@ impl<'a> Assessment<'a> {
         }
         if usage.function == Some("absent") && generation == Generation::Old {
             self.detail("`absent` of a family that no longer exists is always true");
+        }
+    }
+
+    /// A family that keeps its name, and whose samples or labels have other values then.
+    fn same_name_with_other_values(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
+        for rule in self.selected_rules(usage, family) {
+            for how in &rule.converted {
+                self.breaks(true, !self.emitted.has(Generation::Old));
+                self.detail(format!("{} has other values then: {how}", family.family));
+            }
         }
     }
 

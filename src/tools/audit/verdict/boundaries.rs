@@ -26,13 +26,13 @@ pub(super) fn boundary_use<'a>(
 ) -> BoundaryUse<'a> {
     let mut found = BoundaryUse::default();
     let Some(generation) = family.generation else { return found };
-    let layouts: Vec<(&'a [Boundary], &'a [Boundary])> = rules
-        .iter()
-        .filter_map(|it| Some((it.boundaries(generation)?, it.boundaries(generation.other())?)))
-        .collect();
-    let has = |layout: &[Boundary], bound: &Boundary| {
-        layout.iter().any(|it| it.bound.total_cmp(&bound.bound).is_eq())
-    };
+    let layouts = rules.iter().filter_map(|it| {
+        let those = it.boundaries(generation.other())?.iter().map(|its| its.bound);
+        let in_this_unit = |bound| it.scale_to(generation).map_or(bound, |scale| scale.of(bound));
+        Some((it.boundaries(generation)?, those.map(in_this_unit).collect()))
+    });
+    let layouts: Vec<(&'a [Boundary], Vec<f64>)> = layouts.collect();
+    let is = |bound: &Boundary, other: f64| other.total_cmp(&bound.bound).is_eq();
     let selects = |text: &str| le.iter().all(|it| matches(it, text, templated) != Match::No);
     let mut selects_any = selects("+Inf");
     for bound in layouts.iter().flat_map(|(these, _)| *these) {
@@ -40,7 +40,10 @@ pub(super) fn boundary_use<'a>(
         let is_selected = selects(&bound.text) || selects(&format!("{:.1}", bound.bound));
         selects_any |= is_selected;
         // The sum over several families is exact only where all of them are.
-        if layouts.iter().all(|(these, those)| !has(these, bound) || has(those, bound)) {
+        let is_exact = |(these, those): &(&[Boundary], Vec<f64>)| {
+            !these.iter().any(|it| is(bound, it.bound)) || those.iter().any(|it| is(bound, *it))
+        };
+        if layouts.iter().all(is_exact) {
             if !found.exact.iter().any(|it| it.bound.total_cmp(&bound.bound).is_eq()) {
                 found.exact.push(bound);
             }
