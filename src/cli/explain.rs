@@ -247,6 +247,9 @@ fn write_reading(reading: &Reading, series: &[ExplainedSeries], to: &mut String)
             LabelStep::Renamed { label, to: name } => {
                 writeln!(to, "        renames `{label}` to `{name}`")?;
             }
+            LabelStep::Rewritten { label, to: name } => {
+                writeln!(to, "        rewrites the value of `{label}` as `{name}`")?;
+            }
             LabelStep::Added { label, value } => writeln!(to, "        adds {label}={value:?}")?,
             LabelStep::Filled { label, value } => {
                 writeln!(to, "        adds {label}={value:?} (`fill`)")?;

@@ -6,7 +6,7 @@ use super::pack::{Pack, PackRule};
 use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
-use crate::mapping::pack::exposition::selector::{Selector, Term};
+use crate::mapping::pack::exposition::selector::{Selector, Term, Variable};
 use crate::mapping::scale::Scale;
 
 /// One active rule: two shapes of the same samples.
@@ -156,7 +156,14 @@ pub(super) fn correspondence(
 /// How the new values come from the old ones.
 fn converted(rule: &PackRule) -> Vec<String> {
     let unit = rule.scale.map(|scale| format!("the new value is the old one {scale}"));
-    unit.into_iter().collect()
+    let labels = rule.old.items.iter().filter_map(|old| {
+        let Term::Variable(Variable { name, before, after }) = &old.term else { return None };
+        let (label, its) = rule.new.variables().find(|(_, its)| its.name == *name)?;
+        let is_same =
+            (before, after) == (&its.before, &its.after) && !rule.values.contains_key(name);
+        (!is_same).then(|| format!("`{}` and `{label}` have other texts", old.label))
+    });
+    unit.into_iter().chain(labels).collect()
 }
 
 fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {
@@ -186,8 +193,8 @@ fn meaning(term: &Term, other: &Selector) -> Meaning {
     match term {
         Term::Fixed(text) => Meaning::Fixed(text.clone()),
         Term::Bare => Meaning::Own,
-        Term::Variable(name) => {
-            let carried = other.variables().find(|(_, its)| its == name);
+        Term::Variable(variable) => {
+            let carried = other.variables().find(|(_, its)| its.name == variable.name);
             let (label, _) = carried.expect("a pack's variables occur on both sides");
             Meaning::Carried(label.to_owned())
         }

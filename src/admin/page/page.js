@@ -471,6 +471,7 @@ function relayed({ lines }) {
 const STEPS = {
   dropped: ({ label }) => `${label} removed`,
   renamed: ({ label, to }) => `${label} renamed to ${to}`,
+  rewritten: ({ label, to }) => `value of ${label} rewritten${to === label ? "" : ` as ${to}`}`,
   added: ({ label, value }) => `${label}="${value}" added`,
   filled: ({ label, value }) => `${label}="${value}" added from fill`,
 };

@@ -99,6 +99,16 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) derive: Option<Scalar>,
     pub(in crate::mapping) differs: Option<Scalar>,
     pub(in crate::mapping) scale: Option<Scalar>,
+    pub(in crate::mapping) values: Vec<(Scalar, TranslationKeys)>,
+}
+
+/// How the values of a variable are translated.
+#[derive(Debug)]
+pub(in crate::mapping) enum TranslationKeys {
+    /// From old texts to new ones.
+    Texts(Vec<(Scalar, Scalar)>),
+    /// A word, such as `lower`.
+    Word(Scalar),
 }
 
 /// A rule under `statsd:`.
@@ -186,6 +196,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         let derive = fields.text("derive");
         let differs = fields.text("differs");
         let scale = fields.text("scale");
+        let values = fields.take("values").map(|(_, node)| values(fields.reader, node));
         let (old, new) = (old?, new?);
         Some(RuleKeys {
             old,
@@ -199,8 +210,28 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
             derive,
             differs,
             scale,
+            values: values.unwrap_or_default(),
         })
     })
+}
+
+/// The translation of each variable.
+fn values(reader: &mut Reader<'_>, node: Node) -> Vec<(Scalar, TranslationKeys)> {
+    let mut all = Vec::new();
+    for (variable, node) in reader.entries(node, "`values`") {
+        let keys = if matches!(node, Node::Map(_)) {
+            let mut texts = Vec::new();
+            for (old, new) in reader.entries(node, "texts of both generations") {
+                texts.extend(reader.scalar(new, "a text").map(|new| (old, new)));
+            }
+            Some(TranslationKeys::Texts(texts))
+        } else {
+            let word = reader.scalar(node, "`lower`, `upper`, or a map of old texts to new ones");
+            word.map(TranslationKeys::Word)
+        };
+        all.extend(keys.map(|keys| (variable, keys)));
+    }
+    all
 }
 
 fn line(reader: &mut Reader<'_>, node: Node) -> Option<LineRuleKeys> {

@@ -6,12 +6,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 pub use super::patterns::{PatternMatch, PatternRule, Patterns};
 pub use super::rule_id::RuleId;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
+use crate::mapping::plan::value_edit::ValueEdit;
 use crate::mapping::scale::Scale;
 
 /// Index into [`Plan::outputs`].
@@ -149,6 +151,10 @@ pub struct Match {
     pub any_of: Vec<Box<[u8]>>,
     /// None of these is present: they show that the sample already has the emitted shape.
     pub none_of: Vec<Box<[u8]>>,
+    /// `label="text$x"`, or a `$x` that is translated: present, with a value that is accepted.
+    pub values: Vec<(Box<[u8]>, Arc<ValueEdit>)>,
+    /// Values that none of these labels has: they show that the sample has the emitted shape.
+    pub not_values: Vec<(Box<[u8]>, ValueEdit)>,
 }
 
 /// How the labels of a sample are rewritten. Labels not named here are copied, in place.
@@ -158,10 +164,23 @@ pub struct LabelEdits {
     pub drop: Vec<Box<[u8]>>,
     /// Renamed in place: (from, to).
     pub rename: Vec<Pair>,
+    /// Labels whose value is rewritten, in place.
+    pub values: Vec<ValueStep>,
     /// Added after the others (before `le`): (name, unescaped value).
     pub append: Vec<Pair>,
     /// Added likewise, unless the sample already has the label.
     pub fill: Vec<Pair>,
+}
+
+/// A label whose value is rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueStep {
+    /// The label read.
+    pub from: Box<[u8]>,
+    /// The label written; often the same.
+    pub to: Box<[u8]>,
+    /// How its value is rewritten.
+    pub edit: Arc<ValueEdit>,
 }
 
 impl LabelEdits {
@@ -170,6 +189,7 @@ impl LabelEdits {
     pub fn is_identity(&self) -> bool {
         self.drop.is_empty()
             && self.rename.is_empty()
+            && self.values.is_empty()
             && self.append.is_empty()
             && self.fill.is_empty()
     }

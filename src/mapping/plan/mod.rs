@@ -7,6 +7,7 @@ mod patterns;
 mod rule_id;
 pub mod statsd;
 pub(super) mod text;
+pub mod value_edit;
 
 pub use exposition::Plan;
 pub use statsd::StatsdPlan;

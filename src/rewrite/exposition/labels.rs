@@ -1,11 +1,14 @@
 //! Label sets: whether a rule matches one, and how it is rewritten.
 
+use std::sync::Arc;
+
 use crate::exposition::{
     LabelHasher, LabelSpan, end_of_plain_text, parse_number, write_escaped, write_number,
     write_value,
 };
 use crate::mapping::Scale;
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
+use crate::mapping::plan::value_edit::ValueEdit;
 
 /// The label whose value is a bucket's upper bound.
 pub(super) const LE: &[u8] = b"le";
@@ -41,6 +44,8 @@ impl<'a> Labels<'a> {
             && (when.any_of.is_empty()
                 || when.any_of.iter().any(|name| !self.value(name).is_empty()))
             && when.none_of.iter().all(|name| self.value(name).is_empty())
+            && when.values.iter().all(|(name, edit)| edit.accepts(self.value(name)))
+            && !when.not_values.iter().any(|(name, edit)| edit.accepts(self.value(name)))
     }
 
     /// True if the label is written `name="value`, as in the output, so that it can be copied as a
@@ -160,6 +165,8 @@ enum Step {
     Keep(usize, usize),
     /// Write the label of this index with another name: `name="`.
     Rename(usize, Box<[u8]>),
+    /// Write the label of this index with this name (`name="`) and another value.
+    Edit(usize, Box<[u8]>, Arc<ValueEdit>),
     /// Write the label of this index, whose value is a number, times this.
     Scale(usize, Scale),
 }
@@ -191,8 +198,14 @@ impl LabelTransform {
                 transform.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
                 continue;
             }
+            if let Some(step) = edits.values.iter().find(|step| *step.from == *name) {
+                let to = [&step.to, &b"=\""[..]].concat().into();
+                transform.steps.push(Step::Edit(index, to, Arc::clone(&step.edit)));
+                continue;
+            }
             let written = edits.append.iter().any(|(added, _)| **added == *name)
-                || edits.rename.iter().any(|(from, to)| **to == *name && present(from));
+                || edits.rename.iter().any(|(from, to)| **to == *name && present(from))
+                || edits.values.iter().any(|step| *step.to == *name && present(&step.from));
             match transform.steps.last_mut() {
                 _ if written => transform.clashes.push(index),
                 Some(Step::Keep(_, to)) if *to == index => *to = index + 1,
@@ -281,6 +294,16 @@ impl LabelTransform {
                     let start = out.text.len();
                     out.text.extend_from_slice(name);
                     push_value(labels, index, &mut out.text);
+                    hash = hash.wrapping_add(hasher.label(&out.text[start..]));
+                    out.text.push(b'"');
+                }
+                Step::Edit(index, ref name, ref edit) => {
+                    separate(&mut out.text);
+                    let start = out.text.len();
+                    out.text.extend_from_slice(name);
+                    let mut value = Vec::new();
+                    push_value(labels, index, &mut value);
+                    edit.write(&value, &mut out.text);
                     hash = hash.wrapping_add(hasher.label(&out.text[start..]));
                     out.text.push(b'"');
                 }
@@ -418,6 +441,7 @@ mod tests {
         let edits = LabelEdits {
             drop: vec![bytes("c")],
             rename: vec![(bytes("t"), bytes("direction"))],
+            values: Vec::new(),
             append: vec![(bytes("type"), bytes("k\"1\""))],
             fill: vec![(bytes("a"), bytes("filled")), (bytes("w"), bytes("filled"))],
         };

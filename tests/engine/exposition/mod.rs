@@ -10,6 +10,7 @@ mod examples;
 mod golden;
 mod histories;
 mod identity;
+mod label_values;
 mod missing;
 mod pattern_properties;
 mod patterns;

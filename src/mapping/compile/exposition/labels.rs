@@ -1,11 +1,14 @@
 //! Labels of a rule, in one direction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use crate::exposition::write_escaped;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
-use crate::mapping::pack::exposition::selector::{Selector, Term};
-use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId};
+use crate::mapping::pack::exposition::selector::{Selector, Term, Variable};
+use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId, ValueStep};
+use crate::mapping::plan::value_edit::{Translation, ValueEdit};
 
 fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
@@ -26,8 +29,22 @@ pub(in crate::mapping) fn conditions(
         if edits.append.is_empty() && edits.fill.is_empty() {
             when.any_of = read.bare().map(bytes).collect();
         }
+        // So does one whose value has the text around it that is written.
+        when.not_values = edits.values.iter().filter_map(written_around).collect();
+    }
+    for step in &edits.values {
+        when.values.retain(|(label, _)| *label != step.from);
+        when.values.push((step.from.clone(), Arc::clone(&step.edit)));
     }
     when
+}
+
+/// Recognizes values that have the texts around them that a step adds.
+fn written_around(step: &ValueStep) -> Option<(Box<[u8]>, ValueEdit)> {
+    let (before, after) = &step.edit.written;
+    let is_added = before.len() + after.len() > 0 && step.edit.read != step.edit.written;
+    let edit = ValueEdit { read: step.edit.written.clone(), ..ValueEdit::default() };
+    (is_added && step.from == step.to).then_some((step.to.clone(), edit))
 }
 
 /// Which samples have the shape of a selector.
@@ -35,8 +52,27 @@ pub(in crate::mapping) fn own_conditions(selector: &Selector) -> Match {
     Match {
         equal: selector.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
         present: selector.variables().map(|(label, _)| bytes(label)).collect(),
+        values: selector.variables().filter_map(around).collect(),
         ..Match::default()
     }
+}
+
+/// The condition on a value with text around it.
+fn around((label, variable): (&str, &Variable)) -> Option<(Box<[u8]>, Arc<ValueEdit>)> {
+    let read = texts(variable);
+    let edit = ValueEdit { written: read.clone(), read, translation: Translation::None };
+    let has_text = !variable.before.is_empty() || !variable.after.is_empty();
+    has_text.then(|| (bytes(label), Arc::new(edit)))
+}
+
+/// The texts around a variable, as they are escaped.
+fn texts(variable: &Variable) -> (Box<[u8]>, Box<[u8]>) {
+    let escaped = |text: &str| {
+        let mut escaped = Vec::new();
+        write_escaped(text.as_bytes(), &mut escaped);
+        escaped.into()
+    };
+    (escaped(&variable.before), escaped(&variable.after))
 }
 
 /// True if no sample that `read` matches can have the shape of `write`.
@@ -52,6 +88,7 @@ fn told_apart(read: &Selector, write: &Selector) -> bool {
 pub(in crate::mapping) fn keeps_apart(rule: &Rule) -> bool {
     let has_one_value = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
     rule.labels.drop.iter().all(|label| has_one_value(label))
+        && rule.labels.values.iter().all(|step| step.edit.keeps_apart())
 }
 
 /// Of the rules that write one family, those that write a label with a text that no other of them
@@ -75,9 +112,11 @@ pub(in crate::mapping) fn told_apart_by_text(rules: &[Rule], writing: &[RuleId])
 
 /// The labels that a rule writes with a fixed text: those it adds, and those it requires and keeps.
 fn written_texts(rule: &Rule) -> impl Iterator<Item = &Pair> {
-    let LabelEdits { drop, rename, append, .. } = &rule.labels;
+    let LabelEdits { drop, rename, append, values, .. } = &rule.labels;
     let is_kept = move |(label, _): &&Pair| {
-        !drop.contains(label) && !rename.iter().any(|(from, _)| from == label)
+        !drop.contains(label)
+            && !rename.iter().any(|(from, _)| from == label)
+            && !values.iter().any(|step| step.from == *label)
     };
     append.iter().chain(rule.when.equal.iter().filter(is_kept))
 }
@@ -92,12 +131,18 @@ pub(in crate::mapping) fn labels(
     let mut edits = LabelEdits::default();
     for item in &read.items {
         match &item.term {
-            Term::Variable(name) => {
-                let (target, _) = write
+            Term::Variable(variable) => {
+                let (target, its) = write
                     .variables()
-                    .find(|(_, its)| its == name)
+                    .find(|(_, its)| its.name == variable.name)
                     .expect("a pack's variables occur on both sides");
-                if target != item.label {
+                let translation = rule.values.get(&variable.name).map(|it| it.to(written));
+                let translation = translation.unwrap_or_default();
+                let edit = ValueEdit { read: texts(variable), written: texts(its), translation };
+                if edit.read != edit.written || edit.translation != Translation::None {
+                    let (from, to) = (bytes(&item.label), bytes(target));
+                    edits.values.push(ValueStep { from, to, edit: Arc::new(edit) });
+                } else if target != item.label {
                     edits.rename.push((bytes(&item.label), bytes(target)));
                 }
             }

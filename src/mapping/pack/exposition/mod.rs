@@ -4,3 +4,4 @@ mod patterns;
 pub(in crate::mapping) mod placeholder;
 pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;
+pub(in crate::mapping) mod translation;

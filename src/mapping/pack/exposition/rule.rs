@@ -1,13 +1,16 @@
 //! One rule of a pack: two selectors, and the properties of their samples.
 
+use std::collections::BTreeMap;
+
 use crate::document::{Scalar, Span};
 use crate::exposition::MetricType;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
-    Item, Selector, Term, parse_condition, parse_selector,
+    Item, Selector, Term, Variable, parse_condition, parse_selector,
 };
+use crate::mapping::pack::exposition::translation::ValueTranslation;
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::pack::keys::{LayoutKeys, PerGeneration, RuleKeys};
 use crate::mapping::scale::Scale;
@@ -38,6 +41,8 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) differs: Option<String>,
     /// The factor from old values to new ones.
     pub(in crate::mapping) scale: Option<Scale>,
+    /// How the values of variables are translated, by variable.
+    pub(in crate::mapping) values: BTreeMap<String, ValueTranslation>,
 }
 
 /// The old side means only label sets that another family has too.
@@ -96,7 +101,8 @@ impl PackRule {
     /// True if the samples are the same in both generations.
     pub(in crate::mapping) fn changes_nothing(&self) -> bool {
         let same_buckets = self.buckets.as_ref().is_none_or(|(old, new)| old == new);
-        self.old.to_string() == self.new.to_string() && same_buckets
+        let same_values = self.values.is_empty();
+        self.old.to_string() == self.new.to_string() && same_buckets && same_values
     }
 
     /// Checks the keys of one rule. `None` if a selector cannot be read.
@@ -114,7 +120,11 @@ impl PackRule {
         });
         let scale = keys.scale.as_ref().and_then(|text| check.scale(text));
         let (old, new) = (old?, new?);
+        let values = check.values(keys.values, [&old, &new]);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
+        if let (Some(_), Some(text)) = (scale, &keys.scale) {
+            check.units_told_apart(&old, &new, text);
+        }
         if !check.same_placeholder(sides) {
             return None;
         }
@@ -130,6 +140,9 @@ impl PackRule {
         if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
             check.type_fits(metric_type, word, buckets.is_some(), merge_key.is_some());
             check.joinable(metric_type, merge.is_some(), sides[0], sides[1]);
+            if merge.is_none() {
+                check.values_joinable(metric_type, word, &values);
+            }
         }
         if old.pattern.is_some() {
             let keys = [
@@ -160,6 +173,7 @@ impl PackRule {
             derive,
             differs: keys.differs.map(|text| text.text),
             scale,
+            values,
         })
     }
 }
@@ -255,16 +269,19 @@ impl Check<'_> {
     /// Each variable of this side is used once and occurs on the other.
     fn variables(&mut self, this: &Selector, text: &Scalar, other: &Selector) {
         for (index, item) in this.items.iter().enumerate() {
-            let Term::Variable(name) = &item.term else {
+            let Term::Variable(Variable { name, .. }) = &item.term else {
                 continue;
             };
-            if this.items.iter().take(index).any(|before| before.term == item.term) {
+            let before = this.items.iter().take(index);
+            let is_same =
+                |its: &Item| matches!(&its.term, Term::Variable(its) if its.name == *name);
+            if before.into_iter().any(is_same) {
                 self.error(
                     self.item(text, item),
                     format!("`${name}` is used twice in one selector"),
                     "give each label its own variable",
                 );
-            } else if !other.variables().any(|(_, its)| its == name) {
+            } else if !other.variables().any(|(_, its)| its.name == *name) {
                 self.error(
                     self.item(text, item),
                     format!("`${name}` does not occur on the other side"),

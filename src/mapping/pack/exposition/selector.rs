@@ -11,8 +11,8 @@ use std::ops::Range;
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_while1};
-use nom::character::complete::{char, multispace0};
-use nom::combinator::{cut, map, not, opt, value};
+use nom::character::complete::{char, multispace0, one_of};
+use nom::combinator::{cut, map, map_opt, not, opt, peek, value};
 use nom::error::context;
 use nom::multi::{fold_many0, separated_list0};
 use nom::sequence::{delimited, preceded, terminated};
@@ -45,10 +45,25 @@ pub(in crate::mapping) struct Item {
 pub(in crate::mapping) enum Term {
     /// `label="text"`: required when read, written when written.
     Fixed(String),
-    /// `label=$x`: copies the value to the label with `$x` on the other side.
-    Variable(String),
+    /// `label=$x` or `label="text$x"`: writes the value to the label with `$x` on the other side.
+    Variable(Variable),
     /// `label`: exists on this side only.
     Bare,
+}
+
+/// A variable, and the texts around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::mapping) struct Variable {
+    pub(in crate::mapping) name: String,
+    pub(in crate::mapping) before: String,
+    pub(in crate::mapping) after: String,
+}
+
+impl Variable {
+    /// A variable without text around it.
+    fn alone(name: &str) -> Variable {
+        Variable { name: name.to_owned(), before: String::new(), after: String::new() }
+    }
 }
 
 impl Selector {
@@ -64,10 +79,10 @@ impl Selector {
         })
     }
 
-    /// The labels that carry a value over, with the variable's name.
-    pub(in crate::mapping) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The labels that carry a value over, with their variables.
+    pub(in crate::mapping) fn variables(&self) -> impl Iterator<Item = (&str, &Variable)> {
         self.items.iter().filter_map(|item| match &item.term {
-            Term::Variable(name) => Some((item.label.as_str(), name.as_str())),
+            Term::Variable(variable) => Some((item.label.as_str(), variable)),
             Term::Fixed(_) | Term::Bare => None,
         })
     }
@@ -114,10 +129,31 @@ impl Selector {
 
     /// True when some sample may match both.
     pub(in crate::mapping) fn overlaps(&self, other: &Selector) -> bool {
-        let apart = |(label, text): (&str, &str)| {
-            other.fixed().any(|(its_label, its_text)| its_label == label && its_text != text)
+        let apart = |item: &Item| {
+            other.item(&item.label).is_some_and(|its| exclude_each_other(&item.term, &its.term))
         };
-        self.family == other.family && !self.fixed().any(apart)
+        self.family == other.family && !self.items.iter().any(apart)
+    }
+}
+
+/// Whether no value of a label fits both.
+fn exclude_each_other(a: &Term, b: &Term) -> bool {
+    let no_common = |a: &str, b: &str| !a.starts_with(b) && !b.starts_with(a);
+    let no_common_end = |a: &str, b: &str| !a.ends_with(b) && !b.ends_with(a);
+    let fits = |text: &str, it: &Variable| {
+        let inner = text.strip_prefix(it.before.as_str());
+        let inner = inner.and_then(|text| text.strip_suffix(it.after.as_str()));
+        inner.is_some_and(|inner| !inner.is_empty())
+    };
+    match (a, b) {
+        (Term::Fixed(a), Term::Fixed(b)) => a != b,
+        (Term::Variable(a), Term::Variable(b)) => {
+            no_common(&a.before, &b.before) || no_common_end(&a.after, &b.after)
+        }
+        (Term::Fixed(text), Term::Variable(it)) | (Term::Variable(it), Term::Fixed(text)) => {
+            (!it.before.is_empty() || !it.after.is_empty()) && !fits(text, it)
+        }
+        (Term::Bare, _) | (_, Term::Bare) => false,
     }
 }
 
@@ -127,16 +163,25 @@ impl fmt::Display for Selector {
         for (index, item) in self.items.iter().enumerate() {
             f.write_str(if index == 0 { "{" } else { ", " })?;
             match &item.term {
-                Term::Fixed(text) => {
-                    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-                    write!(f, "{}=\"{text}\"", item.label)?;
+                Term::Fixed(text) => write!(f, "{}=\"{}\"", item.label, escaped(text))?,
+                Term::Variable(Variable { name, before, after }) => {
+                    if before.is_empty() && after.is_empty() {
+                        write!(f, "{}=${name}", item.label)?;
+                    } else {
+                        let (before, after) = (escaped(before), escaped(after));
+                        write!(f, "{}=\"{before}${name}{after}\"", item.label)?;
+                    }
                 }
-                Term::Variable(name) => write!(f, "{}=${name}", item.label)?,
                 Term::Bare => f.write_str(&item.label)?,
             }
         }
         f.write_str(if self.items.is_empty() { "" } else { "}" })
     }
+}
+
+/// A text as it is written between quotes.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('$', "$$")
 }
 
 /// Which family decides, and by which labels: `family by (label, …)`.
@@ -209,14 +254,49 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
 /// The part after a label's name.
 fn term(input: &str) -> Parsed<'_, Term> {
     let variable = map(preceded(char('$'), cut(word("the name of a variable"))), |name: &str| {
-        Term::Variable(name.to_owned())
+        Term::Variable(Variable::alone(name))
     });
-    let value = alt((map(quoted, Term::Fixed), variable));
+    let text = map_opt(quoted, |text| term_of_text(&text));
+    let text =
+        preceded(peek(one_of("\"'")), cut(context("a text with at most one $variable", text)));
+    let value = alt((text, variable));
     let value = cut(context("a quoted text or a $variable", value));
     let matcher = not(alt((tag("=~"), tag("!="), tag("!~"))));
     let matcher = cut(context("`=`, because each side is also written", matcher));
     let term = preceded(matcher, opt(preceded(symbol('='), value)));
     map(term, |term| term.unwrap_or(Term::Bare)).parse(input)
+}
+
+/// A text between quotes: `$name` is a variable, and `$$` a dollar sign. `None` if there are several
+/// variables.
+fn term_of_text(text: &str) -> Option<Term> {
+    let mut texts = vec![String::new()];
+    let mut name = None;
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        let its = texts.last_mut()?;
+        its.push_str(before);
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = after.find(|c| !is_letter(c)).unwrap_or(after.len());
+        let (variable, more) = after.split_at(end);
+        if variable.is_empty() {
+            its.push('$');
+            rest = after.strip_prefix('$').unwrap_or(after);
+        } else if name.replace(variable).is_some() {
+            return None;
+        } else {
+            texts.push(String::new());
+            rest = more;
+        }
+    }
+    texts.last_mut()?.push_str(rest);
+    let after = texts.pop()?;
+    Some(match name {
+        None => Term::Fixed(after),
+        Some(name) => {
+            Term::Variable(Variable { name: name.to_owned(), before: texts.pop()?, after })
+        }
+    })
 }
 
 /// A text in double or single quotes, with the escapes of the exposition format.
@@ -257,10 +337,29 @@ mod tests {
             terms(r#"fam{a="text", b=$x, c}"#),
             [
                 ("a".to_owned(), fixed("text")),
-                ("b".to_owned(), Term::Variable("x".to_owned())),
+                ("b".to_owned(), Term::Variable(Variable::alone("x"))),
                 ("c".to_owned(), Term::Bare),
             ]
         );
+    }
+
+    #[test]
+    fn texts_around_a_variable() {
+        let around = |name: &str, before: &str, after: &str| {
+            Term::Variable(Variable {
+                name: name.to_owned(),
+                before: before.to_owned(),
+                after: after.to_owned(),
+            })
+        };
+        for (text, term) in [
+            (r#"f{a="cpu$n"}"#, around("n", "cpu", "")),
+            (r#"f{a="$n@docker"}"#, around("n", "", "@docker")),
+            (r#"f{a="$n"}"#, around("n", "", "")),
+            (r#"f{a="$$$n_1.$$"}"#, around("n_1", "$", ".$")),
+        ] {
+            assert_eq!(terms(text), [("a".to_owned(), term)], "{text}");
+        }
     }
 
     #[test]
@@ -280,6 +379,7 @@ mod tests {
             (r#"f{a="b\\n\nc"}"#, "b\\n\nc"),
             (r#"f{a='it\'s "so"'}"#, "it's \"so\""),
             ("f{a=\"ü ~ 漢\"}", "ü ~ 漢"),
+            ("f{a=\"$$x $ 5$\"}", "$x $ 5$"),
         ] {
             assert_eq!(terms(text), [("a".to_owned(), fixed(meant))], "{text}");
         }
@@ -287,7 +387,12 @@ mod tests {
 
     #[test]
     fn printing_and_parsing_agree() {
-        for text in [r#"f{a="q\"\\\n", b=$x, c}"#, "a:b_c", r#"f{a=""}"#] {
+        for text in [
+            r#"f{a="q\"\\\n", b=$x, c}"#,
+            "a:b_c",
+            r#"f{a=""}"#,
+            r#"f{a="cpu$n", b="$$$x@\"", c="$$x"}"#,
+        ] {
             assert_eq!(parse_selector(text).unwrap().to_string(), text);
         }
     }
@@ -318,6 +423,7 @@ mod tests {
             ("f{a=\"x}", 7, "the closing quote"),
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),
             ("f{a=\"x\" \"y\"}", 8, "`,` or `}`"),
+            ("f{a=\"$x-$y\"}", 4, "a text with at most one $variable"),
         ] {
             assert_eq!(parse_selector(text), Err(SyntaxError { offset, expected }), "{text}");
         }
@@ -350,6 +456,10 @@ mod tests {
             (r#"f{a="1"}"#, r#"f{b="1"}"#, true, false),
             (r#"f{a="1", b="2"}"#, r#"f{b="2", a="1", c}"#, true, true),
             ("f{a=$x}", "f{a}", true, true),
+            (r#"f{a="p$x"}"#, r#"f{a="q$x"}"#, false, true),
+            (r#"f{a="p$x"}"#, r#"f{a="pq$x"}"#, true, true),
+            (r#"f{a="$x@p"}"#, r#"f{a="$x@q"}"#, false, true),
+            (r#"f{a="p$x"}"#, r#"f{a="p"}"#, false, false),
         ] {
             let (a, b) = (parse_selector(a).unwrap(), parse_selector(b).unwrap());
             assert_eq!((a.overlaps(&b), a.reads_like(&b)), (overlaps, alike), "{a} {b}");

@@ -150,7 +150,12 @@ fn label_steps(edits: &LabelEdits, names: &[Vec<u8>]) -> Vec<LabelStep> {
         label: printable_line(label),
         value: printable_line(value),
     });
-    dropped.chain(renamed).chain(added).chain(filled).collect()
+    let rewritten = edits.values.iter().filter(|step| has(&step.from));
+    let rewritten = rewritten.map(|step| LabelStep::Rewritten {
+        label: printable_line(&step.from),
+        to: printable_line(&step.to),
+    });
+    dropped.chain(renamed).chain(rewritten).chain(added).chain(filled).collect()
 }
 
 fn label_names(scanner: &mut Scanner, line: &[u8]) -> Vec<Vec<u8>> {

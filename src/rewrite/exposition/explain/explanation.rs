@@ -82,6 +82,13 @@ pub enum LabelStep {
         /// Its new name.
         to: String,
     },
+    /// Gave it another value.
+    Rewritten {
+        /// The label.
+        label: String,
+        /// Its name then, often the same.
+        to: String,
+    },
     /// Added it, as required by the rule.
     Added {
         /// The label.
