@@ -129,16 +129,11 @@ impl PackRule {
             return None;
         }
         check.sides(sides, buckets.as_ref());
-        let merge_key = keys.merge.as_ref();
-        if let (Some(_), Some(word)) = (&buckets, merge_key) {
-            check.error(
-                word.span,
-                "`merge` is for gauges, and `buckets` makes this a histogram",
-                "remove `merge`: histograms are summed",
-            );
+        if let (Some(_), Some(word)) = (&buckets, &keys.merge) {
+            check.merge_of_histogram(word);
         }
         if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
-            check.type_fits(metric_type, word, buckets.is_some(), merge_key.is_some());
+            check.type_fits(metric_type, word, buckets.is_some(), keys.merge.is_some());
             check.joinable(metric_type, merge.is_some(), sides[0], sides[1]);
             if merge.is_none() {
                 check.values_joinable(metric_type, word, &values);
@@ -192,6 +187,24 @@ impl Check<'_> {
             self.no_series(old, old_text);
             self.no_series(new, new_text);
         }
+    }
+
+    fn units_told_apart(&mut self, old: &Selector, new: &Selector, scale: &Scalar) {
+        if old.to_string() == new.to_string() {
+            self.error(
+                scale.span,
+                "both sides are the same, so the units of samples cannot be told apart",
+                "a factor needs another name or label on one side",
+            );
+        }
+    }
+
+    fn merge_of_histogram(&mut self, word: &Scalar) {
+        self.error(
+            word.span,
+            "`merge` is for gauges, and `buckets` makes this a histogram",
+            "remove `merge`: histograms are summed",
+        );
     }
 
     /// Checks `type` against the keys that are for one type only.

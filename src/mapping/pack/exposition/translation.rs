@@ -57,7 +57,9 @@ impl ValueTranslation {
     pub(in crate::mapping) fn merged(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut merged: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         if let ValueTranslation::Texts(pairs, _) = self {
-            pairs.iter().for_each(|(old, new)| merged.entry(new).or_default().push(old));
+            for (old, new) in pairs {
+                merged.entry(new).or_default().push(old);
+            }
             merged.retain(|_, old| old.len() > 1);
         }
         merged
@@ -95,7 +97,7 @@ impl Check<'_> {
                     let word = self.one_of(&word, "a translation", &known);
                     words.into_iter().find(|(its, _)| Some(*its) == word).map(|(_, its)| its)
                 }
-                TranslationKeys::Texts(texts) => Some(self.texts(&variable, texts, sides)),
+                TranslationKeys::Texts(texts) => Some(self.texts(&variable, &texts, sides)),
             };
             all.extend(translation.map(|translation| (name.to_owned(), translation)));
         }
@@ -132,7 +134,7 @@ impl Check<'_> {
     fn texts(
         &mut self,
         variable: &Scalar,
-        texts: Vec<(Scalar, Scalar)>,
+        texts: &[(Scalar, Scalar)],
         sides: [&Selector; 2],
     ) -> ValueTranslation {
         let mut others = false;
@@ -140,7 +142,7 @@ impl Check<'_> {
         let keeps_name = sides[0].family == sides[1].family;
         let is_old =
             |text: &str| texts.iter().any(|(old, new)| old.text == text && new.text != text);
-        for (old, new) in &texts {
+        for (old, new) in texts {
             if (old.text == OTHERS) != (new.text == OTHERS) {
                 self.error(
                     new.span,
