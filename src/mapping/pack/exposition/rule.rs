@@ -118,13 +118,10 @@ impl PackRule {
             check.family(&family.text, family.span);
             (family.text, family.span)
         });
-        let scale = keys.scale.as_ref().and_then(|text| check.scale(text));
         let (old, new) = (old?, new?);
+        let scale = keys.scale.as_ref().and_then(|text| check.scale(text, [&old, &new]));
         let values = check.values(keys.values, [&old, &new]);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
-        if let (Some(_), Some(text)) = (scale, &keys.scale) {
-            check.units_told_apart(&old, &new, text);
-        }
         if !check.same_placeholder(sides) {
             return None;
         }
@@ -134,8 +131,8 @@ impl PackRule {
         }
         if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
             check.type_fits(metric_type, word, buckets.is_some(), keys.merge.is_some());
-            check.joinable(metric_type, merge.is_some(), sides[0], sides[1]);
             if merge.is_none() {
+                check.joinable(metric_type, sides[0], sides[1]);
                 check.values_joinable(metric_type, word, &values);
             }
         }
@@ -186,16 +183,6 @@ impl Check<'_> {
         if buckets.is_some() {
             self.no_series(old, old_text);
             self.no_series(new, new_text);
-        }
-    }
-
-    fn units_told_apart(&mut self, old: &Selector, new: &Selector, scale: &Scalar) {
-        if old.to_string() == new.to_string() {
-            self.error(
-                scale.span,
-                "both sides are the same, so the units of samples cannot be told apart",
-                "a factor needs another name or label on one side",
-            );
         }
     }
 
@@ -356,7 +343,6 @@ impl Check<'_> {
     fn joinable(
         &mut self,
         metric_type: MetricType,
-        merged: bool,
         old: (&Selector, &Scalar),
         new: (&Selector, &Scalar),
     ) {
@@ -364,7 +350,7 @@ impl Check<'_> {
             let item = selector.items.iter().find(|item| item.term == Term::Bare)?;
             Some((item, text))
         });
-        let Some((item, text)) = lost.filter(|_| !merged) else { return };
+        let Some((item, text)) = lost else { return };
         let label = &item.label;
         let span = self.item(text, item);
         match metric_type {
@@ -385,7 +371,7 @@ impl Check<'_> {
         }
     }
 
-    fn scale(&mut self, text: &Scalar) -> Option<Scale> {
+    fn scale(&mut self, text: &Scalar, [old, new]: [&Selector; 2]) -> Option<Scale> {
         let scale = Scale::parse(&text.text);
         match scale {
             None => self.error(
@@ -398,6 +384,11 @@ impl Check<'_> {
                 text.span,
                 "the factor 1 changes nothing",
                 "remove `scale`, or write the factor from the old value to the new one",
+            ),
+            Some(_) if old.to_string() == new.to_string() => self.error(
+                text.span,
+                "both sides are the same, so the units of samples cannot be told apart",
+                "a factor needs another name or label on one side",
             ),
             Some(_) => {}
         }
