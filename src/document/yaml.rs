@@ -21,6 +21,9 @@ const NODE_BYTES: usize = size_of::<(Scalar, Node)>();
 
 const SYNTAX_HELP: &str = "correct the YAML; the rest of this file has not been checked";
 
+const ALIAS_HELP: &str =
+    "quote a text that begins with `*`; the rest of this file has not been checked";
+
 /// Reads every document of a text. Aliases are replaced by what they name, `<<` by the keys of the
 /// maps it merges.
 ///
@@ -52,7 +55,9 @@ pub fn parse(source: &Source, limits: Limits) -> Result<Vec<Node>, Diagnostic> {
                 ErrorKind::RecursionLimitExceeded => too_deep(limits),
                 _ => format!("not readable as YAML: {}", error.info()),
             };
-            source.error(Span::at(byte), message, SYNTAX_HELP)
+            // A pattern of all families is the most likely reason.
+            let is_alias = message.contains("alias");
+            source.error(Span::at(byte), message, if is_alias { ALIAS_HELP } else { SYNTAX_HELP })
         })?;
         builder.event(event, Span::new(span.byte_range().unwrap_or_default()))?;
     }

@@ -14,6 +14,8 @@ const RULE_BYTES: usize = 1024;
 #[derive(Debug)]
 pub(super) struct ResolvedPlan {
     base: Arc<Plan>,
+    /// The number of rules of the plan.
+    base_rules: u32,
     /// Each with the rule of the pattern.
     rules: Vec<(Rule, RuleId)>,
     outputs: Vec<Output>,
@@ -25,7 +27,8 @@ pub(super) struct ResolvedPlan {
 impl ResolvedPlan {
     pub(super) fn new(base: Arc<Plan>) -> Self {
         let (rules, outputs) = (Vec::new(), Vec::new());
-        ResolvedPlan { base, rules, outputs, by_name: HashMap::new(), bytes: 0 }
+        let base_rules = number(base.rules.len());
+        ResolvedPlan { base, base_rules, rules, outputs, by_name: HashMap::new(), bytes: 0 }
     }
 
     /// The compiled plan.
@@ -47,9 +50,9 @@ impl ResolvedPlan {
     /// The rule under which a rule is reported: that of the pattern, or itself.
     #[inline]
     pub(super) fn reported_as(&self, id: RuleId) -> RuleId {
-        match (id.0 as usize).checked_sub(self.base.rules.len()) {
+        match id.0.checked_sub(self.base_rules) {
             None => id,
-            Some(index) => self.rules[index].1,
+            Some(index) => self.rules[index as usize].1,
         }
     }
 
@@ -170,9 +173,9 @@ impl ResolvedPlan {
     }
 
     /// About how many bytes the rules take that were added since the last call. `None`: there are none.
+    #[inline]
     pub(super) fn take_added(&mut self) -> Option<usize> {
-        let bytes = std::mem::take(&mut self.bytes);
-        (bytes > 0).then_some(bytes)
+        (self.bytes > 0).then(|| std::mem::take(&mut self.bytes))
     }
 }
 

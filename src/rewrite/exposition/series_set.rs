@@ -39,6 +39,7 @@ impl SeriesSet {
 }
 
 /// The key of a series: its family and the hash of its labels.
+#[inline]
 pub(super) fn series_key(hasher: &LabelHasher, family: &[u8], labels: u64) -> u64 {
     hasher.label(family).wrapping_add(labels)
 }

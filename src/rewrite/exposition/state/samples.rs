@@ -215,6 +215,7 @@ impl<R: Recorder> ExpositionState<R> {
     }
 
     /// Counts the rules that patterns have added for a family.
+    #[inline]
     fn add_resolved_rules(&mut self, plan: &mut ResolvedPlan) -> Result<(), LimitExceeded> {
         let Some(bytes) = plan.take_added() else { return Ok(()) };
         self.gathered.reach(plan.rule_count());
