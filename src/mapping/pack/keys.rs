@@ -92,7 +92,7 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) new: Scalar,
     pub(in crate::mapping) help: PerGeneration<Option<Scalar>>,
     pub(in crate::mapping) buckets: Option<PerGeneration<LayoutKeys>>,
-    pub(in crate::mapping) metric_type: Option<Scalar>,
+    pub(in crate::mapping) metric_type: PerGeneration<Option<Scalar>>,
     pub(in crate::mapping) merge: Option<Scalar>,
     pub(in crate::mapping) includes: Option<Scalar>,
     pub(in crate::mapping) only_with: Option<Scalar>,
@@ -188,7 +188,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         let old = fields.required_text("old");
         let new = fields.required_text("new");
         let help = help(fields);
-        let metric_type = fields.text("type");
+        let metric_type = metric_type(fields);
         let buckets = buckets(fields);
         let merge = fields.text("merge");
         let includes = fields.text("includes");
@@ -306,6 +306,21 @@ fn help(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
         Some(PerGeneration { old: sides.text("old"), new: sides.text("new") })
     });
     help.unwrap_or(PerGeneration { old: None, new: None })
+}
+
+/// One type for both generations, or one for each.
+fn metric_type(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
+    let Some((_, node)) = fields.take("type") else {
+        return PerGeneration { old: None, new: None };
+    };
+    if matches!(node, Node::Map(_)) {
+        let sides = fields.reader.map(node, "`type`", |sides| {
+            Some(PerGeneration { old: sides.required_text("old"), new: sides.required_text("new") })
+        });
+        return sides.unwrap_or(PerGeneration { old: None, new: None });
+    }
+    let word = fields.reader.scalar(node, "a metric type, or one for `old` and `new`");
+    PerGeneration { old: word.clone(), new: word }
 }
 
 fn buckets(fields: &mut Fields<'_, '_>) -> Option<PerGeneration<LayoutKeys>> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 pub use super::patterns::{PatternMatch, PatternRule, Patterns};
 pub use super::rule_id::RuleId;
+use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
@@ -112,6 +113,8 @@ pub struct Rule {
     /// The factor from values read to values written. Counts of histograms have none; their sums and
     /// boundaries have it.
     pub scale: Option<Scale>,
+    /// The type read and the type written, if they differ. Input of any other type keeps it.
+    pub types: Option<(MetricType, MetricType)>,
     /// Samples can be written before the end of the input: nothing is merged, converted or shared.
     pub stream: bool,
     /// Series that differ when they are read differ when they are written, also from those of other
@@ -181,6 +184,17 @@ pub struct ValueStep {
     pub to: Box<[u8]>,
     /// How its value is rewritten.
     pub edit: Arc<ValueEdit>,
+}
+
+impl Rule {
+    /// The type that is written for input of a type.
+    #[must_use]
+    pub fn written_type(&self, declared: Option<MetricType>) -> Option<MetricType> {
+        match self.types {
+            Some((read, written)) if declared == Some(read) => Some(written),
+            _ => declared,
+        }
+    }
 }
 
 impl LabelEdits {

@@ -123,7 +123,7 @@ impl<R: Recorder> Engine<R> {
         let read = self.plan.rules().filter_map(|(id, rule)| {
             let source = state.gathered.source_of(id);
             let name = &self.plan.output(rule.to).name;
-            state.families.headers_for(name, source, &rule.from)
+            state.families.headers_for(name, source, rule)
         });
         read.collect()
     }

@@ -6,7 +6,7 @@ use super::editions::ExportedBoundaries;
 use super::output::Output;
 use super::resolved_plan::ResolvedPlan;
 use crate::exposition::{Format, HeaderKind, MetricType, write_value};
-use crate::mapping::plan::exposition::{FamilyPlan, Plan};
+use crate::mapping::plan::exposition::{FamilyPlan, Plan, Rule};
 
 /// Index of a family in [`Families`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -366,14 +366,15 @@ impl Families {
         &self,
         written: &[u8],
         source: FamilyId,
-        from: &[u8],
+        rule: &Rule,
     ) -> Option<WrittenHeaders> {
         let written = self.by_name.get(written).map(|id| &self.list[id.0])?;
         let source = self.list.get(source.0)?;
-        if *source.name != *from || !written.started {
+        if *source.name != *rule.from || !written.started {
             return None;
         }
-        let (name, metric_type) = as_in_header(self.format, &written.name, source.metric_type);
+        let metric_type = rule.written_type(source.metric_type);
+        let (name, metric_type) = as_in_header(self.format, &written.name, metric_type);
         Some(WrittenHeaders { name: name.into(), help: source.help.clone(), metric_type })
     }
 

@@ -158,6 +158,7 @@ impl ResolvedPlan {
             labels: of_pattern.labels.clone(),
             kind: of_pattern.kind.clone(),
             scale: of_pattern.scale,
+            types: of_pattern.types,
             stream: of_pattern.stream,
             // Under `both`, a family can be the old one of a family and the new one of another.
             distinct: of_pattern.distinct && known.is_none(),

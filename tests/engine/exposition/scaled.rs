@@ -1,4 +1,4 @@
-//! Families whose unit changes.
+//! Families whose unit or type changes.
 
 use crossfade::exposition::Format;
 use crossfade::mapping::{Emit, Pack};
@@ -173,6 +173,37 @@ fn exemplars_are_multiplied() {
          took_seconds_bucket{le=\"0.005\"} 1 17.5 # {trace_id=\"}# 1\"} 0.0035 17.25\n\
          took_seconds_bucket{le=\"+Inf\"} 1\n# EOF\n"
     );
+}
+
+/// A family that was declared a gauge and is a counter, in both formats.
+#[test]
+fn types_change() {
+    let pack = "name: p\nprometheus:\n\
+                  - { old: 'net_bytes{dev=$d}', new: 'net_bytes_total{device=$d}', \
+                      type: { old: gauge, new: counter } }\n\
+                  - { old: 'ops{a}', new: ops_total, type: { old: untyped, new: counter } }\n";
+    let became = |emit, input: &str| {
+        let outcome = rewrite(&plan_of(pack, emit), input.as_bytes());
+        outcome.text().to_owned()
+    };
+    let old = "# TYPE net_bytes gauge\nnet_bytes{dev=\"lo\"} 7\n";
+    let new = "# TYPE net_bytes_total counter\nnet_bytes_total{device=\"lo\"} 7\n";
+    assert_eq!(became(Emit::New, old), new);
+    assert_eq!(became(Emit::Old, new), old);
+    assert_eq!(became(Emit::Both, old), format!("{old}{new}"));
+    // Any other type than that of the pack is kept.
+    let declared = old.replace("gauge", "untyped");
+    assert_eq!(became(Emit::New, &declared), new.replace("counter", "untyped"));
+    let summed = "# TYPE ops untyped\nops{a=\"1\"} 1\nops{a=\"2\"} 2\n";
+    assert_eq!(became(Emit::New, summed), "# TYPE ops_total counter\nops_total 3\n");
+}
+
+#[test]
+fn errors_of_types() {
+    let pack =
+        "name: p\nprometheus:\n  - { old: a, new: b, type: { old: summary, new: histogram } }\n";
+    let errors = Pack::parse("p.yaml", pack).expect_err("invalid").to_string();
+    assert!(errors.contains("a summary cannot become a histogram"), "{errors}");
 }
 
 #[test]

@@ -93,6 +93,7 @@ impl<'a> Build<'a> {
         let leaves = !self.emitted.is_both() || written == Generation::New;
         let changes = pack_rule.buckets.is_some()
             || pack_rule.scale.is_some()
+            || pack_rule.new_type.is_some()
             || !labels::labels(pack_rule, written, &self.settings.fill).is_identity();
         leaves && (changes || self.redirected[written as usize].contains(&index))
     }
@@ -122,6 +123,7 @@ impl<'a> Build<'a> {
             labels,
             kind: buckets::kind(from, (written.other(), written), self.emitted, self.settings),
             scale: pack_rule.scale_to(written),
+            types: pack_rule.types_to(written),
             stream: false, // these two are set when all rules are known
             distinct: false,
             keep: self.emitted.is_both() && !pack_rule.keeps_name(),
@@ -225,6 +227,7 @@ impl<'a> Build<'a> {
                 labels: LabelEdits::default(),
                 kind: buckets::kind(from, (generation, generation), self.emitted, self.settings),
                 scale: None,
+                types: None,
                 stream: false,
                 distinct: false,
                 keep: false,

@@ -141,7 +141,7 @@ fn both_write(first: ActiveRule<'_>, second: ActiveRule<'_>) -> Option<Diagnosti
             || mine.overlaps(its) && !agree(a.layouts(generation), b.layouts(generation))
         {
             "buckets"
-        } else if a.metric_type.zip(b.metric_type).is_some_and(|(a, b)| a != b) {
+        } else if a.type_of(generation).zip(b.type_of(generation)).is_some_and(|(a, b)| a != b) {
             "types"
         } else if a.merge != b.merge {
             "ways to merge"

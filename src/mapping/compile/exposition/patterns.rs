@@ -113,6 +113,7 @@ fn rule(
         labels,
         kind: pack_rule.merge.map_or(Kind::Typed, Kind::TypedOrGauge),
         scale: pack_rule.scale_to(written),
+        types: pack_rule.types_to(written),
         stream: false,
         distinct: false,
         keep: emitted.is_both() && !pack_rule.keeps_name(),

@@ -5,3 +5,4 @@ pub(in crate::mapping) mod placeholder;
 pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;
 pub(in crate::mapping) mod translation;
+mod types;

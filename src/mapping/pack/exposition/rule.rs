@@ -32,6 +32,8 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) merge: Option<Merge>,
     /// The type of the samples according to the pack, for checks. The engine uses `# TYPE`.
     pub(in crate::mapping) metric_type: Option<MetricType>,
+    /// The type of the new samples, if it is another one.
+    pub(in crate::mapping) new_type: Option<MetricType>,
     /// The family whose counts this rule's old side includes.
     pub(in crate::mapping) includes: Option<(String, Span)>,
     pub(in crate::mapping) only_with: Option<OnlyWith>,
@@ -93,6 +95,23 @@ impl PackRule {
         }
     }
 
+    /// The type of the samples of one generation.
+    pub(in crate::mapping) fn type_of(&self, generation: Generation) -> Option<MetricType> {
+        match generation {
+            Generation::Old => self.metric_type,
+            Generation::New => self.new_type.or(self.metric_type),
+        }
+    }
+
+    /// The types of the samples read and of those written, if they differ.
+    pub(in crate::mapping) fn types_to(
+        &self,
+        written: Generation,
+    ) -> Option<(MetricType, MetricType)> {
+        let (old, new) = (self.metric_type?, self.new_type?);
+        Some(if written == Generation::New { (old, new) } else { (new, old) })
+    }
+
     /// True when both generations use one name.
     pub(in crate::mapping) fn keeps_name(&self) -> bool {
         self.old.family == self.new.family
@@ -110,7 +129,7 @@ impl PackRule {
         let old = check.selector(&keys.old);
         let new = check.selector(&keys.new);
         let merge = keys.merge.as_ref().and_then(|word| check.merge(word));
-        let metric_type = keys.metric_type.as_ref().and_then(|word| check.metric_type(word));
+        let (metric_type, new_type) = check.metric_types(&keys.metric_type);
         let derive = keys.derive.as_ref().and_then(|word| check.derive(word));
         let buckets = keys.buckets.map(|lists| check.buckets(lists));
         let only_with = keys.only_with.as_ref().and_then(|text| check.only_with(text));
@@ -126,15 +145,10 @@ impl PackRule {
             return None;
         }
         check.sides(sides, buckets.as_ref());
-        if let (Some(_), Some(word)) = (&buckets, &keys.merge) {
-            check.merge_of_histogram(word);
-        }
-        if let (Some(metric_type), Some(word)) = (metric_type, &keys.metric_type) {
-            check.type_fits(metric_type, word, buckets.is_some(), keys.merge.is_some());
-            if merge.is_none() {
-                check.joinable(metric_type, sides[0], sides[1]);
-                check.values_joinable(metric_type, word, &values);
-            }
+        let types = [metric_type, new_type];
+        check.type_fits_rule(types, &keys.metric_type, buckets.is_some(), keys.merge.as_ref());
+        if merge.is_none() {
+            check.type_is_joinable(types, &keys.metric_type, sides, &values);
         }
         if old.pattern.is_some() {
             let keys = [
@@ -160,6 +174,7 @@ impl PackRule {
             buckets,
             merge,
             metric_type,
+            new_type,
             includes,
             only_with,
             derive,
@@ -183,40 +198,6 @@ impl Check<'_> {
         if buckets.is_some() {
             self.no_series(old, old_text);
             self.no_series(new, new_text);
-        }
-    }
-
-    fn merge_of_histogram(&mut self, word: &Scalar) {
-        self.error(
-            word.span,
-            "`merge` is for gauges, and `buckets` makes this a histogram",
-            "remove `merge`: histograms are summed",
-        );
-    }
-
-    /// Checks `type` against the keys that are for one type only.
-    fn type_fits(
-        &mut self,
-        metric_type: MetricType,
-        word: &Scalar,
-        has_buckets: bool,
-        has_merge: bool,
-    ) {
-        let (key, expected) = match (has_buckets, has_merge) {
-            (true, _) => ("buckets", MetricType::Histogram),
-            (false, true) => ("merge", MetricType::Gauge),
-            (false, false) => return,
-        };
-        if expected != metric_type {
-            self.error(
-                word.span,
-                format!(
-                    "`{key}` is for {}s, and this is a {}",
-                    expected.as_str(),
-                    metric_type.as_str()
-                ),
-                format!("remove `{key}`, or correct `type`"),
-            );
         }
     }
 
@@ -326,51 +307,6 @@ impl Check<'_> {
         self.one_of(word, "a way to merge gauges", &words)
     }
 
-    fn metric_type(&mut self, word: &Scalar) -> Option<MetricType> {
-        let words = [
-            MetricType::Counter,
-            MetricType::Gauge,
-            MetricType::Histogram,
-            MetricType::Summary,
-            MetricType::Untyped,
-        ];
-        let words = words.map(|metric_type| (metric_type.as_str(), metric_type));
-        self.one_of(word, "a metric type", &words)
-    }
-
-    /// Series that lose a label can become equal. Counters and histograms are then summed. For
-    /// gauges the pack must set `merge`, and summaries cannot be merged.
-    fn joinable(
-        &mut self,
-        metric_type: MetricType,
-        old: (&Selector, &Scalar),
-        new: (&Selector, &Scalar),
-    ) {
-        let lost = [old, new].into_iter().find_map(|(selector, text)| {
-            let item = selector.items.iter().find(|item| item.term == Term::Bare)?;
-            Some((item, text))
-        });
-        let Some((item, text)) = lost else { return };
-        let label = &item.label;
-        let span = self.item(text, item);
-        match metric_type {
-            MetricType::Gauge => self.error(
-                span,
-                format!("gauges that lose `{label}` may become equal, and `merge` does not select a value"),
-                "add `merge: max`, `merge: min` or `merge: sum`",
-            ),
-            MetricType::Summary => self.error(
-                span,
-                format!("summaries that lose `{label}` may become equal, and quantiles cannot be added up"),
-                format!("do not name `{label}`, so that it passes through"),
-            ),
-            MetricType::Counter
-            | MetricType::Histogram
-            | MetricType::Untyped
-            | MetricType::Other => {}
-        }
-    }
-
     fn scale(&mut self, text: &Scalar, [old, new]: [&Selector; 2]) -> Option<Scale> {
         let scale = Scale::parse(&text.text);
         match scale {
@@ -452,7 +388,7 @@ impl Check<'_> {
         self.error(span, format!("expected {}", error.expected), remedy);
     }
 
-    fn item(&self, text: &Scalar, item: &Item) -> Span {
+    pub(super) fn item(&self, text: &Scalar, item: &Item) -> Span {
         self.within(text, item.range.start, item.range.len())
     }
 

@@ -172,7 +172,7 @@ impl<R: Recorder> ExpositionState<R> {
         let rule = plan.rule(id);
         let output = plan.output(rule.to);
         let source = self.current.family;
-        let metric_type = self.families.family(source).metric_type;
+        let metric_type = rule.written_type(self.families.family(source).metric_type);
         self.families.open_written(family, output.help.as_deref(), source, metric_type, out);
         let start = out.len();
         let SampleLine { text, scanner, .. } = *line;

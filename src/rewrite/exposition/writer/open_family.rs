@@ -62,6 +62,7 @@ impl OpenFamily {
             Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
             Kind::Typed | Kind::TypedOrGauge(_) => declared,
         };
+        let metric_type = plan.rule(id).written_type(metric_type);
         families.open_written(self.family, help, source, metric_type, out);
     }
 
