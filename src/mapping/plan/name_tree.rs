@@ -185,7 +185,13 @@ impl Texts {
 /// longer one.
 #[inline]
 fn type_number(metric_type: &[u8]) -> u64 {
-    if metric_type.len() > MAX_TYPE_BYTES { 0 } else { first_eight(metric_type) }
+    match *metric_type {
+        // Nearly every type.
+        [letter] => u64::from(letter),
+        [first, second] => u64::from(u16::from_le_bytes([first, second])),
+        _ if metric_type.len() > MAX_TYPE_BYTES => 0,
+        _ => first_eight(metric_type),
+    }
 }
 
 /// The name to find.
