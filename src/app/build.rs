@@ -7,8 +7,8 @@ use super::error::Error;
 use crate::config::{self, Settings};
 use crate::document::Diagnostics;
 use crate::http_server::WebConfig;
-use crate::mapping::{self, Emit, Pack, Plan, StatsdPlan, StatsdSettings};
-use crate::packs;
+use crate::mapping::{self, Emit, Plan, StatsdPlan, StatsdSettings};
+use crate::packs::{self, PackSet};
 use crate::relay;
 use crate::rewrite::exposition::Options;
 use crate::scrape::{
@@ -30,7 +30,7 @@ pub(super) struct Parts {
 /// The packs, and what was compiled from them for targets.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    packs: Vec<Pack>,
+    packs: PackSet,
     mappings: Vec<Mapping>,
     dynamic_targets: Vec<Arc<DynamicTargetSet>>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Compiled {
 #[derive(Clone, Debug)]
 struct Mapping {
     settings: mapping::Settings,
-    /// Names of the packs in use. `None`: all.
+    /// Names of the packs in use. `None`: those in general use.
     packs: Option<Vec<String>>,
     plan: Arc<Plan>,
 }
@@ -56,10 +56,9 @@ impl Parts {
         shared: &SharedState,
         before: Option<&Compiled>,
     ) -> Result<Parts, Error> {
-        let packs = packs::load(&settings.packs)?;
-        let names: Vec<&str> = packs.iter().map(Pack::name).collect();
-        let mut unknown = config::unknown_packs(settings, &names);
-        unknown.extend(config::unknown_editions(settings, &packs));
+        let packs = config::pack_set(settings, packs::load(&settings.packs)?);
+        let mut unknown = config::unknown_packs(settings, &packs);
+        unknown.extend(config::unknown_editions(settings, packs.all()));
         if !unknown.is_empty() {
             return Err(Diagnostics(unknown).into());
         }
@@ -79,7 +78,7 @@ impl Parts {
         let dynamic = compiled.dynamic_targets(settings, shared, known)?;
         let gateway = Gateway::new(targets, dynamic, settings.scrape.clone(), shared);
         let plans = match &settings.relay {
-            Some(relay) => plans(&settings.statsd, relay, &compiled.packs)?,
+            Some(relay) => plans(settings, relay, &compiled.packs)?,
             None => Vec::new(),
         };
         Ok(Parts { gateway, plans, compiled })
@@ -117,15 +116,13 @@ impl Compiled {
         settings: &mapping::Settings,
         packs: Option<&[String]>,
     ) -> Result<Plan, Diagnostics> {
-        let Some(names) = packs else { return mapping::compile(&self.packs, settings) };
-        let named = |pack: &&Pack| names.iter().any(|name| name == pack.name());
-        let packs: Vec<Pack> = self.packs.iter().filter(named).cloned().collect();
-        let emit = settings.emit.with_packs(&packs, &self.packs);
+        let packs = self.packs.named(packs);
+        let emit = settings.emit.with_packs(&packs, self.packs.all());
         mapping::compile(&packs, &mapping::Settings { emit, ..settings.clone() })
     }
 
     /// All packs.
-    pub(super) fn packs(&self) -> &[Pack] {
+    pub(super) fn packs(&self) -> &PackSet {
         &self.packs
     }
 
@@ -172,12 +169,15 @@ pub(super) fn retain_histories(settings: &Settings, histories: &Histories) {
 }
 
 fn plans(
-    mapping: &StatsdSettings,
+    settings: &Settings,
     relay: &relay::Settings,
-    packs: &[Pack],
+    packs: &PackSet,
 ) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, Diagnostics> {
-    let plan = |emit| {
-        let plan = mapping::compile_statsd(packs, &StatsdSettings { emit, ..mapping.clone() })?;
+    let used = packs.named(settings.statsd_packs.as_deref());
+    let plan = |emit: Emit| {
+        let compiled = emit.with_packs(&used, packs.all());
+        let mapping = StatsdSettings { emit: compiled, ..settings.statsd.clone() };
+        let plan = mapping::compile_statsd(&used, &mapping)?;
         Ok((emit, Arc::new(plan)))
     };
     relay.emits().into_iter().map(plan).collect()

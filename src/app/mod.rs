@@ -82,7 +82,7 @@ impl Unbound {
 
         let running = Arc::new(ArcSwap::from_pointee(Running {
             gateway: Arc::new(parts.gateway),
-            packs: parts.compiled.packs().into(),
+            packs: parts.compiled.packs().clone(),
             settings,
         }));
         let (reloader, requests) = Reloader::new();

@@ -97,7 +97,7 @@ impl Reloads {
         telemetry::set_log_level(settings.log.level);
         self.current.running.store(Arc::new(Running {
             gateway: Arc::new(parts.gateway),
-            packs: self.compiled.packs().into(),
+            packs: self.compiled.packs().clone(),
             settings,
         }));
         Ok(())

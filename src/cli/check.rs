@@ -12,7 +12,7 @@ use super::exit_code;
 use crate::config::{self, Settings};
 use crate::document::{Diagnostic, Diagnostics, Source, Span};
 use crate::mapping::{self, Emit, Pack, StatsdSettings};
-use crate::packs;
+use crate::packs::{self, PackRef, PackSet};
 use crate::regular_file;
 
 #[derive(Debug, Args)]
@@ -38,9 +38,9 @@ enum What {
     /// Check packs: each on its own, and in combination with the others and the built-in ones.
     #[command(visible_alias = "mapping")]
     Pack {
-        /// The packs.
-        #[arg(value_name = "FILE", required = true)]
-        files: Vec<PathBuf>,
+        /// The packs: files, or names of shipped packs.
+        #[arg(value_name = "NAME|FILE", required = true)]
+        packs: Vec<PackRef>,
         #[command(flatten)]
         output: Output,
     },
@@ -71,11 +71,13 @@ struct Report<'a> {
 /// Checks, and succeeds if there is no error. Warnings are not errors. A file of the command line
 /// that cannot be read was not checked.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (diagnostics, files, output) = match &arguments.what {
+    let (diagnostics, files, checked, output) = match &arguments.what {
         What::Config { file, syntax_only, output } => {
-            (config(file, *syntax_only), std::slice::from_ref(file), output)
+            (config(file, *syntax_only), vec![file.as_path()], 1, output)
         }
-        What::Pack { files, output } => (pack(files), &files[..], output),
+        What::Pack { packs, output } => {
+            (pack(packs), packs.iter().filter_map(PackRef::path).collect(), packs.len(), output)
+        }
     };
     let mut diagnostics = Diagnostics(diagnostics);
     diagnostics.sort();
@@ -94,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 "{}{space}{style}{}{style:#} in {}, {}",
                 diagnostic::text(&diagnostics),
                 counted(errors, "error"),
-                counted(files.len(), "file"),
+                counted(checked, "file"),
                 counted(warnings, "warning")
             );
         }
@@ -125,38 +127,40 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     match packs::check(&named) {
         Err(Diagnostics(errors)) => diagnostics.extend(errors),
         Ok(packs) => {
+            diagnostics.extend(warnings(&packs, &named));
             // A pack that is missing may have what the settings name.
             if has_all_packs {
-                diagnostics.extend(used(&packs, &settings, &source));
+                diagnostics.extend(used(&config::pack_set(&settings, packs), &settings, &source));
             }
-            diagnostics.extend(warnings(&packs, &named));
         }
     }
     diagnostics
 }
 
 /// The errors in settings that packs are compiled with, if the packs themselves have none.
-fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic> {
-    let names: Vec<&str> = packs.iter().map(Pack::name).collect();
-    let mut errors = config::unknown_packs(settings, &names);
-    let unknown_editions = config::unknown_editions(settings, packs);
+fn used(packs: &PackSet, settings: &Settings, source: &Source) -> Vec<Diagnostic> {
+    let mut errors = config::unknown_packs(settings, packs);
+    let unknown_editions = config::unknown_editions(settings, packs.all());
     if !unknown_editions.is_empty() {
         errors.extend(unknown_editions);
         return errors;
     }
     for target in &settings.targets {
+        let used = packs.named(target.packs.as_deref());
         for (label, value) in &target.mapping.fill {
             // One at a time, so that the error can be located.
             let fill = [(label.clone(), value.clone())].into();
-            let settings = mapping::Settings { fill, ..target.mapping.clone() };
-            let Err(Diagnostics(more)) = mapping::compile(packs, &settings) else { continue };
+            let emit = target.mapping.emit.with_packs(&used, packs.all());
+            let settings = mapping::Settings { emit, fill, ..target.mapping.clone() };
+            let Err(Diagnostics(more)) = mapping::compile(&used, &settings) else { continue };
             let span = key(source.text(), label);
             let location = span.map_or_else(|| source.whole(), |span| source.location(span));
             errors.extend(more.into_iter().map(|it| it.at(location.clone())));
         }
     }
+    let used = packs.named(settings.statsd_packs.as_deref());
     let statsd = StatsdSettings { emit: Emit::Both, ..settings.statsd.clone() };
-    if let Err(Diagnostics(more)) = mapping::compile_statsd(packs, &statsd) {
+    if let Err(Diagnostics(more)) = mapping::compile_statsd(&used, &statsd) {
         errors.extend(more.into_iter().map(|it| match it.location {
             Some(_) => it,
             None => it.at(source.whole()),
@@ -166,16 +170,16 @@ fn used(packs: &[Pack], settings: &Settings, source: &Source) -> Vec<Diagnostic>
     errors
 }
 
-fn pack(files: &[PathBuf]) -> Vec<Diagnostic> {
+fn pack(files: &[PackRef]) -> Vec<Diagnostic> {
     match packs::check(files) {
         Err(Diagnostics(errors)) => errors,
         Ok(packs) => warnings(&packs, files).collect(),
     }
 }
 
-/// The warnings about these files, not those about other packs.
-fn warnings(packs: &[Pack], files: &[PathBuf]) -> impl Iterator<Item = Diagnostic> {
-    let files: BTreeSet<String> = files.iter().map(|file| file.display().to_string()).collect();
+/// The warnings about these packs, not those about others.
+fn warnings(packs: &[Pack], files: &[PackRef]) -> impl Iterator<Item = Diagnostic> {
+    let files: BTreeSet<String> = files.iter().map(PackRef::file_name).collect();
     let is_of_files = move |warning: &Diagnostic| {
         warning.location.as_ref().is_some_and(|it| files.contains(&*it.file))
     };

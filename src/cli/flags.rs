@@ -1,6 +1,5 @@
 //! Flags that several commands have, and how flags become settings.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::{Choice, Fill, LabelName, StatsdPrefix};
 use crate::mapping::{self, BucketPolicy, Emit, NotCounted, StatsdSettings};
+use crate::packs::PackRef;
 use crate::rewrite::exposition::{Limits, Malformed, Options};
 use crate::statsd::Dialect;
 
@@ -24,9 +24,10 @@ where
 /// How to rewrite expositions.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Rewriting {
-    /// A pack that replaces or extends the built-in packs. May be repeated.
-    #[arg(long = "pack", value_name = "FILE")]
-    pub(super) packs: Vec<PathBuf>,
+    /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
+    /// pack kong; names replace it.
+    #[arg(long = "pack", value_name = "NAME|FILE")]
+    pub(super) packs: Vec<PackRef>,
 
     /// The bucket boundaries of converted histograms [default: target].
     #[arg(long, value_name = "POLICY", value_parser = choice::<BucketPolicy>())]

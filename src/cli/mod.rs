@@ -14,6 +14,7 @@ mod flags;
 mod health;
 mod input;
 mod junit;
+mod packs;
 mod progress;
 mod rewrite;
 mod serve;
@@ -61,6 +62,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Run the test cases of packs.
     Test(test::Arguments),
+    /// List the shipped packs, or print one of them.
+    Packs(packs::Arguments),
     /// Compare the metrics of an old and a new Kong, family by family.
     Verify(verify::Arguments),
     /// Find queries in dashboards and rule files that break in the upgrade, and migrate them.
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Packs(arguments) => packs::run(&arguments).map(success),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

@@ -12,8 +12,8 @@ use super::flags::{Lines, Rewriting, choice};
 use super::signals::{ReloadSignal, StopSignals};
 use crate::app::App;
 use crate::config::{
-    self, File, FilePath, Listen, Listener, PackPath, Section, Settings, Sink, Target, TargetName,
-    TargetUrl, Value,
+    self, File, FilePath, Listen, Listener, Section, Settings, Sink, Target, TargetName, TargetUrl,
+    Value,
 };
 use crate::descriptors;
 use crate::document::Diagnostics;
@@ -130,8 +130,7 @@ impl Arguments {
         }
         file.fill.extend(self.rewriting.fill());
         if !self.rewriting.packs.is_empty() {
-            file.packs =
-                self.rewriting.packs.into_iter().map(|path| Value::new(PackPath(path))).collect();
+            file.packs = self.rewriting.packs.into_iter().map(Value::new).collect();
         }
         set(&mut file.buckets, self.rewriting.buckets);
         set(&mut file.not_counted, self.rewriting.not_counted);

@@ -12,14 +12,16 @@ use super::exit_code;
 use super::file_result::{FileResult, failures};
 use super::junit;
 use crate::document::Diagnostics;
+use crate::packs::PackRef;
 use crate::regular_file;
 use crate::tools::pack_tests::{Outcome, Suite};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Packs with test cases, or files with test cases only [default: the built-in packs].
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    /// Packs with test cases, names of shipped packs, or files with test cases only [default: all
+    /// shipped packs].
+    #[arg(value_name = "NAME|FILE")]
+    packs: Vec<PackRef>,
 
     #[arg(
         long,
@@ -31,11 +33,14 @@ pub(super) struct Arguments {
 
 /// Runs all test cases. Succeeds if all pass. A file that cannot be read was not tested.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let suites: Vec<(String, Result<Suite, Diagnostics>)> = if arguments.files.is_empty() {
-        Suite::builtin().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
+    let suites: Vec<(String, Result<Suite, Diagnostics>)> = if arguments.packs.is_empty() {
+        Suite::shipped().into_iter().map(|suite| (suite.file.clone(), Ok(suite))).collect()
     } else {
-        let files = arguments.files.iter();
-        files.map(|file| (file.display().to_string(), Suite::load(file))).collect()
+        let load = |pack: &PackRef| match pack {
+            PackRef::Shipped(pack) => Ok(Suite::of(pack)),
+            PackRef::File(path) => Suite::load(path),
+        };
+        arguments.packs.iter().map(|pack| (pack.file_name(), load(pack))).collect()
     };
     let mut all = Vec::new();
     let (mut passed, mut failed) = (0, 0);
@@ -64,7 +69,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let style = if failed == 0 { GREEN } else { RED };
     anstream::println!("{style}{} passed, {failed} failed{style:#}", counted(passed, "case"));
-    if arguments.files.iter().any(|file| regular_file::open(file).is_err()) {
+    if arguments
+        .packs
+        .iter()
+        .filter_map(PackRef::path)
+        .any(|file| regular_file::open(file).is_err())
+    {
         return Ok(exit_code::error());
     }
     Ok(exit_code::answer(failed == 0))

@@ -1,11 +1,12 @@
 //! Checks a settings file and the files that it names.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{File, PackPath, Settings, Value, read};
+use super::{File, Settings, Value, read};
 use crate::document::{Diagnostic, Diagnostics, Span, closest, listed};
 use crate::http_server;
 use crate::mapping::{Emit, Emitted, Pack};
+use crate::packs::{self, PackRef, PackSet, SHIPPED};
 use crate::regular_file;
 use crate::scrape::ClientErrors;
 
@@ -15,7 +16,7 @@ pub struct Checked {
     /// Everything that is wrong, in the order of the file.
     pub diagnostics: Diagnostics,
     /// The packs that it names and that can be opened.
-    pub packs: Vec<PathBuf>,
+    pub packs: Vec<PackRef>,
     /// It names no pack that cannot be opened.
     pub has_all_packs: bool,
     /// The settings: what is right of them, if anything is wrong.
@@ -31,6 +32,8 @@ pub struct Checked {
 pub fn check(path: &Path, open_files: bool) -> Checked {
     let (settings, mut diagnostics) = read(path).build();
     let file = &settings.file;
+    let packs = openable_packs(file, open_files, &mut diagnostics);
+    let has_all_packs = packs.len() == file.packs.len();
     let mut readable = |path: &Path, span| match regular_file::open(path) {
         Ok(_) => true,
         Err(error) => {
@@ -40,16 +43,6 @@ pub fn check(path: &Path, open_files: bool) -> Checked {
             false
         }
     };
-    let mut can_be_opened = |pack: &&Value<PackPath>| {
-        if open_files {
-            readable(&pack.value.0, pack.span)
-        } else {
-            regular_file::open(&pack.value.0).is_ok()
-        }
-    };
-    let packs = file.packs.iter().filter(&mut can_be_opened);
-    let packs: Vec<PathBuf> = packs.map(|pack| pack.value.0.clone()).collect();
-    let has_all_packs = packs.len() == file.packs.len();
     if open_files {
         // The path of a value that is wrong is empty.
         let named = file.files().filter(|named| !named.value.0.as_os_str().is_empty());
@@ -61,6 +54,22 @@ pub fn check(path: &Path, open_files: bool) -> Checked {
     }
     diagnostics.sort();
     Checked { diagnostics, packs, has_all_packs, settings }
+}
+
+/// The packs that can be opened. With `report`, the others are errors.
+fn openable_packs(file: &File, report: bool, diagnostics: &mut Diagnostics) -> Vec<PackRef> {
+    let mut openable = Vec::with_capacity(file.packs.len());
+    for pack in &file.packs {
+        let opened = pack.value.path().map_or(Ok(()), |path| {
+            regular_file::open(path).map(drop).map_err(|error| packs::unreadable(path, &error))
+        });
+        match opened {
+            Ok(()) => openable.push(pack.value.clone()),
+            Err(error) if report => diagnostics.0.push(placed(error, file, pack.span)),
+            Err(_) => {}
+        }
+    }
+    openable
 }
 
 /// Checks what files contain that are used for TLS, credentials and the listeners.
@@ -88,19 +97,34 @@ fn check_contents(settings: &Settings, unreadable: &[&Path], diagnostics: &mut D
     }
 }
 
-/// The packs that targets name and that do not exist. `known` are the names of all packs.
-#[must_use]
-pub fn unknown_packs(settings: &Settings, known: &[&str]) -> Vec<Diagnostic> {
-    let file = &settings.file;
+/// The names of packs in the lists of targets, dynamic targets and the relay.
+fn pack_names(file: &File) -> impl Iterator<Item = &Value<String>> {
     let dynamic = [&file.proxy, &file.probe].into_iter().chain(file.modules.values());
     let dynamic = dynamic.filter_map(|section| section.value.packs.as_ref());
     let targets = file.targets.iter().filter_map(|target| target.value.packs.as_ref());
-    let unknown = targets.chain(dynamic).flatten();
-    let unknown = unknown.filter(|name| !known.contains(&name.value.as_str()));
+    targets.chain(dynamic).chain(&file.statsd.packs).flatten()
+}
+
+/// The packs in general use, which are `general`, and shipped packs that lists of targets name.
+#[must_use]
+pub fn pack_set(settings: &Settings, general: Vec<Pack>) -> PackSet {
+    PackSet::new(general, pack_names(&settings.file).map(|name| name.value.as_str()))
+}
+
+/// The packs in lists of targets, dynamic targets and the relay that do not exist.
+#[must_use]
+pub fn unknown_packs(settings: &Settings, packs: &PackSet) -> Vec<Diagnostic> {
+    let file = &settings.file;
+    let is_known = |name: &str| packs.all().iter().any(|pack| pack.name() == name);
+    let unknown = pack_names(file).filter(|name| !is_known(&name.value));
+    let of_settings = packs.all().iter().map(Pack::name);
+    let mut known: Vec<&str> = SHIPPED.iter().map(|pack| pack.name).chain(of_settings).collect();
+    known.sort_unstable();
+    known.dedup();
     let error = |name: &Value<String>| {
         let help = match closest(&name.value, known.iter().copied()) {
             Some(close) => format!("did you mean `{close}`?"),
-            None => format!("the packs are {}", listed(known)),
+            None => format!("the packs are {}", listed(&known)),
         };
         let error = Diagnostic::error(format!("there is no pack named `{}`", name.value));
         placed(error.with_help(help), file, name.span)

@@ -17,7 +17,7 @@ mod value;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use check::{Checked, check, unknown_editions, unknown_packs};
+pub use check::{Checked, check, pack_set, unknown_editions, unknown_packs};
 pub use keywords::Choice;
 pub use meaning::dynamic_targets::DynamicSettings;
 pub use meaning::settings::Settings;
@@ -26,8 +26,8 @@ pub use shape::file::{Admin, File, Limits, Log, Runtime, Scrape, Target, Web};
 pub use shape::http::{Authorization, BasicAuth, Header, HeaderValues, Http, Tls};
 pub use shape::statsd::{Listener, Sink, Statsd};
 pub use value::{
-    FileMode, FilePath, Fill, GzipLevel, HostPort, HttpUrl, LabelName, Listen, PackPath, Section,
-    Size, StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
+    FileMode, FilePath, Fill, GzipLevel, HostPort, HttpUrl, LabelName, Listen, Section, Size,
+    StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
 };
 
 use crate::document::{Diagnostic, Location, Source};
@@ -82,7 +82,7 @@ impl File {
     fn resolve(&mut self, path: &Path) {
         if let Some(directory) = path.parent() {
             for pack in &mut self.packs {
-                pack.value.0 = directory.join(&pack.value.0);
+                pack.value.resolve(directory);
             }
             for file in self.files_mut() {
                 file.value.0 = directory.join(&file.value.0);

@@ -6,7 +6,7 @@ mod reloader;
 use std::sync::Arc;
 
 use crate::config::Settings;
-use crate::mapping::Pack;
+use crate::packs::PackSet;
 use crate::scrape::Gateway;
 
 pub use reloader::{LastReload, Outcome, ReloadRequest, ReloadRequests, Reloader};
@@ -19,5 +19,5 @@ pub struct Running {
     /// The targets.
     pub gateway: Arc<Gateway>,
     /// The packs that the plans are compiled from.
-    pub packs: Box<[Pack]>,
+    pub packs: PackSet,
 }

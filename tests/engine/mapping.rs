@@ -11,7 +11,7 @@ use crossfade::document::Diagnostics;
 use crossfade::mapping::{
     BucketPolicy, Emit, Pack, Settings, StatsdSettings, compile, compile_statsd,
 };
-use crossfade::packs;
+use crossfade::packs::{self, PackRef};
 use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crossfade::statsd::Dialect;
 
@@ -112,6 +112,11 @@ fn folder(test: &str) -> PathBuf {
     folder
 }
 
+fn load(files: &[PathBuf]) -> Result<Vec<Pack>, Diagnostics> {
+    let refs: Vec<PackRef> = files.iter().cloned().map(PackRef::File).collect();
+    packs::load(&refs)
+}
+
 fn names(packs: &[Pack]) -> Vec<&str> {
     packs.iter().map(Pack::name).collect()
 }
@@ -120,7 +125,7 @@ fn names(packs: &[Pack]) -> Vec<&str> {
 fn a_pack_on_disk_replaces_the_shipped_one_of_its_name() {
     let file = folder("replaces").join("mine.yaml");
     fs::write(&file, "name: kong\nprometheus: [{ old: kong_mine, new: kong_yours }]\n").unwrap();
-    let packs = packs::load(&[file]).unwrap();
+    let packs = load(&[file]).unwrap();
     assert_eq!(names(&packs), ["kong"]);
     let plan = compile(&packs, &Settings::new(Emit::New)).unwrap();
     assert_eq!(plan.rules.len(), 1);
@@ -139,7 +144,7 @@ prometheus:
   - { old: kong_old_plugin, new: kong_new_plugin }
 "#;
     fs::write(&file, text).unwrap();
-    let packs = packs::load(&[file]).unwrap();
+    let packs = load(&[file]).unwrap();
     assert_eq!(names(&packs), ["kong", "site"]);
     let plan = compile(&packs, &Settings::new(Emit::Old)).unwrap();
     let shipped = compile(&packs::builtin(), &Settings::new(Emit::Old)).unwrap();
@@ -155,7 +160,7 @@ fn errors_of_all_files_are_reported_together() {
         (folder.join("missing.yaml"), folder.join("bad.yaml"), folder.join("worse.yaml"));
     fs::write(&bad, "name: a b\ncolour: red\n").unwrap();
     fs::write(&worse, "name: [").unwrap();
-    let Diagnostics(errors) = packs::load(&[&missing, &bad, &worse]).unwrap_err();
+    let Diagnostics(errors) = load(&[missing.clone(), bad.clone(), worse.clone()]).unwrap_err();
     let files: Vec<PathBuf> =
         errors.iter().map(|error| PathBuf::from(&*error.location.as_ref().unwrap().file)).collect();
     assert_eq!(files, [missing, bad.clone(), bad, worse]);
@@ -165,7 +170,7 @@ fn errors_of_all_files_are_reported_together() {
 fn a_file_that_is_not_utf_8_is_an_error() {
     let file = folder("bytes").join("bytes.yaml");
     fs::write(&file, b"name: \xff\n").unwrap();
-    let errors = packs::load(&[file]).unwrap_err().to_string();
+    let errors = load(&[file]).unwrap_err().to_string();
     assert!(errors.contains("bytes.yaml: cannot be read: "), "{errors}");
 }
 

@@ -164,10 +164,10 @@ where
             let plan = match target {
                 Some(target) if question.emit.is_none() => Arc::clone(target.plan()),
                 _ => {
+                    let names = target.and_then(|target| target.settings().packs.as_deref());
+                    let packs = current.packs.named(names);
                     let settings = mapping::Settings::new(emit);
-                    Arc::new(
-                        mapping::compile(&current.packs, &settings).map_err(|error| bad(&error))?,
-                    )
+                    Arc::new(mapping::compile(&packs, &settings).map_err(|error| bad(&error))?)
                 }
             };
             explain_exposition(&plan, current.settings.rewrite, question.text)
@@ -181,7 +181,8 @@ fn explain_lines(
     text: &str,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let settings = StatsdSettings { emit, ..current.settings.statsd.clone() };
-    let plan = mapping::compile_statsd(&current.packs, &settings).map_err(|error| bad(&error))?;
+    let packs = current.packs.named(current.settings.statsd_packs.as_deref());
+    let plan = mapping::compile_statsd(&packs, &settings).map_err(|error| bad(&error))?;
     let mut rewriter = statsd::Rewriter::new(Arc::new(plan));
     let lines = rewriter.explain(text.as_bytes(), &mut statsd::Sender::default());
     Ok(answer(&Relayed { kind: Kind::Statsd, lines }))

@@ -21,7 +21,7 @@ pub(super) fn describe(current: &Running) -> serde_json::Value {
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
     let targets: Vec<_> = all.map(|(target, on_demand)| described(target, on_demand)).collect();
     let mixed: Vec<_> = current.gateway.mixed_editions().iter().map(mixed_editions).collect();
-    let editions = current.packs.iter().flat_map(|pack| pack.editions().named());
+    let editions = current.packs.all().iter().flat_map(|pack| pack.editions().named());
     let editions: Vec<String> = editions.map(|(name, _)| name.to_string()).collect();
     serde_json::json!({ "targets": targets, "editions": editions, "mixed_editions": mixed })
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::value_enums::Format;
 use crate::mapping::Emit;
+use crate::packs::PackRef;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -14,9 +15,10 @@ pub(in crate::cli) struct Arguments {
     #[arg(required = true)]
     pub(super) paths: Vec<PathBuf>,
 
-    /// A pack that replaces or extends the built-in packs. May be repeated.
-    #[arg(long = "pack", value_name = "FILE")]
-    pub(super) packs: Vec<PathBuf>,
+    /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
+    /// pack kong; names replace it.
+    #[arg(long = "pack", value_name = "NAME|FILE")]
+    pub(super) packs: Vec<PackRef>,
 
     /// Set the exit code for queries through a gateway that emits this generation, or this edition
     /// of it. Without this flag, the exit code is for queries without a gateway.

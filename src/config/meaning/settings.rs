@@ -14,6 +14,7 @@ use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
 use crate::http_server;
 use crate::mapping;
+use crate::packs::PackRef;
 use crate::relay;
 use crate::rewrite;
 use crate::scrape;
@@ -32,13 +33,15 @@ pub struct Settings {
     /// The targets that clients may name, if any.
     pub dynamic_targets: Option<DynamicSettings>,
     /// Packs on disk, in the order given.
-    pub packs: Vec<PathBuf>,
+    pub packs: Vec<PackRef>,
     /// How the engine treats bad lines, and its limits.
     pub rewrite: rewrite::exposition::Options,
     /// How targets are scraped.
     pub scrape: scrape::Settings,
     /// The relay, if there is one.
     pub relay: Option<relay::Settings>,
+    /// Names of the packs of the relay. `None`: those in general use.
+    pub statsd_packs: Option<Vec<String>>,
     /// How packs are compiled for the relay; the generation is that of the sink or the listener.
     pub statsd: mapping::StatsdSettings,
     /// The data listener.
@@ -97,7 +100,7 @@ impl File {
         let settings = Settings {
             targets,
             dynamic_targets,
-            packs: self.packs.iter().map(|pack| pack.value.0.clone()).collect(),
+            packs: self.packs.iter().map(|pack| pack.value.clone()).collect(),
             rewrite: rewrite::exposition::Options {
                 malformed: self.malformed.value,
                 // The `Content-Type` of each response decides.
@@ -108,6 +111,7 @@ impl File {
             },
             scrape: self.scrape_settings(),
             relay,
+            statsd_packs: pack_names(self.statsd.packs.as_deref()),
             statsd: self.statsd.mapping(),
             web: http_server::Settings { address: self.web.listen_address.value.0, limits },
             admin: http_server::Settings {

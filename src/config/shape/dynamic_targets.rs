@@ -25,7 +25,7 @@ pub struct Allow {
 /// How targets that a client names are scraped and rewritten.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DynamicTargets {
-    /// Names of the packs that apply to them. `None`: all.
+    /// Names of the packs that apply to them. `None`: those in general use.
     pub packs: Option<Vec<Value<String>>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,

@@ -16,11 +16,12 @@ use super::http::Http;
 use super::read::{ReadSettings as _, Shape, shape, value};
 use super::statsd::Statsd;
 use crate::config::value::{
-    FilePath, Fill, GzipLevel, HostName, HostPort, Listen, PackPath, Section, Size, TargetName,
-    TargetUrl, TimeSpan, Value, positive,
+    FilePath, Fill, GzipLevel, HostName, HostPort, Listen, Section, Size, TargetName, TargetUrl,
+    TimeSpan, Value, positive,
 };
 use crate::document::{Diagnostics, Fields, Source};
 use crate::mapping::{BucketPolicy, Emit, NotCounted};
+use crate::packs::PackRef;
 use crate::rewrite;
 use crate::rewrite::exposition::Malformed;
 use crate::telemetry::{LogFormat, LogLevel};
@@ -36,8 +37,8 @@ pub struct File {
     pub not_counted: Value<NotCounted>,
     /// Values for labels that only the emitted generation has.
     pub fill: Fill,
-    /// Packs on disk, each replacing or extending the built-in ones.
-    pub packs: Vec<Value<PackPath>>,
+    /// The packs in general use: shipped ones and files. Files alone are added to the default.
+    pub packs: Vec<Value<PackRef>>,
     /// What happens to lines that Prometheus would refuse.
     pub malformed: Value<Malformed>,
     /// Whether the output is for the strictest readers.
@@ -84,7 +85,7 @@ pub struct Target {
     pub name: Option<Value<TargetName>>,
     /// The URL of its exposition. `None` if the file has none that can be read.
     pub url: Option<Value<TargetUrl>>,
-    /// Names of the packs that apply to it. `None`: all.
+    /// Names of the packs that apply to it. `None`: those in general use.
     pub packs: Option<Vec<Value<String>>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,

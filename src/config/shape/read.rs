@@ -118,7 +118,8 @@ impl ReadSettings for Fields<'_, '_> {
         let has_key = self.has("packs");
         let names: Vec<Value<String>> = self.list("packs");
         if has_key && names.is_empty() && self.reader.is_clean() {
-            let help = "name packs such as kong, or leave it out so that all packs apply";
+            let help =
+                "name packs such as kong, or leave it out so that those in general use apply";
             self.reader.error(span, "`packs` names no pack", help);
         }
         has_key.then_some(names)

@@ -23,6 +23,8 @@ pub struct Statsd {
     pub emit: Option<Value<Emit>>,
     /// How lines are distributed to sinks.
     pub mode: Value<Mode>,
+    /// Names of the packs whose lines are rewritten. `None`: those in general use.
+    pub packs: Option<Vec<Value<String>>>,
     /// Prefixes of names; they replace those of the packs.
     pub prefixes: Vec<Value<StatsdPrefix>>,
     /// The tag style in which the new generation is emitted.
@@ -56,6 +58,7 @@ impl Default for Statsd {
             forward: Vec::new(),
             emit: None,
             mode: Value::default(),
+            packs: None,
             prefixes: Vec::new(),
             tags: None,
             pack_bytes: Value::new(Size(DEFAULT_DATAGRAM_BYTES as u64)),
@@ -103,6 +106,7 @@ impl Shape for Statsd {
             forward: fields.sections("forward"),
             emit: fields.given("emit", Emit::Both),
             mode: fields.or("mode", default.mode),
+            packs: fields.pack_names(),
             prefixes: fields.list("prefixes"),
             tags: fields.optional("tags"),
             pack_bytes: fields.or("pack_bytes", default.pack_bytes),

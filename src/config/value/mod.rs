@@ -19,7 +19,7 @@ use crate::document::Span;
 pub(in crate::config) use addresses::HostName;
 pub use addresses::{HostPort, HttpUrl, Listen, TargetUrl};
 pub(in crate::config) use environment::{expand_secret, parse_value};
-pub use names::{FilePath, LabelName, PackPath, StatsdPrefix, TargetName};
+pub use names::{FilePath, LabelName, StatsdPrefix, TargetName};
 pub use quantities::{FileMode, GzipLevel, Size, TimeSpan};
 
 /// A setting, and where it is written. Comparisons ignore the place.

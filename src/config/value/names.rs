@@ -54,24 +54,6 @@ impl Display for LabelName {
     }
 }
 
-/// The path of a pack.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PackPath(pub PathBuf);
-
-impl FromStr for PackPath {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.is_empty() { Err("expected the path of a pack") } else { Ok(PackPath(text.into())) }
-    }
-}
-
-impl Display for PackPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
-
 /// The path of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilePath(pub PathBuf);

@@ -298,6 +298,12 @@ impl Pack {
         &self.tests
     }
 
+    /// The number of its rules, those for lines included.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.rules.len() + self.lines.rules.len()
+    }
+
     /// The name of the pack's file in diagnostics.
     #[must_use]
     pub fn file_name(&self) -> &str {

@@ -14,7 +14,7 @@ pub use difference::Difference;
 
 use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::mapping::{self, Expected, Fixture, Pack, PackTest, TestFile, TestInput, TestScrape};
-use crate::packs;
+use crate::packs::{self, PackRef, SHIPPED, ShippedPack};
 use crate::regular_file;
 use crate::rewrite::exposition::{History, Options, Progress, Rewriter};
 use crate::rewrite::statsd;
@@ -75,23 +75,12 @@ impl Suite {
         let folder = file.parent().map(Path::to_owned).unwrap_or_default();
         let suite = match TestFile::parse(&name, &text)? {
             TestFile::Pack(pack) => {
-                let packs = packs::check(&[file])?;
+                let packs = packs::check(&[PackRef::File(file.to_owned())])?;
                 Suite { file: name, folder, packs, tests: pack.tests().to_vec() }
             }
             TestFile::Tests { packs, tests } => {
-                let missing = packs.iter().filter(|(pack, _)| !folder.join(pack).is_file());
-                let missing = missing.map(|(pack, place)| {
-                    let message = format!("there is no file `{pack}` in the folder of this file");
-                    let remedy =
-                        "give its path relative to this file; built-in packs need not be listed";
-                    Diagnostic::error(message).at(place.clone()).with_help(remedy)
-                });
-                let missing: Vec<Diagnostic> = missing.collect();
-                if !missing.is_empty() {
-                    return Err(Diagnostics(missing));
-                }
-                let paths: Vec<PathBuf> = packs.iter().map(|(pack, _)| folder.join(pack)).collect();
-                Suite { file: name, folder, packs: packs::check(&paths)?, tests }
+                let refs = refs(&packs, &folder)?;
+                Suite { file: name, folder, packs: packs::check(&refs)?, tests }
             }
         };
         if suite.tests.is_empty() {
@@ -103,17 +92,18 @@ impl Suite {
         Ok(suite)
     }
 
-    /// The cases of the built-in packs.
+    /// The cases of the shipped packs.
     #[must_use]
-    pub fn builtin() -> Vec<Suite> {
-        let packs = packs::builtin();
-        let of_pack = |pack: &Pack| Suite {
-            file: pack.file_name().to_owned(),
-            folder: PathBuf::new(),
-            packs: packs.clone(),
-            tests: pack.tests().to_vec(),
-        };
-        packs.iter().map(of_pack).collect()
+    pub fn shipped() -> Vec<Suite> {
+        SHIPPED.iter().map(Suite::of).collect()
+    }
+
+    /// The cases of a shipped pack, each with this pack alone.
+    #[must_use]
+    pub fn of(pack: &ShippedPack) -> Suite {
+        let (file, pack) = (pack.file.to_owned(), pack.parse());
+        let tests = pack.tests().to_vec();
+        Suite { file, folder: PathBuf::new(), packs: vec![pack], tests }
     }
 
     /// Runs every case.
@@ -121,7 +111,7 @@ impl Suite {
     /// ```
     /// use crossfade::tools::pack_tests::Suite;
     ///
-    /// for suite in Suite::builtin() {
+    /// for suite in Suite::shipped() {
     ///     assert!(suite.run().all(|outcome| outcome.failures.is_empty()));
     /// }
     /// ```
@@ -208,6 +198,24 @@ impl Suite {
                 .map_err(|error| format!("{place}: {name} cannot be read: {error}")),
         }
     }
+}
+
+/// The packs that a file with test cases lists. Paths are relative to the file's folder.
+fn refs(listed: &[(String, Location)], folder: &Path) -> Result<Vec<PackRef>, Diagnostics> {
+    let (mut refs, mut missing) = (Vec::new(), Vec::new());
+    for (text, place) in listed {
+        let mut pack = text.parse().unwrap_or_else(|_| PackRef::File(PathBuf::new()));
+        pack.resolve(folder);
+        if pack.path().is_none_or(Path::is_file) {
+            refs.push(pack);
+            continue;
+        }
+        let message = format!("there is no file `{text}` in the folder of this file");
+        let remedy = "give its path relative to this file, or the name of a shipped pack; kong need \
+                      not be listed";
+        missing.push(Diagnostic::error(message).at(place.clone()).with_help(remedy));
+    }
+    if missing.is_empty() { Ok(refs) } else { Err(Diagnostics(missing)) }
 }
 
 fn rewrite(mut rewriter: Rewriter, scrape: &[u8]) -> Result<(Vec<u8>, History), String> {
