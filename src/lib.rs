@@ -41,7 +41,7 @@
 //!
 //! **The edges** move bytes. They count and log what the core reports.
 //!
-//! - [`packs`]: the built-in packs, and packs on disk. [`telemetry`]: the gateway's own metrics,
+//! - [`packs`]: the packs in the binary, and packs on disk. [`telemetry`]: the gateway's own metrics,
 //!   and the log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
 //! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to
 //!   Prometheus. [`relay`]: `StatsD` in and out.

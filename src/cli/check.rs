@@ -35,7 +35,8 @@ enum What {
         #[command(flatten)]
         output: Output,
     },
-    /// Check packs: each on its own, and in combination with the others and the built-in ones.
+    /// Check packs: each on its own, and in combination with the others, and with kong if none is a
+    /// shipped pack.
     #[command(visible_alias = "mapping")]
     Pack {
         /// The packs: files, or names of shipped packs.

@@ -24,7 +24,7 @@ macro_rules! shipped {
 }
 
 /// The packs in the binary, those in use by default first.
-pub const SHIPPED: &[ShippedPack] = shipped!["kong"];
+pub const SHIPPED: &[ShippedPack] = shipped!["kong", "apisix", "kube_state_metrics", "kubernetes"];
 
 /// The names of the packs that are in use where no shipped pack is named.
 pub const DEFAULT: &[&str] = &["kong"];

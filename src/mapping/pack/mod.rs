@@ -262,7 +262,7 @@ impl Pack {
         (Some(pack), errors)
     }
 
-    /// The pack's name. A pack on disk replaces the built-in pack of the same name.
+    /// The pack's name. A pack replaces an earlier pack of the same name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

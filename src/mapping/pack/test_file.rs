@@ -13,7 +13,7 @@ pub enum TestFile {
     Pack(Box<Pack>),
     /// The file contains only tests.
     Tests {
-        /// Paths of the packs that the tests need in addition to the built-in ones.
+        /// The packs that the tests need: paths and names of shipped packs.
         packs: Vec<(String, Location)>,
         /// The tests.
         tests: Vec<PackTest>,

@@ -127,6 +127,8 @@ pub struct Rule {
     pub same_generation: bool,
     /// Later rules are tried too, because another pack rule reads the same samples on purpose.
     pub also: bool,
+    /// The rule only adds a family. Without another rule that applies, the sample passes too.
+    pub derived: bool,
     /// The samples read are also counted in another rule's input, which is written as the
     /// difference.
     pub part_of: Option<PartOf>,

@@ -165,6 +165,7 @@ impl ResolvedPlan {
             keep: of_pattern.keep,
             same_generation: false,
             also: false,
+            derived: false,
             part_of: None,
             remainder: false,
             redirects: Vec::new(),

@@ -3,6 +3,7 @@
 mod bad_input;
 mod chunking;
 mod creation_times;
+mod derived;
 mod differential;
 mod distinct_gauges;
 mod editions;

@@ -30,7 +30,6 @@ pub(in crate::mapping) fn errors(
     for (place, active) in index.rules.iter().enumerate() {
         errors.extend(clashes(index, place));
         errors.extend(includes(*active, index));
-        errors.extend(derives(*active, index));
         if let Some(condition) = &active.rule.only_with {
             only_with(*active, condition, index, &mut errors);
         }
@@ -191,22 +190,6 @@ fn includes(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic>
         ),
         "counts can only be subtracted within one new family: give both rules the same",
     ))
-}
-
-fn derives(active: ActiveRule<'_>, index: &RuleIndex<'_>) -> Option<Diagnostic> {
-    let read = active.rule.derive?.other();
-    let side = active.rule.side(read);
-    let accompanied = index.near(read, side).any(|place| {
-        let its = index.rules[place].rule;
-        its.derive.is_none() && its.side(read).overlaps(side)
-    });
-    (!accompanied).then(|| {
-        active.error(
-            active.rule.span(read),
-            format!("only this derived rule reads `{side}`"),
-            "add a rule that rewrites these samples themselves",
-        )
-    })
 }
 
 /// A condition moves label sets from the plain rule of the same samples to another family. Both

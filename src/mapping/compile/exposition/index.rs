@@ -90,11 +90,7 @@ impl<'a> RuleIndex<'a> {
     }
 
     /// The rules that may read a sample that this selector reads, and few others.
-    pub(in crate::mapping) fn near(
-        &self,
-        generation: Generation,
-        selector: &Selector,
-    ) -> impl Iterator<Item = usize> {
+    fn near(&self, generation: Generation, selector: &Selector) -> impl Iterator<Item = usize> {
         let family = self.side(generation).get(selector.family.as_str());
         family.into_iter().flat_map(|family| family.near(selector))
     }

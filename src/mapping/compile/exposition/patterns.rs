@@ -119,6 +119,7 @@ fn rule(
         keep: emitted.is_both() && !pack_rule.keeps_name(),
         same_generation: false,
         also: false,
+        derived: false,
         part_of: None,
         remainder: false,
         redirects: Vec::new(),

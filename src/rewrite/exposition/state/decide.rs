@@ -130,7 +130,7 @@ impl<R> ExpositionState<R> {
             }
             match self.decide_rule(plan, id, labels, &mut draft) {
                 Ok(()) => {
-                    draft.forward &= rule.keep;
+                    draft.forward &= rule.keep || rule.derived;
                     if !rule.also {
                         break;
                     }
