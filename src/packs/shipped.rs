@@ -24,7 +24,15 @@ macro_rules! shipped {
 }
 
 /// The packs in the binary, those in use by default first.
-pub const SHIPPED: &[ShippedPack] = shipped!["kong", "apisix", "kube_state_metrics", "kubernetes"];
+pub const SHIPPED: &[ShippedPack] = shipped![
+    "kong",
+    "apisix",
+    "kube_state_metrics",
+    "kubernetes",
+    "node_exporter",
+    "opentelemetry_http",
+    "traefik"
+];
 
 /// The names of the packs that are in use where no shipped pack is named.
 pub const DEFAULT: &[&str] = &["kong"];

@@ -14,6 +14,7 @@ mod memory;
 mod restart;
 mod rewrite;
 mod secrets;
+mod shipped_packs;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;

@@ -100,6 +100,7 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) differs: Option<Scalar>,
     pub(in crate::mapping) scale: Option<Scalar>,
     pub(in crate::mapping) values: Vec<(Scalar, TranslationKeys)>,
+    pub(in crate::mapping) optional: Vec<Scalar>,
 }
 
 /// How the values of a variable are translated.
@@ -197,6 +198,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         let differs = fields.text("differs");
         let scale = fields.text("scale");
         let values = fields.take("values").map(|(_, node)| values(fields.reader, node));
+        let optional = fields.texts("optional");
         let (old, new) = (old?, new?);
         Some(RuleKeys {
             old,
@@ -211,6 +213,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
             differs,
             scale,
             values: values.unwrap_or_default(),
+            optional,
         })
     })
 }

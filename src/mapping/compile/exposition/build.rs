@@ -224,7 +224,7 @@ impl<'a> Build<'a> {
                 source: from.source(),
                 from: side.family.as_bytes().into(),
                 to,
-                when: labels::own_conditions(side),
+                when: labels::own_conditions(from.rule, generation),
                 labels: LabelEdits::default(),
                 kind: buckets::kind(from, (generation, generation), self.emitted, self.settings),
                 scale: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exposition::write_escaped;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
-use crate::mapping::pack::exposition::selector::{Selector, Term, Variable};
+use crate::mapping::pack::exposition::selector::{Item, Term, Variable};
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId, ValueStep};
 use crate::mapping::plan::value_edit::{Translation, ValueEdit};
 
@@ -21,13 +21,17 @@ pub(in crate::mapping) fn conditions(
     edits: &LabelEdits,
 ) -> Match {
     let (read, write) = (rule.side(written.other()), rule.side(written));
-    let mut when = own_conditions(read);
-    if rule.keeps_name() && !told_apart(read, write) {
+    let mut when = own_conditions(rule, written.other());
+    if rule.keeps_name() && !told_apart(rule, written) {
+        let renamed = |side: Generation| {
+            let other = rule.side(side.other());
+            rule.optional(side).filter(|label| other.item(label).is_none())
+        };
         // A sample with a label of the written side already has the written shape.
-        when.none_of = write.bare().map(bytes).collect();
-        // If no label is added, only samples with a label to drop need rewriting.
+        when.none_of = write.bare().chain(renamed(written)).map(bytes).collect();
+        // If no label is added, only samples with a label to drop or rename need rewriting.
         if edits.append.is_empty() && edits.fill.is_empty() {
-            when.any_of = read.bare().map(bytes).collect();
+            when.any_of = read.bare().chain(renamed(written.other())).map(bytes).collect();
         }
         // So does one whose value has the text around it that is written.
         when.not_values = edits.values.iter().filter_map(written_around).collect();
@@ -47,11 +51,14 @@ fn written_around(step: &ValueStep) -> Option<(Box<[u8]>, ValueEdit)> {
     (is_added && step.from == step.to).then_some((step.to.clone(), edit))
 }
 
-/// Which samples have the shape of a selector.
-pub(in crate::mapping) fn own_conditions(selector: &Selector) -> Match {
+/// Which samples have the shape of one side of a rule.
+pub(in crate::mapping) fn own_conditions(rule: &PackRule, generation: Generation) -> Match {
+    let selector = rule.side(generation);
+    let is_optional = |label: &str| rule.optional(generation).any(|its| its == label);
+    let required = selector.variables().map(|(label, _)| label).filter(|it| !is_optional(it));
     Match {
         equal: selector.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
-        present: selector.variables().map(|(label, _)| bytes(label)).collect(),
+        present: required.map(bytes).collect(),
         values: selector.variables().filter_map(around).collect(),
         ..Match::default()
     }
@@ -75,12 +82,16 @@ fn texts(variable: &Variable) -> (Box<[u8]>, Box<[u8]>) {
     (escaped(&variable.before), escaped(&variable.after))
 }
 
-/// True if no sample that `read` matches can have the shape of `write`.
-fn told_apart(read: &Selector, write: &Selector) -> bool {
-    read.items.iter().any(|item| match (&item.term, write.item(&item.label).map(|its| &its.term)) {
-        (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
-        (Term::Fixed(_) | Term::Variable(_), None) => true,
-        _ => false,
+/// True if no sample that a rule reads can have the shape that it writes.
+fn told_apart(rule: &PackRule, written: Generation) -> bool {
+    let (read, write) = (rule.side(written.other()), rule.side(written));
+    let required = |item: &&Item| !rule.optional(written.other()).any(|label| label == item.label);
+    read.items.iter().filter(required).any(|item| {
+        match (&item.term, write.item(&item.label).map(|its| &its.term)) {
+            (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
+            (Term::Fixed(_) | Term::Variable(_), None) => true,
+            _ => false,
+        }
     })
 }
 

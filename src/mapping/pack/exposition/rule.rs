@@ -1,8 +1,8 @@
 //! One rule of a pack: two selectors, and the properties of their samples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{Scalar, Span};
+use crate::document::{Scalar, Span, listed};
 use crate::exposition::MetricType;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
@@ -45,6 +45,8 @@ pub(in crate::mapping) struct PackRule {
     pub(in crate::mapping) scale: Option<Scale>,
     /// How the values of variables are translated, by variable.
     pub(in crate::mapping) values: BTreeMap<String, ValueTranslation>,
+    /// The variables whose label a sample can lack.
+    pub(in crate::mapping) optional: Vec<String>,
 }
 
 /// The old side means only label sets that another family has too.
@@ -112,6 +114,16 @@ impl PackRule {
         Some(if written == Generation::New { (old, new) } else { (new, old) })
     }
 
+    /// The labels of a side that a sample can lack.
+    pub(in crate::mapping) fn optional(
+        &self,
+        generation: Generation,
+    ) -> impl Iterator<Item = &str> {
+        let variables = self.side(generation).variables();
+        let is_optional = |name: &str| self.optional.iter().any(|optional| optional == name);
+        variables.filter(move |(_, variable)| is_optional(&variable.name)).map(|(label, _)| label)
+    }
+
     /// True when both generations use one name.
     pub(in crate::mapping) fn keeps_name(&self) -> bool {
         self.old.family == self.new.family
@@ -145,6 +157,7 @@ impl PackRule {
             return None;
         }
         check.sides(sides, buckets.as_ref());
+        let optional = check.optional(keys.optional, [&old, &new], &values);
         let types = [metric_type, new_type];
         check.type_fits_rule(types, &keys.metric_type, buckets.is_some(), keys.merge.as_ref());
         if merge.is_none() {
@@ -181,6 +194,7 @@ impl PackRule {
             differs: keys.differs.map(|text| text.text),
             scale,
             values,
+            optional,
         })
     }
 }
@@ -329,6 +343,38 @@ impl Check<'_> {
             Some(_) => {}
         }
         scale
+    }
+
+    /// The variables under `optional`. `$x` and `x` are the same.
+    fn optional(
+        &mut self,
+        names: Vec<Scalar>,
+        sides: [&Selector; 2],
+        values: &BTreeMap<String, ValueTranslation>,
+    ) -> Vec<String> {
+        let variables = || sides.into_iter().flat_map(Selector::variables).map(|(_, it)| it);
+        let known: BTreeSet<&str> = variables().map(|variable| variable.name.as_str()).collect();
+        let known: Vec<&str> = known.into_iter().collect();
+        let name = |text: Scalar| {
+            let name = text.text.strip_prefix('$').unwrap_or(&text.text);
+            let is_edited =
+                |it: &Variable| it.name == name && !(it.before.is_empty() && it.after.is_empty());
+            let (message, help) = if !known.contains(&name) {
+                let help = match known.as_slice() {
+                    [] => "remove it: the selectors have no variables".to_owned(),
+                    known => format!("the variables are {}", listed(known)),
+                };
+                (format!("no label has the variable `${name}`"), help)
+            } else if values.contains_key(name) || variables().any(is_edited) {
+                let message = format!("`${name}` has `values` or text around it, so it must exist");
+                (message, "remove it from `optional`".to_owned())
+            } else {
+                return Some(name.to_owned());
+            };
+            self.error(text.span, message, help);
+            None
+        };
+        names.into_iter().filter_map(name).collect()
     }
 
     fn derive(&mut self, word: &Scalar) -> Option<Generation> {
