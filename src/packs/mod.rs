@@ -10,7 +10,9 @@ pub use shipped::{DEFAULT, SHIPPED, ShippedPack};
 
 use std::path::Path;
 
-use crate::document::{Diagnostic, Diagnostics};
+use pack_ref::no_such_pack;
+
+use crate::document::{Diagnostic, Diagnostics, Location};
 use crate::mapping::{self, Pack};
 use crate::regular_file;
 
@@ -79,8 +81,16 @@ fn read_all(refs: &[PackRef]) -> (Vec<Pack>, Vec<Diagnostic>) {
 }
 
 fn read(file: &Path) -> (Option<Pack>, Vec<Diagnostic>) {
+    let name = file.display().to_string();
     match regular_file::read_to_string(file) {
-        Ok(text) => Pack::read(&file.display().to_string(), &text),
-        Err(error) => (None, vec![unreadable(file, &error)]),
+        Ok(text) => Pack::read(&name, &text),
+        Err(error) => {
+            let error = no_such_pack(file, &error).unwrap_or_else(|| {
+                Diagnostic::error(format!("cannot be read: {error}"))
+                    .at(Location::file(&name))
+                    .with_help("check the path and the permissions of the file")
+            });
+            (None, vec![error])
+        }
     }
 }

@@ -86,14 +86,19 @@ impl PartialEq for PackRef {
 
 impl Eq for PackRef {}
 
-/// The error that there is no readable file of a pack at its path, without a
-/// location. A path without an extension may have been meant as the name of a shipped pack.
+/// The error of settings that name a pack that cannot be read.
 #[must_use]
 pub fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
-    let shown = path.display();
+    no_such_pack(path, error).unwrap_or_else(|| {
+        Diagnostic::error(format!("cannot read {}: {error}", path.display()))
+            .with_help("check the path and the permissions of the file")
+    })
+}
+
+/// The error that there is no file, if it may have been meant as the name of a shipped pack.
+pub(super) fn no_such_pack(path: &Path, error: &io::Error) -> Option<Diagnostic> {
     if error.kind() != io::ErrorKind::NotFound || path.extension().is_some() {
-        return Diagnostic::error(format!("cannot read {shown}: {error}"))
-            .with_help("check the path and the permissions of the file");
+        return None;
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let shipped: Vec<&str> = SHIPPED.iter().map(|pack| pack.name).collect();
@@ -101,5 +106,6 @@ pub fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
         Some(close) => format!("did you mean the shipped pack `{close}`?"),
         None => format!("the shipped packs are {}", listed(&shipped)),
     };
-    Diagnostic::error(format!("`{shown}` is neither a shipped pack nor a file")).with_help(help)
+    let message = format!("`{}` is neither a shipped pack nor a file", path.display());
+    Some(Diagnostic::error(message).with_help(help))
 }

@@ -31,7 +31,8 @@ pub const SHIPPED: &[ShippedPack] = shipped![
     "kubernetes",
     "node_exporter",
     "opentelemetry_http",
-    "traefik"
+    "spring_boot",
+    "traefik",
 ];
 
 /// The names of the packs that are in use where no shipped pack is named.

@@ -4,6 +4,7 @@
 
 mod admin;
 mod http_server;
+mod packs;
 mod relay;
 mod reload;
 mod scrape;

@@ -298,10 +298,10 @@ impl Pack {
         &self.tests
     }
 
-    /// The number of its rules, those for lines included.
+    /// The number of its rules, those with patterns and for lines included.
     #[must_use]
     pub fn rule_count(&self) -> usize {
-        self.rules.len() + self.lines.rules.len()
+        self.rules.len() + self.patterns.len() + self.lines.rules.len()
     }
 
     /// The name of the pack's file in diagnostics.
