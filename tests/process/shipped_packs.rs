@@ -33,15 +33,15 @@ fn samples() -> Vec<String> {
     names
 }
 
-/// The end of a quoted text that begins after a quote.
-fn quoted(text: &str) -> usize {
+/// A quoted text that begins after a quote, and what follows it.
+fn quoted(text: &str) -> (&str, &str) {
     let mut escaped = false;
-    let end = text.find(|c| {
+    let ends = |c| {
         let ends = c == '"' && !escaped;
         escaped = c == '\\' && !escaped;
         ends
-    });
-    end.expect("a closing quote")
+    };
+    text.split_once(ends).expect("a closing quote")
 }
 
 /// A series with sorted labels. Empty labels do not count. `otel_scope_*` have the version of the
@@ -52,19 +52,21 @@ fn series(line: &str) -> (String, f64) {
     let mut labels = BTreeMap::new();
     if let Some(inside) = rest.strip_prefix('{') {
         rest = inside;
-        while !rest.starts_with('}') {
+        rest = loop {
+            if let Some(after) = rest.strip_prefix('}') {
+                break after;
+            }
             let (label, value) = rest.split_once("=\"").expect("a label");
-            let end = quoted(value);
-            let text = match (label, value[..end].parse::<f64>()) {
+            let (value, after) = quoted(value);
+            let text = match (label, value.parse::<f64>()) {
                 ("le", Ok(boundary)) => boundary.to_string(),
-                _ => value[..end].to_owned(),
+                _ => value.to_owned(),
             };
             if !text.is_empty() && !label.starts_with("otel_scope_") {
                 labels.insert(label, text);
             }
-            rest = value[end + 1..].trim_start_matches(',');
-        }
-        rest = &rest[1..];
+            rest = after.trim_start_matches(',');
+        };
     }
     let labels: Vec<String> =
         labels.iter().map(|(name, text)| format!("{name}=\"{text}\"")).collect();
