@@ -132,6 +132,24 @@ pub(crate) fn try_rewrite<'a>(
     complete(rewriter, body)
 }
 
+/// Rewrites a body in one chunk, and asserts that output and report are the same wherever it is cut in
+/// two.
+#[track_caller]
+pub(crate) fn rewrite_at_every_cut(plan: &Arc<Plan>, options: Options, body: &str) -> Outcome {
+    let body = body.as_bytes();
+    let pushed = |chunks: &[&[u8]]| {
+        let outcome = try_rewrite(plan, options, History::default(), chunks.iter().copied());
+        outcome.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let whole = pushed(&[body]);
+    for at in 0..=body.len() {
+        let cut = pushed(&[&body[..at], &body[at..]]);
+        assert_eq!(whole.text(), cut.text(), "cut at {at}");
+        assert_eq!(shown(&whole.report), shown(&cut.report), "cut at {at}");
+    }
+    whole
+}
+
 /// As [`try_rewrite`], for a caller that forwards the unchanged parts of a chunk without a copy.
 pub(crate) fn try_rewrite_sparing<'a>(
     plan: &Arc<Plan>,

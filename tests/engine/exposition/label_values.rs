@@ -1,9 +1,9 @@
 //! Labels whose values are other texts in the other generation.
 
 use crossfade::mapping::{Emit, Pack, warnings};
-use crossfade::rewrite::exposition::{History, Options};
+use crossfade::rewrite::exposition::Options;
 
-use crate::support::engine::{plan_of, rewrite, try_rewrite};
+use crate::support::engine::{plan_of, rewrite, rewrite_at_every_cut};
 
 const PACK: &str = r#"
 name: values
@@ -25,16 +25,10 @@ prometheus:
   - { old: 'queue{dir=$d}', new: 'queue_size{direction=$d}', type: counter, values: { d: lower } }
 "#;
 
-/// Rewrites in one chunk, and cut at every byte.
 #[track_caller]
 fn rewritten(emit: Emit, input: &str, expected: &str) {
-    let plan = plan_of(PACK, emit);
-    assert_eq!(rewrite(&plan, input.as_bytes()).text(), expected);
-    for at in 1..input.len() {
-        let (before, after) = input.as_bytes().split_at(at);
-        let cut = try_rewrite(&plan, Options::default(), History::default(), [before, after]);
-        assert_eq!(cut.expect("no limit is reached").text(), expected, "cut at {at}");
-    }
+    let outcome = rewrite_at_every_cut(&plan_of(PACK, emit), Options::default(), input);
+    assert_eq!(outcome.text(), expected);
 }
 
 #[test]

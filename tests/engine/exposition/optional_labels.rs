@@ -1,12 +1,13 @@
 //! Rules with labels that a sample can lack.
 
 use crossfade::mapping::{Emit, Pack};
+use crossfade::rewrite::exposition::Options;
 
-use crate::support::engine::{plan_of, rewrite};
+use crate::support::engine::{plan_of, rewrite, rewrite_at_every_cut};
 
 #[track_caller]
 fn rewritten(pack: &str, emit: Emit, input: &str, expected: &str) {
-    let outcome = rewrite(&plan_of(pack, emit), input.as_bytes());
+    let outcome = rewrite_at_every_cut(&plan_of(pack, emit), Options::default(), input);
     assert_eq!(outcome.text(), expected);
 }
 

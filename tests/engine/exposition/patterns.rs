@@ -1,37 +1,18 @@
 //! Rules whose families are given by patterns. Expected outputs are written by hand; every body is
 //! also cut at every byte.
 
-use std::sync::Arc;
-
 use crossfade::exposition::Format;
-use crossfade::mapping::{Emit, Plan};
+use crossfade::mapping::Emit;
 use crossfade::rewrite::exposition::{Error, History, Limits, Options};
 
-use crate::support::engine::{Outcome, plan_of, rewrite, shown, try_rewrite};
+use crate::support::engine::{Outcome, plan_of, rewrite, rewrite_at_every_cut, try_rewrite};
 use crate::support::naive::{self, Series};
 use crate::support::{assert_same_series, capture};
-
-/// Rewrites a body at once, and cut at every byte, with the same result.
-#[track_caller]
-fn rewritten_with(plan: &Arc<Plan>, options: Options, body: &str) -> Outcome {
-    let body = body.as_bytes();
-    let pushed = |chunks: &[&[u8]]| {
-        let outcome = try_rewrite(plan, options, History::default(), chunks.iter().copied());
-        outcome.unwrap_or_else(|error| panic!("{error}"))
-    };
-    let whole = pushed(&[body]);
-    for at in 0..=body.len() {
-        let cut = pushed(&[&body[..at], &body[at..]]);
-        assert_eq!(whole.text(), cut.text(), "cut at {at}");
-        assert_eq!(shown(&whole.report), shown(&cut.report), "cut at {at}");
-    }
-    whole
-}
 
 #[track_caller]
 fn rewritten(pack: &str, emit: Emit, body: &str, expected: &str) -> Outcome {
     let plan = plan_of(&format!("name: example\nprometheus:\n{pack}"), emit);
-    let outcome = rewritten_with(&plan, Options::default(), body);
+    let outcome = rewrite_at_every_cut(&plan, Options::default(), body);
     assert_eq!(outcome.text(), expected);
     assert!(outcome.report.complete);
     outcome
@@ -419,7 +400,7 @@ fn openmetrics_counters_have_their_names_in_headers() {
         "# TYPE node_hits counter\n# HELP node_hits Hits.\n",
     ] {
         let body = format!("{headers}node_hits_total 1\nnode_hits_created 5\n# EOF\n");
-        let outcome = rewritten_with(&plan, options, &body);
+        let outcome = rewrite_at_every_cut(&plan, options, &body);
         assert_eq!(
             outcome.text(),
             "# HELP nodex_hits Hits.\n# TYPE nodex_hits counter\n\
@@ -433,7 +414,7 @@ fn strict_output_has_the_written_families() {
     let options = Options { strict: true, ..Options::default() };
     let plan = plan_of(&format!("name: n\nprometheus:\n{NODE}"), Emit::New);
     let body = "# TYPE node_a gauge\nnode_a{b=\"1\"} 1\nnode_c 2\nnode_a{b=\"2\"} 3\n";
-    let outcome = rewritten_with(&plan, options, body);
+    let outcome = rewrite_at_every_cut(&plan, options, body);
     assert_eq!(
         outcome.text(),
         "# TYPE nodex_a gauge\nnodex_a{b=\"1\"} 1\nnodex_a{b=\"2\"} 3\n\

@@ -2,10 +2,10 @@
 
 use crossfade::exposition::Format;
 use crossfade::mapping::{Emit, Pack};
-use crossfade::rewrite::exposition::{History, Options};
+use crossfade::rewrite::exposition::Options;
 use proptest::prelude::*;
 
-use crate::support::engine::{plan_of, rewrite, try_rewrite};
+use crate::support::engine::{plan_of, rewrite, rewrite_at_every_cut};
 use crate::support::naive::{self, Series};
 
 const PACK: &str = r"
@@ -23,16 +23,10 @@ prometheus:
   - { old: pause_us, new: pause_seconds, scale: 1e-6, type: summary }
 ";
 
-/// Rewrites in one chunk, and cut at every byte.
 #[track_caller]
 fn rewritten(emit: Emit, input: &str, expected: &str) {
-    let plan = plan_of(PACK, emit);
-    assert_eq!(rewrite(&plan, input.as_bytes()).text(), expected);
-    for at in 1..input.len() {
-        let (before, after) = input.as_bytes().split_at(at);
-        let cut = try_rewrite(&plan, Options::default(), History::default(), [before, after]);
-        assert_eq!(cut.expect("no limit is reached").text(), expected, "cut at {at}");
-    }
+    let outcome = rewrite_at_every_cut(&plan_of(PACK, emit), Options::default(), input);
+    assert_eq!(outcome.text(), expected);
 }
 
 #[test]
@@ -166,9 +160,9 @@ fn exemplars_are_multiplied() {
                  took_ms_bucket{le=\"5.0\"} 1 17.5 # {trace_id=\"}# 1\"} 3.5 17.25\n\
                  took_ms_bucket{le=\"+Inf\"} 1\n# EOF\n";
     let plan = plan_of(PACK, Emit::New);
-    let outcome = try_rewrite(&plan, options, History::default(), [input.as_bytes()]);
+    let outcome = rewrite_at_every_cut(&plan, options, input);
     assert_eq!(
-        outcome.expect("valid").text(),
+        outcome.text(),
         "# TYPE took_seconds histogram\n\
          took_seconds_bucket{le=\"0.005\"} 1 17.5 # {trace_id=\"}# 1\"} 0.0035 17.25\n\
          took_seconds_bucket{le=\"+Inf\"} 1\n# EOF\n"

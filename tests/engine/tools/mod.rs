@@ -6,4 +6,5 @@ mod audit_order;
 mod audit_patterns;
 mod audit_queries;
 mod audit_round_trip;
+mod audit_values;
 mod verify;

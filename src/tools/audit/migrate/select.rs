@@ -137,6 +137,12 @@ fn check_same_name(
 ) -> Result<(), String> {
     for rule in input.catalog.rules(&family.family, input.from) {
         check_counted(input, usage.selector, rule)?;
+        if let Some(how) = rule.converted.first() {
+            return Err(format!(
+                "{} has other values in the other generation: {how}",
+                family.family
+            ));
+        }
         if let Some(matcher) = excluding_matchers(input, usage.selector, rule)?.first() {
             return Err(format!(
                 "the {} generation counts samples of {} that this one does not; to leave them out, \
@@ -166,6 +172,15 @@ fn check_same_name(
             return Err(format!(
                 "only one generation of {} has the label `{label}`, which is part of the result or \
                  of a match; aggregate it without ({label})",
+                family.family
+            ));
+        }
+        let renamed = diff.renamed.iter().flat_map(|(label, other)| [*label, *other]);
+        let fixed = diff.lost.iter().map(|(label, _)| *label).chain(diff.added.iter().copied());
+        if let Some(label) = renamed.chain(fixed).find(|it| !is_absent && usage.live.has(it)) {
+            return Err(format!(
+                "the label `{label}` of {} has another name or value in the other generation, and is \
+                 part of the result or of a match; aggregate it without ({label})",
                 family.family
             ));
         }
