@@ -29,11 +29,11 @@ use tokio::time::{Instant, Sleep};
 
 use super::error::Error;
 use super::limiter::HeldBytes;
+use super::negotiation::MediaType;
 use super::proxy_headers;
 use super::rewriting_body::RewritingBody;
 use super::target::Target;
 use super::upstream::UpstreamRequest;
-use crate::exposition::Format;
 
 /// Most bytes buffered for the slowest of several clients. Nearly all expositions are smaller, so a
 /// slow client of a shared scrape has as much time as if it were alone.
@@ -70,7 +70,7 @@ struct State {
     body: Option<Box<RewritingBody>>,
     end: Option<Result<(), Error>>,
     /// Known with the first piece.
-    format: Format,
+    media_type: MediaType,
     /// Pieces that at least one client has not received yet.
     pieces: VecDeque<Bytes>,
     /// Number of pieces before those.
@@ -184,7 +184,7 @@ impl SharedScrape {
         let state = State {
             body: Some(Box::new(body)),
             end: None,
-            format: Format::Text,
+            media_type: MediaType::text(),
             pieces: VecDeque::new(),
             taken: 0,
             held,
@@ -260,9 +260,11 @@ impl SharedScrape {
         let Poll::Ready(piece) = body.poll_piece(&mut all) else {
             return Poll::Pending;
         };
-        state.format = body.format();
         // Before any client can receive the piece: from here on, no client may join.
-        self.is_open.store(false, Ordering::Release);
+        if self.is_open.swap(false, Ordering::AcqRel) {
+            let media_type = body.media_type().clone();
+            state.media_type = media_type;
+        }
         match &piece {
             Some(Ok(piece)) => state.add(id, piece),
             Some(Err(error)) => state.end(Err(error.clone())),
@@ -395,9 +397,9 @@ pub(super) struct SharedScrapeBody {
 }
 
 impl SharedScrapeBody {
-    /// The format of the body. Known after [`start`](Self::start).
-    pub(super) fn format(&self) -> Format {
-        lock(&self.scrape.state).format
+    /// The media type of the body. Known after [`start`](Self::start).
+    pub(super) fn media_type(&self) -> MediaType {
+        lock(&self.scrape.state).media_type.clone()
     }
 
     /// Waits for the first piece. Until then, an error can still become a response with the reason.

@@ -59,9 +59,14 @@ pub enum Error {
     /// The response is a redirect.
     #[error("it redirects to {0}; redirects are not followed, so set the URL to the final address")]
     Redirect(QuotedHeader),
-    /// The content type of the response is not that of an exposition.
-    #[error("its Content-Type is {0}, which is no exposition; check the path in the URL")]
-    ContentType(QuotedHeader),
+    /// The content type of the response is not that of an exposition that can be read.
+    #[error("its Content-Type is {value}, {}", why.advice())]
+    ContentType {
+        /// The content type.
+        value: QuotedHeader,
+        /// Why it cannot be read.
+        why: Unreadable,
+    },
     /// The encoding of the body was not requested and is not supported.
     #[error("its Content-Encoding is {0}; only gzip and identity can be read")]
     ContentEncoding(QuotedHeader),
@@ -88,6 +93,33 @@ pub enum Error {
         "all of its samples were dropped; crossfade_dropped_samples_total counts them by reason"
     )]
     NothingLeft,
+}
+
+/// Why a content type cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is not that of an exposition.
+    NoExposition,
+    /// It is protobuf, which is never asked for.
+    Protobuf,
+    /// It is a version of `OpenMetrics` that is never asked for.
+    OpenMetricsVersion,
+}
+
+impl Unreadable {
+    fn advice(self) -> &'static str {
+        match self {
+            Unreadable::NoExposition => "which is no exposition; check the path in the URL",
+            Unreadable::Protobuf => {
+                "which cannot be read and was not asked for; configure the target to answer in the text \
+                 format or in OpenMetrics if the Accept header asks for it"
+            }
+            Unreadable::OpenMetricsVersion => {
+                "a version that cannot be read and was not asked for; configure the target to answer in \
+                 OpenMetrics 1.0.0 or in the text format if the Accept header asks for it"
+            }
+        }
+    }
 }
 
 /// What to check after a response with this status.
@@ -182,8 +214,11 @@ impl Error {
             }
             Error::Status(status) => format!("{target} answered {status}"),
             Error::Redirect(to) => format!("{target} redirects to {to}"),
-            Error::ContentType(value) => {
+            Error::ContentType { value, why: Unreadable::NoExposition } => {
                 format!("{target} sent Content-Type {value}, which is no exposition")
+            }
+            Error::ContentType { value, .. } => {
+                format!("{target} sent Content-Type {value}, which cannot be read")
             }
             Error::ContentEncoding(value) => {
                 format!("{target} sent Content-Encoding {value}, which is not supported")
@@ -224,7 +259,7 @@ impl Error {
             Error::TooMuchHeld { .. } => "held_bytes",
             Error::Status(_) => "status",
             Error::Redirect(_) => "redirect",
-            Error::ContentType(_) => "content_type",
+            Error::ContentType { .. } => "content_type",
             Error::ContentEncoding(_) => "content_encoding",
             Error::TransferEncoding(_) => "transfer_encoding",
             Error::Cut(_) => "cut",
@@ -293,7 +328,7 @@ mod tests {
             Error::TooMuchHeld { limit: 1 },
             Error::Status(StatusCode::NOT_FOUND),
             Error::Redirect(text()),
-            Error::ContentType(text()),
+            Error::ContentType { value: text(), why: Unreadable::Protobuf },
             Error::ContentEncoding(text()),
             Error::TransferEncoding(text()),
             Error::Cut(String::new()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use super::gzip::{self, GzipBody};
 use super::limiter::ScrapeLimiter;
 use super::passthrough::PassthroughBody;
 use super::proxy_headers::{self, Via};
-use super::response::{self, Body, TEXT, empty, respond, whole};
+use super::response::{self, Body, TEXT, empty, whole};
 use super::scraper::Scraper;
 use super::settings::{Settings, TargetSettings};
 use super::shared_state::SharedState;
@@ -248,24 +248,22 @@ impl Handlers {
         if request.method() == Method::HEAD {
             // The target has answered with samples, so the head is known; the rest of the body is
             // not needed.
-            let content_type = response::of_format(body.format());
+            let media_type = body.media_type();
             body.stop();
-            return respond(StatusCode::OK, content_type, empty());
+            return response::exposition(&media_type, empty());
         }
         self.exposition(body, request.headers())
     }
 
     fn exposition(&self, body: SharedScrapeBody, headers: &HeaderMap) -> Response<Body> {
         let level = self.settings.gzip_level;
-        let content_type = response::of_format(body.format());
+        let media_type = body.media_type();
         if level == 0 || !gzip::accepted(headers) {
-            return respond(StatusCode::OK, content_type, response::boxed(body));
+            return response::exposition(&media_type, response::boxed(body));
         }
         let body = response::boxed(GzipBody::new(body, level));
-        let mut response = respond(StatusCode::OK, content_type, body);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        let mut response = response::exposition(&media_type, body);
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         response
     }
 

@@ -9,7 +9,8 @@
 //!
 //! - [`Gateway`] (`router`, `handlers`, `landing`) finds the target of a request: one in the
 //!   settings, or one that the client names (`dynamic_targets`) and the allow-list permits
-//!   (`allow_list`). `proxy_headers` selects the headers that are forwarded.
+//!   (`allow_list`). `proxy_headers` selects the headers that are forwarded, `negotiation` the
+//!   formats that the target is asked for.
 //! - `upstream` is the HTTP client for the target. `upstream::exposition` checks that the response
 //!   is an exposition and yields its uncompressed bytes.
 //! - `rewriting_body` feeds these bytes to the engine. `coalesce` shares its output among clients
@@ -35,6 +36,7 @@ mod handlers;
 mod histories;
 mod landing;
 mod limiter;
+mod negotiation;
 mod passthrough;
 mod preview;
 mod proxy_headers;

@@ -72,7 +72,7 @@ async fn both_sides(
     mut body: ExpositionBody,
     limit: usize,
 ) -> Result<Preview, PreviewError> {
-    let (mut rewriter, _) = target.rewriter(body.format(), false);
+    let (mut rewriter, _) = target.rewriter(body.media_type().format(), false);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut slice = Slice::new();
     while let Some(chunk) = poll_fn(|cx| body.poll_chunk(slice.step_bytes(), cx)).await? {

@@ -15,6 +15,7 @@ use hyper::header::{
 };
 use hyper::http::uri::PathAndQuery;
 
+use super::negotiation;
 use super::timeout::TIMEOUT_HEADER;
 
 /// Hop-by-hop headers: those of RFC 9110, and common older ones. `Connection` may name more.
@@ -80,8 +81,7 @@ pub(super) fn exposition_request_headers(client: &HeaderMap, via: &Via) -> Heade
     for name in &OURS {
         headers.remove(name);
     }
-    let accept = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
-    headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    headers.insert(ACCEPT, negotiation::accept(client));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers
 }

@@ -7,23 +7,15 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::ext::ReasonPhrase;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Response, StatusCode, Uri};
 
 use super::error::Error;
-use crate::exposition::Format;
+use super::negotiation::MediaType;
 use crate::http_server::reason_phrase;
 
 /// The body of a response.
 pub type Body = UnsyncBoxBody<Bytes, Error>;
-
-/// The `Content-Type` of an exposition in this format.
-pub(super) fn of_format(format: Format) -> &'static str {
-    match format {
-        Format::Text => "text/plain; version=0.0.4; charset=utf-8",
-        Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-    }
-}
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
@@ -68,11 +60,16 @@ fn whole_body(status: StatusCode, content_type: &'static str, text: String) -> R
     respond(status, content_type, body.boxed_unsync())
 }
 
-pub(super) fn respond(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Body,
-) -> Response<Body> {
+/// A response with an exposition, which depends on what the client accepts.
+pub(super) fn exposition(media_type: &MediaType, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, media_type.header().clone());
+    headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    response
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -13,11 +13,11 @@ use super::buffer_pool::BufferPool;
 use super::error::Error;
 use super::histories::CompletedScrapes;
 use super::limiter::{HeldBytes, ScrapePermit};
+use super::negotiation::MediaType;
 use super::status::{Outcome, RunningScrape};
 use super::target::Target;
 use super::upstream::ExpositionBody;
 use super::work::Slice;
-use crate::exposition::Format;
 use crate::rewrite::exposition::{Progress, Report, Rewriter, UncopiedRange};
 
 /// Pieces are collected up to this size before they are sent. Smaller ones are sent only while the
@@ -43,7 +43,7 @@ pub(super) struct RewritingBody {
     /// The client needs the second `# TYPE` of a histogram that is reopened.
     repeated_types: bool,
     /// Known with the head of the response.
-    format: Format,
+    media_type: MediaType,
     /// `None` once the scrape has ended.
     running: Option<Running>,
     /// A part of a chunk that is sent without a copy, before the content of `out`.
@@ -117,7 +117,7 @@ impl RewritingBody {
             target,
             stage: Stage::Opening(opening),
             repeated_types,
-            format: Format::Text,
+            media_type: MediaType::text(),
             running: Some(Running { scrape, permit, engine: None, wrote_any: false }),
             uncopied: None,
             out: Vec::new(),
@@ -127,9 +127,9 @@ impl RewritingBody {
         }
     }
 
-    /// The format of the pieces. Known with the first one.
-    pub(super) fn format(&self) -> Format {
-        self.format
+    /// The media type of the pieces. Known with the first one.
+    pub(super) fn media_type(&self) -> &MediaType {
+        &self.media_type
     }
 
     /// A holder of bytes that counts with the scrape, and can outlive it.
@@ -261,11 +261,12 @@ impl RewritingBody {
 
     /// The target has started its response.
     fn opened(&mut self, source: ExpositionBody) {
-        self.format = source.format();
+        self.media_type = source.media_type().clone();
         self.stage = Stage::Reading(source);
         self.idle_timer.ends();
         if let Some(running) = &mut self.running {
-            running.engine = Some(self.target.rewriter(self.format, self.repeated_types));
+            running.engine =
+                Some(self.target.rewriter(self.media_type.format(), self.repeated_types));
         }
     }
 

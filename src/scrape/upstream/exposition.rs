@@ -4,19 +4,19 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, LOCATION, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_ENCODING, HeaderMap, LOCATION, TRANSFER_ENCODING};
 
 use super::body::UpstreamBody;
 use super::message::UpstreamResponse;
-use crate::exposition::Format;
 use crate::scrape::error::{Error, QuotedHeader};
 use crate::scrape::gzip::{Decompressed, GzipDecoder, InvalidGzip};
+use crate::scrape::negotiation::MediaType;
 
 /// The bytes of an exposition.
 #[derive(Debug)]
 pub(in crate::scrape) struct ExpositionBody {
     body: UpstreamBody,
-    format: Format,
+    media_type: MediaType,
     encoding: Encoding,
     /// Bytes that are not compressed and not read yet.
     plain: Bytes,
@@ -44,11 +44,11 @@ impl ExpositionBody {
     pub(in crate::scrape) fn new(answer: UpstreamResponse) -> Result<ExpositionBody, Error> {
         let UpstreamResponse { status, headers, body } = answer;
         check_status(status, &headers)?;
-        let format = format(&headers)?;
+        let media_type = MediaType::of_response(&headers)?;
         let ends_with_connection = !body.has_length() && !headers.contains_key(TRANSFER_ENCODING);
         Ok(ExpositionBody {
             body,
-            format,
+            media_type,
             encoding: encoding(&headers)?,
             plain: Bytes::new(),
             ends_with_connection,
@@ -56,9 +56,9 @@ impl ExpositionBody {
         })
     }
 
-    /// The format, by its `Content-Type`.
-    pub(in crate::scrape) fn format(&self) -> Format {
-        self.format
+    /// Its format and version.
+    pub(in crate::scrape) fn media_type(&self) -> &MediaType {
+        &self.media_type
     }
 
     /// The next bytes of the exposition, uncompressed; `None` at its end.
@@ -125,23 +125,6 @@ fn check_status(status: StatusCode, headers: &HeaderMap) -> Result<(), Error> {
             Err(Error::Redirect(QuotedHeader::url(location)))
         }
         _ => Err(Error::Status(status)),
-    }
-}
-
-/// The format that the `Content-Type` names. Prometheus 3 refuses the same types, except a missing
-/// one: small exporters omit it, and it cannot be another format.
-fn format(headers: &HeaderMap) -> Result<Format, Error> {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Ok(Format::Text);
-    };
-    let media_type = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    let media_type = media_type.trim_ascii();
-    if media_type.eq_ignore_ascii_case(b"text/plain") {
-        Ok(Format::Text)
-    } else if media_type.eq_ignore_ascii_case(b"application/openmetrics-text") {
-        Ok(Format::OpenMetrics)
-    } else {
-        Err(Error::ContentType(QuotedHeader::new(value)))
     }
 }
 

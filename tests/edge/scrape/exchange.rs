@@ -35,24 +35,6 @@ fn assert_whole(reply: &Reply, body: impl AsRef<[u8]>) {
 // What goes through
 
 #[tokio::test]
-async fn openmetrics_stays_openmetrics() {
-    let typed = |body: &str| {
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0";
-        format!("{head}\r\n\r\n{body}").into_bytes()
-    };
-    let body = "# TYPE hits counter\nhits_total 1 1.5 # {trace_id=\"x\"} 1\n# EOF\n";
-    let upstream = Upstream::closing(typed(body)).await;
-    let reply = get(Gateway::to(upstream.url()).await.data, "/metrics").await;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    assert_eq!(reply.header("content-type"), Some(content_type));
-    assert_eq!((reply.status, reply.text()), (200, body));
-    let cut = Upstream::closing(typed("hits_total 1\n")).await;
-    let reply = get(Gateway::to(cut.url()).await.data, "/metrics").await;
-    assert_eq!(reply.status, 502);
-    assert!(reply.text().contains("does not end with # EOF"), "{}", reply.text());
-}
-
-#[tokio::test]
 async fn every_framing_of_a_body_is_read() {
     let one_chunk_per_line: Vec<&str> = PLAIN.split_inclusive('\n').collect();
     let last_chunk = |chunks: Vec<u8>| [chunks, b"0\r\n\r\n".to_vec()].concat();

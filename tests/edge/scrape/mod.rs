@@ -5,6 +5,7 @@ mod coalesce;
 pub(super) mod dynamic_targets;
 mod editions;
 mod exchange;
+mod negotiation;
 mod resolve;
 mod starvation;
 mod strict;

@@ -59,7 +59,7 @@ async fn headers_for_the_target_are_forwarded() {
         ("authorization", &["Bearer theirs"]),
         ("kong-admin-token", &["t1", "t2"]),
         ("x-prometheus-scrape-timeout-seconds", &["14.5"]),
-        ("accept", &["text/plain;version=0.0.4;q=1,*/*;q=0.1"]),
+        ("accept", &["application/openmetrics-text;q=1,*/*;q=0.1"]),
         ("accept-encoding", &["identity"]),
         ("x-hop", &[]),
         ("te", &[]),
