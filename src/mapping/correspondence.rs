@@ -3,6 +3,7 @@
 use super::compile::exposition::active::{ActiveRule, active_rules};
 use super::emitted::Emitted;
 use super::pack::{Pack, PackRule};
+use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
@@ -34,8 +35,10 @@ pub struct Correspondence {
     pub differs: Option<String>,
     /// The factor from old values to new ones.
     pub scale: Option<Scale>,
-    /// How the values of samples or labels are converted, if they are.
-    pub converted: Vec<String>,
+    /// The samples are histograms.
+    pub is_histogram: bool,
+    /// How the values of labels are converted, if they are.
+    pub converted_labels: Vec<String>,
 }
 
 /// A family and the labels in which the generations differ.
@@ -89,6 +92,20 @@ impl Correspondence {
             Generation::New => self.scale,
             Generation::Old => self.scale.map(Scale::inverse),
         }
+    }
+
+    /// How the values of samples are converted, if they are.
+    #[must_use]
+    pub fn converted_values(&self) -> Option<String> {
+        self.scale.map(|scale| format!("the new value is the old one {scale}"))
+    }
+
+    /// The boundaries of one generation, as numbers in the unit of `unit`.
+    #[must_use]
+    pub fn bounds_in(&self, generation: Generation, unit: Generation) -> Vec<f64> {
+        let scale = self.scale_to(unit).filter(|_| unit != generation);
+        let bounds = self.boundaries(generation).unwrap_or_default().iter().map(|it| it.bound);
+        bounds.map(|bound| scale.map_or(bound, |scale| scale.of(bound))).collect()
     }
 
     /// The boundaries of one generation.
@@ -149,13 +166,13 @@ pub(super) fn correspondence(
         single_valued: its.pack.single_valued().to_vec(),
         differs: rule.differs.clone(),
         scale: rule.scale,
-        converted: converted(rule),
+        is_histogram: rule.buckets.is_some() || rule.metric_type == Some(MetricType::Histogram),
+        converted_labels: converted_labels(rule),
     }
 }
 
-/// How the new values come from the old ones.
-fn converted(rule: &PackRule) -> Vec<String> {
-    let unit = rule.scale.map(|scale| format!("the new value is the old one {scale}"));
+/// How the values of labels of the new side come from those of the old side.
+fn converted_labels(rule: &PackRule) -> Vec<String> {
     let labels = rule.old.items.iter().filter_map(|old| {
         let Term::Variable(Variable { name, before, after }) = &old.term else { return None };
         let (label, its) = rule.new.variables().find(|(_, its)| its.name == *name)?;
@@ -163,7 +180,7 @@ fn converted(rule: &PackRule) -> Vec<String> {
             (before, after) == (&its.before, &its.after) && !rule.values.contains_key(name);
         (!is_same).then(|| format!("`{}` and `{label}` have other texts", old.label))
     });
-    unit.into_iter().chain(labels).collect()
+    labels.collect()
 }
 
 fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {

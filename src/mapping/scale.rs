@@ -36,6 +36,10 @@ impl Scale {
             Some((multiply, divide)) => (whole(multiply)?, whole(divide)?),
             None => decimal(text)?,
         };
+        Scale::ratio(multiply, divide)
+    }
+
+    fn ratio(multiply: u64, divide: u64) -> Option<Scale> {
         if multiply == 0 || divide == 0 {
             return None;
         }
@@ -53,12 +57,10 @@ impl Scale {
     /// A value of the other generation.
     #[must_use]
     pub fn of(self, value: f64) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "both are at most 2^53")]
-        let (multiply, divide) = (self.multiply as f64, self.divide as f64);
         match self.places {
             // The product and the quotient of whole numbers are exact or rounded once.
             Some(places) if value.is_finite() && value.fract() != 0.0 => shifted(value, places),
-            _ => value * multiply / divide,
+            _ => self.in_doubles(value),
         }
     }
 
@@ -73,6 +75,46 @@ impl Scale {
     #[must_use]
     pub fn is_one(self) -> bool {
         self.multiply == self.divide
+    }
+
+    /// This factor times another one. `None` if a number of the product is above 2^53.
+    ///
+    /// ```
+    /// use crossfade::mapping::Scale;
+    ///
+    /// let scale = |text| Scale::parse(text).expect("a factor");
+    /// assert_eq!(scale("1000").times(scale("1/60")), Some(scale("50/3")));
+    /// ```
+    #[must_use]
+    pub fn times(self, other: Scale) -> Option<Scale> {
+        let (across, back) = (
+            common_divisor(self.multiply, other.divide),
+            common_divisor(other.multiply, self.divide),
+        );
+        Scale::ratio(
+            (self.multiply / across).checked_mul(other.multiply / back)?,
+            (self.divide / back).checked_mul(other.divide / across)?,
+        )
+    }
+
+    /// Whether it is a whole number or one divided by a whole number.
+    #[must_use]
+    pub fn is_single_operation(self) -> bool {
+        self.multiply == 1 || self.divide == 1
+    }
+
+    /// Whether no value is rounded: both numbers are powers of two.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.multiply.is_power_of_two() && self.divide.is_power_of_two()
+    }
+
+    /// A double times this in floating-point arithmetic, as `PromQL` computes it.
+    #[must_use]
+    pub fn in_doubles(self, value: f64) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "both are at most 2^53")]
+        let (multiply, divide) = (self.multiply as f64, self.divide as f64);
+        value * multiply / divide
     }
 }
 

@@ -5,7 +5,7 @@
 //! migrated query has other names, so neither may depend on the name.
 
 use super::auditor::Auditor;
-use super::promql::{Expr, Node, keeps_name};
+use super::promql::Expr;
 use super::query::{Query, QueryKind};
 use super::variable_query::VariableQuery;
 
@@ -24,7 +24,7 @@ impl Auditor {
                 Some("its `regex` names the family".to_owned())
             }
             VariableQuery::QueryResult(_)
-                if has_name(expr) && !takes_a_label_value(&query.regex) =>
+                if expr.has_name() && !takes_a_label_value(&query.regex) =>
             {
                 Some(
                     "its values may contain the name of the series; add a `regex` such as \
@@ -34,23 +34,6 @@ impl Auditor {
             }
             _ => None,
         }
-    }
-}
-
-/// True if the series of a result may have a name.
-fn has_name(expr: &Expr) -> bool {
-    match &expr.node {
-        Node::Literal => false,
-        Node::Selector(_) => true,
-        Node::Call { name, arguments } => keeps_name(name) && arguments.iter().any(has_name),
-        Node::Aggregate(aggregate) => {
-            aggregate.selects_series() && aggregate.arguments.iter().any(has_name)
-        }
-        Node::Binary(binary) => {
-            let drops = ["+", "-", "*", "/", "%", "^", "atan2"].contains(&binary.op.as_str());
-            !drops && (has_name(&binary.left) || has_name(&binary.right))
-        }
-        Node::Wrapped { inner, .. } => has_name(inner),
     }
 }
 
@@ -118,7 +101,7 @@ mod tests {
             ("a / b", false),
         ] {
             let expr = promql::parse(query).expect("a query");
-            assert_eq!(has_name(&expr), expected, "{query}");
+            assert_eq!(expr.has_name(), expected, "{query}");
         }
     }
 }

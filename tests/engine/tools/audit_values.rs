@@ -12,6 +12,8 @@ prometheus:
   - { old: 'pods{pod_name=$p}', new: 'pods{pod=$p}', type: counter }
   - { old: 'kinds{kind="a"}', new: 'kinds{kind="b"}', type: counter }
   - { old: up_ms, new: up_seconds, scale: 0.001, type: gauge }
+  - { old: busy_ms, new: busy_seconds_total, scale: 0.001, type: counter }
+  - { old: sectors, new: bytes, scale: 512, type: gauge }
   - old: took_ms
     new: took_seconds
     scale: 0.001
@@ -31,10 +33,10 @@ fn audited(emit: Emit, query: &str) -> Finding {
     found.remove(0)
 }
 
-/// The gateway converts the values, so such a query survives with it. Without it, the query breaks,
-/// and it is not migrated, because the new one would need the factor or the other texts.
+/// The gateway converts the values, so such a query survives with it. Without it, the query breaks.
+/// It is not migrated if the new one would need other texts.
 #[test]
-fn the_gateway_converts_and_the_migration_refuses() {
+fn the_gateway_converts_and_the_migration_refuses_texts() {
     for (query, why) in [
         ("max(up_ms) > 100", "the new value is the old one / 1000"),
         ("rate(took_ms_sum[5m])", "the new value is the old one / 1000"),
@@ -46,10 +48,43 @@ fn the_gateway_converts_and_the_migration_refuses() {
         let finding = audited(Emit::Old, query);
         assert_eq!(finding.direct, Impact::Breaks, "{query}: {finding:?}");
         assert_eq!(finding.gateway, Impact::Survives, "{query}: {finding:?}");
-        assert_eq!(finding.migrated, None, "{query}");
+        assert_eq!(finding.migrated.is_some(), query.contains("_ms"), "{query}");
         let mut said = finding.obstacles.iter().chain(&finding.details);
         assert!(said.any(|it| it.contains(why)), "{query}: {finding:?}");
         assert_eq!(audited(Emit::New, query).gateway, Impact::Breaks, "{query}");
+    }
+}
+
+/// Old and new queries of scaled families. Each is migrated to the other.
+const SCALED: &[(&str, &str)] = &[
+    ("up_ms * 3", "up_seconds * 3000"),
+    ("rate(busy_ms[5m])", "rate(busy_seconds_total[5m]) * 1000"),
+    (
+        "sum by (x) (rate(busy_ms[5m])) > 250",
+        "sum by (x) (rate(busy_seconds_total[5m])) * 1000 > 250",
+    ),
+    ("2 ^ max(busy_ms)", "2 ^ (max(busy_seconds_total) * 1000)"),
+    ("hits / rate(busy_ms[5m])", "hits_total / (rate(busy_seconds_total[5m]) * 1000)"),
+    (
+        "max_over_time(rate(busy_ms[5m])[1h:1m])",
+        "max_over_time((rate(busy_seconds_total[5m]) * 1000)[1h:1m])",
+    ),
+    (
+        "histogram_quantile(0.9, sum by (le) (rate(took_ms_bucket[5m])))",
+        "histogram_quantile(0.9, sum by (le) (rate(took_seconds_bucket[5m]))) * 1000",
+    ),
+    ("took_ms_sum / took_ms_count", "took_seconds_sum * 1000 / took_seconds_count"),
+    ("sectors", "bytes / 512"),
+    ("quantile_over_time(0.5, up_ms[5m])", "quantile_over_time(0.5, up_seconds[5m]) * 1000"),
+    ("changes(up_ms[5m])", "changes(up_seconds[5m])"),
+    ("stdvar_over_time(up_ms[5m])", "stdvar_over_time(up_seconds[5m]) * 1000 * 1000"),
+];
+
+#[test]
+fn values_of_another_unit_are_multiplied() {
+    for (query, migrated) in SCALED {
+        let finding = audited(Emit::Old, query);
+        assert_eq!(finding.migrated.as_deref(), Some(*migrated), "{finding:?}");
     }
 }
 

@@ -24,9 +24,10 @@ pub(super) fn obstacles(input: &Input<'_>, selection: &Selection<'_>) -> Vec<Str
             };
             add(format!("{from} and {to} do not have the same values: {why}{hint}"));
         }
-        if !rule.converted.is_empty() {
+        if !rule.converted_labels.is_empty() {
             let (old, new) = (&rule.old.family, &rule.new.family);
-            add(format!("{old} and {new} have other values: {}", rule.converted.join("; ")));
+            let how = rule.converted_labels.join("; ");
+            add(format!("{old} and {new} have other values: {how}"));
         }
         if let Err(obstacle) = check_counted(input, selected.usage.selector, rule) {
             add(obstacle);

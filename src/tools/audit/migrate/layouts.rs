@@ -87,8 +87,9 @@ fn check_visible(input: &Input<'_>, selected: &Selected<'_>) -> Result<(), Strin
             let to = input.from.other();
             let layout = rule.boundaries(to).unwrap_or_default().iter();
             let layout: Vec<&str> = layout.map(|it| &*it.text).collect();
+            let colon = if layout.is_empty() { "" } else { ": " };
             Err(format!(
-                "its result has one row per boundary, and {} has other boundaries: {}",
+                "its result has one row per boundary, and {} has other boundaries{colon}{}",
                 rule.side(to).family,
                 layout.join(" ")
             ))
@@ -125,27 +126,29 @@ fn selects_all_boundaries(input: &Input<'_>, selected: &Selected<'_>) -> bool {
         le.iter().all(|it| matches(it, &text, input.templated) != Match::No)
     };
     let all = |rule: &&Correspondence| {
-        layout(rule, input.from).into_iter().all(selects)
-            && layout(rule, input.from.other()).into_iter().all(selects)
+        layout(input, rule, input.from).into_iter().all(selects)
+            && target_layout(input, rule).into_iter().all(selects)
     };
     selected.family.suffix == "_bucket"
         && !selected.usage.is_of_series()
         && selected.rules.iter().any(all)
 }
 
-fn layout(rule: &Correspondence, generation: Generation) -> Vec<f64> {
-    rule.boundaries(generation).unwrap_or_default().iter().map(|it| it.bound).collect()
+/// The boundaries of both generations in the unit of the query, so that they can be compared.
+fn layout(input: &Input<'_>, rule: &Correspondence, generation: Generation) -> Vec<f64> {
+    rule.bounds_in(generation, input.from)
 }
 
 fn target_layout(input: &Input<'_>, rule: &Correspondence) -> Vec<f64> {
-    layout(rule, input.from.other())
+    layout(input, rule, input.from.other())
 }
 
 fn changes_layout(input: &Input<'_>, rule: &Correspondence) -> bool {
-    layout(rule, input.from) != layout(rule, input.from.other())
+    layout(input, rule, input.from) != target_layout(input, rule)
 }
 
-/// True if a boundary is missing or written in another way in the other generation.
+/// True if a boundary is missing or written in another way in the other generation, or has another
+/// unit.
 fn changes_spelling(input: &Input<'_>, rule: &Correspondence) -> bool {
-    rule.boundaries(input.from) != rule.boundaries(input.from.other())
+    rule.scale.is_some() || rule.boundaries(input.from) != rule.boundaries(input.from.other())
 }

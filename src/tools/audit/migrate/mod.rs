@@ -10,7 +10,8 @@
 //! 3. [`wrap`]: one old series may be several new ones. They are merged as the pack says, unless
 //!    the aggregation around them already does so. In the other direction, such an aggregation is
 //!    required.
-//! 4. [`label_names`]: labels that something uses keep their names. A label is renamed only if
+//! 4. [`scaled`]: values that have another unit are multiplied.
+//! 5. [`label_names`]: labels that something uses keep their names. A label is renamed only if
 //!    nothing but the label lists of the query and its legend names it.
 //!
 //! Anything else is an obstacle: it is explained, and the query stays as it is.
@@ -18,6 +19,7 @@
 mod boundaries;
 mod different;
 mod emptied;
+mod factor;
 mod input;
 mod label_diff;
 mod label_lists;
@@ -26,6 +28,8 @@ mod label_values;
 mod layouts;
 mod order;
 mod restored;
+mod rounding;
+mod scaled;
 mod select;
 mod selector;
 mod uncounted;

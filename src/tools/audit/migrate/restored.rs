@@ -137,6 +137,7 @@ fn same_target(
         && suffix(name, &family) == suffix(right_name, &other)
         && our.side(to) == their.side(to)
         && our.buckets == their.buckets
+        && our.scale == their.scale
         && check_counted(input, right.1, their).is_ok();
     is_same.then_some(other)
 }

@@ -137,7 +137,7 @@ fn check_same_name(
 ) -> Result<(), String> {
     for rule in input.catalog.rules(&family.family, input.from) {
         check_counted(input, usage.selector, rule)?;
-        if let Some(how) = rule.converted.first() {
+        if let Some(how) = rule.converted_values().as_ref().or(rule.converted_labels.first()) {
             return Err(format!(
                 "{} has other values in the other generation: {how}",
                 family.family

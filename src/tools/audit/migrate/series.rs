@@ -1,5 +1,6 @@
 //! Migrates the series of a unit test.
 
+use super::factor::factors;
 use super::input::{Input, Migration};
 use super::select::select;
 use super::selector::edit_selector;
@@ -20,6 +21,9 @@ pub(in crate::tools::audit) fn migrate_series(input: &Input<'_>) -> Result<Migra
         rules.retain(|rule| rule.only_with.is_none());
     }
     let [rule] = rules[..] else { return obstacle("the series becomes several families") };
+    if !factors(input, selected, rule).map_err(|obstacle| vec![obstacle])?.is_empty() {
+        return obstacle("its values have another unit in the other generation");
+    }
     let edits = edit_selector(input, selected, rule).map_err(|obstacle| vec![obstacle])?;
     let Some(text) = crate::document::apply(input.text, &edits) else {
         return obstacle("it cannot be edited");

@@ -6,6 +6,7 @@ use super::label_diff::LabelDiff;
 use super::label_lists::LabelLists;
 use super::label_names::LabelNames;
 use super::label_values::edit_label_values;
+use super::scaled::{factor_of_member, scaled};
 use super::select::{Selected, Selection};
 use super::selector::edit_selector;
 use super::wrap::wrapping;
@@ -33,6 +34,9 @@ pub(super) fn edit_query(
             }
         }
     }
+    let scaled = scaled(input, selection)?;
+    migration.edits.splice(0..0, scaled.before);
+    migration.edits.extend(scaled.after);
     let emptied = emptied(input, selection, &lists);
     migration.edits.extend(emptied.iter().flat_map(Emptied::edits));
     let lists_of_emptied = emptied.iter().filter_map(Emptied::list).collect();
@@ -84,7 +88,9 @@ fn edit_vector(
         });
         let member = apply(text, &within.collect::<Vec<_>>()).unwrap_or_default();
         let wrapping = wrapping(input, selected, rule, names, keep_lost, lists)?;
-        members.push(format!("{}{}{}", wrapping.before, words(&member).join(" "), wrapping.after));
+        let factor = factor_of_member(input, selected, rule)?;
+        let member = words(&member).join(" ");
+        members.push(format!("{}{member}{}{factor}", wrapping.before, wrapping.after));
     }
     let union = members.join(" or ");
     let union = if selected.usage.is_delimited { union } else { format!("({union})") };

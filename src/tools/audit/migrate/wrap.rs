@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::boundaries::shown_boundary;
 use super::input::Input;
 use super::label_diff::LabelDiff;
 use super::label_lists::LabelLists;
@@ -50,6 +51,7 @@ pub(super) fn wrapping(
         ));
     }
     let mut restored = RestoredLabels::new(usage, &diff, names, keep_lost);
+    restored.lost.extend(shown_boundary(input, selected, rule).map(|value| ("le", value)));
     // Labels that the migrated vector has and the original does not.
     let own: BTreeSet<&str> = diff.only_target.union(&diff.added).copied().collect();
     let pending = diff.renamed.iter().filter(|(label, _)| !names.renamed.contains_key(*label));

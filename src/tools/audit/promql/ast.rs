@@ -104,6 +104,26 @@ pub(in crate::tools::audit) fn keeps_name(function: &str) -> bool {
         || ["sort", "label_"].iter().any(|prefix| function.starts_with(prefix))
 }
 
+/// The precedence of a binary operator in lower case. A higher one binds tighter.
+pub(in crate::tools::audit) fn precedence(op: &str) -> Option<u8> {
+    Some(match op {
+        "or" => 1,
+        "and" | "unless" => 2,
+        "==" | "!=" | "<" | ">" | "<=" | ">=" => 3,
+        "+" | "-" => 4,
+        "*" | "/" | "%" | "atan2" => 5,
+        "^" => 6,
+        _ => return None,
+    })
+}
+
+impl Binary {
+    /// True for operators whose result has no name.
+    pub(in crate::tools::audit) fn is_arithmetic(&self) -> bool {
+        precedence(&self.op).is_some_and(|precedence| precedence > 3)
+    }
+}
+
 impl LabelList {
     pub(in crate::tools::audit) fn has(&self, label: &str) -> bool {
         self.labels.iter().any(|(its, _)| its == label)
@@ -123,6 +143,36 @@ impl Expr {
                 binary.right.walk(visit);
             }
             Node::Wrapped { inner, .. } => inner.walk(visit),
+        }
+    }
+
+    /// The expression that has a part, given by its bytes, as an operand or argument.
+    pub(in crate::tools::audit) fn parent_of(&self, part: &Range<usize>) -> Option<&Expr> {
+        let mut parent = None;
+        self.walk(&mut |expr| {
+            if expr.at != *part && expr.at.start <= part.start && part.end <= expr.at.end {
+                // Parts are visited after what contains them.
+                parent = Some(expr);
+            }
+        });
+        parent
+    }
+
+    /// True if the series of its result may have a name.
+    pub(in crate::tools::audit) fn has_name(&self) -> bool {
+        match &self.node {
+            Node::Literal => false,
+            Node::Selector(_) => true,
+            Node::Call { name, arguments } => {
+                keeps_name(name) && arguments.iter().any(Expr::has_name)
+            }
+            Node::Aggregate(aggregate) => {
+                aggregate.selects_series() && aggregate.arguments.iter().any(Expr::has_name)
+            }
+            Node::Binary(binary) => {
+                !binary.is_arithmetic() && (binary.left.has_name() || binary.right.has_name())
+            }
+            Node::Wrapped { inner, .. } => inner.has_name(),
         }
     }
 

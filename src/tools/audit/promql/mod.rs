@@ -7,7 +7,9 @@ mod tokens;
 mod tree;
 mod words;
 
-pub(super) use ast::{Aggregate, Binary, Expr, LabelList, Matcher, Node, Selector, keeps_name};
+pub(super) use ast::{
+    Aggregate, Binary, Expr, LabelList, Matcher, Node, Selector, keeps_name, precedence,
+};
 pub(super) use words::words;
 
 use signature::Signature;

@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
-use super::ast::{Aggregate, Binary, Expr, Grouping, LabelList, Matcher, Node, Selector};
+use super::ast::{
+    Aggregate, Binary, Expr, Grouping, LabelList, Matcher, Node, Selector, precedence,
+};
 use super::tokens::{Token, TokenKind, string_value};
 
 /// Maximum nesting of expressions. The parser is recursive.
@@ -336,14 +338,6 @@ impl<'a> Parser<'a> {
 /// A binary operator: its name, its precedence, and whether it is right-associative.
 fn operator(text: &str) -> Option<(String, u8, bool)> {
     let lower = text.to_ascii_lowercase();
-    let precedence = match lower.as_str() {
-        "or" => 1,
-        "and" | "unless" => 2,
-        "==" | "!=" | "<" | ">" | "<=" | ">=" => 3,
-        "+" | "-" => 4,
-        "*" | "/" | "%" | "atan2" => 5,
-        "^" => 6,
-        _ => return None,
-    };
+    let precedence = precedence(&lower)?;
     Some((lower, precedence, precedence == 6))
 }

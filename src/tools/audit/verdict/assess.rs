@@ -171,6 +171,7 @@ impl<'a> Assessment<'a> {
             let new: BTreeSet<&str> = rules.iter().map(|it| it.new.family.as_str()).collect();
             let new = new.into_iter().collect::<Vec<_>>().join(", ");
             self.detail(format!("{} becomes {new}", family.family));
+            rules.iter().filter_map(|it| it.converted_values()).for_each(|how| self.detail(how));
         }
         if generation == Generation::Old && self.emitted.has(Generation::Old) {
             self.other_values(&rules);
@@ -183,7 +184,7 @@ impl<'a> Assessment<'a> {
     /// A family that keeps its name, and whose samples or labels have other values then.
     fn same_name_with_other_values(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
         for rule in self.selected_rules(usage, family) {
-            for how in &rule.converted {
+            for how in rule.converted_values().iter().chain(&rule.converted_labels) {
                 self.breaks(true, !self.emitted.has(Generation::Old));
                 self.detail(format!("{} has other values then: {how}", family.family));
             }
