@@ -5,6 +5,7 @@
 #![expect(clippy::too_many_lines, reason = "a test or a model is read from top to bottom")]
 
 mod audit;
+mod audit_scaled;
 mod documents;
 mod page;
 mod prometheus;

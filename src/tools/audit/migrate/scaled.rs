@@ -81,18 +81,15 @@ impl Scaled {
             return Ok(());
         }
         let folded = Folded::new(input, &top, factors);
-        let (whole, operations) = match &folded {
-            Some(Folded { whole, factor }) => {
-                check_rounding(input, whole, *factor)?;
-                let is_removed = factor.is_one() && !shows_name(input, &top, whole);
-                (whole, if is_removed { String::new() } else { operations(&[*factor]) })
+        let (whole, operations) = if let Some(Folded { whole, factor }) = &folded {
+            check_rounding(input, whole, *factor)?;
+            let is_removed = factor.is_one() && !shows_name(input, &top, whole);
+            (whole, if is_removed { String::new() } else { operations(&[*factor]) })
+        } else {
+            for factor in factors {
+                check_rounding(input, &top, *factor)?;
             }
-            None => {
-                for factor in factors {
-                    check_rounding(input, &top, *factor)?;
-                }
-                (&top, operations(factors))
-            }
+            (&top, operations(factors))
         };
         if *whole != top {
             self.before.push(Edit::replace(whole.start..top.start, ""));
@@ -109,15 +106,16 @@ impl Scaled {
 
 /// ` * 1000`
 fn operations(factors: &[Scale]) -> String {
-    factors.iter().map(|factor| format!(" {factor}")).collect()
+    let operations: Vec<String> = factors.iter().map(|factor| format!(" {factor}")).collect();
+    operations.concat()
 }
 
-/// Aggregations of values multiplied by a number that are their result multiplied by it.
-const AGGREGATES: &[&str] = &["avg", "bottomk", "max", "min", "quantile", "stddev", "sum", "topk"];
+/// Aggregations of values multiplied by a number that are their result multiplied by it. Those that
+/// sort their result are left out: a product need not keep the order.
+const AGGREGATES: &[&str] = &["avg", "max", "min", "quantile", "stddev", "sum"];
 
 /// Functions that do not read the values.
-const OF_LABELS: &[&str] =
-    &["label_join", "label_replace", "sort", "sort_by_label", "sort_by_label_desc", "sort_desc"];
+const OF_LABELS: &[&str] = &["label_join", "label_replace"];
 
 /// The largest expression that has the factor of a vector, if the vector has one: `sum(vector)`,
 /// `label_replace(vector, …)` and the like.
@@ -169,7 +167,10 @@ impl Folded {
     /// Folds as many numbers as give a factor that is a whole number, or one divided by one.
     fn new(input: &Input<'_>, top: &Range<usize>, factors: &[Scale]) -> Option<Folded> {
         let (first, rest) = factors.split_first()?;
-        let mut factor = rest.iter().try_fold(*first, |product, it| product.times(*it))?;
+        let unit = rest.iter().try_fold(*first, |product, it| product.times(*it))?;
+        // A product that is exact is not replaced by one that rounds.
+        let is_better = |it: Scale| it.is_single_operation() && (it.is_exact() || !unit.is_exact());
+        let mut factor = unit;
         let mut whole = top.clone();
         let mut folded = None;
         while let Some(Expr { at, node: Node::Binary(binary) }) = input.expr.parent_of(&whole)
@@ -178,7 +179,7 @@ impl Folded {
             && !input.slice(at).contains('#')
         {
             (factor, whole) = (product, at.clone());
-            if factor.is_single_operation() {
+            if is_better(factor) {
                 folded = Some(Folded { whole: whole.clone(), factor });
             }
         }
