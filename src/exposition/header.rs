@@ -1,15 +1,15 @@
-//! Comment lines: `# HELP`, `# TYPE`, and all others.
+//! Comment lines: `# HELP`, `# TYPE`, `# UNIT`, and all others.
 
 use super::{Flaw, Format, MetricType, Span, is_name_byte, is_name_start};
 
-/// A `# HELP` or `# TYPE` line. Spans are offsets in that line.
+/// A `# HELP`, `# TYPE` or `# UNIT` line. Spans are offsets in that line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Help or type.
+    /// Help, type or unit.
     pub kind: HeaderKind,
     /// The family's name.
     pub name: Span,
-    /// The text after the name and one separator: the escaped help text, or the type.
+    /// The text after the name and one separator: the escaped help text, the type, or the unit.
     pub text: Span,
 }
 
@@ -20,6 +20,36 @@ pub enum HeaderKind {
     Help,
     /// `# TYPE name type`
     Type(MetricType),
+    /// `# UNIT name unit`. Only in `OpenMetrics`; elsewhere it is a comment.
+    Unit,
+}
+
+impl Header {
+    /// Whether Prometheus accepts the header in `OpenMetrics`, which is stricter than the text format:
+    /// each part follows one space, `untyped` is no type, and a unit is a suffix of the name.
+    ///
+    /// `line` is the header, with or without its newline.
+    #[must_use]
+    pub fn is_valid_open_metrics(&self, line: &[u8]) -> bool {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let (name, text) = (self.name.of(line), self.text.of(line));
+        // "# HELP ", and perhaps a quote.
+        let name_at = b"# HELP ".len();
+        let quotes = usize::from(line.get(name_at) == Some(&b'"'));
+        let name_end = self.name.end() + quotes;
+        self.name.start() == name_at + quotes
+            && line.starts_with(b"# ")
+            && line.get(name_at - 1) == Some(&b' ')
+            && line.get(name_end) == Some(&b' ')
+            && match self.kind {
+                HeaderKind::Help => true,
+                HeaderKind::Type(_) => text != b"untyped",
+                HeaderKind::Unit => {
+                    let rest = name.strip_suffix(text);
+                    text.is_empty() || rest.is_some_and(|rest| rest.ends_with(b"_"))
+                }
+            }
+    }
 }
 
 /// Parses a comment line without its newline; `hash` is the offset of its `#`.
@@ -37,24 +67,24 @@ pub(super) fn parse(line: &[u8], hash: usize, format: Format) -> Result<Option<H
     if !has_blank {
         return Ok(None);
     }
-    let is_type = match line.get(keyword_at..keyword_at + 4) {
-        Some(b"HELP") => false,
-        Some(b"TYPE") => true,
-        _ => return Ok(None),
-    };
+    let keyword = line.get(keyword_at..keyword_at + 4).unwrap_or_default();
+    let is_unit = keyword == b"UNIT" && format == Format::OpenMetrics;
+    if keyword != b"HELP" && keyword != b"TYPE" && !is_unit {
+        return Ok(None);
+    }
     let name_at = skip_blanks(line, keyword_at + 4);
     if name_at == keyword_at + 4 {
         return Ok(None);
     }
     let (name, end) = name(line, name_at).ok_or(Flaw::BadHeader)?;
     let text = Span::new((end + 1).min(line.len()), line.len());
-    let kind = if is_type {
+    let kind = if keyword == b"TYPE" {
         HeaderKind::Type(MetricType::from_word(text.of(line), format).ok_or(Flaw::BadHeader)?)
     } else {
         if std::str::from_utf8(text.of(line)).is_err() {
             return Err(Flaw::BadUtf8);
         }
-        HeaderKind::Help
+        if is_unit { HeaderKind::Unit } else { HeaderKind::Help }
     };
     Ok(Some(Header { kind, name, text }))
 }

@@ -47,7 +47,9 @@ pub enum MetricType {
     Summary,
     /// `untyped`, in `OpenMetrics` `unknown`
     Untyped,
-    /// `info`, `stateset` or `gaugehistogram`, only in `OpenMetrics`. No rule reads them.
+    /// `info`, only in `OpenMetrics`.
+    Info,
+    /// `stateset` or `gaugehistogram`, only in `OpenMetrics`. No rule reads them as such.
     Other,
 }
 
@@ -57,9 +59,8 @@ impl MetricType {
     pub fn from_word(word: &[u8], format: Format) -> Option<Self> {
         Some(match word {
             b"unknown" if format == Format::OpenMetrics => MetricType::Untyped,
-            b"info" | b"stateset" | b"gaugehistogram" if format == Format::OpenMetrics => {
-                MetricType::Other
-            }
+            b"info" if format == Format::OpenMetrics => MetricType::Info,
+            b"stateset" | b"gaugehistogram" if format == Format::OpenMetrics => MetricType::Other,
             b"counter" => MetricType::Counter,
             b"gauge" => MetricType::Gauge,
             b"histogram" => MetricType::Histogram,
@@ -77,7 +78,7 @@ impl MetricType {
             MetricType::Gauge => "gauge",
             MetricType::Histogram => "histogram",
             MetricType::Summary => "summary",
-            MetricType::Untyped | MetricType::Other => "untyped",
+            MetricType::Untyped | MetricType::Info | MetricType::Other => "untyped",
         }
     }
 
@@ -85,6 +86,7 @@ impl MetricType {
     #[must_use]
     pub fn word(self, format: Format) -> &'static str {
         match (self, format) {
+            (MetricType::Info, Format::OpenMetrics) => "info",
             (MetricType::Untyped | MetricType::Other, Format::OpenMetrics) => "unknown",
             _ => self.as_str(),
         }
@@ -106,7 +108,8 @@ pub enum Flaw {
     BadValue,
     /// The timestamp is not a whole number of milliseconds, or has text after it.
     BadTimestamp,
-    /// A `# HELP` or `# TYPE` line without a legal name, or with an unknown type.
+    /// A `# HELP` or `# TYPE` line without a legal name, or with an unknown type. In `OpenMetrics` also
+    /// a unit that is no suffix of the name, and any other comment.
     BadHeader,
     /// The input ends inside a label value.
     Unterminated,

@@ -9,6 +9,7 @@ pub(crate) mod kong;
 pub(crate) mod lines;
 pub(crate) mod naive;
 pub(crate) mod net;
+pub(crate) mod open_metrics;
 pub(crate) mod oracle;
 pub(crate) mod pattern_oracle;
 pub(crate) mod process;

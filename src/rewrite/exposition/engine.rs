@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::families::WrittenHeaders;
 use super::line_buffer::LineBuffer;
 use super::line_reader::LineReader;
 use super::options::{Error, Limits, Options};
@@ -11,6 +10,7 @@ use super::recorder::Recorder;
 use super::report::Report;
 use super::resolved_plan::ResolvedPlan;
 use super::writer::{History, Progress, Writer};
+use super::written_headers::WrittenHeaders;
 use crate::mapping::Plan;
 
 /// Rewrites one exposition, and reports each step to a recorder.

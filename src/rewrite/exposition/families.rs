@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use super::editions::ExportedBoundaries;
 use super::output::Output;
 use super::resolved_plan::ResolvedPlan;
-use crate::exposition::{Format, HeaderKind, MetricType, write_value};
+use super::written_headers::{
+    CREATED, SUFFIXED, TOTAL, WrittenHeaders, as_in_header, has_unit, loses_exemplars,
+    sample_suffix, write_header, write_help,
+};
+use crate::exposition::{Format, HeaderKind, MetricType};
 use crate::mapping::plan::exposition::{FamilyPlan, Plan, Rule};
 
 /// Index of a family in [`Families`].
@@ -29,12 +33,6 @@ const PARTS: [(&[u8], HistogramPart); 3] = [
     (b"_count", HistogramPart::Count),
 ];
 
-/// What the name of a counter ends with in `OpenMetrics`. Headers name the family without it.
-const TOTAL: &[u8] = b"_total";
-
-/// What the name of a creation time ends with in `OpenMetrics`.
-const CREATED: &[u8] = b"_created";
-
 /// One family, read or written.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one header")]
@@ -49,10 +47,13 @@ pub(super) struct Family {
     pub(super) metric_type: Option<MetricType>,
     /// The help text, still escaped, of a family that rules read.
     help: Option<Box<[u8]>>,
+    /// The unit of a family that rules read. Only `OpenMetrics` has units.
+    unit: Option<Box<[u8]>>,
     /// Header lines that are output before the first sample of this name.
     waiting: Vec<u8>,
     help_written: bool,
     type_written: bool,
+    unit_written: bool,
     /// A sample of this name was output.
     started: bool,
     /// A sample of this name arrived.
@@ -63,16 +64,6 @@ pub(super) struct Family {
     pub(super) boundaries: ExportedBoundaries,
     /// Number of its series that are remembered, to recognize an equal one.
     pub(super) remembered: usize,
-}
-
-/// What the headers of a family that rules write could say.
-#[derive(Debug)]
-pub(super) struct WrittenHeaders {
-    /// The name of the family as it is written in headers.
-    pub(super) name: Box<[u8]>,
-    /// The help text of the family read, still escaped.
-    pub(super) help: Option<Box<[u8]>>,
-    pub(super) metric_type: Option<MetricType>,
 }
 
 /// How many series of a family are remembered if no pack says that the family repeats. A target
@@ -101,9 +92,11 @@ impl Family {
             declared: false,
             metric_type: None,
             help: None,
+            unit: None,
             waiting: Vec::new(),
             help_written: false,
             type_written: false,
+            unit_written: false,
             started: false,
             arrived: false,
             boundaries: ExportedBoundaries::default(),
@@ -133,12 +126,19 @@ impl Family {
     /// Handles a header line.
     pub(super) fn header(&mut self, kind: HeaderKind, text: &[u8], line: &[u8]) -> HeaderAction {
         self.declared = true;
+        let is_read = !self.plan.rules.is_empty();
         let written = match kind {
             HeaderKind::Help => {
-                if self.help.is_none() && !self.plan.rules.is_empty() {
+                if self.help.is_none() && is_read {
                     self.help = Some(text.into());
                 }
                 self.help_written
+            }
+            HeaderKind::Unit => {
+                if self.unit.is_none() && is_read {
+                    self.unit = Some(text.into());
+                }
+                self.unit_written || self.started
             }
             // A type after the first sample is refused like a second one.
             HeaderKind::Type(metric_type) => {
@@ -152,8 +152,9 @@ impl Family {
         match kind {
             HeaderKind::Help => self.help_written = true,
             HeaderKind::Type(_) => self.type_written = true,
+            HeaderKind::Unit => self.unit_written = true,
         }
-        if self.plan.rules.is_empty() {
+        if !is_read {
             return HeaderAction::Pass;
         }
         self.waiting.extend_from_slice(line);
@@ -185,7 +186,7 @@ impl Families {
     }
 
     /// Handles a header line of a family. In `OpenMetrics`, the name in a header of a counter is that
-    /// of its samples without `_total`.
+    /// of its samples without `_total`, and of an info without `_info`.
     pub(super) fn header(
         &mut self,
         plan: &mut ResolvedPlan,
@@ -198,17 +199,10 @@ impl Families {
             // It declares nothing: the samples belong to the family that a pack names.
             return HeaderAction::Wait;
         }
-        let total = [name, TOTAL].concat();
-        let is_counter = |kind| match kind {
-            HeaderKind::Type(metric_type) => metric_type == MetricType::Counter,
-            HeaderKind::Help => plan.reads(&total) && !plan.reads(name) || self.is_counter(&total),
-        };
-        let names_counter = self.format == Format::OpenMetrics
-            && is_counter(kind)
-            && (plan.base().families.contains_key(&*total) || plan.has_pattern_for(&total));
-        let id = self.named(if names_counter { &total } else { name }, plan);
-        if names_counter && matches!(kind, HeaderKind::Type(_)) {
-            self.move_help(name, id);
+        let of_samples = self.name_of_samples(plan, name, kind);
+        let id = self.named(of_samples.as_deref().unwrap_or(name), plan);
+        if self.format == Format::OpenMetrics && matches!(kind, HeaderKind::Type(_)) {
+            self.move_headers(name, id);
         }
         let action = self.list[id.0].header(kind, text, line);
         if action == HeaderAction::Pass && matches!(kind, HeaderKind::Type(_)) {
@@ -217,26 +211,63 @@ impl Families {
         action
     }
 
-    /// Whether a family of this name is declared as a counter.
-    fn is_counter(&self, name: &[u8]) -> bool {
-        let id = self.by_name.get(name);
-        id.is_some_and(|id| self.list[id.0].metric_type == Some(MetricType::Counter))
+    /// The name of the samples that a header is for, if it is another name that a pack knows.
+    fn name_of_samples(
+        &self,
+        plan: &ResolvedPlan,
+        name: &[u8],
+        kind: HeaderKind,
+    ) -> Option<Vec<u8>> {
+        if self.format != Format::OpenMetrics {
+            return None;
+        }
+        SUFFIXED.into_iter().find_map(|metric_type| {
+            let of_samples = [name, sample_suffix(metric_type)?].concat();
+            let is_meant = match kind {
+                HeaderKind::Type(declared) => declared == metric_type,
+                HeaderKind::Help | HeaderKind::Unit => {
+                    plan.reads(&of_samples) && !plan.reads(name)
+                        || self.is_declared(&of_samples, metric_type)
+                }
+            };
+            let is_known = || {
+                plan.base().families.contains_key(&*of_samples) || plan.has_pattern_for(&of_samples)
+            };
+            (is_meant && is_known()).then_some(of_samples)
+        })
     }
 
-    /// A `# HELP` that was kept for a family of this name is that of a counter: the name in headers
-    /// is not that of its samples.
-    fn move_help(&mut self, name: &[u8], counter: FamilyId) {
-        let Some(&id) = self.by_name.get(name).filter(|id| **id != counter) else { return };
-        let family = &mut self.list[id.0];
-        if family.arrived || family.waiting.is_empty() {
+    /// Whether a family of this name is declared with this type.
+    fn is_declared(&self, name: &[u8], metric_type: MetricType) -> bool {
+        let id = self.by_name.get(name);
+        id.is_some_and(|id| self.list[id.0].metric_type == Some(metric_type))
+    }
+
+    /// The `# TYPE` with this name belongs to this family. So do the headers before it, which may have
+    /// been kept for another family that they could belong to.
+    fn move_headers(&mut self, name: &[u8], to: FamilyId) {
+        let suffixes = SUFFIXED.into_iter().filter_map(sample_suffix);
+        for other in std::iter::once(&b""[..]).chain(suffixes) {
+            let other = self.by_name.get(&*[name, other].concat()).copied();
+            if let Some(other) = other.filter(|other| *other != to) {
+                self.move_headers_from(other, to);
+            }
+        }
+    }
+
+    fn move_headers_from(&mut self, from: FamilyId, to: FamilyId) {
+        let family = &mut self.list[from.0];
+        if family.arrived || family.waiting.is_empty() || family.type_written {
             return;
         }
-        let (help, waiting) = (family.help.take(), std::mem::take(&mut family.waiting));
-        family.help_written = false;
-        let counter = &mut self.list[counter.0];
-        if !counter.help_written {
-            (counter.help, counter.help_written) = (help, true);
-            counter.waiting.splice(..0, waiting);
+        let (help, unit) = (family.help.take(), family.unit.take());
+        let waiting = std::mem::take(&mut family.waiting);
+        (family.help_written, family.unit_written, family.declared) = (false, false, false);
+        let family = &mut self.list[to.0];
+        if !family.help_written && !family.unit_written {
+            (family.help_written, family.unit_written) = (help.is_some(), unit.is_some());
+            (family.help, family.unit) = (help, unit);
+            family.waiting.splice(..0, waiting);
         }
     }
 
@@ -375,18 +406,32 @@ impl Families {
         }
         let metric_type = rule.written_type(source.metric_type);
         let (name, metric_type) = as_in_header(self.format, &written.name, metric_type);
-        Some(WrittenHeaders { name: name.into(), help: source.help.clone(), metric_type })
+        let unit = source.unit.clone().filter(|unit| rule.scale.is_none() && has_unit(name, unit));
+        Some(WrittenHeaders { name: name.into(), help: source.help.clone(), metric_type, unit })
+    }
+
+    /// Whether exemplars of the samples of one family are omitted if they are written under another
+    /// name and type: by the specification, only counters and buckets have exemplars.
+    pub(super) fn loses_exemplars(
+        &self,
+        source: FamilyId,
+        name: &[u8],
+        written: Option<MetricType>,
+    ) -> bool {
+        loses_exemplars(self.format, self.list[source.0].metric_type, name, written)
     }
 
     /// A sample is about to be written with a name that a rule gave it: appends the headers of that
     /// family, unless they were written before.
     ///
-    /// `help` is the text of the pack. Without one, the help text of the family read is used.
+    /// `help` is the text of the pack. Without one, the help text of the family read is used. The
+    /// unit of that family is kept if the values are, and if it is a suffix of the name.
     pub(super) fn open_written(
         &mut self,
         id: FamilyId,
         help: Option<&str>,
         source: FamilyId,
+        rule: &Rule,
         metric_type: Option<MetricType>,
         out: &mut Vec<u8>,
     ) {
@@ -396,7 +441,8 @@ impl Families {
         if again && !(self.repeated_types && numbers_in_labels && self.last_type != Some(id)) {
             return;
         }
-        let source_help = self.list[source.0].help.clone();
+        let read = &self.list[source.0];
+        let (source_help, source_unit) = (read.help.clone(), read.unit.clone());
         let family = &mut self.list[id.0];
         if again {
             family.type_written = false;
@@ -405,57 +451,29 @@ impl Families {
         if !family.waiting.is_empty() {
             // The name exists in both generations: the header of the emitted one is written.
             family.waiting = Vec::new();
-            (family.help_written, family.type_written) = (false, false);
+            (family.help_written, family.type_written, family.unit_written) = (false, false, false);
         }
         let (name, metric_type) = as_in_header(self.format, &family.name, metric_type);
         if !family.help_written && (help.is_some() || source_help.is_some()) {
-            out.extend_from_slice(b"# HELP ");
-            out.extend_from_slice(name);
-            out.push(b' ');
-            match help {
-                Some(text) => write_help(text.as_bytes(), out),
-                None => write_value(&source_help.unwrap_or_default(), out),
-            }
-            out.push(b'\n');
+            write_help(name, help, &source_help.unwrap_or_default(), out);
             family.help_written = true;
         }
         if !family.type_written
             && let Some(metric_type) = metric_type
         {
-            out.extend_from_slice(b"# TYPE ");
-            out.extend_from_slice(name);
-            out.push(b' ');
-            out.extend_from_slice(metric_type.word(self.format).as_bytes());
-            out.push(b'\n');
+            write_header(b"# TYPE ", name, metric_type.word(self.format).as_bytes(), out);
             family.type_written = true;
             self.last_type = Some(id);
         }
+        if !again
+            && !family.unit_written
+            && rule.scale.is_none()
+            && let Some(unit) = source_unit.filter(|unit| has_unit(name, unit))
+        {
+            write_header(b"# UNIT ", name, &unit, out);
+            family.unit_written = true;
+        }
     }
-}
-
-/// The name and type of a family as they are written in headers.
-fn as_in_header(
-    format: Format,
-    name: &[u8],
-    metric_type: Option<MetricType>,
-) -> (&[u8], Option<MetricType>) {
-    if format == Format::OpenMetrics && metric_type == Some(MetricType::Counter) {
-        return match name.strip_suffix(TOTAL) {
-            Some(base) => (base, metric_type),
-            // There are no counters with another name.
-            None => (name, Some(MetricType::Untyped)),
-        };
-    }
-    (name, metric_type)
-}
-
-/// The name of the creation time of a family. `None` if a family of this name and type has none.
-pub(super) fn name_of_created(name: &[u8], metric_type: Option<MetricType>) -> Option<Vec<u8>> {
-    let base = match metric_type {
-        Some(MetricType::Counter) => name.strip_suffix(TOTAL)?,
-        _ => name,
-    };
-    Some([base, CREATED].concat())
 }
 
 /// Whether a header is that of one part of a histogram that a pack names, exported as a family of
@@ -467,15 +485,4 @@ fn is_part_of_histogram(name: &[u8], kind: HeaderKind, plan: &Plan) -> bool {
             let base = name.strip_suffix(*suffix);
             base.and_then(|base| plan.families.get(base)).is_some_and(|base| base.histogram)
         })
-}
-
-/// Appends a help text with the two escapes that help texts have.
-fn write_help(text: &[u8], out: &mut Vec<u8>) {
-    for &byte in text {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            _ => out.push(byte),
-        }
-    }
 }

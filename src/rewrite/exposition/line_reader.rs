@@ -119,25 +119,17 @@ impl<R: Recorder> LineReader<R> {
         }
         self.line += 1;
         if std::mem::take(&mut self.eof) {
-            // A `# EOF` that is not the last line is a comment.
-            out.replacement().extend_from_slice(EOF);
+            self.early_eof(out)?;
         }
         Ok(Some(match scan {
             Scan::Sample(sample) => (sample.len, self.sample(plan, input, sample, out)?),
             Scan::Header { header, len } => (len, self.header(plan, header, &input[..len])?),
-            Scan::Comment { len } => {
-                // Gathered families are written before the end.
-                self.eof = input[..len] == *EOF;
-                if self.eof {
-                    self.scanner.forget();
-                }
-                (len, !self.eof)
-            }
-            Scan::Flawed { len, flaw } => (len, self.malformed(flaw, &input[..len])?),
+            Scan::Comment { len } => (len, self.comment(&input[..len])?),
+            Scan::Flawed { len, flaw } => (len, self.malformed(self.line, flaw, &input[..len])?),
             Scan::Incomplete => {
                 let newline = memchr::memchr(b'\n', input);
                 let len = newline.map_or(input.len(), |end| end + 1);
-                (len, self.malformed(Flaw::Unterminated, &input[..len])?)
+                (len, self.malformed(self.line, Flaw::Unterminated, &input[..len])?)
             }
             Scan::TooLong => {
                 let limit = self.options.limits.line_bytes;
@@ -163,12 +155,41 @@ impl<R: Recorder> LineReader<R> {
         self.state.sample(plan, &line, out).map_err(|exceeded| exceeded.at(self.line))
     }
 
+    /// Handles a comment or a blank line. `OpenMetrics` has neither, except its last line.
+    fn comment(&mut self, line: &[u8]) -> Result<bool, Error> {
+        // Gathered families are written before the end.
+        self.eof = line == EOF;
+        if self.eof {
+            self.scanner.forget();
+            return Ok(false);
+        }
+        match self.options.format {
+            Format::Text => Ok(true),
+            Format::OpenMetrics => self.malformed(self.line, Flaw::BadHeader, line),
+        }
+    }
+
+    /// A line follows `# EOF`, which is a comment then.
+    fn early_eof(&mut self, out: &mut Output<'_>) -> Result<(), Error> {
+        let passes = match self.options.format {
+            Format::Text => true,
+            Format::OpenMetrics => self.malformed(self.line - 1, Flaw::BadHeader, EOF)?,
+        };
+        if passes {
+            out.replacement().extend_from_slice(EOF);
+        }
+        Ok(())
+    }
+
     fn header(
         &mut self,
         plan: &mut ResolvedPlan,
         header: Header,
         line: &[u8],
     ) -> Result<bool, Error> {
+        if self.options.format == Format::OpenMetrics && !header.is_valid_open_metrics(line) {
+            return self.malformed(self.line, Flaw::BadHeader, line);
+        }
         let action =
             self.state.header(plan, header, line).map_err(|exceeded| exceeded.at(self.line))?;
         Ok(match action {
@@ -189,11 +210,11 @@ impl<R: Recorder> LineReader<R> {
         })
     }
 
-    fn malformed(&mut self, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
+    fn malformed(&mut self, number: u64, flaw: Flaw, line: &[u8]) -> Result<bool, Error> {
         if let Some(text) = error_message(line) {
-            return Err(Error::UpstreamFailed { line: self.line, text });
+            return Err(Error::UpstreamFailed { line: number, text });
         }
-        self.state.recorder.malformed(self.line, line, flaw);
+        self.state.recorder.malformed(number, line, flaw);
         match self.options.malformed {
             Malformed::Drop => {
                 self.state.report.drop(DropReason::Malformed(flaw));
@@ -203,7 +224,7 @@ impl<R: Recorder> LineReader<R> {
                 self.state.report.malformed_passed += 1;
                 Ok(true)
             }
-            Malformed::Fail => Err(Error::Malformed { line: self.line, flaw }),
+            Malformed::Fail => Err(Error::Malformed { line: number, flaw }),
         }
     }
 

@@ -38,6 +38,7 @@ mod series_set;
 mod state;
 mod strict;
 mod writer;
+mod written_headers;
 
 use std::sync::Arc;
 

@@ -69,6 +69,7 @@ impl Exposition {
                     let word = match header.kind {
                         HeaderKind::Help => "HELP",
                         HeaderKind::Type(_) => "TYPE",
+                        HeaderKind::Unit => "UNIT",
                     };
                     let text = printable(header.text.of(rest));
                     let line = format!("# {word} {family} {text}");

@@ -13,6 +13,7 @@ mod histories;
 mod identity;
 mod label_values;
 mod missing;
+mod open_metrics;
 mod optional_labels;
 mod pattern_properties;
 mod patterns;

@@ -123,6 +123,7 @@ impl Check<'_> {
             MetricType::Counter
             | MetricType::Histogram
             | MetricType::Untyped
+            | MetricType::Info
             | MetricType::Other => return,
         };
         let kind = metric_type.as_str();

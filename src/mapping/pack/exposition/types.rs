@@ -152,6 +152,7 @@ impl Check<'_> {
             MetricType::Counter
             | MetricType::Histogram
             | MetricType::Untyped
+            | MetricType::Info
             | MetricType::Other => {}
         }
     }

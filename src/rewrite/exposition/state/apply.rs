@@ -3,7 +3,7 @@
 use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
 use crate::mapping::plan::exposition::RuleId;
-use crate::rewrite::exposition::families::{FamilyId, HistogramPart, name_of_created};
+use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
 use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
@@ -12,7 +12,8 @@ use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::sample_line::SampleLine;
-use crate::rewrite::exposition::scaled::write_scaled;
+use crate::rewrite::exposition::scaled::{end_of_timestamp, write_scaled};
+use crate::rewrite::exposition::written_headers::name_of_created;
 
 impl<R: Recorder> ExpositionState<R> {
     /// Applies the actions of the current verdict. Returns `false` if an equal series arrived
@@ -173,7 +174,7 @@ impl<R: Recorder> ExpositionState<R> {
         let output = plan.output(rule.to);
         let source = self.current.family;
         let metric_type = rule.written_type(self.families.family(source).metric_type);
-        self.families.open_written(family, output.help.as_deref(), source, metric_type, out);
+        self.families.open_written(family, output.help.as_deref(), source, rule, metric_type, out);
         let start = out.len();
         let SampleLine { text, scanner, .. } = *line;
         let name = scanner.name();
@@ -188,6 +189,7 @@ impl<R: Recorder> ExpositionState<R> {
         let unchanged = !scanner.has_quoted_name()
             && self.current.renderings[rendering.0].transform.keeps_all(labels);
         let (scale, part) = (rule.scale, self.current.part);
+        let loses_exemplars = self.families.loses_exemplars(source, &output.name, metric_type);
         if unchanged && scale.is_none() && labels.spans.iter().all(|span| !span.odd) {
             out.extend_from_slice(&text[name.end()..]);
         } else {
@@ -198,11 +200,10 @@ impl<R: Recorder> ExpositionState<R> {
                 out.push(b'}');
             }
             match scale {
-                Some(scale) => write_scaled(line, part, scale, out),
+                Some(scale) => write_scaled(line, part, scale, !loses_exemplars, out),
                 None => out.extend_from_slice(&text[scanner.labels_end()..]),
             }
         }
-        self.recorder.renamed(id, &out[start..]);
         self.current.rendered_prefix.clear();
         if scale.is_some() {
             // Each line is written for itself: its value, boundary or exemplar changes.
@@ -214,5 +215,18 @@ impl<R: Recorder> ExpositionState<R> {
             let tail = text.len() - last.value.start();
             self.current.rendered_prefix.extend_from_slice(&out[start..out.len() - tail]);
         }
+        if loses_exemplars && scale.is_none() {
+            cut_exemplar(line, out);
+        }
+        self.recorder.renamed(id, &out[start..]);
+    }
+}
+
+/// Removes the exemplar of a line that was just written. Without one, nothing changes.
+fn cut_exemplar(line: &SampleLine<'_>, out: &mut Vec<u8>) {
+    let exemplar = line.text.len() - 1 - end_of_timestamp(line);
+    if exemplar > 0 {
+        out.truncate(out.len() - 1 - exemplar);
+        out.push(b'\n');
     }
 }

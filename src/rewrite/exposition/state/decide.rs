@@ -5,13 +5,14 @@ use super::exposition_state::ExpositionState;
 use crate::exposition::MetricType;
 use crate::mapping::plan::exposition::{Kind, Rule, RuleId};
 use crate::mapping::{BucketPolicy, Merge};
-use crate::rewrite::exposition::families::{HistogramPart, name_of_created};
+use crate::rewrite::exposition::families::HistogramPart;
 use crate::rewrite::exposition::gathered::{SeriesRef, Shape, Source};
 use crate::rewrite::exposition::labels::{DuplicateLabel, LE, LabelTransform, Labels};
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::series_key;
+use crate::rewrite::exposition::written_headers::name_of_created;
 
 /// Why a rule that matches is not applied.
 #[derive(Clone, Copy, Debug)]
@@ -394,6 +395,8 @@ fn shape_of(
         (Kind::Gauge(merge), _) | (Kind::TypedOrGauge(merge), Some(MetricType::Gauge)) => {
             scalar(*merge)
         }
+        // Its value is always 1.
+        (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Info)) => scalar(Merge::Max),
         // There is nothing to merge, so any method will do.
         (Kind::Typed, Some(MetricType::Gauge)) if rule.distinct => scalar(Merge::Max),
         (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Gauge | MetricType::Summary)) => {

@@ -81,7 +81,7 @@ pub(super) fn families(
         }
     }
     families.retain(|family| {
-        // The header of a unit is left over if a rule has renamed its family.
+        // A unit alone declares nothing.
         let Headers { help, metric_type, .. } = &family.headers;
         help.is_some() || metric_type.is_some() || family.has_samples()
     });

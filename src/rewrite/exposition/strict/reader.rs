@@ -87,8 +87,9 @@ impl Reader {
                         self.header(header, &input[..len], kept, report)?;
                         len
                     }
+                    // Comments are left out, except the last line of OpenMetrics.
                     Scan::Comment { len } => {
-                        self.comment(&input[..len], kept, report)?;
+                        kept.has_eof = input[..len] == *EOF;
                         len
                     }
                     Scan::Flawed { len, flaw } => {
@@ -217,6 +218,7 @@ impl Reader {
         let place = match header.kind {
             HeaderKind::Help => &mut headers.help,
             HeaderKind::Type(_) => &mut headers.metric_type,
+            HeaderKind::Unit => &mut headers.unit,
         };
         if place.is_some() {
             report.drop(DropReason::RepeatedHeader);
@@ -225,36 +227,11 @@ impl Reader {
         let mut written = Vec::new();
         match header.kind {
             HeaderKind::Help => write_help(text, self.format, &mut written),
-            HeaderKind::Type(_) => written.extend_from_slice(text),
+            HeaderKind::Type(_) | HeaderKind::Unit => written.extend_from_slice(text),
         }
         let bytes = written.len();
         *place = Some(written.into());
         self.add_bytes(bytes, report)
-    }
-
-    /// Comments are left out, except `# EOF` and `# UNIT`.
-    fn comment(
-        &mut self,
-        line: &[u8],
-        kept: &mut Collection,
-        report: &mut Report,
-    ) -> Result<(), LimitExceeded> {
-        kept.has_eof = line == EOF;
-        if self.format != Format::OpenMetrics {
-            return Ok(());
-        }
-        let Some(rest) = line.strip_prefix(b"# UNIT ") else { return Ok(()) };
-        let rest = rest.trim_ascii();
-        let Some(at) = rest.iter().position(|&byte| byte == b' ') else { return Ok(()) };
-        let (name, unit) = (&rest[..at], rest[at..].trim_ascii());
-        let id = self.name_of_header(name, kept, report)?;
-        let place = &mut kept.names.get_mut(id).headers.unit;
-        if place.is_some() {
-            report.drop(DropReason::RepeatedHeader);
-            return Ok(());
-        }
-        *place = Some(unit.into());
-        self.add_bytes(unit.len(), report)
     }
 
     fn name_of_header(

@@ -6,10 +6,10 @@ use super::text::write_help;
 use super::writer::Writer;
 use crate::exposition::{Format, MetricType};
 use crate::mapping::Plan;
-use crate::rewrite::exposition::families::WrittenHeaders;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::options::Options;
 use crate::rewrite::exposition::report::Report;
+use crate::rewrite::exposition::written_headers::WrittenHeaders;
 
 /// Holds what the engine writes, and writes it again at the end of the input.
 #[derive(Debug)]
@@ -84,6 +84,9 @@ impl Strict {
             && metric_type != MetricType::Other
         {
             headers.metric_type = Some(metric_type.word(self.format).as_bytes().into());
+        }
+        if headers.unit.is_none() {
+            headers.unit.clone_from(&late.unit);
         }
     }
 

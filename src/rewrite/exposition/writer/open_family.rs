@@ -62,8 +62,9 @@ impl OpenFamily {
             Kind::Gauge(_) => declared.or(Some(MetricType::Gauge)),
             Kind::Typed | Kind::TypedOrGauge(_) => declared,
         };
-        let metric_type = plan.rule(id).written_type(metric_type);
-        families.open_written(self.family, help, source, metric_type, out);
+        let rule = plan.rule(id);
+        let metric_type = rule.written_type(metric_type);
+        families.open_written(self.family, help, source, rule, metric_type, out);
     }
 
     /// The family is written: adds it to the report.
