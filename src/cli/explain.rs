@@ -90,9 +90,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     if let Some(family) = family {
         let has_rule = |plan: &Plan| {
-            plan.families.contains_key(family.as_bytes())
-                || plan.outputs.iter().any(|output| *output.name == *family.as_bytes())
-                || !plan.patterns.concerning(family.as_bytes()).is_empty()
+            plan.stages().any(|plan| {
+                plan.families.contains_key(family.as_bytes())
+                    || plan.outputs.iter().any(|output| *output.name == *family.as_bytes())
+                    || !plan.patterns.concerning(family.as_bytes()).is_empty()
+            })
         };
         if explanation.lines.is_empty() && explanation.series.is_empty() && !has_rule(&plan) {
             bail!("--family={family}: no pack has a rule for this family, and {name} lacks it");
@@ -150,26 +152,49 @@ fn print(
 /// Writes the lines, then the series that are written at the end. `errors`: also writes how wrong each
 /// estimate can be.
 fn write(explanation: &Explanation, errors: bool, to: &mut String) -> fmt::Result {
-    let mut rest = explanation.lines.as_slice();
-    while let Some((first, after)) = rest.split_first() {
-        // Many consecutive lines have one explanation: buckets of a histogram, or unknown families.
-        let alike = after.iter().take_while(|line| is_alike(first, line)).count();
-        write_line(first, after.get(alike.wrapping_sub(1)), &explanation.series, to)?;
-        rest = &after[alike..];
+    write_stage(&explanation.lines.iter().collect::<Vec<_>>(), &explanation.series, errors, to)?;
+    let next = std::iter::successors(explanation.next.as_deref(), |stage| stage.next.as_deref());
+    for stage in next.clone() {
+        writeln!(to, "\n{BOLD}and then, in the output of these rules{BOLD:#}")?;
+        let is_touched = |line: &&Line| line.fate != Fate::Passed || !line.read_by.is_empty();
+        let lines: Vec<&Line> = stage.lines.iter().filter(is_touched).collect();
+        if lines.is_empty() {
+            writeln!(to, "nothing")?;
+        }
+        write_stage(&lines, &stage.series, errors, to)?;
     }
-    if !explanation.series.is_empty() {
-        writeln!(to, "\n{BOLD}aggregated, and written at the end{BOLD:#}")?;
-    }
-    explanation.series.iter().try_for_each(|series| write_series(series, errors, to))?;
-    let has_estimates =
-        |series: &ExplainedSeries| !series.estimated.is_empty() && series.absent.is_none();
-    if explanation.series.iter().any(has_estimates) {
+    if next.chain([explanation]).any(|stage| stage.series.iter().any(is_estimated)) {
         let more = if errors { "" } else { "; `--family` shows how wrong each count can be" };
         let text = format!("~ estimated: the input has no such bucket boundary{more}");
         writeln!(to)?;
         wrap(&text, WIDTH, Indent { first: "", next: "  " }, to)?;
     }
     Ok(())
+}
+
+/// Whether a series that is written has estimated counts.
+fn is_estimated(series: &ExplainedSeries) -> bool {
+    !series.estimated.is_empty() && series.absent.is_none()
+}
+
+/// Writes the lines that rules read, then the series that are written at the end.
+fn write_stage(
+    lines: &[&Line],
+    series: &[ExplainedSeries],
+    errors: bool,
+    to: &mut String,
+) -> fmt::Result {
+    let mut rest = lines;
+    while let Some((first, after)) = rest.split_first() {
+        // Many consecutive lines have one explanation: buckets of a histogram, or unknown families.
+        let alike = after.iter().take_while(|line| is_alike(first, line)).count();
+        write_line(first, after.get(alike.wrapping_sub(1)).copied(), series, to)?;
+        rest = &after[alike..];
+    }
+    if !series.is_empty() {
+        writeln!(to, "\n{BOLD}aggregated, and written at the end{BOLD:#}")?;
+    }
+    series.iter().try_for_each(|series| write_series(series, errors, to))
 }
 
 /// Whether the explanation of `first` also applies to `line`.

@@ -55,6 +55,7 @@ impl Rewriting {
             buckets: self.buckets.unwrap_or_default(),
             not_counted: self.not_counted.unwrap_or_default(),
             fill: self.fill.iter().map(pair).collect(),
+            reduce: true,
         }
     }
 

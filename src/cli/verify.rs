@@ -79,6 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rewriting = &arguments.rewriting;
     let packs = packs::load(&rewriting.packs)?;
+    mapping::two_generations(&packs)?;
     let emitted =
         Emitted::new(arguments.emit, &packs).map_err(|error| anyhow::anyhow!("--emit: {error}"))?;
     let compared_as = match (emitted.has(Generation::Old), emitted.has(Generation::New)) {

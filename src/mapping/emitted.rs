@@ -59,6 +59,11 @@ impl Emitted {
         self.edition
     }
 
+    /// The same for packs of another generation.
+    pub(in crate::mapping) fn with_generation(self, generation: Generation) -> Emitted {
+        Emitted { generation: Some(generation), ..self }
+    }
+
     /// The index of the edition in a pack. `None`: the newest one of each generation.
     pub(in crate::mapping) fn edition_in(self, pack: &Pack) -> Option<usize> {
         pack.editions().find(self.edition?).map(|(_, index)| index)

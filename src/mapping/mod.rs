@@ -8,6 +8,7 @@
 //! bridge between the two. Everything wrong is a [`Diagnostic`](crate::document::Diagnostic).
 
 mod boundary;
+mod chain;
 mod compile;
 mod correspondence;
 mod edition;
@@ -24,6 +25,7 @@ mod segment;
 mod settings;
 
 pub use boundary::Boundary;
+pub use chain::two_generations;
 pub use compile::{check, compile, compile_statsd, warnings};
 pub use correspondence::{Correspondence, Lack, Meaning, Shape, correspondences};
 pub use edition::EditionName;

@@ -17,6 +17,8 @@ pub struct Settings {
     /// Values by label, for labels that the input generation lacks. An empty value is written as an
     /// empty value.
     pub fill: BTreeMap<String, String>,
+    /// Drop and aggregate what packs list under `reduce`.
+    pub reduce: bool,
 }
 
 impl Settings {
@@ -28,6 +30,7 @@ impl Settings {
             buckets: BucketPolicy::default(),
             not_counted: NotCounted::default(),
             fill: BTreeMap::new(),
+            reduce: true,
         }
     }
 }

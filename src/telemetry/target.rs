@@ -106,7 +106,7 @@ impl TargetMetrics {
             gauge.set(i64::from(report.generations.contains(generation)));
         }
         let HeldTarget { name, all } = &*self.hold;
-        for rule in &report.rewritten {
+        for rule in report.rewritten.iter().chain(&report.reduced) {
             let labels = [&**name, rule.from.as_str(), rule.to.as_str()];
             all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);
             all.rule_written_samples.with_label_values(&labels).inc_by(rule.samples_out);

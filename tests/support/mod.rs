@@ -14,6 +14,7 @@ pub(crate) mod oracle;
 pub(crate) mod pattern_oracle;
 pub(crate) mod process;
 pub(crate) mod prometheus;
+pub(crate) mod reduction_oracle;
 pub(crate) mod statsd;
 pub(crate) mod status_page;
 pub(crate) mod strict;

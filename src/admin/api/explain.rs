@@ -15,7 +15,7 @@ use super::{Refusal, answer, body, refuse};
 use crate::admin::Admin;
 use crate::admin::api::diff::Diff;
 use crate::mapping::{self, Emit, StatsdSettings};
-use crate::rewrite::exposition::{History, Progress, Rewriter};
+use crate::rewrite::exposition::{Fate, History, Progress, Rewriter};
 use crate::rewrite::{self, statsd};
 use crate::running::Running;
 use crate::scrape::PreviewError;
@@ -71,8 +71,22 @@ struct Rewritten<'a> {
 /// How the engine handled each line and series.
 #[derive(Debug, Serialize)]
 struct Explained<'a> {
-    lines: &'a [rewrite::exposition::Line],
+    lines: Vec<&'a rewrite::exposition::Line>,
     series: &'a [rewrite::exposition::ExplainedSeries],
+    /// The next stage: packs that follow, and what packs reduce. Without lines that it forwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Box<Explained<'a>>>,
+}
+
+impl<'a> Explained<'a> {
+    fn new(stage: &'a rewrite::exposition::Explanation) -> Explained<'a> {
+        let next = stage.next.as_deref().map(|next| {
+            let mut next = Explained::new(next);
+            next.lines.retain(|line| line.fate != Fate::Passed || !line.read_by.is_empty());
+            Box::new(next)
+        });
+        Explained { lines: stage.lines.iter().collect(), series: &stage.series, next }
+    }
 }
 
 /// The result for `StatsD` lines of one sender.
@@ -205,7 +219,7 @@ fn explain_exposition(
         sides: Diff::new(&text, &explained.output, ""),
         report: Report::new(&report),
         missing: Vec::new(),
-        explained: Some(Explained { lines: &explained.lines, series: &explained.series }),
+        explained: Some(Explained::new(&explained)),
     }))
 }
 

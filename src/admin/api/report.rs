@@ -26,6 +26,8 @@ pub(super) struct Report<'a> {
     filled: u64,
     incomplete: u64,
     rules: Vec<Rule<'a>>,
+    /// What was aggregated in the output of the rules, see `reduce` of packs.
+    reduced: Vec<Rule<'a>>,
     dropped: &'a BTreeMap<DropReason, u64>,
     unrewritten: &'a BTreeMap<RefusedBecause, u64>,
     estimated: Vec<Estimated<'a>>,
@@ -96,6 +98,7 @@ impl<'a> Report<'a> {
             filled: report.filled,
             incomplete: report.incomplete,
             rules: report.rewritten.iter().map(rule).collect(),
+            reduced: report.reduced.iter().map(rule).collect(),
             dropped: &report.dropped,
             unrewritten: &report.unrewritten,
             estimated: report.estimated.iter().map(estimated).collect(),

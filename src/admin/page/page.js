@@ -191,6 +191,7 @@ function rules(report) {
   const rows = report.rules.map((rule) => [...rule.title.split(" -> ").map(selector), count(rule.samples_in), count(rule.samples_out)]);
   if (report.passed) rows.push([text("span", "soft", "no rule"), text("span", "soft", "forwarded unchanged"), count(report.passed), count(report.passed)]);
   if (report.kept) rows.push(["", text("span", "soft", "forwarded unchanged, in addition to the rewritten samples"), "", count(report.kept)]);
+  for (const item of report.reduced) rows.push([selector(item.from), h("span", null, text("span", "soft", "reduced: "), selector(item.title)), count(item.samples_in), count(item.samples_out)]);
   if (!rows.length) return text("p", "soft", "No samples.");
   return table([{ text: "Input family" }, { text: "Output family" }, { text: "Samples in", number: true }, { text: "Samples out", number: true }], rows);
 }
@@ -502,9 +503,9 @@ function gathered(its, lines) {
     h("span", null, by(its)));
 }
 
-function lineByLine({ lines, series: all }) {
-  return text("div", "split even",
-    h("div", null, h("h3", null, "Line by line"), text("ol", "relayed", lines.slice(0, 500).map((line) => h("li", null,
+function lineByLine({ lines, series: all, next }, heading = "Line by line") {
+  const stage = text("div", "split even",
+    h("div", null, h("h3", null, heading), text("ol", "relayed", lines.slice(0, 500).map((line) => h("li", null,
       text("div", "numbered", text("span", "soft", `${line.number}`), text("code", "line", line.text)),
       fate(line.fate.is === "passed" ? { is: line.is_output ? "emitted" : line.read_by.length ? "kept" : "passed" } : line.fate),
       line.read_by.map((reading) => [
@@ -514,6 +515,7 @@ function lineByLine({ lines, series: all }) {
       ]),
       line.not_read_by.length > 0 && text("span", "soft", "rules for other samples of this family: ", line.not_read_by.join("; ")))))),
     all.length > 0 && h("div", null, h("h3", null, "Aggregated series"), text("ol", "relayed", all.slice(0, 500).map((its) => gathered(its)))));
+  return next ? h("div", null, stage, lineByLine(next, "Then, in the output of these rules")) : stage;
 }
 
 async function explain(event) {

@@ -9,7 +9,7 @@ use super::arguments::Arguments;
 use super::files::{InputFile, find};
 use super::replace::{NewFile, replace_all};
 use crate::cli::progress::Progress;
-use crate::mapping::{Emit, Emitted, Generation};
+use crate::mapping::{self, Emit, Emitted, Generation};
 use crate::packs;
 use crate::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
 
@@ -77,6 +77,7 @@ fn survives(finding: &Finding, emit: Option<Emit>) -> bool {
 /// A pack is not valid, or a family of `--absent` is unknown.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     let packs = packs::load(&arguments.packs)?;
+    mapping::two_generations(&packs)?;
     let emit = arguments.emit.unwrap_or(Emit::Old);
     let to = Emitted::new(arguments.to, &packs);
     let to = to.map_err(|error| anyhow::anyhow!("--to: {error}"))?;

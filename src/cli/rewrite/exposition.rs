@@ -99,6 +99,13 @@ fn write(report: &Report, to: &mut String) -> fmt::Result {
         writeln!(to, "{:>10} {:>10}  {title}", rule.samples_in, rule.samples_out)?;
     }
     writeln!(to, "{0:>10} {0:>10}  no rule: forwarded unchanged", report.passed)?;
+    if !report.reduced.is_empty() {
+        writeln!(to, "\n{:>10} {:>10}  reduced, in the output of the rules", "read", "written")?;
+    }
+    for item in &report.reduced {
+        let title = rule_title(&item.title, TITLE_COLUMN);
+        writeln!(to, "{:>10} {:>10}  {title}", item.samples_in, item.samples_out)?;
+    }
     if report.kept > 0 {
         writeln!(to, "{:>10} {:>10}  forwarded unchanged and also rewritten", "", report.kept)?;
     }

@@ -75,7 +75,8 @@ impl File {
         let buckets = targets.buckets.unwrap_or(self.buckets).value;
         let fill = texts(&self.fill).chain(texts(&targets.fill)).collect();
         let not_counted = targets.not_counted.unwrap_or(self.not_counted).value;
-        let mapping = mapping::Settings { emit: emit.value, buckets, not_counted, fill };
+        let mapping =
+            mapping::Settings { emit: emit.value, buckets, not_counted, fill, reduce: true };
         Some(DynamicTargetSettings {
             name: name.to_owned(),
             packs: pack_names(targets.packs.as_deref()),

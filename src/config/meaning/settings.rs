@@ -213,7 +213,7 @@ impl File {
             name: name?,
             url: url?.0.clone(),
             packs: pack_names(target.packs.as_deref()),
-            mapping: mapping::Settings { emit, buckets, not_counted, fill },
+            mapping: mapping::Settings { emit, buckets, not_counted, fill, reduce: true },
             strict: target.strict.unwrap_or(self.strict).value,
             http,
             passthrough: target.passthrough.iter().map(|path| path.value.clone()).collect(),

@@ -6,6 +6,7 @@ mod statsd;
 pub use exposition::compile;
 pub use statsd::compile_statsd;
 
+use super::chain::{self, Chain};
 use super::emitted::Emitted;
 use super::generation::Emit;
 use super::pack::Pack;
@@ -29,14 +30,22 @@ use exposition::index::RuleIndex;
 /// ```
 #[must_use]
 pub fn check(packs: &[Pack], incomplete: bool) -> Vec<Diagnostic> {
-    let rules = exposition::active::active_rules(packs);
-    let index = RuleIndex::new(&rules);
-    let patterns = active_patterns(packs);
-    let mut errors = if incomplete {
-        exposition::check::pairs(&index)
-    } else {
-        exposition::check::errors(packs, &index, &patterns, &Settings::new(Emit::Both))
+    let chain = match Chain::new(packs) {
+        Ok(chain) => chain,
+        Err(error) => return vec![error],
     };
+    let of_level = |packs: Vec<Pack>| {
+        if incomplete {
+            let rules = exposition::active::active_rules(&packs);
+            exposition::check::pairs(&RuleIndex::new(&rules))
+        } else {
+            exposition::errors_of(&packs)
+        }
+    };
+    let mut errors: Vec<Diagnostic> = chain.levels().into_iter().flat_map(of_level).collect();
+    if !incomplete {
+        errors.extend(exposition::reduction::errors(packs));
+    }
     if let Err(Diagnostics(lines)) = compile_statsd(packs, &StatsdSettings::new(Emit::Both)) {
         errors.extend(lines);
     }
@@ -68,10 +77,17 @@ fn unknown_editions(packs: &[Pack]) -> impl Iterator<Item = Diagnostic> {
 /// ```
 #[must_use]
 pub fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
-    let rules = exposition::active::active_rules(packs);
-    let mut warnings = exposition::warnings::of_rules(&rules);
-    warnings.extend(exposition::warnings::of_patterns(&active_patterns(packs)));
-    warnings.extend(exposition::warnings::of_only_in(packs, &rules));
+    let of_level = |packs: Vec<Pack>| {
+        let rules = exposition::active::active_rules(&packs);
+        let mut warnings = exposition::warnings::of_rules(&rules);
+        warnings.extend(exposition::warnings::of_patterns(&active_patterns(&packs)));
+        warnings.extend(exposition::warnings::of_only_in(&packs, &rules));
+        warnings
+    };
+    let levels = Chain::new(packs).map(|chain| chain.levels()).unwrap_or_default();
+    let mut warnings: Vec<Diagnostic> = levels.into_iter().flat_map(of_level).collect();
+    warnings.extend(exposition::reduction::warnings(packs));
+    warnings.extend(chain::not_followed(packs));
     warnings.extend(statsd::warnings(packs));
     warnings
 }

@@ -3,6 +3,7 @@
 use super::names;
 use crate::document::{Diagnostic, Reader, Scalar, Source, Span};
 use crate::mapping::editions::Editions;
+use crate::mapping::pack::keys::LineRuleKeys;
 
 /// Help for keys that a pack does not have.
 const SHAPE_HELP: &str = "see the shipped packs for the shape of a pack";
@@ -50,6 +51,21 @@ impl<'s> Check<'s> {
             );
         }
         name.text
+    }
+
+    /// The pack that this one follows. Lines have two generations.
+    pub(in crate::mapping) fn follows(
+        &mut self,
+        name: Option<Scalar>,
+        lines: &[LineRuleKeys],
+    ) -> Option<Scalar> {
+        let name = name?;
+        self.pack_name(name.clone());
+        if !lines.is_empty() {
+            let remedy = "remove `follows`, or the rules under `statsd`";
+            self.error(name.span, "a pack that follows another has no rules for lines", remedy);
+        }
+        Some(name)
     }
 
     /// Reports an error if this cannot be the name of a family.

@@ -16,12 +16,14 @@ pub(in crate::mapping) struct PerGeneration<T> {
 pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) name: Option<Scalar>,
     pub(in crate::mapping) description: Option<Scalar>,
+    pub(in crate::mapping) follows: Option<Scalar>,
     pub(in crate::mapping) editions: Option<PerGeneration<Vec<Scalar>>>,
     pub(in crate::mapping) prometheus: Vec<RuleKeys>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
     pub(in crate::mapping) single_valued: Vec<Scalar>,
     pub(in crate::mapping) only_in: Option<PerGeneration<Vec<Scalar>>>,
     pub(in crate::mapping) hints: Vec<HintKeys>,
+    pub(in crate::mapping) reduce: Vec<ReductionKeys>,
     pub(in crate::mapping) statsd: Vec<LineRuleKeys>,
     pub(in crate::mapping) prefix: Option<Scalar>,
     pub(in crate::mapping) between: Vec<Scalar>,
@@ -103,6 +105,17 @@ pub(in crate::mapping) struct RuleKeys {
     pub(in crate::mapping) optional: Vec<Scalar>,
 }
 
+/// An item under `reduce:`. A list has the location of its key.
+#[derive(Debug)]
+pub(in crate::mapping) struct ReductionKeys {
+    pub(in crate::mapping) span: Span,
+    pub(in crate::mapping) drop: Option<Scalar>,
+    pub(in crate::mapping) family: Option<Scalar>,
+    pub(in crate::mapping) without: Option<(Span, Vec<Scalar>)>,
+    pub(in crate::mapping) keep: Option<(Span, Vec<Scalar>)>,
+    pub(in crate::mapping) merge: Option<Scalar>,
+}
+
 /// How the values of a variable are translated.
 #[derive(Debug)]
 pub(in crate::mapping) enum TranslationKeys {
@@ -148,12 +161,14 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackK
         Some(PackKeys {
             name: fields.required_text("name"),
             description: fields.text("description"),
+            follows: fields.text("follows"),
             editions: per_generation(fields, "editions", "`editions`"),
             prometheus: fields.each("prometheus", rule),
             repeats: fields.texts("repeats"),
             single_valued: fields.texts("single_valued"),
             only_in: per_generation(fields, "only_in", "`only_in`"),
             hints: fields.each("hints", hint),
+            reduce: fields.each("reduce", reduction),
             statsd: fields.each("statsd", line),
             prefix: fields.text("prefix"),
             between: fields.texts("between"),
@@ -216,6 +231,27 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
             optional,
         })
     })
+}
+
+fn reduction(reader: &mut Reader<'_>, node: Node) -> Option<ReductionKeys> {
+    reader.map(node, "an item under `reduce`", |fields| {
+        Some(ReductionKeys {
+            span: fields.span(),
+            drop: fields.text("drop"),
+            family: fields.text("family"),
+            without: located_texts(fields, "without"),
+            keep: located_texts(fields, "keep"),
+            merge: fields.text("merge"),
+        })
+    })
+}
+
+/// A list of texts, which can be empty, and where its key is.
+fn located_texts(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<(Span, Vec<Scalar>)> {
+    let (name, node) = fields.take(key)?;
+    let items = fields.reader.items(node, &format!("a list under `{key}`"));
+    let texts = items.into_iter().filter_map(|item| fields.reader.scalar(item, "a label"));
+    Some((name.span, texts.collect()))
 }
 
 /// The translation of each variable.

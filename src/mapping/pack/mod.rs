@@ -24,6 +24,7 @@ use crate::mapping::pack::exposition::selector::{Selector, Term};
 use check::Check;
 use keys::PerGeneration;
 
+pub(super) use exposition::reduction::{Reduce, ReducedLabels, Reduction};
 pub(super) use exposition::rule::{OnlyWith, PackRule};
 pub(super) use statsd::rule::{Lines, PackLineRule, parse_prefix};
 pub use test_case::{Expected, Fixture, PackTest, TestInput, TestScrape};
@@ -34,11 +35,13 @@ pub use test_file::TestFile;
 pub struct Pack {
     name: String,
     description: Option<String>,
+    follows: Option<Scalar>,
     editions: Editions,
     edition_spans: Vec<(EditionName, Span)>,
     rules: Vec<PackRule>,
     /// The rules whose families are given by patterns.
     patterns: Vec<PackRule>,
+    reductions: Vec<Reduction>,
     repeats: Vec<String>,
     single_valued: Vec<String>,
     only_in: Vec<OnlyIn>,
@@ -234,9 +237,11 @@ impl Pack {
         let single_valued = single_valued(file.single_valued, &rules, &mut check);
         let (patterns, rules) = rules.into_iter().partition(PackRule::has_patterns);
         let only_in = only_in(file.only_in, &mut check);
+        let reductions = check.reductions(file.reduce);
         let (hints, series_hints) = hints(file.hints, &mut check);
         let common = (file.prefix, file.between, file.tags, file.either);
         let lines = Lines::from_keys(&file.statsd, common, &mut check);
+        let follows = check.follows(file.follows, &file.statsd);
         let tests = file.tests.into_iter();
         let tests = tests.filter_map(|test| PackTest::from_keys(test, &mut check)).collect();
         let description = file.description.map(|description| description.text);
@@ -246,10 +251,12 @@ impl Pack {
         let pack = Pack {
             name,
             description,
+            follows,
             editions,
             edition_spans,
             rules,
             patterns,
+            reductions,
             repeats,
             single_valued,
             only_in,
@@ -272,6 +279,27 @@ impl Pack {
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// The pack whose new generation is the old one of this pack.
+    #[must_use]
+    pub fn follows(&self) -> Option<&str> {
+        self.follows.as_ref().map(|name| name.text.as_str())
+    }
+
+    /// An error at `follows`, or in the file if there is no such key.
+    pub(super) fn follows_error(&self, message: impl Into<String>, remedy: &str) -> Diagnostic {
+        let span = self.follows.as_ref().map(|name| name.span);
+        match span {
+            Some(span) => self.source.error(span, message.into(), remedy),
+            None => Diagnostic::error(message).at(self.source.whole()).with_help(remedy),
+        }
+    }
+
+    /// A warning at `follows`.
+    pub(super) fn follows_warning(&self, message: String, help: &str) -> Option<Diagnostic> {
+        let span = self.follows.as_ref()?.span;
+        Some(self.source.warning(span, message, help))
     }
 
     /// The editions that it declares.
@@ -298,10 +326,10 @@ impl Pack {
         &self.tests
     }
 
-    /// The number of its rules, those with patterns and for lines included.
+    /// The number of its rules: also those with patterns, for lines, and under `reduce`.
     #[must_use]
     pub fn rule_count(&self) -> usize {
-        self.rules.len() + self.patterns.len() + self.lines.rules.len()
+        self.rules.len() + self.patterns.len() + self.lines.rules.len() + self.reductions.len()
     }
 
     /// The name of the pack's file in diagnostics.
@@ -345,6 +373,11 @@ impl Pack {
     /// The rules whose families are given by patterns.
     pub(super) fn patterns(&self) -> &[PackRule] {
         &self.patterns
+    }
+
+    /// What is left out of the output, or aggregated in it.
+    pub(super) fn reductions(&self) -> &[Reduction] {
+        &self.reductions
     }
 
     /// The rules for `StatsD` lines.

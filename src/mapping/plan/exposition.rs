@@ -13,6 +13,7 @@ pub use super::rule_id::RuleId;
 use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
+use crate::mapping::family_pattern::FamilyPattern;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
 use crate::mapping::plan::value_edit::ValueEdit;
 use crate::mapping::scale::Scale;
@@ -45,6 +46,15 @@ pub struct Plan {
     /// Rules for families that no rule names. The rules and outputs that they refer to are listed
     /// after all others; they have patterns in place of names.
     pub patterns: Patterns,
+    /// Samples that are not written, of families that are given by patterns.
+    pub dropped: Vec<(FamilyPattern, Match)>,
+    /// The generation that is emitted. `None`: both, or there is no generation.
+    pub emitted: Option<Generation>,
+    /// The plan of the next stage, which rewrites the output of this one.
+    pub next: Option<Arc<Plan>>,
+    /// This stage drops and aggregates what the stages before it have written. Its rules read and
+    /// write the same families.
+    pub is_reduction: bool,
 }
 
 /// The bucket layouts of a family whose editions differ.
@@ -86,6 +96,8 @@ pub struct FamilyPlan {
     /// Samples that the written generation does not count: those that have all labels of one of
     /// these lists, with exactly these values. No rule is applied to them.
     pub not_counted: Vec<Vec<Pair>>,
+    /// Samples that are not written. No rule is applied to them.
+    pub dropped: Vec<Match>,
     /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
     /// Index into [`Plan::editions`], if the family has several layouts in its generation.
@@ -167,6 +179,8 @@ pub struct Match {
 pub struct LabelEdits {
     /// Removed.
     pub drop: Vec<Box<[u8]>>,
+    /// If there is a list, all labels that are not in it are removed. `le` and `quantile` are kept.
+    pub keep_only: Option<Vec<Box<[u8]>>>,
     /// Renamed in place: (from, to).
     pub rename: Vec<Pair>,
     /// Labels whose value is rewritten, in place.
@@ -204,6 +218,7 @@ impl LabelEdits {
     #[must_use]
     pub fn is_identity(&self) -> bool {
         self.drop.is_empty()
+            && self.keep_only.is_none()
             && self.rename.is_empty()
             && self.values.is_empty()
             && self.append.is_empty()
@@ -328,6 +343,11 @@ impl ExpectedMetric {
 }
 
 impl Plan {
+    /// This stage and those after it.
+    pub fn stages(&self) -> impl Iterator<Item = &Plan> {
+        std::iter::successors(Some(self), |plan| plan.next.as_deref())
+    }
+
     /// The rule with this id.
     #[must_use]
     pub fn rule(&self, id: RuleId) -> &Rule {
@@ -338,12 +358,13 @@ impl Plan {
     /// without estimates: whose boundaries all others have. If there is none, the oldest.
     #[must_use]
     pub fn exact_edition(&self, among: &BTreeSet<EditionName>) -> Option<EditionName> {
-        let all = || self.editions.iter().flat_map(|family| family.layouts.iter());
+        let families = || self.stages().flat_map(|stage| &stage.editions);
+        let all = || families().flat_map(|family| family.layouts.iter());
         let has = |layout: &[Boundary], bound: f64| {
             layout.iter().any(|it| it.bound.total_cmp(&bound).is_eq())
         };
         let is_exact = |name: &&EditionName| {
-            self.editions.iter().all(|family| {
+            families().all(|family| {
                 let others = || family.layouts.iter().filter(|(its, _)| among.contains(its));
                 let own = family.layouts.iter().find(|(its, _)| its == *name);
                 own.is_none_or(|(_, own)| {

@@ -120,7 +120,16 @@ impl Family {
     /// Whether no pack names this family.
     pub(super) fn is_plain(&self) -> bool {
         let plan = &self.plan;
-        plan.rules.is_empty() && !plan.deduplicated && !plan.written && plan.reference.is_none()
+        plan.rules.is_empty()
+            && plan.dropped.is_empty()
+            && !plan.deduplicated
+            && !plan.written
+            && plan.reference.is_none()
+    }
+
+    /// Whether its headers are held until a sample shows whether they are needed.
+    fn holds_headers(&self) -> bool {
+        !self.plan.rules.is_empty() || !self.plan.dropped.is_empty()
     }
 
     /// Handles a header line.
@@ -154,7 +163,7 @@ impl Family {
             HeaderKind::Type(_) => self.type_written = true,
             HeaderKind::Unit => self.unit_written = true,
         }
-        if !is_read {
+        if !self.holds_headers() {
             return HeaderAction::Pass;
         }
         self.waiting.extend_from_slice(line);

@@ -13,6 +13,9 @@ use crate::mapping::plan::value_edit::ValueEdit;
 /// The label whose value is a bucket's upper bound.
 pub(super) const LE: &[u8] = b"le";
 
+/// The label whose value is a quantile.
+const QUANTILE: &[u8] = b"quantile";
+
 /// A sample's labels, and the line that contains them.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -190,7 +193,7 @@ impl LabelTransform {
         };
         let present = |wanted: &[u8]| labels.iter().any(|(name, _)| name == wanted);
         for (index, (name, _)) in labels.iter().enumerate() {
-            if named(&edits.drop, name) || named(without, name) || (of_histogram && name == LE) {
+            if is_removed(edits, name) || named(without, name) || (of_histogram && name == LE) {
                 continue;
             }
             transform.depends_on = index + 1;
@@ -365,6 +368,15 @@ fn separate(out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a label is not written.
+fn is_removed(edits: &LabelEdits, name: &[u8]) -> bool {
+    named(&edits.drop, name)
+        || edits
+            .keep_only
+            .as_ref()
+            .is_some_and(|kept| !named(kept, name) && name != LE && name != QUANTILE)
+}
+
 fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
     names.iter().any(|n| **n == *name)
 }
@@ -439,6 +451,7 @@ mod tests {
     #[test]
     fn labels_are_rewritten_by_a_rule() {
         let edits = LabelEdits {
+            keep_only: None,
             drop: vec![bytes("c")],
             rename: vec![(bytes("t"), bytes("direction"))],
             values: Vec::new(),

@@ -35,6 +35,7 @@ mod resolved_plan;
 mod sample_line;
 mod scaled;
 mod series_set;
+mod stages;
 mod state;
 mod strict;
 mod writer;
@@ -53,7 +54,7 @@ pub use report::{Missing, Report, Rewritten};
 pub use writer::{History, Progress, Remembered};
 
 use crate::mapping::Plan;
-use engine::Engine;
+use stages::Stages;
 use strict::Strict;
 
 /// Rewrites one exposition; see the [module](self).
@@ -86,8 +87,8 @@ use strict::Strict;
 /// ```
 #[derive(Debug)]
 pub struct Rewriter {
-    engine: Engine<()>,
-    /// The stage after the engine, under [`Options::strict`].
+    stages: Stages,
+    /// The stage after them, under [`Options::strict`].
     strict: Option<Box<Strict>>,
 }
 
@@ -100,7 +101,7 @@ impl Rewriter {
         if strict.is_some() && options.malformed == Malformed::Pass {
             options.malformed = Malformed::Drop;
         }
-        Rewriter { engine: Engine::new(plan, options, history, ()), strict }
+        Rewriter { stages: Stages::new(plan, options, history), strict }
     }
 
     /// Takes the next chunk and appends to `out` what can be output already: nothing under
@@ -127,11 +128,11 @@ impl Rewriter {
         out: &mut Vec<u8>,
     ) -> Result<Option<UncopiedRange>, Error> {
         let Some(strict) = &mut self.strict else {
-            return self.engine.push_uncopied(chunk, longer_than, out);
+            return self.stages.push_uncopied(chunk, longer_than, out);
         };
-        self.engine.push_uncopied(chunk, usize::MAX, strict.input())?;
-        let line = self.engine.line_number();
-        strict.read(self.engine.report_mut()).map_err(|exceeded| exceeded.at(line))?;
+        self.stages.push_uncopied(chunk, usize::MAX, strict.input())?;
+        let line = self.stages.line_number();
+        strict.read(self.stages.report_mut()).map_err(|exceeded| exceeded.at(line))?;
         Ok(None)
     }
 
@@ -142,49 +143,49 @@ impl Rewriter {
     /// As [`push`](Self::push), for a last line without a newline.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Error> {
         match &mut self.strict {
-            None => self.engine.finish(out),
-            Some(strict) => finish_strict(&mut self.engine, strict, out),
+            None => self.stages.finish(out),
+            Some(strict) => finish_strict(&mut self.stages, strict, out),
         }
     }
 
     /// What has happened so far. Complete after [`Progress::Done`].
     #[must_use]
     pub fn report(&self) -> &Report {
-        self.engine.report()
+        self.stages.report()
     }
 
     /// Bytes allocated for a line that has not ended. They are not in [`Report::held_bytes`], which
     /// only grows.
     #[must_use]
     pub fn unfinished_line_bytes(&self) -> usize {
-        self.engine.unfinished_line_bytes()
+        self.stages.unfinished_line_bytes()
     }
 
     /// What the target's next exposition must know about this one. Call after [`Progress::Done`];
     /// before that, the result is the history that the rewriter was created with.
     #[must_use]
     pub fn into_history(self) -> History {
-        self.engine.into_history()
+        self.stages.into_history()
     }
 }
 
 /// See [`Rewriter::finish`].
 fn finish_strict(
-    engine: &mut Engine<()>,
+    stages: &mut Stages,
     strict: &mut Strict,
     out: &mut Vec<u8>,
 ) -> Result<Progress, Error> {
-    let plan = Arc::clone(engine.plan());
+    let plan = Arc::clone(stages.plan());
     if strict.is_complete() {
-        let is_done = strict.write_piece(&plan, engine.report_mut(), out);
+        let is_done = strict.write_piece(&plan, stages.report_mut(), out);
         return Ok(if is_done { Progress::Done } else { Progress::More });
     }
-    let progress = engine.finish(strict.input())?;
-    let line = engine.line_number();
-    strict.read(engine.report_mut()).map_err(|exceeded| exceeded.at(line))?;
+    let progress = stages.finish(strict.input())?;
+    let line = stages.line_number();
+    strict.read(stages.report_mut()).map_err(|exceeded| exceeded.at(line))?;
     if progress == Progress::Done {
-        let headers = engine.headers_read();
-        strict.complete(&plan, &headers, engine.report_mut());
+        let headers = stages.headers_read();
+        strict.complete(&plan, &headers, stages.report_mut());
     }
     Ok(Progress::More)
 }

@@ -147,3 +147,20 @@ pub enum Error {
         flaw: Flaw,
     },
 }
+
+impl Error {
+    /// The same error in another line.
+    pub(super) fn in_line(mut self, number: u64) -> Error {
+        match &mut self {
+            Error::LineTooLong { line, .. }
+            | Error::TooManyLabels { line, .. }
+            | Error::TooManySeries { line, .. }
+            | Error::TooMuchHeld { line, .. }
+            | Error::TooManyBuckets { line, .. }
+            | Error::UpstreamFailed { line, .. }
+            | Error::Malformed { line, .. } => *line = number,
+            Error::BodyTooLong { .. } | Error::NoEof => {}
+        }
+        self
+    }
+}

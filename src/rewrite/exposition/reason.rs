@@ -20,6 +20,8 @@ pub enum DropReason {
     /// The creation time of a series that is summed, split or converted, or of a counter that is
     /// written as another type. `OpenMetrics` only.
     CreationTime,
+    /// A pack drops the sample (`reduce` of a pack).
+    DroppedByPack,
     /// A histogram has neither a bucket `+Inf` nor a count. Strict output only.
     IncompleteHistogram,
     /// Prometheus would refuse the line.
@@ -58,6 +60,7 @@ impl DropReason {
             DropReason::BadLe => "bad_le",
             DropReason::BadQuantile => "bad_quantile",
             DropReason::CreationTime => "creation_time",
+            DropReason::DroppedByPack => "dropped_by_pack",
             DropReason::IncompleteHistogram => "incomplete_histogram",
             DropReason::Malformed(flaw) => flaw.as_str(),
             DropReason::NotCounted => "not_counted",
@@ -77,6 +80,7 @@ impl DropReason {
             DropReason::BadLe => "its `le` is not a number",
             DropReason::BadQuantile => "its `quantile` is not a number",
             DropReason::CreationTime => "the written series has no single creation time",
+            DropReason::DroppedByPack => "a pack drops it (`reduce`)",
             DropReason::IncompleteHistogram => {
                 "the histogram has neither a bucket `+Inf` nor a count"
             }

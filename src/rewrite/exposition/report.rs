@@ -24,6 +24,9 @@ pub struct Report {
     pub held_bytes: usize,
     /// What each rule did that read any sample, in the order of the packs. Complete at the end.
     pub rewritten: Vec<Rewritten>,
+    /// What each item under `reduce` of a pack did that aggregated any sample. It reads the output of
+    /// the rules. Complete at the end.
+    pub reduced: Vec<Rewritten>,
     /// Lines and samples that were not output.
     pub dropped: BTreeMap<DropReason, u64>,
     /// Label sets that a rule should have rewritten and that were output unchanged.
@@ -155,6 +158,54 @@ impl Report {
         self.rewritten = listed.chain(redirected).collect();
         self.samples_out =
             self.passed + self.kept + self.rewritten.iter().map(|r| r.samples_out).sum::<u64>();
+    }
+
+    /// Adds what a stage did that has reduced the output of this one.
+    pub(super) fn add_reduction(&mut self, reduction: &Report) {
+        self.reduced.clone_from(&reduction.rewritten);
+        self.add_next(reduction);
+    }
+
+    /// Adds what the stage of other packs did with the output of this one, which emits `emitted`.
+    ///
+    /// A target is of the generation that any stage had to rewrite. The last stage tells what is
+    /// missing, because only its input is complete. `expected` is the number of inputs that this
+    /// stage can miss.
+    pub(super) fn add_stage(
+        &mut self,
+        next: &Report,
+        emitted: Option<Generation>,
+        expected: usize,
+    ) {
+        let is_rewritten = |generations: &BTreeSet<Generation>| {
+            generations.iter().any(|generation| emitted.is_some_and(|its| its != *generation))
+        };
+        if !is_rewritten(&self.generations) && !next.generations.is_empty() {
+            self.generations.clone_from(&next.generations);
+        }
+        self.rewritten.extend(next.rewritten.iter().cloned());
+        self.reduced.clone_from(&next.reduced);
+        self.missing.extend(next.missing.iter().cloned().map(|missing| Missing {
+            expected: missing.expected.iter().map(|index| index + expected).collect(),
+            ..missing
+        }));
+        self.packs.extend(next.packs.iter().cloned());
+        self.editions.extend(&next.editions);
+        self.emitted_editions.extend(&next.emitted_editions);
+        self.add_next(next);
+    }
+
+    fn add_next(&mut self, next: &Report) {
+        self.complete = true;
+        self.samples_out = next.samples_out;
+        let dropped = next.dropped.iter();
+        for (reason, samples) in dropped.filter(|(it, _)| !matches!(it, DropReason::Malformed(_))) {
+            self.drop_all(*reason, *samples);
+        }
+        for (because, label_sets) in &next.unrewritten {
+            *self.unrewritten.entry(*because).or_default() += label_sets;
+        }
+        self.estimated.extend(next.estimated.iter().cloned());
     }
 
     fn find_missing(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {

@@ -120,10 +120,12 @@ impl ResolvedPlan {
     /// Completes the [`written_family`](Self::written_family) for a family that arrives: adds the
     /// rules of patterns that read it.
     pub(super) fn read_family(&mut self, name: &[u8], family: &mut FamilyPlan) {
-        if self.base.patterns.is_empty() {
+        let base = Arc::clone(&self.base);
+        let dropped = base.dropped.iter().filter(|(names, _)| names.rest_of(name).is_some());
+        family.dropped.extend(dropped.map(|(_, samples)| samples.clone()));
+        if base.patterns.is_empty() {
             return;
         }
-        let base = Arc::clone(&self.base);
         family.generation = family.generation.or_else(|| base.patterns.generation(name));
         for (of_pattern, written) in base.patterns.reading(name) {
             family.rules.push(self.add_rule(base.rule(of_pattern), of_pattern, name, written));

@@ -191,7 +191,8 @@ fn rewrite_sides(
 /// The plans for rewriting to old and to new.
 fn plans(packs: &[Pack], options: &Options) -> Result<(Arc<Plan>, Arc<Plan>), Error> {
     let compile = |emit| {
-        let settings = mapping::Settings { emit, ..options.settings.clone() };
+        // What targets export is compared, and that is not reduced.
+        let settings = mapping::Settings { emit, reduce: false, ..options.settings.clone() };
         mapping::compile(packs, &settings).map(Arc::new)
     };
     let (mut to_old, mut to_new) = (compile(Emit::Old)?, compile(Emit::New)?);

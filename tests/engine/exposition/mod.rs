@@ -1,6 +1,7 @@
 //! `rewrite::exposition`: one file for each way to test it.
 
 mod bad_input;
+mod chains;
 mod chunking;
 mod creation_times;
 mod derived;
@@ -18,6 +19,7 @@ mod optional_labels;
 mod pattern_properties;
 mod patterns;
 mod properties;
+mod reductions;
 mod scaled;
 mod semantic;
 mod strict_output;

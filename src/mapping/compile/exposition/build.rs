@@ -33,7 +33,7 @@ pub(in crate::mapping) fn plan(
         settings,
         ids: HashMap::new(),
         outputs: HashMap::new(),
-        plan: Plan::default(),
+        plan: Plan { emitted: emitted.generation(), ..Plan::default() },
     };
     build.name();
     build.rules();

@@ -17,14 +17,13 @@ use crate::mapping::generation::Generation;
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::OnlyWith;
 
-/// All errors of the active rules, in their order, then those of the settings.
+/// All errors of the active rules, in their order.
 ///
 /// Stops at [`Diagnostics::MOST`]: a few rules can contradict each other in very many ways.
 pub(in crate::mapping) fn errors(
     packs: &[Pack],
     index: &RuleIndex<'_>,
     patterns: &[ActiveRule<'_>],
-    settings: &Settings,
 ) -> Vec<Diagnostic> {
     let mut errors = editions(packs);
     for (place, active) in index.rules.iter().enumerate() {
@@ -38,7 +37,6 @@ pub(in crate::mapping) fn errors(
         }
     }
     errors.extend(patterns::errors(patterns));
-    errors.extend(fill(index.rules.iter().chain(patterns), settings));
     errors
 }
 
@@ -285,12 +283,10 @@ fn agree(a: Option<&Layouts>, b: Option<&Layouts>) -> bool {
 }
 
 /// Values of `fill` for labels that no rule writes.
-fn fill<'a>(
-    rules: impl Iterator<Item = &'a ActiveRule<'a>>,
-    settings: &Settings,
-) -> Vec<Diagnostic> {
+pub(in crate::mapping) fn fill(packs: &[Pack], settings: &Settings) -> Vec<Diagnostic> {
+    let rules = packs.iter().flat_map(|pack| pack.rules().iter().chain(pack.patterns()));
     let mut known: Vec<&str> =
-        rules.flat_map(|its| its.rule.old.bare().chain(its.rule.new.bare())).collect();
+        rules.flat_map(|rule| rule.old.bare().chain(rule.new.bare())).collect();
     known.sort_unstable();
     known.dedup();
     let unknown = settings.fill.keys().filter(|label| !known.contains(&label.as_str()));

@@ -2,6 +2,7 @@
 
 mod patterns;
 pub(in crate::mapping) mod placeholder;
+pub(in crate::mapping) mod reduction;
 pub(in crate::mapping) mod rule;
 pub(in crate::mapping) mod selector;
 pub(in crate::mapping) mod translation;

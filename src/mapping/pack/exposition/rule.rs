@@ -316,7 +316,7 @@ impl Check<'_> {
         (self.layouts(Generation::Old, sides.old), self.layouts(Generation::New, sides.new))
     }
 
-    fn merge(&mut self, word: &Scalar) -> Option<Merge> {
+    pub(super) fn merge(&mut self, word: &Scalar) -> Option<Merge> {
         let words = [("max", Merge::Max), ("min", Merge::Min), ("sum", Merge::Sum)];
         self.one_of(word, "a way to merge gauges", &words)
     }

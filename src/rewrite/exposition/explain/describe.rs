@@ -58,7 +58,7 @@ pub(super) fn describe(plan: &ResolvedPlan, trace: Trace, malformed_pass: bool) 
         }
     }));
     lines.sort_by_key(|line| line.number);
-    Explanation { lines, series, output: Vec::new() }
+    Explanation { lines, series, output: Vec::new(), next: None }
 }
 
 fn describe_line(

@@ -16,6 +16,10 @@ pub struct Explanation {
     /// The complete output.
     #[serde(serialize_with = "as_text")]
     pub output: Vec<u8>,
+    /// The next stage, if packs follow each other or reduce the output. Its input are the lines that
+    /// this one has written, and it has no `output` of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Box<Explanation>>,
 }
 
 /// One line of the input.

@@ -12,6 +12,7 @@ pub use explanation::{
 
 use super::engine::Engine;
 use super::options::{Error, Options};
+use super::stages::options_of_next;
 use super::writer::{History, Progress};
 use crate::mapping::Plan;
 use trace::Trace;
@@ -42,6 +43,24 @@ use trace::Trace;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn explain(
+    plan: &Arc<Plan>,
+    options: Options,
+    history: History,
+    exposition: &[u8],
+    only: Option<&str>,
+) -> Result<Explanation, Error> {
+    let mut explanation = explain_stage(plan, options, history.clone(), exposition, only)?;
+    if let Some(plan) = &plan.next {
+        let options = options_of_next(options);
+        let mut next = explain(plan, options, history, &explanation.output, only)?;
+        explanation.output = std::mem::take(&mut next.output);
+        explanation.next = Some(Box::new(next));
+    }
+    Ok(explanation)
+}
+
+/// Explains the work of one engine.
+fn explain_stage(
     plan: &Arc<Plan>,
     options: Options,
     history: History,

@@ -94,6 +94,18 @@ impl Boundaries {
         self.spellings.iter().map(|its| &*its.text)
     }
 
+    /// How the input spells a boundary; of several spellings, the first in order. `None` if it does
+    /// not have it, or has it in another unit.
+    pub(super) fn spelling(&self, bound: f64) -> Option<&str> {
+        if self.scale.is_some() {
+            return None;
+        }
+        #[allow(clippy::float_cmp, reason = "one boundary is one number, however it is spelled")]
+        let is_of = |its: &&Spelling| self.bounds[usize::from(its.cell)] == bound;
+        let spellings = self.spellings.iter().filter(is_of);
+        spellings.filter_map(|its| std::str::from_utf8(&its.text).ok()).min()
+    }
+
     /// The upper bound of a cell.
     pub(super) fn bound(&self, cell: usize) -> f64 {
         self.bounds[cell]

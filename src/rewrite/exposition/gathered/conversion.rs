@@ -163,7 +163,7 @@ impl Conversion {
             })
             .collect();
         let Some(layouts) = layouts.filter(|l| l.policy != BucketPolicy::Native) else {
-            return Self::native(layout, layouts, others);
+            return Self::native(boundaries, layout, layouts, others);
         };
         let written = layouts.write.iter();
         let steps = written
@@ -180,18 +180,26 @@ impl Conversion {
         Conversion { steps, endings, layout, largest_known: f64::NEG_INFINITY, sparse }
     }
 
+    /// Without a layout in the pack, boundaries are spelled as in the input. Of several spellings, the
+    /// first in order is the same for all histograms.
     fn native<'a>(
+        own: &'a Boundaries,
         layout: Vec<SourceBoundary>,
         layouts: Option<&BucketLayouts>,
         others: impl Iterator<Item = &'a Boundaries>,
     ) -> Self {
+        let all: Vec<&Boundaries> = others.chain([own]).collect();
         let spelled = |bound: f64| {
-            let known = layouts.map_or(&[][..], |l| &l.write);
             #[allow(clippy::float_cmp, reason = "the same number is the same boundary")]
-            let known = known.iter().find(|b| b.bound == bound);
-            known.map_or_else(|| shortest(bound), |b| b.text.clone())
+            let is_same = |known: &&Boundary| known.bound == bound;
+            let known = match layouts {
+                Some(layouts) => layouts.write.iter().find(is_same).map(|known| &*known.text),
+                None => all.iter().filter_map(|of| of.spelling(bound)).min(),
+            };
+            known.map_or_else(|| shortest(bound), Box::from)
         };
-        let mut bounds: Vec<f64> = others
+        let mut bounds: Vec<f64> = all
+            .iter()
             .flat_map(|of| of.layout().into_iter().map(|cell| of.bound(cell)))
             .chain(layout.iter().map(|source| source.bound))
             .collect();

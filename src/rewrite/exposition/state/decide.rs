@@ -111,6 +111,11 @@ impl<R> ExpositionState<R> {
                 self.budget.add_series(16)?;
             }
         }
+        if family.dropped.iter().any(|samples| labels.satisfy(samples)) {
+            draft.drop(DropReason::DroppedByPack);
+            self.current.verdict = draft.verdict();
+            return Ok(());
+        }
         let not_counted = family.not_counted.iter().any(|pairs| labels.have(pairs));
         for index in 0..rules {
             let id = self.families.family(self.current.family).plan.rules[index];

@@ -63,6 +63,19 @@ impl History {
         }
     }
 
+    /// Joins the histories of two stages of one scrape, which began with the same history: each
+    /// difference is that of the stage that has written it.
+    pub(in crate::rewrite::exposition) fn with_stage(mut self, other: &History) -> History {
+        let all = Arc::make_mut(&mut self.differences);
+        for (&key, &theirs) in other.differences.iter() {
+            let ours = all.entry(key).or_insert(theirs);
+            if theirs.missed < ours.missed {
+                *ours = theirs;
+            }
+        }
+        self
+    }
+
     /// Every difference, by its key. Keys depend on the [`HashSeed`](crate::exposition::HashSeed).
     #[must_use]
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (u128, Remembered)> {
