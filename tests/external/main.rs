@@ -1,4 +1,5 @@
-//! What needs a program that is not Rust: Prometheus, promtool, a `StatsD` server, a browser.
+//! What needs a program that is not Rust: Prometheus and its exporters, promtool, a `StatsD` server,
+//! programs in Python, a browser.
 //!
 //! `./test` installs them and turns the feature `external` on.
 
@@ -7,6 +8,8 @@
 mod audit;
 mod audit_scaled;
 mod documents;
+mod live;
+mod open_metrics;
 mod page;
 mod prometheus;
 mod promtool;

@@ -13,6 +13,7 @@ pub(crate) mod open_metrics;
 pub(crate) mod oracle;
 pub(crate) mod pattern_oracle;
 pub(crate) mod process;
+pub(crate) mod programs;
 pub(crate) mod prometheus;
 pub(crate) mod reduction_oracle;
 pub(crate) mod statsd;

@@ -42,11 +42,21 @@ impl Prometheus {
     ///
     /// If it is not installed, with the command that installs it.
     pub(crate) fn start(name: &str, config: &str) -> Self {
-        Self::start_with(name, config, |_| {})
+        Self::start_flagged(name, config, &[], |_| {})
     }
 
     /// Likewise, with data that `fill` puts into its folder first.
     pub(crate) fn start_with(name: &str, config: &str, fill: impl FnOnce(&Path)) -> Self {
+        Self::start_flagged(name, config, &[], fill)
+    }
+
+    /// Likewise, with more flags.
+    pub(crate) fn start_flagged(
+        name: &str,
+        config: &str,
+        flags: &[&str],
+        fill: impl FnOnce(&Path),
+    ) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{name}"));
         match std::fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -62,6 +72,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
             .arg("--web.listen-address=127.0.0.1:0")
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -124,12 +135,17 @@ impl Prometheus {
         body
     }
 
-    fn api(&self, path: &str) -> Vec<Value> {
+    /// The `data` of an answer of its API.
+    pub(crate) fn data(&self, path: &str) -> Value {
         let (status, body) = http_get(&self.address, path).expect("Prometheus answers");
         let body = String::from_utf8(body).expect("JSON is UTF-8");
         assert_eq!(status, 200, "{path}: {body}");
         let answer: Value = serde_json::from_str(&body).expect("Prometheus answers JSON");
-        answer["data"]["result"].as_array().expect("a query has a result").clone()
+        answer["data"].clone()
+    }
+
+    fn api(&self, path: &str) -> Vec<Value> {
+        self.data(path)["result"].as_array().expect("a query has a result").clone()
     }
 }
 
@@ -143,8 +159,9 @@ impl Drop for Prometheus {
     }
 }
 
-/// Reads the log up to the line that names the port, and drains the rest.
-fn address_from(log: impl Read + Send + 'static) -> String {
+/// Reads the log of Prometheus or one of its exporters up to the line that names the port, and drains
+/// the rest.
+pub(crate) fn address_from(log: impl Read + Send + 'static) -> String {
     let (found, address) = mpsc::channel();
     thread::spawn(move || {
         let mut seen = String::new();
@@ -255,7 +272,7 @@ fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Answer) -> std::io::R
     stream.write_all(&body)
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),
