@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example rewrite_once -- old new 3         # Kong 2.8 shape, emit new, 3 MB
 //! cargo run --release --example rewrite_once -- old new 3 strict  # the same as strict output
+//! cargo run --release --example rewrite_once -- old new 3 a.yaml  # with this pack alone
 //! ```
 
 #[path = "../support/body.rs"]
@@ -12,7 +13,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crossfade::mapping::{self, Emit};
+use crossfade::mapping::{self, Emit, Pack};
 use crossfade::packs;
 use crossfade::rewrite::exposition::{History, Options, Progress, Rewriter};
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
     let strict = args.pop_if(|last| *last == "strict").is_some();
+    let file = (args.len() > 3).then(|| args.remove(3));
     let (body, emit) = match args[..] {
         ["old", emit, size] => (size.parse().map(|size: usize| body::old(size * 1_000_000)), emit),
         ["new", emit, size] => (size.parse().map(|size: usize| body::new(size * 1_000_000)), emit),
@@ -32,15 +34,22 @@ fn main() -> ExitCode {
         _ => return usage(),
     };
     let Ok(body) = body else { return usage() };
-    let plan = mapping::compile(&packs::builtin(), &mapping::Settings::new(emit))
-        .expect("the shipped pack is in order");
+    let packs = match file {
+        None => packs::builtin(),
+        Some(file) => {
+            let text = std::fs::read_to_string(file).expect("a file that can be read");
+            vec![Pack::parse(file, &text).unwrap_or_else(|errors| panic!("{errors}"))]
+        }
+    };
+    let plan = mapping::compile(&packs, &mapping::Settings::new(emit));
+    let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));
     let (bytes_out, samples_out) = rewrite(plan, &body, strict);
     println!("{} bytes in, {bytes_out} bytes and {samples_out} samples out", body.len());
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES [strict]");
+    eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES [PACK.yaml] [strict]");
     ExitCode::from(2)
 }
 

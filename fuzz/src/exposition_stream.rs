@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crossfade::mapping::{Emit, Plan, Settings, compile};
+use crossfade::mapping::{Emit, Pack, Plan, Settings, compile};
 use crossfade::packs;
 use crossfade::rewrite::exposition::{
     History, Limits, Malformed, Options, Progress, Report, Rewriter,
@@ -14,10 +14,30 @@ use crossfade::rewrite::exposition::{
 
 use super::naive;
 
-static PLANS: LazyLock<[(Emit, Arc<Plan>); 3]> = LazyLock::new(|| {
-    [Emit::Old, Emit::New, Emit::Both].map(|emit| {
-        let plan = compile(&packs::builtin(), &Settings::new(emit));
-        (emit, Arc::new(plan.expect("shipped packs compile")))
+/// Aggregates and drops what the rules of the shipped pack write, and what they forward.
+const REDUCE: &str = r#"
+name: reduce
+reduce:
+  - { family: kong_latency, without: [route, service] }
+  - { family: kong_http_requests_total, keep: [code] }
+  - { family: "kong_{rest*}", without: [node_id], merge: max }
+  - { drop: 'kong_bandwidth{type="egress"}' }
+  - { drop: "kong_nginx_{rest*}" }
+"#;
+
+static PLANS: LazyLock<[(Emit, Arc<Plan>); 5]> = LazyLock::new(|| {
+    let reduce = Pack::parse("reduce.yaml", REDUCE).expect("valid");
+    [
+        (Emit::Old, None),
+        (Emit::New, None),
+        (Emit::Both, None),
+        (Emit::Old, Some(&reduce)),
+        (Emit::New, Some(&reduce)),
+    ]
+    .map(|(emit, more)| {
+        let packs: Vec<Pack> = packs::builtin().into_iter().chain(more.cloned()).collect();
+        let plan = compile(&packs, &Settings::new(emit));
+        (emit, Arc::new(plan.expect("the packs compile")))
     })
 });
 

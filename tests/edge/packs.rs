@@ -75,3 +75,59 @@ async fn packs_that_do_not_exist_are_errors() {
         assert!(message.contains(error), "{message}");
     }
 }
+
+/// A pack for the next rename, and one that reduces the output, in a gateway.
+#[tokio::test]
+async fn chains_and_reductions_are_served_counted_and_shown() {
+    let folder = Folder::new("chains");
+    let first = folder.write(
+        "first.yaml",
+        "name: first\neditions: { old: ['1'], new: ['2'] }\n\
+         prometheus: [{ old: hits, new: hits_total }]\n",
+    );
+    let second = folder.write(
+        "second.yaml",
+        "name: second\nfollows: first\neditions: { old: ['2'], new: ['3'] }\n\
+         prometheus: [{ old: hits_total, new: requests_total }]\n\
+         reduce: [{ drop: go_threads }, { family: requests_total, without: [pod] }]\n",
+    );
+    let body = "# TYPE hits counter\nhits{pod=\"a\"} 1\nhits{pod=\"b\"} 2\ngo_threads 4\n";
+    let upstream = Upstream::answering(whole(body)).await;
+    let settings = |emit: &str| {
+        let (first, second) = (first.display(), second.display());
+        format!(
+            "emit: {emit}\npacks: ['{first}', '{second}']\n\
+             targets: [{{name: shop, url: '{}'}}]\n",
+            upstream.url()
+        )
+    };
+    let gateway = Gateway::start(&settings("new")).await;
+    let text = get(gateway.data, "/metrics").await.text().to_owned();
+    assert_eq!(text, "# TYPE requests_total counter\nrequests_total 3\n");
+    for (series, value) in [
+        ("crossfade_dropped_lines_total{reason=\"dropped_by_pack\",target=\"shop\"}", 1),
+        ("crossfade_rule_read_samples_total{from=\"hits\",target=\"shop\",to=\"hits_total\"}", 2),
+        (
+            "crossfade_rule_written_samples_total{from=\"requests_total\",target=\"shop\",\
+             to=\"requests_total\"}",
+            1,
+        ),
+        ("crossfade_samples_written_total{target=\"shop\"}", 1),
+    ] {
+        assert_eq!(gateway.metric(series).await, Some(value), "{series}");
+    }
+    let reply = get(gateway.admin, "/api/targets").await;
+    let answer: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let report = &answer["targets"][0]["report"];
+    assert_eq!(report["reduced"][0]["title"], "requests_total without (pod)");
+    assert_eq!((&report["samples_out"], &report["generations"]), (&1.into(), &["old"][..].into()));
+
+    gateway.reload(&settings("2")).await.expect("valid");
+    let text = get(gateway.data, "/metrics").await.text().to_owned();
+    assert_eq!(
+        text,
+        "# TYPE hits_total counter\nhits_total{pod=\"a\"} 1\nhits_total{pod=\"b\"} 2\n"
+    );
+    let error = gateway.reload(&settings("both")).await.expect_err("refused");
+    assert!(error.contains("`both` is not possible for packs that follow others"), "{error}");
+}
