@@ -30,6 +30,7 @@ pub const SHIPPED: &[ShippedPack] = shipped![
     "kube_state_metrics",
     "kubernetes",
     "node_exporter",
+    "node_exporter_1",
     "opentelemetry_http",
     "spring_boot",
     "traefik",

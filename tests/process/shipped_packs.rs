@@ -213,3 +213,37 @@ fn names_replace_the_default_and_files_extend_it() {
     assert_eq!(rewritten(&["apisix", &ours]), [false, true, true]);
     assert_eq!(rewritten(&["kong", "apisix", &ours]), [true, true, true]);
 }
+
+/// With packs that follow each other, the result is that of one after the other.
+#[test]
+fn packs_that_follow_each_other() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("followed");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let [first, second] = ["--pack=node_exporter", "--pack=node_exporter_1"];
+    let samples = ["node_exporter.old", "node_exporter.new", "node_exporter_1.new"];
+    for (emit, step, order) in [
+        ("1.0", "new", [first, second]),
+        ("new", "new", [first, second]),
+        ("0.15", "old", [second, first]),
+        ("old", "old", [second, first]),
+    ] {
+        for sample in samples {
+            let input = self::folder().join(format!("{sample}.txt")).display().to_string();
+            let step = format!("--emit={step}");
+            let between = folder.join(format!("{emit}-{sample}.txt"));
+            let text = crossfade(&["rewrite", &step, order[0], &input]);
+            std::fs::write(&between, text).expect("writable");
+            let expected = crossfade(&["rewrite", &step, order[1], &between.display().to_string()]);
+            let emit = format!("--emit={emit}");
+            assert_eq!(crossfade(&["rewrite", &emit, first, second, &input]), expected, "{sample}");
+        }
+    }
+    // The generation in between.
+    for (sample, stays) in [("node_exporter.new", true), ("node_exporter_1.new", false)] {
+        let input = self::folder().join(format!("{sample}.txt"));
+        let text = std::fs::read_to_string(&input).expect("readable");
+        let between =
+            crossfade(&["rewrite", "--emit=0.16", first, second, &input.display().to_string()]);
+        assert_eq!(between == text, stays, "{sample}");
+    }
+}
