@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::compile::exposition::active::{active_patterns, active_rules};
+use super::compile::exposition::patterns::signs;
 use super::correspondence::{Correspondence, correspondence};
 use super::emitted::Emitted;
 use super::generation::Generation;
@@ -31,6 +32,7 @@ impl PatternedRules {
             new: names(&its.rule.new),
             to_new: Some(RuleId(index)),
             to_old: Some(RuleId(index)),
+            signs: signs(its.rule),
         });
         let named = active_rules(packs).into_iter().flat_map(|its| {
             [&its.rule.old, &its.rule.new].map(|side| side.family.as_bytes().into())

@@ -179,7 +179,7 @@ impl ScrapeMetrics {
             )?,
             generation: define.gauges(
                 "crossfade_target_generation",
-                "Whether the target's last complete scrape had families of this generation.",
+                "Whether the target's last complete scrape had families or labels of this generation.",
                 &["target", "generation"],
             )?,
         })

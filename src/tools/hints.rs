@@ -25,11 +25,8 @@ pub(super) fn texts<'a>(
 ) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for selection in selections {
-        let hints: Vec<&Hint> = packs
-            .iter()
-            .flat_map(Pack::hints)
-            .filter(|hint| covers(&hint.when_missing, selection))
-            .collect();
+        let hints: Vec<&Hint> =
+            packs.iter().flat_map(Pack::hints).filter(|hint| covers(hint, selection)).collect();
         let is_of_label = |hint: &&Hint| hint.when_missing.contains("=$");
         let has_label = hints.iter().any(is_of_label);
         for hint in hints.iter().filter(|hint| !has_label || is_of_label(hint)) {
@@ -42,11 +39,12 @@ pub(super) fn texts<'a>(
 }
 
 /// True if a hint's selector (`family{label="value", other=$x}`) is about a selection.
-fn covers(when_missing: &str, (family, fixed): &Selection) -> bool {
-    let (name, labels) = when_missing.split_once('{').unwrap_or((when_missing, ""));
+fn covers(hint: &Hint, (family, fixed): &Selection) -> bool {
+    // The name of a pattern has braces too, and a hint about it has no labels.
+    let (_, labels) = hint.when_missing.rsplit_once('{').unwrap_or_default();
     let labels = labels.trim_end_matches('}').split(',').map(str::trim);
-    let mut labels = labels.filter(|label| !label.is_empty());
+    let mut labels = labels.filter(|label| label.contains('='));
     // The name of a variable is arbitrary.
     let same = |it: &str, label: &str| it == label || (it.ends_with('$') && label.starts_with(it));
-    family == name.trim() && labels.all(|label| fixed.iter().any(|it| same(it, label)))
+    hint.is_about(family) && labels.all(|label| fixed.iter().any(|it| same(it, label)))
 }

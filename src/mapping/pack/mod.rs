@@ -68,7 +68,7 @@ pub struct Hint {
 
 impl Hint {
     fn from_keys(hint: keys::HintKeys, check: &mut Check<'_>) -> Option<Hint> {
-        let selector = check.selector_of_one(&hint.when_missing)?;
+        let selector = check.selector_of_hint(&hint.when_missing)?;
         let known = [("true", true), ("false", false)];
         let optional = hint.optional.map(|it| check.reader.one_of(&it, "value", &known));
         Some(Hint {
@@ -78,6 +78,15 @@ impl Hint {
             optional: optional.flatten().unwrap_or(false),
             selector,
         })
+    }
+
+    /// Whether it is about a family of this name.
+    #[must_use]
+    pub fn is_about(&self, family: &str) -> bool {
+        match self.selector.names() {
+            Some(names) => names.rest_of(family.as_bytes()).is_some(),
+            None => self.selector.family == family,
+        }
     }
 
     /// The samples that it is about.

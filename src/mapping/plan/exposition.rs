@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-pub use super::patterns::{PatternMatch, PatternRule, Patterns};
+pub use super::patterns::{LabelSigns, PatternMatch, PatternRule, Patterns};
 pub use super::rule_id::RuleId;
 use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
@@ -76,6 +76,8 @@ pub struct PackFamilies {
     pub name: String,
     /// Families of either generation that the pack names.
     pub families: BTreeSet<Box<[u8]>>,
+    /// Rules of [`Plan::patterns`] that are the pack's, by index.
+    pub patterns: Vec<usize>,
 }
 
 /// How one family of the input is rewritten.
@@ -100,6 +102,9 @@ pub struct FamilyPlan {
     pub dropped: Vec<Match>,
     /// The generation, if the family's name identifies it.
     pub generation: Option<Generation>,
+    /// Index into [`Plan::patterns`] of the pattern of the family, if labels tell the generation of
+    /// its samples.
+    pub told_by_labels: Option<usize>,
     /// Index into [`Plan::editions`], if the family has several layouts in its generation.
     pub editions: Option<usize>,
 }
@@ -291,6 +296,19 @@ pub struct ExpectedMetric {
     pub old: Option<ExpectedSamples>,
     /// What a target of the newer generation exposes.
     pub new: Option<ExpectedSamples>,
+    /// How the samples are recognised.
+    pub by: Evidence,
+}
+
+/// By what expected samples are known to have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// One of their rules has read a sample. Without rules, a sample of the family.
+    Rules,
+    /// A sample of the family.
+    Family,
+    /// A family of the pattern with this index in [`Plan::patterns`].
+    Pattern(usize),
 }
 
 /// Samples that a target exposes according to the packs.
@@ -300,7 +318,7 @@ pub struct ExpectedSamples {
     pub family: Box<[u8]>,
     /// The samples as a `PromQL` selector: `time{type="x", service!=""}`.
     pub selector: String,
-    /// Rules that read exactly these samples. If there are none, only the family can be checked.
+    /// Rules that read these samples.
     pub rules: Vec<RuleId>,
     /// Why the family can be missing, and what to do.
     pub without_family: Option<MissingHint>,

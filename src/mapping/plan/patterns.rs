@@ -21,6 +21,28 @@ pub struct PatternRule {
     pub to_new: Option<RuleId>,
     /// The rule that writes the old generation.
     pub to_old: Option<RuleId>,
+    /// Labels that tell the generation of a sample, if the names of the families do not.
+    pub signs: Vec<LabelSigns>,
+}
+
+/// Labels by which a sample of a family is one of a generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelSigns {
+    /// The generation.
+    pub generation: Generation,
+    /// Labels that samples of both generations have.
+    pub required: Vec<Box<[u8]>>,
+    /// Labels that only samples of this generation have: at least one of them.
+    pub any_of: Vec<Box<[u8]>>,
+}
+
+impl LabelSigns {
+    /// Whether a sample with these labels is one of the generation. An empty label counts: targets
+    /// export labels that have no value.
+    #[must_use]
+    pub fn are_in(&self, has: impl Fn(&[u8]) -> bool) -> bool {
+        self.required.iter().all(|label| has(label)) && self.any_of.iter().any(|label| has(label))
+    }
 }
 
 impl PatternRule {
@@ -101,6 +123,27 @@ impl Patterns {
         };
         let mut rules = order.iter().map(|&index| &self.rules[index]);
         rules.find(|rule| rule.side(generation).rest_of(family).is_some())
+    }
+
+    /// Indices of the rules that a family can be of, in either generation.
+    pub fn rules_of(&self, family: &[u8]) -> impl Iterator<Item = usize> {
+        let of = |generation| self.of(family, generation);
+        let [new, old] = BOTH.map(of);
+        let old = old.filter(|old| !new.is_some_and(|new| std::ptr::eq(*old, new)));
+        let found = [old, new].into_iter().flatten();
+        found.filter_map(|found| self.rules.iter().position(|rule| std::ptr::eq(rule, found)))
+    }
+
+    /// The pattern of a family whose labels tell the generation, by its index.
+    #[must_use]
+    pub fn told_by_labels(&self, family: &[u8]) -> Option<usize> {
+        self.rules_of(family).find(|index| !self.rules[*index].signs.is_empty())
+    }
+
+    /// The rule with this index.
+    #[must_use]
+    pub fn rule(&self, index: usize) -> &PatternRule {
+        &self.rules[index]
     }
 
     /// The pattern by which a family of the input is rewritten to a generation. There is none

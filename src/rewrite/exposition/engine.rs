@@ -89,7 +89,7 @@ impl<R: Recorder> Engine<R> {
             out.extend_from_slice(reader.last_line());
             reader.state.find_editions(plan.base());
             let families = &reader.state.families;
-            reader.state.report.complete(plan.base(), |family| families.has_arrived(family));
+            reader.state.report.complete(plan.base(), families);
             self.phase = Phase::Done(writer.take_history());
         }
         Ok(progress)

@@ -57,7 +57,7 @@ pub(super) struct Family {
     /// A sample of this name was output.
     started: bool,
     /// A sample of this name arrived.
-    arrived: bool,
+    pub(super) arrived: bool,
     /// All of its rules gather its samples, and recognize equal series themselves.
     gathers: bool,
     /// Boundaries of its first series, if it is not gathered and its editions differ.

@@ -15,6 +15,7 @@
 //! - A line that Prometheus would refuse is dropped, and the scrape does not fail.
 //! - Memory grows only with the label sets that must be gathered, up to [`Limits`].
 
+mod arrived;
 mod editions;
 mod engine;
 mod error_message;
@@ -26,6 +27,7 @@ mod labels;
 mod limits;
 mod line_buffer;
 mod line_reader;
+mod missing;
 mod options;
 mod output;
 mod reason;
@@ -47,10 +49,11 @@ pub use estimate::{Estimated, EstimatedCount, ExactCount};
 pub use explain::{
     Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then, explain,
 };
+pub use missing::Missing;
 pub use options::{Error, Limits, Malformed, Options};
 pub use output::UncopiedRange;
 pub use reason::{DropReason, RefusedBecause};
-pub use report::{Missing, Report, Rewritten};
+pub use report::{Report, Rewritten};
 pub use writer::{History, Progress, Remembered};
 
 use crate::mapping::Plan;

@@ -1,10 +1,13 @@
 //! What happened to one exposition.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::arrived::Arrived;
 use super::estimate::Estimated;
+use super::families::Families;
+use super::missing::Missing;
 use super::reason::{DropReason, RefusedBecause};
-use crate::mapping::plan::exposition::{ExpectedSamples, PackFamilies, Plan, RuleId};
+use crate::mapping::plan::exposition::{Plan, RuleId};
 use crate::mapping::{EditionName, Generation};
 
 /// What happened to one exposition. The engine counts nothing anywhere else.
@@ -54,6 +57,8 @@ pub struct Report {
     /// Whether the exposition was read and written to its end.
     pub complete: bool,
     counts: Vec<Counts>,
+    /// The patterns of which a sample had the labels of a generation.
+    signed: BTreeSet<(usize, Generation)>,
 }
 
 /// What one rule did.
@@ -69,25 +74,6 @@ pub struct Rewritten {
     pub samples_in: u64,
     /// Samples written.
     pub samples_out: u64,
-}
-
-/// Samples of a generation, according to packs, that did not arrive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// The family if all of it is missing, otherwise a selector of the missing samples.
-    pub input: String,
-    /// The generation that has them.
-    pub generation: Generation,
-    /// The rules that had nothing to read, as in `Rule::title`. Empty if the samples would pass.
-    pub rules: Vec<String>,
-    /// Why they may be missing and what to do, if a pack has a hint.
-    pub hint: Option<String>,
-    /// The option of the target that enables the samples, if a pack names it.
-    pub option: Option<String>,
-    /// A healthy target can lack them: this is not a problem.
-    pub optional: bool,
-    /// Indices into `Plan::expected`. They are the same in either generation.
-    pub expected: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,11 +127,12 @@ impl Report {
         }
     }
 
-    /// Everything is written: lists what the rules did, and what is missing. `arrived` tells
-    /// whether a family had samples.
-    pub(super) fn complete(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
+    /// Everything is written: lists what the rules did, and what is missing.
+    pub(super) fn complete(&mut self, plan: &Plan, families: &Families) {
         self.complete = true;
-        self.find_missing(plan, arrived);
+        let arrived = Arrived::new(plan, families, &self.signed);
+        self.packs = arrived.packs(plan);
+        self.missing = arrived.missing(plan, |rule| self.reached(rule));
         let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
@@ -208,59 +195,15 @@ impl Report {
         self.estimated.extend(next.estimated.iter().cloned());
     }
 
-    fn find_missing(&mut self, plan: &Plan, arrived: impl Fn(&[u8]) -> bool) {
-        let read = |rule: &RuleId| {
-            let counts = self.counts[rule.0 as usize];
-            counts.read > 0 || counts.refused > 0
-        };
-        // If no rule reads the samples, only the family is known to have arrived.
-        let present = |input: &ExpectedSamples| {
-            input.rules.iter().any(read) || (input.rules.is_empty() && arrived(&input.family))
-        };
-        let mut missing: Vec<Missing> = Vec::new();
-        let mut known: HashMap<String, usize> = HashMap::new();
-        let generations = |pack: &PackFamilies| {
-            let mut arrived = pack.families.iter().filter(|family| arrived(family)).peekable();
-            let generation = |family: &[u8]| plan.families.get(family)?.generation;
-            arrived.peek().is_some().then(|| arrived.filter_map(|it| generation(it)).collect())
-        };
-        let packs: Vec<Option<BTreeSet<Generation>>> = plan.packs.iter().map(generations).collect();
-        let names = plan.packs.iter().zip(&packs).filter(|(_, generations)| generations.is_some());
-        self.packs = names.map(|(pack, _)| pack.name.clone()).collect();
-        for (index, expected) in plan.expected.iter().enumerate() {
-            // The pack is not for a target that exports none of its families.
-            let Some(generations) = &packs[expected.pack] else { continue };
-            if [&expected.old, &expected.new].into_iter().flatten().any(present) {
-                continue;
-            }
-            for generation in generations {
-                let Some(input) = expected.side(*generation) else { continue };
-                let (name, hint) = if arrived(&input.family) {
-                    (input.selector.clone(), &input.without_samples)
-                } else {
-                    (input.family.escape_ascii().to_string(), &input.without_family)
-                };
-                let hint = hint.as_ref();
-                let optional = hint.is_some_and(|hint| hint.optional);
-                let rules = input.rules.iter().map(|id| plan.rule(*id).title.clone());
-                if let Some(at) = known.get(&name) {
-                    missing[*at].rules.extend(rules);
-                    missing[*at].optional &= optional;
-                    missing[*at].expected.push(index);
-                    continue;
-                }
-                known.insert(name.clone(), missing.len());
-                missing.push(Missing {
-                    input: name,
-                    generation: *generation,
-                    rules: rules.collect(),
-                    hint: hint.map(|hint| hint.say.clone()),
-                    option: hint.and_then(|hint| hint.option.clone()),
-                    optional,
-                    expected: vec![index],
-                });
-            }
-        }
-        self.missing = missing;
+    /// Whether a rule has read a sample, or could not be applied to one.
+    fn reached(&self, rule: RuleId) -> bool {
+        let counts = self.counts[rule.0 as usize];
+        counts.read > 0 || counts.refused > 0
+    }
+
+    /// A sample has the labels of a generation that a pattern names.
+    pub(super) fn signed(&mut self, pattern: usize, generation: Generation) {
+        self.generations.insert(generation);
+        self.signed.insert((pattern, generation));
     }
 }

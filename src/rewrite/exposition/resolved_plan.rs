@@ -127,6 +127,7 @@ impl ResolvedPlan {
             return;
         }
         family.generation = family.generation.or_else(|| base.patterns.generation(name));
+        family.told_by_labels = base.patterns.told_by_labels(name);
         for (of_pattern, written) in base.patterns.reading(name) {
             family.rules.push(self.add_rule(base.rule(of_pattern), of_pattern, name, written));
         }

@@ -2,7 +2,8 @@
 
 use crate::support::engine::{plan, plan_of, rewrite};
 use crate::support::{capture, captures};
-use crossfade::mapping::Emit;
+use crossfade::mapping::{Emit, Generation, Pack};
+use crossfade::rewrite::exposition::Report;
 
 /// The inputs that are missing, without the optional ones.
 fn missing(capture_name: &str) -> Vec<String> {
@@ -68,5 +69,95 @@ fn refused_samples_are_not_missing() {
     assert!(missing.contains(&"kong_http_requests_total"), "{missing:?}");
     for input in ["kong_kong_latency_ms", "kong_bandwidth_bytes"] {
         assert!(!missing.iter().any(|it| it.contains(input)), "{missing:?}");
+    }
+}
+
+const PATTERNS: &str = r#"
+name: p
+prometheus:
+  - { old: "mem_{rest*}", new: "mem_{rest*}_bytes" }
+  - { old: "box_{rest*}{id=$i, pod_name=$p}", new: "box_{rest*}{id=$i, pod=$p}", optional: [p] }
+hints:
+  - { when_missing: mem_Free_bytes, say: free memory }
+  - { when_missing: mem_Swap, optional: true, say: swap }
+  - { when_missing: "box_{x*}", say: boxes, option: "boxes: on" }
+"#;
+
+/// The generations, whether the pack is known, and what is missing.
+fn known(pack: &str, emit: Emit, body: &str) -> (Vec<&'static str>, bool, Vec<String>) {
+    let report = rewrite(&plan_of(pack, emit), body.as_bytes()).report;
+    let Report { generations, packs, missing, .. } = &report;
+    let generations = generations.iter().map(|it| it.as_str()).collect();
+    (generations, !packs.is_empty(), missing.iter().map(|it| it.input.clone()).collect())
+}
+
+#[test]
+fn families_of_patterns_tell_the_pack_and_the_generation() {
+    for (body, generations, is_known, missing) in [
+        ("up 1\n", &[][..], false, &[][..]),
+        ("mem_Free 1\n", &["old"], true, &["box_{rest*}", "mem_Swap"]),
+        ("mem_Swap_bytes 1\n", &["new"], true, &["box_{rest*}", "mem_Free_bytes"]),
+        ("mem_Used 1\nbox_a{id=\"1\"} 1\n", &["old"], true, &["mem_Free", "mem_Swap"]),
+        (
+            "mem_Used_bytes 1\n",
+            &["new"],
+            true,
+            &["box_{rest*}", "mem_Free_bytes", "mem_Swap_bytes"],
+        ),
+        // The names of these families tell only the pack, and their labels the generation.
+        ("box_a{id=\"1\"} 1\n", &[], true, &[]),
+        (
+            "box_a{id=\"1\",pod_name=\"\"} 1\n",
+            &["old"],
+            true,
+            &["mem_{rest*}", "mem_Free", "mem_Swap"],
+        ),
+        (
+            "box_a{id=\"1\",pod=\"a\"} 1\n",
+            &["new"],
+            true,
+            &["mem_{rest*}_bytes", "mem_Free_bytes", "mem_Swap_bytes"],
+        ),
+        ("box_a{pod_name=\"a\"} 1\n", &[], true, &[]),
+        ("mem_Free 1\nbox_a{id=\"1\",pod=\"a\"} 1\n", &["old", "new"], true, &["mem_Swap"]),
+    ] {
+        for emit in [Emit::Old, Emit::New, Emit::Both] {
+            let (its, known, lacks) = known(PATTERNS, emit, body);
+            assert_eq!((its.as_slice(), known), (generations, is_known), "{body}");
+            let expected: Vec<String> = missing.iter().map(|it| (*it).to_owned()).collect();
+            // Of two generations, either name may be missing.
+            assert_eq!(lacks[..expected.len()], expected, "{body} {lacks:?}");
+        }
+    }
+}
+
+#[test]
+fn hints_about_patterns_and_their_families() {
+    let report = rewrite(&plan_of(PATTERNS, Emit::New), b"mem_Used 1\n").report;
+    let shown = |input: &str| {
+        let missing = report.missing.iter().find(|it| it.input == input).expect(input);
+        (missing.hint.as_deref(), missing.option.as_deref(), missing.optional, missing.rules.len())
+    };
+    assert_eq!(shown("mem_Free"), (Some("free memory"), None, false, 1));
+    assert_eq!(shown("mem_Swap"), (Some("swap"), None, true, 1));
+    assert_eq!(shown("box_{rest*}"), (Some("boxes"), Some("boxes: on"), false, 1));
+    assert_eq!(report.missing[0].generation, Generation::Old);
+
+    let pack = PATTERNS.replace("\"box_{x*}\"", "'box_{x*}{id=$i}'");
+    let errors = Pack::parse("p.yaml", &pack).expect_err("a hint with labels").to_string();
+    assert!(errors.contains("the hint is about all families of `box_{x*}`"), "{errors}");
+}
+
+#[test]
+fn the_pattern_of_all_families_tells_the_pack_by_labels() {
+    let pack = "name: p\nprometheus: [{ old: '*{instance_name=$i}', new: '*{host=$i}' }]\n";
+    for (body, generations, is_known) in [
+        ("up 1\n", &[][..], false),
+        ("a 1\na{instance_name=\"x\"} 1\n", &[], false),
+        ("a{instance_name=\"x\"} 1\na 1\n", &["old"], true),
+        ("a{instance_name=\"x\"} 1\nb{host=\"x\"} 1\n", &["old", "new"], true),
+    ] {
+        let (its, known, missing) = known(pack, Emit::New, body);
+        assert_eq!((its.as_slice(), known, missing.len()), (generations, is_known, 0), "{body}");
     }
 }

@@ -13,7 +13,7 @@ pub(super) mod check;
 mod expected;
 pub(super) mod index;
 mod labels;
-pub(super) mod patterns;
+pub(in crate::mapping) mod patterns;
 pub(super) mod reduction;
 #[cfg(test)]
 mod tests;
@@ -118,5 +118,6 @@ fn compile_stage(
     }
     let mut plan = build::plan(packs, &index, emitted, settings);
     patterns::add_to(&mut plan, &rules, &patterns, emitted, settings);
+    expected::complete(packs, &patterns, &mut plan);
     Ok(plan)
 }

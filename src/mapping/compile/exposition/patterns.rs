@@ -8,9 +8,10 @@ use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::{build, labels};
 use crate::mapping::emitted::Emitted;
 use crate::mapping::generation::Generation;
+use crate::mapping::pack::PackRule;
 use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::plan::exposition::{
-    Kind, Output, OutputId, PatternRule, Patterns, Plan, Rule, RuleId,
+    Kind, LabelSigns, Output, OutputId, PatternRule, Patterns, Plan, Rule, RuleId,
 };
 
 /// Pairs of patterns that can both read a family, while neither is more specific. A pattern cannot
@@ -75,9 +76,29 @@ pub(in crate::mapping) fn add_to(
         let (to_new, to_old) = (compiled(Generation::New), compiled(Generation::Old));
         let names = |selector: &Selector| selector.names().cloned().unwrap_or_default();
         let (old, new) = (names(&from.rule.old), names(&from.rule.new));
-        rules.push(PatternRule { old, new, to_new, to_old });
+        rules.push(PatternRule { old, new, to_new, to_old, signs: signs(from.rule) });
     }
     plan.patterns = Patterns::new(rules, named);
+}
+
+/// The labels that only one side of a rule has, if its families have the same names on both.
+pub(in crate::mapping) fn signs(rule: &PackRule) -> Vec<LabelSigns> {
+    if !rule.keeps_name() {
+        return Vec::new();
+    }
+    let of = |generation: Generation| {
+        let (own, other) = (rule.side(generation), rule.side(generation.other()));
+        let optional: Vec<&str> = rule.optional(generation).collect();
+        let names = |is_common: bool| -> Vec<Box<[u8]>> {
+            let labels = own.items.iter().map(|item| item.label.as_str());
+            let labels = labels.filter(|label| other.item(label).is_some() == is_common);
+            let labels = labels.filter(|label| !is_common || !optional.contains(label));
+            labels.map(|label| label.as_bytes().into()).collect()
+        };
+        LabelSigns { generation, required: names(true), any_of: names(false) }
+    };
+    let signs = [Generation::Old, Generation::New].map(of);
+    signs.into_iter().filter(|signs| !signs.any_of.is_empty()).collect()
 }
 
 /// The rule for families of a pattern. Its families are the patterns: the engine replaces them by

@@ -131,6 +131,7 @@ pub(in crate::mapping) fn plan(packs: &[Pack], settings: &Settings) -> Option<Pl
                     new: names.clone(),
                     to_new: Some(id),
                     to_old: None,
+                    signs: Vec::new(),
                 });
             }
         }

@@ -52,7 +52,21 @@ impl Check<'_> {
         self.error(
             span,
             format!("`{}` is a pattern, and this is about one family", selector.family),
-            "name the family: only `old` and `new` of a rule can have patterns",
+            "name the family: only rules and `when_missing` can have patterns",
+        );
+        None
+    }
+
+    /// The samples that a hint is about: those of a family, or all families of a pattern.
+    pub(in crate::mapping) fn selector_of_hint(&mut self, text: &Scalar) -> Option<Selector> {
+        let selector = self.selector(text)?;
+        let Some(item) = selector.items.first().filter(|_| selector.pattern.is_some()) else {
+            return Some(selector);
+        };
+        self.error(
+            self.item(text, item),
+            format!("the hint is about all families of `{}`, not about labels", selector.family),
+            "remove the labels, or name one family",
         );
         None
     }

@@ -211,6 +211,14 @@ impl<R: Recorder> ExpositionState<R> {
         if let Some(generation) = family.plan.generation {
             self.report.generations.insert(generation);
         }
+        if let Some(pattern) = family.plan.told_by_labels {
+            let labels = line.labels();
+            let has = |name: &[u8]| labels.spans.iter().any(|it| it.name.of(labels.line) == name);
+            let signs = plan.base().patterns.rule(pattern).signs.iter();
+            for signs in signs.filter(|signs| signs.are_in(has)) {
+                self.report.signed(pattern, signs.generation);
+            }
+        }
         Ok(())
     }
 
