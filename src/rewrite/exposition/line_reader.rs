@@ -156,6 +156,7 @@ impl<R: Recorder> LineReader<R> {
     }
 
     /// Handles a comment or a blank line. `OpenMetrics` has neither, except its last line.
+    #[cold]
     fn comment(&mut self, line: &[u8]) -> Result<bool, Error> {
         // Gathered families are written before the end.
         self.eof = line == EOF;
@@ -170,6 +171,7 @@ impl<R: Recorder> LineReader<R> {
     }
 
     /// A line follows `# EOF`, which is a comment then.
+    #[cold]
     fn early_eof(&mut self, out: &mut Output<'_>) -> Result<(), Error> {
         let passes = match self.options.format {
             Format::Text => true,

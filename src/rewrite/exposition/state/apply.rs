@@ -161,6 +161,9 @@ impl<R: Recorder> ExpositionState<R> {
     }
 
     /// Writes a sample with the name and labels that a rule gives it.
+    ///
+    /// Not inlined: then all samples that are not renamed cost more.
+    #[inline(never)]
     fn write_renamed(
         &mut self,
         plan: &ResolvedPlan,
