@@ -1,5 +1,6 @@
 //! Label values: escapes, and hashes of label sets that do not depend on their order.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
@@ -46,6 +47,31 @@ pub fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
+}
+
+/// A label value read from an exposition, without its escapes. A backslash before any character but
+/// `\\`, `"` and `n` is itself, as in Prometheus.
+///
+/// ```
+/// use crossfade::exposition::unescaped;
+///
+/// assert_eq!(&*unescaped(br#"a\"b\\c\d"#), br#"a"b\c\d"#);
+/// ```
+#[must_use]
+pub fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr(b'\\', raw) else { return Cow::Borrowed(raw) };
+    let (plain, mut rest) = raw.split_at(first);
+    let mut text = plain.to_vec();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = match (byte, after.first()) {
+            (b'\\', Some(b'n')) => Some(b'\n'),
+            (b'\\', Some(&escaped @ (b'\\' | b'"'))) => Some(escaped),
+            _ => None,
+        };
+        text.push(escaped.unwrap_or(byte));
+        rest = if escaped.is_some() { &after[1..] } else { after };
+    }
+    Cow::Owned(text)
 }
 
 /// Hashes label sets. The order of labels and labels with empty values make no difference.

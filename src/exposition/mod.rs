@@ -17,7 +17,7 @@ mod token;
 mod word;
 
 pub use header::{Header, HeaderKind};
-pub use label::{HashSeed, LabelHasher, write_escaped, write_value};
+pub use label::{HashSeed, LabelHasher, unescaped, write_escaped, write_value};
 pub use number::{parse_number, write_number};
 pub use scanner::{Alike, Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};

@@ -5,9 +5,11 @@ use super::emitted::Emitted;
 use super::pack::{Pack, PackRule};
 use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
+use crate::mapping::compile::exposition::variables::{Group, groups};
 use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
-use crate::mapping::pack::exposition::selector::{Selector, Term, Variable};
+use crate::mapping::pack::exposition::selector::{Selector, Term};
+use crate::mapping::pack::exposition::template::Template;
 use crate::mapping::scale::Scale;
 
 /// One active rule: two shapes of the same samples.
@@ -39,6 +41,8 @@ pub struct Correspondence {
     pub is_histogram: bool,
     /// How the values of labels are converted, if they are.
     pub converted_labels: Vec<String>,
+    /// The labels of either side that do not have the values of one label of the other side.
+    pub edited: Vec<String>,
 }
 
 /// A family and the labels in which the generations differ.
@@ -168,19 +172,31 @@ pub(super) fn correspondence(
         scale: rule.scale,
         is_histogram: rule.buckets.is_some() || rule.metric_type == Some(MetricType::Histogram),
         converted_labels: converted_labels(rule),
+        edited: edited(rule)
+            .iter()
+            .flat_map(|group| group.read.iter().chain(&group.written))
+            .map(|(label, _)| (*label).to_owned())
+            .collect(),
     }
 }
 
 /// How the values of labels of the new side come from those of the old side.
 fn converted_labels(rule: &PackRule) -> Vec<String> {
-    let labels = rule.old.items.iter().filter_map(|old| {
-        let Term::Variable(Variable { name, before, after }) = &old.term else { return None };
-        let (label, its) = rule.new.variables().find(|(_, its)| its.name == *name)?;
-        let is_same =
-            (before, after) == (&its.before, &its.after) && !rule.values.contains_key(name);
-        (!is_same).then(|| format!("`{}` and `{label}` have other texts", old.label))
+    let names = |labels: &[(&str, &Template)]| {
+        let names: Vec<String> = labels.iter().map(|(label, _)| format!("`{label}`")).collect();
+        names.join(", ")
+    };
+    let labels = edited(rule).into_iter().map(|group| {
+        format!("{} and {} have other texts", names(&group.read), names(&group.written))
     });
     labels.collect()
+}
+
+/// The labels whose values are not those of one label of the other side.
+fn edited(rule: &PackRule) -> Vec<Group<'_>> {
+    let mut groups = groups(&rule.old, &rule.new);
+    groups.retain(|group| group.renames(rule, Generation::New).is_none());
+    groups
 }
 
 fn shape(packs: &[Pack], rule: &PackRule, generation: Generation) -> Shape {
@@ -210,8 +226,9 @@ fn meaning(term: &Term, other: &Selector) -> Meaning {
     match term {
         Term::Fixed(text) => Meaning::Fixed(text.clone()),
         Term::Bare => Meaning::Own,
-        Term::Variable(variable) => {
-            let carried = other.variables().find(|(_, its)| its.name == variable.name);
+        Term::Template(template) => {
+            let shares = |its: &Template| template.variables.iter().any(|name| its.has(name));
+            let carried = other.templates().find(|(_, its)| shares(its));
             let (label, _) = carried.expect("a pack's variables occur on both sides");
             Meaning::Carried(label.to_owned())
         }

@@ -57,11 +57,43 @@ impl Scale {
     /// A value of the other generation.
     #[must_use]
     pub fn of(self, value: f64) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "it is a power of 2")]
+        let most = MOST as f64;
         match self.places {
-            // The product and the quotient of whole numbers are exact or rounded once.
-            Some(places) if value.is_finite() && value.fract() != 0.0 => shifted(value, places),
-            _ => self.in_doubles(value),
+            // The product and the quotient of whole numbers are exact or rounded once, unless they
+            // are so large that the double is not the number in the text.
+            Some(places) if value.is_finite() && (value.fract() != 0.0 || value.abs() > most) => {
+                shifted(value, places)
+            }
+            _ => self.in_range(value),
         }
+    }
+
+    /// The value times the factor, also if the product is too large for a double, but not the result.
+    fn in_range(self, value: f64) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "both are at most 2^53")]
+        let (multiply, divide) = (self.multiply as f64, self.divide as f64);
+        if value.is_finite() && (value * multiply).is_infinite() {
+            return value / divide * multiply;
+        }
+        self.in_doubles(value)
+    }
+
+    /// A value of the other generation. `None` if it is too large for a double: a number must not
+    /// become infinite. A value too small for one becomes 0, which is the closest double.
+    ///
+    /// ```
+    /// use crossfade::mapping::Scale;
+    ///
+    /// let to_milliseconds = Scale::parse("1000").expect("a decimal");
+    /// assert_eq!(to_milliseconds.checked(1.5e305), Some(1.5e308));
+    /// assert_eq!(to_milliseconds.checked(1.8e305), None);
+    /// assert_eq!(to_milliseconds.checked(f64::INFINITY), Some(f64::INFINITY));
+    /// ```
+    #[must_use]
+    pub fn checked(self, value: f64) -> Option<f64> {
+        let scaled = self.of(value);
+        (scaled.is_finite() || !value.is_finite()).then_some(scaled)
     }
 
     /// The factor of the other direction.
@@ -235,6 +267,22 @@ mod tests {
         assert!(scale.of(f64::INFINITY).is_infinite());
         let half = Scale::parse("1/512").expect("a factor");
         assert_eq!(half.of(1.5).to_bits(), f64::to_bits(1.5 / 512.0));
+    }
+
+    #[test]
+    fn only_the_result_has_to_be_a_double() {
+        let scale = Scale::parse("3/7").expect("a factor");
+        assert_eq!(
+            scale.checked(1.4e308).map(f64::to_bits),
+            Some(f64::to_bits(1.4e308 / 7.0 * 3.0))
+        );
+        assert_eq!(scale.inverse().checked(1.4e308), None);
+        assert_eq!(scale.inverse().checked(f64::NEG_INFINITY), Some(f64::NEG_INFINITY));
+        assert!(scale.checked(f64::NAN).is_some_and(f64::is_nan));
+        let smallest = f64::from_bits(1);
+        let scale = Scale::parse("0.001").expect("a factor");
+        assert_eq!(scale.checked(-smallest).map(f64::to_bits), Some((-0.0_f64).to_bits()));
+        assert_eq!(scale.inverse().checked(smallest), Some(smallest * 1000.0));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod dashboards;
 pub(crate) mod documents;
 pub(crate) mod engine;
 pub(crate) mod kong;
+pub(crate) mod label_oracle;
 pub(crate) mod lines;
 pub(crate) mod naive;
 pub(crate) mod net;

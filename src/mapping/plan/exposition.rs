@@ -15,6 +15,7 @@ use crate::mapping::boundary::Boundary;
 use crate::mapping::edition::EditionName;
 use crate::mapping::family_pattern::FamilyPattern;
 use crate::mapping::generation::{BucketPolicy, Generation, Merge};
+use crate::mapping::plan::label_text::LabelText;
 use crate::mapping::plan::value_edit::ValueEdit;
 use crate::mapping::scale::Scale;
 
@@ -164,7 +165,7 @@ pub type Pair = (Box<[u8]>, Box<[u8]>);
 /// Prometheus.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
-    /// `label="text"`: present with exactly this (unescaped) value.
+    /// `label="text"`: present with exactly this value, escaped as in an exposition.
     pub equal: Vec<Pair>,
     /// `label=$x`: present and not empty.
     pub present: Vec<Box<[u8]>>,
@@ -173,10 +174,11 @@ pub struct Match {
     pub any_of: Vec<Box<[u8]>>,
     /// None of these is present: they show that the sample already has the emitted shape.
     pub none_of: Vec<Box<[u8]>>,
-    /// `label="text$x"`, or a `$x` that is translated: present, with a value that is accepted.
-    pub values: Vec<(Box<[u8]>, Arc<ValueEdit>)>,
-    /// Values that none of these labels has: they show that the sample has the emitted shape.
-    pub not_values: Vec<(Box<[u8]>, ValueEdit)>,
+    /// `label="text$x"`, a `$x` of several labels, or one that is translated: with values that are
+    /// accepted.
+    pub values: Vec<Arc<ValueEdit>>,
+    /// None of these labels has such a value: they show that the sample has the emitted shape.
+    pub not_values: Vec<LabelText>,
 }
 
 /// How the labels of a sample are rewritten. Labels not named here are copied, in place.
@@ -188,23 +190,12 @@ pub struct LabelEdits {
     pub keep_only: Option<Vec<Box<[u8]>>>,
     /// Renamed in place: (from, to).
     pub rename: Vec<Pair>,
-    /// Labels whose value is rewritten, in place.
-    pub values: Vec<ValueStep>,
+    /// Labels whose values are rewritten. They are written in place of those that they are made of.
+    pub values: Vec<Arc<ValueEdit>>,
     /// Added after the others (before `le`): (name, unescaped value).
     pub append: Vec<Pair>,
     /// Added likewise, unless the sample already has the label.
     pub fill: Vec<Pair>,
-}
-
-/// A label whose value is rewritten.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueStep {
-    /// The label read.
-    pub from: Box<[u8]>,
-    /// The label written; often the same.
-    pub to: Box<[u8]>,
-    /// How its value is rewritten.
-    pub edit: Arc<ValueEdit>,
 }
 
 impl Rule {

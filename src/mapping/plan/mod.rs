@@ -1,6 +1,7 @@
 //! Compiled packs: what the engine walks. A plan cannot be invalid.
 
 pub mod exposition;
+pub mod label_text;
 mod line_rule_id;
 pub(super) mod name_tree;
 mod patterns;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::written_labels::named;
 use crate::exposition::{
-    LabelHasher, LabelSpan, end_of_plain_text, parse_number, write_escaped, write_number,
-    write_value,
+    LabelHasher, LabelSpan, parse_number, unescaped, write_escaped, write_number, write_value,
 };
 use crate::mapping::Scale;
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
+use crate::mapping::plan::label_text::LabelText;
 use crate::mapping::plan::value_edit::ValueEdit;
 
 /// The label whose value is a bucket's upper bound.
@@ -47,8 +48,12 @@ impl<'a> Labels<'a> {
             && (when.any_of.is_empty()
                 || when.any_of.iter().any(|name| !self.value(name).is_empty()))
             && when.none_of.iter().all(|name| self.value(name).is_empty())
-            && when.values.iter().all(|(name, edit)| edit.accepts(self.value(name)))
-            && !when.not_values.iter().any(|(name, edit)| edit.accepts(self.value(name)))
+            && when.values.iter().all(|edit| edit.accepts(|name| self.value(name)))
+            && !when.not_values.iter().any(|text| self.has_text(text))
+    }
+
+    fn has_text(self, text: &LabelText) -> bool {
+        text.split(&unescaped(self.value(&text.label))).is_some()
     }
 
     /// True if the label is written `name="value`, as in the output, so that it can be copied as a
@@ -168,8 +173,8 @@ enum Step {
     Keep(usize, usize),
     /// Write the label of this index with another name: `name="`.
     Rename(usize, Box<[u8]>),
-    /// Write the label of this index with this name (`name="`) and another value.
-    Edit(usize, Box<[u8]>, Arc<ValueEdit>),
+    /// Write the label of this index of an edit with this name (`name="`), unless it is absent.
+    Edit(Arc<ValueEdit>, usize, Box<[u8]>),
     /// Write the label of this index, whose value is a number, times this.
     Scale(usize, Scale),
 }
@@ -201,19 +206,21 @@ impl LabelTransform {
                 transform.steps.push(Step::Rename(index, [to, &b"=\""[..]].concat().into()));
                 continue;
             }
-            if let Some(step) = edits.values.iter().find(|step| *step.from == *name) {
-                let to = [&step.to, &b"=\""[..]].concat().into();
-                transform.steps.push(Step::Edit(index, to, Arc::clone(&step.edit)));
+            if let Some(edit) = edits.values.iter().find(|edit| reads(edit, name)) {
+                transform.write_edited(edit, |at| at == Some(name), present);
                 continue;
             }
             let written = edits.append.iter().any(|(added, _)| **added == *name)
-                || edits.rename.iter().any(|(from, to)| **to == *name && present(from))
-                || edits.values.iter().any(|step| *step.to == *name && present(&step.from));
+                || edits.rename.iter().any(|(_, to)| **to == *name)
+                || edits.values.iter().any(|edit| writes(edit, name));
             match transform.steps.last_mut() {
                 _ if written => transform.clashes.push(index),
                 Some(Step::Keep(_, to)) if *to == index => *to = index + 1,
                 _ => transform.steps.push(Step::Keep(index, index + 1)),
             }
+        }
+        for edit in &edits.values {
+            transform.write_edited(edit, |at| at.is_none() && edit.adds_label(), present);
         }
         // Labels of the input take precedence over labels that the operator configured.
         let filled = edits.fill.iter().filter(|(name, _)| !present(name));
@@ -230,6 +237,26 @@ impl LabelTransform {
             transform.added.push(b'"');
         }
         transform
+    }
+
+    /// Writes those labels of an edit whose place is accepted: the first label present that has their
+    /// first variable.
+    fn write_edited(
+        &mut self,
+        edit: &Arc<ValueEdit>,
+        is_here: impl Fn(Option<&[u8]>) -> bool,
+        present: impl Fn(&[u8]) -> bool,
+    ) {
+        for (index, text) in edit.written.iter().enumerate() {
+            let has = |its: &&LabelText| {
+                text.variables.first().is_some_and(|first| its.variables.contains(first))
+            };
+            let mut places = edit.read.iter().filter(has).map(|its| &*its.label);
+            if is_here(places.find(|label| present(label))) {
+                let name = [&text.label, &b"=\""[..]].concat().into();
+                self.steps.push(Step::Edit(Arc::clone(edit), index, name));
+            }
+        }
     }
 
     /// Also scales the value of `le`, if that is written.
@@ -300,13 +327,16 @@ impl LabelTransform {
                     hash = hash.wrapping_add(hasher.label(&out.text[start..]));
                     out.text.push(b'"');
                 }
-                Step::Edit(index, ref name, ref edit) => {
+                Step::Edit(ref edit, index, ref name) => {
+                    let mut value = Vec::new();
+                    edit.write(index, |name| labels.value(name), &mut value);
+                    if value.is_empty() {
+                        continue;
+                    }
                     separate(&mut out.text);
                     let start = out.text.len();
                     out.text.extend_from_slice(name);
-                    let mut value = Vec::new();
-                    push_value(labels, index, &mut value);
-                    edit.write(&value, &mut out.text);
+                    out.text.append(&mut value);
                     hash = hash.wrapping_add(hasher.label(&out.text[start..]));
                     out.text.push(b'"');
                 }
@@ -377,55 +407,19 @@ fn is_removed(edits: &LabelEdits, name: &[u8]) -> bool {
             .is_some_and(|kept| !named(kept, name) && name != LE && name != QUANTILE)
 }
 
-fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
-    names.iter().any(|n| **n == *name)
+fn reads(edit: &ValueEdit, name: &[u8]) -> bool {
+    edit.read.iter().any(|text| *text.label == *name)
 }
 
-/// The labels of a text from [`RenderedLabels`]: the name of each, and the label as `name="value`.
-pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let open = memchr::memchr(b'"', rest)?;
-        let mut close = end_of_plain_text(rest, open + 1);
-        while *rest.get(close)? != b'"' {
-            close = end_of_plain_text(rest, close + if rest[close] == b'\\' { 2 } else { 1 });
-        }
-        let (name, label) = (&rest[..open.saturating_sub(1)], &rest[..close]);
-        rest = rest.get(close + 2..).unwrap_or_default();
-        Some((name, label))
-    })
-}
-
-/// The hash of a text from [`RenderedLabels`].
-pub(super) fn hash_text(hasher: &LabelHasher, text: &[u8]) -> u64 {
-    split(text).fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
-}
-
-/// The hash of only the labels with these names; [`LabelHashes::of_named`] for a text.
-pub(super) fn hash_text_of(hasher: &LabelHasher, text: &[u8], names: &[Box<[u8]>]) -> u64 {
-    split(text)
-        .filter(|(name, _)| named(names, name))
-        .fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
-}
-
-/// True if two texts are the same label set, in any order.
-pub(super) fn same_set(a: &[u8], b: &[u8]) -> bool {
-    if a == b {
-        return true;
-    }
-    let sorted = |text| {
-        let mut labels: Vec<_> =
-            split(text).map(|(_, label)| label).filter(|label| !label.ends_with(b"=\"")).collect();
-        labels.sort_unstable();
-        labels
-    };
-    sorted(a) == sorted(b)
+fn writes(edit: &ValueEdit, name: &[u8]) -> bool {
+    edit.written.iter().any(|text| *text.label == *name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::exposition::{Format, Scan, Scanner};
+    use crate::rewrite::exposition::written_labels::hash_text;
 
     fn bytes(text: &str) -> Box<[u8]> {
         text.as_bytes().into()
@@ -475,15 +469,5 @@ mod tests {
             rendered("x{ a = \"two\nlines\" , le=\"5\", b=\"odd\\q\",} 1\n", &edits).as_deref(),
             Ok(r#"a="two\nlines",b="odd\\q""#)
         );
-    }
-
-    #[test]
-    fn texts_are_split_where_labels_end() {
-        let set = br#"a="1",b="q\"=\"",c="",d="\\""#;
-        let names: Vec<_> = split(set).map(|(name, _)| name.escape_ascii().to_string()).collect();
-        assert_eq!(names, ["a", "b", "c", "d"]);
-        assert!(same_set(set, br#"d="\\",b="q\"=\"",a="1""#));
-        assert!(!same_set(set, br#"d="\\",b="q\"=\"",a="2""#));
-        assert_eq!(split(b"a=\"unfinished").count(), 0);
     }
 }

@@ -42,6 +42,7 @@ mod state;
 mod strict;
 mod writer;
 mod written_headers;
+mod written_labels;
 
 use std::sync::Arc;
 

@@ -28,6 +28,8 @@ pub enum DropReason {
     Malformed(Flaw),
     /// The emitted generation does not count samples of this kind (`only_in` of a pack).
     NotCounted,
+    /// The value, the boundary or the exemplar is too large for a number in the written unit.
+    OutOfRange,
     /// A part of a histogram or summary whose other parts have another timestamp. Strict output only.
     OtherTimestamp,
     /// A second `# HELP` or `# TYPE` of one family, or a `# TYPE` after its first sample.
@@ -46,6 +48,8 @@ pub enum RefusedBecause {
     /// Equal series would have to be merged, and no rule says how: a gauge or summary without
     /// `merge`, or a family whose type changed within the exposition.
     NotJoinable,
+    /// A number is too large in the written unit. Reported as [`DropReason::OutOfRange`].
+    OutOfRange,
     /// The generation that the rule writes does not count samples of this kind. Not reported: the
     /// sample is output in the other generation, as intended.
     NotCounted,
@@ -64,6 +68,7 @@ impl DropReason {
             DropReason::IncompleteHistogram => "incomplete_histogram",
             DropReason::Malformed(flaw) => flaw.as_str(),
             DropReason::NotCounted => "not_counted",
+            DropReason::OutOfRange => "out_of_range",
             DropReason::OtherTimestamp => "other_timestamp",
             DropReason::RepeatedHeader => "repeated_header",
             DropReason::RepeatedSeries => "repeated_series",
@@ -88,6 +93,7 @@ impl DropReason {
                 "Prometheus would refuse the whole scrape because of this line"
             }
             DropReason::NotCounted => "the emitted generation does not count such samples",
+            DropReason::OutOfRange => "a number is too large in the written unit",
             DropReason::OtherTimestamp => "the other parts have another timestamp",
             DropReason::RepeatedHeader => "the family has this header already",
             DropReason::RepeatedSeries => "an equal series came before",
@@ -96,6 +102,18 @@ impl DropReason {
 }
 
 impl RefusedBecause {
+    /// The reason under which the sample is dropped. `None`: it passes, or is handled by another rule.
+    #[must_use]
+    pub fn drops(self) -> Option<DropReason> {
+        match self {
+            RefusedBecause::BadLe => Some(DropReason::BadLe),
+            RefusedBecause::OutOfRange => Some(DropReason::OutOfRange),
+            RefusedBecause::LabelConflict
+            | RefusedBecause::NotCounted
+            | RefusedBecause::NotJoinable => None,
+        }
+    }
+
     /// The reason as a metric label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -104,6 +122,7 @@ impl RefusedBecause {
             RefusedBecause::LabelConflict => "label_conflict",
             RefusedBecause::NotCounted => "not_counted",
             RefusedBecause::NotJoinable => "not_joinable",
+            RefusedBecause::OutOfRange => "out_of_range",
         }
     }
 
@@ -121,6 +140,7 @@ impl RefusedBecause {
             RefusedBecause::NotJoinable => {
                 "the rule does not say how to merge such gauges or summaries"
             }
+            RefusedBecause::OutOfRange => "a number is too large in the written unit",
         }
     }
 }

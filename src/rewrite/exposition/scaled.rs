@@ -28,14 +28,10 @@ pub(super) fn write_scaled(
         out.push(b'\n');
         return;
     }
-    match exemplar_value(rest).filter(|_| part != Some(HistogramPart::Created)) {
-        Some((from, to)) => {
-            let observed = parse_number(&rest[from..to]);
+    match find_exemplar(rest, part) {
+        Some((observed, from, to)) => {
             out.extend_from_slice(&rest[..from]);
-            match observed {
-                Some(observed) => write_number(scale.of(observed), out),
-                None => out.extend_from_slice(&rest[from..to]),
-            }
+            write_number(scale.of(observed), out);
             out.extend_from_slice(&rest[to..]);
         }
         None => out.extend_from_slice(rest),
@@ -49,6 +45,17 @@ pub(super) fn end_of_timestamp(line: &SampleLine<'_>) -> usize {
     let exemplar = line.text[rest..].iter().position(|&byte| byte == b'#');
     let end = exemplar.map_or(line.text.len(), |at| rest + at);
     line.text[..end].trim_ascii_end().len()
+}
+
+/// The value of the exemplar of a sample.
+pub(super) fn exemplar(line: &SampleLine<'_>, part: Option<HistogramPart>) -> Option<f64> {
+    find_exemplar(&line.text[end_of_timestamp(line)..], part).map(|(observed, ..)| observed)
+}
+
+/// The value of an exemplar, and where it is.
+fn find_exemplar(rest: &[u8], part: Option<HistogramPart>) -> Option<(f64, usize, usize)> {
+    let (from, to) = exemplar_value(rest).filter(|_| part != Some(HistogramPart::Created))?;
+    Some((parse_number(&rest[from..to])?, from, to))
 }
 
 /// Where the value of an exemplar is: ` # {labels} value timestamp`.

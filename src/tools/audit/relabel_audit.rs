@@ -89,7 +89,7 @@ pub(super) fn differing(pair: &Correspondence) -> Vec<(Generation, String)> {
             let is_same = match meaning {
                 Meaning::Own => false,
                 Meaning::Fixed(_) => other.meaning(label) == Some(meaning),
-                Meaning::Carried(to) => to == label,
+                Meaning::Carried(to) => to == label && !pair.edited.contains(label),
             };
             if !is_same {
                 labels.push((generation, label.clone()));

@@ -144,6 +144,8 @@ fn warnings_name_the_values_that_do_not_come_back() {
         [
             "old to new and back: `A` and `B` of `$x` become `1`, which comes back as `A`",
             "old to new and back: `1` of `$x` stays as it is, and comes back as `A`",
+            "new to old and back: `A` of `$x` stays as it is, and comes back as `1`",
+            "new to old and back: `B` of `$x` stays as it is, and comes back as `1`",
         ]
     );
 }

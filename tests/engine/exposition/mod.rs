@@ -12,6 +12,8 @@ mod examples;
 mod golden;
 mod histories;
 mod identity;
+mod label_properties;
+mod label_texts;
 mod label_values;
 mod missing;
 mod open_metrics;

@@ -89,18 +89,3 @@ fn only_variables_of_the_rule_are_optional() {
     assert!(errors.contains("no label has the variable `$y`"), "{errors}");
     assert!(errors.contains("the variables are `x`"), "{errors}");
 }
-
-#[test]
-fn a_label_that_is_translated_is_not_optional() {
-    for rule in [
-        "{ old: 'a{x=\"cpu$x\"}', new: 'b{y=$x}', optional: [x] }",
-        "{ old: 'a{x=$x}', new: 'b{y=$x}', values: { x: lower }, optional: [x] }",
-    ] {
-        let pack = format!("name: p\nprometheus: [{rule}]\n");
-        let errors = Pack::parse("p.yaml", &pack).unwrap_err().to_string();
-        assert!(
-            errors.contains("`$x` has `values` or text around it, so it must exist"),
-            "{errors}"
-        );
-    }
-}

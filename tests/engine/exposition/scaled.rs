@@ -1,8 +1,10 @@
 //! Families whose unit or type changes.
 
+use std::collections::BTreeMap;
+
 use crossfade::exposition::Format;
 use crossfade::mapping::{Emit, Pack};
-use crossfade::rewrite::exposition::Options;
+use crossfade::rewrite::exposition::{DropReason, Fate, History, Line, Options, explain};
 use proptest::prelude::*;
 
 use crate::support::engine::{plan_of, rewrite, rewrite_at_every_cut};
@@ -211,7 +213,104 @@ fn errors_of_factors() {
     assert!(errors("old: a, new: b, scale: 1.0").contains("the factor 1 changes nothing"));
 }
 
+/// A number must not become infinite: the sample is dropped, and counted.
+#[test]
+fn numbers_that_are_too_large() {
+    let out_of_range = |pack: &str, emit, options, input: &str, expected: &str| {
+        let plan = plan_of(pack, emit);
+        let outcome = rewrite_at_every_cut(&plan, options, input);
+        assert_eq!(outcome.text(), expected);
+        assert_eq!(outcome.report.dropped, BTreeMap::from([(DropReason::OutOfRange, 1)]));
+        let explained = explain(&plan, options, History::default(), input.as_bytes(), None);
+        let lines = explained.expect("within the limits").lines;
+        let dropped = |line: &&Line| line.fate == Fate::Dropped(DropReason::OutOfRange);
+        assert_eq!(lines.iter().filter(dropped).count(), 1, "{lines:?}");
+    };
+    let text = Options::default();
+    // Streamed.
+    out_of_range(
+        PACK,
+        Emit::Old,
+        text,
+        "# TYPE up_seconds gauge\nup_seconds 1.8e305\nup_seconds{n=\"1\"} 1.7e305\n\
+         up_seconds{n=\"2\"} +Inf\n",
+        "# TYPE up_ms gauge\nup_ms{n=\"1\"} 1.7e+308\nup_ms{n=\"2\"} +Inf\n",
+    );
+    let took = |sum: &str, le: &str| {
+        format!(
+            "# TYPE took_seconds histogram\ntook_seconds_bucket{{le=\"{le}\"}} 1\n\
+             took_seconds_bucket{{le=\"+Inf\"}} 1\ntook_seconds_sum {sum}\ntook_seconds_count 1\n"
+        )
+    };
+    out_of_range(
+        PACK,
+        Emit::Old,
+        text,
+        &took("-2e306", "0.5"),
+        "# TYPE took_ms histogram\ntook_ms_bucket{le=\"500\"} 1\ntook_ms_bucket{le=\"+Inf\"} 1\n\
+         took_ms_count 1\n",
+    );
+    out_of_range(
+        PACK,
+        Emit::Old,
+        text,
+        &took("2", "2e306"),
+        "# TYPE took_ms histogram\ntook_ms_bucket{le=\"+Inf\"} 1\ntook_ms_sum 2000\n\
+         took_ms_count 1\n",
+    );
+    let exemplar = Options { format: Format::OpenMetrics, ..text };
+    out_of_range(
+        PACK,
+        Emit::Old,
+        exemplar,
+        "# TYPE took_seconds histogram\ntook_seconds_bucket{le=\"0.5\"} 1 # {} 1e306\n\
+         took_seconds_bucket{le=\"+Inf\"} 1\n# EOF\n",
+        "# TYPE took_ms histogram\ntook_ms_bucket{le=\"+Inf\"} 1\n# EOF\n",
+    );
+    // Gathered.
+    let pack = "name: p\nprometheus:\n  - { old: 'a_ms{x}', new: a_seconds, scale: 0.001, type: counter }\n  \
+                - { old: h_ms, new: 'h_seconds{x}', scale: 0.001, type: histogram }\n";
+    out_of_range(
+        pack,
+        Emit::Old,
+        text,
+        "# TYPE h_seconds histogram\nh_seconds_bucket{x=\"1\",le=\"1e306\"} 1\n\
+         h_seconds_bucket{x=\"1\",le=\"+Inf\"} 1\n",
+        "# TYPE h_ms histogram\nh_ms_bucket{le=\"+Inf\"} 1\nh_ms_count 1\n",
+    );
+    let errors = Pack::parse(
+        "p.yaml",
+        "name: p\nprometheus:\n  - { old: a, new: b, scale: 1000, \
+         buckets: { old: [1, 1e306], new: [1, 1000] } }\n",
+    );
+    let errors = errors.expect_err("invalid").to_string();
+    assert!(errors.contains("the boundary 1e306 is no number in the other unit"), "{errors}");
+}
+
 proptest! {
+    /// Any number, also at the ends of the range: the closest double to the decimal with its exponent
+    /// moved, or nothing if that is infinite.
+    #[test]
+    fn any_number(bits in any::<u64>(), near_the_end in any::<bool>(), to_old in any::<bool>()) {
+        let value = f64::from_bits(if near_the_end { bits | 0x7fc0 << 48 & !(1 << 52) } else { bits });
+        prop_assume!(value.is_finite());
+        let (emit, read, written, places) =
+            if to_old { (Emit::Old, "up_seconds", "up_ms", 3) } else { (Emit::New, "up_ms", "up_seconds", -3) };
+        let outcome = rewrite(&plan_of(PACK, emit), format!("{read} {value:e}\n").as_bytes());
+        let shortest = format!("{value:e}");
+        let (digits, exponent) = shortest.split_once('e').expect("an exponent");
+        let exponent = exponent.parse::<i32>().expect("a number") + places;
+        let expected: f64 = format!("{digits}e{exponent}").parse().expect("a number");
+        let found = naive::parse(&outcome.body).stored().get(&Series::new(written, &[])).copied();
+        if expected.is_infinite() {
+            prop_assert_eq!(found, None);
+            prop_assert_eq!(outcome.dropped("out_of_range"), 1);
+        } else {
+            let found = found.expect("the sample is written");
+            prop_assert_eq!(found.to_bits(), expected.to_bits(), "{} {}", value, found);
+        }
+    }
+
     /// Whatever the numbers, a value is the value read times the factor, rounded once.
     #[test]
     fn random_values(values in prop::collection::vec(any::<u32>(), 1..20)) {

@@ -368,8 +368,9 @@ impl Build<'_> {
             for selector in packs.iter().flat_map(|pack| pack.only_in(written.other())) {
                 let family = self.plan.families.entry(selector.family.as_bytes().into());
                 let equal = selector.fixed();
-                let equal =
-                    equal.map(|(label, text)| (label.as_bytes().into(), text.as_bytes().into()));
+                let equal = equal.map(|(label, text)| {
+                    (label.as_bytes().into(), labels::escaped(text.as_bytes()))
+                });
                 family.or_default().not_counted.push(equal.collect());
             }
         }

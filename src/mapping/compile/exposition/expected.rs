@@ -185,7 +185,7 @@ fn missing_hint(hint: &Hint) -> MissingHint {
 /// The conditions of a selector on labels: a text, or `None` for any value that is not empty.
 fn conditions(selector: &Selector) -> Vec<(&str, Option<&str>)> {
     let fixed = selector.fixed().map(|(label, text)| (label, Some(text)));
-    fixed.chain(selector.variables().map(|(label, _)| (label, None))).collect()
+    fixed.chain(selector.templates().map(|(label, _)| (label, None))).collect()
 }
 
 /// The samples as a `PromQL` selector.

@@ -1,17 +1,27 @@
 //! Labels of a rule, in one direction.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::exposition::write_escaped;
+use crate::mapping::compile::exposition::variables::groups;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
-use crate::mapping::pack::exposition::selector::{Item, Term, Variable};
-use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId, ValueStep};
-use crate::mapping::plan::value_edit::{Translation, ValueEdit};
+use crate::mapping::pack::exposition::selector::{Item, Selector, Term};
+use crate::mapping::plan::exposition::{LabelEdits, Match, Pair, Rule, RuleId};
+use crate::mapping::plan::label_text::LabelText;
+use crate::mapping::plan::value_edit::ValueEdit;
 
 fn bytes(text: &str) -> Box<[u8]> {
     text.as_bytes().into()
+}
+
+/// A value as it is in an exposition.
+pub(super) fn escaped(text: &[u8]) -> Box<[u8]> {
+    let mut escaped = Vec::new();
+    write_escaped(text, &mut escaped);
+    escaped.into()
 }
 
 /// Which samples a rule reads if it writes `written`.
@@ -20,66 +30,79 @@ pub(in crate::mapping) fn conditions(
     written: Generation,
     edits: &LabelEdits,
 ) -> Match {
-    let (read, write) = (rule.side(written.other()), rule.side(written));
     let mut when = own_conditions(rule, written.other());
+    when.values.clone_from(&edits.values);
+    let renamed = groups(rule.side(written.other()), rule.side(written)).into_iter();
+    let renamed = renamed.filter(|it| !it.is_variable() && it.renames(rule, written).is_some());
+    when.values.extend(renamed.map(|group| Arc::new(group.condition())));
     if rule.keeps_name() && !told_apart(rule, written) {
-        let renamed = |side: Generation| {
-            let other = rule.side(side.other());
-            rule.optional(side).filter(|label| other.item(label).is_none())
-        };
-        // A sample with a label of the written side already has the written shape.
-        when.none_of = write.bare().chain(renamed(written)).map(bytes).collect();
-        // If no label is added, only samples with a label to drop or rename need rewriting.
-        if edits.append.is_empty() && edits.fill.is_empty() {
-            when.any_of = read.bare().chain(renamed(written.other())).map(bytes).collect();
-        }
-        // So does one whose value has the text around it that is written.
-        when.not_values = edits.values.iter().filter_map(written_around).collect();
-    }
-    for step in &edits.values {
-        when.values.retain(|(label, _)| *label != step.from);
-        when.values.push((step.from.clone(), Arc::clone(&step.edit)));
+        exclude_written_shape(rule, written, edits, &mut when);
     }
     when
 }
 
-/// Recognizes values that have the texts around them that a step adds.
-fn written_around(step: &ValueStep) -> Option<(Box<[u8]>, ValueEdit)> {
-    let (before, after) = &step.edit.written;
-    let is_added = before.len() + after.len() > 0 && step.edit.read != step.edit.written;
-    let edit = ValueEdit { read: step.edit.written.clone(), ..ValueEdit::default() };
-    (is_added && step.from == step.to).then_some((step.to.clone(), edit))
+/// The family keeps its name: adds conditions by which samples of the written shape do not match.
+fn exclude_written_shape(
+    rule: &PackRule,
+    written: Generation,
+    edits: &LabelEdits,
+    when: &mut Match,
+) {
+    let (read, write) = (rule.side(written.other()), rule.side(written));
+    // A sample with a label of the written side already has the written shape.
+    let added = write.templates().map(|(label, _)| label).filter(|it| read.item(it).is_none());
+    when.none_of = write.bare().chain(added).map(bytes).collect();
+    // So does one whose value is the text that is written, or has the text around it.
+    when.not_values = write.items.iter().filter_map(|item| written_text(read, item)).collect();
+    // If no label is added, only samples with a label to drop or to rewrite need rewriting.
+    let is_required = |edit: &ValueEdit| edit.variables.iter().any(|its| !its.optional);
+    let adds = |edit: &Arc<ValueEdit>| is_required(edit) || edit.adds_label();
+    if edits.append.is_empty() && edits.fill.is_empty() && !edits.values.iter().any(adds) {
+        let other = rule.side(written);
+        let renamed = rule.optional(written.other()).filter(|label| other.item(label).is_none());
+        when.any_of = read.bare().chain(renamed).map(bytes).collect();
+        let edited = edits.values.iter().flat_map(|edit| &edit.read);
+        let edited = edited.map(|text| &text.label).filter(|its| !when.any_of.contains(its));
+        let edited: Vec<Box<[u8]>> = edited.cloned().collect();
+        when.any_of.extend(edited);
+    }
+}
+
+/// Recognizes values that a rule writes: a text that it adds, or texts around variables that were
+/// not there.
+fn written_text(read: &Selector, item: &Item) -> Option<LabelText> {
+    let before = read.item(&item.label).map(|its| &its.term);
+    match (&item.term, before) {
+        (Term::Fixed(text), None | Some(Term::Bare)) if !text.is_empty() => {
+            let texts = vec![bytes(text)];
+            Some(LabelText { label: bytes(&item.label), texts, variables: Vec::new() })
+        }
+        (Term::Template(its), Some(Term::Template(read)))
+            if its.only_variable().is_none() && its.texts != read.texts =>
+        {
+            let variables = (0..its.variables.len()).collect();
+            let texts = its.texts.iter().map(|text| bytes(text)).collect();
+            Some(LabelText { label: bytes(&item.label), texts, variables })
+        }
+        _ => None,
+    }
 }
 
 /// Which samples have the shape of one side of a rule.
 pub(in crate::mapping) fn own_conditions(rule: &PackRule, generation: Generation) -> Match {
-    let selector = rule.side(generation);
-    let is_optional = |label: &str| rule.optional(generation).any(|its| its == label);
-    let required = selector.variables().map(|(label, _)| label).filter(|it| !is_optional(it));
+    let (selector, none) = (rule.side(generation), Selector::default());
+    let required = selector.templates().filter(|(_, template)| !template.optional);
+    let groups = groups(selector, &none).into_iter();
+    let groups = groups.filter(|group| !group.is_variable());
     Match {
-        equal: selector.fixed().map(|(label, text)| (bytes(label), bytes(text))).collect(),
-        present: required.map(bytes).collect(),
-        values: selector.variables().filter_map(around).collect(),
+        equal: selector
+            .fixed()
+            .map(|(label, text)| (bytes(label), escaped(text.as_bytes())))
+            .collect(),
+        present: required.map(|(label, _)| bytes(label)).collect(),
+        values: groups.map(|group| Arc::new(group.condition())).collect(),
         ..Match::default()
     }
-}
-
-/// The condition on a value with text around it.
-fn around((label, variable): (&str, &Variable)) -> Option<(Box<[u8]>, Arc<ValueEdit>)> {
-    let read = texts(variable);
-    let edit = ValueEdit { written: read.clone(), read, translation: Translation::None };
-    let has_text = !variable.before.is_empty() || !variable.after.is_empty();
-    has_text.then(|| (bytes(label), Arc::new(edit)))
-}
-
-/// The texts around a variable, as they are escaped.
-fn texts(variable: &Variable) -> (Box<[u8]>, Box<[u8]>) {
-    let escaped = |text: &str| {
-        let mut escaped = Vec::new();
-        write_escaped(text.as_bytes(), &mut escaped);
-        escaped.into()
-    };
-    (escaped(&variable.before), escaped(&variable.after))
 }
 
 /// True if no sample that a rule reads can have the shape that it writes.
@@ -89,7 +112,7 @@ fn told_apart(rule: &PackRule, written: Generation) -> bool {
     read.items.iter().filter(required).any(|item| {
         match (&item.term, write.item(&item.label).map(|its| &its.term)) {
             (Term::Fixed(text), Some(Term::Fixed(its))) => text != its,
-            (Term::Fixed(_) | Term::Variable(_), None) => true,
+            (Term::Fixed(_) | Term::Template(_), None) => true,
             _ => false,
         }
     })
@@ -99,13 +122,13 @@ fn told_apart(rule: &PackRule, written: Generation) -> bool {
 pub(in crate::mapping) fn keeps_apart(rule: &Rule) -> bool {
     let has_one_value = |label: &[u8]| rule.when.equal.iter().any(|(its, _)| **its == *label);
     rule.labels.drop.iter().all(|label| has_one_value(label))
-        && rule.labels.values.iter().all(|step| step.edit.keeps_apart())
+        && rule.labels.values.iter().all(|edit| edit.keeps_apart())
 }
 
 /// Of the rules that write one family, those that write a label with a text that no other of them
 /// writes, while all of them write a text. So no other rule can write an equal series.
 pub(in crate::mapping) fn told_apart_by_text(rules: &[Rule], writing: &[RuleId]) -> Vec<RuleId> {
-    let mut by_label: HashMap<&[u8], HashMap<&[u8], Vec<RuleId>>> = HashMap::new();
+    let mut by_label: HashMap<&[u8], HashMap<Cow<'_, [u8]>, Vec<RuleId>>> = HashMap::new();
     for id in writing {
         for (label, text) in written_texts(&rules[id.0 as usize]) {
             by_label.entry(label).or_default().entry(text).or_default().push(*id);
@@ -122,14 +145,16 @@ pub(in crate::mapping) fn told_apart_by_text(rules: &[Rule], writing: &[RuleId])
 }
 
 /// The labels that a rule writes with a fixed text: those it adds, and those it requires and keeps.
-fn written_texts(rule: &Rule) -> impl Iterator<Item = &Pair> {
+fn written_texts(rule: &Rule) -> impl Iterator<Item = (&[u8], Cow<'_, [u8]>)> {
     let LabelEdits { drop, rename, append, values, .. } = &rule.labels;
     let is_kept = move |(label, _): &&Pair| {
         !drop.contains(label)
             && !rename.iter().any(|(from, _)| from == label)
-            && !values.iter().any(|step| step.from == *label)
+            && !values.iter().any(|edit| edit.read.iter().any(|text| text.label == *label))
     };
-    append.iter().chain(rule.when.equal.iter().filter(is_kept))
+    let added = append.iter().map(|(label, text)| (&**label, escaped(text).into_vec().into()));
+    let kept = rule.when.equal.iter().filter(is_kept);
+    added.chain(kept.map(|(label, text)| (&**label, Cow::Borrowed(&**text))))
 }
 
 /// How labels are rewritten if a rule writes `written`.
@@ -142,21 +167,7 @@ pub(in crate::mapping) fn labels(
     let mut edits = LabelEdits::default();
     for item in &read.items {
         match &item.term {
-            Term::Variable(variable) => {
-                let (target, its) = write
-                    .variables()
-                    .find(|(_, its)| its.name == variable.name)
-                    .expect("a pack's variables occur on both sides");
-                let translation = rule.values.get(&variable.name).map(|it| it.to(written));
-                let translation = translation.unwrap_or_default();
-                let edit = ValueEdit { read: texts(variable), written: texts(its), translation };
-                if edit.read != edit.written || edit.translation != Translation::None {
-                    let (from, to) = (bytes(&item.label), bytes(target));
-                    edits.values.push(ValueStep { from, to, edit: Arc::new(edit) });
-                } else if target != item.label {
-                    edits.rename.push((bytes(&item.label), bytes(target)));
-                }
-            }
+            Term::Template(_) => {}
             term if write.item(&item.label).is_some_and(|its| its.term == *term) => {}
             Term::Fixed(_) | Term::Bare => edits.drop.push(bytes(&item.label)),
         }
@@ -168,7 +179,14 @@ pub(in crate::mapping) fn labels(
                 edits.append.push(added(text));
             }
             Term::Bare => edits.fill.extend(fill.get(&item.label).map(added)),
-            Term::Fixed(_) | Term::Variable(_) => {}
+            Term::Fixed(_) | Term::Template(_) => {}
+        }
+    }
+    for group in groups(read, write) {
+        match group.renames(rule, written) {
+            Some((from, to)) if from != to => edits.rename.push((bytes(from), bytes(to))),
+            Some(_) => {}
+            None => edits.values.push(Arc::new(group.edit(rule, written))),
         }
     }
     edits

@@ -13,11 +13,13 @@ pub(super) mod check;
 mod expected;
 pub(super) mod index;
 mod labels;
+mod lost_values;
 pub(in crate::mapping) mod patterns;
 pub(super) mod reduction;
 #[cfg(test)]
 mod tests;
 mod units;
+pub(in crate::mapping) mod variables;
 pub(super) mod warnings;
 
 use std::borrow::Cow;

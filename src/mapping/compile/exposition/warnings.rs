@@ -9,10 +9,10 @@ use crate::exposition::MetricType;
 use crate::mapping::boundary::Boundary;
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::compile::exposition::index::RuleIndex;
+use crate::mapping::compile::exposition::lost_values;
 use crate::mapping::compile::exposition::units;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::Selector;
-use crate::mapping::pack::exposition::translation::ValueTranslation;
 use crate::mapping::pack::{OnlyIn, Pack, PackRule};
 
 /// All warnings, in the order of the rules.
@@ -26,7 +26,7 @@ pub(in crate::mapping) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> 
             warnings.extend(lost_texts(*active, &index, generation));
         }
         warnings.extend(units::untold_scale(*active));
-        warnings.extend(lost_values(*active));
+        warnings.extend(lost_values::of_rule(*active));
         warnings.extend(estimated(*active));
         warnings.extend(joined(*active, &index));
     }
@@ -42,6 +42,7 @@ pub(in crate::mapping) fn of_patterns(rules: &[ActiveRule<'_>]) -> Vec<Diagnosti
         for generation in [Generation::Old, Generation::New] {
             warnings.extend(lost_labels(*active, generation));
         }
+        warnings.extend(lost_values::of_rule(*active));
         warnings.extend(read_as_other(*active));
     }
     warnings
@@ -174,42 +175,6 @@ fn lost_labels(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnosti
         ),
         "`fill` can give every series the same value on the way back",
     ))
-}
-
-/// Values of labels that do not come back.
-fn lost_values(from: ActiveRule<'_>) -> Vec<Diagnostic> {
-    let mut losses = Vec::new();
-    for (name, translation) in &from.rule.values {
-        for (new, old) in translation.merged() {
-            let old: Vec<&str> = old;
-            losses.push(format!(
-                "{} of `${name}` become `{new}`, which comes back as `{}`",
-                listed(&old),
-                old[0]
-            ));
-        }
-        match translation {
-            ValueTranslation::Lower => losses.push(format!("`${name}` comes back in lower case")),
-            ValueTranslation::Upper => losses.push(format!("`${name}` comes back in upper case")),
-            ValueTranslation::Texts(pairs, true) => {
-                let is_old = |text: &str| pairs.iter().any(|(old, _)| old == text);
-                let is_first = |at: usize, new: &str| pairs[..at].iter().all(|(_, it)| it != new);
-                let news = pairs.iter().enumerate();
-                let news = news.filter(|(at, (_, new))| !is_old(new) && is_first(*at, new));
-                let news = news.map(|(_, pair)| pair);
-                losses.extend(news.map(|(old, new)| {
-                    format!("`{new}` of `${name}` stays as it is, and comes back as `{old}`")
-                }));
-            }
-            ValueTranslation::Texts(_, false) => {}
-        }
-    }
-    let warning = |loss: String| {
-        let help = "no change is needed if these values do not occur";
-        let message = format!("old to new and back: {loss}");
-        from.pack.source().warning(from.rule.span(Generation::Old), message, help)
-    };
-    losses.into_iter().map(warning).collect()
 }
 
 /// Bucket boundaries that the other side lacks.

@@ -8,8 +8,9 @@ use crate::mapping::generation::{Generation, Merge};
 use crate::mapping::layouts::Layouts;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::{
-    Item, Selector, Term, Variable, parse_condition, parse_selector,
+    Item, Selector, Term, parse_condition, parse_selector,
 };
+use crate::mapping::pack::exposition::template::Template;
 use crate::mapping::pack::exposition::translation::ValueTranslation;
 use crate::mapping::pack::grammar::SyntaxError;
 use crate::mapping::pack::keys::{LayoutKeys, PerGeneration, RuleKeys};
@@ -119,9 +120,8 @@ impl PackRule {
         &self,
         generation: Generation,
     ) -> impl Iterator<Item = &str> {
-        let variables = self.side(generation).variables();
-        let is_optional = |name: &str| self.optional.iter().any(|optional| optional == name);
-        variables.filter(move |(_, variable)| is_optional(&variable.name)).map(|(label, _)| label)
+        let templates = self.side(generation).templates();
+        templates.filter(|(_, template)| template.optional).map(|(label, _)| label)
     }
 
     /// True when both generations use one name.
@@ -149,19 +149,24 @@ impl PackRule {
             check.family(&family.text, family.span);
             (family.text, family.span)
         });
-        let (old, new) = (old?, new?);
+        let (mut old, mut new) = (old?, new?);
         let scale = keys.scale.as_ref().and_then(|text| check.scale(text, [&old, &new]));
-        let values = check.values(keys.values, [&old, &new]);
+        let optional = check.optional(keys.optional, [&old, &new]);
+        old.set_optional(&optional);
+        new.set_optional(&optional);
+        if let (Some(scale), Some(buckets), Some(text)) = (scale, &buckets, &keys.scale) {
+            check.scaled_boundaries(scale, buckets, text);
+        }
+        let values = check.values(keys.values, [&old, &new], &optional);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
         if !check.same_placeholder(sides) {
             return None;
         }
         check.sides(sides, buckets.as_ref());
-        let optional = check.optional(keys.optional, [&old, &new], &values);
         let types = [metric_type, new_type];
         check.type_fits_rule(types, &keys.metric_type, buckets.is_some(), keys.merge.as_ref());
         if merge.is_none() {
-            check.type_is_joinable(types, &keys.metric_type, sides, &values);
+            check.type_is_joinable(types, &keys.metric_type, sides, (&values, &optional));
         }
         if old.pattern.is_some() {
             let keys = [
@@ -261,31 +266,38 @@ impl Check<'_> {
         Some(selector)
     }
 
-    /// Each variable of this side is used once and occurs on the other.
+    /// Each variable of this side occurs on the other, and once in a text.
     fn variables(&mut self, this: &Selector, text: &Scalar, other: &Selector) {
-        for (index, item) in this.items.iter().enumerate() {
-            let Term::Variable(Variable { name, .. }) = &item.term else {
+        for item in &this.items {
+            let Term::Template(Template { variables, .. }) = &item.term else {
                 continue;
             };
-            let before = this.items.iter().take(index);
-            let is_same =
-                |its: &Item| matches!(&its.term, Term::Variable(its) if its.name == *name);
-            if before.into_iter().any(is_same) {
+            if variables.len() > MAX_LABELS {
                 self.error(
                     self.item(text, item),
-                    format!("`${name}` is used twice in one selector"),
-                    "give each label its own variable",
+                    format!("more than {MAX_LABELS} variables in one text"),
+                    "split a text only where the other side has labels for its parts",
                 );
-            } else if !other.variables().any(|(_, its)| its.name == *name) {
-                self.error(
-                    self.item(text, item),
-                    format!("`${name}` does not occur on the other side"),
-                    format!(
-                        "say there which label takes the value, or write `{}` alone if the label \
-                         exists on this side only",
-                        item.label
-                    ),
-                );
+                continue;
+            }
+            for (index, name) in variables.iter().enumerate() {
+                if variables.iter().take(index).any(|before| before == name) {
+                    self.error(
+                        self.item(text, item),
+                        format!("`${name}` occurs twice in one text"),
+                        "give each part of the text its own variable",
+                    );
+                } else if !other.variables().any(|its| its == name) {
+                    self.error(
+                        self.item(text, item),
+                        format!("`${name}` does not occur on the other side"),
+                        format!(
+                            "say there which label takes the value, or write `{}` alone if the \
+                             label exists on this side only",
+                            item.label
+                        ),
+                    );
+                }
             }
         }
     }
@@ -345,28 +357,39 @@ impl Check<'_> {
         scale
     }
 
+    /// Boundaries of both sides are numbers in the unit of the other side, too.
+    fn scaled_boundaries(&mut self, scale: Scale, (old, new): &(Layouts, Layouts), text: &Scalar) {
+        let is_lost = |scale: Scale, bound: f64| {
+            let scaled = scale.checked(bound);
+            scaled.is_none_or(|it| it.total_cmp(&0.0).is_eq() && bound.total_cmp(&0.0).is_ne())
+        };
+        let of = |scale: Scale, layouts: &Layouts| {
+            layouts.union().into_iter().find(|bound| is_lost(scale, *bound))
+        };
+        if let Some(bound) = of(scale, old).or_else(|| of(scale.inverse(), new)) {
+            self.error(
+                text.span,
+                format!("the boundary {bound:e} is no number in the other unit"),
+                "correct the factor or the boundary",
+            );
+        }
+    }
+
     /// The variables under `optional`. `$x` and `x` are the same.
-    fn optional(
-        &mut self,
-        names: Vec<Scalar>,
-        sides: [&Selector; 2],
-        values: &BTreeMap<String, ValueTranslation>,
-    ) -> Vec<String> {
-        let variables = || sides.into_iter().flat_map(Selector::variables).map(|(_, it)| it);
-        let known: BTreeSet<&str> = variables().map(|variable| variable.name.as_str()).collect();
+    fn optional(&mut self, names: Vec<Scalar>, sides: [&Selector; 2]) -> Vec<String> {
+        let known: BTreeSet<&str> = sides.into_iter().flat_map(Selector::variables).collect();
         let known: Vec<&str> = known.into_iter().collect();
         let name = |text: Scalar| {
             let name = text.text.strip_prefix('$').unwrap_or(&text.text);
-            let is_edited =
-                |it: &Variable| it.name == name && !(it.before.is_empty() && it.after.is_empty());
+            let mut templates = sides.into_iter().flat_map(Selector::templates);
             let (message, help) = if !known.contains(&name) {
                 let help = match known.as_slice() {
                     [] => "remove it: the selectors have no variables".to_owned(),
                     known => format!("the variables are {}", listed(known)),
                 };
                 (format!("no label has the variable `${name}`"), help)
-            } else if values.contains_key(name) || variables().any(is_edited) {
-                let message = format!("`${name}` has `values` or text around it, so it must exist");
+            } else if templates.any(|(_, it)| it.has(name) && it.variables.len() > 1) {
+                let message = format!("`${name}` is a part of a text, so it must exist");
                 (message, "remove it from `optional`".to_owned())
             } else {
                 return Some(name.to_owned());

@@ -19,10 +19,11 @@ use nom::sequence::{delimited, preceded, terminated};
 
 use crate::mapping::family_pattern::FamilyPattern;
 use crate::mapping::pack::exposition::placeholder::{NamePattern, family};
+use crate::mapping::pack::exposition::template::{Template, escaped};
 use crate::mapping::pack::grammar::{Parsed, Stop, SyntaxError, whole};
 
 /// The samples of one family, and how their labels are rewritten.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::mapping) struct Selector {
     /// The family, or the pattern as it is written.
     pub(in crate::mapping) family: String,
@@ -45,25 +46,10 @@ pub(in crate::mapping) struct Item {
 pub(in crate::mapping) enum Term {
     /// `label="text"`: required when read, written when written.
     Fixed(String),
-    /// `label=$x` or `label="text$x"`: writes the value to the label with `$x` on the other side.
-    Variable(Variable),
+    /// `label=$x` or `label="text$x"`: the value is written to the labels with `$x` on the other side.
+    Template(Template),
     /// `label`: exists on this side only.
     Bare,
-}
-
-/// A variable, and the texts around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::mapping) struct Variable {
-    pub(in crate::mapping) name: String,
-    pub(in crate::mapping) before: String,
-    pub(in crate::mapping) after: String,
-}
-
-impl Variable {
-    /// A variable without text around it.
-    fn alone(name: &str) -> Variable {
-        Variable { name: name.to_owned(), before: String::new(), after: String::new() }
-    }
 }
 
 impl Selector {
@@ -75,21 +61,45 @@ impl Selector {
     pub(in crate::mapping) fn fixed(&self) -> impl Iterator<Item = (&str, &str)> {
         self.items.iter().filter_map(|item| match &item.term {
             Term::Fixed(text) => Some((item.label.as_str(), text.as_str())),
-            Term::Variable(_) | Term::Bare => None,
+            Term::Template(_) | Term::Bare => None,
         })
     }
 
-    /// The labels that carry a value over, with their variables.
-    pub(in crate::mapping) fn variables(&self) -> impl Iterator<Item = (&str, &Variable)> {
+    /// The labels that carry a value over, with their texts.
+    pub(in crate::mapping) fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
         self.items.iter().filter_map(|item| match &item.term {
-            Term::Variable(variable) => Some((item.label.as_str(), variable)),
+            Term::Template(template) => Some((item.label.as_str(), template)),
             Term::Fixed(_) | Term::Bare => None,
         })
+    }
+
+    /// The variables. One that is in several labels occurs several times.
+    pub(in crate::mapping) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.templates().flat_map(|(_, template)| &template.variables).map(String::as_str)
+    }
+
+    /// Marks the labels that a sample can lack because of these variables.
+    pub(in crate::mapping) fn set_optional(&mut self, variables: &[String]) {
+        for item in &mut self.items {
+            if let Term::Template(template) = &mut item.term {
+                template.optional = variables.iter().any(|variable| template.has(variable));
+            }
+        }
     }
 
     /// The labels that exist on this side only.
     pub(in crate::mapping) fn bare(&self) -> impl Iterator<Item = &str> {
         self.items.iter().filter(|item| item.term == Term::Bare).map(|item| item.label.as_str())
+    }
+
+    /// Whether each of its samples has a label that the other selector does not name.
+    pub(in crate::mapping) fn requires_label_without(&self, other: &Selector) -> bool {
+        let is_required = |item: &&Item| match &item.term {
+            Term::Fixed(text) => !text.is_empty(),
+            Term::Template(template) => !template.optional,
+            Term::Bare => false,
+        };
+        self.items.iter().filter(is_required).any(|item| other.item(&item.label).is_none())
     }
 
     /// True when both read the same samples: one family, the same fixed labels.
@@ -140,18 +150,14 @@ impl Selector {
 fn exclude_each_other(a: &Term, b: &Term) -> bool {
     let no_common = |a: &str, b: &str| !a.starts_with(b) && !b.starts_with(a);
     let no_common_end = |a: &str, b: &str| !a.ends_with(b) && !b.ends_with(a);
-    let fits = |text: &str, it: &Variable| {
-        let inner = text.strip_prefix(it.before.as_str());
-        let inner = inner.and_then(|text| text.strip_suffix(it.after.as_str()));
-        inner.is_some_and(|inner| !inner.is_empty())
-    };
     match (a, b) {
         (Term::Fixed(a), Term::Fixed(b)) => a != b,
-        (Term::Variable(a), Term::Variable(b)) => {
-            no_common(&a.before, &b.before) || no_common_end(&a.after, &b.after)
+        (Term::Template(a), Term::Template(b)) => {
+            !(a.optional && b.optional)
+                && (no_common(a.before(), b.before()) || no_common_end(a.after(), b.after()))
         }
-        (Term::Fixed(text), Term::Variable(it)) | (Term::Variable(it), Term::Fixed(text)) => {
-            (!it.before.is_empty() || !it.after.is_empty()) && !fits(text, it)
+        (Term::Fixed(text), Term::Template(it)) | (Term::Template(it), Term::Fixed(text)) => {
+            it.only_variable().is_none() && !it.may_be(text)
         }
         (Term::Bare, _) | (_, Term::Bare) => false,
     }
@@ -164,24 +170,12 @@ impl fmt::Display for Selector {
             f.write_str(if index == 0 { "{" } else { ", " })?;
             match &item.term {
                 Term::Fixed(text) => write!(f, "{}=\"{}\"", item.label, escaped(text))?,
-                Term::Variable(Variable { name, before, after }) => {
-                    if before.is_empty() && after.is_empty() {
-                        write!(f, "{}=${name}", item.label)?;
-                    } else {
-                        let (before, after) = (escaped(before), escaped(after));
-                        write!(f, "{}=\"{before}${name}{after}\"", item.label)?;
-                    }
-                }
+                Term::Template(template) => write!(f, "{}={template}", item.label)?,
                 Term::Bare => f.write_str(&item.label)?,
             }
         }
         f.write_str(if self.items.is_empty() { "" } else { "}" })
     }
-}
-
-/// A text as it is written between quotes.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('$', "$$")
 }
 
 /// Which family decides, and by which labels: `family by (label, …)`.
@@ -254,11 +248,13 @@ fn items<'a>(text: &'a str, input: &'a str) -> Parsed<'a, Vec<Item>> {
 /// The part after a label's name.
 fn term(input: &str) -> Parsed<'_, Term> {
     let variable = map(preceded(char('$'), cut(word("the name of a variable"))), |name: &str| {
-        Term::Variable(Variable::alone(name))
+        Term::Template(Template::alone(name))
     });
     let text = map_opt(quoted, |text| term_of_text(&text));
-    let text =
-        preceded(peek(one_of("\"'")), cut(context("a text with at most one $variable", text)));
+    let text = preceded(
+        peek(one_of("\"'")),
+        cut(context("a text with other text between its $variables", text)),
+    );
     let value = alt((text, variable));
     let value = cut(context("a quoted text or a $variable", value));
     let matcher = not(alt((tag("=~"), tag("!="), tag("!~"))));
@@ -267,36 +263,13 @@ fn term(input: &str) -> Parsed<'_, Term> {
     map(term, |term| term.unwrap_or(Term::Bare)).parse(input)
 }
 
-/// A text between quotes: `$name` is a variable, and `$$` a dollar sign. `None` if there are several
-/// variables.
+/// A text between quotes. `None` if there is nothing between two variables.
 fn term_of_text(text: &str) -> Option<Term> {
-    let mut texts = vec![String::new()];
-    let mut name = None;
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        let its = texts.last_mut()?;
-        its.push_str(before);
-        let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let end = after.find(|c| !is_letter(c)).unwrap_or(after.len());
-        let (variable, more) = after.split_at(end);
-        if variable.is_empty() {
-            its.push('$');
-            rest = after.strip_prefix('$').unwrap_or(after);
-        } else if name.replace(variable).is_some() {
-            return None;
-        } else {
-            texts.push(String::new());
-            rest = more;
-        }
+    let mut template = Template::parse(text)?;
+    if template.variables.is_empty() {
+        return template.texts.pop().map(Term::Fixed);
     }
-    texts.last_mut()?.push_str(rest);
-    let after = texts.pop()?;
-    Some(match name {
-        None => Term::Fixed(after),
-        Some(name) => {
-            Term::Variable(Variable { name: name.to_owned(), before: texts.pop()?, after })
-        }
-    })
+    Some(Term::Template(template))
 }
 
 /// A text in double or single quotes, with the escapes of the exposition format.
@@ -337,29 +310,10 @@ mod tests {
             terms(r#"fam{a="text", b=$x, c}"#),
             [
                 ("a".to_owned(), fixed("text")),
-                ("b".to_owned(), Term::Variable(Variable::alone("x"))),
+                ("b".to_owned(), Term::Template(Template::alone("x"))),
                 ("c".to_owned(), Term::Bare),
             ]
         );
-    }
-
-    #[test]
-    fn texts_around_a_variable() {
-        let around = |name: &str, before: &str, after: &str| {
-            Term::Variable(Variable {
-                name: name.to_owned(),
-                before: before.to_owned(),
-                after: after.to_owned(),
-            })
-        };
-        for (text, term) in [
-            (r#"f{a="cpu$n"}"#, around("n", "cpu", "")),
-            (r#"f{a="$n@docker"}"#, around("n", "", "@docker")),
-            (r#"f{a="$n"}"#, around("n", "", "")),
-            (r#"f{a="$$$n_1.$$"}"#, around("n_1", "$", ".$")),
-        ] {
-            assert_eq!(terms(text), [("a".to_owned(), term)], "{text}");
-        }
     }
 
     #[test]
@@ -391,7 +345,7 @@ mod tests {
             r#"f{a="q\"\\\n", b=$x, c}"#,
             "a:b_c",
             r#"f{a=""}"#,
-            r#"f{a="cpu$n", b="$$$x@\"", c="$$x"}"#,
+            r#"f{a="cpu$n", b="$$$x@\"", c="$$x", d="$y-$z\\"}"#,
         ] {
             assert_eq!(parse_selector(text).unwrap().to_string(), text);
         }
@@ -423,7 +377,7 @@ mod tests {
             ("f{a=\"x}", 7, "the closing quote"),
             ("f{a=\"\\x\"}", 6, "`\\\\`, `\\n` or an escaped quote"),
             ("f{a=\"x\" \"y\"}", 8, "`,` or `}`"),
-            ("f{a=\"$x-$y\"}", 4, "a text with at most one $variable"),
+            ("f{a=\"$x$y\"}", 4, "a text with other text between its $variables"),
         ] {
             assert_eq!(parse_selector(text), Err(SyntaxError { offset, expected }), "{text}");
         }
@@ -460,6 +414,10 @@ mod tests {
             (r#"f{a="p$x"}"#, r#"f{a="pq$x"}"#, true, true),
             (r#"f{a="$x@p"}"#, r#"f{a="$x@q"}"#, false, true),
             (r#"f{a="p$x"}"#, r#"f{a="p"}"#, false, false),
+            (r#"f{a="$x@$y"}"#, r#"f{a="x@y"}"#, true, false),
+            (r#"f{a="$x@$y"}"#, r#"f{a="x"}"#, false, false),
+            (r#"f{a="$x@$y"}"#, r#"f{a="p$x@q"}"#, true, true),
+            (r#"f{a="a$x@$y"}"#, r#"f{a="b$x@$y"}"#, false, true),
         ] {
             let (a, b) = (parse_selector(a).unwrap(), parse_selector(b).unwrap());
             assert_eq!((a.overlaps(&b), a.reads_like(&b)), (overlaps, alike), "{a} {b}");

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::document::Scalar;
-use crate::exposition::{MetricType, write_escaped};
+use crate::exposition::MetricType;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::check::Check;
 use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::pack::keys::TranslationKeys;
-use crate::mapping::plan::value_edit::{Translation, ValueEdit};
+use crate::mapping::plan::value_edit::Translation;
 
 /// The text that stands for all others in a map.
 const OTHERS: &str = "*";
@@ -26,7 +26,9 @@ pub(in crate::mapping) enum ValueTranslation {
 
 impl ValueTranslation {
     /// The translation to one generation. Letters that have changed their case do not change back.
-    pub(in crate::mapping) fn to(&self, written: Generation) -> Translation {
+    ///
+    /// `optional`: the label can be absent. It stays absent, unless the texts say otherwise.
+    pub(in crate::mapping) fn to(&self, written: Generation, optional: bool) -> Translation {
         match (self, written) {
             (ValueTranslation::Lower, Generation::New) => Translation::Lower,
             (ValueTranslation::Upper, Generation::New) => Translation::Upper,
@@ -41,16 +43,20 @@ impl ValueTranslation {
                         Generation::Old => (new, old),
                     };
                     // Of several old texts with one new text, the first is written.
-                    texts.entry(escaped(read)).or_insert_with(|| escaped(write));
+                    texts.entry(bytes(read)).or_insert_with(|| bytes(write));
+                }
+                if optional && !self.translates_absence() {
+                    texts.insert(bytes(""), bytes(""));
                 }
                 Translation::Texts { texts, others: *others }
             }
         }
     }
 
-    /// Whether different values stay different.
-    pub(in crate::mapping) fn keeps_apart(&self, written: Generation) -> bool {
-        ValueEdit { translation: self.to(written), ..ValueEdit::default() }.keeps_apart()
+    /// Whether a text stands for an absent label of the other generation.
+    pub(in crate::mapping) fn translates_absence(&self) -> bool {
+        let ValueTranslation::Texts(pairs, _) = self else { return false };
+        pairs.iter().any(|(old, new)| old.is_empty() || new.is_empty())
     }
 
     /// The new texts that several old ones become, with these.
@@ -66,10 +72,8 @@ impl ValueTranslation {
     }
 }
 
-fn escaped(text: &str) -> Box<[u8]> {
-    let mut escaped = Vec::new();
-    write_escaped(text.as_bytes(), &mut escaped);
-    escaped.into()
+fn bytes(text: &str) -> Box<[u8]> {
+    text.as_bytes().into()
 }
 
 impl Check<'_> {
@@ -78,11 +82,12 @@ impl Check<'_> {
         &mut self,
         keys: Vec<(Scalar, TranslationKeys)>,
         sides: [&Selector; 2],
+        optional: &[String],
     ) -> BTreeMap<String, ValueTranslation> {
         let mut all = BTreeMap::new();
         for (variable, keys) in keys {
             let name = variable.text.strip_prefix('$').unwrap_or(&variable.text);
-            if !sides[0].variables().any(|(_, its)| its.name == name) {
+            if !sides[0].variables().any(|its| its == name) {
                 self.error(
                     variable.span,
                     format!("no label has the value `${name}`"),
@@ -97,7 +102,10 @@ impl Check<'_> {
                     let word = self.one_of(&word, "a translation", &known);
                     words.into_iter().find(|(its, _)| Some(*its) == word).map(|(_, its)| its)
                 }
-                TranslationKeys::Texts(texts) => Some(self.texts(&variable, &texts, sides)),
+                TranslationKeys::Texts(texts) => {
+                    let optional = optional.iter().any(|its| its == name);
+                    Some(self.texts(&variable, &texts, sides, optional))
+                }
             };
             all.extend(translation.map(|translation| (name.to_owned(), translation)));
         }
@@ -110,9 +118,13 @@ impl Check<'_> {
         metric_type: MetricType,
         word: &Scalar,
         values: &BTreeMap<String, ValueTranslation>,
+        optional: &[String],
     ) {
         let joins = |generation| {
-            values.iter().find(|(_, its)| !its.keeps_apart(generation)).map(|(name, _)| name)
+            let joins = |name: &String, its: &ValueTranslation| {
+                !its.to(generation, optional.contains(name)).keeps_apart()
+            };
+            values.iter().find(|(name, its)| joins(name, its)).map(|(name, _)| name)
         };
         let Some(name) = joins(Generation::New).or_else(|| joins(Generation::Old)) else { return };
         let remedy = match metric_type {
@@ -137,10 +149,13 @@ impl Check<'_> {
         variable: &Scalar,
         texts: &[(Scalar, Scalar)],
         sides: [&Selector; 2],
+        optional: bool,
     ) -> ValueTranslation {
         let mut others = false;
         let mut pairs: Vec<(String, String)> = Vec::new();
-        let keeps_name = sides[0].family == sides[1].family;
+        let told_apart_by_text = sides[0].family == sides[1].family
+            && !sides[0].requires_label_without(sides[1])
+            && !sides[1].requires_label_without(sides[0]);
         let is_old =
             |text: &str| texts.iter().any(|(old, new)| old.text == text && new.text != text);
         for (old, new) in texts {
@@ -152,13 +167,14 @@ impl Check<'_> {
                 );
             } else if old.text == OTHERS {
                 others = true;
-            } else if old.text.is_empty() || new.text.is_empty() {
+            } else if (old.text.is_empty() || new.text.is_empty()) && !optional {
+                let name = variable.text.strip_prefix('$').unwrap_or(&variable.text);
                 self.error(
                     old.span,
                     "an empty label is an absent one",
-                    "translate texts only, and write a label without a value where it is absent",
+                    format!("add `optional: [{name}]` if samples can lack the label"),
                 );
-            } else if keeps_name && is_old(&new.text) {
+            } else if told_apart_by_text && is_old(&new.text) {
                 self.error(
                     new.span,
                     format!("`{}` occurs in both generations with another meaning", new.text),

@@ -43,11 +43,11 @@ impl Check<'_> {
         types: Types,
         words: &PerGeneration<Option<Scalar>>,
         [old, new]: [(&Selector, &Scalar); 2],
-        values: &BTreeMap<String, ValueTranslation>,
+        (values, optional): (&BTreeMap<String, ValueTranslation>, &[String]),
     ) {
         if let Some((metric_type, word)) = demanding(types, words) {
             self.joinable(metric_type, old, new);
-            self.values_joinable(metric_type, word, values);
+            self.values_joinable(metric_type, word, values, optional);
         }
     }
 

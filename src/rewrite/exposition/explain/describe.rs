@@ -9,6 +9,7 @@ use super::trace::{Effect, SampleTrace, Trace, Written};
 use crate::exposition::{Format, Scan, Scanner, write_number};
 use crate::mapping::Merge;
 use crate::mapping::plan::exposition::{Kind, LabelEdits, RuleId};
+use crate::mapping::plan::label_text::LabelText;
 use crate::rewrite::exposition::gathered::SeriesRef;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
@@ -103,8 +104,7 @@ fn describe_line(
         (Some(reason), ..) => Fate::Dropped(reason),
         (None, true, false) => Fate::Passed,
         (None, true, true) => Fate::Kept,
-        (None, false, _) if sample.has_bad_le() => Fate::Dropped(DropReason::BadLe),
-        (None, false, _) => Fate::Rewritten,
+        (None, false, _) => sample.dropped_by_rule().map_or(Fate::Rewritten, Fate::Dropped),
     };
     let is_passed = read_by.is_empty() && fate == Fate::Passed;
     let others = if is_passed { plan.rules_of(&sample.family) } else { Vec::new() };
@@ -150,12 +150,20 @@ fn label_steps(edits: &LabelEdits, names: &[Vec<u8>]) -> Vec<LabelStep> {
         label: printable_line(label),
         value: printable_line(value),
     });
-    let rewritten = edits.values.iter().filter(|step| has(&step.from));
-    let rewritten = rewritten.map(|step| LabelStep::Rewritten {
-        label: printable_line(&step.from),
-        to: printable_line(&step.to),
+    let rewritten = edits
+        .values
+        .iter()
+        .filter(|edit| edit.read.iter().any(|text| has(&text.label)) || edit.adds_label());
+    let rewritten = rewritten.map(|edit| LabelStep::Rewritten {
+        label: label_list(&edit.read),
+        to: label_list(&edit.written),
     });
     dropped.chain(renamed).chain(rewritten).chain(added).chain(filled).collect()
+}
+
+fn label_list(texts: &[LabelText]) -> String {
+    let labels: Vec<String> = texts.iter().map(|text| printable_line(&text.label)).collect();
+    labels.join(", ")
 }
 
 fn label_names(scanner: &mut Scanner, line: &[u8]) -> Vec<Vec<u8>> {

@@ -64,14 +64,14 @@ pub(super) struct Written {
 }
 
 impl SampleTrace {
-    /// Whether the `le` of a bucket is not a number.
-    pub(super) fn has_bad_le(&self) -> bool {
-        self.refused.iter().any(|(_, because)| *because == RefusedBecause::BadLe)
+    /// Why it was dropped by a rule that matches it.
+    pub(super) fn dropped_by_rule(&self) -> Option<DropReason> {
+        self.refused.iter().find_map(|(_, because)| because.drops())
     }
 
-    /// Whether a rule was applied, or was only prevented by a bad `le`.
+    /// Whether a rule was applied, or was only prevented by a number of the sample.
     pub(super) fn was_read(&self) -> bool {
-        !self.effects.is_empty() || self.has_bad_le()
+        !self.effects.is_empty() || self.dropped_by_rule().is_some()
     }
 }
 

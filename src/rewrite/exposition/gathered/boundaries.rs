@@ -54,6 +54,8 @@ struct Spelling {
 pub(in crate::rewrite::exposition) enum NoCell {
     /// It is not a number.
     NotANumber,
+    /// It is too large in the written unit.
+    OutOfRange,
     /// There are [`MAX_BUCKETS`] already.
     TooMany,
 }
@@ -144,7 +146,8 @@ impl Boundaries {
             return Ok(usize::from(self.spellings[at].cell));
         }
         let bound = parse_number(spelling).filter(|b| !b.is_nan()).ok_or(NoCell::NotANumber)?;
-        let bound = self.scaled(bound);
+        let scale = |scale: Scale| scale.checked(bound).ok_or(NoCell::OutOfRange);
+        let bound = self.scale.map_or(Ok(bound), scale)?;
         if self.spellings.len() == MAX_BUCKETS {
             return Err(NoCell::TooMany);
         }

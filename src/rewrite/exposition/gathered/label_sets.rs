@@ -3,7 +3,8 @@
 use hashbrown::HashTable;
 
 use super::ids::SeriesSlot;
-use crate::rewrite::exposition::labels::{RenderedLabels, same_set};
+use crate::rewrite::exposition::labels::RenderedLabels;
+use crate::rewrite::exposition::written_labels::same_set;
 
 /// Distinct label sets, whatever the order of their labels.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use super::current::{Action, RenderingId};
 use super::exposition_state::ExpositionState;
+use crate::exposition::parse_number;
 use crate::mapping::plan::exposition::RuleId;
 use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
 use crate::rewrite::exposition::gathered::{MAX_BUCKETS, NoCell, Part, SeriesRef, Source, Timed};
@@ -12,7 +13,7 @@ use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::Recorder;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::sample_line::SampleLine;
-use crate::rewrite::exposition::scaled::{end_of_timestamp, write_scaled};
+use crate::rewrite::exposition::scaled::{end_of_timestamp, exemplar, write_scaled};
 use crate::rewrite::exposition::written_headers::name_of_created;
 
 impl<R: Recorder> ExpositionState<R> {
@@ -33,7 +34,11 @@ impl<R: Recorder> ExpositionState<R> {
         let key = self.current.source;
         let mut index = 0;
         while let Some(action) = self.current.action(index) {
-            let value = self.scaled(plan, action.rule(), read);
+            let Some(value) = self.scaled(plan, action.rule(), read) else {
+                self.out_of_range(action.rule());
+                index += 1;
+                continue;
+            };
             let timed = timestamp.map(|timestamp| Timed { timestamp, value });
             match action {
                 Action::Histogram(rule, series) => {
@@ -65,6 +70,9 @@ impl<R: Recorder> ExpositionState<R> {
                     }
                     self.recorder.subtracted_from(total);
                 }
+                Action::Rename(rule, ..) if self.has_large_number(plan, rule, line) => {
+                    self.out_of_range(rule);
+                }
                 Action::Rename(rule, family, rendering) => {
                     self.write_renamed(plan, rule, family, rendering, line, out.replacement());
                     self.report.read(plan.reported_as(rule), 1);
@@ -76,11 +84,18 @@ impl<R: Recorder> ExpositionState<R> {
         Ok(true)
     }
 
-    /// A value in the unit that a rule writes. Counts have none.
+    /// A value in the unit that a rule writes. Counts have none. `None` if it is too large.
     #[inline]
-    fn scaled(&self, plan: &ResolvedPlan, rule: RuleId, value: f64) -> f64 {
+    fn scaled(&self, plan: &ResolvedPlan, rule: RuleId, value: f64) -> Option<f64> {
         let has_unit = matches!(self.current.part, None | Some(HistogramPart::Sum));
-        plan.rule(rule).scale.filter(|_| has_unit).map_or(value, |scale| scale.of(value))
+        let scale = plan.rule(rule).scale.filter(|_| has_unit);
+        scale.map_or(Some(value), |scale| scale.checked(value))
+    }
+
+    /// Counts a sample with a number that is too large in the unit that a rule writes.
+    fn out_of_range(&mut self, rule: RuleId) {
+        self.report.drop(DropReason::OutOfRange);
+        self.recorder.refused(rule, RefusedBecause::OutOfRange);
     }
 
     /// Adds a sample to a histogram. Returns `false` if the histogram has it already.
@@ -110,6 +125,10 @@ impl<R: Recorder> ExpositionState<R> {
                     Err(NoCell::NotANumber) => {
                         self.report.drop(DropReason::BadLe);
                         self.recorder.refused(rule, RefusedBecause::BadLe);
+                        return Ok(true);
+                    }
+                    Err(NoCell::OutOfRange) => {
+                        self.out_of_range(rule);
                         return Ok(true);
                     }
                     Err(NoCell::TooMany) => return Err(LimitExceeded::Buckets(MAX_BUCKETS)),
@@ -158,6 +177,16 @@ impl<R: Recorder> ExpositionState<R> {
             Source::Repeated => self.report.drop(DropReason::RepeatedSeries),
         }
         Ok(())
+    }
+
+    /// Whether the boundary or the exemplar of a sample is too large in the unit that a rule writes.
+    fn has_large_number(&self, plan: &ResolvedPlan, rule: RuleId, line: &SampleLine<'_>) -> bool {
+        let Some(scale) = plan.rule(rule).scale else { return false };
+        let is_large = |number: f64| scale.checked(number).is_none();
+        let part = self.current.part;
+        let boundary = || parse_number(line.labels().value(LE));
+        part == Some(HistogramPart::Bucket) && boundary().is_some_and(is_large)
+            || exemplar(line, part).is_some_and(is_large)
     }
 
     /// Writes a sample with the name and labels that a rule gives it.

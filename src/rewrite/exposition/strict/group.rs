@@ -6,9 +6,9 @@ use super::held_samples::HeldSamples;
 use super::suffix::{Dimension, Suffix};
 use crate::exposition::{Format, parse_number};
 use crate::rewrite::exposition::gathered::SeriesSlot;
-use crate::rewrite::exposition::labels::split;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::report::Report;
+use crate::rewrite::exposition::written_labels::split;
 
 /// A sample of a family, in the order in which it is written.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use crate::exposition::{write_escaped, write_number};
 use crate::mapping::Boundary;
 use crate::mapping::plan::exposition::{Kind, Pair, Plan};
-use crate::rewrite::exposition::labels::split;
+use crate::rewrite::exposition::written_labels::split;
 
 /// The boundaries of one family, as far as packs know them.
 #[derive(Debug, Default)]

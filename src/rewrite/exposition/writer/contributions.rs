@@ -6,9 +6,9 @@ use crate::rewrite::exposition::estimate::Errors;
 use crate::rewrite::exposition::gathered::{
     Accumulator, Conversion, Gathered, GatheredId, HistogramRows,
 };
-use crate::rewrite::exposition::labels::hash_text_of;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::SeriesKeys;
+use crate::rewrite::exposition::written_labels::hash_text_of;
 
 /// The series of one rule, as far as they go to one output.
 #[derive(Debug)]

@@ -16,12 +16,12 @@ use crate::rewrite::exposition::gathered::{
     Accumulator, Buckets, Conversion, Gathered, GatheredSeries, HistogramRows, Scalars, SeriesRef,
     SeriesSlot, add, is_absent,
 };
-use crate::rewrite::exposition::labels::hash_text;
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::exposition::series_set::series_key;
 use crate::rewrite::exposition::state::ExpositionState;
+use crate::rewrite::exposition::written_labels::hash_text;
 
 /// About how many bytes are written in one piece.
 const PIECE: usize = 64 << 10;
