@@ -59,7 +59,7 @@ impl ValueEdit {
     pub fn write<'v>(&self, index: usize, value: impl Fn(&[u8]) -> &'v [u8], out: &mut Vec<u8>) {
         let Some(written) = self.written.get(index) else { return };
         self.with_written_parts(value, |parts| {
-            written.join(parts, &mut |text| write_escaped(text, out))
+            written.join(parts, &mut |text| write_escaped(text, out));
         });
     }
 

@@ -264,7 +264,7 @@ fn same_labels(
         let same = |its: &[u8]| its == label.as_bytes();
         let touched = edits.drop.iter().any(|its| same(its))
             || edits.rename.iter().any(|(from, to)| same(from) || same(to))
-            || edits.values.iter().any(|edit| edit.labels().any(|its| same(its)))
+            || edits.values.iter().any(|edit| edit.labels().any(same))
             || edits.append.iter().chain(&edits.fill).any(|(its, _)| same(its));
         if touched {
             error(

@@ -125,10 +125,13 @@ pub(in crate::mapping) fn keeps_apart(rule: &Rule) -> bool {
         && rule.labels.values.iter().all(|edit| edit.keeps_apart())
 }
 
+/// Rules by the text that they write.
+type ByText<'a> = HashMap<Cow<'a, [u8]>, Vec<RuleId>>;
+
 /// Of the rules that write one family, those that write a label with a text that no other of them
 /// writes, while all of them write a text. So no other rule can write an equal series.
 pub(in crate::mapping) fn told_apart_by_text(rules: &[Rule], writing: &[RuleId]) -> Vec<RuleId> {
-    let mut by_label: HashMap<&[u8], HashMap<Cow<'_, [u8]>, Vec<RuleId>>> = HashMap::new();
+    let mut by_label: HashMap<&[u8], ByText<'_>> = HashMap::new();
     for id in writing {
         for (label, text) in written_texts(&rules[id.0 as usize]) {
             by_label.entry(label).or_default().entry(text).or_default().push(*id);

@@ -152,11 +152,8 @@ impl PackRule {
         let (mut old, mut new) = (old?, new?);
         let scale = keys.scale.as_ref().and_then(|text| check.scale(text, [&old, &new]));
         let optional = check.optional(keys.optional, [&old, &new]);
-        old.set_optional(&optional);
-        new.set_optional(&optional);
-        if let (Some(scale), Some(buckets), Some(text)) = (scale, &buckets, &keys.scale) {
-            check.scaled_boundaries(scale, buckets, text);
-        }
+        [&mut old, &mut new].map(|side| side.set_optional(&optional));
+        check.scaled_boundaries(scale, buckets.as_ref(), keys.scale.as_ref());
         let values = check.values(keys.values, [&old, &new], &optional);
         let sides = [(&old, &keys.old), (&new, &keys.new)];
         if !check.same_placeholder(sides) {
@@ -358,7 +355,13 @@ impl Check<'_> {
     }
 
     /// Boundaries of both sides are numbers in the unit of the other side, too.
-    fn scaled_boundaries(&mut self, scale: Scale, (old, new): &(Layouts, Layouts), text: &Scalar) {
+    fn scaled_boundaries(
+        &mut self,
+        scale: Option<Scale>,
+        buckets: Option<&(Layouts, Layouts)>,
+        text: Option<&Scalar>,
+    ) {
+        let (Some(scale), Some((old, new)), Some(text)) = (scale, buckets, text) else { return };
         let is_lost = |scale: Scale, bound: f64| {
             let scaled = scale.checked(bound);
             scaled.is_none_or(|it| it.total_cmp(&0.0).is_eq() && bound.total_cmp(&0.0).is_ne())
