@@ -152,7 +152,7 @@ impl PackRule {
         let (mut old, mut new) = (old?, new?);
         let scale = keys.scale.as_ref().and_then(|text| check.scale(text, [&old, &new]));
         let optional = check.optional(keys.optional, [&old, &new]);
-        [&mut old, &mut new].into_iter().for_each(|side| side.set_optional(&optional));
+        (old, new) = (old.with_optional(&optional), new.with_optional(&optional));
         check.scaled_boundaries(scale, buckets.as_ref(), keys.scale.as_ref());
         let values = check.values(keys.values, [&old, &new], &optional);
         let sides = [(&old, &keys.old), (&new, &keys.new)];

@@ -78,13 +78,14 @@ impl Selector {
         self.templates().flat_map(|(_, template)| &template.variables).map(String::as_str)
     }
 
-    /// Marks the labels that a sample can lack because of these variables.
-    pub(in crate::mapping) fn set_optional(&mut self, variables: &[String]) {
+    /// The same, where a sample can lack the labels with these variables.
+    pub(in crate::mapping) fn with_optional(mut self, variables: &[String]) -> Selector {
         for item in &mut self.items {
             if let Term::Template(template) = &mut item.term {
                 template.optional = variables.iter().any(|variable| template.has(variable));
             }
         }
+        self
     }
 
     /// The labels that exist on this side only.
