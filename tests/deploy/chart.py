@@ -287,7 +287,7 @@ def the_readme_has_the_table_of_values():
 @check
 def prose_fits_100_columns():
     for path in CHART.rglob("*"):
-        if path.suffix not in (".yaml", ".md", ".txt") or path.is_symlink() or not path.is_file():
+        if path.suffix not in (".yaml", ".md") or path.is_symlink() or not path.is_file():
             continue
         for number, line in enumerate(path.read_text().splitlines(), 1):
             # Commands in comments cannot be wrapped.
