@@ -1,6 +1,7 @@
 //! The factor between the values of two generations.
 
 use std::fmt;
+use std::io::Write;
 
 /// The largest whole number below which a double has every other one.
 const MOST: u64 = 1 << 53;
@@ -190,7 +191,12 @@ fn shifted(value: f64, places: i32) -> f64 {
     let text = buffer.format_finite(value);
     let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let exponent = exponent.parse::<i32>().unwrap_or(0) + places;
-    format!("{digits}e{exponent}").parse().unwrap_or(f64::NAN)
+    let mut moved = [0; 64];
+    let mut rest = &mut moved[..];
+    write!(rest, "{digits}e{exponent}").expect("a double has far fewer digits");
+    let length = 64 - rest.len();
+    let moved = std::str::from_utf8(&moved[..length]).unwrap_or_default();
+    moved.parse().unwrap_or(f64::NAN)
 }
 
 fn common_divisor(a: u64, b: u64) -> u64 {

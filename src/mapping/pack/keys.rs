@@ -134,6 +134,7 @@ pub(in crate::mapping) struct LineRuleKeys {
     pub(in crate::mapping) also_new: Option<Scalar>,
     pub(in crate::mapping) tagged: Option<Scalar>,
     pub(in crate::mapping) skip: Vec<Scalar>,
+    pub(in crate::mapping) scale: Option<Scalar>,
 }
 
 /// The keys of a pack that describe lines with tags.
@@ -281,7 +282,8 @@ fn line(reader: &mut Reader<'_>, node: Node) -> Option<LineRuleKeys> {
         let also_new = fields.text("also_new");
         let tagged = fields.text("tagged");
         let skip = fields.texts("skip");
-        Some(LineRuleKeys { old: old?, new: new?, also_old, also_new, tagged, skip })
+        let scale = fields.text("scale");
+        Some(LineRuleKeys { old: old?, new: new?, also_old, also_new, tagged, skip, scale })
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::name_tree::NameTree;
 use super::text::Lead;
-use crate::mapping::Generation;
+use crate::mapping::{Generation, Scale};
 use crate::statsd::Dialect;
 
 pub use super::line_rule_id::LineRuleId;
@@ -30,6 +30,7 @@ pub struct StatsdPlan {
 
 /// How lines that one pattern reads are rewritten.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties, in any combination")]
 pub struct LineRule {
     /// The pack rule as shown to users, read → written.
     pub title: String,
@@ -47,6 +48,10 @@ pub struct LineRule {
     pub ambiguous_with: Vec<Vec<(Capture, Box<[u8]>)>>,
     /// Values that mean "no value": nothing is written for them.
     pub skip: Vec<Box<[u8]>>,
+    /// Values are multiplied, so a line whose values are no numbers is forwarded unchanged.
+    pub scaled: bool,
+    /// Values decide what is written: some are skipped, or all are multiplied.
+    pub reads_values: bool,
     /// The line is also forwarded unchanged. A rule that keeps and writes nothing prevents other
     /// rules from reading the line, and identifies the generation.
     pub keep: bool,
@@ -86,13 +91,22 @@ pub struct LineTemplate {
     /// The same, if the written name ends like the name read.
     pub ending: Option<Ending>,
     /// The value, if it differs from that of the line read.
-    pub value: Option<Capture>,
+    pub value: Option<WrittenValue>,
     /// The type, if it differs from that of the line read.
     pub metric_type: Option<Box<[u8]>>,
     /// Numbers of the tags that this line requires, as bits.
     pub needs: u32,
     /// Tags to write.
     pub tags: Option<TagsTemplate>,
+}
+
+/// A value that is not copied with the rest of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrittenValue {
+    /// The text of this part.
+    Part(Capture),
+    /// The value read times this.
+    Scaled(Scale),
 }
 
 /// From some part on, the name equals the name read. That part and the rest of the line are copied

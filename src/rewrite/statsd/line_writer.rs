@@ -2,8 +2,11 @@
 
 use memchr::memchr;
 
-use crate::mapping::plan::statsd::{Capture, LineRule, LineTemplate, Part, TagsTemplate};
+use crate::mapping::plan::statsd::{
+    Capture, LineRule, LineTemplate, Part, TagsTemplate, WrittenValue,
+};
 use crate::rewrite::statsd::matcher::{Match, Matcher};
+use crate::rewrite::statsd::scaled::{number, write_scaled};
 use crate::statsd::{Dialect, Line};
 
 /// Writes one of several samples unchanged. `tail` are the blanks at the end of the line.
@@ -102,8 +105,12 @@ impl LineWriter<'_> {
     /// Writes the lines of a rule, without the values that it skips. Returns the number of lines.
     #[inline]
     pub(super) fn write_rule(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
-        if rule.skip.is_empty() {
+        if !rule.reads_values {
             return self.all(rule, None, out);
+        }
+        if rule.scaled && !self.has_numbers() {
+            // A line that is kept is written already.
+            return if rule.keep { 0 } else { self.unchanged(out) };
         }
         let skips = |value: &[u8]| rule.skip.iter().any(|skip| **skip == *value);
         if !self.line.is_packed() {
@@ -114,6 +121,22 @@ impl LineWriter<'_> {
         }
         let values = self.line.packed_values().filter(|value| !skips(value));
         values.map(|value| self.all(rule, Some(value), out)).sum()
+    }
+
+    /// Whether all values are numbers, which can be multiplied.
+    #[cold]
+    fn has_numbers(&self) -> bool {
+        self.line.values().split(|byte| *byte == b':').all(|value| number(value).is_some())
+    }
+
+    /// Writes the line as it is. Returns the number of lines.
+    #[cold]
+    fn unchanged(&self, out: &mut Vec<u8>) -> u64 {
+        match self.replaced {
+            Replaced::Line(whole) => whole.keep(out),
+            Replaced::Sample { tail } => keep(self.line, tail, out),
+        }
+        1
     }
 
     /// Writes the lines of a rule, with `value` in place of the values of the line read.
@@ -227,10 +250,15 @@ impl LineWriter<'_> {
             self.tags(tags, out);
         }
         let line = self.line;
-        let value = template.value.map(|value| self.part(value)).or(value);
         let metric_type = template.metric_type.as_deref().unwrap_or(line.metric_type());
         out.push(b':');
-        out.extend_from_slice(value.unwrap_or(line.values()));
+        match template.value {
+            None => out.extend_from_slice(value.unwrap_or(line.values())),
+            Some(WrittenValue::Part(part)) => out.extend_from_slice(self.part(part)),
+            Some(WrittenValue::Scaled(scale)) => {
+                write_scaled(value.unwrap_or(line.values()), scale, out);
+            }
+        }
         out.push(b'|');
         out.extend_from_slice(metric_type);
         // A counter can be sampled; a set cannot, so it has no rate.

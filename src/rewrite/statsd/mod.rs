@@ -20,6 +20,7 @@ mod matcher;
 mod recorder;
 mod report;
 mod rewriter;
+mod scaled;
 mod sender;
 mod tag_values;
 

@@ -18,7 +18,7 @@ pub(in crate::mapping) mod patterns;
 pub(super) mod reduction;
 #[cfg(test)]
 mod tests;
-mod units;
+pub(super) mod units;
 pub(in crate::mapping) mod variables;
 pub(super) mod warnings;
 

@@ -41,32 +41,34 @@ pub(super) fn untold_scale(from: ActiveRule<'_>) -> Option<Diagnostic> {
         return None;
     }
     let (old, new) = (&rule.old.family, &rule.new.family);
-    let message = match (unit(old), unit(new)) {
-        (Some((its, quantity, size)), Some((other, same, other_size)))
-            if quantity == same && size.total_cmp(&other_size).is_ne() =>
-        {
-            format!("`{old}` is in {its}, `{new}` in {other}, and the rule has no `scale`")
+    let message = if let Some(message) = different_units(old, new) {
+        message
+    } else {
+        let (old_layouts, new_layouts) = rule.buckets.as_ref()?;
+        if share_a_boundary(old_layouts, new_layouts) {
+            return None;
         }
-        _ => {
-            let (old_layouts, new_layouts) = rule.buckets.as_ref()?;
-            if share_a_boundary(old_layouts, new_layouts) {
-                return None;
-            }
-            format!(
-                "the buckets of `{old}` and `{new}` have no boundary in common, and the rule has no `scale`"
-            )
-        }
+        format!(
+            "the buckets of `{old}` and `{new}` have no boundary in common, and the rule has no `scale`"
+        )
     };
-    Some(from.pack.source().warning(
-        rule.span(Generation::New),
-        message,
-        "if the units differ, add the factor from old values to new ones, such as `scale: 0.001`",
-    ))
+    Some(from.pack.source().warning(rule.span(Generation::New), message, REMEDY))
 }
 
-/// The last unit in a name.
+/// What to do about a rule without `scale`.
+pub(in crate::mapping::compile) const REMEDY: &str =
+    "if the units differ, add the factor from old values to new ones, such as `scale: 0.001`";
+
+/// What is wrong with a rule without `scale`, if its names have different units.
+pub(in crate::mapping::compile) fn different_units(old: &str, new: &str) -> Option<String> {
+    let ((its, quantity, size), (other, same, other_size)) = (unit(old)?, unit(new)?);
+    (quantity == same && size.total_cmp(&other_size).is_ne())
+        .then(|| format!("`{old}` is in {its}, `{new}` in {other}, and the rule has no `scale`"))
+}
+
+/// The last unit in the name of a family or of a line.
 fn unit(family: &str) -> Option<(&'static str, Quantity, f64)> {
-    let mut words = family.rsplit(['_', ':']);
+    let mut words = family.rsplit(['_', ':', '.']);
     words.find_map(|word| UNITS.into_iter().find(|(unit, ..)| *unit == word))
 }
 

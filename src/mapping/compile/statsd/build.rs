@@ -15,7 +15,7 @@ use crate::mapping::pack::statsd::tags::Tags;
 use crate::mapping::plan::name_tree::Front;
 use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TaggedLines,
-    TagsTemplate,
+    TagsTemplate, WrittenValue,
 };
 use crate::mapping::plan::text::Lead;
 use crate::mapping::segment::{Placeholder, Segment};
@@ -45,6 +45,9 @@ pub(super) fn plan(
         build.tagged(place, *from);
     }
     build.names(readers);
+    for rule in &mut build.plan.rules {
+        rule.reads_values = rule.scaled || !rule.skip.is_empty();
+    }
     build.plan
 }
 
@@ -102,19 +105,23 @@ impl Build<'_> {
         let renamed = !pack_rule.old.pattern.names_like(&pack_rule.new.pattern);
         let both = self.emitted.is_both();
         let becomes = written_shown(pack_rule, reads.other());
-        let mut rule = rule(format!("{read} -> {becomes}"), from, reads);
+        let factor = pack_rule.scale_to(reads.other());
+        let factor = factor.map(|scale| format!(" ({scale})")).unwrap_or_default();
+        let mut rule = rule(format!("{read} -> {becomes}{factor}"), from, reads);
         rule.ambiguous_with = self.ambiguous(place, Role::Side(reads));
         for written in [Generation::Old, Generation::New] {
             if !self.emits(written) || both && !renamed && written == Generation::Old {
                 continue;
             }
-            if let Some(template) = self.with_tags(place, pack_rule, written, read) {
+            if let Some(template) = self.with_tags(place, pack_rule, (reads, written)) {
+                rule.scaled |= pack_rule.scale.is_some() && reads != written;
                 rule.writes.push(template);
             } else if written == reads {
                 rule.keep = true;
             } else {
                 let origin = |placeholder: &str| origin(read, placeholder);
-                let mut writes = templates(pack_rule, written, &origin);
+                let mut writes = templates(pack_rule, (reads, written), &origin);
+                rule.scaled |= pack_rule.scale.is_some();
                 // The name of an `also` line does not end like the name read.
                 if let Some(first) = writes.first_mut() {
                     first.ending = ending(&pack_rule.side(written).pattern, read, &origin);
@@ -143,24 +150,27 @@ impl Build<'_> {
     /// The rule for tagged lines, or an addition to the existing one.
     fn tagged(&mut self, place: usize, from: ActiveRule<'_>) {
         let Some((tagged, _)) = &from.rule.tagged else { return };
-        let mut templates = Vec::new();
+        let (mut templates, mut scaled) = (Vec::new(), false);
         if self.emits(Generation::Old) {
             let tag = |placeholder: &str| {
                 let tag = tagged.tags.iter().find(|(_, its)| its.name == placeholder)?;
                 self.plan.tag(tag.0.as_bytes()).map(Capture::Tag)
             };
-            templates = self::templates(from.rule, Generation::Old, &tag);
+            let generations = (Generation::New, Generation::Old);
+            templates = self::templates(from.rule, generations, &tag);
             let numbers = tagged.tags.iter().filter_map(|(key, _)| self.plan.tag(key.as_bytes()));
             let needs = numbers.fold(0, |needs, number| needs | 1 << number);
             for template in &mut templates {
                 template.needs = needs;
             }
+            scaled = from.rule.scale.is_some();
         }
         let base = self.bases[place].unwrap_or(place);
         if base == place {
             let rule = LineRule {
                 tagged: Some(Arc::new(self.tagged_lines(from.pack))),
                 keep: self.emits(Generation::New),
+                scaled,
                 writes: templates,
                 ..rule(
                     format!("{} with tags -> lines without", without_tags(tagged)),
@@ -170,7 +180,9 @@ impl Build<'_> {
             };
             self.add(place, Role::Tagged, rule);
         } else if let Some(id) = self.ids.get(&(base, Role::Tagged)).copied() {
-            self.plan.rules[id.0 as usize].writes.extend(templates);
+            let rule = &mut self.plan.rules[id.0 as usize];
+            rule.writes.extend(templates);
+            rule.scaled |= scaled;
             self.ids.insert((place, Role::Tagged), id);
         }
     }
@@ -181,9 +193,9 @@ impl Build<'_> {
         &self,
         place: usize,
         pack_rule: &PackLineRule,
-        written: Generation,
-        read: &Pattern,
+        (reads, written): (Generation, Generation),
     ) -> Option<LineTemplate> {
+        let read = &pack_rule.side(reads).pattern;
         let dialect = self.settings.tags.filter(|_| written == Generation::New)?;
         let (tagged, _) = pack_rule.tagged.as_ref()?;
         if self.bases[place] != Some(place) || read.value.is_some() {
@@ -193,10 +205,12 @@ impl Build<'_> {
             Some((key.as_bytes().into(), origin(read, &placeholder.name)?))
         };
         let tags: Option<Vec<(Box<[u8]>, Capture)>> = tagged.tags.iter().map(tag).collect();
-        let dotted = templates(pack_rule, written, &|placeholder| origin(read, placeholder));
+        let origin = |placeholder: &str| origin(read, placeholder);
+        let dotted = templates(pack_rule, (reads, written), &origin);
+        let value = scaled(pack_rule, (reads, written));
         Some(LineTemplate {
             tags: Some(TagsTemplate { dialect, tags: tags?, dotted }),
-            ..template(&tagged.segments, &tagged.types, None, &|_| None)
+            ..template(&tagged.segments, &tagged.types, value, &|_| None)
         })
     }
 
@@ -264,6 +278,8 @@ fn rule(title: String, from: ActiveRule<'_>, reads: Generation) -> LineRule {
         tagged: None,
         ambiguous_with: Vec::new(),
         skip: Vec::new(),
+        scaled: false,
+        reads_values: false,
         keep: false,
         writes: Vec::new(),
     }
@@ -282,25 +298,40 @@ fn written_shown(pack_rule: &PackLineRule, written: Generation) -> String {
 /// How to write a side of a rule. `origin` gives the source of a placeholder's text.
 fn templates(
     pack_rule: &PackLineRule,
-    written: Generation,
+    (reads, written): (Generation, Generation),
     origin: &dyn Fn(&str) -> Option<Capture>,
 ) -> Vec<LineTemplate> {
     let patterns = [Some(pack_rule.side(written)), pack_rule.also(written)];
+    let scaled = scaled(pack_rule, (reads, written));
     let write = |pattern: &Pattern| {
-        let value = pattern.value.as_ref().and_then(|value| origin(&value.name));
-        template(&pattern.segments, &pattern.types, value, origin)
+        let captured = pattern.value.as_ref().and_then(|value| origin(&value.name));
+        // If the value is that of the line read, it is copied with the rest.
+        let captured = captured.filter(|value| *value != Capture::Value);
+        template(
+            &pattern.segments,
+            &pattern.types,
+            captured.map(WrittenValue::Part).or(scaled),
+            origin,
+        )
     };
     patterns.into_iter().flatten().map(|side| write(&side.pattern)).collect()
+}
+
+/// The value of lines of the other generation, if a rule has a factor.
+fn scaled(
+    pack_rule: &PackLineRule,
+    (reads, written): (Generation, Generation),
+) -> Option<WrittenValue> {
+    let scale = pack_rule.scale_to(written).filter(|_| reads != written);
+    scale.map(WrittenValue::Scaled)
 }
 
 fn template(
     segments: &[Segment],
     types: &[String],
-    value: Option<Capture>,
+    value: Option<WrittenValue>,
     origin: &dyn Fn(&str) -> Option<Capture>,
 ) -> LineTemplate {
-    // If the value is that of the line read, it is copied with the rest.
-    let value = value.filter(|value| *value != Capture::Value);
     let metric_type = types.first().map(|word| word.as_bytes().into());
     let name = parts(segments, origin);
     LineTemplate { name, ending: None, value, metric_type, needs: 0, tags: None }

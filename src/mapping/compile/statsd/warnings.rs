@@ -2,8 +2,11 @@
 
 use crate::document::Diagnostic;
 use crate::document::listed;
+use crate::mapping::compile::exposition::units::{REMEDY, different_units};
 use crate::mapping::compile::statsd::active::ActiveRule;
 use crate::mapping::generation::Generation;
+use crate::mapping::pack::statsd::rule::Side;
+use crate::mapping::segment::Dotted;
 
 /// All warnings, in the order of the rules.
 pub(super) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
@@ -13,6 +16,7 @@ pub(super) fn of_rules(rules: &[ActiveRule<'_>]) -> Vec<Diagnostic> {
             warnings.extend(lost_types(*from, generation));
         }
         warnings.extend(skipped(*from));
+        warnings.extend(untold_scale(*from));
     }
     // Many rules share one tagged line, so its losses are reported once for each pack.
     let mut reported: Vec<&str> = Vec::new();
@@ -42,6 +46,15 @@ fn lost_types(from: ActiveRule<'_>, generation: Generation) -> Option<Diagnostic
             "give each type a rule of its own, where the other generation can tell them apart",
         )
     })
+}
+
+/// A rule without `scale` whose names have different units.
+fn untold_scale(from: ActiveRule<'_>) -> Option<Diagnostic> {
+    let rule = from.rule;
+    let name = |side: &Side| Dotted(&side.pattern.segments).to_string();
+    let message = different_units(&name(&rule.old), &name(&rule.new))?;
+    let warning = || from.pack.source().warning(rule.new.span, message, REMEDY);
+    rule.scale.is_none().then(warning)
 }
 
 /// Values of the old generation that mean "no value".

@@ -331,6 +331,19 @@ impl Check<'_> {
     }
 
     fn scale(&mut self, text: &Scalar, [old, new]: [&Selector; 2]) -> Option<Scale> {
+        let scale = self.factor(text).filter(|scale| !scale.is_one())?;
+        if old.to_string() == new.to_string() {
+            self.error(
+                text.span,
+                "both sides are the same, so the units of samples cannot be told apart",
+                "a factor needs another name or label on one side",
+            );
+        }
+        Some(scale)
+    }
+
+    /// The factor from old values to new ones.
+    pub(in crate::mapping) fn factor(&mut self, text: &Scalar) -> Option<Scale> {
         let scale = Scale::parse(&text.text);
         match scale {
             None => self.error(
@@ -343,11 +356,6 @@ impl Check<'_> {
                 text.span,
                 "the factor 1 changes nothing",
                 "remove `scale`, or write the factor from the old value to the new one",
-            ),
-            Some(_) if old.to_string() == new.to_string() => self.error(
-                text.span,
-                "both sides are the same, so the units of samples cannot be told apart",
-                "a factor needs another name or label on one side",
             ),
             Some(_) => {}
         }

@@ -9,6 +9,7 @@ use crate::mapping::pack::statsd::pattern::{
     Pattern, TaggedPattern, parse_name, parse_pattern, parse_tagged,
 };
 use crate::mapping::pack::statsd::tags::Tags;
+use crate::mapping::scale::Scale;
 use crate::mapping::segment::{
     MAX_NAME_SEGMENTS, MAX_PREFIX_SEGMENTS, MAX_TYPE_BYTES, Placeholder, Segment,
 };
@@ -38,6 +39,8 @@ pub(in crate::mapping) struct PackLineRule {
     pub(in crate::mapping) tagged: Option<(TaggedPattern, Span)>,
     /// Values that the old generation sends if it has no real value.
     pub(in crate::mapping) skip: Vec<String>,
+    /// The factor from old values to new ones.
+    pub(in crate::mapping) scale: Option<Scale>,
 }
 
 /// A pattern and its place.
@@ -62,6 +65,22 @@ impl PackLineRule {
         }
     }
 
+    /// The factor of the values, if lines of the other generation become those of `written`.
+    pub(in crate::mapping) fn scale_to(&self, written: Generation) -> Option<Scale> {
+        match written {
+            Generation::New => self.scale,
+            Generation::Old => self.scale.map(Scale::inverse),
+        }
+    }
+
+    /// The types of each of its patterns.
+    fn types(&self) -> impl Iterator<Item = &[String]> {
+        let sides =
+            [Some(&self.old), Some(&self.new), self.also_old.as_ref(), self.also_new.as_ref()];
+        let sides = sides.into_iter().flatten().map(|side| side.pattern.types.as_slice());
+        sides.chain(self.tagged.iter().map(|(tagged, _)| tagged.types.as_slice()))
+    }
+
     fn from_keys(
         file: &LineRuleKeys,
         tags: &[String],
@@ -74,6 +93,7 @@ impl PackLineRule {
         let also_new = file.also_new.as_ref().map(|text| check.side(text));
         let tagged = file.tagged.as_ref().map(|text| check.tagged(text, tags));
         let skip = check.skip(&file.skip);
+        let scale = file.scale.as_ref().and_then(|text| check.factor(text));
         let rule = PackLineRule {
             old: old?,
             new: new?,
@@ -81,7 +101,11 @@ impl PackLineRule {
             also_new: also_new.map_or(Some(None), |side| side.map(Some))?,
             tagged: tagged.map_or(Some(None), |tagged| tagged.map(Some))?,
             skip,
+            scale,
         };
+        if let Some(text) = &file.scale {
+            check.numbers(&rule, text);
+        }
         check.bound(&rule.old.pattern, &file.old, &rule.new.pattern);
         check.bound(&rule.new.pattern, &file.new, &rule.old.pattern);
         for (also, text) in [(&rule.also_old, &file.also_old), (&rule.also_new, &file.also_new)] {
@@ -340,10 +364,33 @@ impl Check<'_> {
         values.iter().map(|value| value.text.clone()).collect()
     }
 
+    /// Only values that are numbers can be multiplied.
+    fn numbers(&mut self, rule: &PackLineRule, scale: &Scalar) {
+        if rule.old.pattern.value.is_some() || rule.new.pattern.value.is_some() {
+            let remedy = "remove `scale`, or the placeholder for the value";
+            self.error(scale.span, "a captured value cannot be multiplied", remedy);
+            return;
+        }
+        let is_number = |word: &String| NUMBERS.contains(&word.as_str());
+        if rule.types().all(|types| !types.is_empty() && types.iter().all(is_number)) {
+            return;
+        }
+        let word = rule.types().flatten().find(|word| !is_number(word));
+        let message = match word {
+            Some(word) => format!("values of the type `{word}` cannot be multiplied"),
+            None => "values of any type cannot be multiplied".to_owned(),
+        };
+        let remedy = format!("name the types of all lines of the rule, out of {}", listed(NUMBERS));
+        self.error(scale.span, message, remedy);
+    }
+
     fn placeholder(&self, text: &Scalar, placeholder: &Placeholder) -> Span {
         self.within(text, placeholder.range.start, placeholder.range.len())
     }
 }
+
+/// Types whose values are numbers.
+const NUMBERS: &[&str] = &["c", "g", "ms", "h", "d"];
 
 const LOOKS_LIKE: &str = "a pattern looks like `text.{x}.{x*}:type`";
 
