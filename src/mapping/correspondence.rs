@@ -43,6 +43,8 @@ pub struct Correspondence {
     pub converted_labels: Vec<String>,
     /// The labels of either side that do not have the values of one label of the other side.
     pub edited: Vec<String>,
+    /// Different values of these labels can become the same value.
+    pub joins_values: bool,
 }
 
 /// A family and the labels in which the generations differ.
@@ -177,6 +179,11 @@ pub(super) fn correspondence(
             .flat_map(|group| group.read.iter().chain(&group.written))
             .map(|(label, _)| (*label).to_owned())
             .collect(),
+        joins_values: edited(rule).iter().any(|group| {
+            [Generation::Old, Generation::New]
+                .into_iter()
+                .any(|written| !group.edit(rule, written).keeps_apart())
+        }),
     }
 }
 

@@ -33,6 +33,13 @@ prometheus:
     buckets: { old: [5, 250], new: ['0.005', '0.25', '0.5'] }
   - { old: 'cpu{cpu="cpu$n"}', new: 'cpu_total{cpu=$n}', type: counter }
   - { old: 'same{e=$e}', new: 'same{e=$e}', type: counter, values: { e: { None: none, "*": "*" } } }
+  - { old: 'back{backend=$n, provider=$p}', new: 'serv{service="$n@$p"}', type: gauge }
+  - { old: 'text{s="$n@$p"}', new: 'text{s=$n, p=$p}', type: counter }
+  - old: 'twice{x=$v}'
+    new: 'twice{x=$v, y=$v}'
+    type: counter
+    values: { v: { None: none, none: None, "*": "*" } }
+  - { old: 'maybe{x=$v}', new: 'maybe_total{x=$v}', type: counter, optional: [v], values: { v: { "": none } } }
 "#;
 
 fn audited(emit: Emit, query: &str) -> Finding {
@@ -60,6 +67,12 @@ fn the_gateway_converts_and_the_migration_refuses_texts() {
         ("rate(cpu{cpu=\"cpu0\"}[5m])", "`cpu` and `cpu` have other texts"),
         ("rate(same{e=\"None\"}[5m])", "`e` and `e` have other texts"),
         ("sum(rate(same[5m]))", "`e` and `e` have other texts"),
+        ("sum by (backend) (back)", "`backend`, `provider` and `service` have other texts"),
+        ("back{provider=\"docker\"}", "`backend`, `provider` and `service` have other texts"),
+        ("sum by (s) (rate(text[5m]))", "`s` and `s`, `p` have other texts"),
+        ("rate(twice{x=\"None\"}[5m])", "`x` and `x`, `y` have other texts"),
+        ("rate(twice[5m])", "`x` and `x`, `y` have other texts"),
+        ("rate(maybe[5m])", "`x` and `x` have other texts"),
     ] {
         let finding = audited(Emit::Old, query);
         assert_eq!(finding.direct, Impact::Breaks, "{query}: {finding:?}");
@@ -69,6 +82,24 @@ fn the_gateway_converts_and_the_migration_refuses_texts() {
         assert!(said.any(|it| it.contains(why)), "{query}: {finding:?}");
         assert_eq!(audited(Emit::New, query).gateway, Impact::Breaks, "{query}");
     }
+}
+
+/// Labels with other texts that do not affect the result, in a family that keeps its name.
+#[test]
+fn converted_labels_that_a_query_does_not_read() {
+    for query in
+        ["sum(rate(twice[5m]))", "sum by (z) (text{z!=\"\"})", "count without (s, p) (text)"]
+    {
+        let finding = audited(Emit::Old, query);
+        assert_eq!(finding.direct, Impact::Survives, "{query}: {finding:?}");
+        assert_eq!(finding.gateway, Impact::Survives, "{query}: {finding:?}");
+        assert_eq!(audited(Emit::New, query).gateway, Impact::Survives, "{query}");
+    }
+    let beside = audited(Emit::Old, "sum(rate(hits[5m])) / sum(rate(twice[5m]))");
+    let migrated = "sum(rate(hits_total[5m])) / sum(rate(twice[5m]))";
+    assert_eq!(beside.migrated.as_deref(), Some(migrated));
+    let matched = audited(Emit::Old, "hits * on (x) group_left () twice");
+    assert_eq!(matched.migrated, None, "{matched:?}");
 }
 
 fn migrated(query: &str, to: Generation) -> Result<String, String> {

@@ -7,6 +7,7 @@ use super::uncounted::{check_counted, excluding_matchers};
 use crate::mapping::{Correspondence, Generation, Meaning};
 use crate::tools::audit::catalog::FamilyRef;
 use crate::tools::audit::matching::{Match, all_match, matches_everything};
+use crate::tools::audit::promql::Matcher;
 use crate::tools::audit::vector_use::{SelectorUse, selector_uses};
 
 /// A selector to migrate, and the rules that describe its samples together.
@@ -137,7 +138,10 @@ fn check_same_name(
 ) -> Result<(), String> {
     for rule in input.catalog.rules(&family.family, input.from) {
         check_counted(input, usage.selector, rule)?;
-        if let Some(how) = rule.converted_values().as_ref().or(rule.converted_labels.first()) {
+        let labels = rule.converted_labels.first();
+        let name = |it: &Matcher| Some(input.label(it));
+        let labels = labels.filter(|_| usage.reads_converted_labels(rule, name));
+        if let Some(how) = rule.converted_values().as_ref().or(labels) {
             return Err(format!(
                 "{} has other values in the other generation: {how}",
                 family.family

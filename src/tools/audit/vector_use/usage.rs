@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::live_labels::LiveLabels;
-use crate::tools::audit::promql::{Aggregate, Selector};
+use crate::mapping::Correspondence;
+use crate::tools::audit::promql::{Aggregate, Matcher, Selector};
 
 /// A selector and how the query uses it.
 #[derive(Clone, Debug)]
@@ -31,6 +32,22 @@ pub(in crate::tools::audit) struct SelectorUse<'a> {
     pub(in crate::tools::audit) quantile: Option<usize>,
     /// The expression around the vector, if it has a shape that a migration writes.
     pub(in crate::tools::audit) outer: Option<Box<Outer<'a>>>,
+}
+
+impl SelectorUse<'_> {
+    /// Whether the values of the labels that a rule converts affect the result. `name` returns the
+    /// label of a matcher. Series that become one affect it in any case.
+    pub(in crate::tools::audit) fn reads_converted_labels<'q>(
+        &self,
+        rule: &Correspondence,
+        name: impl Fn(&Matcher) -> Option<&'q str>,
+    ) -> bool {
+        let is_edited = |label: &str| rule.edited.iter().any(|edited| edited == label);
+        rule.joins_values
+            || rule.edited.iter().any(|label| self.live.has(label))
+            || self.named_labels.iter().any(|label| is_edited(label))
+            || self.selector.matchers.iter().any(|it| name(it).is_none_or(is_edited))
+    }
 }
 
 /// An expression that is directly around one or two vectors, and how the query uses it.

@@ -184,7 +184,10 @@ impl<'a> Assessment<'a> {
     /// A family that keeps its name, and whose samples or labels have other values then.
     fn same_name_with_other_values(&mut self, usage: &SelectorUse<'_>, family: &FamilyRef) {
         for rule in self.selected_rules(usage, family) {
-            for how in rule.converted_values().iter().chain(&rule.converted_labels) {
+            let name = |it: &Matcher| self.query.get(it.label.clone());
+            let labels = rule.converted_labels.iter();
+            let labels = labels.filter(|_| usage.reads_converted_labels(rule, name));
+            for how in rule.converted_values().iter().chain(labels) {
                 self.breaks(true, !self.emitted.has(Generation::Old));
                 self.detail(format!("{} has other values then: {how}", family.family));
             }
