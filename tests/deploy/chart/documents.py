@@ -156,12 +156,17 @@ def ports_agree_with_the_settings(parts):
         assert {(it["protocol"], it["containerPort"]) for it in ports} == expected
         names = {it["name"]: it["containerPort"] for it in ports}
         assert len(names) == len(ports) and all(len(name) <= 15 for name in names)
-        for probe in filter(None, map(container.get, ("livenessProbe", "readinessProbe"))):
-            if "httpGet" in probe:
-                assert names[probe["httpGet"]["port"]] == admin
+        endpoints = {"livenessProbe": "/-/healthy", "readinessProbe": "/-/ready"}
+        for probe, path in endpoints.items():
+            if probe not in container:
+                assert probe == "readinessProbe" and values(*parts)["kind"] == "Sidecar"
+            elif "httpGet" in container[probe]:
+                request = container[probe]["httpGet"]
+                assert (names[request["port"]], request["path"]) == (admin, path)
                 assert not its["admin"]["listen_address"].startswith("127.")
             else:
-                assert f"://127.0.0.1:{admin}/-/" in " ".join(probe["exec"]["command"])
+                command = container[probe]["exec"]["command"]
+                assert re.fullmatch(rf"--url=https?://127.0.0.1:{admin}{path}", command[2])
         for service in (it for it in found if it["kind"] == "Service"):
             for it in service["spec"]["ports"]:
                 assert names[it["targetPort"]] == it["port"], it
@@ -264,6 +269,12 @@ def probes_log_in_if_there_are_users():
         "--basic-auth.username=probe",
         "--basic-auth.password-file=/etc/crossfade-web/probe-password",
     ]
+    found = documents("tls")
+    ((_, pod),) = pods(found)
+    volume = next(it for it in pod["spec"]["volumes"] if it["name"] == "web")
+    assert volume["secret"] == {"secretName": "crossfade-web"}
+    mount = next(it for it in container["volumeMounts"] if it["name"] == "web")
+    assert settings(found)[0]["web"]["config_file"] == f"{mount['mountPath']}/web.yaml"
     # The flags exist.
     arguments = container["livenessProbe"]["exec"]["command"][1:]
     result = subprocess.run([binary(), *arguments], capture_output=True, text=True)

@@ -128,6 +128,7 @@ def refused(message, *sources):
 
 # What every check of rendered documents runs on: the defaults, the examples, and options.
 VARIANTS = {name: parts for name, parts in EXAMPLES.items()}
+VARIANTS["statsd-sidecar-deployment"] = ["statsd-sidecar", "sidecar-deployment"]
 VARIANTS["defaults"] = []
 VARIANTS["options"] = [
     "proxy",

@@ -10,6 +10,11 @@ PLAIN = {
     "crossfade": ("monitoring", [], "The defaults of the chart."),
     "sidecar": ("kong", ["sidecar", "sidecar-deployment"], "Crossfade in the pods of Kong."),
     "statsd": ("monitoring", ["statsd"], "Crossfade once per node, for StatsD."),
+    "statsd-sidecar": (
+        "kong",
+        ["statsd-sidecar", "sidecar-deployment"],
+        "Crossfade in the pods of Kong, for StatsD.",
+    ),
 }
 
 
