@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod completions;
 mod demo;
 mod diagnostic;
 mod exit_code;
@@ -14,6 +15,7 @@ mod flags;
 mod health;
 mod input;
 mod junit;
+mod man;
 mod packs;
 mod progress;
 mod rewrite;
@@ -26,7 +28,7 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::error::ContextValue;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::shown_url::{has_secret, shown_value};
 use crate::telemetry::write_to_stderr;
@@ -70,6 +72,10 @@ enum Command {
     Audit(audit::Arguments),
     /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
+    /// Print the script that completes the command line in a shell.
+    Completions(completions::Arguments),
+    /// Print the manual page of a command, or write all pages to a folder.
+    Man(man::Arguments),
 }
 
 /// An error that quotes the command line, without the secrets of its URLs.
@@ -103,6 +109,10 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Completions(arguments) => {
+            completions::run(&arguments, Arguments::command()).map(success)
+        }
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()).map(success),
     };
     match done {
         Ok(code) => code,

@@ -527,3 +527,67 @@ async fn a_mix_of_editions_is_logged_once() {
     let (_, rest) = process.ends_within(SOON);
     assert!(!rest.contains("different editions"), "{rest}");
 }
+
+/// The names of the commands, as the help lists them.
+fn commands() -> Vec<String> {
+    let help = run(&["--help"], "");
+    let lines = stdout(&help).lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = lines.take_while(|line| !line.is_empty()).filter_map(|line| {
+        let name = line.strip_prefix("  ")?.split(' ').next()?;
+        (!name.is_empty() && name != "help").then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn shells_complete_every_command() {
+    let commands = commands();
+    assert!(commands.len() > 10, "{commands:?}");
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell], "");
+        assert!(output.status.success(), "{shell}");
+        for command in &commands {
+            assert!(stdout(&output).contains(command.as_str()), "{shell} {command}");
+        }
+    }
+    // The shell accepts it, and completes a command and a flag.
+    let script = stdout(&run(&["completions", "bash"], "")).to_owned();
+    let script = format!(
+        "{script}\nCOMP_WORDS=(crossfade ser) COMP_CWORD=1\n_crossfade crossfade ser crossfade\n\
+         echo \"${{COMPREPLY[*]}}\"\n\
+         COMP_WORDS=(crossfade serve --emi) COMP_CWORD=2\n_crossfade crossfade --emi serve\n\
+         echo \"${{COMPREPLY[*]}}\"\n"
+    );
+    let bash = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
+    assert_eq!(stdout(&bash), "serve\n--emit\n", "{}", bash.stderr.escape_ascii());
+    assert_eq!(run(&["completions", "sh"], "").status.code(), Some(2));
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man");
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let output = format!("--output={}", folder.display());
+    assert!(run(&["man", &output], "").status.success());
+    let mut expected: Vec<String> =
+        commands().iter().map(|command| format!("crossfade-{command}.1")).collect();
+    expected.push("crossfade.1".to_owned());
+    expected.sort();
+    let files = std::fs::read_dir(&folder).expect("a folder");
+    let name = |file: std::io::Result<std::fs::DirEntry>| file.expect("readable").file_name();
+    let mut names: Vec<String> =
+        files.map(|file| name(file).into_string().expect("text")).collect();
+    names.sort();
+    assert_eq!(names, expected);
+    let page = run(&["man", "serve"], "");
+    for part in [".TH crossfade-serve 1", "\\-\\-emit", "\\-\\-target"] {
+        assert!(stdout(&page).contains(part), "{part}");
+    }
+    assert_eq!(std::fs::read(folder.join("crossfade-serve.1")).expect("a page"), page.stdout);
+    let unknown = run(&["man", "serv"], "");
+    assert_eq!(unknown.status.code(), Some(2));
+    let message = std::str::from_utf8(&unknown.stderr).expect("text");
+    assert!(message.contains("there is no command `serv`"), "{message}");
+    assert_eq!(run(&["man", "--output=/no/such/folder"], "").status.code(), Some(2));
+}

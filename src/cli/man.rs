@@ -1,0 +1,60 @@
+//! `crossfade man`: manual pages.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use clap_mangen::Man;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  crossfade man serve | man -l -
+  crossfade man --output=/usr/local/share/man/man1")]
+pub(super) struct Arguments {
+    /// The command whose page is printed [default: the page of crossfade itself].
+    #[arg(value_name = "COMMAND", conflicts_with = "output")]
+    command: Option<String>,
+    /// Write the pages of all commands to this folder instead, which must exist.
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Prints one page, or writes all of them. `command` is the whole command line.
+pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::Result<()> {
+    command.build();
+    if let Some(folder) = &arguments.output {
+        return write_all(&command, folder);
+    }
+    let page = match &arguments.command {
+        None => page(&command)?,
+        Some(name) => match command.get_subcommands().find(|its| its.get_name() == name) {
+            Some(subcommand) => page(subcommand)?,
+            None => bail!("there is no command `{name}`; `crossfade help` lists the commands"),
+        },
+    };
+    io::stdout().write_all(&page).context("cannot write to stdout")
+}
+
+fn write_all(command: &clap::Command, folder: &std::path::Path) -> anyhow::Result<()> {
+    let visible = command.get_subcommands().filter(|its| its.get_name() != "help");
+    for its in std::iter::once(command).chain(visible) {
+        let path = folder.join(format!("{}.1", file_name(its)));
+        let written = std::fs::write(&path, page(its)?);
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// `crossfade-serve` for `crossfade serve`.
+fn file_name(command: &clap::Command) -> String {
+    command.get_bin_name().unwrap_or_else(|| command.get_name()).replace(' ', "-")
+}
+
+fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let title = file_name(command);
+    Man::new(command.clone()).title(title).render(&mut page).context("cannot write the page")?;
+    Ok(page)
+}
