@@ -80,6 +80,12 @@ impl Scale {
         self.in_doubles(value)
     }
 
+    /// Whether no value becomes larger.
+    #[must_use]
+    pub fn only_shrinks(self) -> bool {
+        self.multiply <= self.divide
+    }
+
     /// A value of the other generation. `None` if it is too large for a double: a number must not
     /// become infinite. A value too small for one becomes 0, which is the closest double.
     ///

@@ -22,6 +22,14 @@ impl LabelText {
         split(&self.texts, value)
     }
 
+    /// What the only variable stands for in a value, as [`split`](Self::split). `None` also if there are
+    /// several.
+    pub(super) fn only_part<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        let [before, after] = &self.texts[..] else { return None };
+        let rest = value.strip_prefix(&**before)?;
+        rest.strip_suffix(&**after).filter(|part| !part.is_empty())
+    }
+
     /// Passes on the pieces of the value, if the variables stand for these texts. Nothing, if the only
     /// variable stands for the empty text: the label is absent then.
     pub(super) fn join(&self, parts: &[Cow<'_, [u8]>], add: &mut impl FnMut(&[u8])) {

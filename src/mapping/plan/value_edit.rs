@@ -90,6 +90,15 @@ impl ValueEdit {
         value: impl Fn(&[u8]) -> &'v [u8],
         then: impl FnOnce(&[Cow<'_, [u8]>]) -> T,
     ) -> Option<T> {
+        if let ([text], [variable]) = (&self.read[..], &self.variables[..])
+            && text.variables.len() == 1
+        {
+            // Most edits, so without allocations.
+            let value = unescaped(value(&text.label));
+            let is_absent = value.is_empty() && variable.optional;
+            let part = if is_absent { &[][..] } else { text.only_part(&value)? };
+            return Some(then(&[variable.translation.of(part)?]));
+        }
         let values: Vec<Cow<'v, [u8]>> =
             self.read.iter().map(|it| unescaped(value(&it.label))).collect();
         let mut read: Vec<Option<&[u8]>> = vec![None; self.variables.len()];
@@ -119,11 +128,11 @@ impl ValueEdit {
 
 impl Translation {
     /// The text that is written for one that is read. `None` if there is none.
-    fn of<'a>(&self, text: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    fn of<'a>(&'a self, text: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         Some(match self {
             Translation::None => Cow::Borrowed(text),
             Translation::Texts { texts, others } => match texts.get(text) {
-                Some(written) => Cow::Owned(written.to_vec()),
+                Some(written) => Cow::Borrowed(written),
                 None if *others => Cow::Borrowed(text),
                 None => return None,
             },

@@ -181,7 +181,9 @@ impl<R: Recorder> ExpositionState<R> {
 
     /// Whether the boundary or the exemplar of a sample is too large in the unit that a rule writes.
     fn has_large_number(&self, plan: &ResolvedPlan, rule: RuleId, line: &SampleLine<'_>) -> bool {
-        let Some(scale) = plan.rule(rule).scale else { return false };
+        let Some(scale) = plan.rule(rule).scale.filter(|scale| !scale.only_shrinks()) else {
+            return false;
+        };
         let is_large = |number: f64| scale.checked(number).is_none();
         let part = self.current.part;
         let boundary = || parse_number(line.labels().value(LE));
