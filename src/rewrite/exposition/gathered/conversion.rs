@@ -269,10 +269,11 @@ impl Conversion {
             values.extend(self.steps.iter().map(|(boundary, _)| count(boundary.bound)));
         } else if self.sparse || (known && absent < last) {
             values.extend(self.steps.iter().map(|(_, step)| {
-                let count = step.count(source, infinite);
-                if step.is_estimate() {
-                    *max_error = max_error.max(step.max_error(source, infinite, count));
+                if let Step::Exact(index) = *step {
+                    return source[index];
                 }
+                let count = step.count(source, infinite);
+                *max_error = max_error.max(step.max_error(source, infinite, count));
                 count
             }));
         } else {
