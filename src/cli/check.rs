@@ -1,6 +1,6 @@
 //! `crossfade check`: checks settings files and packs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -128,7 +128,10 @@ fn config(file: &Path, syntax_only: bool) -> Vec<Diagnostic> {
     match packs::check(&named) {
         Err(Diagnostics(errors)) => diagnostics.extend(errors),
         Ok(packs) => {
-            diagnostics.extend(warnings(&packs, &named));
+            // Those about shipped packs are not for the operator.
+            let is_file = |pack: &&PackRef| matches!(pack, PackRef::File(_));
+            let files: Vec<PackRef> = named.iter().filter(is_file).cloned().collect();
+            diagnostics.extend(warnings(&packs, &files));
             // A pack that is missing may have what the settings name.
             if has_all_packs {
                 diagnostics.extend(used(&config::pack_set(&settings, packs), &settings, &source));
@@ -145,6 +148,19 @@ fn used(packs: &PackSet, settings: &Settings, source: &Source) -> Vec<Diagnostic
     if !unknown_editions.is_empty() {
         errors.extend(unknown_editions);
         return errors;
+    }
+    let dynamic = settings.dynamic_targets.iter();
+    let dynamic =
+        dynamic.flat_map(|all| [&all.proxy, &all.probe].into_iter().chain(all.modules.values()));
+    let dynamic = dynamic.map(|its| (&its.mapping, &its.packs));
+    let targets = settings.targets.iter().map(|target| (&target.mapping, &target.packs));
+    for (mapping, names) in targets.chain(dynamic) {
+        let used = packs.named(names.as_deref());
+        let emit = mapping.emit.with_packs(&used, packs.all());
+        let settings = mapping::Settings { emit, fill: BTreeMap::new(), ..mapping.clone() };
+        if let Err(Diagnostics(more)) = mapping::compile(&used, &settings) {
+            errors.extend(more);
+        }
     }
     for target in &settings.targets {
         let used = packs.named(target.packs.as_deref());

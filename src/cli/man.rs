@@ -55,6 +55,7 @@ fn file_name(command: &clap::Command) -> String {
 fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     let title = file_name(command);
-    Man::new(command.clone()).title(title).render(&mut page).context("cannot write the page")?;
+    let command = command.clone().version(env!("CARGO_PKG_VERSION"));
+    Man::new(command).title(title).render(&mut page).context("cannot write the page")?;
     Ok(page)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::emitted::Emitted;
 use super::generation::{Emit, Generation};
 use super::pack::Pack;
-use crate::document::{Diagnostic, Diagnostics};
+use crate::document::{Diagnostic, Diagnostics, closest};
 
 /// Which of some packs follow each other.
 #[derive(Debug)]
@@ -55,8 +55,16 @@ fn followed(packs: &[Pack], pack: &Pack) -> Option<usize> {
 /// Warnings about packs that follow a pack that is not in the list.
 pub(in crate::mapping) fn not_followed(packs: &[Pack]) -> impl Iterator<Item = Diagnostic> {
     packs.iter().filter(|pack| followed(packs, pack).is_none()).filter_map(|pack| {
-        let message = format!("the pack `{}` is not in use", pack.follows()?);
-        pack.follows_warning(message, "use both packs to rewrite over both renames")
+        let name = pack.follows()?;
+        let others = packs.iter().map(Pack::name).filter(|its| *its != pack.name());
+        let help = match closest(name, others) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => "use both packs to rewrite over both renames".to_owned(),
+        };
+        pack.follows_warning(
+            format!("the pack `{name}`, which this one follows, is not in use"),
+            &help,
+        )
     })
 }
 

@@ -528,6 +528,36 @@ async fn a_mix_of_editions_is_logged_once() {
     assert!(!rest.contains("different editions"), "{rest}");
 }
 
+/// What `serve` refuses, `check config` refuses too.
+#[test]
+fn packs_are_checked_with_what_each_target_emits() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("checked-packs");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("writable");
+    write("a.yaml", "name: a\nprometheus: [{ old: x, new: y }]\n");
+    write("b.yaml", "name: b\nfollows: a\nprometheus: [{ old: y, new: z }]\n");
+    let target = "targets: [{ url: 'http://127.0.0.1:1/metrics'";
+    for (settings, refused) in [
+        (format!("emit: new\npacks: [a.yaml, b.yaml]\n{target} }}]\n"), false),
+        (format!("emit: both\npacks: [a.yaml, b.yaml]\n{target} }}]\n"), true),
+        (format!("emit: new\npacks: [a.yaml, b.yaml]\n{target}, emit: both }}]\n"), true),
+        (format!("emit: both\npacks: [a.yaml, b.yaml]\n{target}, packs: [a] }}]\n"), false),
+        (
+            "emit: new\npacks: [a.yaml, b.yaml]\nproxy: { emit: both }\n\
+             allow: [{ host: '*.internal', ports: [8100] }]\n"
+                .to_owned(),
+            true,
+        ),
+    ] {
+        write("settings.yaml", &settings);
+        let file = folder.join("settings.yaml").display().to_string();
+        let output = run(&["check", "config", &file], "");
+        assert_eq!(output.status.code(), Some(i32::from(refused)), "{settings}{}", stdout(&output));
+        let names_it = stdout(&output).contains("`both` is not possible for packs that follow");
+        assert_eq!(names_it, refused, "{}", stdout(&output));
+    }
+}
+
 /// The names of the commands, as the help lists them.
 fn commands() -> Vec<String> {
     let help = run(&["--help"], "");
@@ -581,7 +611,8 @@ fn every_command_has_a_manual_page() {
     names.sort();
     assert_eq!(names, expected);
     let page = run(&["man", "serve"], "");
-    for part in [".TH crossfade-serve 1", "\\-\\-emit", "\\-\\-target"] {
+    let title = concat!(".TH crossfade-serve 1  \"serve ", env!("CARGO_PKG_VERSION"), "\"");
+    for part in [title, "\\-\\-emit", "\\-\\-target"] {
         assert!(stdout(&page).contains(part), "{part}");
     }
     assert_eq!(std::fs::read(folder.join("crossfade-serve.1")).expect("a page"), page.stdout);

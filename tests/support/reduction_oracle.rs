@@ -130,8 +130,10 @@ pub(crate) fn reduce(body: &Exposition, items: &[Item]) -> BTreeMap<Series, f64>
             else {
                 unreachable!("drops are left out")
             };
-            if kind == "gauge" {
-                method = *merge;
+            match kind {
+                "gauge" => method = *merge,
+                "untyped" => method = merge.or(method),
+                _ => {}
             }
             let is_kept = |label: &str| match &item.action {
                 Action::Keep(..) => ["le", "quantile"].contains(&label) || labels.contains(&label),

@@ -27,8 +27,8 @@ pub struct Report {
     pub held_bytes: usize,
     /// What each rule did that read any sample, in the order of the packs. Complete at the end.
     pub rewritten: Vec<Rewritten>,
-    /// What each item under `reduce` of a pack did that aggregated any sample. It reads the output of
-    /// the rules. Complete at the end.
+    /// What each item under `reduce` of a pack did that aggregates samples, even if there were none. It
+    /// reads the output of the rules. Complete at the end.
     pub reduced: Vec<Rewritten>,
     /// Lines and samples that were not output.
     pub dropped: BTreeMap<DropReason, u64>,
@@ -133,7 +133,9 @@ impl Report {
         let arrived = Arrived::new(plan, families, &self.signed);
         self.packs = arrived.packs(plan);
         self.missing = arrived.missing(plan, |rule| self.reached(rule));
-        let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| counts.read > 0);
+        // An item that reduces nothing is listed too, because its name may be wrong.
+        let is_listed = |counts: &Counts| counts.read > 0 || plan.is_reduction;
+        let used = plan.rules.iter().zip(&self.counts).filter(|(_, counts)| is_listed(counts));
         let listed = used.map(|(rule, counts)| Rewritten {
             title: rule.title.clone(),
             from: rule.from.escape_ascii().to_string(),

@@ -66,6 +66,7 @@ fn counters_and_histograms_are_summed_after_the_rewriting() {
     let read: Vec<(&str, u64, u64)> = report
         .reduced
         .iter()
+        .filter(|item| item.samples_in > 0)
         .map(|item| (item.title.as_str(), item.samples_in, item.samples_out))
         .collect();
     assert_eq!(
@@ -108,6 +109,31 @@ fn gauges_are_merged_as_the_pack_says() {
         outcome.text(),
         "# TYPE mem_limit gauge\nmem_limit 3\n# TYPE mem_a gauge\nmem_a 5\n"
     );
+}
+
+/// A method that the pack gives is also for samples of which nothing says what they are.
+#[test]
+fn samples_without_a_type() {
+    let outcome = reduced(
+        "mem_a{pid=\"1\"} 3\nmem_a{pid=\"2\"} 5\n\
+         hits_total{code=\"1\",consumer=\"x\"} 3\nhits_total{code=\"1\",consumer=\"y\"} 4\n",
+    );
+    assert_eq!(outcome.text(), "hits_total{code=\"1\"} 7\nmem_a 5\n");
+}
+
+/// An item whose name occurs nowhere is listed, because the name may be wrong.
+#[test]
+fn the_report_lists_items_that_match_nothing() {
+    let outcome = reduced("up 1\n");
+    let titles: Vec<&str> = outcome.report.reduced.iter().map(|it| it.title.as_str()).collect();
+    let all = [
+        "hits_total without (consumer)",
+        "latency_ms keep (service)",
+        "mem_{x*} without (pid)",
+        "mem_limit keep ()",
+    ];
+    assert_eq!(titles, all);
+    assert!(outcome.report.reduced.iter().all(|it| it.samples_in == 0));
 }
 
 #[test]

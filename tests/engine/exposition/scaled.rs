@@ -51,6 +51,31 @@ fn values_are_multiplied() {
     );
 }
 
+/// The pack says that they are histograms, where the input has no `# TYPE`.
+#[test]
+fn histograms_without_a_type() {
+    rewritten(
+        Emit::New,
+        "took_ms_bucket{r=\"a\",le=\"5\"} 1\ntook_ms_bucket{r=\"a\",le=\"+Inf\"} 4\n\
+         took_ms_sum{r=\"a\"} 1234.5\ntook_ms_count{r=\"a\"} 4\n",
+        "took_seconds_bucket{r=\"a\",le=\"0.005\"} 1\ntook_seconds_bucket{r=\"a\",le=\"+Inf\"} 4\n\
+         took_seconds_sum{r=\"a\"} 1.2345\ntook_seconds_count{r=\"a\"} 4\n",
+    );
+    let pack = "name: p\nprometheus:\n- { old: a_ms, new: 'b_ms{pod}', type: histogram }\n";
+    let outcome = rewrite_at_every_cut(
+        &plan_of(pack, Emit::Old),
+        Options::default(),
+        "b_ms_bucket{pod=\"x\",le=\"1\"} 1\nb_ms_bucket{pod=\"x\",le=\"+Inf\"} 2\n\
+         b_ms_count{pod=\"x\"} 2\nb_ms_sum{pod=\"x\"} 2.5\n\
+         b_ms_bucket{pod=\"y\",le=\"1\"} 10\nb_ms_bucket{pod=\"y\",le=\"+Inf\"} 20\n\
+         b_ms_count{pod=\"y\"} 20\nb_ms_sum{pod=\"y\"} 20.5\n",
+    );
+    assert_eq!(
+        outcome.text(),
+        "a_ms_bucket{le=\"1\"} 11\na_ms_bucket{le=\"+Inf\"} 22\na_ms_sum 23\na_ms_count 22\n"
+    );
+}
+
 /// Counts have no unit: of a histogram, the sum and the boundaries are multiplied.
 #[test]
 fn histograms_have_their_boundaries_multiplied() {

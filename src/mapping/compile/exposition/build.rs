@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::buckets;
 use super::expected;
 use super::index::RuleIndex;
+use crate::exposition::MetricType;
 use crate::mapping::Pack;
 use crate::mapping::compile::Settings;
 use crate::mapping::compile::exposition::active::ActiveRule;
@@ -330,7 +331,9 @@ impl<'a> Build<'a> {
         for generation in [Generation::Old, Generation::New] {
             for pack_rule in self.active {
                 let family = &pack_rule.rule.side(generation).family;
-                if pack_rule.rule.buckets.is_some() {
+                let is_histogram =
+                    pack_rule.rule.type_of(generation) == Some(MetricType::Histogram);
+                if pack_rule.rule.buckets.is_some() || is_histogram {
                     let family = self.plan.families.entry(family.as_bytes().into()).or_default();
                     family.histogram = true;
                 }

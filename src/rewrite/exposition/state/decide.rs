@@ -397,7 +397,12 @@ fn shape_of(
         (Kind::Typed | Kind::TypedOrGauge(_), Some(MetricType::Histogram)) => {
             part.map(|_| Shape::Histogram { known: &[], scale: rule.scale })
         }
-        (Kind::Gauge(merge), _) | (Kind::TypedOrGauge(merge), Some(MetricType::Gauge)) => {
+        // A pack that says that it is a histogram may be all that tells.
+        (Kind::Typed | Kind::TypedOrGauge(_), None) if part.is_some() => {
+            Some(Shape::Histogram { known: &[], scale: rule.scale })
+        }
+        (Kind::Gauge(merge), _)
+        | (Kind::TypedOrGauge(merge), None | Some(MetricType::Gauge | MetricType::Untyped)) => {
             scalar(*merge)
         }
         // Its value is always 1.
