@@ -240,7 +240,10 @@ impl Families {
                 }
             };
             let is_known = || {
-                plan.base().families.contains_key(&*of_samples) || plan.has_pattern_for(&of_samples)
+                plan.base().families.contains_key(&*of_samples)
+                    || plan.has_pattern_for(&of_samples)
+                    // Its headers would be those of a family without samples.
+                    || plan.claims(name)
             };
             (is_meant && is_known()).then_some(of_samples)
         })
@@ -395,7 +398,7 @@ impl Families {
                 metric_type,
                 Some(MetricType::Counter | MetricType::Histogram | MetricType::Summary)
             );
-            is_created && (!plan.rules.is_empty() || plan.written)
+            is_created && (!plan.rules.is_empty() || !plan.dropped.is_empty() || plan.written)
         });
         created.next()
     }

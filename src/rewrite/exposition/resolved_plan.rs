@@ -95,6 +95,15 @@ impl ResolvedPlan {
             || self.has_pattern_for(name)
     }
 
+    /// Whether a rule reads a family, or samples of it are dropped.
+    pub(super) fn claims(&self, name: &[u8]) -> bool {
+        let family = self.base.families.get(name);
+        let mut dropped = self.base.dropped.iter();
+        self.reads(name)
+            || family.is_some_and(|family| !family.dropped.is_empty())
+            || dropped.any(|(names, _)| names.rest_of(name).is_some())
+    }
+
     /// The rules that read a family of the input.
     pub(super) fn rules_of(&self, name: &[u8]) -> Vec<RuleId> {
         let base = self.base.families.get(name).into_iter().flat_map(|family| &family.rules);

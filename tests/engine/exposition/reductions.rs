@@ -164,6 +164,41 @@ fn the_stage_reads_openmetrics() {
     assert_eq!(outcome.dropped("creation_time"), 1);
 }
 
+/// A counter without `_total` in its headers: names in packs are those of samples.
+#[test]
+fn a_name_that_only_headers_have_claims_nothing() {
+    let pack = "name: p\nprometheus:\n\
+                - { old: ours_open, new: ours_conns, type: gauge }\n\
+                - { old: '{r*}_milliseconds', new: '{r*}_seconds', scale: 0.001 }\n\
+                reduce:\n- { family: red, without: [a] }\n- drop: gone\n";
+    let body = "# HELP ours_open Opened.\n# TYPE ours_open counter\n\
+                ours_open_total 3 # {t=\"1\"} 1\nours_open_created 17\n\
+                # TYPE a_milliseconds counter\n# UNIT a_milliseconds milliseconds\n\
+                a_milliseconds_total 5\na_milliseconds_created 17\n\
+                # TYPE red counter\nred_total{a=\"1\"} 1\n\
+                # TYPE gone counter\ngone_total 1\ngone_created 17\n# EOF\n";
+    let options = Options { format: Format::OpenMetrics, ..Options::default() };
+    let outcome = rewrite_at_every_cut(&plan_of(pack, Emit::New), options, body);
+    let mut lines: Vec<&str> = outcome.text().lines().collect();
+    let mut expected: Vec<&str> = body.lines().collect();
+    lines.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_creation_time_is_dropped_with_its_series() {
+    let pack = "name: p\nreduce:\n- drop: 'dr_total{a=\"1\"}'\n- drop: dr2_total\n";
+    let body = "# TYPE dr counter\ndr_total{a=\"1\"} 1\ndr_created{a=\"1\"} 17\n\
+                dr_total{a=\"2\"} 1\ndr_created{a=\"2\"} 17\n\
+                # TYPE dr2 counter\ndr2_total 1\ndr2_created 17\n# EOF\n";
+    let options = Options { format: Format::OpenMetrics, ..Options::default() };
+    let outcome = rewrite_at_every_cut(&plan_of(pack, Emit::New), options, body);
+    let expected = "# TYPE dr counter\ndr_total{a=\"2\"} 1\ndr_created{a=\"2\"} 17\n# EOF\n";
+    assert_eq!(outcome.text(), expected);
+    assert_eq!(outcome.dropped("dropped_by_pack"), 4);
+}
+
 #[test]
 fn strict_output_is_reduced_too() {
     let options = Options { strict: true, ..Options::default() };
