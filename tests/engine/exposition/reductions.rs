@@ -301,6 +301,24 @@ fn boundaries_are_spelled_as_in_the_input() {
     );
 }
 
+/// The count of a histogram without a bucket `+Inf` has all its observations.
+#[test]
+fn a_missing_infinite_bucket_does_not_lose_observations() {
+    let outcome = reduced(
+        "# TYPE latency_ms histogram\n\
+         latency_ms_bucket{r=\"b\",le=\"1\"} 3\nlatency_ms_bucket{r=\"b\",le=\"10\"} 4\n\
+         latency_ms_count{r=\"b\"} 6\nlatency_ms_sum{r=\"b\"} 5\n\
+         latency_ms_bucket{r=\"a\",le=\"1\"} 3\nlatency_ms_bucket{r=\"a\",le=\"+Inf\"} 4\n\
+         latency_ms_count{r=\"a\"} 4\nlatency_ms_sum{r=\"a\"} 5\n",
+    );
+    assert_eq!(
+        outcome.text(),
+        "# TYPE latency_ms histogram\n\
+         latency_ms_bucket{le=\"1\"} 6\nlatency_ms_bucket{le=\"10\"} 8\n\
+         latency_ms_bucket{le=\"+Inf\"} 10\nlatency_ms_sum 10\nlatency_ms_count 10\n"
+    );
+}
+
 const ITEM_FAMILIES: [Families; 7] = [
     Families::Named("a_total"),
     Families::Named("b"),

@@ -261,6 +261,20 @@ impl HistogramRows {
             }
         }
         self.finish_row();
+        self.use_counts();
+    }
+
+    /// Of a histogram without a bucket `+Inf`, the count has all observations. If it was added to
+    /// others, the sum of the counts has those of all.
+    fn use_counts(&mut self) {
+        for ((slot, _), cells) in &self.merged {
+            let has_buckets = cells.0.iter().any(|word| *word != 0);
+            let infinite = &mut self.rows[slot.0 * self.stride + INF];
+            let count = self.counts[slot.0];
+            if has_buckets && !cells.contains(INF) && !is_absent(count) && count >= *infinite {
+                *infinite = ABSENT;
+            }
+        }
     }
 
     /// Converts the histogram of a slot; returns its sum and count.
