@@ -313,3 +313,27 @@ fn warnings_name_what_is_not_rewritten_and_what_does_not_come_back() {
         [""; 0]
     );
 }
+
+/// With one name and the same labels, only values can tell the generations apart.
+#[test]
+fn values_that_can_be_of_either_generation_are_listed() {
+    let alike = |labels: &str| {
+        format!(
+            "`k` has the same labels in both generations, so some values of {labels} are read as \
+             those of the other one"
+        )
+    };
+    assert_eq!(messages("old: 'k{a=\"x$v\"}', new: 'k{a=$v}', type: counter"), [alike("`a`")]);
+    assert_eq!(messages("old: 'k{a=$v}', new: 'k{a=\"x$v\"}', type: counter"), [alike("`a`")]);
+    assert_eq!(
+        messages("old: 'k{a=$v, b=$w}', new: 'k{a=$w, b=$v}', type: counter"),
+        [alike("`a` and `b`")]
+    );
+    for told in [
+        "old: 'k{a=\"x$v\"}', new: 'l{a=$v}', type: counter",
+        "old: 'k{a=\"x$v\"}', new: 'k{b=$v}', type: counter",
+        "old: 'k{a=\"x$v\", g=\"1\"}', new: 'k{a=$v, g=\"2\"}', type: counter",
+    ] {
+        assert_eq!(messages(told), [""; 0], "{told}");
+    }
+}

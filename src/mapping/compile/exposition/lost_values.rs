@@ -1,9 +1,12 @@
 //! Warnings about values of labels that do not come back, and about those that no rule reads.
 
+use std::collections::BTreeSet;
+
 use crate::document::{Diagnostic, listed};
 use crate::mapping::compile::exposition::active::ActiveRule;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::PackRule;
+use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::pack::exposition::template::Template;
 use crate::mapping::pack::exposition::translation::ValueTranslation;
 
@@ -16,12 +19,45 @@ pub(in crate::mapping) fn of_rule(from: ActiveRule<'_>) -> Vec<Diagnostic> {
             from.pack.source().warning(from.rule.span(generation), message, help)
         }));
     }
+    warnings.extend(alike(from.rule).map(|message| {
+        let help = "no change is needed if these values do not occur";
+        from.pack.source().warning(from.rule.span(Generation::New), message, help)
+    }));
     let losses = from.rule.values.iter().flat_map(|(name, translation)| lost(name, translation));
     warnings.extend(losses.map(|message| {
         let help = "no change is needed if these values do not occur";
         from.pack.source().warning(from.rule.span(Generation::Old), message, help)
     }));
     warnings
+}
+
+/// Values that can be of either generation, if neither names nor other labels tell.
+fn alike(rule: &PackRule) -> Option<String> {
+    let labels = |side: &Selector| -> BTreeSet<String> {
+        side.items.iter().map(|item| item.label.clone()).collect()
+    };
+    let is_other_text = |(label, text): (&str, &str)| {
+        rule.new.fixed().any(|(its, other)| its == label && other != text)
+    };
+    if !rule.keeps_name()
+        || labels(&rule.old) != labels(&rule.new)
+        || rule.old.fixed().any(is_other_text)
+    {
+        return None;
+    }
+    let changes = |(label, template): &(&str, &Template)| {
+        rule.new.templates().any(|(its, other)| its == *label && other != *template)
+    };
+    let changed = rule.old.templates().filter(changes).map(|(label, _)| label);
+    let changed: Vec<&str> = changed.collect();
+    (!changed.is_empty()).then(|| {
+        format!(
+            "`{}` has the same labels in both generations, so some values of {} are read as those \
+             of the other one",
+            rule.old.family,
+            listed(&changed)
+        )
+    })
 }
 
 /// Samples of one generation that are forwarded unchanged because of their values.
