@@ -231,7 +231,7 @@ pub enum Kind {
     Typed,
     /// A gauge, merged by this method.
     Gauge(Merge),
-    /// By the family's `# TYPE`. Gauges are merged by this method.
+    /// By the family's `# TYPE`. Gauges, and samples without a type, are merged by this method.
     TypedOrGauge(Merge),
     /// A histogram with known bucket boundaries on both sides.
     Histogram(BucketLayouts),

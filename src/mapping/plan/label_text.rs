@@ -16,13 +16,13 @@ pub struct LabelText {
 }
 
 impl LabelText {
-    /// What each variable stands for in a value. `None` if the value has another form.
+    /// What each variable represents in a value. `None` if the value has another form.
     #[must_use]
     pub fn split<'v>(&self, value: &'v [u8]) -> Option<Vec<&'v [u8]>> {
         split(&self.texts, value)
     }
 
-    /// What the only variable stands for in a value, as [`split`](Self::split). `None` also if there are
+    /// What the only variable represents in a value, as [`split`](Self::split). `None` also if there are
     /// several.
     pub(super) fn only_part<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
         let [before, after] = &self.texts[..] else { return None };
@@ -30,8 +30,8 @@ impl LabelText {
         rest.strip_suffix(&**after).filter(|part| !part.is_empty())
     }
 
-    /// Passes on the pieces of the value, if the variables stand for these texts. Nothing, if the only
-    /// variable stands for the empty text: the label is absent then.
+    /// Passes on the pieces of the value, if the variables represent these texts. Nothing, if the only
+    /// variable represents the empty text: the label is absent then.
     pub(super) fn join(&self, parts: &[Cow<'_, [u8]>], add: &mut impl FnMut(&[u8])) {
         if self.is_absent(parts) {
             return;

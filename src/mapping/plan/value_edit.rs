@@ -18,16 +18,16 @@ pub struct ValueEdit {
     pub variables: Vec<Variable>,
 }
 
-/// What a variable stands for.
+/// What a variable represents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variable {
     /// How it is translated.
     pub translation: Translation,
-    /// A sample can lack its labels. It then stands for the empty text.
+    /// A sample can lack its labels. It then represents the empty text.
     pub optional: bool,
 }
 
-/// How the text that a variable stands for is translated.
+/// How the text that a variable represents is translated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Translation {
     /// It stays as it is.
@@ -82,7 +82,7 @@ impl ValueEdit {
         self.read.iter().chain(&self.written).map(|text| &*text.label)
     }
 
-    /// Calls a function with what each variable stands for, translated. `None` if a label does not
+    /// Calls a function with what each variable represents, translated. `None` if a label does not
     /// have its text, if two labels with one variable differ in it, if a text is not translated, or
     /// if the written text would be split into other texts.
     fn with_written_parts<'v, T>(

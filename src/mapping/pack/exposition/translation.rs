@@ -10,7 +10,7 @@ use crate::mapping::pack::exposition::selector::Selector;
 use crate::mapping::pack::keys::TranslationKeys;
 use crate::mapping::plan::value_edit::Translation;
 
-/// The text that stands for all others in a map.
+/// The text that represents all others in a map.
 const OTHERS: &str = "*";
 
 /// How the values of a variable are translated from the old generation to the new one.
@@ -53,7 +53,7 @@ impl ValueTranslation {
         }
     }
 
-    /// Whether a text stands for an absent label of the other generation.
+    /// Whether a text represents an absent label of the other generation.
     pub(in crate::mapping) fn translates_absence(&self) -> bool {
         let ValueTranslation::Texts(pairs, _) = self else { return false };
         pairs.iter().any(|(old, new)| old.is_empty() || new.is_empty())
@@ -162,7 +162,7 @@ impl Check<'_> {
             if (old.text == OTHERS) != (new.text == OTHERS) {
                 self.error(
                     new.span,
-                    "`*` stands for all other texts, on both sides",
+                    "`*` represents all other texts, on both sides",
                     "write `\"*\": \"*\"` to keep other texts as they are",
                 );
             } else if old.text == OTHERS {
