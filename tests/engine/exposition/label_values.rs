@@ -120,7 +120,7 @@ fn errors_of_translations() {
         ("{ z: lower }", "no label has the value `$z`"),
         ("{ x: lowr }", "did you mean `lower`?"),
         ("{ x: {} }", "no text is translated"),
-        ("{ x: { '*': none } }", "`*` stands for all other texts, on both sides"),
+        ("{ x: { '*': none } }", "`*` represents all other texts, on both sides"),
         ("{ x: { '': none } }", "an empty label is an absent one"),
         ("{ x: { A: 1, A: 2 } }", "twice"),
     ] {
