@@ -7,9 +7,9 @@ use super::error::Error;
 use crate::config::{self, Settings};
 use crate::document::Diagnostics;
 use crate::http_server::WebConfig;
-use crate::mapping::{self, Emit, Plan, StatsdPlan, StatsdSettings};
+use crate::mapping::{self, Plan, StatsdSettings};
 use crate::packs::{self, PackSet};
-use crate::relay;
+use crate::relay::{self, PlanSelection};
 use crate::rewrite::exposition::Options;
 use crate::scrape::{
     CONFIGURED, DynamicTargetSet, DynamicTargetSettings, DynamicTargets, Gateway, Histories,
@@ -21,8 +21,8 @@ use crate::telemetry::Metrics;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) gateway: Gateway,
-    /// A plan for each generation that the relay emits.
-    pub(super) plans: Vec<(Emit, Arc<StatsdPlan>)>,
+    /// The plans of the relay.
+    pub(super) plans: relay::Plans,
     /// What a reload can keep.
     pub(super) compiled: Compiled,
 }
@@ -172,15 +172,15 @@ fn plans(
     settings: &Settings,
     relay: &relay::Settings,
     packs: &PackSet,
-) -> Result<Vec<(Emit, Arc<StatsdPlan>)>, Diagnostics> {
-    let used = packs.named(settings.statsd_packs.as_deref());
-    let plan = |emit: Emit| {
-        let compiled = emit.with_packs(&used, packs.all());
-        let mapping = StatsdSettings { emit: compiled, ..settings.statsd.clone() };
+) -> Result<relay::Plans, Diagnostics> {
+    let plan = |selection: PlanSelection| {
+        let used = packs.named(selection.packs.as_deref());
+        let emit = selection.emit.with_packs(&used, packs.all());
+        let mapping = StatsdSettings { emit, ..settings.statsd.clone() };
         let plan = mapping::compile_statsd(&used, &mapping)?;
-        Ok((emit, Arc::new(plan)))
+        Ok((selection, Arc::new(plan)))
     };
-    relay.emits().into_iter().map(plan).collect()
+    relay.plan_selections().into_iter().map(plan).collect()
 }
 
 /// The relay's settings; an idle relay if there are none.

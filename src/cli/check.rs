@@ -11,9 +11,10 @@ use super::diagnostic::{self, GREEN, RED, counted};
 use super::exit_code;
 use crate::config::{self, Settings};
 use crate::document::{Diagnostic, Diagnostics, Source, Span};
-use crate::mapping::{self, Emit, Pack, StatsdSettings};
+use crate::mapping::{self, Pack, StatsdSettings};
 use crate::packs::{self, PackRef, PackSet};
 use crate::regular_file;
+use crate::relay;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -175,15 +176,30 @@ fn used(packs: &PackSet, settings: &Settings, source: &Source) -> Vec<Diagnostic
             errors.extend(more.into_iter().map(|it| it.at(location.clone())));
         }
     }
-    let used = packs.named(settings.statsd_packs.as_deref());
-    let statsd = StatsdSettings { emit: Emit::Both, ..settings.statsd.clone() };
-    if let Err(Diagnostics(more)) = mapping::compile_statsd(&used, &statsd) {
-        errors.extend(more.into_iter().map(|it| match it.location {
-            Some(_) => it,
-            None => it.at(source.whole()),
-        }));
-    }
+    errors.extend(of_relay(packs, settings, source));
     errors.dedup();
+    errors
+}
+
+/// The errors in what lines of the relay are rewritten with.
+fn of_relay(packs: &PackSet, settings: &Settings, source: &Source) -> Vec<Diagnostic> {
+    let mut errors = Vec::new();
+    for selection in settings.relay.iter().flat_map(relay::Settings::plan_selections) {
+        let used = packs.named(selection.packs.as_deref());
+        let emit = selection.emit.with_packs(&used, packs.all());
+        let statsd = StatsdSettings { emit, ..settings.statsd.clone() };
+        let Err(Diagnostics(more)) = mapping::compile_statsd(&used, &statsd) else { continue };
+        for error in more {
+            let error = match error.location {
+                Some(_) => error,
+                None => error.at(source.whole()),
+            };
+            // The same error with another generation.
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
+        }
+    }
     errors
 }
 

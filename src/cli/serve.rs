@@ -114,8 +114,12 @@ impl Arguments {
             file.targets = self.targets.into_iter().map(Section::from).collect();
         }
         if !self.statsd_listen.is_empty() {
-            let source =
-                |address| Listener { address: Some(Value::new(address)), emit: None, mode: None };
+            let source = |address| Listener {
+                address: Some(Value::new(address)),
+                emit: None,
+                packs: None,
+                mode: None,
+            };
             file.statsd.listen =
                 self.statsd_listen.into_iter().map(source).map(Section::from).collect();
         }
@@ -163,7 +167,7 @@ fn sink(text: &str) -> Result<Sink, String> {
         Some((address, emit)) => (address, Some(Value::new(emit.parse::<Emit>()?))),
         None => (text, None),
     };
-    Ok(Sink { address: Some(Value::new(address.parse::<SinkAddress>()?)), emit })
+    Ok(Sink { address: Some(Value::new(address.parse::<SinkAddress>()?)), emit, packs: None })
 }
 
 /// The gateway from its start to its end.

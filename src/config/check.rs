@@ -97,12 +97,15 @@ fn check_contents(settings: &Settings, unreadable: &[&Path], diagnostics: &mut D
     }
 }
 
-/// The names of packs in the lists of targets, dynamic targets and the relay.
+/// The names of packs in the lists of targets, dynamic targets, the relay, its listeners and sinks.
 fn pack_names(file: &File) -> impl Iterator<Item = &Value<String>> {
     let dynamic = [&file.proxy, &file.probe].into_iter().chain(file.modules.values());
     let dynamic = dynamic.filter_map(|section| section.value.packs.as_ref());
     let targets = file.targets.iter().filter_map(|target| target.value.packs.as_ref());
-    targets.chain(dynamic).chain(&file.statsd.packs).flatten()
+    let listeners = file.statsd.listen.iter().filter_map(|listener| listener.value.packs.as_ref());
+    let sinks = file.statsd.forward.iter().filter_map(|sink| sink.value.packs.as_ref());
+    let relay = file.statsd.packs.iter().chain(listeners).chain(sinks);
+    targets.chain(dynamic).chain(relay).flatten()
 }
 
 /// The packs in general use, which are `general`, and shipped packs that lists of targets name.
@@ -111,7 +114,7 @@ pub fn pack_set(settings: &Settings, general: Vec<Pack>) -> PackSet {
     PackSet::new(general, pack_names(&settings.file).map(|name| name.value.as_str()))
 }
 
-/// The packs in lists of targets, dynamic targets and the relay that do not exist.
+/// The packs in lists of targets, dynamic targets and the relay's parts that do not exist.
 #[must_use]
 pub fn unknown_packs(settings: &Settings, packs: &PackSet) -> Vec<Diagnostic> {
     let file = &settings.file;

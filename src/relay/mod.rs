@@ -43,7 +43,9 @@ use tokio::sync::{mpsc, oneshot};
 pub use address::{HostPort, ListenAddress, SinkAddress};
 pub use datagram_queue::Overflow;
 pub use listener::BindError;
-pub use settings::{ConnectionSettings, ListenerSettings, Mode, Plans, Settings, SinkSettings};
+pub use settings::{
+    ConnectionSettings, ListenerSettings, Mode, PlanSelection, Plans, Settings, SinkSettings,
+};
 
 use crate::shutdown::Shutdown;
 use crate::telemetry::Metrics;
@@ -93,7 +95,7 @@ impl Control {
 }
 
 impl Relay {
-    /// Binds the listeners. `plans` has one plan for each of [`Settings::emits`]; `workers` is the
+    /// Binds the listeners. `plans` has one plan for each of [`Settings::plan_selections`]; `workers` is the
     /// number of workers.
     ///
     /// # Errors
@@ -132,7 +134,7 @@ impl Relay {
     ///
     /// # Panics
     ///
-    /// There is no worker, or no plan for one of [`Settings::emits`].
+    /// There is no worker, or no plan for one of [`Settings::plan_selections`].
     pub async fn run(self, workers: &[Handle], shutdown: &Shutdown) {
         let Relay { settings, listeners, plans, metrics, control, mut changes } = self;
         drop(control);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::settings::{ConnectionSettings, Mode};
+use super::settings::{ConnectionSettings, Mode, PlanSelection};
 use super::shard::Shards;
 use super::topology::{ListenerKey, Topology};
 use crate::mapping::StatsdPlan;
@@ -22,7 +22,7 @@ pub(super) struct PipelineFactory {
     metrics: ListenerMetrics,
 }
 
-/// Rewrites lines for each emitted generation and pushes them to the queues of its sinks.
+/// Rewrites lines with each of its plans and pushes them to the queues of that plan's sinks.
 #[derive(Debug)]
 pub(super) struct Pipeline {
     factory: PipelineFactory,
@@ -32,7 +32,7 @@ pub(super) struct Pipeline {
     bytes: u64,
 }
 
-/// The sinks that receive the same generation.
+/// The sinks that receive the same lines.
 #[derive(Debug)]
 struct Group {
     rewriter: Rewriter,
@@ -86,18 +86,19 @@ impl PipelineFactory {
     fn groups(&mut self, worker: usize) -> Option<Vec<Group>> {
         let topology = Arc::clone(&self.topology.borrow_and_update());
         let its = self.listener.find(&topology.listeners)?;
-        let emits = its.emits(topology.sinks.iter().map(|(sink, _)| sink));
-        let group = |emit| {
-            let of_group = || topology.sinks.iter().filter(|(sink, _)| sink.emit_for(its) == emit);
+        let selections = its.plan_selections(topology.sinks.iter().map(|(sink, _)| sink));
+        let group = |selection: PlanSelection| {
+            let of_group =
+                || topology.sinks.iter().filter(|(sink, _)| sink.plan_selection(its) == selection);
             let names: Vec<String> = of_group().map(|(sink, _)| sink.address.to_string()).collect();
             let shards = (topology.mode == Mode::Shard && names.len() > 1)
                 .then(|| Shards::new(names.iter().map(String::as_str)));
             let senders = of_group().map(|(_, senders)| Arc::clone(&senders[worker])).collect();
-            let plan = topology.plans.iter().find(|(its, _)| *its == emit);
-            let (_, plan) = plan.expect("there is a plan for each emit");
-            Group::new(plan, senders, shards, self.metrics.rewrite(emit))
+            let plan = topology.plans.iter().find(|(its, _)| *its == selection);
+            let (_, plan) = plan.expect("there is a plan for each selection");
+            Group::new(plan, senders, shards, self.metrics.rewrite(selection.emit))
         };
-        Some(emits.into_iter().map(group).collect())
+        Some(selections.into_iter().map(group).collect())
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Mode {
     /// Every sink gets all lines.
     #[default]
     Mirror,
-    /// Each line goes to one of the sinks with the same generation, selected by its emitted name.
+    /// Each line goes to one of the sinks that get the same lines, selected by its emitted name.
     Shard,
 }
 
@@ -25,6 +25,9 @@ pub struct ListenerSettings {
     pub address: ListenAddress,
     /// The generation(s) to emit, unless the sink sets its own.
     pub emit: Emit,
+    /// Names of the packs whose lines are rewritten, unless the sink names its own. `None`: those in
+    /// general use.
+    pub packs: Option<Vec<String>>,
     /// The permissions of the file of a Unix socket.
     pub mode: u32,
 }
@@ -48,6 +51,17 @@ pub struct SinkSettings {
     pub address: SinkAddress,
     /// The generation(s) to emit to this sink, instead of the listener's.
     pub emit: Option<Emit>,
+    /// Names of the packs whose lines are rewritten for this sink, instead of the listener's.
+    pub packs: Option<Vec<String>>,
+}
+
+/// What tells the plans of a relay apart. Sinks with the same selection get the same lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanSelection {
+    /// The generation(s) to emit.
+    pub emit: Emit,
+    /// Names of the packs whose lines are rewritten. `None`: those in general use.
+    pub packs: Option<Vec<String>>,
 }
 
 /// The settings of the relay.
@@ -97,36 +111,43 @@ impl Settings {
         }
     }
 
-    /// The generations that are emitted, each once. Each needs a plan.
+    /// What the plans are selected by, each once.
     #[must_use]
-    pub fn emits(&self) -> Vec<Emit> {
-        distinct(self.listeners.iter().flat_map(|listener| listener.emits(&self.sinks)))
+    pub fn plan_selections(&self) -> Vec<PlanSelection> {
+        let of_listener = |listener: &ListenerSettings| listener.plan_selections(&self.sinks);
+        distinct(self.listeners.iter().flat_map(of_listener))
     }
 }
 
 impl ListenerSettings {
-    /// The generations that are emitted for this listener, each once, in the order of `sinks`.
-    pub(super) fn emits<'a>(&self, sinks: impl IntoIterator<Item = &'a SinkSettings>) -> Vec<Emit> {
-        distinct(sinks.into_iter().map(|sink| sink.emit_for(self)))
+    /// What the plans for this listener are selected by, each once, in the order of `sinks`.
+    pub(super) fn plan_selections<'a>(
+        &self,
+        sinks: impl IntoIterator<Item = &'a SinkSettings>,
+    ) -> Vec<PlanSelection> {
+        distinct(sinks.into_iter().map(|sink| sink.plan_selection(self)))
     }
 }
 
 impl SinkSettings {
-    /// The generation(s) to emit to this sink for lines of `listener`.
-    pub(super) fn emit_for(&self, listener: &ListenerSettings) -> Emit {
-        self.emit.unwrap_or(listener.emit)
+    /// What selects the plan for lines of `listener` to this sink.
+    pub(super) fn plan_selection(&self, listener: &ListenerSettings) -> PlanSelection {
+        PlanSelection {
+            emit: self.emit.unwrap_or(listener.emit),
+            packs: self.packs.as_ref().or(listener.packs.as_ref()).cloned(),
+        }
     }
 }
 
-fn distinct(emits: impl Iterator<Item = Emit>) -> Vec<Emit> {
+fn distinct(selections: impl Iterator<Item = PlanSelection>) -> Vec<PlanSelection> {
     let mut distinct = Vec::new();
-    for emit in emits {
-        if !distinct.contains(&emit) {
-            distinct.push(emit);
+    for selection in selections {
+        if !distinct.contains(&selection) {
+            distinct.push(selection);
         }
     }
     distinct
 }
 
-/// A plan for each emitted generation.
-pub type Plans = Vec<(Emit, Arc<StatsdPlan>)>;
+/// A plan for each of [`Settings::plan_selections`].
+pub type Plans = Vec<(PlanSelection, Arc<StatsdPlan>)>;

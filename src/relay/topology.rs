@@ -13,7 +13,7 @@ pub(super) struct Topology {
     pub(super) mode: Mode,
     /// Each sink with one queue sender per worker.
     pub(super) sinks: Vec<(SinkSettings, Vec<Arc<QueueSender>>)>,
-    /// One plan for each emitted generation.
+    /// A plan for each selection of listeners and sinks.
     pub(super) plans: Plans,
     pub(super) connections: ConnectionSettings,
 }

@@ -98,11 +98,15 @@ fn every_setting_is_documented_with_its_default() {
     let listener = Listener {
         address: Some(Value::new("udp://:8125".parse().expect("valid"))),
         emit: None,
+        packs: None,
         mode: None,
     };
     file.statsd.listen.push(listener.into());
-    let sink =
-        Sink { address: Some(Value::new("udp://a:8125".parse().expect("valid"))), emit: None };
+    let sink = Sink {
+        address: Some(Value::new("udp://a:8125".parse().expect("valid"))),
+        emit: None,
+        packs: None,
+    };
     file.statsd.forward.push(sink.into());
     file.emit = Some(Value::new(Emit::Old));
     file.web.config_file = Some(Value::new("web.yaml".parse().expect("a path")));

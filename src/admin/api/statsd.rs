@@ -16,6 +16,7 @@ pub(super) fn describe(current: &Running, metrics: &Metrics) -> Value {
             "address": name,
             "bound": metrics.statsd_listener_address(&name),
             "emit": listener.emit.to_string(),
+            "packs": listener.packs,
             "counts": nested(metrics.statsd_listener_counts(&name)),
         })
     });
@@ -24,6 +25,7 @@ pub(super) fn describe(current: &Running, metrics: &Metrics) -> Value {
         json!({
             "address": name,
             "emit": sink.emit.map(|emit| emit.to_string()),
+            "packs": sink.packs,
             "queue_limit": relay.queue_bytes,
             "counts": nested(metrics.statsd_sink_counts(&name)),
         })

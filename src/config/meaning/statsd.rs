@@ -1,7 +1,7 @@
 //! The meaning of the relay's part of the settings file.
 
 use super::errors::Errors;
-use super::parts::{EMIT_HELP, at_most_1024, bytes};
+use super::parts::{EMIT_HELP, at_most_1024, bytes, pack_names};
 use crate::config::shape::statsd::Statsd;
 use crate::config::value::Size;
 use crate::mapping::{Emit, StatsdSettings};
@@ -107,7 +107,8 @@ impl Statsd {
                 errors.at(mode.span, message, "remove the mode");
             }
             let mode = mode.map_or(DEFAULT_MODE, |mode| mode.value.0);
-            listeners.push(ListenerSettings { address: address.clone(), emit, mode });
+            let packs = pack_names(section.value.packs.as_deref().or(self.packs.as_deref()));
+            listeners.push(ListenerSettings { address: address.clone(), emit, packs, mode });
         }
         listeners
     }
@@ -128,7 +129,8 @@ impl Statsd {
                 errors.at(section.span, message, help);
             }
             let emit = section.value.emit.map(|emit| emit.value);
-            sinks.push(SinkSettings { address: address.clone(), emit });
+            let packs = pack_names(section.value.packs.as_deref());
+            sinks.push(SinkSettings { address: address.clone(), emit, packs });
         }
         sinks
     }

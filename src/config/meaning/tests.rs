@@ -4,6 +4,7 @@ use super::settings::Settings;
 use crate::config::parse;
 use crate::document::Diagnostics;
 use crate::mapping::{BucketPolicy, Emit};
+use crate::relay::PlanSelection;
 use crate::scrape;
 
 fn settings(text: &str) -> Result<Settings, Diagnostics> {
@@ -70,8 +71,38 @@ fn a_relay_alone_will_do() {
     assert_eq!(relay.listeners[1].emit, Emit::Both);
     assert_eq!(relay.sinks[0].emit, Some(Emit::New));
     assert_eq!(relay.sinks[1].emit, None);
-    assert_eq!(relay.emits(), [Emit::New, Emit::Old, Emit::Both]);
+    let selections = relay.plan_selections();
+    let emits: Vec<Emit> = selections.iter().map(|selection| selection.emit).collect();
+    assert_eq!(emits, [Emit::New, Emit::Old, Emit::Both]);
     assert!(settings("targets: [{url: 'http://a/', emit: old}]\n").expect("valid").relay.is_none());
+}
+
+#[test]
+fn packs_of_a_relay() {
+    let text = concat!(
+        "statsd:\n  emit: new\n  packs: [kong]\n",
+        "  listen: [{address: 'udp://:1'}, {address: 'udp://:2', packs: [a, b]}]\n",
+        "  forward: [{address: 'udp://a:3'}, {address: 'udp://a:4', packs: [c], emit: old}]\n",
+    );
+    let relay = settings(text).expect("valid").relay.expect("a relay");
+    let selection = |emit, packs: &[&str]| PlanSelection {
+        emit,
+        packs: Some(packs.iter().map(|&name| name.to_owned()).collect()),
+    };
+    assert_eq!(
+        relay.plan_selections(),
+        [
+            selection(Emit::New, &["kong"]),
+            selection(Emit::Old, &["c"]),
+            selection(Emit::New, &["a", "b"]),
+        ]
+    );
+    let general = settings(
+        "emit: old\nstatsd:\n  listen: [{address: 'udp://:1'}]\n  \
+                            forward: [{address: 'udp://a:3'}]\n",
+    );
+    let general = general.expect("valid").relay.expect("a relay").plan_selections();
+    assert_eq!(general, [PlanSelection { emit: Emit::Old, packs: None }]);
 }
 
 #[test]

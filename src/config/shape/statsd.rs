@@ -83,6 +83,8 @@ pub struct Listener {
     pub address: Option<Value<ListenAddress>>,
     /// Replaces the general `emit`.
     pub emit: Option<Value<Emit>>,
+    /// Replaces the packs of the relay.
+    pub packs: Option<Vec<Value<String>>>,
     /// The permissions of the file of a Unix socket.
     pub mode: Option<Value<FileMode>>,
 }
@@ -94,6 +96,8 @@ pub struct Sink {
     pub address: Option<Value<SinkAddress>>,
     /// Replaces the value of the listener.
     pub emit: Option<Value<Emit>>,
+    /// Replaces the packs of the listener.
+    pub packs: Option<Vec<Value<String>>>,
 }
 
 impl Shape for Statsd {
@@ -133,6 +137,7 @@ impl Shape for Listener {
         Listener {
             address: fields.optional("address"),
             emit: fields.given("emit", Emit::Both),
+            packs: fields.pack_names(),
             mode: fields.optional("mode"),
         }
     }
@@ -145,6 +150,10 @@ impl Shape for Sink {
         if !fields.has("address") {
             fields.missing("address");
         }
-        Sink { address: fields.optional("address"), emit: fields.given("emit", Emit::Both) }
+        Sink {
+            address: fields.optional("address"),
+            emit: fields.given("emit", Emit::Both),
+            packs: fields.pack_names(),
+        }
     }
 }

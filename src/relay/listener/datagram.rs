@@ -149,7 +149,7 @@ mod tests {
     use crate::mapping::{self, Emit};
     use crate::relay::datagram_queue::Overflow;
     use crate::relay::pipeline::PipelineFactory;
-    use crate::relay::settings::{ListenerSettings, SinkSettings};
+    use crate::relay::settings::{ListenerSettings, PlanSelection, SinkSettings};
     use crate::relay::sink_queue::{QueueSender, QueueSettings, SinkQueue};
     use crate::relay::topology::{ListenerKey, Topology};
     use crate::rewrite::statsd::Sender;
@@ -166,7 +166,7 @@ mod tests {
         };
         let queue = Arc::new(SinkQueue::new(settings, false, metrics.statsd_sink("sink")));
         let address = "udp://127.0.0.1:1".parse().expect("an address");
-        let listener = ListenerSettings { address, emit: Emit::Old, mode: 0 };
+        let listener = ListenerSettings { address, emit: Emit::Old, packs: None, mode: 0 };
         let sink = "udp://127.0.0.1:2".parse().expect("an address");
         let plan = mapping::compile_statsd(&[], &mapping::StatsdSettings::new(Emit::Old))
             .expect("no rules");
@@ -174,10 +174,10 @@ mod tests {
         let key = ListenerKey::of(std::slice::from_ref(&listener)).map(|(key, _)| key).next();
         topology.listeners = vec![listener];
         topology.sinks = vec![(
-            SinkSettings { address: sink, emit: None },
+            SinkSettings { address: sink, emit: None, packs: None },
             vec![Arc::new(QueueSender::new(&queue))],
         )];
-        topology.plans = vec![(Emit::Old, Arc::new(plan))];
+        topology.plans = vec![(PlanSelection { emit: Emit::Old, packs: None }, Arc::new(plan))];
         let (_supervisor, topology) = watch::channel(Arc::new(topology));
         let its = metrics.statsd_listener("listener");
         let factory = PipelineFactory::new(topology, key.expect("one"), its);

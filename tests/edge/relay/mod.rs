@@ -2,6 +2,7 @@
 
 mod allocations;
 mod logs;
+mod packs;
 mod peers;
 mod reload;
 mod traffic;

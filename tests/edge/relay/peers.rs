@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade::mapping::{Emit, StatsdSettings, compile_statsd};
-use crossfade::relay::{ConnectionSettings, ListenerSettings, Relay, Settings, SinkSettings};
+use crossfade::relay::{
+    ConnectionSettings, ListenerSettings, PlanSelection, Relay, Settings, SinkSettings,
+};
 use crossfade::shutdown::Shutdown;
 use crossfade::telemetry::Metrics;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -237,15 +239,20 @@ async fn an_unfinished_line_is_counted_at_shutdown() {
     settings.listeners.push(ListenerSettings {
         address: address.parse().expect("an address"),
         emit: Emit::Old,
+        packs: None,
         mode: 0o600,
     });
-    settings.sinks.push(SinkSettings { address: sink.address().parse().expect("one"), emit: None });
+    settings.sinks.push(SinkSettings {
+        address: sink.address().parse().expect("an address"),
+        emit: None,
+        packs: None,
+    });
     settings.connections = ConnectionSettings { max: 10, keepalive: None, idle_timeout: None };
     let plan = compile_statsd(&[], &StatsdSettings::new(Emit::Old)).expect("valid");
     let metrics = Arc::new(Metrics::new());
     // Keeps the series.
     let _listener = metrics.statsd_listener(address);
-    let plans = vec![(Emit::Old, Arc::new(plan))];
+    let plans = vec![(PlanSelection { emit: Emit::Old, packs: None }, Arc::new(plan))];
     let relay = Relay::bind(settings, plans, 1, &metrics).expect("a free port");
     let bound = relay.addresses()[0].to_string().replace("tcp://", "");
     let shutdown = Shutdown::new();

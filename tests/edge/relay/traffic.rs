@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::support::net::{Gateway, Refusing};
 use crossfade::mapping::{Emit, Pack, StatsdSettings, compile_statsd};
-use crossfade::relay::Relay;
+use crossfade::relay::{PlanSelection, Relay};
 use crossfade::telemetry::Metrics;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixStream};
@@ -623,7 +623,7 @@ async fn plans_are_replaced_under_traffic() {
         let pack = format!("name: p\nstatsd: [{{ old: 'a.{{x}}', new: '{new}.x.{{x}}' }}]");
         let pack = Pack::parse("p.yaml", &pack).expect("a pack");
         let plan = compile_statsd(&[pack], &StatsdSettings::new(Emit::New)).expect("it compiles");
-        vec![(Emit::New, Arc::new(plan))]
+        vec![(PlanSelection { emit: Emit::New, packs: None }, Arc::new(plan))]
     };
     let metrics = Arc::new(Metrics::new());
     let settings = settings.relay.expect("a relay");
