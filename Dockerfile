@@ -8,6 +8,11 @@ FROM rust:1.95-alpine AS build
 RUN apk add --no-cache musl-dev
 WORKDIR /src
 COPY . .
+# What `crossfade --version` says. The image of the build has no git.
+#   --build-arg CROSSFADE_COMMIT=$(git rev-parse HEAD)
+#   --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+ARG CROSSFADE_COMMIT=
+ARG SOURCE_DATE_EPOCH=
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin crossfade \

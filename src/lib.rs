@@ -76,6 +76,7 @@ pub mod packs;
 pub mod rewrite;
 pub mod statsd;
 
+mod build_info;
 mod descriptors;
 mod duration;
 mod regular_file;

@@ -55,7 +55,9 @@ fn file_name(command: &clap::Command) -> String {
 fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
     let title = file_name(command);
-    let command = command.clone().version(env!("CARGO_PKG_VERSION"));
+    // The pages of one version are the same in every build: no commit.
+    let version = env!("CARGO_PKG_VERSION");
+    let command = command.clone().version(version).long_version(version);
     Man::new(command).title(title).render(&mut page).context("cannot write the page")?;
     Ok(page)
 }

@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::build_info;
 use crate::shown_url::{has_secret, shown_value};
 use crate::telemetry::write_to_stderr;
 
@@ -44,7 +45,7 @@ Exit codes:
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
-#[command(name = "crossfade", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "crossfade", version, long_version = build_info::LONG_VERSION, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -16,6 +16,7 @@ use super::scrapes::ScrapeMetrics;
 use super::state_file::StateFileMetrics;
 use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use super::target::TargetMetrics;
+use crate::build_info;
 
 /// The Content-Type of [`Metrics::text`].
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -55,12 +56,13 @@ impl Metrics {
             "Requests refused without a scrape, by reason.",
             &["reason"],
         )?;
-        let build_info = define.gauges(
+        let info = define.gauges(
             "crossfade_build_info",
-            "Always 1; the labels say what is running.",
-            &["version"],
+            "Always 1; the labels are the version, the commit and the compiler of the program.",
+            &["version", "revision", "rust_version"],
         )?;
-        build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let built = [env!("CARGO_PKG_VERSION"), build_info::REVISION, build_info::RUST_VERSION];
+        info.with_label_values(&built).set(1);
         registry.register(Box::new(Process::new()?))?;
         registry.register(Box::new(log::counts().family.clone()))?;
         registry.register(Box::new(panics().clone()))?;

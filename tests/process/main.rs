@@ -20,6 +20,7 @@ mod stopping;
 mod support;
 mod tools;
 mod verify;
+mod version;
 
 use std::time::Duration;
 

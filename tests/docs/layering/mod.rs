@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["exposition", "statsd", "document"],
     &["mapping"],
     &["rewrite"],
-    &["descriptors", "duration", "regular_file", "shown_url", "shutdown"],
+    &["build_info", "descriptors", "duration", "regular_file", "shown_url", "shutdown"],
     &["packs", "telemetry", "tls"],
     &["http_client", "http_server", "tools"],
     &["scrape", "relay"],
