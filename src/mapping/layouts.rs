@@ -50,6 +50,11 @@ impl Layouts {
         bounds
     }
 
+    /// The boundaries of each edition.
+    pub fn each(&self) -> impl Iterator<Item = Vec<f64>> {
+        self.by_edition.iter().map(|layout| layout.iter().map(|it| it.bound).collect())
+    }
+
     /// Whether all editions have a boundary.
     #[must_use]
     pub fn all_have(&self, bound: f64) -> bool {

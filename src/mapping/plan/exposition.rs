@@ -240,8 +240,10 @@ pub enum Kind {
 /// Bucket boundaries of both sides, ascending, without `+Inf`.
 #[derive(Debug, Clone, Default)]
 pub struct BucketLayouts {
-    /// The boundaries of the generation read.
+    /// The boundaries of the generation read, of all its editions.
     pub read: Vec<f64>,
+    /// The boundaries of each of its editions. A histogram has those of one of them.
+    pub read_by_edition: Vec<Vec<f64>>,
     /// The boundaries of the generation written, spelled as it spells them.
     pub write: Vec<Boundary>,
     /// Which of them to write.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossfade::exposition::Format;
-use crossfade::mapping::{Emit, Plan};
+use crossfade::mapping::{self, BucketPolicy, Emit, Pack, Plan, Settings};
 use crossfade::rewrite::exposition::{Error, History, Limits, Malformed, Options};
 
 use crate::support::engine::{Outcome, empty_plan, plan_of, try_rewrite};
@@ -312,6 +312,54 @@ fn holes_of_a_known_layout_are_filled() {
          a_ms_count{x=\"3\"} 6\n",
     );
     assert_eq!(outcome.report.filled, 2 + 2 + 4);
+}
+
+/// Under `native`, a renamed histogram has the boundaries of the generation read.
+#[test]
+fn no_boundary_is_added_that_the_source_does_not_have() {
+    let native = |pack: &str, emit| {
+        let pack = Pack::parse("p.yaml", pack).expect("valid");
+        let settings = Settings { buckets: BucketPolicy::Native, ..Settings::new(emit) };
+        Arc::new(mapping::compile(&[pack], &settings).expect("it compiles"))
+    };
+    let pack = "name: p\nprometheus:\n  - { old: a_ms, new: a_seconds, scale: 0.001, \
+                buckets: { old: [1, 2, 5], new: [0.001, 0.003, 0.01] } }\n";
+    let outcome = written_by(
+        &native(pack, Emit::New),
+        STRICT,
+        "# TYPE a_ms histogram\n\
+         a_ms_bucket{le=\"1\"} 2\n\
+         a_ms_bucket{le=\"5\"} 3\n\
+         a_ms_count 4\n",
+        "# TYPE a_seconds histogram\n\
+         a_seconds_bucket{le=\"0.001\"} 2\n\
+         a_seconds_bucket{le=\"0.002\"} 2\n\
+         a_seconds_bucket{le=\"0.005\"} 3\n\
+         a_seconds_bucket{le=\"+Inf\"} 4\n\
+         a_seconds_count 4\n",
+    );
+    assert_eq!(outcome.report.filled, 2);
+
+    let pack = "name: p\neditions: { old: ['1'], new: ['2', '3'] }\nprometheus:\n  \
+                - { old: a, new: b, buckets: { old: [1, 100], \
+                new: { '2': [1, 2, 4, 9], '3': [1, 2, 3, 9] } } }\n";
+    // Of the second edition, of either, and of neither.
+    for (bounds, filled) in [("3", "2"), ("2", ""), ("7", "2")] {
+        let of = |le: &str, value| format!("a_bucket{{le=\"{le}\"}} {value}\n");
+        let filled = if filled.is_empty() { String::new() } else { of(filled, 1) };
+        let expected = format!(
+            "# TYPE a histogram\n{}{filled}{}{}a_bucket{{le=\"+Inf\"}} 5\na_count 5\n",
+            of("1", 1),
+            of(bounds, 2),
+            of("9", 4),
+        );
+        let input = expected.replace("a_", "b_").replace(" a ", " b ");
+        let input: String = input
+            .lines()
+            .filter(|line| filled.is_empty() || !line.contains("le=\"2\""))
+            .fold(String::new(), |all, line| all + line + "\n");
+        written_by(&native(pack, Emit::Old), STRICT, &input, &expected);
+    }
 }
 
 #[test]

@@ -33,7 +33,12 @@ pub(in crate::mapping) fn kind(
         let is_exact = |it: &Boundary| exact.iter().all(|layouts| layouts.all_have(it.bound));
         write.retain(is_exact);
     }
-    Kind::Histogram(BucketLayouts { read: source.union(), write, policy: settings.buckets })
+    Kind::Histogram(BucketLayouts {
+        read: source.union(),
+        read_by_edition: source.each().collect(),
+        write,
+        policy: settings.buckets,
+    })
 }
 
 /// The rules whose families are converted to the edition that is emitted, although they are of the

@@ -365,7 +365,9 @@ mod tests {
 
     fn layouts(read: &[f64], write: &[f64]) -> BucketLayouts {
         let write = write.iter().map(|&bound| Boundary { bound, text: shortest(bound) }).collect();
-        BucketLayouts { read: read.to_vec(), write, policy: BucketPolicy::Target }
+        let read_by_edition = vec![read.to_vec()];
+        let read = read.to_vec();
+        BucketLayouts { read, read_by_edition, write, policy: BucketPolicy::Target }
     }
 
     /// Reads series of (le, value), and converts the first.

@@ -195,8 +195,10 @@ impl GroupWriter {
         // histogram with nothing but `+Inf` has all its observations above the last one.
         let last = buckets.iter().rfind(|part| part.bound < f64::INFINITY).or(buckets.last());
         let last = last.map_or(f64::NEG_INFINITY, |part| part.bound);
-        let known = self.layouts.boundaries(labels);
-        let mut known = known.iter().take_while(|boundary| boundary.bound < last).peekable();
+        let bounds: Vec<f64> =
+            buckets.iter().map(|part| part.bound).filter(|bound| bound.is_finite()).collect();
+        let known = self.layouts.boundaries(labels, &bounds);
+        let mut known = known.into_iter().take_while(|boundary| boundary.bound < last).peekable();
         let mut below: Option<Entry> = None;
         let mut filled = 0;
         for part in buckets {
