@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::diagnostic::{self, GREEN, RED, counted};
 use super::exit_code;
+use super::flags;
 use crate::config::{self, Settings};
 use crate::document::{Diagnostic, Diagnostics, Source, Span};
 use crate::mapping::{self, Pack, StatsdSettings};
@@ -41,7 +42,7 @@ enum What {
     #[command(visible_alias = "mapping")]
     Pack {
         /// The packs: files, or names of shipped packs.
-        #[arg(value_name = "NAME|FILE", required = true)]
+        #[arg(value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true, required = true)]
         packs: Vec<PackRef>,
         #[command(flatten)]
         output: Output,

@@ -411,6 +411,10 @@ fn write_lines(lines: &[ExplainedLine], to: &mut String) -> fmt::Result {
                 writeln!(to, "    {GREEN}passes{GREEN:#}: it lacks a name, a value or a type")?;
             }
             LineOutcome::Kept => writeln!(to, "    {GREEN}passes{GREEN:#} unchanged")?,
+            LineOutcome::NotNumber => {
+                let why = "its value is not a number, so it has no value in another unit";
+                writeln!(to, "    {GREEN}passes{GREEN:#} unchanged: {why}")?;
+            }
             LineOutcome::Rewritten => {}
             LineOutcome::Skipped => write_dropped(statsd::DropReason::SkippedValue, to)?,
             LineOutcome::Implied => write_dropped(statsd::DropReason::Implied, to)?,

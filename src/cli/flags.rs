@@ -1,13 +1,14 @@
 //! Flags that several commands have, and how flags become settings.
 
+use std::ffi::OsStr;
 use std::str::FromStr;
 
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 
 use crate::config::{Choice, Fill, LabelName, StatsdPrefix};
 use crate::mapping::{self, BucketPolicy, Emit, NotCounted, StatsdSettings};
-use crate::packs::PackRef;
+use crate::packs::{PackRef, SHIPPED};
 use crate::rewrite::exposition::{Limits, Malformed, Options};
 use crate::statsd::Dialect;
 
@@ -21,12 +22,48 @@ where
         .map(|word| word.parse().ok().expect("the parser accepts only these words"))
 }
 
+/// A parser that completions offer words for. It also takes other texts.
+#[derive(Clone)]
+struct Offered<P> {
+    parser: P,
+    words: Vec<&'static str>,
+}
+
+impl<P: TypedValueParser> TypedValueParser for Offered<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        self.parser.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
+}
+
+/// A parser of what is emitted.
+pub(super) fn emitted() -> impl TypedValueParser<Value = Emit> {
+    let parser = |text: &str| text.parse::<Emit>();
+    Offered { parser, words: vec!["old", "new", "both"] }
+}
+
+/// A parser of packs: shipped ones by name, others by path.
+pub(super) fn pack() -> impl TypedValueParser<Value = PackRef> {
+    let parser = |text: &str| text.parse::<PackRef>();
+    Offered { parser, words: SHIPPED.iter().map(|pack| pack.name).collect() }
+}
+
 /// How to rewrite expositions.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Rewriting {
     /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
     /// pack kong; names replace it.
-    #[arg(long = "pack", value_name = "NAME|FILE")]
+    #[arg(long = "pack", value_name = "NAME|FILE", value_parser = pack(), hide_possible_values = true)]
     pub(super) packs: Vec<PackRef>,
 
     /// The bucket boundaries of converted histograms [default: target].
@@ -107,7 +144,7 @@ impl Lines {
 pub(super) struct EmitFlag {
     /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
     /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
-    #[arg(long, value_name = "old|new|both|EDITION")]
+    #[arg(long, value_name = "old|new|both|EDITION", value_parser = emitted(), hide_possible_values = true)]
     pub(super) emit: Emit,
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::flags::{Lines, Rewriting, choice};
+use super::flags::{self, Lines, Rewriting, choice};
 use super::signals::{ReloadSignal, StopSignals};
 use crate::app::App;
 use crate::config::{
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 
     /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
     /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
-    #[arg(long, value_name = "old|new|both|EDITION")]
+    #[arg(long, value_name = "old|new|both|EDITION", value_parser = flags::emitted(), hide_possible_values = true)]
     emit: Option<Emit>,
 
     /// A target to scrape. Its path is /targets/NAME/metrics, and its default name HOST:PORT. A

@@ -10,6 +10,7 @@ use clap::Args;
 use super::diagnostic::{self, BOLD, GREEN, RED, counted};
 use super::exit_code;
 use super::file_result::{FileResult, failures};
+use super::flags;
 use super::junit;
 use crate::document::Diagnostics;
 use crate::packs::PackRef;
@@ -20,7 +21,7 @@ use crate::tools::pack_tests::{Outcome, Suite};
 pub(super) struct Arguments {
     /// Packs with test cases, names of shipped packs, or files with test cases only [default: all
     /// shipped packs].
-    #[arg(value_name = "NAME|FILE")]
+    #[arg(value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true)]
     packs: Vec<PackRef>,
 
     #[arg(

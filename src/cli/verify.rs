@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
 use super::exit_code;
-use super::flags::Rewriting;
+use super::flags::{self, Rewriting};
 use super::input;
 use super::progress::Progress;
 use super::value_enums::Format;
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
     /// The generation to compare in. The other side is rewritten to it. Rewriting to old loses no
     /// information. With an edition, such as 2.8 or 3.0, both sides are converted to its buckets.
-    #[arg(long, value_name = "old|new|EDITION", default_value_t = Emit::Old)]
+    #[arg(long, value_name = "old|new|EDITION", value_parser = flags::emitted(), hide_possible_values = true, default_value_t = Emit::Old)]
     emit: Emit,
 
     /// Accepted difference of two numbers, as a fraction (0.01) or percentage (1%) [default: 0, or

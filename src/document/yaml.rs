@@ -24,6 +24,9 @@ const SYNTAX_HELP: &str = "correct the YAML; the rest of this file has not been 
 const ALIAS_HELP: &str =
     "quote a text that begins with `*`; the rest of this file has not been checked";
 
+const BRACE_HELP: &str = "put a text that contains `{`, `}` or `: ` in quotes; the rest of this file has \
+                          not been checked";
+
 /// Reads every document of a text. Aliases are replaced by what they name, `<<` by the keys of the
 /// maps it merges.
 ///
@@ -55,13 +58,27 @@ pub fn parse(source: &Source, limits: Limits) -> Result<Vec<Node>, Diagnostic> {
                 ErrorKind::RecursionLimitExceeded => too_deep(limits),
                 _ => format!("not readable as YAML: {}", error.info()),
             };
-            // A pattern of all families is the most likely reason.
-            let is_alias = message.contains("alias");
-            source.error(Span::at(byte), message, if is_alias { ALIAS_HELP } else { SYNTAX_HELP })
+            let help = syntax_help(&message, source, byte);
+            source.error(Span::at(byte), message, help)
         })?;
         builder.event(event, Span::new(span.byte_range().unwrap_or_default()))?;
     }
     Ok(builder.documents)
+}
+
+/// What to do about a place that is not YAML. A selector without quotes is the most likely reason.
+fn syntax_help(message: &str, source: &Source, byte: usize) -> &'static str {
+    let (before, after) = source.text().split_at_checked(byte).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    // The error is at the brace, or after it.
+    let has_brace = line.contains('{') || after.starts_with('{');
+    if message.contains("alias") {
+        ALIAS_HELP
+    } else if has_brace {
+        BRACE_HELP
+    } else {
+        SYNTAX_HELP
+    }
 }
 
 /// The error for a text that exceeds its limit.

@@ -586,10 +586,14 @@ fn shells_complete_every_command() {
         "{script}\nCOMP_WORDS=(crossfade ser) COMP_CWORD=1\n_crossfade crossfade ser crossfade\n\
          echo \"${{COMPREPLY[*]}}\"\n\
          COMP_WORDS=(crossfade serve --emi) COMP_CWORD=2\n_crossfade crossfade --emi serve\n\
+         echo \"${{COMPREPLY[*]}}\"\n\
+         COMP_WORDS=(crossfade serve --emit o) COMP_CWORD=3\n_crossfade crossfade o --emit\n\
+         echo \"${{COMPREPLY[*]}}\"\n\
+         COMP_WORDS=(crossfade serve --pack apis) COMP_CWORD=3\n_crossfade crossfade apis --pack\n\
          echo \"${{COMPREPLY[*]}}\"\n"
     );
     let bash = Command::new("bash").args(["-c", &script]).output().expect("bash runs");
-    assert_eq!(stdout(&bash), "serve\n--emit\n", "{}", bash.stderr.escape_ascii());
+    assert_eq!(stdout(&bash), "serve\n--emit\nold\napisix\n", "{}", bash.stderr.escape_ascii());
     assert_eq!(run(&["completions", "sh"], "").status.code(), Some(2));
 }
 

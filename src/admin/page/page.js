@@ -449,6 +449,7 @@ const FATES = {
   emitted: "already in the emitted generation; forwarded unchanged",
   unreadable: "not a StatsD line; forwarded unchanged",
   kept: "forwarded unchanged",
+  not_number: "its value is not a number, so it is not converted to another unit; forwarded unchanged",
   skipped: "dropped: the value is a placeholder for a missing value",
   implied: "dropped: it repeats other lines",
   dropped: "dropped",

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::flags;
 use crate::cli::value_enums::Format;
 use crate::mapping::Emit;
 use crate::packs::PackRef;
@@ -17,12 +18,12 @@ pub(in crate::cli) struct Arguments {
 
     /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
     /// pack kong; names replace it.
-    #[arg(long = "pack", value_name = "NAME|FILE")]
+    #[arg(long = "pack", value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true)]
     pub(super) packs: Vec<PackRef>,
 
     /// Set the exit code for queries through a gateway that emits this generation, or this edition
     /// of it. Without this flag, the exit code is for queries without a gateway.
-    #[arg(long, value_name = "old|new|both|EDITION")]
+    #[arg(long, value_name = "old|new|both|EDITION", value_parser = flags::emitted(), hide_possible_values = true)]
     pub(super) emit: Option<Emit>,
 
     /// Migrate all queries that can be migrated, and give a reason for each of the others.
@@ -30,7 +31,7 @@ pub(in crate::cli) struct Arguments {
     pub(super) rewrite: bool,
 
     /// The generation to migrate queries to, or an edition of it.
-    #[arg(long, value_name = "old|new|EDITION", default_value_t = Emit::New)]
+    #[arg(long, value_name = "old|new|EDITION", value_parser = flags::emitted(), hide_possible_values = true, default_value_t = Emit::New)]
     pub(super) to: Emit,
 
     /// Also migrate quantiles over buckets whose boundaries differ between the generations. Their

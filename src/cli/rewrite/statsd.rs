@@ -106,7 +106,7 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
     }
     writeln!(to, "{0:>10} {0:>10}  no rule: forwarded unchanged", report.untouched)?;
     let written: u64 = report.rules.iter().map(|count| count.written).sum();
-    let kept = report.lines_out - report.untouched - written;
+    let kept = report.lines_out - report.untouched - written - report.not_numbers;
     if kept > 0 {
         writeln!(to, "{:>10} {kept:>10}  forwarded unchanged and also rewritten", "")?;
     }
@@ -117,6 +117,14 @@ fn tabulate(plan: &StatsdPlan, report: &Report, to: &mut String) -> fmt::Result 
         if lines > 0 {
             write_reason(lines, &plural(lines, "line"), reason.as_str(), reason.meaning(), to)?;
         }
+    }
+    if report.not_numbers > 0 {
+        let lines = report.not_numbers;
+        let (noun, were) = (plural(lines, "line"), if lines == 1 { "was" } else { "were" });
+        writeln!(
+            to,
+            "\n{lines} {noun} whose value is not a number {were} not converted to another unit"
+        )?;
     }
     if report.unreadable > 0 {
         let lines = report.unreadable;

@@ -35,6 +35,8 @@ pub enum LineOutcome {
     Unreadable,
     /// Forwarded unchanged: the rule that matches keeps it.
     Kept,
+    /// Forwarded unchanged: a value that the rule multiplies is not a number.
+    NotNumber,
     /// Replaced by the output of rules.
     Rewritten,
     /// Dropped: its value means "no value".
@@ -106,6 +108,8 @@ struct LineRecords {
     rules: Vec<LineRuleId>,
     /// Why samples of the line being processed were dropped.
     dropped: Vec<DropReason>,
+    /// The line being processed has a value that is not a number.
+    not_a_number: bool,
 }
 
 struct LineRecord {
@@ -119,6 +123,7 @@ impl LineRecords {
     fn push(&mut self, line: &[u8], outcome: LineOutcome, output: Vec<String>) {
         let mut rules = std::mem::take(&mut self.rules);
         self.dropped.clear();
+        self.not_a_number = false;
         if line.is_empty() {
             return;
         }
@@ -144,6 +149,10 @@ impl Recorder for LineRecords {
         self.dropped.push(reason);
     }
 
+    fn not_a_number(&mut self) {
+        self.not_a_number = true;
+    }
+
     fn unchanged(&mut self, line: &[u8], reason: Unchanged) {
         let outcome = match reason {
             Unchanged::NoRule => LineOutcome::Passed,
@@ -154,7 +163,10 @@ impl Recorder for LineRecords {
     }
 
     fn replaced(&mut self, line: &[u8], output: &[u8]) {
-        let outcome = if !output.is_empty() {
+        let is_unchanged = || lines(output).eq([line]);
+        let outcome = if self.not_a_number && is_unchanged() {
+            LineOutcome::NotNumber
+        } else if !output.is_empty() {
             LineOutcome::Rewritten
         } else if self.dropped.contains(&DropReason::Implied) {
             LineOutcome::Implied

@@ -108,10 +108,6 @@ impl LineWriter<'_> {
         if !rule.reads_values {
             return self.all(rule, None, out);
         }
-        if rule.scaled && !self.has_numbers() {
-            // A line that is kept is written already.
-            return if rule.keep { 0 } else { self.unchanged(out) };
-        }
         let skips = |value: &[u8]| rule.skip.iter().any(|skip| **skip == *value);
         if !self.line.is_packed() {
             return if skips(self.line.values()) { 0 } else { self.all(rule, None, out) };
@@ -123,20 +119,15 @@ impl LineWriter<'_> {
         values.map(|value| self.all(rule, Some(value), out)).sum()
     }
 
-    /// Whether all values are numbers, which can be multiplied.
+    /// Whether the rule writes values in another unit, and one of them is not a number.
+    #[inline]
+    pub(super) fn cannot_scale(&self, rule: &LineRule) -> bool {
+        rule.scaled && !self.has_numbers()
+    }
+
     #[cold]
     fn has_numbers(&self) -> bool {
         self.line.values().split(|byte| *byte == b':').all(|value| number(value).is_some())
-    }
-
-    /// Writes the line as it is. Returns the number of lines.
-    #[cold]
-    fn unchanged(&self, out: &mut Vec<u8>) -> u64 {
-        match self.replaced {
-            Replaced::Line(whole) => whole.keep(out),
-            Replaced::Sample { tail } => keep(self.line, tail, out),
-        }
-        1
     }
 
     /// Writes the lines of a rule, with `value` in place of the values of the line read.
@@ -158,8 +149,8 @@ impl LineWriter<'_> {
     }
 
     /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in
-    /// two places, or with a part of the prefix that the sender writes as a tag. Returns the number
-    /// of lines.
+    /// two places, with a tag twice, or with a part of the prefix that the sender writes as a tag.
+    /// Returns the number of lines.
     #[inline(never)]
     fn write_tagged(
         &self,
@@ -168,8 +159,11 @@ impl LineWriter<'_> {
         value: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> u64 {
-        let in_name = tags.dialect != Dialect::DogStatsd;
-        if self.matcher.name_parts.is_between() || in_name && self.line.tags().is_some() {
+        let clashes = |its: &[u8]| match tags.dialect {
+            Dialect::DogStatsd => repeats(tags, its),
+            Dialect::Influx | Dialect::Librato | Dialect::SignalFx => true,
+        };
+        if self.matcher.name_parts.is_between() || self.line.tags().is_some_and(clashes) {
             tags.dotted.iter().for_each(|dotted| self.write(dotted, value, out));
             return tags.dotted.len() as u64;
         }
@@ -330,6 +324,16 @@ impl LineWriter<'_> {
             _ => out.extend_from_slice(self.part(capture)),
         }
     }
+}
+
+/// Whether one of these `DogStatsD` tags has a key of the template.
+#[cold]
+fn repeats(template: &TagsTemplate, tags: &[u8]) -> bool {
+    let keys = tags.split(|byte| *byte == b',').map(|tag| {
+        let end = memchr(b':', tag).unwrap_or(tag.len());
+        &tag[..end]
+    });
+    keys.into_iter().any(|key| template.tags.iter().any(|(its, _)| **its == *key))
 }
 
 /// What follows the name, unless the type or the value changes. `None`: it depends on fields.

@@ -20,6 +20,11 @@ pub(super) trait Recorder {
     #[inline]
     fn dropped(&mut self, _reason: DropReason) {}
 
+    /// The line, or one of its samples, is written unchanged, because its value is not a number and
+    /// the rule writes another unit.
+    #[inline]
+    fn not_a_number(&mut self) {}
+
     /// The line is forwarded unchanged.
     #[inline]
     fn unchanged(&mut self, _line: &[u8], _reason: Unchanged) {}

@@ -16,6 +16,9 @@ pub struct Report {
     pub untouched: u64,
     /// Those of the untouched lines that have no name, no value or no type.
     pub unreadable: u64,
+    /// Lines, or samples of a line, written unchanged because a value that the rule multiplies is not
+    /// a number. They are neither `untouched` nor counted as written by the rule.
+    pub not_numbers: u64,
     /// Lines, or samples of a line, dropped as [`DropReason::SkippedValue`].
     pub skipped: u64,
     /// Lines, or samples of a line, dropped as [`DropReason::Implied`].

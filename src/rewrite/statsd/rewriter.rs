@@ -89,9 +89,7 @@ impl Rewriter {
                     copy(&datagram[written..start], out);
                     let from = out.len();
                     let whole = Replaced::Line(WholeLine::new(rest, end));
-                    if let Some(reason) = self.apply(whole, &read, &found, out) {
-                        recorder.dropped(reason);
-                    }
+                    self.apply(whole, &read, &found, out).record(recorder);
                     recorder.replaced(line, &out[from..]);
                     written = datagram.len().min(start + end + 1);
                     outcome = Outcome::Rewritten;
@@ -132,7 +130,7 @@ impl Rewriter {
         recorder.unchanged(line, reason);
     }
 
-    /// Writes the output of a rule. Returns the reason if there is none.
+    /// Writes the output of a rule.
     #[inline]
     fn apply(
         &mut self,
@@ -140,27 +138,31 @@ impl Rewriter {
         line: &Line<'_>,
         found: &Match<'_>,
         out: &mut Vec<u8>,
-    ) -> Option<DropReason> {
+    ) -> Applied {
         let rule = self.plan.rule(found.rule);
-        let kept = u64::from(rule.keep);
-        if rule.keep {
+        let writer = LineWriter::new(&self.matcher, replaced, line, found);
+        let not_a_number = writer.cannot_scale(rule);
+        let kept = rule.keep || not_a_number;
+        if kept {
             match replaced {
                 Replaced::Line(whole) => whole.keep(out),
                 Replaced::Sample { tail } => keep(line, tail, out),
             }
         }
-        let writer = LineWriter::new(&self.matcher, replaced, line, found);
-        let written = writer.write_rule(rule, out);
-        self.report.lines_out += kept + written;
-        let mut dropped = None;
-        if kept + written == 0 {
-            let implied = rule.writes.is_empty();
-            let reason = if implied { DropReason::Implied } else { DropReason::SkippedValue };
-            self.report.count_dropped(reason);
-            dropped = Some(reason);
-        }
+        let written = if not_a_number { 0 } else { writer.write_rule(rule, out) };
+        self.report.lines_out += u64::from(kept) + written;
         self.report.count(found.rule, written);
-        dropped
+        if not_a_number {
+            self.report.not_numbers += 1;
+            return Applied::NotNumber;
+        }
+        if kept || written > 0 {
+            return Applied::Written;
+        }
+        let implied = rule.writes.is_empty();
+        let reason = if implied { DropReason::Implied } else { DropReason::SkippedValue };
+        self.report.count_dropped(reason);
+        Applied::Dropped(reason)
     }
 
     /// Writes each sample of a line as a line of its own, because rules treat them differently.
@@ -180,9 +182,7 @@ impl Rewriter {
             }
             if let SampleDecision::Apply(found) = decision {
                 let replaced = Replaced::Sample { tail };
-                if let Some(reason) = self.apply(replaced, &sample, &found, out) {
-                    recorder.dropped(reason);
-                }
+                self.apply(replaced, &sample, &found, out).record(recorder);
             } else {
                 keep(&sample, tail, out);
                 self.report.lines_out += 1;
@@ -204,6 +204,27 @@ impl Rewriter {
     #[must_use]
     pub fn take_report(&mut self) -> Report {
         std::mem::replace(&mut self.report, Report::new(&self.plan))
+    }
+}
+
+/// The result of applying a rule to a line or sample.
+enum Applied {
+    /// There is output.
+    Written,
+    /// There is no output.
+    Dropped(DropReason),
+    /// It is written unchanged, because a value that the rule multiplies is not a number.
+    NotNumber,
+}
+
+impl Applied {
+    #[inline]
+    fn record(self, recorder: &mut impl Recorder) {
+        match self {
+            Applied::Written => {}
+            Applied::Dropped(reason) => recorder.dropped(reason),
+            Applied::NotNumber => recorder.not_a_number(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rules with `scale`: values in another unit.
 
 use crossfade::mapping::{Emit, Pack, StatsdSettings, warnings};
-use crossfade::rewrite::statsd::{Rewriter, Sender};
+use crossfade::rewrite::statsd::{LineOutcome, Rewriter, Sender};
 use crossfade::statsd::Dialect;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -80,6 +80,10 @@ fn lines_with_tags_are_written_in_the_unit_of_the_new_generation() {
     for (dialect, line, expected) in [
         (Dialect::DogStatsd, "a.busy:1500|c|@0.1", &["busy:1.5|c|@0.1|#app:a"][..]),
         (Dialect::DogStatsd, "app.a.busy:1.5|c", &["busy:1.5|c|#app:a"]),
+        (Dialect::DogStatsd, "app.a.busy:1.5|c|#x:y", &["busy:1.5|c|#app:a,x:y"]),
+        (Dialect::DogStatsd, "app.a.busy:1.5|c|#x,app:b", &["app.a.busy:1.5|c|#x,app:b"]),
+        (Dialect::DogStatsd, "app.a.busy:1.5|c|#app", &["app.a.busy:1.5|c|#app"]),
+        (Dialect::DogStatsd, "app.a.busy:1.5|c|#apps:b", &["busy:1.5|c|#app:a,apps:b"]),
         (Dialect::Influx, "a.busy:1500:500|c", &["busy,app=a:1.5|c", "busy,app=a:0.5|c"]),
         (Dialect::Influx, "a.busy:1500|c|#x", &["app.a.busy:1.5|c|#x"]),
         (Dialect::Influx, "app.a.busy:1.5|c|#x", &["app.a.busy:1.5|c|#x"]),
@@ -121,6 +125,27 @@ fn packs_and_explanations_say_it() {
         "{app}.took_ms:ms -> app.{app}.took_seconds:h (/ 1000)"
     );
     assert_eq!(explained[0].output, ["app.a.took_seconds:0.005|h"]);
+    assert_eq!(explained[0].outcome, LineOutcome::Rewritten);
+}
+
+#[test]
+fn values_that_are_no_numbers_are_counted_and_explained() {
+    for emit in [Emit::New, Emit::Both] {
+        let plan = plan_of(PACK, &StatsdSettings::new(emit));
+        let mut rewriter = Rewriter::new(plan);
+        let text = b"a.took_ms:nil|ms\na.took_ms:5|ms\nother:nil|g\n";
+        let explained = rewriter.explain(text, &mut Sender::default());
+        let outcomes: Vec<LineOutcome> = explained.iter().map(|line| line.outcome).collect();
+        let expected = [LineOutcome::NotNumber, LineOutcome::Rewritten, LineOutcome::Passed];
+        assert_eq!(outcomes, expected, "{emit}");
+        assert_eq!(explained[0].output, ["a.took_ms:nil|ms"]);
+        assert_eq!(explained[0].rules.len(), 1);
+        let report = rewriter.report();
+        assert_eq!((report.not_numbers, report.untouched), (1, 1));
+        let written: u64 = report.rules.iter().map(|count| count.written).sum();
+        let kept = u64::from(emit == Emit::Both);
+        assert_eq!(report.lines_out, report.untouched + report.not_numbers + written + kept);
+    }
 }
 
 /// A decimal divided by 1000, worked out with its digits.
