@@ -21,7 +21,7 @@ pub use label::{HashSeed, LabelHasher, unescaped, write_escaped, write_value};
 pub use number::{parse_number, write_number};
 pub use scanner::{Alike, Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};
-pub(crate) use word::{end_of_plain_text, first_eight};
+pub(crate) use word::{end_of_plain_text, first_eight, same};
 
 /// Which of the two text formats an exposition is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -37,6 +37,27 @@ pub(crate) fn first_eight(line: &[u8], span: Span) -> u64 {
     }
 }
 
+/// Whether two texts are equal. Names are short, and for short texts no function is called.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    // The first and the last bytes may overlap.
+    match (a.first_chunk::<8>(), b.first_chunk::<8>()) {
+        (Some(a_first), Some(b_first)) if a.len() <= 16 => {
+            a_first == b_first && a.last_chunk::<8>() == b.last_chunk::<8>()
+        }
+        (Some(_), Some(_)) => a == b,
+        _ => match (a.first_chunk::<4>(), b.first_chunk::<4>()) {
+            (Some(a_first), Some(b_first)) => {
+                a_first == b_first && a.last_chunk::<4>() == b.last_chunk::<4>()
+            }
+            _ => a.iter().eq(b),
+        },
+    }
+}
+
 /// The number of bytes before the first one whose highest bit is set.
 #[inline]
 fn unmarked(marks: u64) -> usize {
@@ -150,6 +171,21 @@ mod tests {
         }
         assert_eq!(end_of_usual_text(b"abcdefghi\xe9", 0), 9);
         assert_eq!(end_of_usual_text(b"abcdefghi j", 1), 9);
+    }
+
+    #[test]
+    fn texts_are_the_same_if_every_byte_is() {
+        let text = b"0123456789abcdefghijklmnop";
+        for length in 0..=text.len() {
+            let its = &text[..length];
+            assert!(same(its, its), "{length}");
+            assert!(!same(its, &[its, b"x"].concat()), "{length}");
+            for changed in 0..length {
+                let mut other = its.to_vec();
+                other[changed] ^= 0x40;
+                assert!(!same(its, &other), "{changed} of {length}");
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::written_labels::named;
 use crate::exposition::{
-    LabelHasher, LabelSpan, parse_number, unescaped, write_escaped, write_number, write_value,
+    LabelHasher, LabelSpan, parse_number, same, unescaped, write_escaped, write_number, write_value,
 };
 use crate::mapping::Scale;
 use crate::mapping::plan::exposition::{LabelEdits, Match, Pair};
@@ -31,19 +31,26 @@ impl<'a> Labels<'a> {
 
     /// The value of a label; empty if there is none, which is the same in Prometheus.
     pub(super) fn value(self, name: &[u8]) -> &'a [u8] {
-        self.iter().find(|(n, _)| *n == name).map_or(b"", |(_, value)| value)
+        let mut spans = self.spans.iter();
+        let span = spans.find(|span| same(span.name.of(self.line), name));
+        span.map_or(b"", |span| span.value.of(self.line))
     }
 
     /// Whether all of these labels are present with these values. Unlike in
     /// [`satisfy`](Self::satisfy), an empty label is not an absent one.
     pub(super) fn have(self, pairs: &[Pair]) -> bool {
-        let has = |(name, value): &Pair| self.iter().any(|(n, v)| n == &**name && v == &**value);
+        let has = |(name, value): &Pair| {
+            let mut spans = self.spans.iter();
+            spans.any(|span| {
+                same(span.name.of(self.line), name) && same(span.value.of(self.line), value)
+            })
+        };
         pairs.iter().all(has)
     }
 
     /// True if these labels meet the conditions of a rule.
     pub(super) fn satisfy(self, when: &Match) -> bool {
-        when.equal.iter().all(|(name, value)| self.value(name) == &**value)
+        when.equal.iter().all(|(name, value)| same(self.value(name), value))
             && when.present.iter().all(|name| !self.value(name).is_empty())
             && (when.any_of.is_empty()
                 || when.any_of.iter().any(|name| !self.value(name).is_empty()))

@@ -2,7 +2,7 @@
 
 use super::current::{Action, Current, Decision, RenderTarget, Rendering, RenderingId, Verdict};
 use super::exposition_state::ExpositionState;
-use crate::exposition::MetricType;
+use crate::exposition::{MetricType, same};
 use crate::mapping::plan::exposition::{Kind, Rule, RuleId};
 use crate::mapping::{BucketPolicy, Merge};
 use crate::rewrite::exposition::families::HistogramPart;
@@ -77,7 +77,7 @@ impl<R> ExpositionState<R> {
         let Current { label_names: names, renderings, .. } = &mut self.current;
         let spans = labels.spans;
         let same = names.len() == spans.len()
-            && names.iter().zip(spans).skip(changed).all(|(n, s)| **n == *s.name.of(labels.line));
+            && names.iter().zip(spans).skip(changed).all(|(n, s)| same(n, s.name.of(labels.line)));
         if !same {
             renderings.clear();
             names.clear();
