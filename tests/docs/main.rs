@@ -5,5 +5,6 @@
 mod documents;
 mod examples;
 mod layering;
+mod release;
 #[path = "../support/mod.rs"]
 mod support;
