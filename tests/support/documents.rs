@@ -52,6 +52,7 @@ pub(crate) fn metrics() -> String {
     target.left("timeout");
     report.rewritten.push(Rewritten { from: "a".into(), to: "b".into(), ..Rewritten::default() });
     report.missing.push(Missing {
+        pack: "p".to_owned(),
         input: "c".into(),
         generation: Generation::Old,
         rules: Vec::new(),

@@ -207,6 +207,7 @@ mod tests {
             max_error_of_sum: 0.011,
         });
         let missing = |input: &str, hint: Option<&str>| Missing {
+            pack: "p".to_owned(),
             input: input.into(),
             generation: Generation::New,
             rules: Vec::new(),

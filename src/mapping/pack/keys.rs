@@ -5,7 +5,7 @@
 use crate::document::{Fields, Node, Reader, Scalar, Span};
 
 /// One value for each generation.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::mapping) struct PerGeneration<T> {
     pub(in crate::mapping) old: T,
     pub(in crate::mapping) new: T,
@@ -18,6 +18,8 @@ pub(in crate::mapping) struct PackKeys {
     pub(in crate::mapping) description: Option<Scalar>,
     pub(in crate::mapping) follows: Option<Scalar>,
     pub(in crate::mapping) editions: Option<PerGeneration<Vec<Scalar>>>,
+    pub(in crate::mapping) generations: PerGeneration<Option<Scalar>>,
+    pub(in crate::mapping) options: Option<Scalar>,
     pub(in crate::mapping) prometheus: Vec<RuleKeys>,
     pub(in crate::mapping) repeats: Vec<Scalar>,
     pub(in crate::mapping) single_valued: Vec<Scalar>,
@@ -164,6 +166,8 @@ pub(in crate::mapping) fn read(document: Node, reader: &mut Reader<'_>) -> PackK
             description: fields.text("description"),
             follows: fields.text("follows"),
             editions: per_generation(fields, "editions", "`editions`"),
+            generations: text_per_generation(fields, "generations", "`generations`"),
+            options: fields.text("options"),
             prometheus: fields.each("prometheus", rule),
             repeats: fields.texts("repeats"),
             single_valued: fields.texts("single_valued"),
@@ -204,7 +208,7 @@ fn rule(reader: &mut Reader<'_>, node: Node) -> Option<RuleKeys> {
         // Read every key before returning `None`, because each may contain an error.
         let old = fields.required_text("old");
         let new = fields.required_text("new");
-        let help = help(fields);
+        let help = text_per_generation(fields, "help", "`help`");
         let metric_type = metric_type(fields);
         let buckets = buckets(fields);
         let merge = fields.text("merge");
@@ -342,11 +346,15 @@ fn per_generation(
     })
 }
 
-fn help(fields: &mut Fields<'_, '_>) -> PerGeneration<Option<Scalar>> {
-    let help = fields.map("help", "`help`", |sides| {
+fn text_per_generation(
+    fields: &mut Fields<'_, '_>,
+    key: &'static str,
+    noun: &'static str,
+) -> PerGeneration<Option<Scalar>> {
+    let texts = fields.map(key, noun, |sides| {
         Some(PerGeneration { old: sides.text("old"), new: sides.text("new") })
     });
-    help.unwrap_or(PerGeneration { old: None, new: None })
+    texts.unwrap_or_default()
 }
 
 /// One type for both generations, or one for each.

@@ -7,6 +7,7 @@
 mod check;
 mod editions;
 pub(super) mod exposition;
+mod for_people;
 mod grammar;
 mod keys;
 mod names;
@@ -14,6 +15,7 @@ pub(super) mod statsd;
 mod test_case;
 mod test_file;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::document::{Diagnostic, Diagnostics, Limits, Scalar, Source, Span, parse_one};
@@ -22,6 +24,7 @@ use crate::mapping::editions::Editions;
 use crate::mapping::generation::Generation;
 use crate::mapping::pack::exposition::selector::{Selector, Term};
 use check::Check;
+use for_people::ForPeople;
 use keys::PerGeneration;
 
 pub(super) use exposition::reduction::{Reduce, ReducedLabels, Reduction};
@@ -36,6 +39,7 @@ pub struct Pack {
     name: String,
     description: Option<String>,
     follows: Option<Scalar>,
+    for_people: ForPeople,
     editions: Editions,
     edition_spans: Vec<(EditionName, Span)>,
     rules: Vec<PackRule>,
@@ -238,6 +242,7 @@ impl Pack {
         check.at_most(file.statsd.len(), "statsd");
         let name = file.name.map(|name| check.pack_name(name)).unwrap_or_default();
         let edition_spans = check.editions(file.editions);
+        let for_people = ForPeople::from_keys(file.generations, file.options, &mut check);
         let rules = file.prometheus.into_iter();
         let rules: Vec<PackRule> =
             rules.filter_map(|rule| PackRule::from_keys(rule, &mut check)).collect();
@@ -261,6 +266,7 @@ impl Pack {
             name,
             description,
             follows,
+            for_people,
             editions,
             edition_spans,
             rules,
@@ -288,6 +294,22 @@ impl Pack {
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    /// What operators call a generation, such as `shop 2.x`. Without a name in the pack: the name
+    /// of the pack and the keyword of the generation.
+    #[must_use]
+    pub fn generation_name(&self, generation: Generation) -> Cow<'_, str> {
+        match self.for_people.generation_name(generation) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(format!("{} {}", self.name, generation.as_str())),
+        }
+    }
+
+    /// Options of hints as YAML: in the place where the source has them, if the pack tells it.
+    #[must_use]
+    pub fn options_yaml(&self, options: &[&str]) -> String {
+        self.for_people.options_yaml(options)
     }
 
     /// The pack whose new generation is the old one of this pack.

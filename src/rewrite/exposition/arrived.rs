@@ -1,6 +1,6 @@
 //! Which packs an exposition is of, and what it lacks according to them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::families::Families;
 use super::missing::Missing;
@@ -56,6 +56,15 @@ impl<'a> Arrived<'a> {
         packs.filter(|(_, its)| its.is_some()).map(|(pack, _)| pack.name.clone()).collect()
     }
 
+    /// The generations of each of these packs.
+    pub(super) fn generations_by_pack(
+        &self,
+        plan: &Plan,
+    ) -> BTreeMap<String, BTreeSet<Generation>> {
+        let packs = plan.packs.iter().zip(&self.packs);
+        packs.filter_map(|(pack, its)| Some((pack.name.clone(), its.clone()?))).collect()
+    }
+
     /// What did not arrive of the generations that did. `reached` tells whether a rule had a sample to
     /// read.
     pub(super) fn missing(&self, plan: &Plan, reached: impl Fn(RuleId) -> bool) -> Vec<Missing> {
@@ -85,6 +94,7 @@ impl<'a> Arrived<'a> {
                 }
                 known.insert(name.clone(), missing.len());
                 missing.push(Missing {
+                    pack: plan.packs[expected.pack].name.clone(),
                     input: name,
                     generation: *generation,
                     rules: rules.collect(),

@@ -5,6 +5,8 @@ use crate::mapping::Generation;
 /// Samples of a generation, according to packs, that did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
+    /// The name of the pack that has them.
+    pub pack: String,
     /// The family if all of it is missing, otherwise a selector of the missing samples.
     pub input: String,
     /// The generation that has them.

@@ -54,6 +54,9 @@ pub struct Report {
     pub missing: Vec<Missing>,
     /// Names of the packs of which any family arrived. Complete at the end.
     pub packs: Vec<String>,
+    /// Of each of these packs, the generations of its families: none if only families arrived that
+    /// are the same in both. Complete at the end.
+    pub generations_by_pack: BTreeMap<String, BTreeSet<Generation>>,
     /// Whether the exposition was read and written to its end.
     pub complete: bool,
     counts: Vec<Counts>,
@@ -132,6 +135,7 @@ impl Report {
         self.complete = true;
         let arrived = Arrived::new(plan, families, &self.signed);
         self.packs = arrived.packs(plan);
+        self.generations_by_pack = arrived.generations_by_pack(plan);
         self.missing = arrived.missing(plan, |rule| self.reached(rule));
         // An item that reduces nothing is listed too, because its name may be wrong.
         let is_listed = |counts: &Counts| counts.read > 0 || plan.is_reduction;
@@ -169,8 +173,12 @@ impl Report {
         let is_rewritten = |generations: &BTreeSet<Generation>| {
             generations.iter().any(|generation| emitted.is_some_and(|its| its != *generation))
         };
-        if !is_rewritten(&self.generations) && !next.generations.is_empty() {
-            self.generations.clone_from(&next.generations);
+        if !is_rewritten(&self.generations) {
+            if !next.generations.is_empty() {
+                self.generations.clone_from(&next.generations);
+            }
+            // What this stage has written is of the generation between the two.
+            self.generations_by_pack.extend(next.generations_by_pack.clone());
         }
         self.rewritten.extend(next.rewritten.iter().cloned());
         self.reduced.clone_from(&next.reduced);

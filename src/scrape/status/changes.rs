@@ -129,6 +129,7 @@ mod tests {
 
     fn missing(expected: usize) -> Missing {
         Missing {
+            pack: "p".to_owned(),
             input: format!("m{expected}"),
             generation: Generation::New,
             rules: Vec::new(),
