@@ -237,10 +237,42 @@ impl Error {
         }
     }
 
+    /// The error in a few words, for one line about a target.
+    fn brief(&self) -> String {
+        use io::ErrorKind::{ConnectionRefused, TimedOut};
+        match self {
+            Error::Resolve(_) => "host name not found".to_owned(),
+            Error::Connect(error) => match error.kind() {
+                ConnectionRefused => "connection refused".to_owned(),
+                TimedOut => "no connection in time".to_owned(),
+                _ => format!("no connection: {error}"),
+            },
+            Error::NotAllowed(_) => "not on the allow-list".to_owned(),
+            Error::Credentials(_) => "credentials cannot be used".to_owned(),
+            Error::Tls(error) => format!("no TLS connection: {error}"),
+            Error::Exchange(error) => format!("no HTTP response: {error}"),
+            Error::Timeout(limit) => format!("timed out after {} s", limit.as_secs_f64()),
+            Error::Idle(limit) => format!("sent nothing for {} s", limit.as_secs_f64()),
+            Error::TooSlow => "the client reads too slowly".to_owned(),
+            Error::TooMuchHeld { .. } => "all scrapes together need too much memory".to_owned(),
+            Error::Status(status) => format!("HTTP {status}"),
+            Error::Redirect(to) => format!("redirects to {to}"),
+            Error::ContentType { value, .. } => format!("Content-Type {value} cannot be read"),
+            Error::ContentEncoding(value) => format!("Content-Encoding {value} cannot be read"),
+            Error::TransferEncoding(value) => format!("Transfer-Encoding {value} cannot be read"),
+            Error::Cut(_) => "response cut short".to_owned(),
+            Error::Overlong => "response longer than announced".to_owned(),
+            Error::Gzip => "damaged gzip".to_owned(),
+            Error::Rewrite(error) => error.to_string(),
+            Error::NoSample => "response without samples".to_owned(),
+            Error::NothingLeft => "all samples dropped".to_owned(),
+        }
+    }
+
     /// How the scrape ended, for Crossfade's metrics and pages.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        Outcome::Failed { reason: self.reason(), error: self.to_string() }
+        Outcome::Failed { reason: self.reason(), error: self.to_string(), brief: self.brief() }
     }
 
     /// The reason as a label value: one of a fixed set.

@@ -67,7 +67,7 @@ pub use secret::{Secret, SecretSource};
 pub use settings::{Settings, TargetSettings};
 pub use shared_state::SharedState;
 pub use state_file::{StateFile, StateFileError};
-pub use status::{LastScrape, Outcome, TargetStatus};
+pub use status::{LastScrape, Outcome, TargetState, TargetStatus};
 pub use target::{RewriteContext, Target};
 pub use tokio_rustls::rustls::pki_types::ServerName;
 pub use upstream::{

@@ -11,7 +11,7 @@ use super::fleet::MixedEditions;
 use super::handlers::Handlers;
 use super::landing;
 use super::proxy_headers;
-use super::response::{self, Body, HTML, TEXT, whole};
+use super::response::{self, Body, TEXT, whole};
 use super::scraper::Scraper;
 use super::settings::Settings;
 use super::shared_state::SharedState;
@@ -128,10 +128,7 @@ impl Gateway {
             return handlers.proxy(self.dynamic.proxy.as_ref(), request).await;
         }
         match self.route(request.uri().path()) {
-            Route::Landing => {
-                let page = landing::page(self.targets(), self.dynamic.proxy.is_some());
-                whole(StatusCode::OK, HTML, page)
-            }
+            Route::Landing => landing::response(self.targets(), self.dynamic.proxy.is_some()),
             Route::Target(scraper) => handlers.target(scraper, request).await,
             Route::Probe => {
                 let DynamicTargets { probe, modules, .. } = &self.dynamic;

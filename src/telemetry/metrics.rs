@@ -13,6 +13,7 @@ use super::process::Process;
 use super::reasons::RequestRefusal;
 use super::reloads::ReloadMetrics;
 use super::scrapes::ScrapeMetrics;
+use super::sink_times::LastSent;
 use super::state_file::StateFileMetrics;
 use super::statsd::{ListenerMetrics, SinkMetrics, StatsdMetrics};
 use super::target::TargetMetrics;
@@ -142,6 +143,12 @@ impl Metrics {
     #[must_use]
     pub fn statsd_sink_counts(&self, sink: &str) -> Vec<Count> {
         self.statsd.sink_counts(sink)
+    }
+
+    /// When a `StatsD` sink was last sent to, and when it last failed.
+    #[must_use]
+    pub fn statsd_sink_times(&self, sink: &str) -> LastSent {
+        self.statsd.times.get(sink)
     }
 
     /// All metrics as an exposition.

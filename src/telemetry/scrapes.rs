@@ -62,6 +62,7 @@ pub(super) struct ScrapeMetrics {
     pub(super) left: IntCounterVec,
     pub(super) held_bytes: IntGaugeVec,
     pub(super) generation: IntGaugeVec,
+    pub(super) last_success: IntGaugeVec,
 }
 
 impl ScrapeMetrics {
@@ -177,6 +178,11 @@ impl ScrapeMetrics {
                 "Peak of the bytes held by the target's last complete scrape.",
                 &["target"],
             )?,
+            last_success: define.gauges(
+                "crossfade_target_last_success_timestamp_seconds",
+                "When the target's last complete scrape ended, Unix time.",
+                &["target"],
+            )?,
             generation: define.gauges(
                 "crossfade_target_generation",
                 "Whether the target's last complete scrape had families or labels of this generation.",
@@ -219,7 +225,7 @@ impl ScrapeMetrics {
         ] {
             counters.forget("target", target);
         }
-        for gauges in [&self.held_bytes, &self.generation] {
+        for gauges in [&self.held_bytes, &self.generation, &self.last_success] {
             gauges.forget("target", target);
         }
         for histograms in [&self.duration, &self.upstream, &self.rewriting] {

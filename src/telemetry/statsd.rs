@@ -11,6 +11,7 @@ use super::count::{Count, counts};
 use super::define::Define;
 use super::kernel_drops::KernelDrops;
 use super::series::{Forget as _, Holders};
+use super::sink_times::{AllSinkTimes, SinkTimes};
 use crate::mapping::Emit;
 use crate::rewrite::statsd::Report;
 
@@ -37,6 +38,7 @@ pub(super) struct StatsdMetrics {
     listeners: Holders,
     pub(super) bound: BoundAddresses,
     sinks: Holders,
+    pub(super) times: AllSinkTimes,
 }
 
 impl StatsdMetrics {
@@ -130,6 +132,7 @@ impl StatsdMetrics {
             listeners: Holders::default(),
             bound: BoundAddresses::default(),
             sinks: Holders::default(),
+            times: AllSinkTimes::default(),
         })
     }
 
@@ -226,6 +229,7 @@ impl StatsdMetrics {
             counters.forget("sink", sink);
         }
         self.queued_bytes.forget("sink", sink);
+        self.times.forget(sink);
     }
 
     fn held_sink(&self, sink: &str, hold: HeldSink) -> SinkMetrics {
@@ -240,6 +244,7 @@ impl StatsdMetrics {
             shutdown: dropped("shutdown"),
             unacknowledged: dropped("unacknowledged"),
             queued: self.queued_bytes.with_label_values(&[sink]),
+            times: self.times.of(sink),
             hold: Arc::new(hold),
         }
     }
@@ -444,6 +449,7 @@ pub struct SinkMetrics {
     shutdown: IntCounter,
     unacknowledged: IntCounter,
     queued: IntGauge,
+    times: Arc<SinkTimes>,
     hold: Arc<HeldSink>,
 }
 
@@ -453,6 +459,9 @@ impl SinkMetrics {
         self.datagrams.inc_by(datagrams);
         self.lines.inc_by(lines);
         self.bytes.inc_by(bytes);
+        if lines > 0 {
+            self.times.sent();
+        }
     }
 
     /// Counts lines dropped because the queue was full.
@@ -485,7 +494,7 @@ impl SinkMetrics {
 
     /// Counts a failure to reach the sink.
     pub fn failed(&self, reason: &'static str) {
-        let HeldSink { sink, all } = &*self.hold;
-        all.failures.with_label_values(&[&**sink, reason]).inc();
+        self.hold.all.failures.with_label_values(&[&*self.hold.sink, reason]).inc();
+        self.times.failed(reason);
     }
 }

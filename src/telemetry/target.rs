@@ -1,7 +1,7 @@
 //! The metrics of one target.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Histogram, IntCounter, IntGauge};
 
@@ -106,6 +106,10 @@ impl TargetMetrics {
             gauge.set(i64::from(report.generations.contains(generation)));
         }
         let HeldTarget { name, all } = &*self.hold;
+        if let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) {
+            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            all.last_success.with_label_values(&[&**name]).set(now);
+        }
         for rule in report.rewritten.iter().chain(&report.reduced) {
             let labels = [&**name, rule.from.as_str(), rule.to.as_str()];
             all.rule_read_samples.with_label_values(&labels).inc_by(rule.samples_in);

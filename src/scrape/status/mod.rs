@@ -14,7 +14,7 @@ use crate::rewrite::exposition::Report;
 use crate::telemetry::{ScrapeInFlight, TargetMetrics};
 
 use changes::{ChangeLog, FirstTargets};
-pub use target_status::{LastScrape, Outcome, TargetStatus};
+pub use target_status::{LastScrape, Outcome, TargetState, TargetStatus};
 
 /// The status of all targets in the settings, by name. It survives a reload that keeps the target.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ impl StatusCell {
             status.failed = Some(scrape.clone());
         }
         let previous = status.last.as_ref().map(|last| last.at);
-        status.interval = previous.and_then(|at| scrape.at.duration_since(at).ok());
+        status.add_interval(previous.and_then(|at| scrape.at.duration_since(at).ok()));
         status.last = Some(scrape);
         let change = if report.complete { state.changes.log_due(&report) } else { None };
         drop(state);

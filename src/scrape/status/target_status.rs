@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::rewrite::exposition::Report;
 
-/// A target that has not been scraped for this long, or for three of its scrape intervals, is
-/// stale.
-const STALE_AFTER: Duration = Duration::from_secs(300);
+/// A target that has not been scraped for three of its scrape intervals is stale, but not before
+/// this time.
+const STALE_AFTER_AT_LEAST: Duration = Duration::from_secs(120);
+
+/// A target that has been scraped once is stale after this time.
+const STALE_AFTER_ONE: Duration = Duration::from_secs(300);
 
 /// How a scrape ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Outcome {
         reason: &'static str,
         /// The error message.
         error: String,
+        /// The same in a few words, without what to do: `connection refused`.
+        brief: String,
     },
 }
 
@@ -70,11 +75,24 @@ impl TargetState {
 }
 
 impl TargetStatus {
+    /// Time between scrapes: the longer one of the last two, because two servers that scrape the
+    /// same target do so at any distance.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.intervals.iter().flatten().max().copied()
+    }
+
+    /// A further scrape has ended, this long after the one before.
+    pub(super) fn add_interval(&mut self, interval: Option<Duration>) {
+        self.intervals = [interval, self.intervals[0]];
+    }
+
     /// The state of the target at a time.
     #[must_use]
     pub fn state(&self, now: SystemTime) -> TargetState {
         let Some(last) = &self.last else { return TargetState::NotScraped };
-        let stale_after = self.interval.map_or(STALE_AFTER, |its| STALE_AFTER.max(its * 3));
+        let stale_after =
+            self.interval().map_or(STALE_AFTER_ONE, |its| STALE_AFTER_AT_LEAST.max(its * 3));
         if now.duration_since(last.at).is_ok_and(|age| age > stale_after) {
             return TargetState::Stale;
         }
@@ -92,8 +110,8 @@ impl TargetStatus {
 /// The last scrapes of a target.
 #[derive(Clone, Debug, Default)]
 pub struct TargetStatus {
-    /// Time between the last two scrapes.
-    pub interval: Option<Duration>,
+    /// Time between the last two scrapes, and the two before.
+    intervals: [Option<Duration>; 2],
     /// The last scrape, however it ended.
     pub last: Option<LastScrape>,
     /// The last scrape whose exposition was read and written to its end.
@@ -131,20 +149,25 @@ mod tests {
             let (at, report) = (now - Duration::from_secs(age), Arc::new(report));
             LastScrape { at, took: Duration::ZERO, outcome, bytes_out: 0, report }
         };
-        let failed = Outcome::Failed { reason: "connect", error: String::new() };
+        let failed =
+            Outcome::Failed { reason: "connect", error: String::new(), brief: String::new() };
         for (age, outcome, packs, interval, expected) in [
             (10, Outcome::Success, &["p"][..], Some(15), TargetState::Ok),
             (10, Outcome::Success, &[], None, TargetState::NoKnownMetrics),
             (10, Outcome::ClientGone, &["p"], None, TargetState::ClientGone),
             (10, failed, &["p"], None, TargetState::Failed),
-            (301, Outcome::Success, &["p"], Some(15), TargetState::Stale),
+            (119, Outcome::Success, &["p"], Some(15), TargetState::Ok),
+            (121, Outcome::Success, &["p"], Some(15), TargetState::Stale),
+            (299, Outcome::Success, &["p"], None, TargetState::Ok),
+            (301, Outcome::Success, &["p"], None, TargetState::Stale),
             (301, Outcome::Success, &["p"], Some(200), TargetState::Ok),
             (601, Outcome::Success, &["p"], Some(200), TargetState::Stale),
         ] {
             let last = scrape(age, outcome, packs);
-            let interval = interval.map(Duration::from_secs);
+            let short = interval.map(|_| Duration::from_secs(1));
+            let intervals = [short, interval.map(Duration::from_secs)];
             let status = TargetStatus {
-                interval,
+                intervals,
                 complete: Some(last.clone()),
                 last: Some(last),
                 failed: None,
