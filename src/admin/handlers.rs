@@ -33,7 +33,7 @@ impl Admin {
         }
         let response = match *request.method() {
             Method::POST if path.starts_with("/api/") => self.handle_post(request).await,
-            Method::GET | Method::HEAD => self.handle_get(path),
+            Method::GET | Method::HEAD => self.handle_get(path, request.uri().query()),
             _ => return not_allowed("GET, HEAD", "Only GET and HEAD are allowed here.\n"),
         };
         response.unwrap_or_else(|| {
@@ -41,7 +41,7 @@ impl Admin {
         })
     }
 
-    fn handle_get(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+    fn handle_get(&self, path: &str, query: Option<&str>) -> Option<Response<Full<Bytes>>> {
         Some(match path {
             "/metrics" => respond(StatusCode::OK, METRICS_CONTENT_TYPE, self.metrics.text()),
             "/-/healthy" => respond(StatusCode::OK, TEXT, "Healthy.\n"),
@@ -49,7 +49,7 @@ impl Admin {
             "/-/ready" => respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Starting or stopping.\n"),
             "/api/explain" | "/api/preview" => not_allowed("POST", "Only POST is allowed here.\n"),
             path => match path.strip_prefix("/api/") {
-                Some(path) => return self.api_get(path),
+                Some(path) => return self.api_get(path, query),
                 None => return page::answer(path),
             },
         })

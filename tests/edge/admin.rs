@@ -1,7 +1,7 @@
 //! The status page and its JSON: their content, and that requests for them have no side effects.
 
 use crate::Folder;
-use crate::support::net::{Gateway, Reply, Upstream, get, request, whole};
+use crate::support::net::{Gateway, Refusing, Reply, Upstream, get, request, whole};
 use crate::support::status_page::{new, settings};
 use serde_json::{Value, json};
 
@@ -79,6 +79,46 @@ async fn the_status_of_a_target_is_that_of_its_last_scrapes() {
     let series =
         "crossfade_target_missing_input{input=\"kong_upstream_target_health\",target=\"kong\"}";
     assert_eq!(gateway.metric(series).await, None, "no warning");
+}
+
+#[tokio::test]
+async fn the_overview_says_what_is_left_to_do() {
+    let upstream = Upstream::answering(whole(new())).await;
+    let (url, refusing) = (upstream.url(), Refusing::new());
+    let settings = format!(
+        "emit: old\ntargets:\n- {{name: a, url: '{url}'}}\n- {{name: b, url: '{url}'}}\n\
+         - {{name: c, url: '{}'}}\n",
+        refusing.url()
+    );
+    let gateway = Gateway::start(&settings).await;
+    for (name, status) in [("a", 200), ("b", 200), ("c", 502)] {
+        assert_eq!(get(gateway.data, &format!("/targets/{name}/metrics")).await.status, status);
+    }
+    let overview = look(&gateway, "/api/overview").await;
+    let summary = &overview["summary"];
+    assert_eq!(
+        summary["text"],
+        "3 targets: 2 on Kong 3.x, 1 failing. Dashboards are served: Kong 2.x (old)."
+    );
+    assert_eq!(summary["removable"], false);
+    assert_eq!(
+        overview["legend"],
+        json!([{ "pack": "kong", "old": "Kong 2.x", "new": "Kong 3.x" }])
+    );
+    let target = &overview["targets"][0];
+    assert_eq!((&target["is"], &target["gets"]), (&json!(["Kong 3.x"]), &json!(["Kong 2.x"])));
+    assert_eq!((&target["group"], &target["changed"]), (&json!("Kong 3.x"), &json!(true)));
+    let failing = &overview["targets"][2];
+    assert_eq!((&failing["reason"], &failing["is"]), (&json!("connection refused"), &json!([])));
+    let remedy = &overview["remedies"][0];
+    assert_eq!(remedy["targets"], json!(["a", "b"]));
+    assert_eq!(remedy["items"][0]["option"], "status_code_metrics: true");
+    assert!(
+        remedy["yaml"].as_str().expect("a text").starts_with("plugins:\n  - name: prometheus\n")
+    );
+
+    let only = look(&gateway, "/api/targets?name=b").await;
+    assert_eq!((&only["targets"][0]["name"], &only["targets"][1]), (&json!("b"), &Value::Null));
 }
 
 #[tokio::test]
@@ -306,7 +346,9 @@ async fn settings_are_shown_with_defaults_and_without_secrets() {
     assert_eq!((&user["username"], &user["password"]), (&json!("us"), &json!("<secret>")));
     let headers = &shown["targets"][2]["http_headers"]["x-team"];
     assert_eq!((&headers["values"], &headers["secrets"]), (&json!(["seen"]), &json!(["<secret>"])));
-    for path in ["/api/settings", "/api/targets", "/api/status", "/api/statsd", "/metrics"] {
+    for path in
+        ["/api/settings", "/api/overview", "/api/targets", "/api/status", "/api/statsd", "/metrics"]
+    {
         assert!(!get(gateway.admin, path).await.text().contains("hunter2"), "{path}");
     }
     let status = look(&gateway, "/api/status").await;

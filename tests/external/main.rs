@@ -11,6 +11,7 @@ mod documents;
 mod live;
 mod open_metrics;
 mod page;
+mod page_fleet;
 mod prometheus;
 mod promtool;
 mod statsd_server;

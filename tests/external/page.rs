@@ -83,13 +83,18 @@ fn in_a_browser(page: &str) {
 
     // Before and after, with a hostile service.
     browser.run("document.querySelector('.target form button').click()");
-    browser.wait_for("document.querySelectorAll('.side .lines > div').length > 10");
-    let shown = browser.run("return document.querySelector('.side .lines').textContent");
+    browser.wait_for("document.querySelectorAll('.families .lines > div').length > 10");
+    let shown = browser.run("return document.querySelector('.families').textContent");
     assert!(shown.as_str().expect("a text").contains(HOSTILE), "{shown}");
     let marks = browser
         .run("return [...document.querySelectorAll('.added mark')].map((it) => it.textContent)");
     assert!(marks.to_string().contains("kong_bandwidth"), "{marks}");
-    let count = "document.querySelectorAll('.side .lines > div').length";
+    let aligned = browser.run(
+        "return [...document.querySelectorAll('.family > summary')].map((it) => it.innerText)",
+    );
+    let aligned = aligned.to_string();
+    assert!(aligned.contains("kong_bandwidth_bytes→kong_bandwidth\""), "{aligned}");
+    let count = "document.querySelectorAll('.families .lines > div').length";
     browser.run("const it = document.querySelector('.target input[type=search]'); it.value = 'alice'; it.dispatchEvent(new Event('input'))");
     browser.wait_for(&format!("{count} === 1"));
 

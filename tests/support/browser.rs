@@ -18,6 +18,16 @@ pub(crate) struct Browser {
     session: String,
 }
 
+/// How the window looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// In pixels.
+    pub(crate) width: u32,
+    pub(crate) dark: bool,
+    /// The user prefers reduced motion.
+    pub(crate) still: bool,
+}
+
 impl Browser {
     /// Starts one.
     ///
@@ -105,6 +115,22 @@ impl Browser {
         let actions: Vec<Value> = keys.chars().flat_map(each).collect();
         let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
         self.command("actions", &json!({ "actions": [keyboard] }));
+    }
+
+    /// Changes the window.
+    pub(crate) fn look(&self, look: Look) {
+        let devtools = |command: &str, params: Value| {
+            self.command("goog/cdp/execute", &json!({ "cmd": command, "params": params }));
+        };
+        let size =
+            json!({ "width": look.width, "height": 1000, "deviceScaleFactor": 1, "mobile": false });
+        devtools("Emulation.setDeviceMetricsOverride", size);
+        let feature = |name: &str, value: &str| json!({ "name": name, "value": value });
+        let features = [
+            feature("prefers-color-scheme", if look.dark { "dark" } else { "light" }),
+            feature("prefers-reduced-motion", if look.still { "reduce" } else { "no-preference" }),
+        ];
+        devtools("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
     /// The log of the page since the last call: errors of scripts, of loading, of the policy.

@@ -5,10 +5,15 @@
 mod body;
 mod diff;
 mod explain;
+mod options;
+mod overview;
+mod query;
 mod report;
 mod settings;
+mod standing;
 mod statsd;
 mod status;
+mod summary;
 mod targets;
 mod unix_time;
 
@@ -26,11 +31,15 @@ type Refusal = (StatusCode, String);
 
 impl Admin {
     /// Responds to a GET; `None` if there is no such path.
-    pub(super) fn api_get(&self, path: &str) -> Option<Response<Full<Bytes>>> {
+    pub(super) fn api_get(&self, path: &str, query: Option<&str>) -> Option<Response<Full<Bytes>>> {
         let current = self.current.load_full();
         Some(match path {
             "status" => answer(&self.describe_status()),
-            "targets" => answer(&targets::describe(&current)),
+            "overview" => answer(&overview::describe(&current)),
+            "targets" => {
+                let name = query.and_then(|query| query::value(query, "name"));
+                answer(&targets::describe(&current, name.as_deref()))
+            }
             "statsd" => answer(&statsd::describe(&current, &self.metrics)),
             "settings" => answer(&settings::describe(&current.settings)),
             _ => return None,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::unix_time::unix;
 use crate::running::Running;
 use crate::telemetry::{Count, Metrics};
 
@@ -22,11 +23,15 @@ pub(super) fn describe(current: &Running, metrics: &Metrics) -> Value {
     });
     let sinks = relay.sinks.iter().map(|sink| {
         let name = sink.address.to_string();
+        let last = metrics.statsd_sink_times(&name);
+        let failed = last.failed.map(|(at, reason)| json!({ "at": unix(at), "reason": reason }));
         json!({
             "address": name,
             "emit": sink.emit.map(|emit| emit.to_string()),
             "packs": sink.packs,
             "queue_limit": relay.queue_bytes,
+            "last_sent": last.sent.map(unix),
+            "last_failed": failed,
             "counts": nested(metrics.statsd_sink_counts(&name)),
         })
     });

@@ -12,13 +12,14 @@ use crate::scrape;
 use crate::scrape::{LastScrape, MixedEditions, Outcome, TargetStatus};
 
 /// Most dynamic targets of one kind that are shown.
-const MOST_ON_DEMAND: usize = 100;
+pub(super) const MOST_ON_DEMAND: usize = 100;
 
-/// All targets, by name; then the dynamic targets, the latest first.
-pub(super) fn describe(current: &Running) -> serde_json::Value {
+/// All targets, by name; then the dynamic targets, the latest first. `name`: only those with it.
+pub(super) fn describe(current: &Running, name: Option<&str>) -> serde_json::Value {
     let on_demand = current.gateway.named_by_clients(MOST_ON_DEMAND);
     let configured = current.gateway.targets().map(|target| (target, false));
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
+    let all = all.filter(|(target, _)| name.is_none_or(|name| target.settings().name == name));
     let targets: Vec<_> = all.map(|(target, on_demand)| described(target, on_demand)).collect();
     let mixed: Vec<_> = current.gateway.mixed_editions().iter().map(mixed_editions).collect();
     let editions = current.packs.all().iter().flat_map(|pack| pack.editions().named());
@@ -27,7 +28,7 @@ pub(super) fn describe(current: &Running) -> serde_json::Value {
 }
 
 /// Targets that emit different editions of a generation, and the setting that ends it.
-fn mixed_editions(mixed: &MixedEditions) -> serde_json::Value {
+pub(super) fn mixed_editions(mixed: &MixedEditions) -> serde_json::Value {
     let edition = |(name, targets): (&EditionName, &Vec<String>)| serde_json::json!({ "edition": name.as_str(), "targets": targets });
     serde_json::json!({
         "generation": mixed.generation.as_str(),
@@ -86,7 +87,7 @@ struct Target<'a> {
 
 /// One scrape.
 #[derive(Debug, Serialize)]
-struct Scrape<'a> {
+pub(super) struct Scrape<'a> {
     at: f64,
     seconds: f64,
     outcome: &'static str,
@@ -98,7 +99,7 @@ struct Scrape<'a> {
 }
 
 impl Scrape<'_> {
-    fn new(scrape: &LastScrape) -> Scrape<'_> {
+    pub(super) fn new(scrape: &LastScrape) -> Scrape<'_> {
         Scrape {
             at: unix(scrape.at),
             seconds: scrape.took.as_secs_f64(),
