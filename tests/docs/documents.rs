@@ -341,6 +341,21 @@ fn the_dashboard_and_the_alerts_use_listed_metrics() {
     }
 }
 
+/// Each alert says where its section is, and each section is of an alert.
+#[test]
+fn every_alert_has_a_runbook() {
+    const RUNBOOKS: &str = include_str!("../../docs/alerts.md");
+    let mut alerts = BTreeSet::new();
+    for rule in ALERTS.split("- alert: ").skip(1) {
+        let name = rule.lines().next().expect("a name");
+        let url = format!("runbook_url: docs/alerts.md#{}\n", name.to_lowercase());
+        assert!(rule.contains(&url), "{name}: {url}");
+        alerts.insert(name);
+    }
+    let headings = RUNBOOKS.lines().filter_map(|line| line.strip_prefix("## "));
+    assert_eq!(headings.collect::<BTreeSet<_>>(), alerts);
+}
+
 /// The labels that a query of the dashboard asks of a metric, or groups by, are labels that it has.
 #[test]
 fn the_dashboard_uses_existing_labels() {
