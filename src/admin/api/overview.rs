@@ -69,7 +69,9 @@ pub(super) fn describe(current: &Running) -> serde_json::Value {
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
     let all: Vec<(&Target, bool, TargetStatus)> =
         all.map(|(target, on_demand)| (target, on_demand, target.status())).collect();
-    let standing = all.iter().map(|(it, _, status)| Standing::new(it, status, &current.packs));
+    let standing = all
+        .iter()
+        .map(|(it, on_demand, status)| Standing::new(it, *on_demand, status, &current.packs));
     let standings: Vec<Standing> = standing.collect();
     let rows = all.iter().zip(&standings).map(|((target, on_demand, status), standing)| {
         let row = row(target, *on_demand, status, standing);

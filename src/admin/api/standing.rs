@@ -11,6 +11,8 @@ use crate::scrape::{Target, TargetState, TargetStatus};
 /// What the status page says of a target in one line.
 #[derive(Clone, Debug)]
 pub(super) struct Standing {
+    /// It is a dynamic target.
+    pub(super) on_demand: bool,
     pub(super) state: TargetState,
     /// The generations of its last complete scrape, by name. Empty: unknown, or it exports only
     /// families that are the same in both.
@@ -26,13 +28,19 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn new(target: &Target, status: &TargetStatus, packs: &PackSet) -> Standing {
+    pub(super) fn new(
+        target: &Target,
+        on_demand: bool,
+        status: &TargetStatus,
+        packs: &PackSet,
+    ) -> Standing {
         let settings = target.settings();
         let emit = settings.mapping.emit;
         let report = status.complete.as_ref().map(|complete| &*complete.report);
         let used = packs.named(settings.packs.as_deref());
         let emitted = Emitted::new(emit, packs.all()).unwrap_or_default();
         Standing {
+            on_demand,
             state: status.state(SystemTime::now()),
             is: report.map(|report| spoken(report, &used)).unwrap_or_default(),
             generations: report.map(|report| report.generations.clone()).unwrap_or_default(),
@@ -45,7 +53,12 @@ impl Standing {
 
     /// The state is such that its generation is not known for sure.
     pub(super) fn is_trouble(&self) -> bool {
-        self.state != TargetState::Ok
+        self.state != TargetState::Ok && !self.is_gone()
+    }
+
+    /// A dynamic target that no client names any more. It is no trouble: nodes come and go.
+    pub(super) fn is_gone(&self) -> bool {
+        self.on_demand && self.state == TargetState::Stale
     }
 
     /// What is emitted, by name, with the setting: `Shop 1.x (old)`.

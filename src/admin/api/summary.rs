@@ -33,6 +33,9 @@ struct Group {
 
 /// The group of a target: the words for its trouble, or the names of its generations.
 pub(super) fn group_of(target: &Standing) -> String {
+    if target.is_gone() {
+        return "not requested any more".to_owned();
+    }
     match target.state {
         TargetState::Failed => "failing".to_owned(),
         TargetState::NotScraped => "not scraped yet".to_owned(),
@@ -47,6 +50,9 @@ pub(super) fn group_of(target: &Standing) -> String {
 fn kind_of(target: &Standing) -> &'static str {
     if target.is_trouble() {
         return "trouble";
+    }
+    if target.is_gone() {
+        return "unknown";
     }
     let mut generations = target.generations.iter();
     match (generations.next(), generations.next()) {
@@ -68,9 +74,10 @@ impl Summary {
             groups.entry((rank, key)).or_insert(group).targets += 1;
         }
         let groups: Vec<Group> = groups.into_values().collect();
-        let removable = !targets.is_empty()
-            && !has_relay
-            && targets.iter().all(|target| !target.is_trouble() && is_as_expected(target));
+        let mut in_use = targets.iter().filter(|target| !target.is_gone()).peekable();
+        let removable = !has_relay
+            && in_use.peek().is_some()
+            && in_use.all(|target| !target.is_trouble() && is_as_expected(target));
         Summary {
             text: text(targets, &groups),
             advice: advice(targets, has_relay),
@@ -129,8 +136,9 @@ fn rewritten(targets: &[&Standing], from: Generation) -> Vec<Standing> {
 
 fn advice(targets: &[Standing], has_relay: bool) -> String {
     let is_new = |target: &Standing| target.state == TargetState::NotScraped;
-    let known: Vec<&Standing> = targets.iter().filter(|target| !target.is_trouble()).collect();
-    let trouble = targets.len() - known.len();
+    let is_known = |target: &&Standing| !target.is_trouble() && !target.is_gone();
+    let known: Vec<&Standing> = targets.iter().filter(is_known).collect();
+    let trouble = targets.iter().filter(|target| target.is_trouble()).count();
     if targets.is_empty() {
         let advice = if has_relay {
             "Crossfade only relays StatsD lines: see StatsD."
@@ -142,6 +150,9 @@ fn advice(targets: &[Standing], has_relay: bool) -> String {
     if targets.iter().all(is_new) {
         return "No target has been scraped yet: let Prometheus scrape them through Crossfade."
             .to_owned();
+    }
+    if known.is_empty() && trouble == 0 {
+        return "No target is scraped through Crossfade any more.".to_owned();
     }
     if known.is_empty() {
         return "No target can be read now: look at the reasons before you change anything."
@@ -238,6 +249,7 @@ mod tests {
             _ => None,
         };
         Standing {
+            on_demand: false,
             state: TargetState::Ok,
             is: vec![name(generation)],
             generations: [generation].into(),
@@ -334,6 +346,18 @@ mod tests {
         let expected =
             "Keep Crossfade while 1 target is in trouble: look at the reasons. The others speak";
         assert_advice(&[failed, target("old", Emit::Old)], false, false, expected);
+    }
+
+    #[test]
+    fn dynamic_targets_that_are_gone_are_no_trouble() {
+        let stale = with_state(target("old", Emit::New), TargetState::Stale);
+        let gone = Standing { on_demand: true, ..stale };
+        let expected = "Crossfade changes nothing and can be removed.";
+        let targets = [target("new", Emit::New), gone.clone()];
+        assert_advice(&targets, false, true, expected);
+        let text = Summary::new(&targets, false).text;
+        assert!(text.starts_with("2 targets: 1 on Shop 2, 1 not requested any more."), "{text}");
+        assert_advice(&[gone], false, false, "No target is scraped through Crossfade any more.");
     }
 
     #[test]

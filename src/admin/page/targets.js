@@ -19,7 +19,8 @@ const key = ({ name, url, on_demand: onDemand }) => `${name} ${url} ${onDemand}`
 const TROUBLE = ["failed", "no_known_metrics", "stale", "client_gone", "not_scraped"];
 
 /** Trouble first, then what lacks metrics, then the rest. */
-function rank({ state, missing }) {
+function rank({ state, missing, on_demand: onDemand }) {
+  if (onDemand && state === "stale") return TROUBLE.length + 2; // no client names it any more
   const at = TROUBLE.indexOf(state);
   return at >= 0 ? at : TROUBLE.length + (missing > 0 ? 0 : 1);
 }
