@@ -12,7 +12,7 @@ use crossfade::telemetry::Metrics;
 use crate::support::documents::{DASHBOARD, DOCUMENTS, metrics, queries, snippets};
 use crate::support::root;
 
-const SETTINGS: &str = include_str!("../../docs/settings.md");
+pub(crate) const SETTINGS: &str = include_str!("../../docs/settings.md");
 const METRICS: &str = include_str!("../../METRICS.md");
 
 const ALERTS: &str = include_str!("../../deploy/alerts.yaml");
@@ -31,7 +31,7 @@ fn every_documented_settings_file_is_valid() {
 }
 
 /// The cells of every table row that begins with something in backticks.
-fn rows(document: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(document: &str) -> Vec<Vec<String>> {
     let row = |line: &str| {
         let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
         let cells = cells.split('|').map(|cell| cell.trim().to_owned());
@@ -40,7 +40,7 @@ fn rows(document: &str) -> Vec<Vec<String>> {
     document.lines().filter_map(row).collect()
 }
 
-fn bare(cell: &str) -> String {
+pub(crate) fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 

@@ -6,5 +6,6 @@ mod documents;
 mod examples;
 mod layering;
 mod release;
+mod schemas;
 #[path = "../support/mod.rs"]
 mod support;

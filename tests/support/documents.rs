@@ -12,6 +12,7 @@ pub(crate) const DASHBOARD: &str = include_str!("../../deploy/grafana-dashboard.
 /// Documents with settings and configurations.
 pub(crate) const DOCUMENTS: &[(&str, &str)] = &[
     ("README.md", include_str!("../../README.md")),
+    ("docs/troubleshooting.md", include_str!("../../docs/troubleshooting.md")),
     ("docs/deployment.md", include_str!("../../docs/deployment.md")),
     ("docs/packs-shipped.md", include_str!("../../docs/packs-shipped.md")),
     ("docs/security.md", include_str!("../../docs/security.md")),
