@@ -412,7 +412,7 @@ fn packs_and_test_cases_in_the_documentation_pass() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("documented");
     std::fs::create_dir_all(&folder).expect("a folder");
     let documented = documented();
-    assert_eq!(documented.len(), 11);
+    assert_eq!(documented.len(), 12);
     for (name, text) in &documented {
         std::fs::write(folder.join(name), text).expect("writable");
     }
