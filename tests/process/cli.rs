@@ -315,7 +315,7 @@ fn serve_logs_its_addresses_and_stops_on_sigterm() {
         assert_eq!(code, Some(0), "{format}");
         assert!(log.contains("draining"), "{log}");
         let last = log.lines().last().unwrap_or_default();
-        let expected = ["msg=stopped", "\"message\":\"stopped\""];
+        let expected = ["msg=stopped", "\"msg\":\"stopped\""];
         assert!(expected.iter().any(|it| last.contains(it)), "{last}");
     }
 }

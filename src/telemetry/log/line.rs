@@ -30,13 +30,13 @@ fn logfmt(level: Level, fields: Fields) -> String {
     line
 }
 
-/// One object; the fields of the event are beside `timestamp`, `level` and `message`.
+/// One object, with the keys of a line in logfmt.
 fn json_line(level: Level, fields: Fields) -> String {
     let (message, mut others) = fields.into_parts();
     let own = [
-        ("timestamp", now().into()),
-        ("level", level.as_str().into()),
-        ("message", message.into()),
+        ("ts", now().into()),
+        ("level", level.as_str().to_lowercase().into()),
+        ("msg", message.into()),
     ];
     let is_own = |name: &str| own.iter().any(|(its, _): &(&str, Value)| *its == name);
     others.retain(|(name, _)| !is_own(name));
