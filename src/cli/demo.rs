@@ -1,6 +1,7 @@
 //! `crossfade demo`: shows how the gateway works, without other software.
 
 use std::io::{IsTerminal as _, Write as _, stdout};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -11,11 +12,19 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::{self, LogFormat, LogLevel, LogSettings};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade demo
+  crossfade demo --port=19542")]
 pub(super) struct Arguments {
     /// The port of the gateway. The next three ports are used too. 0 for free ports [default: 9542,
     /// or free ports if it is in use].
     #[arg(long, value_name = "PORT", value_parser = port)]
     port: Option<u16>,
+
+    /// The time between the scrapes of the table. Tests have no time to wait.
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse, default_value = "1s", hide = true)]
+    interval: Duration,
 }
 
 /// A port that leaves room for the other ports of the demo.
@@ -40,18 +49,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let shutdown = Shutdown::new();
-        let stop = StopSignals::install()?;
+        let mut stop = StopSignals::install()?;
         let is_terminal = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let show = |screen: &str| {
             // If stdout is closed, the gateway can still be scraped.
-            drop(stdout().write_all(screen.as_bytes()));
+            drop(stdout().write_all(screen.as_bytes()).and_then(|()| stdout().flush()));
         };
         let demo = Demo::bind(ports).await?;
         tokio::select! {
-            ended = demo.run(&shutdown, is_terminal, show) => Ok(ended?),
-            () = stop.handle(&shutdown) => Ok(()),
+            ended = demo.run(&shutdown, is_terminal, arguments.interval, show) => Ok(ended?),
+            // There is nothing to finish.
+            () = stop.next() => Ok(()),
         }
-    })
+    });
+    runtime.shutdown_background();
+    ended
 }

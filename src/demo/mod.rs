@@ -1,9 +1,10 @@
 //! The gateway with simulated Kong 2.8 and 3.9 nodes, in one process.
 //!
 //! ```text
-//! Traffic ──> StandIn kong-2 (2.8) ──┐
-//!    └──────> StandIn kong-3 (3.9) ──┴──> App ──> Prometheus
-//!             Statsd (plugin) ───────────> App ──> Statsd (server)
+//! Traffic ──> StandIn kong-2 (2.8) ────────────┐
+//!    ├──────> StandIn kong-3 (3.9) ────────────┤
+//!    └──────> StandIn kong (2.8, later 3.9) ───┴──> App ──> Prometheus
+//!             Statsd (plugin) ─────────────────────> App ──> Statsd (server)
 //! ```
 //!
 //! The traffic of one shop is counted once and exported in both generations, so all differences are
@@ -22,12 +23,14 @@ mod stand_in;
 mod statsd;
 mod traffic;
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use hyper::StatusCode;
+use tokio::time::MissedTickBehavior;
 
 use crate::app::{self, App};
 use crate::config;
@@ -35,7 +38,7 @@ use crate::http_client::{Get, Response};
 use crate::http_server::Workers;
 use crate::relay::ListenAddress;
 use crate::shutdown::Shutdown;
-use stand_in::{LiveTraffic, StandIn};
+use stand_in::{LiveTraffic, StandIn, Version};
 use statsd::Statsd;
 use traffic::Traffic;
 
@@ -55,11 +58,19 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 1 << 24;
 
 /// Targets of the gateway: name, index of the node, emitted generation, description.
-const TARGETS: [(&str, usize, &str, &str); 3] = [
+const TARGETS: [(&str, usize, &str, &str); 4] = [
     ("kong-2", 0, "old", "Kong 2.8 unchanged"),
     ("kong-3", 1, "old", "Kong 3.9 as 2.x"),
     ("kong-2-upgraded", 0, "new", "Kong 2.8 as 3.x"),
+    ("kong", UPGRADED, "old", "2.8, then 3.9, as 2.x"),
 ];
+
+/// The index of the node that is upgraded while the demo runs.
+const UPGRADED: usize = 2;
+
+/// How many rows the table of the upgrade has before it and from it on. After the last one, scrapes
+/// continue, so that the numbers of the status page do.
+const ROWS: std::ops::Range<u32> = 5..10;
 
 /// Why the demo cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +105,8 @@ pub enum Error {
 /// The ports to use, all on the loopback interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {
-    /// [`DEFAULT_PORT`] and the next three. A free port replaces each port that is in use.
+    /// [`DEFAULT_PORT`] and the next three. A free port replaces each port that is in use. The node that
+    /// is upgraded always has a free port.
     Preferred,
     /// This port, at most [`MAX_PORT`], and the next three.
     From(u16),
@@ -120,7 +132,7 @@ impl Ports {
 #[derive(Debug)]
 pub struct Demo {
     app: App,
-    stand_ins: [StandIn; 2],
+    stand_ins: [StandIn; 3],
     statsd: Statsd,
 }
 
@@ -135,11 +147,11 @@ impl Demo {
     ///
     /// Never: the settings are constant, and a test starts the demo with them.
     pub async fn bind(ports: Ports) -> Result<Demo, Error> {
-        let stand_in = async |index| {
-            let port = ports.port(index);
-            StandIn::bind(port).await.map_err(|error| Error::Bind { port, error })
-        };
-        let stand_ins = [stand_in(2).await?, stand_in(3).await?];
+        let stand_in =
+            async |port| StandIn::bind(port).await.map_err(|error| Error::Bind { port, error });
+        let of_ports = [stand_in(ports.port(2)).await?, stand_in(ports.port(3)).await?];
+        let [old, new] = of_ports;
+        let stand_ins = [old, new, stand_in(0).await?];
         let mut settings = format!(
             "web: {{ listen_address: '127.0.0.1:{}' }}\nadmin: {{ listen_address: '127.0.0.1:{}' }}\ntargets:\n",
             ports.port(0),
@@ -169,8 +181,9 @@ impl Demo {
         Ok(Demo { app, stand_ins, statsd })
     }
 
-    /// Runs until `shutdown` drains. Calls `show` once, when all parts respond: with colours for a
-    /// terminal, without otherwise.
+    /// Runs until `shutdown` drains. Calls `show` with the screen when all parts respond, and then
+    /// with each row of the table of an upgrade, once per `interval`. For a terminal, texts have escape
+    /// sequences, and the last row is updated.
     ///
     /// # Errors
     ///
@@ -183,7 +196,8 @@ impl Demo {
         self,
         shutdown: &Shutdown,
         is_terminal: bool,
-        show: impl FnOnce(&str),
+        interval: Duration,
+        show: impl Fn(&str),
     ) -> Result<(), Error> {
         let Demo { app, stand_ins, statsd } = self;
         let udp = |address| match address {
@@ -196,7 +210,8 @@ impl Demo {
         let mut traffic = Traffic::new(0x5eed);
         traffic.step(OPEN_SINCE);
         let traffic = LiveTraffic::new(traffic);
-        let [old, new] = stand_ins;
+        let [old, new, upgraded] = stand_ins;
+        let version = Version::old();
         let guide = async {
             let pages = screen::Pages {
                 kong_3: fetch(&places.stand_ins[1]).await?,
@@ -205,21 +220,60 @@ impl Demo {
                 statsd: statsd.exchange(relay).await.map_err(Error::Statsd)?,
             };
             show(&screen::screen(&places, &pages, is_terminal));
-            statsd.go_on(relay).await.map_err(Error::Statsd)
+            let statsd = async { statsd.go_on(relay).await.map_err(Error::Statsd) };
+            let scrapes = scrape(&places, &version, interval, is_terminal, &show);
+            tokio::try_join!(statsd, scrapes).map(|_: (Infallible, Infallible)| ())
         };
         let workers = Workers::here();
         tokio::select! {
-            never = old.serve(traffic.clone(), Traffic::render_old) => match never {},
-            never = new.serve(traffic, Traffic::render_new) => match never {},
+            never = old.serve(traffic.clone(), Version::old()) => match never {},
+            never = new.serve(traffic.clone(), Version::new()) => match never {},
+            never = upgraded.serve(traffic, version.clone()) => match never {},
             failed = guide => failed,
             () = app.run(&workers, shutdown) => Ok(()),
         }
     }
 }
 
-fn places(stand_ins: &[StandIn; 2], data: SocketAddr, admin: SocketAddr) -> screen::Places {
+/// Scrapes all targets as Prometheus does, and shows an upgrade.
+async fn scrape(
+    places: &screen::Places,
+    version: &Version,
+    interval: Duration,
+    is_terminal: bool,
+    show: &impl Fn(&str),
+) -> Result<Infallible, Error> {
+    let mut due = tokio::time::interval(interval.max(Duration::from_millis(1)));
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let [others @ .., (target, _)] = &places.targets;
+    for number in 1_u32.. {
+        due.tick().await;
+        if number == ROWS.start + 1 {
+            version.upgrade();
+            show(&screen::upgrade(is_terminal));
+        }
+        let row = screen::Row {
+            number,
+            version: version.as_str(),
+            exported: &fetch(&places.stand_ins[UPGRADED]).await?,
+            scraped: &fetch(target).await?,
+        };
+        if number <= ROWS.end {
+            show(&row.to_string());
+        } else if is_terminal {
+            show(&screen::instead(&row));
+        }
+        for (url, _) in others {
+            fetch(url).await?;
+        }
+    }
+    // After four thousand million scrapes.
+    std::future::pending().await
+}
+
+fn places(stand_ins: &[StandIn; 3], data: SocketAddr, admin: SocketAddr) -> screen::Places {
     screen::Places {
-        stand_ins: [stand_ins[0].url(), stand_ins[1].url()],
+        stand_ins: stand_ins.each_ref().map(StandIn::url),
         targets: TARGETS
             .map(|(name, _, _, what)| (format!("http://{data}/targets/{name}/metrics"), what)),
         admin: format!("http://{admin}/"),

@@ -1,13 +1,14 @@
-//! The output of the demo: series of each node, the rewritten series, and URLs to open.
+//! The output of the demo: series of each node, the rewritten series, URLs to open, and the table of an
+//! upgrade.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 
 /// The URLs of the demo.
 pub(super) struct Places {
-    /// The pages of the old and the new node.
-    pub(super) stand_ins: [String; 2],
-    /// URLs to scrape, with descriptions.
-    pub(super) targets: [(String, &'static str); 3],
+    /// The pages of the old node, the new one, and the one that is upgraded.
+    pub(super) stand_ins: [String; 3],
+    /// URLs to scrape, with descriptions. The last is that of the node that is upgraded.
+    pub(super) targets: [(String, &'static str); 4],
     /// The admin listener.
     pub(super) admin: String,
 }
@@ -71,11 +72,12 @@ pub(super) fn screen(places: &Places, pages: &Pages, is_terminal: bool) -> Strin
 
 fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std::fmt::Result {
     let Style { bold, faint, plain } = style;
-    let [kong_2, kong_3] = &places.stand_ins;
+    let [kong_2, kong_3, kong] = &places.stand_ins;
 
     writeln!(out, "{bold}One shop, counted by two Kongs, scraped through one gateway.{plain}\n")?;
     writeln!(out, "  kong-2   stand-in for Kong 2.8   {kong_2}")?;
-    writeln!(out, "  kong-3   stand-in for Kong 3.9   {kong_3}\n")?;
+    writeln!(out, "  kong-3   stand-in for Kong 3.9   {kong_3}")?;
+    writeln!(out, "  kong     2.8, then 3.9           {kong}\n")?;
 
     writeln!(
         out,
@@ -124,7 +126,69 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     for (url, what) in urls {
         writeln!(out, "  {url:<width$}   {faint}{what}{plain}")?;
     }
-    writeln!(out, "\nCtrl-C stops.")
+    writeln!(out, "\n{bold}An upgrade, scrape by scrape. Ctrl-C stops.{plain}\n")?;
+    writeln!(
+        out,
+        "  The node kong is Kong 2.8, and turns into Kong 3.9. The names that it exports"
+    )?;
+    writeln!(out, "  change. Prometheus, through the gateway, gets the series of the dashboards.")?;
+    writeln!(
+        out,
+        "  {faint}(A real Kong also restarts its counters. rate() goes on after that.){plain}\n"
+    )?;
+    writeln!(
+        out,
+        "  {faint}scrape  version  {:<34}  through the gateway{plain}",
+        "exported by kong"
+    )
+}
+
+/// The line of the table where the node is upgraded.
+pub(super) fn upgrade(is_terminal: bool) -> String {
+    let Style { bold, plain, .. } = if is_terminal { COLOURED } else { UNCOLOURED };
+    format!("  {bold}------  kong is upgraded to Kong 3.9 {}{plain}\n", "-".repeat(41))
+}
+
+/// A row that replaces the last one on a terminal.
+pub(super) fn instead(row: &Row<'_>) -> String {
+    format!("\x1b[1A\r\x1b[K{row}")
+}
+
+/// One scrape of the node that is upgraded. Displayed as a line.
+pub(super) struct Row<'a> {
+    /// From 1.
+    pub(super) number: u32,
+    /// The version of the node.
+    pub(super) version: &'static str,
+    /// The page of the node.
+    pub(super) exported: &'a str,
+    /// The page that Prometheus gets.
+    pub(super) scraped: &'a str,
+}
+
+impl Display for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Row { number, version, exported, scraped } = self;
+        let ((name, value), (as_name, as_value)) = (responses(exported), responses(scraped));
+        writeln!(
+            f,
+            "  {number:>6}  {version:<7}  {name:<24} {value:>9}  {as_name:<16} {as_value:>8}"
+        )
+    }
+}
+
+/// The family of a page that counts responses, and its value for the place and status that are shown.
+fn responses(page: &str) -> (&'static str, u64) {
+    for name in ["kong_http_status", "kong_http_requests_total"] {
+        let start = format!(r#"{name}{{{ELLIPSIS},code="200""#);
+        let values: Vec<u64> =
+            lines(page, &start).filter_map(|(_, value)| value.parse().ok()).collect();
+        if !values.is_empty() {
+            // Kong 3.x has a series for each consumer.
+            return (name, values.iter().sum());
+        }
+    }
+    ("none", 0)
 }
 
 /// The series whose lines start with these texts, and their values.
@@ -152,11 +216,12 @@ kong_http_requests_total{service="catalog",route="search",code="200",source="ser
 kong_http_status{service="catalog",route="item",code="200"} 12
 "#;
         let places = Places {
-            stand_ins: ["http://two/".into(), "http://three/".into()],
+            stand_ins: ["http://two/", "http://three/", "http://one/"].map(str::to_owned),
             targets: [
                 ("http://gateway/a".into(), "first"),
                 ("http://gateway/bcd".into(), "second"),
                 ("http://gateway/e".into(), "third"),
+                ("http://gateway/f".into(), "fourth"),
             ],
             admin: "http://admin/".into(),
         };
@@ -185,6 +250,28 @@ kong_http_status{service="catalog",route="item",code="200"} 12
         assert!(!screen.contains("500") && !screen.contains("search"), "{screen}");
         shown("  http://gateway/a     first");
         shown("  http://gateway/bcd   second");
+    }
+
+    #[test]
+    fn rows_show_the_names_of_both_sides() {
+        let labels = r#"service="catalog",route="item",code="200""#;
+        let old = format!("kong_http_status{{{labels}}} 1234567\n");
+        let new = ["", "ios"].map(|consumer| {
+            format!(
+                "kong_http_requests_total{{{labels},source=\"service\",workspace=\"default\",\
+                 consumer=\"{consumer}\"}} 2\n"
+            )
+        });
+        let row = Row { number: 7, version: "3.9", exported: &new.concat(), scraped: &old };
+        let expected =
+            "       7  3.9      kong_http_requests_total         4  kong_http_status  1234567\n";
+        assert_eq!(row.to_string(), expected);
+        let row = Row { number: 1, version: "2.8", exported: &old, scraped: "" };
+        let expected =
+            "       1  2.8      kong_http_status           1234567  none                    0\n";
+        assert_eq!(row.to_string(), expected);
+        assert!(expected.len() <= 81 && upgrade(false).len() <= 81);
+        assert!(!upgrade(false).contains('\x1b') && upgrade(true).contains('\x1b'));
     }
 
     #[test]

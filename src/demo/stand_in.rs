@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -47,7 +48,37 @@ impl LiveTraffic {
 }
 
 /// Renders the page of one generation.
-pub(super) type Render = fn(&Traffic) -> String;
+type Render = fn(&Traffic) -> String;
+
+/// The version of a simulated node, which can be upgraded while it runs.
+#[derive(Clone, Debug)]
+pub(super) struct Version(Arc<AtomicBool>);
+
+impl Version {
+    /// Kong 2.8.
+    pub(super) fn old() -> Version {
+        Version(Arc::new(AtomicBool::new(false)))
+    }
+
+    /// Kong 3.9.
+    pub(super) fn new() -> Version {
+        Version(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Turns the node into Kong 3.9, from the next page on.
+    pub(super) fn upgrade(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// `2.8` or `3.9`.
+    pub(super) fn as_str(&self) -> &'static str {
+        if self.0.load(Ordering::Relaxed) { "3.9" } else { "2.8" }
+    }
+
+    fn render(&self) -> Render {
+        if self.0.load(Ordering::Relaxed) { Traffic::render_new } else { Traffic::render_old }
+    }
+}
 
 /// A node that has its port but does not respond yet.
 #[derive(Debug)]
@@ -75,7 +106,7 @@ impl StandIn {
 
     /// Responds to scrapes while the future is polled. Dropping it closes the port; responses that
     /// have started are completed.
-    pub(super) async fn serve(self, traffic: LiveTraffic, render: Render) -> Infallible {
+    pub(super) async fn serve(self, traffic: LiveTraffic, version: Version) -> Infallible {
         loop {
             // Accepting fails if a client has gone or descriptors run out. The demo continues, and
             // yielding prevents a busy loop.
@@ -83,9 +114,9 @@ impl StandIn {
                 tokio::task::yield_now().await;
                 continue;
             };
-            let traffic = traffic.clone();
+            let (traffic, version) = (traffic.clone(), version.clone());
             let service = service_fn(move |request| {
-                let answer = answer(&request, &traffic, render);
+                let answer = answer(&request, &traffic, version.render());
                 async move { Ok::<_, Infallible>(answer) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
@@ -155,7 +186,7 @@ mod tests {
         let stand_in = StandIn::bind(0).await.expect("some port is free");
         let address = stand_in.address;
         let server =
-            tokio::spawn(stand_in.serve(LiveTraffic::new(Traffic::new(1)), Traffic::render_old));
+            tokio::spawn(stand_in.serve(LiveTraffic::new(Traffic::new(1)), Version::old()));
 
         let answer = get(address, "/metrics").await;
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");

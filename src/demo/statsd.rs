@@ -1,5 +1,6 @@
 //! A simulated `StatsD` plugin of both versions of Kong, and a simulated `StatsD` server.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -59,7 +60,7 @@ impl Statsd {
     }
 
     /// Sends the lines of both versions once a second.
-    pub(super) async fn go_on(&self, gateway: SocketAddr) -> io::Result<()> {
+    pub(super) async fn go_on(&self, gateway: SocketAddr) -> io::Result<Infallible> {
         let mut seconds = interval(Duration::from_secs(1));
         let mut buffer = [0; 2048];
         loop {

@@ -1,21 +1,23 @@
 //! `crossfade demo` as a newcomer meets it: started, read, scraped, stopped.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 /// A running demo.
 struct Demo {
     process: Child,
     screen: String,
+    /// What it prints after the screen.
+    rest: Lines<BufReader<ChildStdout>>,
 }
 
 impl Demo {
     /// Starts it on free ports and reads the screen to its last line.
     fn start() -> Demo {
         let mut process = Command::new(env!("CARGO_BIN_EXE_crossfade"))
-            .args(["demo", "--port=0"])
+            .args(["demo", "--port=0", "--interval=10ms"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -27,7 +29,10 @@ impl Demo {
             screen += &line;
             screen.push('\n');
         }
-        Demo { process, screen }
+        for line in screen.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        Demo { process, screen, rest: lines }
     }
 
     /// The URL on the screen that ends so.
@@ -45,7 +50,7 @@ impl Demo {
     }
 
     /// Stops it as Ctrl-C does.
-    fn stop(mut self) -> ExitStatus {
+    fn stop(&mut self) -> ExitStatus {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args(["-INT", &id]).status().expect("kill starts");
         assert!(sent.success());
@@ -92,7 +97,7 @@ fn value(page: &str, series: &str) -> u64 {
 
 #[test]
 fn both_generations_are_emitted_alike() {
-    let demo = Demo::start();
+    let mut demo = Demo::start();
     let (head, old) = get(demo.url("/targets/kong-2/metrics"));
     let (_, new) = get(demo.url("/targets/kong-3/metrics"));
     let (_, upgraded) = get(demo.url("/targets/kong-2-upgraded/metrics"));
@@ -122,8 +127,48 @@ fn both_generations_are_emitted_alike() {
 }
 
 #[test]
+fn an_upgrade_changes_what_the_node_exports_and_not_what_prometheus_gets() {
+    let mut demo = Demo::start();
+    let mut rows = Vec::new();
+    let mut upgrade = None;
+    // The explanation of the table, its head, ten rows, and the upgrade.
+    for line in demo.rest.by_ref().skip(6).take(11) {
+        let line = line.expect("UTF-8");
+        assert!(line.chars().count() <= 80 && !line.contains('\x1b'), "{line}");
+        if line.contains("kong is upgraded to Kong 3.9") {
+            upgrade = Some(rows.len());
+            continue;
+        }
+        let cells: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        assert_eq!(cells.len(), 6, "{line}");
+        rows.push(cells);
+    }
+    assert_eq!((upgrade, rows.len()), (Some(5), 10));
+    let mut last = (0, 0);
+    for (index, row) in rows.iter().enumerate() {
+        let (version, name) = match index {
+            0..5 => ("2.8", "kong_http_status"),
+            _ => ("3.9", "kong_http_requests_total"),
+        };
+        assert_eq!((row[1].as_str(), row[2].as_str()), (version, name), "{row:?}");
+        assert_eq!(row[4], "kong_http_status", "the dashboard's series goes on: {row:?}");
+        let now = (row[3].parse().expect("a count"), row[5].parse().expect("a count"));
+        assert!(now.0 > 0 && now.0 >= last.0 && now.1 >= last.1, "{last:?}, then {row:?}");
+        last = now;
+    }
+    // Not a terminal: no more rows, but the gateway is scraped, so the status page has news.
+    let (_, page) = get(demo.url("/targets/kong/metrics"));
+    assert!(
+        page.contains("kong_http_status{") && !page.contains("kong_http_requests_total{"),
+        "{page}"
+    );
+    assert!(demo.stop().success());
+    assert!(demo.rest.next().is_none(), "nothing follows the table");
+}
+
+#[test]
 fn the_demo_has_traffic_and_an_admin_page() {
-    let demo = Demo::start();
+    let mut demo = Demo::start();
     for (stand_in, family) in [(0, "kong_http_status{"), (1, "kong_http_requests_total{")] {
         let (_, page) = get(demo.stand_in(stand_in));
         assert!(page.lines().filter(|line| line.starts_with(family)).count() > 10, "{page}");
