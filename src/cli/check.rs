@@ -18,6 +18,10 @@ use crate::regular_file;
 use crate::relay;
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade check config crossfade.yaml
+  crossfade check pack kong ours.yaml")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -26,12 +30,17 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Check a settings file and the files it refers to: packs, TLS files and credentials.
+    #[command(after_long_help = "\
+Examples:
+  crossfade check config crossfade.yaml
+  crossfade check config --syntax-only --format=json crossfade.yaml")]
     Config {
         /// The settings file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Do not read TLS files and credentials, which may be on another machine. Packs are checked
-        /// only if they exist.
+        /// Do not read TLS files and credentials.
+        ///
+        /// They may be on another machine. Packs are checked only if they exist.
         #[arg(long)]
         syntax_only: bool,
         #[command(flatten)]
@@ -39,7 +48,13 @@ enum What {
     },
     /// Check packs: each on its own, and in combination with the others, and with kong if none is a
     /// shipped pack.
-    #[command(visible_alias = "mapping")]
+    #[command(
+        visible_alias = "mapping",
+        after_long_help = "\
+Examples:
+  crossfade check pack ours.yaml
+  crossfade check pack kong ours.yaml --format=json"
+    )]
     Pack {
         /// The packs: files, or names of shipped packs.
         #[arg(value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true, required = true)]

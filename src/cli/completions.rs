@@ -7,7 +7,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   crossfade completions bash > /etc/bash_completion.d/crossfade
   crossfade completions zsh > \"${fpath[1]}/_crossfade\"

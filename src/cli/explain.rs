@@ -22,6 +22,11 @@ use crate::rewrite::statsd::{self, ExplainedLine, LineOutcome, Sender};
 use crate::tools::{Indent, WIDTH, estimate_text, rule_title, wrap};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade explain --emit=old --family=kong_http_requests_total http://kong:8100/metrics
+  crossfade explain --emit=old --line='kong_http_requests_total{service=\"s\",code=\"200\"} 7'
+  crossfade explain --emit=new --statsd --line='kong.s.request.count:1|c'")]
 pub(super) struct Arguments {
     /// The input: a file, an http:// URL, or - for stdin. Gzip is unpacked.
     #[arg(value_name = "FILE|URL", default_value = "-", conflicts_with = "lines")]

@@ -61,8 +61,9 @@ pub(super) fn pack() -> impl TypedValueParser<Value = PackRef> {
 /// How to rewrite expositions.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Rewriting {
-    /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
-    /// pack kong; names replace it.
+    /// A shipped pack by its name, or a pack on disk. May be repeated.
+    ///
+    /// Files alone are added to the pack kong; names replace it.
     #[arg(long = "pack", value_name = "NAME|FILE", value_parser = pack(), hide_possible_values = true)]
     pub(super) packs: Vec<PackRef>,
 
@@ -117,8 +118,9 @@ pub(super) struct Lines {
     #[arg(
         long = "statsd.prefix",
         value_name = "PREFIX",
-        help = "The prefix of StatsD names, instead of the prefix in the pack. `{x}` matches one segment of \
-                any text. May be repeated [default: kong]"
+        help = "The prefix of StatsD names. May be repeated [default: kong]",
+        long_help = "The prefix of StatsD names. May be repeated [default: kong]\n\nIt replaces the \
+                     prefix in the pack. `{x}` matches one segment of any text."
     )]
     pub(super) prefixes: Vec<StatsdPrefix>,
 
@@ -126,8 +128,9 @@ pub(super) struct Lines {
         long = "statsd.tags",
         value_name = "STYLE",
         value_parser = choice::<Dialect>(),
-        help = "Emit new-generation StatsD lines with tags, as Kong does with this tag_style, where this is \
-                exact [default: dotted names]"
+        help = "Emit StatsD lines with tags [default: dotted names]",
+        long_help = "Emit StatsD lines with tags [default: dotted names]\n\nLines of the new \
+                     generation are written as Kong does with this tag_style, where this is exact."
     )]
     pub(super) tags: Option<Dialect>,
 }
@@ -142,8 +145,10 @@ impl Lines {
 /// `--emit`, for commands that require it.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct EmitFlag {
-    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
-    /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
+    /// The generation(s) of metrics to emit.
+    ///
+    /// old is Kong 2.x, new is Kong 3.x. Or one edition of them, with its bucket layouts: 2.5, 2.8, 3.0 or
+    /// 3.9.
     #[arg(long, value_name = "old|new|both|EDITION", value_parser = emitted(), hide_possible_values = true)]
     pub(super) emit: Emit,
 }

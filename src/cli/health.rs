@@ -24,12 +24,18 @@ use crate::telemetry::write_to_stderr;
 use crate::tls::{self, Lenient};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade health
+  crossfade health --url=http://127.0.0.1:9543/crossfade/-/ready
+  crossfade health --web.config.file=web.yaml")]
 pub(super) struct Arguments {
     #[arg(
         long,
         value_name = "URL",
-        help = "The URL to request [default: http://127.0.0.1:9543/-/healthy, or https if the web \
-                configuration file has TLS]"
+        help = "The URL to request [default: http://127.0.0.1:9543/-/healthy]",
+        long_help = "The URL to request [default: http://127.0.0.1:9543/-/healthy]\n\nThe default is an \
+                     https URL if the web configuration file has TLS."
     )]
     url: Option<HttpUrl>,
 

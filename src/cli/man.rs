@@ -8,7 +8,7 @@ use clap::Args;
 use clap_mangen::Man;
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   crossfade man serve | man -l -
   crossfade man --output=/usr/local/share/man/man1")]

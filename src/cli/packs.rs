@@ -12,6 +12,10 @@ use crate::mapping::{Generation, Pack};
 use crate::packs::{SHIPPED, ShippedPack};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade packs
+  crossfade packs kong > ours.yaml")]
 pub(super) struct Arguments {
     /// The pack to print, as YAML [default: list all packs].
     #[arg(value_name = "NAME")]

@@ -18,6 +18,11 @@ use crate::regular_file;
 use crate::tools::pack_tests::{Outcome, Suite};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade test
+  crossfade test kong ours.yaml
+  crossfade test ours.yaml --junit=results.xml")]
 pub(super) struct Arguments {
     /// Packs with test cases, names of shipped packs, or files with test cases only [default: all
     /// shipped packs].

@@ -18,6 +18,11 @@ use crate::packs;
 use crate::tools::verify::{self, Options, Outcome, Traffic};
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade verify old.prom new.prom
+  crossfade verify --traffic=similar http://kong-2:8100/metrics http://kong-3:8100/metrics
+  crossfade verify old.prom new.prom --format=json")]
 pub(super) struct Arguments {
     /// Metrics of the old Kong: a file, an http:// URL, or - for stdin.
     old: String,
@@ -25,13 +30,16 @@ pub(super) struct Arguments {
     /// Metrics of the new Kong: a file, an http:// URL, or - for stdin.
     new: String,
 
-    /// The traffic of both nodes: the same requests (compares every series), or similar requests
-    /// (compares the totals of families).
+    /// The traffic of both nodes.
+    ///
+    /// The same requests (compares every series), or similar requests (compares the totals of families).
     #[arg(long, value_enum, default_value_t = TrafficFlag::Same)]
     traffic: TrafficFlag,
 
-    /// The generation to compare in. The other side is rewritten to it. Rewriting to old loses no
-    /// information. With an edition, such as 2.8 or 3.0, both sides are converted to its buckets.
+    /// The generation to compare in.
+    ///
+    /// The other side is rewritten to it. Rewriting to old loses no information. With an edition, such as
+    /// 2.8 or 3.0, both sides are converted to its buckets.
     #[arg(long, value_name = "old|new|EDITION", value_parser = flags::emitted(), hide_possible_values = true, default_value_t = Emit::Old)]
     emit: Emit,
 

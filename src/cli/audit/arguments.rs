@@ -10,19 +10,26 @@ use crate::mapping::Emit;
 use crate::packs::PackRef;
 
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade audit dashboards/ rules/
+  crossfade audit dashboards/ rules/ --emit=old
+  crossfade audit dashboards/ --rewrite --output=new/")]
 pub(in crate::cli) struct Arguments {
     /// Grafana dashboards (JSON, schema version 16 or later), Prometheus rule files and Kubernetes
     /// manifests (YAML), or folders with such files.
     #[arg(required = true)]
     pub(super) paths: Vec<PathBuf>,
 
-    /// A shipped pack by its name, or a pack on disk. May be repeated. Files alone are added to the
-    /// pack kong; names replace it.
+    /// A shipped pack by its name, or a pack on disk. May be repeated.
+    ///
+    /// Files alone are added to the pack kong; names replace it.
     #[arg(long = "pack", value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true)]
     pub(super) packs: Vec<PackRef>,
 
-    /// Set the exit code for queries through a gateway that emits this generation, or this edition
-    /// of it. Without this flag, the exit code is for queries without a gateway.
+    /// Set the exit code for queries through a gateway that emits this generation.
+    ///
+    /// Or this edition of it. Without this flag, the exit code is for queries without a gateway.
     #[arg(long, value_name = "old|new|both|EDITION", value_parser = flags::emitted(), hide_possible_values = true)]
     pub(super) emit: Option<Emit>,
 
@@ -34,8 +41,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "old|new|EDITION", value_parser = flags::emitted(), hide_possible_values = true, default_value_t = Emit::New)]
     pub(super) to: Emit,
 
-    /// Also migrate quantiles over buckets whose boundaries differ between the generations. Their
-    /// results differ; the table says by how much at most.
+    /// Also migrate quantiles over buckets whose boundaries differ between the generations.
+    ///
+    /// Their results differ; the table says by how much at most.
     #[arg(long, requires = "rewrite")]
     pub(super) allow_differs: bool,
 

@@ -15,7 +15,14 @@ use crate::packs;
 use filter::{Ended, Engine};
 
 #[derive(Debug, Args)]
-#[command(mut_args(require_statsd))]
+#[command(
+    mut_args(require_statsd),
+    after_long_help = "\
+Examples:
+  curl -s http://kong:8100/metrics | crossfade rewrite --emit=old
+  crossfade rewrite --emit=new --report http://kong:8100/metrics
+  crossfade rewrite --emit=old --statsd lines.txt"
+)]
 pub(super) struct Arguments {
     /// The input: a file, an http:// URL, or - for stdin. Gzip is unpacked.
     #[arg(value_name = "FILE|URL", default_value = "-")]
@@ -37,8 +44,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     rewriting: Rewriting,
 
-    /// Write what the strictest readers accept: every family in one place, every histogram sorted and
-    /// complete. Nothing is written before the end of the input.
+    /// Write what the strictest readers accept.
+    ///
+    /// Every family is in one place, every histogram sorted and complete. Nothing is written before the end
+    /// of the input.
     #[arg(long)]
     strict: bool,
 
