@@ -5,11 +5,12 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Body;
-use hyper::header::{ALLOW, HeaderValue};
+use hyper::header::{ALLOW, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::respond::respond;
 use super::{Admin, browser, page};
+use crate::http_server::{Prefixed, RoutePrefix};
 use crate::telemetry::METRICS_CONTENT_TYPE;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -21,7 +22,13 @@ impl Admin {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let path = request.uri().path();
+        let prefix = self.current.load().settings.route_prefix.clone();
+        let requested = request.uri().path().to_owned();
+        let path = match prefix.strip(&requested) {
+            Prefixed::Below(path) => path,
+            Prefixed::Start => return redirect(&prefix.start(&requested)),
+            Prefixed::Outside => return not_found(&prefix),
+        };
         if path == "/-/reload" || path.starts_with("/api/") {
             let running = self.current.load();
             if let Err(reason) = browser::check(&request, &running.settings.admin_hosts) {
@@ -32,13 +39,11 @@ impl Admin {
             return self.handle_reload(request.method()).await;
         }
         let response = match *request.method() {
-            Method::POST if path.starts_with("/api/") => self.handle_post(request).await,
+            Method::POST if path.starts_with("/api/") => self.handle_post(path, request).await,
             Method::GET | Method::HEAD => self.handle_get(path, request.uri().query()),
             _ => return not_allowed("GET, HEAD", "Only GET and HEAD are allowed here.\n"),
         };
-        response.unwrap_or_else(|| {
-            respond(StatusCode::NOT_FOUND, TEXT, "Not found; / lists the paths of this listener.\n")
-        })
+        response.unwrap_or_else(|| not_found(&prefix))
     }
 
     fn handle_get(&self, path: &str, query: Option<&str>) -> Option<Response<Full<Bytes>>> {
@@ -71,6 +76,19 @@ impl Admin {
             }
         }
     }
+}
+
+fn not_found(prefix: &RoutePrefix) -> Response<Full<Bytes>> {
+    let text = format!("Not found; {}/ lists the paths of this listener.\n", prefix.as_str());
+    respond(StatusCode::NOT_FOUND, TEXT, text)
+}
+
+/// Redirects to a path that is relative to that of the request.
+fn redirect(to: &str) -> Response<Full<Bytes>> {
+    let mut response = respond(StatusCode::FOUND, TEXT, format!("See {to}\n"));
+    let to = HeaderValue::from_str(to).expect("prefixes are plain text");
+    response.headers_mut().insert(LOCATION, to);
+    response
 }
 
 fn not_allowed(methods: &'static str, text: &'static str) -> Response<Full<Bytes>> {

@@ -32,6 +32,9 @@ pub enum Error {
         /// The error of the operating system.
         error: io::Error,
     },
+    /// The sockets that systemd should have passed cannot be used.
+    #[error("cannot listen on the sockets of systemd (web.systemd_socket): {0}")]
+    SystemdSocket(io::Error),
     /// A `StatsD` address cannot be listened on.
     #[error(transparent)]
     Relay(#[from] relay::BindError),

@@ -8,13 +8,18 @@ use crate::scrape::TargetSettings;
 
 /// The gateway has bound its addresses.
 pub(super) fn listening(
-    data: SocketAddr,
+    data: &[SocketAddr],
     admin: SocketAddr,
     statsd: &[ListenAddress],
     settings: &Settings,
 ) {
-    let statsd = statsd.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    tracing::info!(%data, %admin, targets = targets(settings), statsd, "ready");
+    let data = list(data);
+    let statsd = list(statsd);
+    tracing::info!(data, %admin, targets = targets(settings), statsd, "ready");
+}
+
+fn list(addresses: &[impl ToString]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A reload has replaced the settings.

@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use crate::admin::Admin;
 use crate::config::Settings;
 use crate::document::Diagnostics;
-use crate::http_server::{self, Listener, WebConfig, Workers};
+use crate::http_server::{self, BindError, Listener, WebConfig, Workers};
 use crate::relay::{ListenAddress, Relay};
 use crate::running::{ReloadRequests, Reloader, Running};
 use crate::scrape::{Resolve, SharedState, StateFile, SystemResolver};
@@ -71,12 +71,23 @@ impl Unbound {
     /// An address that cannot be listened on.
     pub async fn bind(self) -> Result<App, Error> {
         let Unbound { settings, metrics, shared, parts, web, state } = self;
-        let bind = async |its: http_server::Settings, name, setting| {
-            let bound = Listener::bind(its, web.clone(), metrics.http_listener(name)).await;
-            bound.map_err(|error| Error::Bind { address: its.address, setting, error })
+        let bind = async |its: &http_server::Settings, name, setting| {
+            let bound = Listener::bind(its.clone(), web.clone(), metrics.http_listener(name)).await;
+            bound.map_err(|BindError { address, error }| Error::Bind { address, setting, error })
         };
-        let data = bind(settings.web, "data", "web.listen_address").await?;
-        let admin = bind(settings.admin, "admin", "admin.listen_address").await?.essential();
+        let data = if settings.systemd_socket {
+            let sockets = systemd::sockets().map_err(Error::SystemdSocket)?;
+            let bound = Listener::on(
+                sockets,
+                settings.web.limits,
+                web.clone(),
+                metrics.http_listener("data"),
+            );
+            bound.map_err(Error::SystemdSocket)?
+        } else {
+            bind(&settings.web, "data", "web.listen_address").await?
+        };
+        let admin = bind(&settings.admin, "admin", "admin.listen_address").await?.essential();
         let relay_settings = build::relay_settings(&settings);
         let relay = Relay::bind(relay_settings, parts.plans, settings.worker_threads, &metrics)?;
 
@@ -147,16 +158,22 @@ impl App {
         self.reloader.clone()
     }
 
-    /// The bound address that Prometheus scrapes.
+    /// The bound addresses that Prometheus scrapes, in the order of the settings.
+    #[must_use]
+    pub fn data_addrs(&self) -> &[SocketAddr] {
+        self.data.addresses()
+    }
+
+    /// The first bound address that Prometheus scrapes.
     #[must_use]
     pub fn data_addr(&self) -> SocketAddr {
-        self.data.address()
+        self.data.addresses()[0]
     }
 
     /// The bound address of the admin listener.
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
-        self.admin.address()
+        self.admin.addresses()[0]
     }
 
     /// The bound addresses of the `StatsD` listeners, in the order of the settings.
@@ -168,7 +185,7 @@ impl App {
     /// Logs the bound addresses and the targets.
     pub fn log_addresses(&self) {
         let settings = &self.reloads.current.running.load().settings;
-        log::listening(self.data_addr(), self.admin_addr(), &self.statsd_addresses(), settings);
+        log::listening(self.data_addrs(), self.admin_addr(), &self.statsd_addresses(), settings);
     }
 
     /// Runs until `shutdown` drains; then accepts no more scrapes and lines, finishes the scrapes

@@ -133,8 +133,9 @@ fn fixed(running: &Settings, new: &Settings) -> Vec<&'static str> {
         _ => false,
     };
     let differ = [
-        ("web.listen_address", running.web.address != new.web.address),
-        ("admin.listen_address", running.admin.address != new.admin.address),
+        ("web.listen_address", running.web.addresses != new.web.addresses),
+        ("web.systemd_socket", running.systemd_socket != new.systemd_socket),
+        ("admin.listen_address", running.admin.addresses != new.admin.addresses),
         ("scrape.state_file", running.state_file != new.state_file),
         ("statsd.sockets", kept(|its| its.sockets)),
         ("statsd.receive_buffer", kept(|its| its.receive_buffer)),

@@ -1,13 +1,40 @@
-//! Notifications to systemd: ready, reloading, stopping, and the watchdog. Without systemd they do
-//! nothing.
+//! What is between systemd and the gateway: the sockets that it passes, and notifications: ready,
+//! reloading, stopping, and the watchdog. Without systemd, notifications do nothing.
 
+use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
+
+use listenfd::ListenFd;
 
 use sd_notify::NotifyState;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::shutdown::Shutdown;
+
+/// All sockets that systemd has passed to this process. They can be taken once.
+///
+/// # Errors
+///
+/// There is none, or one is no TCP socket that listens.
+pub(super) fn sockets() -> io::Result<Vec<TcpListener>> {
+    let mut passed = ListenFd::from_env();
+    let mut sockets = Vec::with_capacity(passed.len());
+    for at in 0..passed.len() {
+        let socket = passed.take_tcp_listener(at).map_err(|error| {
+            let unit = "the .socket unit may have ListenStream= with TCP addresses only";
+            io::Error::other(format!("socket {} is no TCP listener ({error}); {unit}", at + 1))
+        })?;
+        sockets.extend(socket);
+    }
+    if sockets.is_empty() {
+        let text =
+            "systemd has passed no socket (LISTEN_FDS); start the service by its .socket unit";
+        return Err(io::Error::other(text));
+    }
+    Ok(sockets)
+}
 
 /// The gateway is ready, or a reload has ended.
 pub(super) fn ready() {

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod demo;
 mod diagnostic;
+mod environment;
 mod exit_code;
 mod explain;
 mod file_result;
@@ -28,14 +29,19 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::error::ContextValue;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::build_info;
 use crate::shown_url::{has_secret, shown_value};
 use crate::telemetry::write_to_stderr;
 
 /// The last lines of `--help`.
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+Examples:
+  crossfade demo
+  crossfade serve --emit=old --target=http://kong:8100/metrics
+  crossfade help serve
+
 Exit codes:
   0  success
   1  the answer is no: errors found (check), failed test cases (test), differences (verify),
@@ -45,7 +51,7 @@ Exit codes:
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
-#[command(name = "crossfade", version, long_version = build_info::LONG_VERSION, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "crossfade", version, long_version = build_info::LONG_VERSION, arg_required_else_help = true, max_term_width = 100, after_long_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -91,13 +97,18 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
     error
 }
 
+/// The arguments of the command line and the environment.
+fn parse() -> Result<Arguments, clap::Error> {
+    let mut command = environment::with_variables(Arguments::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    parsed.map_err(|error| environment::naming_variable(error.format(&mut command), &command))
+}
+
 /// Parses the command line and runs the command.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => without_secrets(error).exit(),
-    };
+    let arguments = parse().unwrap_or_else(|error| without_secrets(error).exit());
     let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments).map(success),
@@ -121,5 +132,58 @@ pub fn run() -> ExitCode {
             write_to_stderr(&format!("crossfade: {error:#}\n"));
             exit_code::error()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of a command, without its pipes and redirections, as a shell splits it.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut quote, mut is_word) = (vec![String::new()], None, false);
+        for char in line.chars() {
+            match (char, quote) {
+                ('|' | '>' | '#', None) => break,
+                (' ', None) if is_word => {
+                    words.push(String::new());
+                    is_word = false;
+                }
+                (' ', None) => {}
+                ('\'' | '"', None) => quote = Some(char),
+                (char, Some(its)) if char == its => quote = None,
+                (char, _) => {
+                    is_word = true;
+                    words.last_mut().expect("there is one").push(char);
+                }
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    fn check(command: &clap::Command) {
+        let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+        let lines = text.lines().skip_while(|line| *line != "Examples:").skip(1);
+        let lines: Vec<&str> = lines.take_while(|line| line.starts_with("  ")).collect();
+        assert!((2..=4).contains(&lines.len()), "{}: {lines:?}", command.get_name());
+        for line in lines {
+            assert!(line.len() <= 100, "{line}");
+            let (_, example) = line.split_once("crossfade ").expect(line);
+            let words = words(example);
+            let arguments = ["crossfade".to_owned()].into_iter().chain(words);
+            match Arguments::command().try_get_matches_from(arguments) {
+                Err(error) if error.use_stderr() => panic!("{line}\n{error}"),
+                _ => {}
+            }
+        }
+        for command in command.get_subcommands() {
+            check(command);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_it_accepts() {
+        check(&Arguments::command());
     }
 }

@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 
 use super::flags::{self, Lines, Rewriting, choice};
 use super::signals::{ReloadSignal, StopSignals};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::{
-    self, File, FilePath, Listen, Listener, Section, Settings, Sink, Target, TargetName, TargetUrl,
-    Value,
+    self, ExternalUrl, File, FilePath, Listen, Listener, PathPrefix, Section, Settings, Sink,
+    Target, TargetName, TargetUrl, Value,
 };
 use crate::descriptors;
 use crate::document::Diagnostics;
@@ -26,26 +26,41 @@ use crate::telemetry::{self, LogFormat, LogLevel};
 
 /// Flags override the settings file.
 #[derive(Clone, Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  crossfade serve --emit=old --target=http://kong:8100/metrics
+  crossfade serve --config.file=crossfade.yaml --log.format=json
+  crossfade serve --emit=old --statsd.listen=udp://:8125 --statsd.forward=udp://statsd:8125
+
+Environment variables:
+  Each flag has a variable, such as CROSSFADE_WEB_LISTEN_ADDRESS for --web.listen-address. A flag
+  wins over its variable, and the variable over the settings file. The values of a flag that may be
+  repeated are separated by spaces. true and false switch the flags without a value.")]
 pub(super) struct Arguments {
     /// The settings file. Without it, the settings are those of the flags.
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
 
-    /// The generation(s) of metrics to emit: old is Kong 2.x, new is Kong 3.x; or one edition of them,
-    /// with its bucket layouts: 2.5, 2.8, 3.0 or 3.9.
+    /// The generation(s) of metrics to emit.
+    ///
+    /// old is Kong 2.x, new is Kong 3.x. Or one edition of them, with its bucket layouts: 2.5, 2.8, 3.0 or
+    /// 3.9.
     #[arg(long, value_name = "old|new|both|EDITION", value_parser = flags::emitted(), hide_possible_values = true)]
     emit: Option<Emit>,
 
-    /// A target to scrape. Its path is /targets/NAME/metrics, and its default name HOST:PORT. A
-    /// single target also has the path /metrics. May be repeated.
+    /// A target to scrape. May be repeated.
+    ///
+    /// Its path is /targets/NAME/metrics, and its default name HOST:PORT. A single target also has the path
+    /// /metrics.
     #[arg(long = "target", value_name = "[NAME=]URL", value_parser = target)]
     targets: Vec<Target>,
 
     #[arg(
         long = "statsd.listen",
         value_name = "ADDRESS",
-        help = "Where to receive StatsD lines: udp://ADDRESS:PORT, tcp://ADDRESS:PORT, unixgram:/PATH or \
-                unix-stream:/PATH. May be repeated"
+        help = "Where to receive StatsD lines. May be repeated",
+        long_help = "Where to receive StatsD lines. May be repeated.\n\nudp://ADDRESS:PORT, \
+                     tcp://ADDRESS:PORT, unixgram:/PATH or unix-stream:/PATH."
     )]
     statsd_listen: Vec<ListenAddress>,
 
@@ -53,8 +68,9 @@ pub(super) struct Arguments {
         long = "statsd.forward",
         value_name = "ADDRESS[?emit=GENERATION]",
         value_parser = sink,
-        help = "Where to forward StatsD lines: udp://HOST:PORT, tcp://HOST:PORT or unixgram:/PATH. `?emit=` sets \
-                the generation(s) for one sink. May be repeated"
+        help = "Where to forward StatsD lines. May be repeated",
+        long_help = "Where to forward StatsD lines. May be repeated.\n\nudp://HOST:PORT, \
+                     tcp://HOST:PORT or unixgram:/PATH. `?emit=` sets the generation(s) for one sink."
     )]
     statsd_forward: Vec<Sink>,
 
@@ -64,13 +80,33 @@ pub(super) struct Arguments {
     #[command(flatten)]
     rewriting: Rewriting,
 
-    /// Write what the strictest readers accept. Each response is held until it is complete.
+    /// Write what the strictest readers accept.
+    ///
+    /// Each response is held until it is complete.
     #[arg(long)]
     strict: bool,
 
-    /// The address that Prometheus scrapes [default: 0.0.0.0:9542].
+    /// The address that Prometheus scrapes. May be repeated [default: 0.0.0.0:9542].
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
-    web_listen_address: Option<Listen>,
+    web_listen_address: Vec<Listen>,
+
+    /// Take the sockets that Prometheus scrapes from systemd instead.
+    ///
+    /// They are those of a .socket unit. --web.listen-address is not used then.
+    #[arg(long = "web.systemd-socket")]
+    web_systemd_socket: bool,
+
+    /// The first part of all paths [default: the path of --web.external-url].
+    ///
+    /// It applies to both listeners: /crossfade/metrics, /crossfade/-/healthy.
+    #[arg(long = "web.route-prefix", value_name = "PATH")]
+    web_route_prefix: Option<PathPrefix>,
+
+    /// The URL by which clients reach the data listener through a proxy.
+    ///
+    /// /sd reports its address, scheme and path, and links have its path.
+    #[arg(long = "web.external-url", value_name = "URL")]
+    web_external_url: Option<ExternalUrl>,
 
     /// TLS and users of both listeners, in the web configuration format of Prometheus exporters.
     #[arg(long = "web.config.file", value_name = "FILE")]
@@ -80,7 +116,9 @@ pub(super) struct Arguments {
     #[arg(long = "admin.listen-address", value_name = "ADDRESS")]
     admin_listen_address: Option<Listen>,
 
-    /// Enable POST and PUT /-/reload on the admin listener. SIGHUP always reloads.
+    /// Enable POST and PUT /-/reload on the admin listener.
+    ///
+    /// SIGHUP always reloads.
     #[arg(long = "web.enable-lifecycle")]
     web_enable_lifecycle: bool,
 
@@ -99,6 +137,19 @@ impl Arguments {
         let mut file = self.config_file.as_deref().map(config::read).unwrap_or_default();
         self.clone().override_file(&mut file);
         file.into_settings()
+    }
+
+    /// Errors of a settings file, and how to check it.
+    fn with_advice(&self, errors: anyhow::Error) -> anyhow::Error {
+        match &self.config_file {
+            Some(file) if file.is_file() => {
+                let command = format!("crossfade check config {}", file.display());
+                anyhow::anyhow!(
+                    "{errors:#}\n`{command}` shows these lines, and checks the rest of the file"
+                )
+            }
+            _ => errors,
+        }
     }
 
     fn override_file(self, file: &mut File) {
@@ -140,7 +191,17 @@ impl Arguments {
         set(&mut file.not_counted, self.rewriting.not_counted);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.strict, self.strict.then_some(true));
-        set(&mut file.web.listen_address, self.web_listen_address);
+        if !self.web_listen_address.is_empty() {
+            let addresses = self.web_listen_address.into_iter().map(Value::new);
+            file.web.listen_address = addresses.collect();
+        }
+        set(&mut file.web.systemd_socket, self.web_systemd_socket.then_some(true));
+        if self.web_route_prefix.is_some() {
+            file.web.route_prefix = self.web_route_prefix.map(Value::new);
+        }
+        if self.web_external_url.is_some() {
+            file.web.external_url = self.web_external_url.map(Value::new);
+        }
         if let Some(path) = self.web_config_file {
             file.web.config_file = Some(Value::new(FilePath(path)));
         }
@@ -184,7 +245,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let (mut stop, reload) = (StopSignals::install()?, ReloadSignal::install()?);
     let its = arguments.clone();
     let Some(settings) = read(&mut stop, move || its.settings()).await? else { return Ok(()) };
-    let settings = settings?;
+    let settings = settings.map_err(|errors| arguments.with_advice(errors.into()))?;
     let _log = telemetry::start_log(settings.log).context("cannot start the log")?;
     telemetry::log_panics();
     if let Err(error) = descriptors::raise_limit() {
@@ -195,6 +256,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     // Everything that can fail without an address fails before the first one is bound.
     let build = move || App::build(settings, Arc::new(SystemResolver));
     let Some(gateway) = read(&mut stop, build).await? else { return Ok(()) };
+    let gateway = gateway.map_err(|error| match error {
+        app::Error::Files(errors) => arguments.with_advice(errors.into()),
+        error => error.into(),
+    });
     let gateway = gateway?.bind().await?.reload_from(move || arguments.settings());
     gateway.log_addresses();
     let reloader = gateway.reloader();
@@ -269,8 +334,8 @@ mod tests {
         assert_eq!(settings.targets.len(), 1);
         assert_eq!(settings.targets[0].mapping.emit, Emit::Old);
         assert_eq!(settings.targets[0].mapping.fill["source"], "x");
-        assert_eq!(settings.web.address.to_string(), "0.0.0.0:9542");
-        assert_eq!(settings.admin.address.to_string(), "127.0.0.1:9543");
+        assert_eq!(settings.web.addresses, [([0, 0, 0, 0], 9542).into()]);
+        assert_eq!(settings.admin.addresses, [([127, 0, 0, 1], 9543).into()]);
     }
 
     #[test]
@@ -314,7 +379,7 @@ mod tests {
         assert_eq!(target.mapping.fill["node_id"], "file");
         assert_eq!(settings.log.level, LogLevel::Error);
         assert_eq!(settings.log.format, LogFormat::Json);
-        assert_eq!(settings.web.address.port(), 1);
+        assert_eq!(settings.web.addresses[0].port(), 1);
         assert_eq!(settings.scrape.gzip_level, 0);
     }
 }

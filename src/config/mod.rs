@@ -22,12 +22,13 @@ pub use keywords::Choice;
 pub use meaning::dynamic_targets::DynamicSettings;
 pub use meaning::settings::Settings;
 pub use shape::dynamic_targets::{Allow, DynamicTargets};
-pub use shape::file::{Admin, File, Limits, Log, Runtime, Scrape, Target, Web};
+pub use shape::file::{File, Limits, Log, Runtime, Scrape, Target};
 pub use shape::http::{Authorization, BasicAuth, Header, HeaderValues, Http, Tls};
 pub use shape::statsd::{Listener, Sink, Statsd};
+pub use shape::web::{Admin, Web};
 pub use value::{
-    FileMode, FilePath, Fill, GzipLevel, HostPort, HttpUrl, LabelName, Listen, Section, Size,
-    StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
+    ExternalUrl, FileMode, FilePath, Fill, GzipLevel, HostPort, HttpUrl, LabelName, Listen,
+    PathPrefix, Section, Size, StatsdPrefix, TargetName, TargetUrl, TimeSpan, Value,
 };
 
 use crate::document::{Diagnostic, Location, Source};

@@ -108,16 +108,30 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     writeln!(out, "    and, in 3.9, source=\"service\",workspace=\"default\"")?;
     writeln!(out, "  ~ is an estimate{plain}\n")?;
 
+    write_statsd(out, &pages.statsd, style)?;
+    write_urls(out, places, style)?;
+    write_table_head(out, style)
+}
+
+fn write_statsd(
+    out: &mut String,
+    exchanged: &super::statsd::Exchanged,
+    style: &Style,
+) -> std::fmt::Result {
+    let Style { bold, plain, .. } = style;
     writeln!(out, "{bold}What Kong 3.9 sends to StatsD, and what the server receives:{plain}\n")?;
-    let width = pages.statsd.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
-    for (sent, received) in &pages.statsd {
+    let width = exchanged.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
+    for (sent, received) in exchanged {
         let sent = [*sent].into_iter().chain(std::iter::repeat(""));
         for (sent, received) in sent.zip(received) {
             writeln!(out, "  {sent:<width$}  {received}")?;
         }
     }
-    writeln!(out)?;
+    writeln!(out)
+}
 
+fn write_urls(out: &mut String, places: &Places, style: &Style) -> std::fmt::Result {
+    let Style { bold, faint, plain } = style;
     writeln!(out, "{bold}URLs to scrape, or to open:{plain}\n")?;
     let about = (&places.admin, "the status page");
     let targets = places.targets.iter().map(|(url, what)| (url, *what));
@@ -126,6 +140,11 @@ fn write(out: &mut String, places: &Places, pages: &Pages, style: &Style) -> std
     for (url, what) in urls {
         writeln!(out, "  {url:<width$}   {faint}{what}{plain}")?;
     }
+    Ok(())
+}
+
+fn write_table_head(out: &mut String, style: &Style) -> std::fmt::Result {
+    let Style { bold, faint, plain } = style;
     writeln!(out, "\n{bold}An upgrade, scrape by scrape. Ctrl-C stops.{plain}\n")?;
     writeln!(
         out,

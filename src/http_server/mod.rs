@@ -1,4 +1,4 @@
-//! One HTTP/1.1 listener: accepts, encrypts, serves, drains.
+//! An HTTP/1.1 listener with one or several sockets: accepts, encrypts, serves, drains.
 //!
 //! The caller produces the responses. This module decides which clients get one and what a
 //! connection may cost: request heads have a maximum length and time, responses have a maximum
@@ -15,6 +15,8 @@ mod connection;
 mod connection_state;
 mod context;
 mod reason_phrase;
+mod route_prefix;
+mod sockets;
 mod timeouts;
 mod web_config;
 mod workers;
@@ -43,6 +45,8 @@ use connection_state::ConnectionState;
 use context::ConnectionContext;
 pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};
 pub(crate) use reason_phrase::reason_phrase;
+pub use route_prefix::{Prefixed, RoutePrefix};
+use sockets::Sockets;
 pub use web_config::{WebConfig, certificate, check};
 pub use workers::Workers;
 
@@ -51,19 +55,29 @@ pub use workers::Workers;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings of a listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// The address to listen on. Port 0 takes any free port.
-    pub address: SocketAddr,
+    /// The addresses to listen on. Port 0 takes any free port.
+    pub addresses: Vec<SocketAddr>,
     /// Limits of connections.
     pub limits: Limits,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{address}: {error}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// The error of the operating system.
+    pub error: io::Error,
 }
 
 /// A bound listener that does not accept yet.
 #[derive(Debug)]
 pub struct Listener {
-    tcp: TcpListener,
-    address: SocketAddr,
+    sockets: Sockets,
+    addresses: Vec<SocketAddr>,
     rules: Arc<ReloadableConfig>,
     metrics: HttpListenerMetrics,
     /// For listeners that must respond even if clients of others use all file descriptors.
@@ -79,21 +93,59 @@ struct Connections {
 }
 
 impl Listener {
-    /// Binds the address. From here on clients can connect; they wait until [`serve`](Self::serve)
+    /// Binds the addresses. From here on clients can connect; they wait until [`serve`](Self::serve)
     /// accepts them.
     ///
     /// # Errors
     ///
-    /// The address is in use, is not an address of this host, or the process may not bind it.
+    /// An address is in use, is not an address of this host, or the process may not bind it.
     pub async fn bind(
         settings: Settings,
         web: Option<Arc<WebConfig>>,
         metrics: HttpListenerMetrics,
+    ) -> Result<Listener, BindError> {
+        let mut sockets = Vec::with_capacity(settings.addresses.len());
+        let mut addresses = Vec::with_capacity(settings.addresses.len());
+        for address in settings.addresses {
+            let bound = TcpListener::bind(address).await;
+            let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket)));
+            let (bound, socket) = bound.map_err(|error| BindError { address, error })?;
+            sockets.push(socket);
+            addresses.push(bound);
+        }
+        Ok(Listener::new(sockets, addresses, settings.limits, web, metrics))
+    }
+
+    /// A listener on sockets that another process has bound.
+    ///
+    /// # Errors
+    ///
+    /// A socket cannot be used without blocking.
+    pub fn on(
+        sockets: Vec<std::net::TcpListener>,
+        limits: Limits,
+        web: Option<Arc<WebConfig>>,
+        metrics: HttpListenerMetrics,
     ) -> io::Result<Listener> {
-        let tcp = TcpListener::bind(settings.address).await?;
-        let address = tcp.local_addr()?;
-        let rules = Arc::new(ReloadableConfig(ArcSwap::from_pointee((settings.limits, web))));
-        Ok(Listener { tcp, address, rules, metrics, reserve: None })
+        let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
+        let addresses = addresses.collect::<io::Result<_>>()?;
+        let register = |socket: std::net::TcpListener| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket)
+        };
+        let sockets = sockets.into_iter().map(register).collect::<io::Result<_>>()?;
+        Ok(Listener::new(sockets, addresses, limits, web, metrics))
+    }
+
+    fn new(
+        sockets: Vec<TcpListener>,
+        addresses: Vec<SocketAddr>,
+        limits: Limits,
+        web: Option<Arc<WebConfig>>,
+        metrics: HttpListenerMetrics,
+    ) -> Listener {
+        let rules = Arc::new(ReloadableConfig(ArcSwap::from_pointee((limits, web))));
+        Listener { sockets: Sockets::new(sockets), addresses, rules, metrics, reserve: None }
     }
 
     /// Lets this listener use the last file descriptors of the process, of which it reserves one.
@@ -105,10 +157,10 @@ impl Listener {
         self
     }
 
-    /// The bound address. For port 0 in the settings, the port that the system chose.
+    /// The bound addresses. For port 0 in the settings, the port that the system chose.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The configuration that can be replaced while it serves.
@@ -136,7 +188,7 @@ impl Listener {
             // faster than they close would use up the descriptors that connections must leave free.
             let is_waiting = open.is_one_leaving() && !has_waited;
             let accepted = tokio::select! {
-                accepted = self.tcp.accept(), if !is_waiting => accepted,
+                accepted = self.sockets.accept(), if !is_waiting => accepted,
                 () = open.one_ends() => {
                     self.reserve.iter_mut().for_each(Reserve::hold);
                     continue;
@@ -148,7 +200,7 @@ impl Listener {
                 () = shutdown.until_drain() => break,
             };
             has_waited = false;
-            match accepted.and_then(|(stream, _)| self.admit(stream, &mut open)) {
+            match accepted.and_then(|stream| self.admit(stream, &mut open)) {
                 Ok(Some((stream, counted))) => {
                     let worker = workers.place();
                     let runtime = worker.runtime.clone();
@@ -176,7 +228,7 @@ impl Listener {
                 Err(error) => self.recover(&error, &mut open).await,
             }
         }
-        drop(self.tcp);
+        drop(self.sockets);
         // Each connection waits for the shutdown itself.
         while open.tasks.join_next().await.is_some() {}
     }
@@ -184,7 +236,8 @@ impl Listener {
     /// Goes on after an error. If there are no more file descriptors, idle connections make room, or
     /// the reserve is used.
     async fn recover(&mut self, error: &io::Error, open: &mut Connections) {
-        tracing::warn!(%error, address = %self.address, "cannot accept a connection");
+        let addresses = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        tracing::warn!(%error, address = addresses.join(", "), "cannot accept a connection");
         if descriptors::are_exhausted(error) {
             self.metrics.refused(ConnectionRefusal::Descriptors);
             if self.reserve.as_mut().is_some_and(Reserve::release) {

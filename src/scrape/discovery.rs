@@ -7,7 +7,8 @@ use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Uri};
 use serde::Serialize;
 
-use super::settings::TargetSettings;
+use super::settings::{TargetSettings, path_of_target};
+use crate::http_server::RoutePrefix;
 
 /// A group of targets with their labels.
 #[derive(Debug, Serialize)]
@@ -19,20 +20,18 @@ pub(super) struct Group<'a> {
 /// One group per target: the gateway's `address`, the path of the target, and the `instance` of a
 /// direct scrape.
 ///
-/// If the request arrived over TLS, the group sets the scheme `https`. Otherwise the job's `scheme`
-/// applies, because a load balancer may terminate TLS.
+/// Without a `scheme`, that of the job applies.
 pub(super) fn groups<'a>(
     targets: impl Iterator<Item = &'a TargetSettings>,
     address: &'a str,
-    is_encrypted: bool,
+    scheme: Option<&str>,
+    prefix: &RoutePrefix,
 ) -> Vec<Group<'a>> {
     let group = |target: &'a TargetSettings| {
-        let path = format!("/targets/{}/metrics", target.name);
+        let path = path_of_target(prefix, &target.name);
         let mut labels =
             BTreeMap::from([("__metrics_path__", path), ("instance", instance(&target.url))]);
-        if is_encrypted {
-            labels.insert("__scheme__", "https".to_owned());
-        }
+        labels.extend(scheme.map(|scheme| ("__scheme__", scheme.to_owned())));
         labels.extend(target.labels.iter().map(|(name, value)| (name.as_str(), value.clone())));
         Group { targets: [address], labels }
     };

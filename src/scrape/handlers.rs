@@ -163,20 +163,23 @@ impl Handlers {
         targets: &[&TargetSettings],
         request: &Request<B>,
     ) -> Response<Body> {
-        let address = self.settings.external_address.clone();
-        let Some(address) = address.or_else(|| discovery::requested_address(request.headers()))
-        else {
+        let external = &self.settings.external;
+        let requested = || discovery::requested_address(request.headers());
+        let Some(address) = external.address.clone().or_else(requested) else {
             return self.bad_request(
                 "The Host header has no usable address; send one, or set web.external_address.\n",
             );
         };
-        let is_encrypted = request.extensions().get::<Encrypted>().is_some();
-        let groups = discovery::groups(targets.iter().copied(), &address, is_encrypted);
+        // Without TLS, the job of Prometheus decides: a load balancer may terminate it.
+        let encrypted = request.extensions().get::<Encrypted>().map(|_| "https");
+        let scheme = external.scheme.or(encrypted);
+        let targets = targets.iter().copied();
+        let groups = discovery::groups(targets, &address, scheme, &external.prefix);
         let json = serde_json::to_string(&groups).expect("text can be written as JSON");
         whole(StatusCode::OK, "application/json", json)
     }
 
-    /// Forwards a request to the target unchanged.
+    /// Forwards a request for a path of the target to it, unchanged but for the prefix of the path.
     pub(super) async fn pass_through<B>(
         &self,
         target: &Arc<Target>,
@@ -186,7 +189,7 @@ impl Handlers {
         let deadline = Instant::now() + timeout;
         let upstream_request = UpstreamRequest {
             method: request.method().clone(),
-            path: request.uri().path_and_query().expect("the router found it by its path").clone(),
+            path: proxy_headers::without_prefix(request.uri(), &self.settings.route_prefix),
             headers: proxy_headers::passthrough_request_headers(request.headers(), &self.via),
             timeout,
             deadline,

@@ -1,9 +1,12 @@
 //! The landing page at `/`, and the list of paths in the body of a 404.
+//!
+//! Links are relative, so that they work below any prefix. What is shown has the prefix.
 
 use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
 use super::response::{Body, HTML, append, whole};
+use super::settings::External;
 use super::target::Target;
 
 /// The style of the page, which is that of the status page.
@@ -28,9 +31,13 @@ const HEAD: &str = concat!(
 );
 
 /// The paths at which targets are scraped, one line each.
-pub(super) fn append_paths<'a>(text: &mut String, targets: impl Iterator<Item = &'a Target>) {
+pub(super) fn append_paths<'a>(
+    text: &mut String,
+    targets: impl Iterator<Item = &'a Target>,
+    external: &External,
+) {
     for target in targets {
-        append(text, format_args!("/targets/{}/metrics\n", target.settings().name));
+        append(text, format_args!("{}\n", external.target_path(&target.settings().name)));
     }
 }
 
@@ -39,15 +46,21 @@ pub(super) fn append_paths<'a>(text: &mut String, targets: impl Iterator<Item = 
 pub(super) fn response<'a>(
     targets: impl Iterator<Item = &'a Target>,
     has_proxy: bool,
+    external: &External,
 ) -> Response<Body> {
-    let mut response = whole(StatusCode::OK, HTML, page(targets, has_proxy));
+    let mut response = whole(StatusCode::OK, HTML, page(targets, has_proxy, external));
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-fn page<'a>(targets: impl Iterator<Item = &'a Target>, has_proxy: bool) -> String {
+fn page<'a>(
+    targets: impl Iterator<Item = &'a Target>,
+    has_proxy: bool,
+    external: &External,
+) -> String {
+    let prefix = external.link_prefix.as_str();
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Crossfade</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -62,7 +75,8 @@ fn page<'a>(targets: impl Iterator<Item = &'a Target>, has_proxy: bool) -> Strin
         append(
             &mut items,
             format_args!(
-                "<li><a href=\"/targets/{name}/metrics\">/targets/{name}/metrics</a> <small>emit: {emit}</small></li>\n"
+                "<li><a href=\"targets/{name}/metrics\">{}</a> <small>emit: {emit}</small></li>\n",
+                external.target_path(name)
             ),
         );
     }
@@ -70,18 +84,27 @@ fn page<'a>(targets: impl Iterator<Item = &'a Target>, has_proxy: bool) -> Strin
         append(&mut page, format_args!("<h2>Targets</h2>\n<ul>\n{items}</ul>\n"));
         page.push_str("<h2>Other paths</h2>\n<ul>\n");
         if count == 1 {
-            page.push_str(
-                "<li><a href=\"/metrics\">/metrics</a> <small>the same target</small></li>\n",
+            append(
+                &mut page,
+                format_args!(
+                    "<li><a href=\"metrics\">{prefix}/metrics</a> <small>the same target</small></li>\n"
+                ),
             );
         }
-        page.push_str(
-            "<li><a href=\"/sd\">/sd</a> <small>all targets, for http_sd_configs</small></li>\n</ul>\n",
+        append(
+            &mut page,
+            format_args!(
+                "<li><a href=\"sd\">{prefix}/sd</a> <small>all targets, for http_sd_configs</small></li>\n</ul>\n"
+            ),
         );
     }
     if has_proxy {
-        page.push_str(
-            "<p>Targets that the allow-list permits: through <code>proxy_url</code>, or at \
-             <code>/probe?target=HOST:PORT</code>.</p>\n",
+        append(
+            &mut page,
+            format_args!(
+                "<p>Targets that the allow-list permits: through <code>proxy_url</code>, or at \
+                 <code>{prefix}/probe?target=HOST:PORT</code>.</p>\n"
+            ),
         );
     }
     page.push_str("</main></body></html>\n");

@@ -206,7 +206,9 @@ impl Drop for ScrapePermit {
 mod tests {
     use std::time::Duration;
 
+    use super::super::settings::External;
     use super::*;
+    use crate::http_server::RoutePrefix;
 
     fn limits(max_scrapes: usize, max_held_bytes: usize) -> Settings {
         Settings {
@@ -217,7 +219,8 @@ mod tests {
             max_scrapes,
             max_held_bytes,
             gzip_level: 0,
-            external_address: None,
+            route_prefix: RoutePrefix::default(),
+            external: External::default(),
         }
     }
 

@@ -64,7 +64,7 @@ pub use preview::{Preview, PreviewError};
 pub use response::Body;
 pub use router::{DynamicTargets, Gateway};
 pub use secret::{Secret, SecretSource};
-pub use settings::{Settings, TargetSettings};
+pub use settings::{External, Settings, TargetSettings};
 pub use shared_state::SharedState;
 pub use state_file::{StateFile, StateFileError};
 pub use status::{LastScrape, Outcome, TargetState, TargetStatus};

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
+use hyper::Uri;
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName,
     HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
@@ -17,6 +18,7 @@ use hyper::http::uri::PathAndQuery;
 
 use super::negotiation;
 use super::timeout::TIMEOUT_HEADER;
+use crate::http_server::RoutePrefix;
 
 /// Hop-by-hop headers: those of RFC 9110, and common older ones. `Connection` may name more.
 const HOP_BY_HOP: [HeaderName; 10] = [
@@ -134,6 +136,17 @@ pub(super) fn with_query(path: &PathAndQuery, query: Option<&str>) -> Option<Pat
     let joint = if path.query().is_some() { '&' } else { '?' };
     let joined = format!("{path}{joint}{query}");
     joined.try_into().ok()
+}
+
+/// The path below a prefix, and the query.
+pub(super) fn without_prefix(url: &Uri, prefix: &RoutePrefix) -> PathAndQuery {
+    let whole = url.path_and_query().expect("the router found it by its path");
+    match whole.as_str().strip_prefix(prefix.as_str()) {
+        Some(rest) if rest.len() < whole.as_str().len() => {
+            rest.parse().expect("the router found the rest by its path")
+        }
+        _ => whole.clone(),
+    }
 }
 
 /// Decodes a value in a query string: `+` and percent-encoding. `None` if it is not UTF-8.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::ext::ReasonPhrase;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, VARY};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use hyper::{Response, StatusCode, Uri};
 
 use super::error::Error;
@@ -73,6 +73,14 @@ fn respond(status: StatusCode, content_type: &'static str, body: Body) -> Respon
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Redirects to a path that is relative to that of the request.
+pub(super) fn redirect(to: &str) -> Response<Body> {
+    let mut response = whole(StatusCode::FOUND, TEXT, format!("See {to}\n"));
+    let to = HeaderValue::from_str(to).expect("prefixes are plain text");
+    response.headers_mut().insert(LOCATION, to);
     response
 }
 

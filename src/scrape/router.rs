@@ -13,10 +13,11 @@ use super::landing;
 use super::proxy_headers;
 use super::response::{self, Body, TEXT, whole};
 use super::scraper::Scraper;
-use super::settings::Settings;
+use super::settings::{External, Settings};
 use super::shared_state::SharedState;
 use super::status::Statuses;
 use super::target::Target;
+use crate::http_server::Prefixed;
 use crate::telemetry::RequestRefusal;
 
 /// Everything that can be scraped through Crossfade.
@@ -105,6 +106,12 @@ impl Gateway {
         self.dynamic.all().flat_map(|kind| kind.latest(limit)).collect()
     }
 
+    /// How clients reach the data listener.
+    #[must_use]
+    pub fn external(&self) -> &External {
+        &self.settings().external
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         self.handlers.settings()
     }
@@ -127,8 +134,21 @@ impl Gateway {
         if request.uri().authority().is_some() {
             return handlers.proxy(self.dynamic.proxy.as_ref(), request).await;
         }
-        match self.route(request.uri().path()) {
-            Route::Landing => landing::response(self.targets(), self.dynamic.proxy.is_some()),
+        let path = match handlers.settings().route_prefix.strip(request.uri().path()) {
+            Prefixed::Below(path) => path,
+            Prefixed::Start => {
+                let start = handlers.settings().route_prefix.start(request.uri().path());
+                return response::redirect(&start);
+            }
+            Prefixed::Outside => {
+                return self.not_found(RequestRefusal::UnknownPath, "Unknown path");
+            }
+        };
+        match self.route(path) {
+            Route::Landing => {
+                let external = &handlers.settings().external;
+                landing::response(self.targets(), self.dynamic.proxy.is_some(), external)
+            }
             Route::Target(scraper) => handlers.target(scraper, request).await,
             Route::Probe => {
                 let DynamicTargets { probe, modules, .. } = &self.dynamic;
@@ -189,8 +209,9 @@ impl Gateway {
             return response::failed(StatusCode::NOT_FOUND, format!("{problem}\n"), problem);
         }
         let mut text = format!("{problem}; scrape one of\n");
-        landing::append_paths(&mut text, self.targets());
-        let summary = format!("{problem}; scrape /targets/NAME/metrics");
+        let external = &self.settings().external;
+        landing::append_paths(&mut text, self.targets(), external);
+        let summary = format!("{problem}; scrape {}", external.target_path("NAME"));
         response::failed(StatusCode::NOT_FOUND, text, &summary)
     }
 }

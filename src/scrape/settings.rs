@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::response::without_user;
 use super::upstream::HttpSettings;
+use crate::http_server::RoutePrefix;
 use crate::mapping;
 use crate::shown_url::Url;
 
@@ -25,9 +26,37 @@ pub struct Settings {
     pub max_held_bytes: usize,
     /// Compression level of responses to clients that accept gzip; 0 disables compression.
     pub gzip_level: u32,
+    /// What precedes all paths of the data listener.
+    pub route_prefix: RoutePrefix,
+    /// How clients reach the data listener.
+    pub external: External,
+}
+
+/// How clients reach the data listener.
+#[derive(Clone, Debug, Default)]
+pub struct External {
     /// The address at which Prometheus scrapes Crossfade. Without it, the `Host` of the service
     /// discovery request is used.
-    pub external_address: Option<String>,
+    pub address: Option<String>,
+    /// The scheme at this address. Without it, the job of Prometheus decides, or the request.
+    pub scheme: Option<&'static str>,
+    /// What precedes all paths at this address.
+    pub prefix: RoutePrefix,
+    /// What precedes all paths in links: that of a proxy, if there is one.
+    pub link_prefix: RoutePrefix,
+}
+
+impl External {
+    /// The path at which a client scrapes a target.
+    #[must_use]
+    pub fn target_path(&self, name: &str) -> String {
+        path_of_target(&self.link_prefix, name)
+    }
+}
+
+/// The path of a target below a prefix.
+pub(super) fn path_of_target(prefix: &RoutePrefix, name: &str) -> String {
+    format!("{}/targets/{name}/metrics", prefix.as_str())
 }
 
 /// One target, and how its exposition is rewritten.

@@ -61,6 +61,9 @@ fn schema_of(kind: &str) -> Value {
             ],
         }),
         "duration" => json!({ "type": "string", "pattern": r"^(\d+(ms|s|m|h|d))+$|\$\{" }),
+        "address, or list of addresses" => {
+            json!({ "anyOf": [text(), { "type": "array", "items": { "type": "string" } }] })
+        }
         _ if kind.starts_with("list of ") => {
             json!({ "type": "array", "items": { "type": "string" } })
         }

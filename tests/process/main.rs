@@ -21,6 +21,7 @@ mod support;
 mod tools;
 mod verify;
 mod version;
+mod web_flags;
 
 use std::time::Duration;
 

@@ -78,6 +78,11 @@ impl Process {
         Process { child, data, admin, ready, log, earlier }
     }
 
+    /// Its log line with the addresses.
+    pub(crate) fn ready(&self) -> &str {
+        &self.ready
+    }
+
     /// The address of its `StatsD` listener for `udp` or `tcp`.
     pub(crate) fn statsd(&self, scheme: &str) -> SocketAddr {
         address(&self.ready, &format!("{scheme}://"))

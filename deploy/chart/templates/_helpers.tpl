@@ -145,6 +145,14 @@ annotations:
 {{- if not (or (include "crossfade.scrapes" .) $statsd.listen) }}
 {{- fail "nothing to do: set settings.targets, settings.allow, or settings.statsd" }}
 {{- end }}
+{{- $web := default dict $settings.web }}
+{{- if $web.systemd_socket }}
+{{- fail "settings.web.systemd_socket: a container gets no sockets from systemd; leave it out" }}
+{{- end }}
+{{- $prefix := default (default "/" (urlParse (default "" $web.external_url)).path) $web.route_prefix }}
+{{- if trimAll "/" $prefix }}
+{{- fail "settings.web.route_prefix: probes and monitors have no prefix; set \"/\", and remove the prefix in the ingress" }}
+{{- end }}
 {{- if (default dict $settings.web).config_file }}
 {{- fail "settings.web.config_file: put the file into a Secret, and set webConfig.existingSecret" }}
 {{- end }}

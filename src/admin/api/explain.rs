@@ -97,9 +97,10 @@ struct Relayed {
 }
 
 impl Admin {
-    /// Responds to a POST; `None` if there is no such path.
+    /// Responds to a POST to a path without its prefix; `None` if there is no such path.
     pub(in crate::admin) async fn handle_post<B>(
         &self,
+        path: &str,
         request: Request<B>,
     ) -> Option<Response<Full<Bytes>>>
     where
@@ -107,7 +108,7 @@ impl Admin {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let current = self.current.load_full();
-        let answered = match request.uri().path() {
+        let answered = match path {
             "/api/explain" => explain(&current, request).await,
             "/api/preview" => self.preview(&current, request).await,
             _ => return None,

@@ -9,7 +9,7 @@ use super::unix_time::unix;
 use crate::mapping::EditionName;
 use crate::running::Running;
 use crate::scrape;
-use crate::scrape::{LastScrape, MixedEditions, Outcome, TargetStatus};
+use crate::scrape::{External, LastScrape, MixedEditions, Outcome, TargetStatus};
 
 /// Most dynamic targets of one kind that are shown.
 pub(super) const MOST_ON_DEMAND: usize = 100;
@@ -20,7 +20,9 @@ pub(super) fn describe(current: &Running, name: Option<&str>) -> serde_json::Val
     let configured = current.gateway.targets().map(|target| (target, false));
     let all = configured.chain(on_demand.iter().map(|target| (&**target, true)));
     let all = all.filter(|(target, _)| name.is_none_or(|name| target.settings().name == name));
-    let targets: Vec<_> = all.map(|(target, on_demand)| described(target, on_demand)).collect();
+    let targets: Vec<_> = all
+        .map(|(target, on_demand)| described(target, on_demand, current.gateway.external()))
+        .collect();
     let mixed: Vec<_> = current.gateway.mixed_editions().iter().map(mixed_editions).collect();
     let editions = current.packs.all().iter().flat_map(|pack| pack.editions().named());
     let editions: Vec<String> = editions.map(|(name, _)| name.to_string()).collect();
@@ -37,14 +39,14 @@ pub(super) fn mixed_editions(mixed: &MixedEditions) -> serde_json::Value {
     })
 }
 
-fn described(target: &scrape::Target, on_demand: bool) -> serde_json::Value {
+fn described(target: &scrape::Target, on_demand: bool, external: &External) -> serde_json::Value {
     let settings = target.settings();
     let status = target.status();
     let described = Target {
         name: &settings.name,
         url: settings.shown_url(),
         on_demand,
-        path: (!on_demand).then(|| format!("/targets/{}/metrics", settings.name)),
+        path: (!on_demand).then(|| external.target_path(&settings.name)),
         emit: settings.mapping.emit.to_string(),
         buckets: settings.mapping.buckets.to_string(),
         state: status.state(SystemTime::now()).as_str(),

@@ -9,10 +9,11 @@ use hyper::http::uri::Authority;
 use super::dynamic_targets::DynamicSettings;
 use super::errors::Errors;
 use super::parts::{EMIT_HELP, at_most_1024, bytes, pack_names, texts};
-use crate::config::shape::file::{File, Limits, Scrape, Target, Web};
-use crate::config::value::{HostPort, Section, Size, TargetName, TargetUrl};
+use crate::config::shape::file::{File, Limits, Scrape, Target};
+use crate::config::shape::web::Web;
+use crate::config::value::{Section, Size, TargetName, TargetUrl};
 use crate::document::{Diagnostics, Span};
-use crate::http_server;
+use crate::http_server::{self, RoutePrefix};
 use crate::mapping;
 use crate::packs::PackRef;
 use crate::relay;
@@ -46,6 +47,10 @@ pub struct Settings {
     pub statsd: mapping::StatsdSettings,
     /// The data listener.
     pub web: http_server::Settings,
+    /// Whether systemd passes the sockets of the data listener, in place of its addresses.
+    pub systemd_socket: bool,
+    /// What precedes all paths of both listeners.
+    pub route_prefix: RoutePrefix,
     /// The admin listener.
     pub admin: http_server::Settings,
     /// Where the state is kept while the gateway restarts.
@@ -113,9 +118,14 @@ impl File {
             relay,
             statsd_packs: pack_names(self.statsd.packs.as_deref()),
             statsd: self.statsd.mapping(),
-            web: http_server::Settings { address: self.web.listen_address.value.0, limits },
+            web: http_server::Settings {
+                addresses: self.web.listen_address.iter().map(|address| address.value.0).collect(),
+                limits,
+            },
+            systemd_socket: self.web.systemd_socket.value,
+            route_prefix: self.web.route_prefix(),
             admin: http_server::Settings {
-                address: self.admin.listen_address.value.0,
+                addresses: vec![self.admin.listen_address.value.0],
                 limits: http_server::Limits {
                     max_connections: self.admin.max_connections.value.get(),
                     ..limits
@@ -140,7 +150,6 @@ impl File {
     }
 
     fn scrape_settings(&self) -> scrape::Settings {
-        let external_address = self.web.external_address.clone();
         scrape::Settings {
             timeout: self.scrape.timeout.value.0,
             max_timeout: self.scrape.longest_timeout(),
@@ -149,10 +158,8 @@ impl File {
             max_scrapes: self.limits.scrapes.value.get(),
             max_held_bytes: bytes(self.limits.all_held_bytes),
             gzip_level: self.web.gzip_level.value.0,
-            external_address: external_address.map(|address| {
-                let HostPort(address) = address.value;
-                address
-            }),
+            route_prefix: self.web.route_prefix(),
+            external: self.web.external(),
         }
     }
 
@@ -297,6 +304,33 @@ impl Limits {
 }
 
 impl Web {
+    fn route_prefix(&self) -> RoutePrefix {
+        let of_url = self.external_url.as_ref().map(|url| &url.value.prefix);
+        let own = self.route_prefix.as_ref().map(|prefix| &prefix.value.0);
+        own.or(of_url).cloned().unwrap_or_default()
+    }
+
+    /// How clients reach the data listener.
+    fn external(&self) -> scrape::External {
+        let url = self.external_url.as_ref().map(|url| &url.value);
+        let through_proxy = url.map_or_else(|| self.route_prefix(), |url| url.prefix.clone());
+        match (&self.external_address, url) {
+            // The address of the listener itself, not that of the proxy.
+            (Some(address), _) => scrape::External {
+                address: Some(address.value.0.clone()),
+                scheme: None,
+                prefix: self.route_prefix(),
+                link_prefix: through_proxy,
+            },
+            (None, url) => scrape::External {
+                address: url.map(|url| url.address.clone()),
+                scheme: url.map(|url| url.scheme),
+                prefix: through_proxy.clone(),
+                link_prefix: through_proxy,
+            },
+        }
+    }
+
     /// The limits of client connections.
     fn limits(&self, errors: &mut Errors<'_>) -> http_server::Limits {
         for (key, time) in [

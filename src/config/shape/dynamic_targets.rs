@@ -70,7 +70,7 @@ impl Shape for DynamicTargets {
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             not_counted: fields.optional("not_counted"),
-            strict: fields.optional("strict"),
+            strict: fields.switch("strict"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
         }

@@ -4,7 +4,6 @@
 //! it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +14,9 @@ use super::dynamic_targets::{Allow, DynamicTargets};
 use super::http::Http;
 use super::read::{ReadSettings as _, Shape, shape, value};
 use super::statsd::Statsd;
+use super::web::{Admin, Web};
 use crate::config::value::{
-    FilePath, Fill, GzipLevel, HostName, HostPort, Listen, Section, Size, TargetName, TargetUrl,
-    TimeSpan, Value, positive,
+    FilePath, Fill, Section, Size, TargetName, TargetUrl, TimeSpan, Value, positive,
 };
 use crate::document::{Diagnostics, Fields, Source};
 use crate::mapping::{BucketPolicy, Emit, NotCounted};
@@ -144,7 +143,7 @@ impl Shape for Target {
             emit: fields.given("emit", Emit::Both),
             buckets: fields.optional("buckets"),
             not_counted: fields.optional("not_counted"),
-            strict: fields.optional("strict"),
+            strict: fields.switch("strict"),
             fill: fields.fill("fill"),
             http: Http::read(fields),
             passthrough: fields.list("passthrough"),
@@ -165,7 +164,7 @@ impl Shape for File {
             fill: fields.fill("fill"),
             packs: fields.list("packs"),
             malformed: fields.or("malformed", default.malformed),
-            strict: fields.or("strict", default.strict),
+            strict: fields.switch_or("strict", default.strict),
             targets: fields.sections("targets"),
             allow: fields.sections("allow"),
             proxy: named_section(fields, "proxy"),
@@ -295,75 +294,6 @@ impl Default for Limits {
     }
 }
 
-/// The data listener.
-#[derive(Clone, Debug, Serialize)]
-pub struct Web {
-    /// The address that Prometheus scrapes.
-    pub listen_address: Value<Listen>,
-    /// The address by which Prometheus reaches the gateway.
-    pub external_address: Option<Value<HostPort>>,
-    /// The compression level of responses to clients that accept gzip.
-    pub gzip_level: Value<GzipLevel>,
-    /// The web configuration file: TLS and users of both listeners.
-    pub config_file: Option<Value<FilePath>>,
-    /// Most open connections.
-    pub max_connections: Value<NonZeroUsize>,
-    /// Longest request head.
-    pub header_bytes: Value<Size>,
-    /// How long a request head may take to arrive.
-    pub header_timeout: Value<TimeSpan>,
-    /// How long a connection may wait for its next request.
-    pub idle_timeout: Value<TimeSpan>,
-    /// How long a client may accept no data.
-    pub write_timeout: Value<TimeSpan>,
-    /// How long a whole response may take.
-    pub answer_timeout: Value<TimeSpan>,
-    /// Whether `/-/reload` of the admin listener is on.
-    pub enable_lifecycle: Value<bool>,
-}
-
-impl Default for Web {
-    fn default() -> Self {
-        Web {
-            listen_address: Value::new(Listen(SocketAddr::from(([0, 0, 0, 0], 9542)))),
-            external_address: None,
-            gzip_level: Value::new(GzipLevel(1)),
-            config_file: None,
-            max_connections: positive(512),
-            header_bytes: Value::new(Size(16 << 10)),
-            header_timeout: Value::new(TimeSpan(Duration::from_secs(10))),
-            // Prometheus closes idle connections after five minutes. With a longer limit here, no
-            // scrape uses a connection that the gateway is just closing.
-            idle_timeout: Value::new(TimeSpan(Duration::from_secs(310))),
-            write_timeout: Value::new(TimeSpan(Duration::from_secs(30))),
-            answer_timeout: Value::new(TimeSpan(Duration::from_secs(300))),
-            enable_lifecycle: Value::new(false),
-        }
-    }
-}
-
-/// The admin listener.
-#[derive(Clone, Debug, Serialize)]
-pub struct Admin {
-    /// The address of the gateway's own metrics and health checks.
-    pub listen_address: Value<Listen>,
-    /// Most open connections.
-    pub max_connections: Value<NonZeroUsize>,
-    /// Names by which browsers reach it.
-    pub hosts: Vec<Value<HostName>>,
-}
-
-impl Default for Admin {
-    fn default() -> Self {
-        Admin {
-            listen_address: Value::new(Listen(SocketAddr::from(([127, 0, 0, 1], 9543)))),
-            // Probes, one or two scrapers and a browser.
-            max_connections: positive(32),
-            hosts: Vec::new(),
-        }
-    }
-}
-
 /// The log.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Log {
@@ -419,40 +349,6 @@ impl Shape for Limits {
             labels: fields.count_or("labels", default.labels),
             scrapes: fields.count_or("scrapes", default.scrapes),
             all_held_bytes: fields.or("all_held_bytes", default.all_held_bytes),
-        }
-    }
-}
-
-impl Shape for Web {
-    const NOUN: &'static str = "`web`";
-
-    fn read(fields: &mut Fields<'_, '_>) -> Web {
-        let default = Web::default();
-        Web {
-            listen_address: fields.or("listen_address", default.listen_address),
-            external_address: fields.optional("external_address"),
-            gzip_level: fields.or("gzip_level", default.gzip_level),
-            config_file: fields.optional("config_file"),
-            max_connections: fields.count_or("max_connections", default.max_connections),
-            header_bytes: fields.or("header_bytes", default.header_bytes),
-            header_timeout: fields.or("header_timeout", default.header_timeout),
-            idle_timeout: fields.or("idle_timeout", default.idle_timeout),
-            write_timeout: fields.or("write_timeout", default.write_timeout),
-            answer_timeout: fields.or("answer_timeout", default.answer_timeout),
-            enable_lifecycle: fields.or("enable_lifecycle", default.enable_lifecycle),
-        }
-    }
-}
-
-impl Shape for Admin {
-    const NOUN: &'static str = "`admin`";
-
-    fn read(fields: &mut Fields<'_, '_>) -> Admin {
-        let default = Admin::default();
-        Admin {
-            listen_address: fields.or("listen_address", default.listen_address),
-            max_connections: fields.count_or("max_connections", default.max_connections),
-            hosts: fields.list("hosts"),
         }
     }
 }

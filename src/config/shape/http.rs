@@ -189,7 +189,7 @@ impl Shape for Tls {
             cert_file: fields.given("cert_file", FilePath::default()),
             key_file: fields.given("key_file", FilePath::default()),
             server_name: fields.optional("server_name"),
-            insecure_skip_verify: fields.or("insecure_skip_verify", Value::default()),
+            insecure_skip_verify: fields.switch_or("insecure_skip_verify", Value::default()),
             min_version: fields.or("min_version", Value::default()),
         }
     }

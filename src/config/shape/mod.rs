@@ -6,6 +6,7 @@ pub(super) mod http;
 mod read;
 mod secrets;
 pub(super) mod statsd;
+pub(super) mod web;
 
 use crate::document::{Limits, Reader, Source, parse_one};
 use file::File;

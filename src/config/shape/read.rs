@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use crate::config::value::{Fill, LabelName, Section, Value, expand_secret, parse_value};
-use crate::document::{Diagnostic, Fields, Node, Reader, Scalar};
+use crate::document::{Diagnostic, Fields, Node, Reader, Scalar, unknown_word};
 use crate::scrape::Secret;
 use crate::shown_url::has_secret;
 
@@ -44,6 +44,12 @@ pub(super) trait ReadSettings {
     /// The value of a key, or its default without the key or if it is wrong.
     fn or<T: FromStr<Err: Display>>(&mut self, key: &'static str, default: Value<T>) -> Value<T>;
 
+    /// `true` or `false`, or its default.
+    fn switch_or(&mut self, key: &'static str, default: Value<bool>) -> Value<bool>;
+
+    /// `true` or `false`.
+    fn switch(&mut self, key: &'static str) -> Option<Value<bool>>;
+
     /// A whole number from 1, or its default.
     fn count_or(&mut self, key: &'static str, default: Value<NonZeroUsize>) -> Value<NonZeroUsize>;
 
@@ -55,6 +61,13 @@ pub(super) trait ReadSettings {
 
     /// The values of a list.
     fn list<T: FromStr<Err: Display>>(&mut self, key: &'static str) -> Vec<Value<T>>;
+
+    /// One value or a list of values; the default without the key or if none is right.
+    fn one_or_several<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+        default: Vec<Value<T>>,
+    ) -> Vec<Value<T>>;
 
     /// The names of packs in a list. `None` without the key; an empty list is an error.
     fn pack_names(&mut self) -> Option<Vec<Value<String>>>;
@@ -91,6 +104,16 @@ impl ReadSettings for Fields<'_, '_> {
         self.optional(key).unwrap_or(default)
     }
 
+    fn switch_or(&mut self, key: &'static str, default: Value<bool>) -> Value<bool> {
+        self.switch(key).unwrap_or(default)
+    }
+
+    fn switch(&mut self, key: &'static str) -> Option<Value<bool>> {
+        let scalar = given_text(self, key)?;
+        let Value { value: Switch(is_on), span } = value(self.reader, &scalar)?;
+        Some(Value { value: is_on, span })
+    }
+
     fn count_or(&mut self, key: &'static str, default: Value<NonZeroUsize>) -> Value<NonZeroUsize> {
         self.count(key).unwrap_or(default)
     }
@@ -111,6 +134,26 @@ impl ReadSettings for Fields<'_, '_> {
             let scalar = reader.scalar(node, "a text")?;
             value(reader, &scalar)
         })
+    }
+
+    fn one_or_several<T: FromStr<Err: Display>>(
+        &mut self,
+        key: &'static str,
+        default: Vec<Value<T>>,
+    ) -> Vec<Value<T>> {
+        let Some((_, node)) = self.take(key).filter(|(_, node)| !node.is_null()) else {
+            return default;
+        };
+        let nodes = match node {
+            Node::Scalar(_) => vec![node],
+            node => self.reader.items(node, &format!("a text or a list for `{key}`")),
+        };
+        let read = |node| {
+            let scalar = self.reader.scalar(node, "a text")?;
+            value(self.reader, &scalar)
+        };
+        let values: Vec<_> = nodes.into_iter().filter_map(read).collect();
+        if values.is_empty() { default } else { values }
     }
 
     fn pack_names(&mut self) -> Option<Vec<Value<String>>> {
@@ -211,6 +254,25 @@ fn secret(reader: &mut Reader<'_>, scalar: &Scalar) -> Secret {
             let location = reader.source().location(scalar.span);
             reader.record(Diagnostic::error(error).at(location).without_excerpt());
             Secret::default()
+        }
+    }
+}
+
+/// `true` or `false`.
+struct Switch(bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected true or false";
+        match text {
+            "true" => Ok(Switch(true)),
+            "false" => Ok(Switch(false)),
+            // What YAML 1.1 has besides.
+            "yes" | "on" | "True" | "TRUE" => Err(format!("{EXPECTED}; did you mean `true`?")),
+            "no" | "off" | "False" | "FALSE" => Err(format!("{EXPECTED}; did you mean `false`?")),
+            _ => Err(unknown_word(text, EXPECTED, ["true", "false"])),
         }
     }
 }

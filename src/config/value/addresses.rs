@@ -8,6 +8,7 @@ use hyper::Uri;
 use hyper::http::uri::Authority;
 use serde::Serialize;
 
+use crate::http_server::RoutePrefix;
 use crate::shown_url::Url;
 
 /// A host name without a port.
@@ -116,6 +117,65 @@ impl FromStr for HttpUrl {
         }
         check_authority(authority, EXPECTED)?;
         Ok(HttpUrl(uri.into()))
+    }
+}
+
+/// What precedes all paths: `/crossfade`. `/` is nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPrefix(pub RoutePrefix);
+
+impl FromStr for PathPrefix {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected the first part of paths, such as /crossfade";
+        if text.is_empty() || text.contains("://") {
+            return Err(EXPECTED);
+        }
+        RoutePrefix::new(text).map(PathPrefix).ok_or(EXPECTED)
+    }
+}
+
+impl Display for PathPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            "" => f.write_str("/"),
+            prefix => f.write_str(prefix),
+        }
+    }
+}
+
+/// The URL by which clients reach a listener through a proxy. It has no query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalUrl {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The host and, unless it is that of the scheme, the port.
+    pub address: String,
+    /// What precedes all paths.
+    pub prefix: RoutePrefix,
+}
+
+impl FromStr for ExternalUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected a URL such as https://metrics.example.com/crossfade";
+        let (scheme, rest) = match text.split_once("://") {
+            Some(("http", rest)) => ("http", rest),
+            Some(("https", rest)) => ("https", rest),
+            _ => return Err(EXPECTED),
+        };
+        let (address, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let HostPort(address) = address.parse().map_err(|_| EXPECTED)?;
+        let prefix = RoutePrefix::new(path).ok_or(EXPECTED)?;
+        Ok(ExternalUrl { scheme, address, prefix })
+    }
+}
+
+impl Display for ExternalUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}/", self.scheme, self.address, self.prefix.as_str())
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::document::Span;
 
 pub(in crate::config) use addresses::HostName;
-pub use addresses::{HostPort, HttpUrl, Listen, TargetUrl};
+pub use addresses::{ExternalUrl, HostPort, HttpUrl, Listen, PathPrefix, TargetUrl};
 pub(in crate::config) use environment::{expand_secret, parse_value};
 pub use names::{FilePath, LabelName, StatsdPrefix, TargetName};
 pub use quantities::{FileMode, GzipLevel, Size, TimeSpan};

@@ -109,6 +109,32 @@ fn names() {
 }
 
 #[test]
+fn prefixes_of_paths() {
+    for (text, shown) in [("/a", "/a"), ("/a/b/", "/a/b"), ("a", "/a"), ("/", "/"), ("//", "/")] {
+        assert_eq!(text.parse::<PathPrefix>().expect(text).to_string(), shown);
+    }
+    for text in ["", "/a b", "/a?b", "/a#b", "/a//b", "/%41", "http://a/b", "/a/../b", "/."] {
+        assert!(text.parse::<PathPrefix>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn external_urls() {
+    for (text, shown) in [
+        ("http://a:1/b", "http://a:1/b/"),
+        ("https://a", "https://a/"),
+        ("https://[::1]:1/b/c/", "https://[::1]:1/b/c/"),
+    ] {
+        assert_eq!(text.parse::<ExternalUrl>().expect(text).to_string(), shown);
+    }
+    for text in
+        ["", "a:1", "/b", "ftp://a", "http://", "http://u:p@a/", "http://a/?b", "http://a:0"]
+    {
+        assert!(text.parse::<ExternalUrl>().is_err(), "{text}");
+    }
+}
+
+#[test]
 fn listen_addresses() {
     assert_eq!(":9542".parse(), Ok(Listen(([0, 0, 0, 0], 9542).into())));
     assert_eq!("127.0.0.1:0".parse(), Ok(Listen(([127, 0, 0, 1], 0).into())));

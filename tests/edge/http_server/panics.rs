@@ -50,11 +50,11 @@ async fn a_panic_resets_its_connection_and_frees_its_place() {
         write_timeout: second * 20,
         answer_timeout: second * 20,
     };
-    let settings = Settings { address: ([127, 0, 0, 1], 0).into(), limits };
+    let settings = Settings { addresses: vec![([127, 0, 0, 1], 0).into()], limits };
     let metrics = Arc::new(Metrics::new());
     let listener = Listener::bind(settings, None, metrics.http_listener("data")).await;
     let listener = listener.expect("a free port");
-    let address = listener.address();
+    let address = listener.addresses()[0];
     let answer = |request: Request<Incoming>| async move {
         assert!(request.uri().path() != "/handler", "a panic of the test");
         let panics = request.uri().path() == "/body";

@@ -695,7 +695,8 @@ async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
     assert_eq!(text(&sink).await, NEW);
 
     let mut file = crossfade::config::parse("settings", &settings);
-    file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    file.web.listen_address =
+        vec!["127.0.0.1:0".parse::<crossfade::config::Listen>().expect("an address").into()];
     file.admin.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
     let second = crossfade::app::App::bind(file.into_settings().expect("valid")).await;
     assert!(second.is_err(), "the socket is in use");

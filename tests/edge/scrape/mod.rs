@@ -6,6 +6,7 @@ pub(super) mod dynamic_targets;
 mod editions;
 mod exchange;
 mod negotiation;
+mod prefix;
 mod resolve;
 mod starvation;
 mod strict;

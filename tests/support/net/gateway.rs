@@ -130,7 +130,8 @@ impl Gateway {
 /// The settings of a file, with free ports.
 fn read(text: &str) -> Result<Settings, crossfade::document::Diagnostics> {
     let mut file = config::parse("settings", text);
-    file.web.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
+    file.web.listen_address =
+        vec!["127.0.0.1:0".parse::<config::Listen>().expect("an address").into()];
     file.admin.listen_address.value.0 = ([127, 0, 0, 1], 0).into();
     file.into_settings()
 }
