@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 ///
-/// Nobody answers, the status is not 200, or the body is next to empty or cut.
+/// No answer, the status is not 200, or the body is next to empty or cut.
 pub(crate) fn scrape(port: u16, path: &str) -> io::Result<Duration> {
     let start = Instant::now();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
