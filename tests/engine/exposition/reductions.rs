@@ -281,6 +281,9 @@ fn what_is_checked() {
     let found: Vec<String> = warnings(&packs(gauge)).into_iter().map(|it| it.message).collect();
     assert_eq!(found, ["`b` cannot be summed, so all of its series are forwarded"]);
     assert!(warnings(&packs(&gauge.replace("[x] }, ", "[x], merge: max }, "))).is_empty());
+    let all = "name: p\nreduce: [{ drop: '*' }, { drop: '*{x=\"y\"}' }, { drop: '{x*}_b' }]\n";
+    let found: Vec<String> = warnings(&packs(all)).into_iter().map(|it| it.message).collect();
+    assert_eq!(found, ["every sample is dropped, so scrapes are empty"]);
 }
 
 /// The spelling of `le` is a part of the name of a series.

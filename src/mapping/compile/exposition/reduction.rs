@@ -73,10 +73,18 @@ pub(in crate::mapping) fn errors(packs: &[Pack]) -> Vec<Diagnostic> {
     errors
 }
 
-/// Families that are aggregated although a rule says that their samples cannot be.
+/// Families that are aggregated although a rule says that their samples cannot be, and items that
+/// leave nothing to write.
 pub(in crate::mapping) fn warnings(packs: &[Pack]) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     for its in active(packs) {
+        let selector = &its.item.selector;
+        let is_all = selector.names().is_some_and(|names| names.text_len() == 0);
+        if is_all && selector.fixed().next().is_none() && its.item.action == Reduce::Drop {
+            let message = "every sample is dropped, so scrapes are empty";
+            let remedy = "name the families to drop, or a label with its text";
+            warnings.push(its.pack.source().warning(its.item.span, message, remedy));
+        }
         if !matches!(its.item.action, Reduce::Aggregate(_, None)) {
             continue;
         }
