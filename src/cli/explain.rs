@@ -12,6 +12,7 @@ use super::check::Format;
 use super::diagnostic::{BLUE, BOLD, GREEN, RED};
 use super::flags::{EmitFlag, Lines, Rewriting};
 use super::input;
+use crate::exposition;
 use crate::mapping::{self, Plan};
 use crate::packs;
 use crate::rewrite;
@@ -84,7 +85,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let plan = Arc::new(mapping::compile(&packs, &arguments.rewriting.settings(emit))?);
-    let options = arguments.rewriting.options();
+    let format = exposition::Format::of_body(&text);
+    let options = rewrite::exposition::Options { format, ..arguments.rewriting.options() };
     let family = arguments.family.as_deref();
     let explanation =
         rewrite::exposition::explain(&plan, options, History::default(), &text, family);

@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use hyper::header::{ACCEPT, HeaderValue};
 use hyper::{StatusCode, Uri};
 
+use crate::exposition::Format;
 use crate::http_client::{Error, Get, Response};
 use crate::shown_url::{shown_url, shown_value};
 
@@ -19,6 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// Maximum size of an input that is read as a whole. An exposition of this size has some ten
 /// million samples.
 const MAX_BYTES: usize = 1 << 30;
+
+/// As much of an input is read before its format must be known.
+pub(super) const PEEKED_BYTES: u64 = 16 << 20;
 
 /// The first two bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -47,6 +51,23 @@ pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
     let is_gzip = start == GZIP;
     let whole = Cursor::new(start).chain(bytes);
     Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+}
+
+/// Opens an input as [`open`] does, and tells its format from its last line, if it has at most
+/// [`PEEKED_BYTES`]. A larger one is taken as the text format.
+///
+/// # Errors
+///
+/// Those of [`open`], or it cannot be read.
+pub(super) fn with_format(input: &str) -> anyhow::Result<(impl Read, Format)> {
+    let mut bytes = open(input)?;
+    let mut start = Vec::new();
+    (&mut bytes)
+        .take(PEEKED_BYTES)
+        .read_to_end(&mut start)
+        .with_context(|| format!("cannot read {}", name(input)))?;
+    let format = Format::of_body(&start);
+    Ok((Cursor::new(start).chain(bytes), format))
 }
 
 /// Reads an input as a whole; see [`open`].

@@ -34,6 +34,22 @@ pub enum Format {
     OpenMetrics,
 }
 
+impl Format {
+    /// The format of a whole body without a content type: `# EOF` ends every body in `OpenMetrics`.
+    ///
+    /// ```
+    /// use crossfade::exposition::Format;
+    ///
+    /// assert_eq!(Format::of_body(b"hits_total 1\n# EOF\n"), Format::OpenMetrics);
+    /// assert_eq!(Format::of_body(b"hits_total 1\n"), Format::Text);
+    /// ```
+    #[must_use]
+    pub fn of_body(body: &[u8]) -> Format {
+        let last = body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+        if last == Some(b"# EOF") { Format::OpenMetrics } else { Format::Text }
+    }
+}
+
 /// The type that a `# TYPE` line declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricType {

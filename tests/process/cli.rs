@@ -626,3 +626,43 @@ fn every_command_has_a_manual_page() {
     assert!(message.contains("there is no command `serv`"), "{message}");
     assert_eq!(run(&["man", "--output=/no/such/folder"], "").status.code(), Some(2));
 }
+
+/// The last line tells the format, where there is no content type.
+#[test]
+fn openmetrics_is_read_as_such_by_every_command() {
+    let body = "# TYPE kong_http_requests counter\n\
+                kong_http_requests_total{service=\"s\",code=\"200\"} 5 # {t=\"a\"} 1\n\
+                kong_http_requests_total{service=\"s\",code=\"200\",source=\"kong\"} 7\n# EOF\n";
+    let output = run(&["rewrite", "--emit=old"], body);
+    assert!(output.status.success());
+    let expected = "kong_http_status{service=\"s\",code=\"200\"} 12\n";
+    assert!(stdout(&output).contains(expected), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with("# EOF\n"));
+
+    let output = run(&["explain", "--emit=old", "-"], body);
+    assert!(!stdout(&output).contains("bad_timestamp"), "{}", stdout(&output));
+
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("openmetrics");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writable");
+        path.to_str().expect("a plain path").to_owned()
+    };
+    let old = file("old.txt", "kong_http_status{service=\"s\",code=\"200\"} 12\n");
+    let output = run(&["verify", &old, &file("new.txt", body)], "");
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+
+    let pack = "name: p\nprometheus: [{ old: a, new: b_total }]\ntests:\n  \
+                - name: openmetrics\n    emit: new\n    scrape: |\n      \
+                a{x=\"1\"} 5 # {t=\"a\"} 1\n      # EOF\n    series: |\n      b_total{x=\"1\"} 5 # {t=\"a\"} 1\n";
+    let output = run(&["test", &file("pack.yaml", pack)], "");
+    assert!(output.status.success(), "{}", stdout(&output));
+
+    // Too long to be seen in time: an error, not other numbers.
+    let long = format!("{}{body}", "# a comment of an exposition\n".repeat(600_000));
+    let output = run(&["rewrite", "--emit=old", &file("long.txt", &long)], "");
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = output.stderr.escape_ascii().to_string();
+    assert!(stderr.contains("so it is OpenMetrics"), "{stderr}");
+}

@@ -14,6 +14,7 @@ use super::report::{Lack, Report};
 use super::{Refusal, answer, body, refuse};
 use crate::admin::Admin;
 use crate::admin::api::diff::Diff;
+use crate::exposition::Format;
 use crate::mapping::{self, Emit, StatsdSettings};
 use crate::rewrite::exposition::{Fate, History, Progress, Rewriter};
 use crate::rewrite::{self, statsd};
@@ -211,6 +212,7 @@ fn explain_exposition(
     // The newline of the last pasted line may be missing.
     let mut text = text.into_bytes();
     text.extend_from_slice(if text.ends_with(b"\n") { b"" } else { b"\n" });
+    let options = rewrite::exposition::Options { format: Format::of_body(&text), ..options };
     let rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
     let report = report(rewriter, &text).map_err(|error| bad(&error))?;
     let explained = rewrite::exposition::explain(plan, options, History::default(), &text, None);

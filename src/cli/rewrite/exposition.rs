@@ -7,51 +7,70 @@ use anyhow::bail;
 
 use super::filter::{Engine, Remaining};
 use crate::cli::flags::Rewriting;
+use crate::cli::input;
 use crate::document::plural;
-use crate::mapping::{self, Emit, Pack};
+use crate::exposition::Format;
+use crate::mapping::{self, Emit, Pack, Plan};
 use crate::rewrite::exposition::{History, Options, Progress, Report, Rewriter};
 use crate::tools::{Indent, WIDTH, at_most_wrong, rule_title, wrap};
 
 /// Where the titles of rules begin, after two numbers.
 pub(super) const TITLE_COLUMN: usize = 23;
 
-pub(super) struct ExpositionEngine(Rewriter);
+/// More than the last line of `OpenMetrics`, with blanks after it.
+const END_BYTES: usize = 16;
+
+pub(super) struct ExpositionEngine {
+    rewriter: Rewriter,
+    format: Format,
+    /// The last bytes of the input.
+    end: Vec<u8>,
+}
+
+/// The plan for these packs and flags.
+///
+/// # Errors
+///
+/// The packs cannot be compiled with these flags.
+pub(super) fn plan(packs: &[Pack], flags: &Rewriting, emit: Emit) -> anyhow::Result<Arc<Plan>> {
+    Ok(Arc::new(mapping::compile(packs, &flags.settings(emit))?))
+}
 
 impl ExpositionEngine {
-    /// # Errors
-    ///
-    /// The packs cannot be compiled with these flags.
-    pub(super) fn new(
-        packs: &[Pack],
-        flags: &Rewriting,
-        emit: Emit,
-        strict: bool,
-    ) -> anyhow::Result<Self> {
-        let plan = Arc::new(mapping::compile(packs, &flags.settings(emit))?);
-        let options = Options { strict, ..flags.options() };
-        Ok(ExpositionEngine(Rewriter::new(plan, options, History::default())))
+    pub(super) fn new(plan: Arc<Plan>, options: Options) -> Self {
+        let rewriter = Rewriter::new(plan, options, History::default());
+        ExpositionEngine { rewriter, format: options.format, end: Vec::new() }
     }
 }
 
 impl Engine for ExpositionEngine {
     fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> anyhow::Result<()> {
-        Ok(self.0.push(input, output)?)
+        self.end.extend_from_slice(&input[input.len().saturating_sub(END_BYTES)..]);
+        self.end.drain(..self.end.len().saturating_sub(END_BYTES));
+        Ok(self.rewriter.push(input, output)?)
     }
 
     fn finish(&mut self, output: &mut Vec<u8>) -> anyhow::Result<Remaining> {
-        Ok(match self.0.finish(output)? {
+        Ok(match self.rewriter.finish(output)? {
             Progress::More => Remaining::More,
             Progress::Done => Remaining::Nothing,
         })
     }
 
     fn summary(&self) -> String {
-        table(self.0.report())
+        table(self.rewriter.report())
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if self.0.report().samples_in == 0 {
+        if self.rewriter.report().samples_in == 0 {
             bail!("it has no sample; expected the response of a metrics endpoint");
+        }
+        if self.format == Format::Text && Format::of_body(&self.end) == Format::OpenMetrics {
+            bail!(
+                "it ends with `# EOF`, so it is OpenMetrics, but was read as the text format: in an \
+                 input of more than {} MiB that is seen too late; split it, or scrape it with `serve`",
+                input::PEEKED_BYTES >> 20
+            );
         }
         Ok(())
     }

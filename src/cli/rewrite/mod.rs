@@ -4,7 +4,7 @@ mod exposition;
 mod filter;
 mod statsd;
 
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 
 use anyhow::{Context as _, bail};
 use clap::{Arg, Args};
@@ -67,20 +67,28 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let packs = packs::load(&rewriting.packs)?;
     if arguments.statsd {
         let engine = statsd::StatsdEngine::new(&packs, &arguments.lines.settings(*emit))?;
-        run_engine(arguments, engine, "StatsD lines")
+        let input = input::open(&arguments.input)?;
+        run_engine(arguments, engine, input, "StatsD lines")
     } else {
-        let engine = exposition::ExpositionEngine::new(&packs, rewriting, *emit, arguments.strict)?;
-        run_engine(arguments, engine, "the metrics of Kong in the Prometheus text format")
+        let plan = exposition::plan(&packs, rewriting, *emit)?;
+        let (input, format) = input::with_format(&arguments.input)?;
+        let options = crate::rewrite::exposition::Options {
+            strict: arguments.strict,
+            format,
+            ..rewriting.options()
+        };
+        let engine = exposition::ExpositionEngine::new(plan, options);
+        run_engine(arguments, engine, input, "the metrics of Kong in the Prometheus text format")
     }
 }
 
 fn run_engine(
     arguments: &Arguments,
     mut engine: impl Engine,
+    mut input: impl Read,
     expected: &str,
 ) -> anyhow::Result<()> {
     let name = input::name(&arguments.input);
-    let mut input = input::open(&arguments.input)?;
     match filter::filter(&mut engine, (&name, &mut input), &mut io::stdout().lock())? {
         Ended::OutputClosed => return Ok(()),
         Ended::EmptyInput => bail!("{name} is empty; expected {expected}"),

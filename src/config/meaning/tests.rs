@@ -78,6 +78,19 @@ fn a_relay_alone_will_do() {
 }
 
 #[test]
+fn an_empty_emit_is_none() {
+    let text = "emit: old\ntargets: [{url: 'http://a/', emit: }, {url: 'http://b/', emit: ~}]\n\
+                statsd:\n  listen: [{address: 'udp://:1', emit: }]\n  \
+                forward: [{address: 'udp://a:2', emit: }]\n";
+    let valid = settings(text).expect("valid");
+    assert!(valid.targets.iter().all(|target| target.mapping.emit == Emit::Old));
+    let selections = valid.relay.expect("a relay").plan_selections();
+    assert_eq!(selections, [PlanSelection { emit: Emit::Old, packs: None }]);
+    let Diagnostics(errors) = settings("emit:\ntargets: [{url: 'http://a/'}]\n").expect_err("none");
+    assert!(errors[0].message.contains("no generation to emit"), "{}", errors[0].message);
+}
+
+#[test]
 fn packs_of_a_relay() {
     let text = concat!(
         "statsd:\n  emit: new\n  packs: [kong]\n",

@@ -96,8 +96,10 @@ impl ReadSettings for Fields<'_, '_> {
         key: &'static str,
         stand_in: T,
     ) -> Option<Value<T>> {
-        let is_given = self.has(key);
-        self.optional(key).or_else(|| is_given.then(|| Value::new(stand_in)))
+        let (_, node) = self.take(key).filter(|(_, node)| !node.is_null())?;
+        let scalar = self.reader.scalar(node, &format!("a text for `{key}`"));
+        let read = scalar.and_then(|scalar| value(self.reader, &scalar));
+        Some(read.unwrap_or_else(|| Value::new(stand_in)))
     }
 
     fn or<T: FromStr<Err: Display>>(&mut self, key: &'static str, default: Value<T>) -> Value<T> {

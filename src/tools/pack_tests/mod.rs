@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 pub use difference::Difference;
 
 use crate::document::{Diagnostic, Diagnostics, Location};
+use crate::exposition::Format;
 use crate::mapping::{self, Expected, Fixture, Pack, PackTest, TestFile, TestInput, TestScrape};
 use crate::packs::{self, PackRef, SHIPPED, ShippedPack};
 use crate::regular_file;
@@ -151,7 +152,9 @@ impl Suite {
                 for (index, step) in steps.iter().enumerate() {
                     let number = (steps.len() > 1).then_some(index + 1);
                     let scrape = self.text(&step.exposition)?;
-                    let rewriter = Rewriter::new(Arc::clone(&plan), Options::default(), history);
+                    let format = Format::of_body(&scrape);
+                    let options = Options { format, ..Options::default() };
+                    let rewriter = Rewriter::new(Arc::clone(&plan), options, history);
                     let (actual, next) = rewrite(rewriter, &scrape)?;
                     history = next;
                     let differences = self.differences(step, &actual)?;

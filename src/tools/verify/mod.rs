@@ -49,6 +49,7 @@ use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::exposition::Format;
 use crate::mapping::{self, Emit, Generation, Pack, Plan};
 use crate::rewrite;
 use crate::rewrite::exposition::{History, Limits, Progress, Report, Rewriter};
@@ -247,8 +248,9 @@ fn rewrite_whole(
     body: &[u8],
 ) -> Result<(Vec<u8>, Report), rewrite::exposition::Error> {
     let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
+    let format = Format::of_body(body);
     let options =
-        rewrite::exposition::Options { limits, ..rewrite::exposition::Options::default() };
+        rewrite::exposition::Options { format, limits, ..rewrite::exposition::Options::default() };
     let mut rewriter = Rewriter::new(Arc::clone(plan), options, History::default());
     let mut out = Vec::new();
     rewriter.push(body, &mut out)?;
