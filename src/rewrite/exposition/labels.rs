@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::written_labels::named;
+use super::written_labels::{named, without_empty};
 use crate::exposition::{
     LabelHasher, LabelSpan, parse_number, same, unescaped, write_escaped, write_number, write_value,
 };
@@ -15,7 +15,7 @@ use crate::mapping::plan::value_edit::ValueEdit;
 pub(super) const LE: &[u8] = b"le";
 
 /// The label whose value is a quantile.
-const QUANTILE: &[u8] = b"quantile";
+pub(super) const QUANTILE: &[u8] = b"quantile";
 
 /// A sample's labels, and the line that contains them.
 #[derive(Clone, Copy)]
@@ -157,6 +157,13 @@ impl RenderedLabels {
 
     pub(super) fn hash(&self) -> u64 {
         self.hash
+    }
+
+    /// Removes the labels of these names that are empty. The set, and so its hash, stays the same.
+    pub(super) fn remove_empty(&mut self, names: &[&[u8]]) {
+        if let Some(text) = without_empty(&self.text, names) {
+            self.text = text;
+        }
     }
 }
 

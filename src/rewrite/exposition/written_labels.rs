@@ -43,6 +43,17 @@ pub(super) fn same_set(a: &[u8], b: &[u8]) -> bool {
     sorted(a) == sorted(b)
 }
 
+/// The labels without those of these names that are empty. `None` if there are none.
+pub(super) fn without_empty(text: &[u8], names: &[&[u8]]) -> Option<Vec<u8>> {
+    // Nearly every text has no such label.
+    memchr::memmem::find(text, b"=\"\"")?;
+    let is_empty =
+        |label: &[u8]| names.iter().any(|&name| label.strip_suffix(b"=\"") == Some(name));
+    split(text).find(|(_, label)| is_empty(label))?;
+    let others = split(text).map(|(_, label)| label).filter(|label| !is_empty(label));
+    Some(others.map(|label| [label, b"\""].concat()).collect::<Vec<_>>().join(&b','))
+}
+
 /// Whether a list contains a name.
 pub(super) fn named(names: &[Box<[u8]>], name: &[u8]) -> bool {
     names.iter().any(|n| **n == *name)
@@ -60,5 +71,18 @@ mod tests {
         assert!(same_set(set, br#"d="\\",b="q\"=\"",a="1""#));
         assert!(!same_set(set, br#"d="\\",b="q\"=\"",a="2""#));
         assert_eq!(split(b"a=\"unfinished").count(), 0);
+    }
+
+    #[test]
+    fn empty_labels_of_a_name_are_removed() {
+        let without = |text: &str| {
+            let text = without_empty(text.as_bytes(), &[b"le", b"quantile"])?;
+            Some(String::from_utf8(text).expect("text"))
+        };
+        assert_eq!(without(r#"le="""#).as_deref(), Some(""));
+        assert_eq!(without(r#"a="1",le="",b="",quantile="""#).as_deref(), Some(r#"a="1",b="""#));
+        for text in ["", r#"a="""#, r#"le="1",a="""#, r#"ale="",x="le=\"\"""#] {
+            assert_eq!(without(text), None, "{text}");
+        }
     }
 }

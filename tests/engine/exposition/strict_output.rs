@@ -362,6 +362,27 @@ fn no_boundary_is_added_that_the_source_does_not_have() {
     }
 }
 
+/// An empty `le` is the same as none. The buckets of the same label set have one of their own.
+#[test]
+fn parts_with_an_empty_le_belong_to_the_buckets() {
+    written("a_sum{le=\"\"} 0\na_bucket{le=\"1\"} 0\n", "a_sum 0\na_bucket{le=\"1\"} 0\n");
+    written(
+        "# TYPE a histogram\n\
+         a_sum{le=\"\",x=\"y\"} 7\n\
+         a_bucket{x=\"y\",le=\"1\"} 2\n\
+         a_count{le=\"\",x=\"y\"} 3\n",
+        "# TYPE a histogram\n\
+         a_bucket{x=\"y\",le=\"1\"} 2\n\
+         a_bucket{x=\"y\",le=\"+Inf\"} 3\n\
+         a_sum{x=\"y\"} 7\n\
+         a_count{x=\"y\"} 3\n",
+    );
+    written(
+        "# TYPE a summary\na_sum{quantile=\"\"} 7\na{quantile=\"0.5\"} 2\na_count 3\n",
+        "# TYPE a summary\na{quantile=\"0.5\"} 2\na_sum 7\na_count 3\n",
+    );
+}
+
 #[test]
 fn a_layout_can_depend_on_a_label() {
     let outcome = rewrite(

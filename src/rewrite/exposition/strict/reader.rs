@@ -10,7 +10,9 @@ use crate::exposition::{
 };
 use crate::mapping::plan::exposition::LabelEdits;
 use crate::rewrite::exposition::gathered::SeriesSlot;
-use crate::rewrite::exposition::labels::{LabelHashes, LabelTransform, RenderedLabels};
+use crate::rewrite::exposition::labels::{
+    LE, LabelHashes, LabelTransform, QUANTILE, RenderedLabels,
+};
 use crate::rewrite::exposition::limits::{Budget, LimitExceeded};
 use crate::rewrite::exposition::options::Limits;
 use crate::rewrite::exposition::reason::DropReason;
@@ -195,6 +197,8 @@ impl Reader {
         }
         let rendered = current.transform.render(labels, &mut self.hashes, &mut self.rendered);
         debug_assert!(rendered.is_ok(), "without edits, no label is written twice");
+        // An empty one is none, and other samples of this label set have one of their own.
+        self.rendered.remove_empty(&[LE, QUANTILE]);
         let (slot, new_bytes) = kept.held_mut(current.held).slot(&self.rendered);
         if let Some(bytes) = new_bytes {
             self.budget.add_series(0)?;
