@@ -1,4 +1,4 @@
-//! What precedes all paths of a listener, such as `/crossfade` behind a proxy that many services share.
+//! What precedes all paths of a listener, such as `/crossfade` where a proxy serves many services.
 
 /// The first part of every path, without a slash at its end. Empty: there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

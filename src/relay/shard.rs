@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn value_rate_and_tags_behind_the_type_do_not_matter() {
+    fn value_rate_and_tags_after_the_type_do_not_matter() {
         let shards = Shards::new(SINKS.iter().copied());
         let sink = shards.of_line(b"a.b:1|c");
         assert_eq!(shards.of_line(b"a.b:7|ms|@0.1|#k:v"), sink);

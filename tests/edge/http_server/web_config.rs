@@ -124,7 +124,7 @@ async fn scrapes_are_encrypted_and_plain_http_gets_an_error() {
 
     let plain = get(gateway.data, "/metrics").await;
     assert_eq!((plain.status, plain.text()), (400, "This port accepts only TLS: use https.\n"));
-    // Somebody who trusts another CA hangs up.
+    // A client that trusts another CA hangs up.
     assert!(ask(&self::connector(&Ca::new(), None), gateway.data, GET).await.is_err());
     let metrics = ask(&connector, gateway.admin, GET).await.expect("a handshake");
     assert!(metrics.text().contains(&format!("{} 2\n", refusals("tls"))), "{}", metrics.text());

@@ -1,4 +1,4 @@
-//! Nobody gets where they don't belong: what clients may name, and what they may not.
+//! The targets that clients may name, and those that they may not.
 
 use super::dynamic_targets::{NEW, allowing, assert_old, telling, through_proxy};
 use crate::support::net::{Gateway, get, request, whole};

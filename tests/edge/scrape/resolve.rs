@@ -88,7 +88,7 @@ async fn a_name_that_resolves_outside_the_list_is_refused() {
 
 #[tokio::test]
 async fn a_listed_name_does_not_allow_loopback() {
-    // Whoever runs the zone can let it resolve to anything.
+    // The owner of the zone can let it resolve to anything.
     let upstream = asked_once().await;
     let port = upstream.address.port();
     let names = Names::default();
