@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -21,8 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// million samples.
 const MAX_BYTES: usize = 1 << 30;
 
-/// As much of an input is read before its format must be known.
-pub(super) const PEEKED_BYTES: u64 = 16 << 20;
+/// More than the last line of `OpenMetrics`, with blanks after it.
+const END_BYTES: usize = 16;
 
 /// The first two bytes of gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -53,21 +54,44 @@ pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
     Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
-/// Opens an input as [`open`] does, and tells its format from its last line, if it has at most
-/// [`PEEKED_BYTES`]. A larger one is taken as the text format.
+/// Opens an input as [`open`] does, and tells its format from its last line.
+///
+/// A pipe is taken as the text format: its last line arrives after all others have been rewritten.
 ///
 /// # Errors
 ///
 /// Those of [`open`], or it cannot be read.
-pub(super) fn with_format(input: &str) -> anyhow::Result<(impl Read, Format)> {
-    let mut bytes = open(input)?;
-    let mut start = Vec::new();
-    (&mut bytes)
-        .take(PEEKED_BYTES)
-        .read_to_end(&mut start)
-        .with_context(|| format!("cannot read {}", name(input)))?;
-    let format = Format::of_body(&start);
-    Ok((Cursor::new(start).chain(bytes), format))
+pub(super) fn open_with_format(input: &str) -> anyhow::Result<(Box<dyn Read>, Format)> {
+    if input.contains("://") {
+        let body = read(input)?;
+        let format = Format::of_body(&body);
+        return Ok((Box::new(Cursor::new(body)), format));
+    }
+    if !Path::new(input).is_file() {
+        return Ok((open(input)?, Format::Text));
+    }
+    let end = read_end(&mut open(input)?).with_context(|| format!("cannot read {input}"))?;
+    Ok((open(input)?, Format::of_body(&end)))
+}
+
+/// The last bytes of an input: more than the last line of `OpenMetrics`, with blanks after it.
+fn read_end(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 1 << 16];
+    let mut end = Vec::new();
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(end),
+            Ok(length) => keep_end(&mut end, &buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Adds a piece, of which only the last bytes are kept.
+pub(super) fn keep_end(end: &mut Vec<u8>, piece: &[u8]) {
+    end.extend_from_slice(&piece[piece.len().saturating_sub(END_BYTES)..]);
+    end.drain(..end.len().saturating_sub(END_BYTES));
 }
 
 /// Reads an input as a whole; see [`open`].

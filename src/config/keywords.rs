@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use crate::document::unknown_word;
+use crate::exposition::Format;
 use crate::mapping::{BucketPolicy, NotCounted};
 use crate::relay::{Mode, Overflow};
 use crate::rewrite::exposition::Malformed;
@@ -55,6 +56,7 @@ choices! {
     BucketPolicy { "target" => Target, "common" => Common, "native" => Native }
     NotCounted { "drop" => Drop, "keep" => Keep }
     Malformed { "drop" => Drop, "pass" => Pass, "fail" => Fail }
+    Format { "text" => Text, "openmetrics" => OpenMetrics }
     Mode { "mirror" => Mirror, "shard" => Shard }
     Overflow { "newest" => Newest, "oldest" => Oldest }
     Dialect {
@@ -80,6 +82,7 @@ mod tests {
         check::<BucketPolicy>();
         check::<NotCounted>();
         check::<Malformed>();
+        check::<Format>();
         check::<Mode>();
         check::<Overflow>();
         check::<Dialect>();

@@ -17,9 +17,6 @@ use crate::tools::{Indent, WIDTH, at_most_wrong, rule_title, wrap};
 /// Where the titles of rules begin, after two numbers.
 pub(super) const TITLE_COLUMN: usize = 23;
 
-/// More than the last line of `OpenMetrics`, with blanks after it.
-const END_BYTES: usize = 16;
-
 pub(super) struct ExpositionEngine {
     rewriter: Rewriter,
     format: Format,
@@ -45,8 +42,7 @@ impl ExpositionEngine {
 
 impl Engine for ExpositionEngine {
     fn push(&mut self, input: &[u8], output: &mut Vec<u8>) -> anyhow::Result<()> {
-        self.end.extend_from_slice(&input[input.len().saturating_sub(END_BYTES)..]);
-        self.end.drain(..self.end.len().saturating_sub(END_BYTES));
+        input::keep_end(&mut self.end, input);
         Ok(self.rewriter.push(input, output)?)
     }
 
@@ -67,9 +63,8 @@ impl Engine for ExpositionEngine {
         }
         if self.format == Format::Text && Format::of_body(&self.end) == Format::OpenMetrics {
             bail!(
-                "it ends with `# EOF`, so it is OpenMetrics, but was read as the text format: in an \
-                 input of more than {} MiB that is seen too late; split it, or scrape it with `serve`",
-                input::PEEKED_BYTES >> 20
+                "it ends with `# EOF`, so it is OpenMetrics, but was read as the text format; write \
+                 --format=openmetrics"
             );
         }
         Ok(())

@@ -9,8 +9,9 @@ use std::io::{self, Read, Write as _};
 use anyhow::{Context as _, bail};
 use clap::{Arg, Args};
 
-use super::flags::{EmitFlag, Lines, Rewriting};
+use super::flags::{EmitFlag, Lines, Rewriting, choice};
 use super::input;
+use crate::exposition::Format;
 use crate::packs;
 use filter::{Ended, Engine};
 
@@ -33,7 +34,7 @@ pub(super) struct Arguments {
 
     #[arg(
         long,
-        conflicts_with_all = ["buckets", "fill", "malformed", "not_counted", "strict"],
+        conflicts_with_all = ["buckets", "fill", "format", "malformed", "not_counted", "strict"],
         help = "The input is StatsD lines of one sender, not Prometheus metrics"
     )]
     statsd: bool,
@@ -43,6 +44,10 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     rewriting: Rewriting,
+
+    /// The format of the input [default: from its last line; of a pipe: text].
+    #[arg(long, value_name = "FORMAT", value_parser = choice::<Format>())]
+    format: Option<Format>,
 
     /// Write what the strictest readers accept.
     ///
@@ -71,7 +76,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         run_engine(arguments, engine, input, "StatsD lines")
     } else {
         let plan = exposition::plan(&packs, rewriting, *emit)?;
-        let (input, format) = input::with_format(&arguments.input)?;
+        let (input, format) = match arguments.format {
+            Some(format) => (input::open(&arguments.input)?, format),
+            None => input::open_with_format(&arguments.input)?,
+        };
         let options = crate::rewrite::exposition::Options {
             strict: arguments.strict,
             format,
