@@ -43,8 +43,8 @@
 //!
 //! - [`packs`]: the packs in the binary, and packs on disk. [`telemetry`]: the gateway's own metrics,
 //!   and the log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
-//! - `http_client`: one GET request. [`http_server`]: HTTP listeners. [`scrape`]: the responses to
-//!   Prometheus. [`relay`]: `StatsD` in and out.
+//! - [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in
+//!   and out. [`http_client`]: the requests of commands to Prometheus, Grafana and others.
 //!
 //! **The tools** work offline.
 //!
@@ -85,7 +85,6 @@ pub mod shutdown;
 pub mod telemetry;
 mod tls;
 
-mod http_client;
 pub mod http_server;
 pub mod relay;
 pub mod scrape;
@@ -97,4 +96,5 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod http_client;
 pub mod running;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::check::Format;
 use super::diagnostic::{BLUE, BOLD, GREEN, RED};
 use super::flags::{EmitFlag, Lines, Rewriting};
+use super::http::HttpConfig;
 use super::input;
 use crate::exposition;
 use crate::mapping::{self, Plan};
@@ -29,7 +30,7 @@ Examples:
   crossfade explain --emit=old --line='kong_http_requests_total{service=\"s\",code=\"200\"} 7'
   crossfade explain --emit=new --statsd --line='kong.s.request.count:1|c'")]
 pub(super) struct Arguments {
-    /// The input: a file, an http:// URL, or - for stdin. Gzip is unpacked.
+    /// The input: a file, a URL, or - for stdin. Gzip is unpacked.
     #[arg(value_name = "FILE|URL", default_value = "-", conflicts_with = "lines")]
     input: String,
 
@@ -51,6 +52,9 @@ pub(super) struct Arguments {
     rewriting: Rewriting,
 
     #[command(flatten)]
+    http: HttpConfig,
+
+    #[command(flatten)]
     of_lines: Lines,
 
     /// Output format.
@@ -62,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let name = input::name(&arguments.input);
     let is_input = arguments.lines.is_empty();
     let text = if is_input {
-        input::read(&arguments.input)?
+        input::read(&arguments.input, &arguments.http)?
     } else {
         (arguments.lines.join("\n") + "\n").into_bytes()
     };

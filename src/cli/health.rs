@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
@@ -17,8 +17,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::exit_code;
+use super::http::HttpConfig;
 use crate::config::HttpUrl;
-use crate::http_client::Get;
+use crate::http_client::{Blocking, Client, Request, Timeouts};
 use crate::http_server;
 use crate::telemetry::write_to_stderr;
 use crate::tls::{self, Lenient};
@@ -63,13 +64,13 @@ pub(super) struct Arguments {
     /// A file with the private key of the client certificate (PEM).
     #[arg(id = "key_file", long = "tls.key-file", value_name = "FILE", requires = "cert_file")]
     key_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    http: HttpConfig,
 }
 
 /// Longer than the default probe timeout of any orchestrator.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Maximum size of the response. Health checks respond with one line.
-const MAX_BYTES: usize = 1 << 20;
 
 /// Healthy if the response has status 200.
 ///
@@ -84,22 +85,27 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let default = || format!("{scheme}://127.0.0.1:9543/-/healthy").parse().expect("a URL");
     let HttpUrl(url) = arguments.url.clone().unwrap_or_else(default);
-    let mut request = Get::plain(&url, TIMEOUT, MAX_BYTES);
-    request.headers.extend(arguments.credentials()?.map(|it| (AUTHORIZATION, it)));
-    if url.scheme_str() == Some("https") {
-        let certificate = certificate.with_context(|| {
-            format!(
-                "{url} uses TLS; add --web.config.file with the file that the gateway runs with, so that its \
-                 certificate can be verified"
-            )
-        })?;
-        request.tls = Some(arguments.tls(certificate)?);
+    let timeouts = Timeouts { exchange: TIMEOUT, idle: TIMEOUT };
+    let is_https = url.scheme_str() == Some("https");
+    let (base, settings) = ((*url).clone(), arguments.http.settings()?);
+    let client = match certificate {
+        Some(certificate) if is_https => {
+            Client::with_tls(base, settings, arguments.tls(certificate)?, timeouts)?
+        }
+        None if is_https && !arguments.http.is_given() => bail!(
+            "{url} uses TLS; add --web.config.file with the file that the gateway runs with, or \
+             --http.config.file with a file that has its CA, so that its certificate can be verified"
+        ),
+        _ => Client::new(base, settings, timeouts)?,
+    };
+    let mut request = Request::base();
+    if let Some(credentials) = arguments.credentials()? {
+        request = request.header(AUTHORIZATION, credentials);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let problem = match runtime.block_on(request.send()) {
-        Ok(response) if response.status == StatusCode::OK => return Ok(exit_code::answer(true)),
-        Ok(response) => format!("{url} responded with status {}", response.status),
-        Err(error) => format!("no response from {url}: {:#}", anyhow::Error::from(error)),
+    let problem = match Blocking::try_from(client)?.send(request) {
+        Ok(response) if response.status() == StatusCode::OK => return Ok(exit_code::answer(true)),
+        Ok(response) => format!("{url} responded with status {}", response.status()),
+        Err(error) => format!("no response from {url}: {error}"),
     };
     write_to_stderr(&format!("crossfade: {problem}\n"));
     Ok(exit_code::answer(false))

@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use flate2::read::MultiGzDecoder;
 use hyper::header::{ACCEPT, HeaderValue};
-use hyper::{StatusCode, Uri};
 
+use super::http::HttpConfig;
 use crate::exposition::Format;
-use crate::http_client::{Error, Get, Response};
+use crate::http_client::{Request, Timeouts};
 use crate::shown_url::{shown_url, shown_value};
 
-/// The time limit for the response of a URL.
+/// How long the response of a URL may take to begin, or pause.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum size of an input that is read as a whole. An exposition of this size has some ten
@@ -33,15 +33,15 @@ pub(super) fn name(input: &str) -> Cow<'_, str> {
     if input == "-" { "stdin".into() } else { shown_url(input).into() }
 }
 
-/// Opens a file, stdin (`-`) or an `http://` URL. Gzip is unpacked.
+/// Opens a file, stdin (`-`) or an `http` or `https` URL. Gzip is unpacked.
 ///
 /// # Errors
 ///
-/// The input does not exist, cannot be read, or the URL responds with a status other than 200.
-pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
+/// The input does not exist, cannot be read, or the URL responds with a status other than 2xx.
+pub(super) fn open(input: &str, http: &HttpConfig) -> anyhow::Result<Box<dyn Read>> {
     let shown = name(input);
     let mut bytes: Box<dyn Read> = if input.contains("://") {
-        Box::new(Cursor::new(get(input).with_context(|| format!("cannot read {shown}"))?))
+        get(input, http)?
     } else if input == "-" {
         Box::new(io::stdin().lock())
     } else {
@@ -61,17 +61,20 @@ pub(super) fn open(input: &str) -> anyhow::Result<Box<dyn Read>> {
 /// # Errors
 ///
 /// Those of [`open`], or it cannot be read.
-pub(super) fn open_with_format(input: &str) -> anyhow::Result<(Box<dyn Read>, Format)> {
+pub(super) fn open_with_format(
+    input: &str,
+    http: &HttpConfig,
+) -> anyhow::Result<(Box<dyn Read>, Format)> {
     if input.contains("://") {
-        let body = read(input)?;
+        let body = read(input, http)?;
         let format = Format::of_body(&body);
         return Ok((Box::new(Cursor::new(body)), format));
     }
     if !Path::new(input).is_file() {
-        return Ok((open(input)?, Format::Text));
+        return Ok((open(input, http)?, Format::Text));
     }
-    let end = read_end(&mut open(input)?).with_context(|| format!("cannot read {input}"))?;
-    Ok((open(input)?, Format::of_body(&end)))
+    let end = read_end(&mut open(input, http)?).with_context(|| format!("cannot read {input}"))?;
+    Ok((open(input, http)?, Format::of_body(&end)))
 }
 
 /// The last bytes of an input: more than the last line of `OpenMetrics`, with blanks after it.
@@ -99,11 +102,11 @@ pub(super) fn keep_end(end: &mut Vec<u8>, piece: &[u8]) {
 /// # Errors
 ///
 /// Those of [`open`], or the input is longer than 1 GiB after unpacking.
-pub(super) fn read(input: &str) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read(input: &str, http: &HttpConfig) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let more_than_allowed = u64::try_from(MAX_BYTES).map_or(u64::MAX, |limit| limit + 1);
     let shown = name(input);
-    open(input)?
+    open(input, http)?
         .take(more_than_allowed)
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read {shown}"))?;
@@ -131,42 +134,13 @@ fn is_host_and_port(input: &str) -> bool {
     matches!(port, Some(Ok(_)))
 }
 
-fn get(url: &str) -> anyhow::Result<bytes::Bytes> {
-    let url: Uri = url.parse().context("it is not a URL")?;
-    if url.scheme_str() != Some("http") {
-        bail!("only http:// URLs can be requested; save the response to a file and use that");
-    }
-    let mut request = Get::plain(&url, TIMEOUT, MAX_BYTES);
+/// The body of a URL's response, which is read while it arrives.
+fn get(url: &str, http: &HttpConfig) -> anyhow::Result<Box<dyn Read>> {
+    let timeouts = Timeouts { exchange: TIMEOUT, idle: TIMEOUT };
     let accept = HeaderValue::from_static("text/plain;version=0.0.4;q=1,*/*;q=0.1");
-    request.headers.insert(ACCEPT, accept);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Response { status, body } = match runtime.block_on(request.send()) {
-        Ok(response) => response,
-        Err(error) => match advice(&error) {
-            Some(advice) => bail!("{:#}; {advice}", anyhow::Error::from(error)),
-            None => return Err(error.into()),
-        },
-    };
-    if status != StatusCode::OK {
-        bail!("the response has status {status}");
-    }
-    Ok(body)
-}
-
-/// What to do if a URL cannot be requested.
-fn advice(error: &Error) -> Option<&'static str> {
-    match error {
-        Error::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Some("nothing listens at this host and port: check both, and that Kong is running")
-        }
-        Error::Exchange(error) if error.is_parse() => {
-            Some("the response is not HTTP/1.1: check the port, which may expect https")
-        }
-        Error::Exchange(error) if error.is_incomplete_message() => {
-            Some("the server closed the connection: check the port, which may not be an HTTP port")
-        }
-        _ => None,
-    }
+    let client = http.client(url, timeouts)?;
+    let body = client.open(Request::base().header(ACCEPT, accept));
+    Ok(Box::new(body.with_context(|| format!("cannot read {}", client.base()))?))
 }
 
 #[cfg(test)]

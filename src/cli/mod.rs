@@ -14,6 +14,7 @@ mod explain;
 mod file_result;
 mod flags;
 mod health;
+mod http;
 mod input;
 mod junit;
 mod man;

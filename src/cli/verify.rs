@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit_code;
 use super::flags::{self, Rewriting};
+use super::http::HttpConfig;
 use super::input;
 use super::progress::Progress;
 use super::value_enums::Format;
@@ -24,10 +25,10 @@ Examples:
   crossfade verify --traffic=similar http://kong-2:8100/metrics http://kong-3:8100/metrics
   crossfade verify old.prom new.prom --format=json")]
 pub(super) struct Arguments {
-    /// Metrics of the old Kong: a file, an http:// URL, or - for stdin.
+    /// Metrics of the old Kong: a file, a URL, or - for stdin.
     old: String,
 
-    /// Metrics of the new Kong: a file, an http:// URL, or - for stdin.
+    /// Metrics of the new Kong: a file, a URL, or - for stdin.
     new: String,
 
     /// The traffic of both nodes.
@@ -62,6 +63,9 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     rewriting: Rewriting,
+
+    #[command(flatten)]
+    http: HttpConfig,
 
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -117,9 +121,9 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut progress = Progress::new();
     let names = [&arguments.old, &arguments.new].map(|input| input::name(input));
     progress.step(&format!("reading {}", names[0]));
-    let old = input::read(&arguments.old)?;
+    let old = input::read(&arguments.old, &arguments.http)?;
     progress.step(&format!("reading {}", names[1]));
-    let new = input::read(&arguments.new)?;
+    let new = input::read(&arguments.new, &arguments.http)?;
     let (old, new) = ((&*names[0], &old[..]), (&*names[1], &new[..]));
     progress.step("comparing");
     let outcome = verify::verify(old, new, &packs, &options)?;

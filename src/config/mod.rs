@@ -9,6 +9,7 @@
 //! the files that they name by [`check`]. Every key is described in `docs/settings.md`.
 
 mod check;
+mod http_file;
 mod keywords;
 mod meaning;
 mod shape;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use check::{Checked, check, pack_set, unknown_editions, unknown_packs};
+pub use http_file::{parse_http, read_http};
 pub use keywords::Choice;
 pub use meaning::dynamic_targets::DynamicSettings;
 pub use meaning::settings::Settings;

@@ -34,9 +34,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::app::{self, App};
 use crate::config;
-use crate::http_client::{Get, Response};
+use crate::http_client::{Client, Request, Timeouts};
 use crate::http_server::Workers;
 use crate::relay::ListenAddress;
+use crate::scrape::HttpSettings;
 use crate::shutdown::Shutdown;
 use stand_in::{LiveTraffic, StandIn, Version};
 use statsd::Statsd;
@@ -283,9 +284,11 @@ fn places(stand_ins: &[StandIn; 3], data: SocketAddr, admin: SocketAddr) -> scre
 /// Requests a page of the demo.
 async fn fetch(url: &str) -> Result<String, Error> {
     let page = async {
-        let uri = url.parse()?;
-        let Response { status, body } = Get::plain(&uri, TIMEOUT, MAX_BYTES).send().await?;
-        let text = String::from_utf8(body.into())?;
+        let timeouts = Timeouts { exchange: TIMEOUT, idle: TIMEOUT };
+        let client = Client::new(url.parse()?, HttpSettings::default(), timeouts)?;
+        let response = client.send(Request::base()).await?;
+        let status = response.status();
+        let text = String::from_utf8(response.whole(MAX_BYTES).await?.into())?;
         match status {
             StatusCode::OK => Ok(text),
             _ => Err(format!("the response is {status}: {text}").into()),

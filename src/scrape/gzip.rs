@@ -45,11 +45,11 @@ pub(super) fn accepted(headers: &HeaderMap) -> bool {
 
 /// The body is not gzip, or ends too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InvalidGzip;
+pub(crate) struct InvalidGzip;
 
 /// The result of one step of decompression.
 #[derive(Debug)]
-pub(super) enum Decompressed {
+pub(crate) enum Decompressed {
     /// Some uncompressed bytes.
     Piece(Bytes),
     /// The step is over without output, and there is more to do.
@@ -60,7 +60,7 @@ pub(super) enum Decompressed {
 
 /// Decompresses gzip: one member or several in a row.
 #[derive(Debug)]
-pub(super) struct GzipDecoder {
+pub(crate) struct GzipDecoder {
     stream: Decompress,
     /// A member has begun and has not ended.
     within: bool,
@@ -68,13 +68,13 @@ pub(super) struct GzipDecoder {
 }
 
 impl GzipDecoder {
-    pub(super) fn new() -> GzipDecoder {
+    pub(crate) fn new() -> GzipDecoder {
         GzipDecoder { stream: Decompress::new_gzip(WINDOW_BITS), within: false, members: 0 }
     }
 
     /// Decompresses some of `input` and advances it. The work of one step is bounded, whatever the
     /// input.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Decompressed, InvalidGzip> {
+    pub(crate) fn next(&mut self, input: &mut Bytes) -> Result<Decompressed, InvalidGzip> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         let (mut members, mut unread) = (MEMBERS, INPUT_BYTES);
         // Also called without input: the last call may have had no room for all of its output.
@@ -120,7 +120,7 @@ impl GzipDecoder {
     }
 
     /// The input has ended here. Call after [`next`](Self::next) needed input.
-    pub(super) fn end(&self) -> Result<(), InvalidGzip> {
+    pub(crate) fn end(&self) -> Result<(), InvalidGzip> {
         if self.within || self.members == 0 { Err(InvalidGzip) } else { Ok(()) }
     }
 }

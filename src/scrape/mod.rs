@@ -31,7 +31,7 @@ mod discovery;
 mod dynamic_targets;
 mod error;
 mod fleet;
-mod gzip;
+pub(crate) mod gzip;
 mod handlers;
 mod histories;
 mod landing;

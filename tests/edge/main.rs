@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "a test or a model is read from top to bottom")]
 
 mod admin;
+mod http_client;
 mod http_server;
 mod packs;
 mod relay;

@@ -9,6 +9,7 @@ mod descriptors;
 mod exit_codes;
 mod failures;
 mod files;
+mod https;
 mod log;
 mod memory;
 mod restart;

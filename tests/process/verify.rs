@@ -30,7 +30,7 @@ fn the_exit_code_is_the_verdict() {
     for (arguments, says) in [
         (&[OLD][..], "<NEW>"),
         (&[OLD, "nowhere.txt"], "cannot read nowhere.txt"),
-        (&[OLD, "https://kong/metrics"], "only http:// URLs"),
+        (&[OLD, "ftp://kong/metrics"], "only http:// and https:// URLs"),
         (&[NEW, OLD], "name the old side first"),
         (&[NEW, NEW], "are both of the new generation; compare them with --emit=new"),
         (&[OLD, OLD, "--emit=new"], "compare them with --emit=old"),

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use clap::{Arg, Args};
 
 use super::flags::{EmitFlag, Lines, Rewriting, choice};
+use super::http::HttpConfig;
 use super::input;
 use crate::exposition::Format;
 use crate::packs;
@@ -25,7 +26,7 @@ Examples:
   crossfade rewrite --emit=old --statsd lines.txt"
 )]
 pub(super) struct Arguments {
-    /// The input: a file, an http:// URL, or - for stdin. Gzip is unpacked.
+    /// The input: a file, a URL, or - for stdin. Gzip is unpacked.
     #[arg(value_name = "FILE|URL", default_value = "-")]
     input: String,
 
@@ -44,6 +45,9 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     rewriting: Rewriting,
+
+    #[command(flatten)]
+    http: HttpConfig,
 
     /// The format of the input [default: from its last line; of a pipe: text].
     #[arg(long, value_name = "FORMAT", value_parser = choice::<Format>())]
@@ -72,13 +76,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let packs = packs::load(&rewriting.packs)?;
     if arguments.statsd {
         let engine = statsd::StatsdEngine::new(&packs, &arguments.lines.settings(*emit))?;
-        let input = input::open(&arguments.input)?;
+        let input = input::open(&arguments.input, &arguments.http)?;
         run_engine(arguments, engine, input, "StatsD lines")
     } else {
         let plan = exposition::plan(&packs, rewriting, *emit)?;
         let (input, format) = match arguments.format {
-            Some(format) => (input::open(&arguments.input)?, format),
-            None => input::open_with_format(&arguments.input)?,
+            Some(format) => (input::open(&arguments.input, &arguments.http)?, format),
+            None => input::open_with_format(&arguments.input, &arguments.http)?,
         };
         let options = crate::rewrite::exposition::Options {
             strict: arguments.strict,

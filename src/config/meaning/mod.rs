@@ -1,7 +1,7 @@
 //! The meaning of the settings file.
 
 pub(super) mod dynamic_targets;
-mod errors;
+pub(super) mod errors;
 mod http;
 mod parts;
 pub(super) mod settings;

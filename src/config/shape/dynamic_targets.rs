@@ -72,7 +72,7 @@ impl Shape for DynamicTargets {
             not_counted: fields.optional("not_counted"),
             strict: fields.switch("strict"),
             fill: fields.fill("fill"),
-            http: Http::read(fields),
+            http: Http::of(fields),
         }
     }
 }

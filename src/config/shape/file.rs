@@ -145,7 +145,7 @@ impl Shape for Target {
             not_counted: fields.optional("not_counted"),
             strict: fields.switch("strict"),
             fill: fields.fill("fill"),
-            http: Http::read(fields),
+            http: Http::of(fields),
             passthrough: fields.list("passthrough"),
             labels: fields.fill("labels"),
         }

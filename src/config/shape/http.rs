@@ -1,4 +1,4 @@
-//! How requests to targets are made: the part of Prometheus' `http_config` that applies here.
+//! How requests are made, to targets and by commands: the part of Prometheus' `http_config` that applies here.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -90,7 +90,8 @@ fn all_masked<S: Serializer>(secrets: &[Secret], to: S) -> Result<S::Ok, S::Erro
 }
 
 impl Http {
-    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Http {
+    /// Takes the keys from a map that also has others.
+    pub(super) fn of(fields: &mut Fields<'_, '_>) -> Http {
         Http {
             basic_auth: section(fields, "basic_auth"),
             authorization: section(fields, "authorization"),
@@ -139,6 +140,15 @@ fn headers(fields: &mut Fields<'_, '_>) -> BTreeMap<Header, Section<HeaderValues
         }
     }
     headers
+}
+
+/// A file of these keys alone: that of `--http.config.file`.
+impl Shape for Http {
+    const NOUN: &'static str = "the HTTP configuration file";
+
+    fn read(fields: &mut Fields<'_, '_>) -> Http {
+        Http::of(fields)
+    }
 }
 
 impl Shape for BasicAuth {

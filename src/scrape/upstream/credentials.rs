@@ -140,7 +140,7 @@ impl Client {
     /// Adds the headers of the settings. They replace headers of the client with the same name.
     ///
     /// Files are read on another thread: if a file system hangs, other scrapes go on.
-    pub(super) async fn sign(self: &Arc<Self>, headers: &mut HeaderMap) -> Result<(), Error> {
+    pub(crate) async fn sign(self: &Arc<Self>, headers: &mut HeaderMap) -> Result<(), Error> {
         let own = if self.has_secret_files() {
             let client = Arc::clone(self);
             let read = self.reads.headers.join((), || off_thread(move || client.own_headers()));
@@ -187,13 +187,13 @@ impl Client {
     }
 
     /// The current TLS configuration. Its files are read on another thread.
-    pub(super) async fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub(crate) async fn tls(&self) -> Result<Arc<ClientConfig>, Error> {
         let tls = Arc::clone(&self.tls);
         let read = self.reads.tls.join((), || off_thread(move || tls.config()));
         finished(read).await?.map_err(|error| Error::Credentials(error.to_string()))
     }
 
-    pub(super) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientError> {
+    pub(crate) fn tls_name(&self, host: &str) -> Result<ServerName<'static>, ClientError> {
         self.tls.name_for(host).ok_or_else(|| ClientError::Name(host.to_owned()))
     }
 }

@@ -15,4 +15,4 @@ pub(crate) use client::{Client, End, Reply, get, request};
 pub(crate) use gateway::Gateway;
 pub(crate) use names::Names;
 pub(crate) use tls::{Authority, Folder, Issued};
-pub(crate) use upstream::{Refusing, Upstream, chunked, ok, whole};
+pub(crate) use upstream::{Exchange, Refusing, Upstream, chunked, ok, whole};

@@ -140,6 +140,14 @@ impl Exchange {
         true
     }
 
+    /// Reads the body of the request, whose length is in its head.
+    pub(crate) async fn body(&mut self) -> String {
+        let length = self.header("content-length").and_then(|length| length.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut body).await.expect("the whole body");
+        String::from_utf8(body).expect("a body is text")
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // If the peer has closed the connection, the test notices it.
         drop(self.stream.write_all(bytes.as_ref()).await);
