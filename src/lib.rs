@@ -44,7 +44,8 @@
 //! - [`packs`]: the packs in the binary, and packs on disk. [`telemetry`]: the gateway's own metrics,
 //!   and the log. `tls`: certificates and encrypted streams. [`shutdown`]: drain, then cut short.
 //! - [`http_server`]: HTTP listeners. [`scrape`]: the responses to Prometheus. [`relay`]: `StatsD` in
-//!   and out. [`http_client`]: the requests of commands to Prometheus, Grafana and others.
+//!   and out. [`http_client`]: the requests of commands. `apis`: those to Prometheus, Grafana and
+//!   running gateways.
 //!
 //! **The tools** work offline.
 //!
@@ -92,6 +93,7 @@ pub mod scrape;
 pub mod tools;
 
 pub mod admin;
+mod apis;
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -16,6 +16,13 @@ impl From<Uri> for Url {
     }
 }
 
+impl Url {
+    /// The URL with its secrets, to connect to it.
+    pub(crate) fn whole(&self) -> String {
+        self.0.to_string()
+    }
+}
+
 impl Deref for Url {
     type Target = Uri;
 

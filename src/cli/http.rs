@@ -27,6 +27,11 @@ pub(super) struct HttpConfig {
 }
 
 impl HttpConfig {
+    /// As if the flag had this file.
+    pub(super) fn of(file: PathBuf) -> HttpConfig {
+        HttpConfig { file: Some(file) }
+    }
+
     /// True if the flag is given.
     pub(super) fn is_given(&self) -> bool {
         self.file.is_some()

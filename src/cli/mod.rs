@@ -23,6 +23,7 @@ mod progress;
 mod rewrite;
 mod serve;
 mod signals;
+mod sources;
 mod test;
 mod value_enums;
 mod verify;

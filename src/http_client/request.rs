@@ -105,6 +105,13 @@ impl Request {
         Ok(self.header(CONTENT_TYPE, HeaderValue::from_static("application/json")))
     }
 
+    /// Makes a text that is a JSON document the body.
+    #[must_use]
+    pub fn json_text(mut self, document: String) -> Request {
+        self.body = document.into();
+        self.header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+    }
+
     /// The path and query to send to a server with this base URL.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "a test or a model is read from top to bottom")]
 
 mod audit;
+mod audit_servers;
 mod cli;
 mod demo;
 mod descriptors;

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod dashboards;
 pub(crate) mod documents;
 pub(crate) mod engine;
+pub(crate) mod grafana;
 pub(crate) mod kong;
 pub(crate) mod label_oracle;
 pub(crate) mod lines;

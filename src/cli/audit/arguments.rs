@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::flags;
+use crate::cli::sources::Servers;
 use crate::cli::value_enums::Format;
 use crate::mapping::Emit;
 use crate::packs::PackRef;
@@ -14,12 +15,16 @@ use crate::packs::PackRef;
 Examples:
   crossfade audit dashboards/ rules/
   crossfade audit dashboards/ rules/ --emit=old
-  crossfade audit dashboards/ --rewrite --output=new/")]
+  crossfade audit dashboards/ --rewrite --output=new/
+  crossfade audit --grafana=http://grafana:3000 --http.config.file=token.yaml --rewrite --apply")]
 pub(in crate::cli) struct Arguments {
     /// Grafana dashboards (JSON, schema version 16 or later), Prometheus rule files and Kubernetes
     /// manifests (YAML), or folders with such files.
-    #[arg(required = true)]
+    #[arg(required_unless_present_any = ["grafana", "prometheus"])]
     pub(super) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) servers: Servers,
 
     /// A shipped pack by its name, or a pack on disk. May be repeated.
     ///
@@ -55,6 +60,9 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, requires = "rewrite")]
     pub(super) in_place: bool,
 
+    #[command(flatten)]
+    pub(super) save: Save,
+
     /// A family that your Kong does not export, so that migrated queries can leave it out. May be
     /// repeated.
     #[arg(long, value_name = "FAMILY")]
@@ -63,4 +71,16 @@ pub(in crate::cli) struct Arguments {
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
+}
+
+/// Whether migrated dashboards are saved.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Save {
+    /// Save migrated dashboards in Grafana, after showing the changes and asking.
+    #[arg(long, requires_all = ["rewrite", "grafana"])]
+    pub(super) apply: bool,
+
+    /// Do not ask before --apply saves.
+    #[arg(long, requires = "apply")]
+    pub(super) yes: bool,
 }

@@ -1,17 +1,17 @@
 //! Reads, audits and writes the files of `audit`.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 
+use super::apply::Change;
 use super::arguments::Arguments;
-use super::files::{InputFile, find};
 use super::replace::{NewFile, replace_all};
-use crate::cli::progress::Progress;
+use crate::apis::Grafana;
+use crate::cli::sources::{Audited, Found, Input, Origin, audit_all, find};
 use crate::mapping::{self, Emit, Emitted, Generation};
 use crate::packs;
-use crate::tools::audit::{Auditor, FileAudit, Finding, Impact, hold_back_unit_tests};
+use crate::tools::audit::{Auditor, FileAudit, Finding, Impact};
 
 /// The result of one run.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(super) struct Run {
     pub(super) errors: Vec<String>,
     /// What the other generation needs to have the families of the queries.
     pub(super) needs: Vec<String>,
+    /// Migrated inputs that are not files.
+    pub(super) changes: Vec<Change>,
+    /// The Grafana of its dashboards.
+    pub(super) grafana: Option<Grafana>,
 }
 
 impl Run {
@@ -90,108 +94,44 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Run> {
     if let Some(family) = arguments.absent.iter().find(|family| !auditor.knows(family)) {
         bail!("--absent={family}: no pack has a rule for this family");
     }
-    let (found, errors) = find(&arguments.paths);
     // The auditor knows the edition.
     let to_is_emitted = Emitted::new(emit, &packs).is_ok_and(|emitted| emitted.has(to));
-    let mut run = Run {
-        to,
-        to_is_emitted,
-        errors,
-        files: Vec::new(),
-        written: Vec::new(),
-        needs: Vec::new(),
-    };
-    let auditor = auditor_with_recorded(auditor, &found);
-    let (mut inputs, mut progress) = (Vec::new(), Progress::new());
-    for (index, input) in found.iter().enumerate() {
-        progress.count("auditing file", index + 1, found.len());
-        match read(&input.path) {
-            Ok(bytes) => {
-                if let Some(audited) = audit(&auditor, input, &bytes) {
-                    run.files.push(audited);
-                    inputs.push(input);
-                }
-            }
-            Err(error) => {
-                run.errors.push(format!("cannot read {}: {error}", input.path.display()));
-            }
-        }
-    }
-    drop(progress);
-    hold_back_unit_tests(&mut run.files);
-    run.needs = auditor.needs(&run.files, &packs);
+    let Found { inputs, mut errors, grafana } = find(&arguments.paths, &arguments.servers)?;
+    let (auditor, Audited { files, inputs, errors: unread }) = audit_all(auditor, &inputs);
+    errors.extend(unread);
+    let needs = auditor.needs(&files, &packs);
+    let changes = changes(arguments, &inputs, &files);
+    let written = Vec::new();
+    let mut run = Run { to, to_is_emitted, files, written, errors, needs, changes, grafana };
     if arguments.rewrite && run.errors.is_empty() {
         write(arguments, &inputs, &mut run);
     }
     Ok(run)
 }
 
-/// The largest file that is audited, in bytes.
-const MAX_FILE: u64 = 64 << 20;
-
-/// Reads a file.
-///
-/// # Errors
-///
-/// It cannot be read, or is larger than [`MAX_FILE`].
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(std::io::Error::other("it is larger than 64 MiB; divide it, or leave it out"));
-    }
-    Ok(bytes)
-}
-
-/// A rule of one file can record what a query of another one reads.
-fn auditor_with_recorded(auditor: Auditor, found: &[InputFile]) -> Auditor {
-    let texts = found.iter().filter(|it| it.is_known).filter_map(|it| {
-        let text = String::from_utf8(read(&it.path).ok()?).ok()?;
-        Some((&it.path, text))
-    });
-    let recorded = texts.flat_map(|(path, text)| auditor.recorded_in(path, &text)).collect();
-    auditor.recorded(recorded)
-}
-
-/// Audits one file. `None` if it is not a file with queries.
-fn audit(auditor: &Auditor, input: &InputFile, bytes: &[u8]) -> Option<FileAudit> {
-    let path = &input.path;
-    if !input.is_known {
-        let family = auditor.mentioned(bytes)?;
-        let reason = format!("it mentions {family}, but audit does not read files of this kind");
-        return Some(FileAudit::unreadable(path, reason));
-    }
-    if is_wide(bytes) {
-        return Some(FileAudit::unreadable(path, "it is UTF-16 or UTF-32; convert it to UTF-8"));
-    }
-    let mut audited = match std::str::from_utf8(bytes) {
-        Ok(text) => auditor.file(path, text),
-        Err(_) => FileAudit::unreadable(path, "it is not UTF-8"),
+/// The migrated inputs that are not files.
+fn changes(arguments: &Arguments, inputs: &[&Input], files: &[FileAudit]) -> Vec<Change> {
+    let change = |(input, audited): (&&Input, &FileAudit)| {
+        let text = audited.migrated.clone()?;
+        let is_file = matches!(input.origin, Origin::File);
+        (!is_file).then(|| Change { input: (*input).clone(), text })
     };
-    // Folders may contain unrelated files.
-    let mentions = || auditor.mentioned(bytes).is_some();
-    if !input.is_named && audited.unreadable.is_some() && !mentions() {
-        audited.unreadable = None;
-    }
-    Some(audited)
-}
-
-/// True for text in UTF-16 or UTF-32: it has a byte order mark, or begins with an ASCII character.
-fn is_wide(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff, 0xfe])
-        || bytes.starts_with(&[0xfe, 0xff])
-        || bytes.get(..2).is_some_and(|first| first.contains(&0))
+    let all = inputs.iter().zip(files).filter(|_| arguments.rewrite);
+    all.filter_map(change).collect()
 }
 
 /// Writes the migrated files, if there is a place for them.
-fn write(arguments: &Arguments, inputs: &[&InputFile], run: &mut Run) {
+fn write(arguments: &Arguments, inputs: &[&Input], run: &mut Run) {
     let mut files = Vec::new();
     for (input, audited) in inputs.iter().zip(&run.files) {
         let Some(text) = &audited.migrated else { continue };
         let path = if arguments.in_place {
-            audited.path.clone()
+            match input.origin {
+                Origin::File => audited.path.clone(),
+                Origin::Dashboard(_) | Origin::RuleGroup(..) => continue,
+            }
         } else if let Some(folder) = &arguments.output {
-            folder.join(audited.path.strip_prefix(&input.base).unwrap_or(&audited.path))
+            folder.join(input.file_name())
         } else {
             return;
         };

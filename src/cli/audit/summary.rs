@@ -49,6 +49,9 @@ fn write_summary(run: &Run, arguments: &Arguments, to: &mut String) -> fmt::Resu
     if run.written.is_empty() {
         writeln!(to, "{migrated} can be migrated {to_generation}, {stay} cannot")?;
         let nowhere = arguments.output.is_none() && !arguments.in_place;
+        if nowhere && arguments.save.apply && run.errors.is_empty() {
+            return Ok(());
+        }
         let why = match (run.errors.is_empty(), nowhere) {
             (false, _) => ": there are errors",
             (true, true) => "; to write files, add --output=DIR or --in-place",

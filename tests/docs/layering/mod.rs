@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["http_server", "tools"],
     &["scrape", "relay"],
     &["config", "http_client"],
-    &["running"],
+    &["running", "apis"],
     &["admin"],
     &["app"],
     &["demo"],

@@ -1,6 +1,8 @@
-//! The files of `audit`.
+//! Files with dashboards and rules, and folders of them.
 
 use std::path::{Path, PathBuf};
+
+use super::input::{Input, Origin};
 
 /// Extensions of files that can contain dashboards or rules.
 const KNOWN: [&str; 4] = ["json", "yaml", "yml", "rules"];
@@ -8,20 +10,8 @@ const KNOWN: [&str; 4] = ["json", "yaml", "yml", "rules"];
 /// Extensions of files in folders that mention families without using them.
 const PROSE: [&str; 8] = ["md", "markdown", "rst", "adoc", "txt", "html", "log", "csv"];
 
-/// A file to audit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct InputFile {
-    pub(super) path: PathBuf,
-    /// The folder that it was found in. The output has the same structure.
-    pub(super) base: PathBuf,
-    /// The file is an argument, not one that a folder contains.
-    pub(super) is_named: bool,
-    /// The extension is that of a dashboard or rule file. Others are only searched for names.
-    pub(super) is_known: bool,
-}
-
 /// All files of the arguments, sorted within each, and what cannot be read.
-pub(super) fn find(paths: &[PathBuf]) -> (Vec<InputFile>, Vec<String>) {
+pub(super) fn find(paths: &[PathBuf]) -> (Vec<Input>, Vec<String>) {
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     for path in paths {
         if path.is_dir() {
@@ -30,13 +20,19 @@ pub(super) fn find(paths: &[PathBuf]) -> (Vec<InputFile>, Vec<String>) {
             files[first..].sort_by(|a, b| a.path.cmp(&b.path));
         } else {
             let base = path.parent().unwrap_or(path).to_owned();
-            files.push(InputFile { path: path.clone(), base, is_named: true, is_known: true });
+            files.push(Input {
+                path: path.clone(),
+                base,
+                is_named: true,
+                is_known: true,
+                origin: Origin::File,
+            });
         }
     }
     (files, errors)
 }
 
-fn folder(at: &Path, base: &Path, files: &mut Vec<InputFile>, errors: &mut Vec<String>) {
+fn folder(at: &Path, base: &Path, files: &mut Vec<Input>, errors: &mut Vec<String>) {
     let entries = match std::fs::read_dir(at) {
         Ok(entries) => entries,
         Err(error) => return errors.push(format!("cannot read {}: {error}", at.display())),
@@ -61,7 +57,13 @@ fn folder(at: &Path, base: &Path, files: &mut Vec<InputFile>, errors: &mut Vec<S
             };
             if !has(&PROSE) {
                 let is_known = has(&KNOWN);
-                files.push(InputFile { path, base: base.to_owned(), is_named: false, is_known });
+                files.push(Input {
+                    path,
+                    base: base.to_owned(),
+                    is_named: false,
+                    is_known,
+                    origin: Origin::File,
+                });
             }
         }
     }
