@@ -52,6 +52,7 @@
 //! - [`tools::pack_tests`] runs the test cases of packs.
 //! - [`tools::verify`] compares scrapes of two generations.
 //! - [`tools::audit`] checks dashboards and rule files, and migrates them.
+//! - [`tools::rules`] writes packs as rules of Prometheus.
 //!
 //! **The shell** starts, reloads and stops the parts.
 //!

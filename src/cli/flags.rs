@@ -153,7 +153,7 @@ pub(super) struct EmitFlag {
     pub(super) emit: Emit,
 }
 
-fn label_value(text: &str) -> Result<(LabelName, String), String> {
+pub(super) fn label_value(text: &str) -> Result<(LabelName, String), String> {
     let (label, value) = text.split_once('=').ok_or("expected LABEL=VALUE")?;
     let label: LabelName = label.parse()?;
     Ok((label, value.to_owned()))

@@ -21,6 +21,7 @@ mod man;
 mod packs;
 mod progress;
 mod rewrite;
+mod rules;
 mod serve;
 mod signals;
 mod sources;
@@ -79,6 +80,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Find queries in dashboards and rule files that break in the upgrade, and migrate them.
     Audit(audit::Arguments),
+    /// Write the correspondence of packs as rules of Prometheus: recording rules or relabeling.
+    Rules(rules::Arguments),
     /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
     /// Print the script that completes the command line in a shell.
@@ -122,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Packs(arguments) => packs::run(&arguments).map(success),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments).map(success),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions(arguments) => {
             completions::run(&arguments, Arguments::command()).map(success)

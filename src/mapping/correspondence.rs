@@ -23,6 +23,10 @@ pub struct Correspondence {
     pub new: Shape,
     /// Boundaries of the old and the new side, if the rule converts a histogram.
     pub buckets: Option<(Vec<Boundary>, Vec<Boundary>)>,
+    /// The layouts of all editions of the old and the new side, likewise.
+    pub layouts: Option<(Layouts, Layouts)>,
+    /// The type of the samples of the old and the new side, if the pack declares it.
+    pub types: [Option<MetricType>; 2],
     /// How equal gauges are merged. Without it, equal series are summed.
     pub merge: Option<Merge>,
     /// The family whose counts the old side includes.
@@ -114,6 +118,20 @@ impl Correspondence {
         bounds.map(|bound| scale.map_or(bound, |scale| scale.of(bound))).collect()
     }
 
+    /// The declared type of the samples of one generation.
+    #[must_use]
+    pub fn type_in(&self, generation: Generation) -> Option<MetricType> {
+        let [old, new] = self.types;
+        if generation == Generation::Old { old } else { new }
+    }
+
+    /// The layouts of all editions of one generation.
+    #[must_use]
+    pub fn layouts_in(&self, generation: Generation) -> Option<&Layouts> {
+        let (old, new) = self.layouts.as_ref()?;
+        Some(if generation == Generation::Old { old } else { new })
+    }
+
     /// The boundaries of one generation.
     #[must_use]
     pub fn boundaries(&self, generation: Generation) -> Option<&[Boundary]> {
@@ -165,6 +183,8 @@ pub(super) fn correspondence(
             .buckets
             .as_ref()
             .map(|(old, new)| (layout(Generation::Old, old), layout(Generation::New, new))),
+        layouts: rule.buckets.clone(),
+        types: [Generation::Old, Generation::New].map(|generation| rule.type_of(generation)),
         merge: rule.merge,
         includes: rule.includes.as_ref().map(|(family, _)| family.clone()),
         only_with: rule.only_with.as_ref().map(|condition| condition.family.clone()),

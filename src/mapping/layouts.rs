@@ -50,6 +50,12 @@ impl Layouts {
         bounds
     }
 
+    /// The spellings that editions have of a boundary.
+    pub fn spellings(&self, bound: f64) -> impl Iterator<Item = &str> {
+        let all = self.by_edition.iter().flatten();
+        all.filter(move |it| it.bound.total_cmp(&bound).is_eq()).map(|it| &*it.text)
+    }
+
     /// The boundaries of each edition.
     pub fn each(&self) -> impl Iterator<Item = Vec<f64>> {
         self.by_edition.iter().map(|layout| layout.iter().map(|it| it.bound).collect())

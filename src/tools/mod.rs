@@ -4,6 +4,7 @@ pub mod audit;
 mod estimates;
 mod hints;
 pub mod pack_tests;
+pub mod rules;
 pub mod verify;
 mod wrap;
 

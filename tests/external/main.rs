@@ -15,6 +15,7 @@ mod page;
 mod page_fleet;
 mod prometheus;
 mod promtool;
+mod rules;
 mod statsd_server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -15,6 +15,7 @@ mod log;
 mod memory;
 mod restart;
 mod rewrite;
+mod rules;
 mod secrets;
 mod shipped_packs;
 mod stopping;

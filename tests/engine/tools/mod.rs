@@ -7,4 +7,5 @@ mod audit_patterns;
 mod audit_queries;
 mod audit_round_trip;
 mod audit_values;
+mod rules;
 mod verify;
