@@ -53,6 +53,7 @@
 //! - [`tools::verify`] compares scrapes of two generations.
 //! - [`tools::audit`] checks dashboards and rule files, and migrates them.
 //! - [`tools::rules`] writes packs as rules of Prometheus.
+//! - [`tools::backfill`] rewrites samples that are stored in a database.
 //!
 //! **The shell** starts, reloads and stops the parts.
 //!

@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let plan = Arc::new(mapping::compile(&packs, &arguments.rewriting.settings(emit))?);
+    let plan = Arc::new(mapping::compile(&packs, &arguments.rewriting.conversion.settings(emit))?);
     let format = exposition::Format::of_body(&text);
     let options = rewrite::exposition::Options { format, ..arguments.rewriting.options() };
     let family = arguments.family.as_deref();

@@ -67,6 +67,17 @@ pub(super) struct Rewriting {
     #[arg(long = "pack", value_name = "NAME|FILE", value_parser = pack(), hide_possible_values = true)]
     pub(super) packs: Vec<PackRef>,
 
+    #[command(flatten)]
+    pub(super) conversion: Conversion,
+
+    /// What to do with lines that Prometheus would reject [default: drop].
+    #[arg(long, value_name = "ACTION", value_parser = choice::<Malformed>())]
+    pub(super) malformed: Option<Malformed>,
+}
+
+/// How samples become those of the other generation.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Conversion {
     /// The bucket boundaries of converted histograms [default: target].
     #[arg(long, value_name = "POLICY", value_parser = choice::<BucketPolicy>())]
     pub(super) buckets: Option<BucketPolicy>,
@@ -78,13 +89,9 @@ pub(super) struct Rewriting {
     /// The value of a label that only the emitted generation has. May be repeated.
     #[arg(long = "fill", value_name = "LABEL=VALUE", value_parser = label_value)]
     pub(super) fill: Vec<(LabelName, String)>,
-
-    /// What to do with lines that Prometheus would reject [default: drop].
-    #[arg(long, value_name = "ACTION", value_parser = choice::<Malformed>())]
-    pub(super) malformed: Option<Malformed>,
 }
 
-impl Rewriting {
+impl Conversion {
     /// The settings of the exposition engine.
     pub(super) fn settings(&self, emit: Emit) -> mapping::Settings {
         let pair = |(label, value): &(LabelName, String)| (label.0.clone(), value.clone());
@@ -97,18 +104,20 @@ impl Rewriting {
         }
     }
 
+    /// The `fill` key of the settings file.
+    pub(super) fn fill(&self) -> Fill {
+        let pair = |(label, value): &(LabelName, String)| (label.clone(), value.clone().into());
+        self.fill.iter().map(pair).collect()
+    }
+}
+
+impl Rewriting {
     /// Options for rewriting one file. The size of the body is not limited, because it costs no
     /// memory.
     pub(super) fn options(&self) -> Options {
         let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
         let malformed = self.malformed.unwrap_or_default();
         Options { malformed, limits, ..Options::default() }
-    }
-
-    /// The `fill` key of the settings file.
-    pub(super) fn fill(&self) -> Fill {
-        let pair = |(label, value): &(LabelName, String)| (label.clone(), value.clone().into());
-        self.fill.iter().map(pair).collect()
     }
 }
 

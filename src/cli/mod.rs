@@ -4,6 +4,7 @@
 //! on stderr. Only commands with an answer end with 1: `check`, `test`, `verify`, `audit`, `health`.
 
 mod audit;
+mod backfill;
 mod check;
 mod completions;
 mod demo;
@@ -82,6 +83,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Write the correspondence of packs as rules of Prometheus: recording rules or relabeling.
     Rules(rules::Arguments),
+    /// Write what a database has of one generation in the other, for dashboards of last month.
+    Backfill(backfill::Arguments),
     /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
     /// Print the script that completes the command line in a shell.
@@ -126,6 +129,7 @@ pub fn run() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments).map(success),
+        Command::Backfill(arguments) => backfill::run(&arguments).map(success),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions(arguments) => {
             completions::run(&arguments, Arguments::command()).map(success)

@@ -35,6 +35,20 @@ impl Progress {
         }
     }
 
+    /// Shows a text, unless another one was shown a moment ago.
+    pub(super) fn update(&mut self, text: impl FnOnce() -> String) {
+        if self.is_terminal && self.updated.elapsed() >= INTERVAL {
+            self.show(&text());
+        }
+    }
+
+    /// Removes the line.
+    pub(super) fn clear(&mut self) {
+        if std::mem::take(&mut self.is_visible) {
+            drop(write!(stderr(), "\r\x1b[K"));
+        }
+    }
+
     fn show(&mut self, text: &str) {
         self.updated = Instant::now();
         self.is_visible = true;
@@ -45,8 +59,6 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.is_visible {
-            drop(write!(stderr(), "\r\x1b[K"));
-        }
+        self.clear();
     }
 }

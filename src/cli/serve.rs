@@ -183,12 +183,12 @@ impl Arguments {
         if self.lines.tags.is_some() {
             file.statsd.tags = self.lines.tags.map(Value::new);
         }
-        file.fill.extend(self.rewriting.fill());
+        file.fill.extend(self.rewriting.conversion.fill());
         if !self.rewriting.packs.is_empty() {
             file.packs = self.rewriting.packs.into_iter().map(Value::new).collect();
         }
-        set(&mut file.buckets, self.rewriting.buckets);
-        set(&mut file.not_counted, self.rewriting.not_counted);
+        set(&mut file.buckets, self.rewriting.conversion.buckets);
+        set(&mut file.not_counted, self.rewriting.conversion.not_counted);
         set(&mut file.malformed, self.rewriting.malformed);
         set(&mut file.strict, self.strict.then_some(true));
         if !self.web_listen_address.is_empty() {

@@ -113,7 +113,7 @@ fn compare(arguments: &Arguments) -> anyhow::Result<Outcome> {
         strict: arguments.strict,
         ignore: arguments.ignore.clone(),
         // `verify` replaces the generation where it rewrites.
-        settings: rewriting.settings(Emit::Old),
+        settings: rewriting.conversion.settings(Emit::Old),
     };
     if arguments.old == "-" && arguments.new == "-" {
         bail!("stdin can be only one of the two sides; give a file or a URL for the other");

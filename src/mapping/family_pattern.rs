@@ -59,7 +59,8 @@ impl FamilyPattern {
     }
 
     /// The texts before and after the placeholder.
-    pub(in crate::mapping) fn texts(&self) -> [&str; 2] {
+    #[must_use]
+    pub fn texts(&self) -> [&str; 2] {
         [&self.before, &self.after]
     }
 }

@@ -1,6 +1,7 @@
 //! Offline checks: they use the core and no network.
 
 pub mod audit;
+pub mod backfill;
 mod estimates;
 mod hints;
 pub mod pack_tests;

@@ -7,6 +7,7 @@
 
 mod audit;
 mod audit_scaled;
+mod backfill;
 mod comparison;
 mod documents;
 mod live;

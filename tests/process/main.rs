@@ -4,6 +4,7 @@
 
 mod audit;
 mod audit_servers;
+mod backfill;
 mod cli;
 mod demo;
 mod descriptors;

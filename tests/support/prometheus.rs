@@ -95,6 +95,11 @@ impl Prometheus {
         &self.address
     }
 
+    /// The folder of its samples.
+    pub(crate) fn data_folder(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// The result of an instant query: label sets with `value` or `values`.
     pub(crate) fn query(&self, query: &str) -> Vec<Value> {
         self.api(&format!("/api/v1/query?query={}", percent_encoded(query)))
@@ -103,6 +108,11 @@ impl Prometheus {
     /// The same at a time, in seconds.
     pub(crate) fn query_at(&self, query: &str, time: u64) -> Vec<Value> {
         self.api(&format!("/api/v1/query?query={}&time={time}", percent_encoded(query)))
+    }
+
+    /// The same at a time with milliseconds, in seconds.
+    pub(crate) fn query_at_millis(&self, query: &str, time: f64) -> Vec<Value> {
+        self.api(&format!("/api/v1/query?query={}&time={time:.3}", percent_encoded(query)))
     }
 
     /// The one number that an instant query gives; `None` where it gives nothing.
@@ -217,6 +227,11 @@ impl StandIn {
 
     /// Likewise. `answer` returns status, content type and body.
     pub(crate) fn answering(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
+        StandIn::reading(move |path, _| answer(path))
+    }
+
+    /// Likewise. `answer` also gets the body of the request.
+    pub(crate) fn reading(answer: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("it is bound");
         let stopped = Arc::new(AtomicBool::new(false));
@@ -253,16 +268,22 @@ impl Drop for StandIn {
     }
 }
 
-fn respond(mut stream: TcpStream, answer: &dyn Fn(&str) -> Answer) -> std::io::Result<()> {
+fn respond(mut stream: TcpStream, answer: &dyn Fn(&str, &str) -> Answer) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
     reader.read_line(&mut request)?;
-    let mut header = String::new();
+    let (mut header, mut length) = (String::new(), 0);
     while reader.read_line(&mut header)? > 2 {
+        if let Some(value) = header.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
         header.clear();
     }
+    let mut sent = vec![0; length];
+    reader.read_exact(&mut sent)?;
+    let sent = String::from_utf8(sent).unwrap_or_default();
     let path = request.split(' ').nth(1).unwrap_or_default();
-    let (status, content_type, body) = answer(path);
+    let (status, content_type, body) = answer(path, &sent);
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n\

@@ -30,7 +30,7 @@ pub(super) struct ExpositionEngine {
 ///
 /// The packs cannot be compiled with these flags.
 pub(super) fn plan(packs: &[Pack], flags: &Rewriting, emit: Emit) -> anyhow::Result<Arc<Plan>> {
-    Ok(Arc::new(mapping::compile(packs, &flags.settings(emit))?))
+    Ok(Arc::new(mapping::compile(packs, &flags.conversion.settings(emit))?))
 }
 
 impl ExpositionEngine {
@@ -72,7 +72,7 @@ impl Engine for ExpositionEngine {
 }
 
 /// A count of dropped or unrewritten input: the reason as in the label of the metrics, and in words.
-pub(super) fn write_reason(
+pub(in crate::cli) fn write_reason(
     count: u64,
     noun: &str,
     reason: impl fmt::Display,

@@ -105,6 +105,12 @@ impl Patterns {
         Patterns { rules, by_old, by_new, named }
     }
 
+    /// Every rule.
+    #[must_use]
+    pub fn all(&self) -> &[PatternRule] {
+        &self.rules
+    }
+
     /// True if there are no patterns.
     #[must_use]
     pub fn is_empty(&self) -> bool {

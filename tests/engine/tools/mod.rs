@@ -7,5 +7,6 @@ mod audit_patterns;
 mod audit_queries;
 mod audit_round_trip;
 mod audit_values;
+mod backfill;
 mod rules;
 mod verify;
