@@ -54,6 +54,8 @@
 //! - [`tools::audit`] checks dashboards and rule files, and migrates them.
 //! - [`tools::rules`] writes packs as rules of Prometheus.
 //! - [`tools::backfill`] rewrites samples that are stored in a database.
+//! - [`tools::removal`] answers whether a gateway can be removed; [`tools::query_log`] reads which
+//!   queries were run.
 //!
 //! **The shell** starts, reloads and stops the parts.
 //!

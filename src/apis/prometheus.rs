@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::error::{ApiError, fetch};
 use crate::http_client::{Blocking, Request};
+use crate::tools::query_log::OWN_QUERY;
+use crate::tools::removal::StoredNames;
 
 const SERVER: &str = "Prometheus";
 
@@ -125,6 +127,43 @@ fn duration(seconds: f64) -> String {
     } else {
         format!("{millis}ms")
     }
+}
+
+#[derive(Debug, Deserialize)]
+struct Vector {
+    result: Vec<Sample>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sample {
+    metric: BTreeMap<String, String>,
+    value: (f64, String),
+}
+
+/// The instances that have series with these names now.
+///
+/// # Errors
+///
+/// There is no response, or it is not that of Prometheus.
+pub(crate) fn sources_of(
+    client: &Blocking,
+    names: &[String],
+) -> Result<Vec<StoredNames>, ApiError> {
+    let path = "/api/v1/query";
+    // Names of families have no characters that mean something in a pattern.
+    let names = names.join("|");
+    let query = format!("count by (job, instance) ({{__name__=~\"{names}\"}}) {OWN_QUERY}");
+    // A long list does not fit into a URL.
+    let request = Request::post(path).form("query", &query);
+    let Answer { data: Vector { result } } = fetch(client, request, (path, SERVER))?;
+    let stored = |mut sample: Sample| StoredNames {
+        job: sample.metric.remove("job").unwrap_or_default(),
+        instance: sample.metric.remove("instance").unwrap_or_default(),
+        series: sample.value.1.parse().unwrap_or(1),
+    };
+    let mut all: Vec<StoredNames> = result.into_iter().map(stored).collect();
+    all.sort_by(|a, b| (&a.job, &a.instance).cmp(&(&b.job, &b.instance)));
+    Ok(all)
 }
 
 #[cfg(test)]

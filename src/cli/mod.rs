@@ -1,7 +1,8 @@
 //! The commands. Flags have the names that Prometheus and its exporters use.
 //!
 //! Exit codes are those of `diff`: 0 for success or yes, 1 for no, 2 for an error, with the reason
-//! on stderr. Only commands with an answer end with 1: `check`, `test`, `verify`, `audit`, `health`.
+//! on stderr. Only commands with an answer end with 1: `check`, `test`, `verify`, `audit`,
+//! `status`, `health`.
 
 mod audit;
 mod backfill;
@@ -26,6 +27,7 @@ mod rules;
 mod serve;
 mod signals;
 mod sources;
+mod status;
 mod test;
 mod value_enums;
 mod verify;
@@ -49,9 +51,9 @@ Examples:
 Exit codes:
   0  success
   1  the answer is no: errors found (check), failed test cases (test), differences (verify),
-     queries that break (audit), or not healthy (health)
+     queries that break (audit), something needs Crossfade (status), or not healthy (health)
   2  an error: a wrong command line, settings or packs with errors, an input that is missing or
-     empty, nothing to do, or a failure";
+     empty, nothing to do, an answer that is not known (status), or a failure";
 
 /// A metrics gateway that keeps Kong dashboards continuous across the 2.x to 3.x upgrade.
 #[derive(Debug, Parser)]
@@ -85,6 +87,8 @@ enum Command {
     Rules(rules::Arguments),
     /// Write what a database has of one generation in the other, for dashboards of last month.
     Backfill(backfill::Arguments),
+    /// Answer whether Crossfade can be removed, and list what still needs it.
+    Status(status::Arguments),
     /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
     /// Print the script that completes the command line in a shell.
@@ -130,6 +134,7 @@ pub fn run() -> ExitCode {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments).map(success),
         Command::Backfill(arguments) => backfill::run(&arguments).map(success),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions(arguments) => {
             completions::run(&arguments, Arguments::command()).map(success)

@@ -5,6 +5,8 @@ pub mod backfill;
 mod estimates;
 mod hints;
 pub mod pack_tests;
+pub mod query_log;
+pub mod removal;
 pub mod rules;
 pub mod verify;
 mod wrap;

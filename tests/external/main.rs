@@ -18,6 +18,7 @@ mod prometheus;
 mod promtool;
 mod rules;
 mod statsd_server;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdicts;

@@ -19,6 +19,7 @@ mod rewrite;
 mod rules;
 mod secrets;
 mod shipped_packs;
+mod status;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
