@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use prometheus_parse::{Scrape, Value};
 use serde::Serialize;
 
@@ -44,10 +45,12 @@ pub(super) fn cross_check(ours: &ParsedExposition, body: &[u8]) -> CrossCheck {
     result
 }
 
-fn read(body: &str) -> Option<HashMap<Series, f64>> {
+type AllSeries = HashMap<Series, f64, RandomState>;
+
+fn read(body: &str) -> Option<AllSeries> {
     let lines = body.lines().map(|line| Ok(line.to_owned()));
     let scrape = Scrape::parse(lines).ok()?;
-    let mut all = HashMap::new();
+    let mut all = AllSeries::default();
     for sample in scrape.samples {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let labels = labels.map(|(label, value)| {
@@ -75,7 +78,7 @@ fn read(body: &str) -> Option<HashMap<Series, f64>> {
 }
 
 fn add(
-    all: &mut HashMap<Series, f64>,
+    all: &mut AllSeries,
     series: &Series,
     suffix: &str,
     (label, bound): (&str, f64),
@@ -83,7 +86,7 @@ fn add(
 ) {
     let mut series = series.clone();
     series.name.push_str(suffix);
-    series.labels.insert(label.to_owned(), number_text(bound));
+    series.labels.insert(label, &number_text(bound));
     all.entry(series).or_insert(value);
 }
 

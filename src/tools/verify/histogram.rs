@@ -48,7 +48,7 @@ pub(super) fn compare_histogram(
             }
             let bucket = || {
                 let mut series = series.clone();
-                series.labels.insert("le".to_owned(), number_text(le));
+                series.labels.insert("le", &number_text(le));
                 series.to_string()
             };
             comparison.number(bucket, Some(old), Some(new));

@@ -1,57 +1,103 @@
 //! The labels of one series.
 
+/// Written after each name and each value, so that texts sort as pairs do.
+const END: char = '\0';
+
 /// Labels with their values, sorted by label.
 ///
-/// A sorted vector takes a fraction of the memory of a tree, and is compared faster.
+/// They are one text: of a million series each costs two allocations, and two are compared in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Labels(Vec<(String, String)>);
+pub(super) struct Labels {
+    text: String,
+    /// The length of each name and each value.
+    lengths: Vec<u32>,
+}
 
 impl Labels {
     pub(super) fn get(&self, label: &str) -> Option<&str> {
-        self.position(label).ok().map(|at| self.0[at].1.as_str())
+        self.iter().find(|(its, _)| *its == label).map(|(_, value)| value)
     }
 
     pub(super) fn has(&self, label: &str) -> bool {
-        self.position(label).is_ok()
+        self.get(label).is_some()
     }
 
-    pub(super) fn insert(&mut self, label: String, value: String) {
-        match self.position(&label) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (label, value)),
-        }
+    pub(super) fn insert(&mut self, label: &str, value: &str) {
+        let mut pairs: Vec<(&str, &str)> = self.iter().filter(|(its, _)| *its != label).collect();
+        pairs.push((label, value));
+        *self = pairs.into_iter().collect();
     }
 
     pub(super) fn remove(&mut self, label: &str) {
-        if let Ok(at) = self.position(label) {
-            self.0.remove(at);
-        }
+        self.retain(|its| its != label);
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|(label, _)| keep(label));
+        if !self.iter().all(|(label, _)| keep(label)) {
+            *self = self.iter().filter(|(label, _)| keep(label)).collect();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lengths.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(label, value)| (label.as_str(), value.as_str()))
-    }
-
-    fn position(&self, label: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(its, _)| its.as_str().cmp(label))
+        let mut rest = self.text.as_str();
+        let mut parts = self.lengths.iter().filter_map(move |length| {
+            let (part, after) = rest.split_at_checked(*length as usize)?;
+            rest = after.strip_prefix(END)?;
+            Some(part)
+        });
+        std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 }
 
 /// Of labels with the same name, the last one counts.
-impl FromIterator<(String, String)> for Labels {
-    fn from_iter<T: IntoIterator<Item = (String, String)>>(labels: T) -> Labels {
-        let mut all = Labels::default();
-        for (label, value) in labels {
-            all.insert(label, value);
+impl<L: AsRef<str>, V: AsRef<str>> FromIterator<(L, V)> for Labels {
+    fn from_iter<T: IntoIterator<Item = (L, V)>>(labels: T) -> Labels {
+        let mut pairs: Vec<(L, V)> = labels.into_iter().collect();
+        pairs.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
+        let length = |(label, value): &(L, V)| label.as_ref().len() + value.as_ref().len() + 2;
+        let mut all = Labels {
+            text: String::with_capacity(pairs.iter().map(length).sum()),
+            lengths: Vec::with_capacity(pairs.len() * 2),
+        };
+        for (index, (label, value)) in pairs.iter().enumerate() {
+            let next = pairs.get(index + 1);
+            if next.is_none_or(|(next, _)| next.as_ref() != label.as_ref()) {
+                for part in [label.as_ref(), value.as_ref()] {
+                    all.text.push_str(part);
+                    all.text.push(END);
+                    let length = u32::try_from(part.len());
+                    all.lengths.push(length.expect("a line is at most 4 GiB long"));
+                }
+            }
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_sorted_and_the_last_value_counts() {
+        let mut labels: Labels =
+            [("b", "1"), ("a", ""), ("b", "2\0"), ("ab", "3")].into_iter().collect();
+        let pairs = |labels: &Labels| {
+            labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(pairs(&labels), ["a=", "ab=3", "b=2\0"]);
+        assert_eq!((labels.get("ab"), labels.get("c")), (Some("3"), None));
+        labels.insert("c", "4");
+        labels.insert("a", "5");
+        labels.remove("ab");
+        assert_eq!(pairs(&labels), ["a=5", "b=2\0", "c=4"]);
+        labels.retain(|label| label == "b");
+        assert_eq!(labels, [("b", "2\0")].into_iter().collect());
+        labels.remove("b");
+        assert!(labels.is_empty() && !labels.has("b"));
     }
 }

@@ -47,7 +47,9 @@ mod table;
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use crate::exposition::Format;
 use crate::mapping::{self, Emit, Generation, Pack, Plan};
@@ -75,8 +77,14 @@ pub fn verify(
     options: &Options,
 ) -> Result<Outcome, Error> {
     let (to_old, to_new) = plans(packs, options)?;
-    let (old_side, old_parsed) = side(old.0, old.1, &to_old)?;
-    let (new_side, new_parsed) = side(new.0, new.1, &to_old)?;
+    // Reading with two parsers takes most of the time.
+    let (old_read, new_read) = thread::scope(|scope| {
+        let old = scope.spawn(|| side(old.0, old.1, &to_old));
+        let new = side(new.0, new.1, &to_old);
+        (old.join(), new)
+    });
+    let old_read = old_read.unwrap_or_else(|panic| resume_unwind(panic));
+    let ((old_side, old_parsed), (new_side, new_parsed)) = (old_read?, new_read?);
     check_generations(&old_side, &new_side, options)?;
 
     let compared = match options.compared_as {

@@ -155,16 +155,13 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
 
 fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
     let name = printable(scanner.name().of(line));
-    let mut labels = Labels::default();
-    for label in scanner.labels() {
-        let label_name = printable(label.name.of(line));
-        let value = unescaped(&printable(label.value.of(line)));
-        let value = if label_name == "le" { canonical_le(&value) } else { value };
-        if !value.is_empty() {
-            labels.insert(label_name, value);
-        }
-    }
-    Series { name, labels }
+    let labels = scanner.labels().iter().filter_map(|label| {
+        let name = printable(label.name.of(line));
+        let value = unescaped(printable(label.value.of(line)));
+        let value = if name == "le" { canonical_le(&value) } else { value };
+        (!value.is_empty()).then_some((name, value))
+    });
+    Series { name, labels: labels.collect() }
 }
 
 /// The canonical spelling of a bucket boundary: `00025.0` becomes `25`.
@@ -179,7 +176,10 @@ pub(super) fn number_text(number: f64) -> String {
     String::from_utf8(text).expect("numbers are ASCII")
 }
 
-fn unescaped(value: &str) -> String {
+fn unescaped(value: String) -> String {
+    if !value.contains('\\') {
+        return value;
+    }
     let mut text = String::with_capacity(value.len());
     let mut rest = value.chars();
     while let Some(c) = rest.next() {
