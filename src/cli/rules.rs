@@ -19,7 +19,8 @@ use crate::tools::rules::{self, Options, Spelling};
 Examples:
   crossfade rules --to=old > kong-as-2.x.rules.yaml
   crossfade rules --to=new --pack=node_exporter --output=node.rules.yaml
-  crossfade rules --to=2.8 --pack=kong --pack=ours.yaml --report=json")]
+  crossfade rules --to=2.8 --pack=kong --pack=ours.yaml --report=json
+  crossfade rules --to=new --pack=kubernetes --format=relabel")]
 pub(super) struct Arguments {
     /// The generation that the rules write, or an edition of it.
     #[arg(long, value_name = "old|new|EDITION", value_parser = flags::emitted(), hide_possible_values = true)]
@@ -30,6 +31,14 @@ pub(super) struct Arguments {
     /// Files alone are added to the pack kong; names replace it.
     #[arg(long = "pack", value_name = "NAME|FILE", value_parser = flags::pack(), hide_possible_values = true)]
     packs: Vec<PackRef>,
+
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Format::Rules)]
+    format: Format,
+
+    /// A family to write, by the name that is written. May be repeated [default: all].
+    #[arg(long = "family", value_name = "FAMILY")]
+    families: Vec<String>,
 
     /// Write to this file [default: stdout].
     #[arg(short, long, value_name = "FILE")]
@@ -57,6 +66,16 @@ pub(super) struct Arguments {
     /// The labels that identify a target, where a rule compares two of its families.
     #[arg(long, value_name = "LABELS", value_delimiter = ',', default_value = "job,instance")]
     target_labels: Vec<LabelName>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A file of recording rules.
+    Rules,
+    /// Relabeling for scrape configurations, of what is only renamed.
+    Relabel,
+    /// Relabeling and stream aggregation for vmagent.
+    Vmagent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,6 +111,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn options(arguments: &Arguments) -> Options {
     let pair = |(label, value): &(LabelName, String)| (label.0.clone(), value.clone());
     Options {
+        format: match arguments.format {
+            Format::Rules => rules::Format::Recording,
+            Format::Relabel => rules::Format::Relabel,
+            Format::Vmagent => rules::Format::Vmagent,
+        },
+        families: arguments.families.clone(),
         spelling: if arguments.prometheus == 2 { Spelling::AsExported } else { Spelling::Float },
         target_labels: arguments.target_labels.iter().map(|label| label.0.clone()).collect(),
         fill: arguments.fill.iter().map(pair).collect(),

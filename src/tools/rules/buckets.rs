@@ -7,6 +7,10 @@ use crate::mapping::{Boundary, Layouts, Scale};
 /// The last boundary of every histogram.
 pub(super) const INFINITE: &str = "+Inf";
 
+/// A regular expression whose group is a whole number without leading zeros, and without a zero after
+/// the point.
+pub(super) const WITHOUT_ZEROS: &str = "0*([0-9]+)(?:\\.0)?";
+
 /// The buckets of a histogram that a rule can record.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Buckets {

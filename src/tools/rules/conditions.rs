@@ -61,6 +61,11 @@ impl Conditions {
         Ok(Conditions { matchers, any_of })
     }
 
+    /// Whether every sample meets them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.matchers.is_empty() && self.any_of.is_empty()
+    }
+
     /// The labels that a rule writes must not exist, as a sample that has one is not rewritten.
     pub(super) fn free_of(&mut self, labels: &BTreeSet<String>) {
         for label in labels {
@@ -72,14 +77,22 @@ impl Conditions {
 
     /// The samples of a series name that meet the conditions.
     pub(super) fn select(&self, name: &str, more: &[Matcher]) -> Expr {
+        let mut selectors = self.selectors(name, more).into_iter();
+        let first = selectors.next().unwrap_or_else(|| Expr::selector(name, more.to_vec()));
+        selectors.fold(first, |expr, selector| expr.binary("or", selector))
+    }
+
+    /// Selectors of the samples of a series name that meet the conditions, at least one.
+    pub(super) fn selectors(&self, name: &str, more: &[Matcher]) -> Vec<Expr> {
         let selector = |label: Option<&String>| {
             let present = label.map(|label| Matcher::new(label, "!=", ""));
             let matchers = self.matchers.iter().cloned().chain(present);
             Expr::selector(name, matchers.chain(more.iter().cloned()).collect())
         };
-        let mut any_of = self.any_of.iter();
-        let first = selector(any_of.next());
-        any_of.fold(first, |expr, label| expr.binary("or", selector(Some(label))))
+        if self.any_of.is_empty() {
+            return vec![selector(None)];
+        }
+        self.any_of.iter().map(|label| selector(Some(label))).collect()
     }
 }
 

@@ -1,15 +1,15 @@
 //! The recording rules of one family that a plan writes.
 
-use super::buckets::{Buckets, INFINITE, Respelling};
+use super::buckets::{Buckets, INFINITE, Respelling, WITHOUT_ZEROS};
+use super::contribution::{Contribution, Outline, contributions_of, may_meet};
 use super::expression::{Expr, Matcher};
 use super::options::Spelling;
 use super::part::Part;
-use super::samples::{FROM, Samples, are_told_apart, joins_series};
+use super::samples::{FROM, Samples, joins_series};
 use super::source::Source;
 use super::utf8::text;
 use crate::exposition::MetricType;
-use crate::mapping::Correspondence;
-use crate::mapping::plan::exposition::{Kind, OutputId, Rule, RuleId};
+use crate::mapping::plan::exposition::{Kind, OutputId};
 
 /// One recording rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,45 +23,20 @@ pub(super) struct Recording {
 /// The rules of one family, and what they cannot do.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Family {
-    /// The family that is written.
-    pub(super) name: String,
-    /// The pack of its first rule.
-    pub(super) pack: String,
-    /// The families that are read.
-    pub(super) reads: Vec<String>,
+    pub(super) outline: Outline,
     pub(super) recordings: Vec<Recording>,
-    /// What an operator needs to know about rules that are exact.
-    pub(super) remarks: Vec<String>,
-    /// What is missing, or not as the gateway writes it.
-    pub(super) reasons: Vec<String>,
-}
-
-/// A rule of a plan that writes the family.
-#[derive(Clone, Copy, Debug)]
-struct Contribution<'a> {
-    id: RuleId,
-    rule: &'a Rule,
-    redirect: Option<usize>,
-    pack_rule: Option<&'a Correspondence>,
 }
 
 impl Family {
     /// The rules of an output of a plan.
     pub(super) fn new(source: &Source<'_>, id: OutputId, spelling: Spelling) -> Family {
-        let output = source.plan.output(id);
-        let mut family = Family { name: text(&output.name).to_owned(), ..Family::default() };
+        let all = contributions_of(source, id);
+        let outline = Outline::new(text(&source.plan.output(id).name), &all);
+        let mut family = Family { outline, recordings: Vec::new() };
         let mut contributions = Vec::new();
-        for contribution in contributions_of(source, id) {
-            let from = text(&contribution.rule.from).to_owned();
-            if family.pack.is_empty() {
-                let at = contribution.source();
-                at.rsplit_once(':').map_or(at, |(pack, _)| pack).clone_into(&mut family.pack);
-            }
-            if !family.reads.contains(&from) {
-                family.reads.push(from);
-            }
+        for contribution in all {
             match refused(source, contribution) {
-                Some(reason) => family.add_reason(reason),
+                Some(reason) => family.outline.add_reason(reason),
                 None => contributions.push(contribution),
             }
         }
@@ -74,12 +49,6 @@ impl Family {
         family
     }
 
-    fn add_reason(&mut self, reason: String) {
-        if !self.reasons.contains(&reason) {
-            self.reasons.push(reason);
-        }
-    }
-
     /// Adds the rules for one kind of series.
     fn record(
         &mut self,
@@ -90,7 +59,7 @@ impl Family {
     ) {
         let having = contributions.iter().filter(|it| source.parts(it.rule).contains(&part));
         let having: Vec<Contribution<'_>> = having.copied().collect();
-        let record = format!("{}{}", self.name, part.suffix());
+        let record = format!("{}{}", self.outline.name, part.suffix());
         let layouts: Vec<Option<Buckets>> = match part {
             Part::Bucket => having.iter().map(|it| buckets_of(source, it, spelling)).collect(),
             Part::Value | Part::Sum | Part::Count => vec![None; having.len()],
@@ -114,7 +83,7 @@ impl Family {
             (it, matcher.into_iter().collect())
         });
         let expr = self.union(source, selected.collect(), part).map(|expr| match respelling {
-            Some(Respelling::WithoutZeros) => expr.replace("le", "$1", "le", "0*([0-9]+)(?:\\.0)?"),
+            Some(Respelling::WithoutZeros) => expr.replace("le", "$1", "le", WITHOUT_ZEROS),
             _ => expr,
         });
         self.recordings.extend(expr.map(|expr| Recording { record, expr, le: None }));
@@ -138,7 +107,9 @@ impl Family {
                         _ => written.push((contribution, expr)),
                     }
                 }
-                Err(reason) => self.add_reason(format!("{}: {reason}", contribution.title())),
+                Err(reason) => {
+                    self.outline.add_reason(format!("{}: {reason}", contribution.title()));
+                }
             }
         }
         let unions = together(written).into_iter().filter_map(|group| added(source, group));
@@ -155,7 +126,7 @@ impl Family {
         for contribution in contributions {
             let rule = contribution.rule;
             if rule.remainder {
-                self.add_reason(format!(
+                self.outline.add_reason(format!(
                     "the samples of `{}` are a difference of two families, which the gateway never \
                      lets decrease between two scrapes of a target; the rule keeps the value of the \
                      last evaluation, and is wrong if the rule was not evaluated for five minutes, \
@@ -163,23 +134,18 @@ impl Family {
                     text(&rule.from)
                 ));
             }
-            if let Some(differs) = contribution.pack_rule.and_then(|it| it.differs.as_ref()) {
-                let differs = differs.trim().trim_end_matches('.');
-                let remark = format!("The values of the generations differ: {differs}.");
-                if !self.remarks.contains(&remark) {
-                    self.remarks.push(remark);
-                }
-            }
         }
         if contributions.iter().any(|it| matches!(it.rule.kind, Kind::Histogram(_))) {
-            self.remarks.push(
+            self.outline.add_remark(
                 "Buckets that the target does not export are absent, where the gateway writes 0."
                     .to_owned(),
             );
         }
-        self.reasons.extend(layout_reason(source, contributions, spelling));
+        if let Some(reason) = layout_reason(source, contributions, spelling) {
+            self.outline.add_reason(reason);
+        }
         if contributions.iter().any(|it| is_summed_counter(source, it)) {
-            self.remarks.push(
+            self.outline.add_remark(
                 "It adds counters of one target, so rate() is right as long as they are reset together."
                     .to_owned(),
             );
@@ -190,49 +156,17 @@ impl Family {
                 && joins_series(it.rule)
         };
         if contributions.iter().any(is_guessed) {
-            self.remarks.push(
+            self.outline.add_remark(
                 "The pack declares no type. Series that become equal are added, which is wrong for \
                  gauges and for the quantiles of summaries."
                     .to_owned(),
             );
         }
         if contributions.iter().any(|it| it.rule.scale.is_some_and(|its| !its.is_exact())) {
-            self.remarks.push("Values can differ from the gateway's in the last digit.".to_owned());
+            self.outline
+                .add_remark("Values can differ from the gateway's in the last digit.".to_owned());
         }
     }
-}
-
-impl Contribution<'_> {
-    /// The location of its pack rule.
-    fn source(&self) -> &str {
-        let redirect = self.redirect.and_then(|at| self.rule.redirects.get(at));
-        redirect.map_or(&self.rule.source, |it| &it.source)
-    }
-
-    fn title(&self) -> &str {
-        let redirect = self.redirect.and_then(|at| self.rule.redirects.get(at));
-        redirect.map_or(&self.rule.title, |it| &it.title)
-    }
-}
-
-/// The rules that write an output, in the order of the packs.
-fn contributions_of<'a>(source: &'a Source<'a>, id: OutputId) -> Vec<Contribution<'a>> {
-    let plan = source.plan;
-    let mut found = Vec::new();
-    for rule_id in &plan.output(id).rules {
-        let rule = plan.rule(*rule_id);
-        let contribution = |at: &str, redirect| {
-            let pack_rule = source.pack_rule(at, &rule.from, &plan.output(id).name);
-            Contribution { id: *rule_id, rule, redirect, pack_rule }
-        };
-        if rule.to == id {
-            found.push(contribution(&rule.source, None));
-        }
-        for (at, redirect) in rule.redirects.iter().enumerate().filter(|(_, it)| it.to == id) {
-            found.push(contribution(&redirect.source, Some(at)));
-        }
-    }
-    found
 }
 
 /// Expressions that can have equal series, in one group.
@@ -293,7 +227,7 @@ fn parts(source: &Source<'_>, contributions: &[Contribution<'_>]) -> Vec<Part> {
 }
 
 /// The buckets that a rule of a plan can record. `None`, if it keeps all of them as they are.
-fn buckets_of(
+pub(super) fn buckets_of(
     source: &Source<'_>,
     contribution: &Contribution<'_>,
     spelling: Spelling,
@@ -322,7 +256,7 @@ fn boundaries(layouts: &[Option<Buckets>]) -> Vec<String> {
 }
 
 /// What is missing if layouts are not recorded as a whole.
-fn layout_reason(
+pub(super) fn layout_reason(
     source: &Source<'_>,
     contributions: &[Contribution<'_>],
     spelling: Spelling,
@@ -345,14 +279,6 @@ fn layout_reason(
             parts.join(", ")
         )
     })
-}
-
-fn may_meet(a: &Contribution<'_>, b: &Contribution<'_>) -> bool {
-    let is_part = |a: &Contribution<'_>, b: &Contribution<'_>| {
-        a.rule.part_of.as_ref().is_some_and(|part| part.total == b.id)
-    };
-    // A total has none of the labels of its parts.
-    !(are_told_apart(a.rule, b.rule) || is_part(a, b) || is_part(b, a))
 }
 
 fn is_summed_counter(source: &Source<'_>, contribution: &Contribution<'_>) -> bool {

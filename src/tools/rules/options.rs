@@ -4,6 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::mapping::{Emit, NotCounted};
 
+/// What to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A file of recording rules.
+    #[default]
+    Recording,
+    /// A list of `metric_relabel_configs`.
+    Relabel,
+    /// Relabeling, and a stream aggregation configuration of vmagent.
+    Vmagent,
+}
+
 /// How the boundaries in `le` are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
@@ -19,6 +31,10 @@ pub enum Spelling {
 pub struct Options {
     /// The generation that the rules write, or an edition of it.
     pub to: Emit,
+    /// What to write.
+    pub format: Format,
+    /// The families to write. All, if there are none.
+    pub families: Vec<String>,
     /// How boundaries are stored.
     pub spelling: Spelling,
     /// The labels that identify a target, in addition to those of the packs.
@@ -35,6 +51,8 @@ impl Options {
     pub fn new(to: Emit) -> Options {
         Options {
             to,
+            format: Format::default(),
+            families: Vec::new(),
             spelling: Spelling::default(),
             target_labels: ["job", "instance"].map(str::to_owned).to_vec(),
             fill: BTreeMap::new(),

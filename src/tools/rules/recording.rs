@@ -2,13 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use super::comment::{write_comment, write_header};
 use super::expression::quoted;
 use super::family::{Family, Recording};
 use crate::mapping::Generation;
-use crate::tools::wrap::{Indent, wrap};
-
-/// The widest comment, in characters.
-const WIDTH: usize = 100;
 
 /// What is true of all rules.
 const HEADER: &str = "\
@@ -37,24 +34,17 @@ pub(super) fn file(families: &[Family], written: Generation) -> String {
 }
 
 fn write_file(families: &[Family], written: Generation, to: &mut String) -> fmt::Result {
-    let header = HEADER.replace("{to}", written.as_str());
-    let header = header.replace("{from}", written.other().as_str());
-    for (at, paragraph) in header.split("\n\n").enumerate() {
-        if at > 0 {
-            to.push_str("#\n");
-        }
-        wrap(paragraph, WIDTH, Indent::all("# "), to)?;
-    }
+    write_header(HEADER, written, to)?;
     to.push_str("\ngroups:\n");
-    let mut packs: Vec<&str> = families.iter().map(|it| it.pack.as_str()).collect();
+    let mut packs: Vec<&str> = families.iter().map(|it| it.outline.pack.as_str()).collect();
     packs.sort_unstable();
     packs.dedup();
     for pack in packs {
-        let own = || families.iter().filter(|it| it.pack == pack);
+        let own = || families.iter().filter(|it| it.outline.pack == pack);
         if own().all(|it| it.recordings.is_empty()) {
             writeln!(to, "  # {pack}: no rule is possible.")?;
             for family in own() {
-                write_comment(family, "  ", to)?;
+                write_comment(&family.outline, false, "  ", to)?;
             }
             continue;
         }
@@ -64,31 +54,11 @@ fn write_file(families: &[Family], written: Generation, to: &mut String) -> fmt:
             if at > 0 {
                 to.push('\n');
             }
-            write_comment(family, "      ", to)?;
+            write_comment(&family.outline, !family.recordings.is_empty(), "      ", to)?;
             for recording in &family.recordings {
                 write_recording(recording, to)?;
             }
         }
-    }
-    Ok(())
-}
-
-fn write_comment(family: &Family, indent: &str, to: &mut String) -> fmt::Result {
-    let what = match (family.recordings.is_empty(), family.reasons.is_empty()) {
-        (true, _) => "not possible",
-        (false, true) => "exact",
-        (false, false) => "partly",
-    };
-    let first = format!("{indent}# ");
-    let lines = |text: &str, to: &mut String| wrap(text, WIDTH, Indent::all(&first), to);
-    lines(&format!("{}, from {}: {what}.", family.name, family.reads.join(", ")), to)?;
-    for reason in &family.reasons {
-        let next = format!("{indent}#   ");
-        let first = format!("{indent}# - ");
-        wrap(&format!("{reason}."), WIDTH, Indent { first: &first, next: &next }, to)?;
-    }
-    for remark in &family.remarks {
-        lines(remark, to)?;
     }
     Ok(())
 }

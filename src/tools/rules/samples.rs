@@ -53,24 +53,32 @@ impl<'a> Samples<'a> {
 
     /// The samples read.
     pub(super) fn read(&self, steps: &LabelSteps<'_>, more: &[Matcher]) -> Result<Expr, String> {
+        let name = format!("{}{}", text(&self.rule().from), self.part.suffix());
+        let (conditions, excluded) = self.conditions(steps)?;
+        let samples = conditions.select(&name, more);
+        let excluded = excluded.iter().map(|it| it.select(&name, &[]));
+        Ok(excluded.fold(samples, |samples, it| samples.binary("unless", it)))
+    }
+
+    /// The conditions of the samples read, and those of samples to leave out of them.
+    pub(super) fn conditions(
+        &self,
+        steps: &LabelSteps<'_>,
+    ) -> Result<(Conditions, Vec<Conditions>), String> {
         let (plan, rule) = (self.source.plan, self.rule());
-        let name = format!("{}{}", text(&rule.from), self.part.suffix());
         let mut conditions = Conditions::of(&rule.when)?;
         conditions.free_of(&steps.added());
         let family = plan.families.get(&rule.from);
         let mut excluded = Vec::new();
         for samples in family.into_iter().flat_map(|it| &it.not_counted) {
-            match &samples[..] {
-                [only] => {
-                    let matcher = equal(only, "!=");
-                    if !conditions.matchers.contains(&matcher) {
-                        conditions.matchers.push(matcher);
-                    }
+            if let [only] = &samples[..] {
+                let matcher = equal(only, "!=");
+                if !conditions.matchers.contains(&matcher) {
+                    conditions.matchers.push(matcher);
                 }
-                all => {
-                    let matchers = all.iter().map(|pair| equal(pair, "=")).collect();
-                    excluded.push(Expr::selector(name.clone(), matchers));
-                }
+            } else {
+                let matchers = samples.iter().map(|pair| equal(pair, "=")).collect();
+                excluded.push(Conditions { matchers, any_of: Vec::new() });
             }
         }
         let before = family.into_iter().flat_map(|it| &it.rules).take_while(|id| **id != self.id);
@@ -78,11 +86,10 @@ impl<'a> Samples<'a> {
             if !earlier.also && !are_disjoint(earlier, rule) {
                 let mut conditions = Conditions::of(&earlier.when)?;
                 conditions.free_of(&LabelSteps::new(&earlier.labels).added());
-                excluded.push(conditions.select(&name, &[]));
+                excluded.push(conditions);
             }
         }
-        let samples = conditions.select(&name, more);
-        Ok(excluded.into_iter().fold(samples, |samples, it| samples.binary("unless", it)))
+        Ok((conditions, excluded))
     }
 
     /// The samples with the written labels, merged. `without` are more labels to remove.
@@ -95,12 +102,13 @@ impl<'a> Samples<'a> {
         let rule = self.rule();
         let mut removed = steps.removed();
         removed.extend(without.iter().map(|label| (*label).to_owned()));
-        let made = steps.make(expr)?;
+        let made = steps.make()?.into_iter().fold(expr, |expr, step| step.of(expr));
+        let finished = |expr| steps.finish().into_iter().fold(expr, |expr, step| step.of(expr));
         let joins = joins_series(rule) || !without.is_empty();
         if removed.is_empty() && !joins {
-            return Ok(steps.finish(made));
+            return Ok(finished(made));
         }
-        Ok(steps.finish(made.without(self.source.merge(rule), removed)))
+        Ok(finished(made.without(self.source.merge(rule), removed)))
     }
 
     /// The samples minus those that are counted in other families too, where anything is left. The value

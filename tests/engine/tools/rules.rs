@@ -1,8 +1,9 @@
 //! `rules`: the correspondence of packs as rules of Prometheus.
 
+use crossfade::document::{Limits, Source, parse_all};
 use crossfade::mapping::{Emit, Pack};
 use crossfade::packs;
-use crossfade::tools::rules::{Options, Outcome, Status, rules};
+use crossfade::tools::rules::{Format, Options, Outcome, Spelling, Status, rules};
 
 use crate::support::root;
 
@@ -60,6 +61,102 @@ fn rules_and_report_of_each_pack() {
             golden(&format!("{name}.to-{to}.report"), &outcome.report());
         }
     }
+}
+
+fn relabel(to: Emit) -> Options {
+    Options { format: Format::Relabel, ..Options::new(to) }
+}
+
+#[test]
+fn relabeling_of_each_pack() {
+    for to in [Emit::Old, Emit::New] {
+        let kong = outcome(&packs::builtin(), &relabel(to));
+        golden(&format!("kong.to-{to}.relabel.yaml"), &kong.text);
+        golden(&format!("kong.to-{to}.relabel.report"), &kong.report());
+        let text = std::fs::read_to_string(root("tests/rules/texts.yaml"));
+        let texts = outcome(&[pack(&text.expect("there is one"))], &relabel(to));
+        golden(&format!("texts.to-{to}.relabel.yaml"), &texts.text);
+    }
+}
+
+#[test]
+fn what_relabeling_cannot_do_has_a_reason() {
+    let reasons = |rule: &str, to| {
+        let pack = pack(&format!("name: p\nprometheus:\n- {rule}\n"));
+        let outcome = outcome(&[pack], &relabel(to));
+        let [family] = &outcome.families[..] else { panic!("{:?}", outcome.families) };
+        assert_eq!((family.status, family.rules), (Status::Not, 0), "{rule}");
+        family.reasons.concat()
+    };
+    for (rule, to, expected) in [
+        ("{ old: a, new: 'b{pod}', type: counter }", Emit::Old, "series become equal"),
+        ("{ old: a_ms, new: a_seconds, type: gauge, scale: 0.001 }", Emit::New, "unit"),
+        ("{ old: a, new: b, buckets: { old: [1, 2], new: [1] } }", Emit::New, "layouts differ"),
+        ("{ old: 'a_{x*}', new: 'b_{x*}_c' }", Emit::New, "where the pattern"),
+        ("{ old: 'a_{x*}', new: 'a_b_{x*}' }", Emit::New, "either generation"),
+        (
+            "{ old: 'a{x=$v}', new: 'b{x=$v}', type: counter, values: { v: lower } }",
+            Emit::New,
+            "series become equal",
+        ),
+        ("{ old: 'a{x=\"1\"}', derive: new, new: b, type: gauge }", Emit::New, "adds no series"),
+    ] {
+        let reasons = reasons(rule, to);
+        assert!(reasons.contains(expected), "{rule}: {reasons}");
+    }
+}
+
+#[test]
+fn relabeling_and_stream_aggregation_for_vmagent() {
+    for to in [Emit::Old, Emit::New] {
+        let options = Options { format: Format::Vmagent, ..Options::new(to) };
+        let kong = outcome(&packs::builtin(), &options);
+        golden(&format!("kong.to-{to}.vmagent.yaml"), &kong.text);
+        let texts = std::fs::read_to_string(root("tests/rules/texts.yaml")).expect("readable");
+        let texts = outcome(&[pack(&texts)], &options);
+        golden(&format!("texts.to-{to}.vmagent.yaml"), &texts.text);
+        for outcome in [kong, texts] {
+            let source = Source::new("vmagent.yaml", &*outcome.text);
+            let documents = parse_all(&source, Limits::WRITTEN).expect("YAML");
+            assert_eq!(documents.len(), 2);
+        }
+    }
+}
+
+#[test]
+fn what_stream_aggregation_cannot_do_has_a_reason() {
+    for (rule, expected) in [
+        ("{ old: a, new: 'b{pod}' }", "declares no type"),
+        ("{ old: a_ms, new: 'a_seconds{pod}', type: counter, scale: 0.001 }", "unit"),
+        ("{ old: 'a_{x*}', new: 'b_{x*}{pod}', merge: max }", "a pattern of names"),
+    ] {
+        let pack = pack(&format!("name: p\nprometheus:\n- {rule}\n"));
+        let options = Options { format: Format::Vmagent, ..Options::new(Emit::Old) };
+        let outcome = outcome(&[pack], &options);
+        let reasons = outcome.families[0].reasons.concat();
+        assert!(reasons.contains(expected), "{rule}: {reasons}");
+    }
+}
+
+#[test]
+fn equal_layouts_are_only_renamed() {
+    let rule = "{ old: a, new: b, buckets: { old: [1, 2], new: ['1.0', '2.0'] } }";
+    let pack = [pack(&format!("name: p\nprometheus:\n- {rule}\n"))];
+    let for_prometheus = |spelling| Options { spelling, ..relabel(Emit::New) };
+    let of = |spelling| outcome(&pack, &for_prometheus(spelling)).families[0].status;
+    assert_eq!(of(Spelling::Float), Status::Exact);
+    assert_eq!(of(Spelling::AsExported), Status::Not);
+}
+
+#[test]
+fn single_families_can_be_asked_for() {
+    let families = vec!["kong_bandwidth".to_owned()];
+    let one = outcome(&packs::builtin(), &Options { families, ..Options::new(Emit::Old) });
+    assert_eq!((one.families.len(), one.rules()), (1, 1));
+    let families = vec!["kong_bandwith".to_owned()];
+    let error = rules(&packs::builtin(), &Options { families, ..Options::new(Emit::Old) });
+    let error = error.expect_err("there is none").to_string();
+    assert!(error.contains("did you mean `kong_bandwidth`?"), "{error}");
 }
 
 #[test]
@@ -137,7 +234,7 @@ fn what_rules_cannot_do_has_a_reason() {
         (
             "{ old: 'a{x=$v}', new: 'b{x=$v}', type: counter, values: { v: lower } }",
             Emit::New,
-            "PromQL cannot change the case of `x`",
+            "no rule changes the case of `x`",
         ),
         (
             "{ old: 'a{x=$v}', new: 'b{x=$v, y=$v}', type: gauge }",
