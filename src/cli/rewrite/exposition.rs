@@ -58,7 +58,13 @@ impl Engine for ExpositionEngine {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        if self.rewriter.report().samples_in == 0 {
+        let report = self.rewriter.report();
+        if report.samples_in == 0 {
+            let malformed = report.dropped.iter().find(|(reason, _)| reason.is_malformed());
+            if let Some((reason, count)) = malformed {
+                let lines = plural(*count, "line");
+                bail!("it has no sample that Prometheus accepts: {count} {lines} with {reason}");
+            }
             bail!("it has no sample; expected the response of a metrics endpoint");
         }
         if self.format == Format::Text && Format::of_body(&self.end) == Format::OpenMetrics {

@@ -381,7 +381,11 @@ impl LabelTransform {
 fn keep(labels: Labels<'_>, from: usize, to: usize, out: &mut Vec<u8>) {
     let Labels { line, spans } = labels;
     separate(out);
-    let joined = |index: usize| spans[index].name.start() == spans[index - 1].value.end() + 2;
+    // Prometheus also reads labels with a blank in place of the comma.
+    let joined = |index: usize| {
+        let end = spans[index - 1].value.end();
+        spans[index].name.start() == end + 2 && line[end + 1] == b','
+    };
     if (from..to).all(|index| labels.is_tight(index) && (index == from || joined(index))) {
         out.extend_from_slice(&line[spans[from].name.start()..=spans[to - 1].value.end()]);
         return;
@@ -483,5 +487,7 @@ mod tests {
             rendered("x{ a = \"two\nlines\" , le=\"5\", b=\"odd\\q\",} 1\n", &edits).as_deref(),
             Ok(r#"a="two\nlines",b="odd\\q""#)
         );
+        let missing_comma = rendered("x{a=\"1\" b=\"2\"c=\"3\"} 1\n", &edits);
+        assert_eq!(missing_comma.as_deref(), Ok(r#"a="1",b="2",c="3""#));
     }
 }

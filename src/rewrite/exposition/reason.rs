@@ -56,6 +56,12 @@ pub enum RefusedBecause {
 }
 
 impl DropReason {
+    /// Whether Prometheus would refuse the line.
+    #[must_use]
+    pub fn is_malformed(self) -> bool {
+        matches!(self, DropReason::Malformed(_))
+    }
+
     /// The reason as a metric label value.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::support::engine::{leaving, plan, rewrite};
+use crate::support::{assert_same_series, capture, captures, is_old, naive, oracle};
 use crossfade::exposition::Format;
 use crossfade::mapping::{BucketPolicy, Emit, NotCounted, Pack, Settings, compile};
 use crossfade::rewrite::exposition::{
@@ -555,6 +557,41 @@ fn equal_buckets_are_counted_once_in_interleaved_histograms() {
         .chain(other.iter().map(|line| line.replace('\n', " 10\n")))
         .collect();
     assert_eq!(downgraded(&format!("# TYPE b_ms histogram\n{}", timed.concat())), wanted);
+}
+
+/// Sorted as text, the buckets of all series of one boundary come before those of the next one, and the
+/// boundaries are not in the order of their numbers.
+#[test]
+fn histograms_are_merged_in_any_order_of_lines() {
+    let names = captures("small").into_iter().filter(|name| !is_old(name));
+    for name in names.chain(["medium/prometheus/kong-3.0.2.http_stream.txt.gz".to_owned()]) {
+        let body = String::from_utf8(capture(&name)).expect("UTF-8");
+        let (headers, samples): (Vec<&str>, Vec<&str>) =
+            body.lines().partition(|line| line.starts_with('#'));
+        // Two workspaces, which the old generation has not.
+        let other = |line: &str| line.replace("workspace=\"default\"", "workspace=\"other\"");
+        let others: Vec<String> = samples.iter().map(|line| other(line)).collect();
+        let with_le_first = |line: &str| match (line.split_once('{'), line.split_once(",le=\"")) {
+            (Some((name, _)), Some((before, rest))) => {
+                let (le, after) = rest.split_once('"').expect("a quote");
+                let labels = before.trim_start_matches(name).trim_start_matches('{');
+                format!("{name}{{le=\"{le}\",{labels}{after}")
+            }
+            _ => line.to_owned(),
+        };
+        let all = samples.iter().map(|line| (*line).to_owned()).chain(others);
+        let in_order: Vec<String> = all.map(|line| with_le_first(&line)).collect();
+        let mut sorted = in_order.clone();
+        sorted.sort();
+        let joined = |lines: &[String]| headers.join("\n") + "\n" + &lines.join("\n") + "\n";
+        for emit in [Emit::Old, "2.5".parse().expect("an edition")] {
+            let stored = |body: &str| rewrite(&plan(emit), body.as_bytes()).read().stored();
+            let expected = stored(&joined(&in_order));
+            assert_same_series(&expected, &stored(&joined(&sorted)), &name);
+            let oracle = oracle::rewrite(&naive::parse(joined(&sorted).as_bytes()), leaving(emit));
+            assert_same_series(&oracle, &expected, &name);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One histogram for each label set.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::absent::{ABSENT, add, is_absent, present};
 use super::boundaries::{Boundaries, INF};
@@ -21,49 +21,27 @@ pub(in crate::rewrite::exposition) struct HistogramRows {
     counts: Vec<f64>,
     sum_sources: Sources,
     count_sources: Sources,
-    /// The input series whose row a slot has, if only one was gathered in it. Otherwise the first.
+    /// The input series whose row is in `rows`, by slot: the first one that was gathered there.
     first: Vec<Option<u64>>,
-    /// For each input series of a slot that has several: the cells that it set.
-    merged: HashMap<(SeriesSlot, u64), Cells, foldhash::fast::RandomState>,
-    /// The histogram that is being read. It is added to the row of its slot when it is complete:
-    /// gaps must be filled before histograms are added.
+    /// The input series that were gathered in a slot after the first one, in order of arrival, and
+    /// their rows. They are added to the row of the slot when the exposition is complete: buckets of
+    /// several series can arrive in any order, and gaps must be filled before rows are added.
+    others: Vec<Open>,
+    other_rows: Vec<f64>,
+    /// Indices of `others`.
+    index: HashMap<Open, usize, foldhash::fast::RandomState>,
+    /// The histogram that is being read, and its cells.
     open: Option<Open>,
-    /// If it is continued after another one, and was merged with others: the cells that it has set.
-    before: Option<Cells>,
     row: Vec<f64>,
     latest: Latest<(SeriesSlot, u64, Part)>,
 }
 
-/// The histogram that is being read.
-#[derive(Debug)]
+/// The histogram of one input series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Open {
     slot: SeriesSlot,
     /// The hash of its labels, without `le`.
     key: u64,
-}
-
-/// A set of cells.
-#[derive(Clone, Debug, Default)]
-struct Cells(Vec<u64>);
-
-impl Cells {
-    fn of(row: &[f64]) -> Cells {
-        let word = |cells: &[f64]| {
-            cells.iter().rev().fold(0, |word, &cell| word << 1 | u64::from(!is_absent(cell)))
-        };
-        Cells(row.chunks(64).map(word).collect())
-    }
-
-    fn contains(&self, cell: usize) -> bool {
-        self.0.get(cell / 64).is_some_and(|word| word >> (cell % 64) & 1 == 1)
-    }
-
-    fn extend(&mut self, other: &Cells) {
-        self.0.resize(self.0.len().max(other.0.len()), 0);
-        for (word, other) in self.0.iter_mut().zip(&other.0) {
-            *word |= other;
-        }
-    }
 }
 
 /// One number of a histogram.
@@ -87,9 +65,10 @@ impl HistogramRows {
             sum_sources: Sources::default(),
             count_sources: Sources::default(),
             first: Vec::new(),
-            merged: HashMap::default(),
+            others: Vec::new(),
+            other_rows: Vec::new(),
+            index: HashMap::default(),
             open: None,
-            before: None,
             row: vec![ABSENT; stride],
             latest: Latest::default(),
         }
@@ -115,17 +94,17 @@ impl HistogramRows {
     ///
     /// Returns how many more bytes are needed to remember the series before.
     pub(in crate::rewrite::exposition) fn open(&mut self, slot: SeriesSlot, key: u64) -> usize {
-        if self.open.as_ref().is_some_and(|open| (open.slot, open.key) == (slot, key)) {
+        let next = Open { slot, key };
+        if self.open == Some(next) {
             return 0;
         }
         let bytes = self.finish_row();
-        self.before = self.merged.get(&(slot, key)).cloned();
-        if self.before.is_none() && self.first[slot.0] == Some(key) {
-            // The only one of its slot: take it back.
+        if self.first[slot.0] == Some(key) {
             self.row.copy_from_slice(&self.rows[slot.0 * self.stride..][..self.stride]);
-            self.rows[slot.0 * self.stride..][..self.stride].fill(ABSENT);
+        } else if let Some(index) = self.index.get(&next) {
+            self.row.copy_from_slice(&self.other_rows[index * self.stride..][..self.stride]);
         }
-        self.open = Some(Open { slot, key });
+        self.open = Some(next);
         bytes
     }
 
@@ -136,7 +115,7 @@ impl HistogramRows {
     #[must_use]
     pub(in crate::rewrite::exposition) fn add_bucket(&mut self, cell: usize, value: f64) -> bool {
         let slot = &mut self.row[cell];
-        if !is_absent(*slot) || self.before.as_ref().is_some_and(|cells| cells.contains(cell)) {
+        if !is_absent(*slot) {
             return false;
         }
         *slot = value;
@@ -146,7 +125,8 @@ impl HistogramRows {
     /// How many bytes [`Self::widen`] would allocate, if this cell needs it.
     #[inline]
     pub(in crate::rewrite::exposition) fn bytes_to_widen(&self, cell: usize) -> Option<usize> {
-        (cell >= self.stride).then(|| self.rows.len() * size_of::<f64>())
+        let cells = || self.rows.len() + self.other_rows.len();
+        (cell >= self.stride).then(|| cells() * size_of::<f64>())
     }
 
     /// Announces the sum of an input series, which has no timestamp.
@@ -191,43 +171,33 @@ impl HistogramRows {
     /// There are more boundaries than cells: gives every row more cells.
     pub(in crate::rewrite::exposition) fn widen(&mut self) {
         let stride = self.stride * 2;
-        let mut rows = vec![ABSENT; self.sums.len() * stride];
-        for (wide, narrow) in rows.chunks_exact_mut(stride).zip(self.rows.chunks_exact(self.stride))
-        {
-            wide[..self.stride].copy_from_slice(narrow);
+        for rows in [&mut self.rows, &mut self.other_rows] {
+            let mut wider = vec![ABSENT; rows.len() * 2];
+            for (wide, narrow) in wider.chunks_exact_mut(stride).zip(rows.chunks_exact(self.stride))
+            {
+                wide[..self.stride].copy_from_slice(narrow);
+            }
+            *rows = wider;
         }
-        self.rows = rows;
         self.stride = stride;
         self.row.resize(stride, ABSENT);
     }
 
-    /// Adds the histogram that was read last to the row of its slot. Returns how many more bytes
-    /// are needed to remember which one it was.
+    /// Keeps the row of the histogram that was read last. Returns how many more bytes are needed for
+    /// it.
     fn finish_row(&mut self) -> usize {
-        let Some(Open { slot, key }) = self.open.take() else { return 0 };
-        let before = self.before.take();
-        let row = &mut self.rows[slot.0 * self.stride..][..self.stride];
+        let Some(open) = self.open.take() else { return 0 };
+        let first = *self.first[open.slot.0].get_or_insert(open.key);
         let mut bytes = 0;
-        if before.is_none() && row.iter().all(|&cell| is_absent(cell)) {
-            row.copy_from_slice(&self.row);
-            self.first[slot.0] = Some(key);
+        if first == open.key {
+            self.rows[open.slot.0 * self.stride..][..self.stride].copy_from_slice(&self.row);
+        } else if let Some(index) = self.index.get(&open) {
+            self.other_rows[index * self.stride..][..self.stride].copy_from_slice(&self.row);
         } else {
-            if let Some(first) = self.first[slot.0] {
-                // What the row has so far is the first one's, unless others were added.
-                self.merged.entry((slot, first)).or_insert_with(|| Cells::of(row));
-            }
-            let cells = Cells::of(&self.row);
-            bytes = SOURCE_BYTES + cells.0.len() * size_of::<u64>();
-            self.merged.entry((slot, key)).or_default().extend(&cells);
-            // If a histogram is read in parts, the parts that follow are unknown.
-            let whole = before.is_none();
-            self.boundaries.fill_gaps(row, &self.row, whole && !is_absent(self.row[INF]));
-            self.boundaries.fill_gaps(&mut self.row, row, whole);
-            for (cell, &value) in row.iter_mut().zip(&self.row) {
-                if !is_absent(value) {
-                    add(cell, value);
-                }
-            }
+            self.index.insert(open, self.others.len());
+            self.others.push(open);
+            self.other_rows.extend_from_slice(&self.row);
+            bytes = SOURCE_BYTES + self.stride * size_of::<f64>();
         }
         self.row.fill(ABSENT);
         bytes
@@ -261,17 +231,32 @@ impl HistogramRows {
             }
         }
         self.finish_row();
-        self.use_counts();
+        self.add_others();
     }
 
-    /// Of a histogram without a bucket `+Inf`, the count has all observations. If it was added to
-    /// others, the sum of the counts has those of all.
-    fn use_counts(&mut self) {
-        for ((slot, _), cells) in &self.merged {
-            let has_buckets = cells.0.iter().any(|word| *word != 0);
+    /// Adds the rows of all other input series to those of their slots.
+    fn add_others(&mut self) {
+        let mut without_total = HashSet::new();
+        let lacks_total = |row: &[f64]| is_absent(row[INF]) && !row.iter().all(|&it| is_absent(it));
+        for (open, other) in self.others.iter().zip(self.other_rows.chunks_exact_mut(self.stride)) {
+            let row = &mut self.rows[open.slot.0 * self.stride..][..self.stride];
+            if lacks_total(row) || lacks_total(other) {
+                without_total.insert(open.slot);
+            }
+            self.boundaries.fill_gaps(row, other, !is_absent(other[INF]));
+            self.boundaries.fill_gaps(other, row, true);
+            for (cell, &value) in row.iter_mut().zip(other.iter()) {
+                if !is_absent(value) {
+                    add(cell, value);
+                }
+            }
+        }
+        // Of a histogram without a bucket `+Inf`, the count has all observations. If it was added to
+        // others, the sum of the counts has those of all.
+        for slot in without_total {
             let infinite = &mut self.rows[slot.0 * self.stride + INF];
             let count = self.counts[slot.0];
-            if has_buckets && !cells.contains(INF) && !is_absent(count) && count >= *infinite {
+            if !is_absent(count) && count >= *infinite {
                 *infinite = ABSENT;
             }
         }
