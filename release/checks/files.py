@@ -77,7 +77,7 @@ def the_tarball_has_what_is_documented():
     }, files
     assert {"man/crossfade.1", "man/crossfade-serve.1"} < pages
     for page in pages - {"man/crossfade.1"}:
-        assert re.fullmatch(r"man/crossfade-(\w+)\.1", page)[1] in commands, page
+        assert re.fullmatch(r"man/crossfade-(\w+)(-\w+)*\.1", page)[1] in commands, page
     for member in members:
         assert (member.uid, member.gid, member.mtime) == (0, 0, EPOCH), member.name
         mode = 0o755 if member.isdir() or member.name == f"{name}/crossfade" else 0o644

@@ -1,7 +1,7 @@
 //! `crossfade man`: manual pages.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -13,9 +13,10 @@ Examples:
   crossfade man serve | man -l -
   crossfade man --output=/usr/local/share/man/man1")]
 pub(super) struct Arguments {
-    /// The command whose page is printed [default: the page of crossfade itself].
+    /// The command whose page is printed, such as `check config` [default: the page of crossfade
+    /// itself].
     #[arg(value_name = "COMMAND", conflicts_with = "output")]
-    command: Option<String>,
+    command: Vec<String>,
     /// Write the pages of all commands to this folder instead, which must exist.
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -27,24 +28,27 @@ pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::
     if let Some(folder) = &arguments.output {
         return write_all(&command, folder);
     }
-    let page = match &arguments.command {
-        None => page(&command)?,
-        Some(name) => match command.get_subcommands().find(|its| its.get_name() == name) {
-            Some(subcommand) => page(subcommand)?,
-            None => bail!("there is no command `{name}`; `crossfade help` lists the commands"),
-        },
-    };
+    let mut found = &command;
+    for name in &arguments.command {
+        found = match found.get_subcommands().find(|its| its.get_name() == name) {
+            Some(subcommand) => subcommand,
+            None => {
+                let name = arguments.command.join(" ");
+                bail!("there is no command `{name}`; `crossfade help` lists the commands")
+            }
+        };
+    }
+    let page = page(found)?;
     io::stdout().write_all(&page).context("cannot write to stdout")
 }
 
-fn write_all(command: &clap::Command, folder: &std::path::Path) -> anyhow::Result<()> {
-    let visible = command.get_subcommands().filter(|its| its.get_name() != "help");
-    for its in std::iter::once(command).chain(visible) {
-        let path = folder.join(format!("{}.1", file_name(its)));
-        let written = std::fs::write(&path, page(its)?);
-        written.with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+/// Writes the page of a command, and those of its commands.
+fn write_all(command: &clap::Command, folder: &Path) -> anyhow::Result<()> {
+    let path = folder.join(format!("{}.1", file_name(command)));
+    let written = std::fs::write(&path, page(command)?);
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    let mut visible = command.get_subcommands().filter(|its| its.get_name() != "help");
+    visible.try_for_each(|its| write_all(its, folder))
 }
 
 /// `crossfade-serve` for `crossfade serve`.
