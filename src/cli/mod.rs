@@ -85,7 +85,7 @@ enum Command {
     Audit(audit::Arguments),
     /// Write the correspondence of packs as rules of Prometheus: recording rules or relabeling.
     Rules(rules::Arguments),
-    /// Write what a database has of one generation in the other, for dashboards of last month.
+    /// Write the stored samples of one generation in the names of the other.
     Backfill(backfill::Arguments),
     /// Answer whether Crossfade can be removed, and list what still needs it.
     Status(status::Arguments),

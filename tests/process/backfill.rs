@@ -101,6 +101,32 @@ fn lines_for_victoriametrics() {
     assert_eq!(case.read("2026-11-01T00-00-00Z.jsonl").as_deref(), Some(expected));
 }
 
+/// A file is not a pipe: its first bytes are read apart, because of gzip.
+#[test]
+fn an_export_of_victoriametrics_is_read_from_a_file() {
+    let case = Case::new("backfill-export", DUMP);
+    let line = "{\"metric\":{\"__name__\":\"hits\",\"instance\":\"a:1\",\"job\":\"j\",\"svc\":\"x\"},\
+                \"values\":[1,2,3],\"timestamps\":[1793491200500,1793491215500,1793500000000]}\n";
+    let output = case.write(&[&case.folder.write("export.jsonl", line)]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(case.read(FILES[0]).as_deref(), Some(FIRST));
+    assert_eq!(case.read(FILES[1]).as_deref(), Some(SECOND));
+}
+
+/// As after a crash in the first window: nothing was written that could be continued.
+#[test]
+fn a_run_without_a_complete_window_is_started_again() {
+    let case = Case::new("backfill-again", "hits{");
+    let failed = case.write(&[&case.dump]);
+    assert_eq!(failed.status.code(), Some(2), "{}", stderr(&failed));
+    let left = Path::new(&case.output).join("2026-11-01T00-00-00Z.unfinished");
+    std::fs::write(left, "").expect("writable");
+    case.folder.write("dump.om", DUMP);
+    let output = case.write(&["--window=24h", &case.dump]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(case.files(), [FILES[0], FILES[2]]);
+}
+
 /// The second window fails at first: its series exists.
 #[test]
 fn a_run_that_failed_continues() {
@@ -175,7 +201,7 @@ fn wrong_usage_is_explained() {
     let output = case.run(&["--dry-run", &case.folder.write("empty.om", "other 1 5\n")]);
     assert_eq!(output.status.code(), Some(0));
     let text = stderr(&output);
-    for part in ["1 input sample", "no pack names", "nothing to write", "may have been cut"] {
+    for part in ["samples of the input", "no pack names", "nothing to write", "may have been cut"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use flate2::Crc;
+use promql_parser::parser::{Expr, VectorSelector};
 
 use super::range::RangeFlags;
 use crate::cli::flags::{self, Conversion};
@@ -74,6 +76,8 @@ pub(in crate::cli) struct Arguments {
     pub(super) keep_existing: bool,
 
     /// A label of the target, where there is no `up`. May be repeated [default: instance, job].
+    ///
+    /// It replaces the default.
     #[arg(long = "target-label", value_name = "NAME")]
     pub(super) target_label: Vec<LabelName>,
 
@@ -138,25 +142,40 @@ impl Arguments {
     }
 
     /// What a run must have in common with the one that it continues.
-    pub(super) fn identity(&self) -> String {
+    ///
+    /// # Errors
+    ///
+    /// A pack cannot be read.
+    pub(super) fn identity(&self) -> anyhow::Result<String> {
         let Arguments { to, format, range, window, packs, conversion, keep_existing, .. } = self;
         let (labels, window) = (self.target_labels(), window.0.as_millis());
+        let mut texts = Crc::new();
+        for pack in packs {
+            if let PackRef::File(path) = pack {
+                texts.update(&std::fs::read(path)?);
+            }
+        }
+        let texts = texts.sum();
         let packs: Vec<String> = packs.iter().map(ToString::to_string).collect();
         let source =
             self.prometheus.as_deref().map_or_else(|| self.input.as_str().into(), shown_url);
         let matchers = &self.matchers;
-        format!(
-            "{source}, {matchers:?}, to {to}, {format:?}, {range:?}, window {window} ms, packs {packs:?}, \
-             {conversion:?}, target labels {labels:?}, keep existing {keep_existing}"
-        )
+        Ok(format!(
+            "{source}, {matchers:?}, to {to}, {format:?}, {range:?}, window {window} ms, packs {packs:?} \
+             {texts:08x}, {conversion:?}, target labels {labels:?}, keep existing {keep_existing}"
+        ))
     }
 }
 
 /// A matcher as in a query, without braces.
 fn matcher(text: &str) -> Result<String, String> {
-    let selector = format!("{{{text}}}");
-    match promql_parser::parser::parse(&selector) {
-        Ok(promql_parser::parser::Expr::VectorSelector(_)) => Ok(text.to_owned()),
+    let inner = text.trim();
+    let inner = inner.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(inner);
+    // With a name, as in the query: without one, a matcher may not accept the empty text.
+    match promql_parser::parser::parse(&format!("{{__name__=\"up\",{inner}}}")) {
+        Ok(Expr::VectorSelector(VectorSelector { offset: None, at: None, .. })) => {
+            Ok(inner.to_owned())
+        }
         _ => Err("expected a matcher as in a query, such as job=\"kong\"".to_owned()),
     }
 }

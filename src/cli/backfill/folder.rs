@@ -8,10 +8,13 @@ use anyhow::{Context as _, bail};
 
 use super::arguments::OutputFormat;
 use super::range;
-use super::state::{self, Refused, State};
+use super::state::{self, Found, Refused, State};
 
 /// How far the last run was.
 const STATE: &str = "backfill.state";
+
+/// How the name of a file ends that is being written.
+const UNFINISHED: &str = "unfinished";
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Folder {
                 return Err(error).with_context(|| format!("cannot read {shown}/{STATE}"));
             }
             Ok(text) => match state::from_text(&text, identity) {
-                Ok(state) => Some(state),
+                Ok(found) => Some(found),
                 Err(Refused::Complete) => bail!(
                     "{shown} has a complete backfill with the same flags; to write it again, remove \
                      the folder"
@@ -49,10 +52,35 @@ impl Folder {
                 }
             },
         };
-        if state.is_none() && fs::read_dir(path)?.next().is_some() {
-            bail!("{shown} is not empty, and has no backfill to continue; choose another folder");
+        let is_continued = state.is_some();
+        let state = match state {
+            Some(Found::State(state)) => Some(state),
+            Some(Found::Nothing) | None => None,
+        };
+        for entry in fs::read_dir(path).with_context(|| format!("cannot read {shown}"))? {
+            let file = entry?.path();
+            if !is_continued {
+                bail!(
+                    "{shown} is not empty, and has no backfill to continue; choose another folder"
+                );
+            }
+            if file.extension().is_some_and(|extension| extension == UNFINISHED) {
+                // A run that was killed has left it.
+                fs::remove_file(&file)
+                    .with_context(|| format!("cannot remove {}", file.display()))?;
+            }
         }
-        Ok(Folder { path: path.to_owned(), identity: identity.to_owned(), state, unfinished: None })
+        let folder = Folder {
+            path: path.to_owned(),
+            identity: identity.to_owned(),
+            state,
+            unfinished: None,
+        };
+        if folder.state.is_none() {
+            // So that the folder is known if the run is killed in the first window.
+            folder.replace_state(&state::to_text(&State::default(), identity, false))?;
+        }
+        Ok(folder)
     }
 
     /// What the run continues.
@@ -64,7 +92,7 @@ impl Folder {
     pub(super) fn begin(&mut self, start: i64, format: OutputFormat) -> anyhow::Result<File> {
         let time = range::shown(start).replace(':', "-");
         let name = self.path.join(format!("{time}.{}", format.extension()));
-        let unfinished = self.path.join(format!("{time}.unfinished"));
+        let unfinished = self.path.join(format!("{time}.{UNFINISHED}"));
         let file = File::create(&unfinished);
         let file = file.with_context(|| format!("cannot write {}", unfinished.display()))?;
         self.unfinished = Some((unfinished, name));

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let plan = Arc::new(mapping::compile(&packs, &arguments.settings())?);
     let mut folder = match &arguments.output {
-        Some(output) => Some(Folder::open(output, &arguments.identity())?),
+        Some(output) => Some(Folder::open(output, &arguments.identity()?)?),
         None => None,
     };
     let spill_folder = match (&arguments.spill_dir, &arguments.output) {
@@ -136,6 +136,7 @@ impl Run {
         let begin = range.start.max(self.backfill.done_until());
         let (mut start, mut ignored) = (begin, Ignored::default());
         let begun = Instant::now();
+        self.progress.step("reading the types of families");
         prometheus.declare_types(&mut self.backfill);
         while start < range.end {
             let end = ((start / window + 1) * window).min(range.end);

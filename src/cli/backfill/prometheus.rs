@@ -101,6 +101,7 @@ impl Prometheus {
             )),
         })?;
         for warning in warnings {
+            let warning = warning.escape_debug();
             // A warning is not worth an error of its own.
             drop(writeln!(stderr(), "warning: {}: {warning}", self.client.base()));
         }
@@ -125,7 +126,6 @@ fn is_too_much(error: &Error) -> bool {
                 || *status == StatusCode::UNPROCESSABLE_ENTITY
                     && reason.contains("too many samples")
         }
-        Error::Timeout(_) => true,
         _ => false,
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct RangeFlags {
     #[arg(long, value_name = "TIME")]
     pub(super) start: Option<Moment>,
 
-    /// The end of the range, which is not in it [default: that of the input; of Prometheus: 3h].
+    /// The end of the range, which is not in it [default: that of the input; with --prometheus, three hours ago].
     ///
     /// Prometheus must not get blocks for the last three hours: it is still writing them.
     #[arg(long, value_name = "TIME")]
@@ -44,7 +44,9 @@ impl RangeFlags {
         };
         let range = resolved(self.start, 0)..resolved(self.end, end);
         if range.is_empty() {
-            bail!("--start is not before --end: {} and {}", shown(range.start), shown(range.end));
+            let default = if self.end.is_none() { " (the default)" } else { "" };
+            let (start, end) = (shown(range.start), shown(range.end));
+            bail!("--start is not before --end{default}: {start} and {end}");
         }
         Ok(range)
     }
@@ -90,7 +92,11 @@ pub(super) fn shown(millis: i64) -> String {
     let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
     // Year 9999 is the last one that can be shown.
     let time = UNIX_EPOCH.checked_add(since.min(Duration::from_secs(253_402_300_799)));
-    humantime::format_rfc3339(time.unwrap_or(UNIX_EPOCH)).to_string()
+    let time = time.unwrap_or(UNIX_EPOCH);
+    if millis % 1_000 == 0 {
+        return humantime::format_rfc3339_seconds(time).to_string();
+    }
+    humantime::format_rfc3339_millis(time).to_string()
 }
 
 #[cfg(test)]
@@ -117,7 +123,7 @@ mod tests {
             assert_eq!(text.parse::<Moment>().ok(), expected, "{text}");
         }
         assert_eq!(shown(NOVEMBER), "2026-11-01T00:00:00Z");
-        assert_eq!(shown(NOVEMBER + 7), "2026-11-01T00:00:00.007000000Z");
+        assert_eq!(shown(NOVEMBER + 7), "2026-11-01T00:00:00.007Z");
         assert_eq!(shown(i64::MAX), "9999-12-31T23:59:59Z");
     }
 }

@@ -7,7 +7,7 @@ use crate::rewrite::exposition::{History, Remembered};
 use crate::tools::backfill::Totals;
 
 /// How far a run is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     /// All samples before this time have been written. Milliseconds since 1970.
     pub(super) done_until: i64,
@@ -40,6 +40,15 @@ struct Target {
     labels: String,
     /// The key, the total, the sum of its parts, the value written, and the scrapes without the total.
     differences: Vec<(String, String, String, String, u8)>,
+}
+
+/// What a state file says.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A run with the same flags can continue.
+    State(State),
+    /// Nothing has been written yet.
+    Nothing,
 }
 
 /// Why a state cannot be used.
@@ -83,8 +92,11 @@ fn difference((key, it): (u128, Remembered)) -> (String, String, String, String,
 }
 
 /// Reads what [`to_text`] has written, and continues with the hashes of that run.
-pub(super) fn from_text(text: &str, identity: &str) -> Result<State, Refused> {
+pub(super) fn from_text(text: &str, identity: &str) -> Result<Found, Refused> {
     let content: Content = serde_json::from_str(text).map_err(|_| Refused::Invalid)?;
+    if content.files == 0 {
+        return Ok(Found::Nothing);
+    }
     if content.identity != identity {
         return Err(Refused::Other(content.identity));
     }
@@ -96,9 +108,9 @@ pub(super) fn from_text(text: &str, identity: &str) -> Result<State, Refused> {
         return Err(Refused::Other(content.identity));
     }
     let mut histories = Vec::new();
-    for Target { labels, differences } in content.targets {
+    for Target { labels, differences } in &content.targets {
         let history: Option<History> = differences.iter().map(remembered).collect();
-        histories.push((labels, history.ok_or(Refused::Invalid)?));
+        histories.push((labels.clone(), history.ok_or(Refused::Invalid)?));
     }
     let totals = Totals {
         scrapes: content.scrapes,
@@ -107,7 +119,8 @@ pub(super) fn from_text(text: &str, identity: &str) -> Result<State, Refused> {
         stored: content.stored,
         ..Totals::default()
     };
-    Ok(State { done_until: content.done_until, totals, histories, files: content.files })
+    let Content { done_until, files, .. } = content;
+    Ok(Found::State(State { done_until, totals, histories, files }))
 }
 
 fn remembered(
@@ -138,7 +151,7 @@ mod tests {
             files: 2,
         };
         let text = to_text(&state, "flags", false);
-        let back = from_text(&text, "flags").expect("it can be read");
+        let Ok(Found::State(back)) = from_text(&text, "flags") else { panic!("{text}") };
         assert_eq!((back.done_until, back.files, &back.totals), (7, 2, &state.totals));
         let (labels, history) = &back.histories[0];
         let entries: Vec<_> = history.entries().collect();
@@ -146,6 +159,14 @@ mod tests {
 
         assert!(matches!(from_text(&text, "others"), Err(Refused::Other(_))));
         assert!(matches!(from_text("{}", "flags"), Err(Refused::Invalid)));
+        let nothing = to_text(&State { files: 0, ..state }, "flags", true);
+        assert!(matches!(from_text(&nothing, "others"), Ok(Found::Nothing)));
+    }
+
+    #[test]
+    fn a_complete_run_is_not_continued() {
+        let totals = Totals::default();
+        let state = State { done_until: 7, totals, histories: Vec::new(), files: 2 };
         let complete = to_text(&state, "flags", true);
         assert!(matches!(from_text(&complete, "flags"), Err(Refused::Complete)));
     }

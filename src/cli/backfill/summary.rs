@@ -59,10 +59,13 @@ fn write(
         totals.series_out,
     )?;
     for (count, what) in [
-        (totals.stored, "output samples are stored already"),
-        (ignored.other_families, "input samples of families that no pack names"),
-        (ignored.not_numbers, "input samples are not a number: the end of a series, in a dump"),
-        (ignored.native_histograms, "native histograms are not read"),
+        (totals.stored, "samples of the output: stored already"),
+        (ignored.other_families, "samples of the input: of families that no pack names"),
+        (
+            ignored.not_numbers,
+            "samples of the input: not a number, as at the end of a series in a dump",
+        ),
+        (ignored.native_histograms, "native histograms: not read"),
     ] {
         if count > 0 {
             writeln!(to, "{count:>10} {what}")?;

@@ -47,6 +47,8 @@ pub(super) struct Converter {
     /// The hashes of the series written: each portion of the source has its own table.
     series: HashSet<u64>,
     hasher: foldhash::fast::RandomState,
+    /// When each series of the source, by its hash, had its first sample.
+    first_samples: HashMap<u64, i64>,
     input: Vec<u8>,
     output: Vec<u8>,
 }
@@ -60,8 +62,17 @@ impl Converter {
             totals: Totals::default(),
             series: HashSet::new(),
             hasher: foldhash::fast::RandomState::default(),
+            first_samples: HashMap::new(),
             input: Vec::new(),
             output: Vec::new(),
+        }
+    }
+
+    /// These series are stored.
+    pub(super) fn add_first_samples(&mut self, source: &Source) {
+        for (text, time) in source.first_samples() {
+            let first = self.first_samples.entry(self.hasher.hash_one(text)).or_insert(time);
+            *first = time.min(*first);
         }
     }
 
@@ -158,7 +169,7 @@ impl Converter {
                         written.add(source, (target, text), &exposed, declared.as_ref())
                     });
                     let value = scanner.value().of(output);
-                    self.write_sample(written, source, index, (time, value), to)?;
+                    self.write_sample(written, index, (time, value), to)?;
                     sample.len
                 }
                 Scan::Header { header, len } => {
@@ -181,20 +192,21 @@ impl Converter {
     fn write_sample(
         &mut self,
         written: &mut Written,
-        source: &Source,
         index: usize,
         (time, value): (i64, &[u8]),
         to: &mut dyn Output,
     ) -> Result<(), Error> {
         let (known, present) = written.known(index);
-        if let Some(number) = known.in_source {
-            if present[number as usize] == time {
-                self.totals.stored += 1;
-                return Ok(());
-            }
-            let first = source.series[number as usize].first;
-            if first <= time && self.existing == Existing::Refuse {
-                let series = known.series.text.escape_ascii().to_string();
+        if known.in_source.is_some_and(|number| present[number as usize] == time) {
+            self.totals.stored += 1;
+            return Ok(());
+        }
+        if self.existing == Existing::Refuse {
+            // In earlier portions of the source too.
+            let first = self.first_samples.get(&self.hasher.hash_one(&known.series.text)).copied();
+            if let Some(first) = first.filter(|first| *first <= time) {
+                let series = String::from_utf8(known.series.text.to_vec());
+                let series = series.expect("an exposition is UTF-8");
                 return Err(Error::Exists { series, first, time });
             }
         }

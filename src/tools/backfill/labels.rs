@@ -1,6 +1,8 @@
 //! The name and the labels of a series, as text of an exposition.
 
-use crate::exposition::{Format, Scan, Scanner, write_escaped, write_value};
+use crate::exposition::{
+    Format, Scan, Scanner, parse_number, write_escaped, write_number, write_value,
+};
 
 /// A series has at most this many labels. Prometheus accepts any number.
 pub(super) const MAX_LABELS: usize = 1_000;
@@ -64,6 +66,21 @@ impl LabelSet {
     pub(super) fn get(&self, label: &[u8]) -> &[u8] {
         let found = self.labels.iter().find(|(name, _)| &**name == label);
         found.map_or(b"", |(_, value)| value)
+    }
+
+    /// The same series with its boundary or quantile in the shortest spelling, if that is another one.
+    pub(super) fn with_canonical_number(&self) -> Option<LabelSet> {
+        let is_number = |name: &[u8]| matches!(name, b"le" | b"quantile");
+        let index = self.labels.iter().position(|(name, _)| is_number(name))?;
+        let value = &self.labels[index].1;
+        let mut canonical = Vec::new();
+        write_number(parse_number(value)?, &mut canonical);
+        if *canonical == **value {
+            return None;
+        }
+        let mut set = self.clone();
+        set.labels[index].1 = canonical.into();
+        Some(set)
     }
 
     /// The series as in a line of an exposition.

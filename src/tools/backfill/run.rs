@@ -66,8 +66,12 @@ impl Backfill {
 
     /// The number of a series, if its family is needed.
     pub(super) fn series(&mut self, set: &LabelSet) -> Option<u32> {
-        let is_needed = &*set.name == b"up" || Families::of(&self.plan).has(&set.name);
-        is_needed.then(|| self.table.number(set))
+        self.needs(&set.name).then(|| self.table.number(set))
+    }
+
+    /// Whether series of this name are needed.
+    pub(super) fn needs(&self, name: &[u8]) -> bool {
+        name == b"up" || Families::of(&self.plan).has(name)
     }
 
     /// The type of a family, which samples do not tell.
@@ -122,6 +126,7 @@ impl Backfill {
         let sorted = self.sorter.sorted();
         let mut sorted = sorted.map_err(|source| self.sort_error(source))?;
         let next = sorted.next().map_err(|source| self.sort_error(source))?;
+        self.converter.add_first_samples(&source);
         let written = Written::new(&source);
         let latest = std::mem::take(&mut self.latest);
         Ok(Portion { sorted, next, source, written, latest })

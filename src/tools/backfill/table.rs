@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::families::Families;
 use super::labels::LabelSet;
 use super::target::{TargetLabels, Targets, honored};
-use crate::exposition::MetricType;
+use crate::exposition::{MetricType, parse_number};
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -64,10 +64,15 @@ impl SeriesTable {
         let sets: Vec<LabelSet> =
             self.series.iter().map(|series| LabelSet::from_text(&series.text)).collect();
         let mut source = Source { types, by_text: self.by_text, ..Source::default() };
-        for set in &sets {
+        for (set, number) in sets.iter().zip(0..) {
             source.declare(set);
+            // Prometheus 3 stores `25` as `25.0`.
+            if let Some(canonical) = set.with_canonical_number() {
+                source.by_text.entry(canonical.text().into()).or_insert(number);
+            }
         }
         let mut numbers: Map<TargetLabels, usize> = HashMap::default();
+        let mut keys = Vec::with_capacity(sets.len());
         for (series, set) in self.series.into_iter().zip(&sets) {
             let (labels, mut exposed) = self.targets.split(set, series.instance);
             for label in families.empty_labels(&set.name) {
@@ -83,6 +88,7 @@ impl SeriesTable {
             names.extend(honored(set, labels).cloned());
             let family = source.family(&set.name);
             let is_up = &*set.name == b"up";
+            keys.push(SortKey::of(&exposed));
             let text = exposed.text().into();
             source.series.push(Exposed {
                 text,
@@ -93,7 +99,7 @@ impl SeriesTable {
                 rank: 0,
             });
         }
-        source.rank();
+        source.rank(&keys);
         source
     }
 }
@@ -125,6 +131,22 @@ pub(super) struct Exposed {
     pub(super) rank: u32,
 }
 
+/// What a series is sorted by.
+struct SortKey {
+    /// The name and the labels without `le`.
+    text: Box<[u8]>,
+    bound: f64,
+}
+
+impl SortKey {
+    fn of(exposed: &LabelSet) -> SortKey {
+        let bound = parse_number(exposed.get(b"le")).unwrap_or(f64::INFINITY);
+        let mut others = exposed.clone();
+        others.labels.retain(|(name, _)| **name != *b"le");
+        SortKey { text: others.text().into(), bound }
+    }
+}
+
 /// One target.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -136,7 +158,15 @@ pub(super) struct Target {
 impl Source {
     /// The number of a series that is stored.
     pub(super) fn number(&self, stored: &LabelSet) -> Option<u32> {
-        self.by_text.get(&*stored.text()).copied()
+        let found = self.by_text.get(&*stored.text());
+        let canonical = || self.by_text.get(&*stored.with_canonical_number()?.text());
+        found.or_else(canonical).copied()
+    }
+
+    /// Every series, and the time of its first sample.
+    pub(super) fn first_samples(&self) -> impl Iterator<Item = (&[u8], i64)> {
+        let first = |number: u32| self.series[number as usize].first;
+        self.by_text.iter().map(move |(text, number)| (&**text, first(*number)))
     }
 
     /// The type of a family.
@@ -171,9 +201,15 @@ impl Source {
         name.into()
     }
 
-    fn rank(&mut self) {
+    /// Families in one piece, in which series are in one piece and buckets ascend, as targets export
+    /// them. `keys`: what each series is sorted by.
+    fn rank(&mut self, keys: &[SortKey]) {
         let mut order: Vec<usize> = (0..self.series.len()).collect();
-        order.sort_by_key(|&index| (&self.series[index].family, &self.series[index].text));
+        order.sort_by(|&a, &b| {
+            let families = self.series[a].family.cmp(&self.series[b].family);
+            let (a, b) = (&keys[a], &keys[b]);
+            families.then_with(|| a.text.cmp(&b.text)).then_with(|| a.bound.total_cmp(&b.bound))
+        });
         for (rank, index) in order.into_iter().enumerate() {
             self.series[index].rank = u32::try_from(rank).expect("there are as many series");
         }

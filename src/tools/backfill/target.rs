@@ -52,7 +52,9 @@ impl Targets {
     pub(super) fn split(&self, series: &LabelSet, instance: u32) -> (TargetLabels, LabelSet) {
         let equal =
             |up: &TargetLabels| up.iter().filter(|pair| series.labels.contains(pair)).count();
-        let up = self.up.get(&instance).into_iter().flatten();
+        // A target may have got a label, or lost one: only an `up` whose labels the series has.
+        let is_possible = |up: &&TargetLabels| up.iter().all(|(name, _)| has(&series.labels, name));
+        let up = self.up.get(&instance).into_iter().flatten().filter(is_possible);
         // The first of those with the most labels in common. Some may differ: with `honor_labels` the
         // label of the metric wins.
         let up = up.enumerate().max_by_key(|(index, up)| (equal(up), std::cmp::Reverse(*index)));
@@ -181,6 +183,20 @@ mod tests {
         let stored = series("pods", &other);
         let exposed = b"pods{exported_x=\"1\"}".into();
         assert_eq!(round_trip(&mut targets(&[up]), &stored), (exposed, stored));
+    }
+
+    #[test]
+    fn a_target_that_got_a_label() {
+        let ups: &[&[(&str, &str)]] = &[
+            &[("job", "kong"), ("instance", "a:1"), ("env", "prod")],
+            &[("job", "kong"), ("instance", "a:1")],
+        ];
+        let mut targets = targets(ups);
+        let before = series("hits", &[("job", "kong"), ("instance", "a:1"), ("code", "1")]);
+        assert_eq!(round_trip(&mut targets, &before), (b"hits{code=\"1\"}".into(), before));
+        let labels = [("job", "kong"), ("instance", "a:1"), ("code", "1"), ("env", "prod")];
+        let after = series("hits", &labels);
+        assert_eq!(round_trip(&mut targets, &after), (b"hits{code=\"1\"}".into(), after));
     }
 
     #[test]

@@ -329,7 +329,7 @@ fn series_that_exist_are_refused_or_kept() {
     let source = format!("{before}{earlier}");
     match backfilled(options(), &source) {
         Err(Error::Exists { series, first, time }) => {
-            assert_eq!(series, "hits_total{job=\\\"j\\\",service=\\\"a\\\"}");
+            assert_eq!(series, "hits_total{job=\"j\",service=\"a\"}");
             assert_eq!((first, time), (105_000, 110_000));
         }
         other => panic!("{other:?}"),
@@ -341,6 +341,53 @@ fn series_that_exist_are_refused_or_kept() {
     let range = Options { range: 0..105_000, ..options() };
     let first = "hits_total{job=\"j\",service=\"a\"} 1 100\n# EOF\n";
     assert_eq!(backfilled(range, &source).unwrap(), first);
+}
+
+/// What was stored in an earlier portion of the source counts too, and so does another spelling of
+/// a boundary, as Prometheus 3 has it.
+#[test]
+fn series_that_existed_earlier_are_refused() {
+    let refused = |sources: &[&str]| {
+        let pack = "name: p\nprometheus:\n  - old: t{svc=$s}\n    new: t_new{service=$s}\n    type: histogram\n";
+        let mut backfill = Backfill::new(plan_of(pack, Emit::New), options());
+        for source in sources {
+            read(&mut backfill, source).expect("it can be read");
+            match windows(&mut backfill) {
+                Ok(_) => {}
+                Err(Error::Exists { first, .. }) => return Some(first),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        None
+    };
+    let old = |time: i64| format!("t_bucket{{job=\"j\",le=\"25\",svc=\"a\"}} 1 {time}\n");
+    let new = |le: &str, time: i64| {
+        format!("t_new_bucket{{job=\"j\",le=\"{le}\",service=\"a\"}} 1 {time}\n")
+    };
+    assert_eq!(refused(&[&old(100), &old(200)]), None);
+    assert_eq!(refused(&[&old(100), &new("25", 150), &old(200)]), Some(150_000));
+    assert_eq!(refused(&[&old(100), &(new("25.0", 150) + &old(200))]), Some(150_000));
+    assert_eq!(refused(&[&old(100), &new("25.0", 150), &old(200)]), Some(150_000));
+    assert_eq!(refused(&[&old(100), &new("50", 150), &old(200)]), None);
+}
+
+/// Stored series have their labels in the order of their names, and are sorted as text.
+#[test]
+fn merged_histograms_are_added_bucket_by_bucket() {
+    let pack =
+        "name: p\nprometheus:\n  - old: t_old{r=$r}\n    new: t_new{r=$r,w}\n    type: histogram\n";
+    let bucket = |le: &str, w: &str, count: u32| {
+        format!("t_new_bucket{{le=\"{le}\",r=\"x\",w=\"{w}\"}} {count} 100\n")
+    };
+    let counts = [("+Inf", 10), ("100", 6), ("25", 1), ("50", 3)];
+    let lines = counts.map(|(le, count)| bucket(le, "a", count) + &bucket(le, "b", count));
+    let mut backfill = Backfill::new(plan_of(pack, Emit::Old), options());
+    read(&mut backfill, &lines.concat()).expect("it can be read");
+    let expected = "# TYPE t_old histogram\n\
+                    t_old_bucket{le=\"25\",r=\"x\"} 2 100\nt_old_bucket{le=\"50\",r=\"x\"} 6 100\n\
+                    t_old_bucket{le=\"100\",r=\"x\"} 12 100\nt_old_bucket{le=\"+Inf\",r=\"x\"} 20 100\n\
+                    t_old_count{r=\"x\"} 20 100\n# EOF\n";
+    assert_eq!(windows(&mut backfill).expect("nothing exists").concat(), expected);
 }
 
 /// A scrape that failed leaves `up` alone, and a series that ended leaves NaN in a dump.
@@ -363,7 +410,7 @@ fn what_is_not_understood_is_an_error_with_its_line() {
     for (source, expected) in [
         ("hits 1 100\nhits 2\n", "line 2: it has no timestamp; expected a line of `promtool"),
         ("hits{ 1 100\n", "line 1: bad_labels; expected a line of `promtool"),
-        ("hits 1 100\nwhat?\n", "line 2: bad_name; expected a line of `promtool"),
+        ("hits 1 100\nhits 2 10", "line 2: it has no newline, so the dump was cut here"),
         ("hits 1 -100\n", "a sample at -100000 ms since 1970: only times from 1970 to 2100"),
         ("hits 1 99999999999\n", "a sample at 99999999999000 ms since 1970"),
         (
@@ -382,8 +429,14 @@ fn what_is_not_understood_is_an_error_with_its_line() {
     }
     // Other families are not looked at closely, and a dump can be cut.
     let mut backfill = Backfill::new(plan_of(PACK, Emit::New), options());
-    let ignored = read(&mut backfill, "other 1 -100\nother{a=\"b\"} 1 5\n").expect("a dump");
-    assert_eq!(ignored, Ignored { other_families: 2, has_no_end: true, ..Ignored::default() });
+    let source = "other 1 -100\nother{a=\"b\"} 1 5\nhttp.server{a=\"b\"} 1 5\n\
+                  {__name__=\"http.server\", a=\"b\"} 1 5\n\
+                  {__name__=\"x\"} {count:10, sum:5, [1,2]:3} 5\n\
+                  {__name__=\"hits\", a=\"b\"} {count:10, sum:5, [1,2]:3} 5\n";
+    let ignored = read(&mut backfill, source).expect("a dump");
+    let expected = Ignored { other_families: 5, native_histograms: 1, ..Ignored::default() };
+    assert_eq!(Ignored { has_no_end: false, ..ignored }, expected);
+    assert!(ignored.has_no_end);
     assert_eq!(windows(&mut backfill).unwrap().concat(), "");
 }
 

@@ -41,6 +41,9 @@ pub(super) fn read(
     let mut plain = Vec::new();
     while lines.advance()? {
         has_end = lines.line.starts_with(b"# EOF");
+        if lines.is_cut && !has_end {
+            return Err(lines.error("it has no newline, so the dump was cut here"));
+        }
         let with_name_first = name_first(&lines.line, &mut plain);
         is_open_metrics |= !with_name_first && !lines.line.starts_with(b"#");
         let line = if with_name_first { &plain } else { &lines.line };
@@ -70,6 +73,10 @@ pub(super) fn read(
                 }
             }
             Scan::Comment { .. } => {}
+            Scan::Flawed { .. } if !to.needs(name(&lines.line)) => ignored.other_families += 1,
+            Scan::Flawed { .. } if is_native_histogram(&lines.line) => {
+                ignored.native_histograms += 1;
+            }
             Scan::Flawed { flaw, .. } => {
                 return Err(lines.error(format!("{}; {EXPECTED}", flaw.as_str())));
             }
@@ -80,6 +87,22 @@ pub(super) fn read(
     }
     ignored.has_no_end = is_open_metrics && !has_end;
     Ok(ignored)
+}
+
+/// The name of the series of a line that cannot be read.
+fn name(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| matches!(byte, b'{' | b' ' | b'\n'));
+    let start = &line[..end.unwrap_or(line.len())];
+    let in_braces = || {
+        let at = memchr::memmem::find(line, NAME)? + NAME.len();
+        line[at..].split(|byte| *byte == b'"').next()
+    };
+    if start.is_empty() { in_braces().unwrap_or_default() } else { start }
+}
+
+/// Whether the value is a native histogram: `{count:10, sum:5, …}`.
+fn is_native_histogram(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"} {count:").is_some()
 }
 
 /// A line of `promtool tsdb dump` as a line of an exposition. False for a line of another kind.

@@ -56,6 +56,10 @@ const PROGRESS_BYTES: u64 = 1 << 22;
 pub(super) struct Lines<'a, R> {
     source: R,
     pub(super) line: Vec<u8>,
+    /// The line has no newline in the source: it may have been cut.
+    pub(super) is_cut: bool,
+    /// The line was only looked at.
+    is_unread: bool,
     number: u64,
     bytes: u64,
     progress: &'a mut dyn FnMut(u64),
@@ -64,11 +68,29 @@ pub(super) struct Lines<'a, R> {
 impl<'a, R: BufRead> Lines<'a, R> {
     /// Calls `progress` with the number of bytes read now and then.
     pub(super) fn new(source: R, progress: &'a mut dyn FnMut(u64)) -> Lines<'a, R> {
-        Lines { source, line: Vec::new(), number: 0, bytes: 0, progress }
+        Lines {
+            source,
+            line: Vec::new(),
+            is_cut: false,
+            is_unread: false,
+            number: 0,
+            bytes: 0,
+            progress,
+        }
+    }
+
+    /// The next line, which [`advance`](Self::advance) returns again.
+    pub(super) fn peek(&mut self) -> Result<&[u8], InputError> {
+        self.advance()?;
+        self.is_unread = true;
+        Ok(&self.line)
     }
 
     /// Reads the next line, with a newline at its end. False if there is none.
     pub(super) fn advance(&mut self) -> Result<bool, InputError> {
+        if std::mem::take(&mut self.is_unread) {
+            return Ok(!self.line.is_empty());
+        }
         self.line.clear();
         self.number += 1;
         let length =
@@ -81,7 +103,8 @@ impl<'a, R: BufRead> Lines<'a, R> {
         if length == 0 {
             return Ok(false);
         }
-        if self.line.last() != Some(&b'\n') {
+        self.is_cut = self.line.last() != Some(&b'\n');
+        if self.is_cut {
             if u64::try_from(length) == Ok(MAX_LINE) {
                 return Err(self.error(format!("it is longer than {} MiB", MAX_LINE >> 20)));
             }

@@ -22,11 +22,11 @@ use lines::Lines;
 ///
 /// The source cannot be read, or a line of it cannot be understood.
 pub fn read_samples(
-    mut source: impl BufRead,
+    source: impl BufRead,
     to: &mut Backfill,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Ignored, InputError> {
-    let is_export = source.fill_buf()?.starts_with(br#"{"metric""#);
     let mut lines = Lines::new(source, progress);
+    let is_export = lines.peek()?.starts_with(br#"{"metric""#);
     if is_export { export::read(&mut lines, to) } else { dump::read(&mut lines, to) }
 }

@@ -29,6 +29,9 @@ pub enum QueryError {
         /// The error.
         message: String,
     },
+    /// It has no result.
+    #[error("the response has no result: it is not that of Prometheus")]
+    NoResult,
     /// It is not a response of Prometheus, or is cut.
     #[error("the response is not that of Prometheus")]
     Response(#[source] serde_json::Error),
@@ -55,11 +58,14 @@ pub fn query_response(
     if let Some(error) = found.failed {
         return Err(QueryError::Sample(error));
     }
-    let Messages { kind, error, warnings } = found.messages;
+    let Messages { kind, error, warnings, is_success, has_result } = found.messages;
     if let Some(message) = error {
         return Err(QueryError::Refused { kind: kind.unwrap_or_default(), message });
     }
     read.map_err(QueryError::Response)?;
+    if !is_success || !has_result {
+        return Err(QueryError::NoResult);
+    }
     Ok((found.ignored, warnings))
 }
 
@@ -76,6 +82,8 @@ struct Messages {
     kind: Option<String>,
     error: Option<String>,
     warnings: Vec<String>,
+    is_success: bool,
+    has_result: bool,
 }
 
 /// A JSON object whose keys are read in the order in which they arrive.
@@ -131,6 +139,7 @@ impl Keys for Response {
     ) -> Result<(), A::Error> {
         match key {
             "data" => map.next_value_seed(Object(found, PhantomData::<Data>))?,
+            "status" => found.messages.is_success = map.next_value::<String>()? == "success",
             "error" => found.messages.error = Some(map.next_value()?),
             "errorType" => found.messages.kind = Some(map.next_value()?),
             "warnings" => found.messages.warnings = map.next_value()?,
@@ -159,7 +168,10 @@ impl Keys for Data {
                     return Err(A::Error::custom(format!("the result is a {kind}, not a matrix")));
                 }
             }
-            "result" => map.next_value_seed(List(found, AllSeries))?,
+            "result" => {
+                map.next_value_seed(List(found, AllSeries))?;
+                found.messages.has_result = true;
+            }
             _ => _ = map.next_value::<IgnoredAny>()?,
         }
         Ok(())
