@@ -30,13 +30,12 @@ pub(super) fn run(arguments: &Arguments, mut command: clap::Command) -> anyhow::
     }
     let mut found = &command;
     for name in &arguments.command {
-        found = match found.get_subcommands().find(|its| its.get_name() == name) {
-            Some(subcommand) => subcommand,
-            None => {
-                let name = arguments.command.join(" ");
-                bail!("there is no command `{name}`; `crossfade help` lists the commands")
-            }
+        let subcommand = found.get_subcommands().find(|its| its.get_name() == name);
+        let Some(subcommand) = subcommand else {
+            let name = arguments.command.join(" ");
+            bail!("there is no command `{name}`; `crossfade help` lists the commands");
         };
+        found = subcommand;
     }
     let page = page(found)?;
     io::stdout().write_all(&page).context("cannot write to stdout")
