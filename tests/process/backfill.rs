@@ -199,11 +199,15 @@ fn wrong_usage_is_explained() {
         assert!(stderr(&output).contains(expected), "{flags:?}: {}", stderr(&output));
     }
     let output = case.run(&["--dry-run", &case.folder.write("empty.om", "other 1 5\n")]);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
-    for part in ["samples of the input", "no pack names", "nothing to write", "may have been cut"] {
+    for part in ["samples of the input: of families that no pack", "may have been cut", "--pack"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+    let stored = "hits_total{job=\"j\",service=\"x\"} 1 5\n# EOF\n";
+    let output = case.run(&["--dry-run", &case.folder.write("stored.om", stored)]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("nothing to write"), "{}", stderr(&output));
 }
 
 /// A Prometheus that refuses long ranges, as `query.max-samples` makes it do.

@@ -87,7 +87,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     run.progress.clear();
     let text = summary::summary(arguments, run.backfill.totals(), &ignored, run.files);
-    std::io::stderr().write_all(text.as_bytes()).context("cannot write the summary")
+    std::io::stderr().write_all(text.as_bytes()).context("cannot write the summary")?;
+    if run.backfill.totals().samples_in == 0 {
+        bail!(
+            "no sample of a family that a pack names is in the range; check --start, --end and --match, \
+             and name the pack of these metrics with --pack"
+        );
+    }
+    Ok(())
 }
 
 /// One run of the command.

@@ -80,11 +80,8 @@ fn write(
     if ignored.has_no_end {
         writeln!(to, "warning: the input does not end with # EOF: it may have been cut")?;
     }
-    if totals.samples_out == 0 {
-        writeln!(
-            to,
-            "nothing to write: no sample of the other generation is in the range, or all are stored"
-        )?;
+    if totals.samples_out == 0 && totals.samples_in > 0 {
+        writeln!(to, "nothing to write: all samples are stored, or are of the written generation")?;
     }
     if let Some(output) = arguments.output.as_ref().filter(|_| files > 0) {
         let output = output.display();
