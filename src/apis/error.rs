@@ -25,6 +25,26 @@ pub(crate) enum ApiError {
     },
 }
 
+impl ApiError {
+    /// Whether it is certain that the server did not do what was requested.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            ApiError::Http(Error::Status { status, .. }) => status.is_client_error(),
+            ApiError::Http(error) => matches!(
+                error,
+                Error::Url(_)
+                    | Error::UserInUrl
+                    | Error::Credentials(_)
+                    | Error::Resolve { .. }
+                    | Error::Connect(_)
+                    | Error::Tls(_)
+                    | Error::Redirect { .. }
+            ),
+            ApiError::Unexpected { .. } => false,
+        }
+    }
+}
+
 /// Sends a request and reads the response as JSON.
 pub(super) fn fetch<T: DeserializeOwned>(
     client: &Blocking,

@@ -142,11 +142,14 @@ impl Grafana {
 
 impl Dashboard {
     /// Folder and title, for people.
+    ///
+    /// Control characters are blanks: a title must not change what a terminal shows.
     pub(crate) fn name(&self) -> String {
-        match self.folder.as_str() {
+        let name = match self.folder.as_str() {
             "" => self.title.clone(),
             folder => format!("{folder}/{}", self.title),
-        }
+        };
+        name.replace(char::is_control, " ")
     }
 
     /// The text as that of another version, to save over it.

@@ -29,8 +29,9 @@ async fn prometheus(query: &'static str, has_old: bool) -> Upstream {
             json!({"data": {"groups": [{"name": "g", "file": "/r.yml", "rules": [rule]}]}})
         } else {
             assert!(exchange.head.starts_with("POST /p/api/v1/query "), "{}", exchange.head);
-            let names = "kong_bandwidth%7Ckong_http_consumer_status%7Ckong_http_status";
-            assert!(body.contains(names) && !body.contains("kong_bandwidth_bytes"), "{body}");
+            let names = ["kong_bandwidth%7C", "kong_http_status%7C", "kong_latency_bucket%7C"];
+            assert!(names.iter().all(|name| body.contains(name)), "{body}");
+            assert!(!body.contains("kong_bandwidth_bytes"), "{body}");
             let sample = json!({"metric": {"job": "kong", "instance": "k:1"}, "value": [1, "12"]});
             let samples: Vec<Value> = if has_old { vec![sample] } else { Vec::new() };
             json!({"data": {"resultType": "vector", "result": samples}})

@@ -145,6 +145,17 @@ fn save_all(grafana: &Grafana, migrated: &[Migrated<'_>]) -> anyhow::Result<Vec<
             Err(error) => {
                 let changed = undo(grafana, &migrated[..versions.len()], &versions);
                 let name = dashboard.name();
+                if !error.is_refusal() {
+                    bail!(
+                        "cannot save {name}: {error}; it is not known whether it was saved: look at its \
+                         versions in Grafana{}",
+                        if changed.is_empty() {
+                            "; no other dashboard is changed".to_owned()
+                        } else {
+                            format!("; these keep the migrated queries: {}", changed.join("; "))
+                        }
+                    );
+                }
                 if changed.is_empty() {
                     bail!("cannot save {name}: {error}; no dashboard is changed");
                 }

@@ -47,18 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Some(output) => Some(Folder::open(output, &arguments.identity()?)?),
         None => None,
     };
-    let spill_folder = match (&arguments.spill_dir, &arguments.output) {
-        (Some(folder), _) | (None, Some(folder)) => folder.clone(),
-        (None, None) => std::env::temp_dir(),
-    };
-    let options = Options {
-        window: arguments.window_millis()?,
-        memory: arguments.memory.0,
-        spill_folder,
-        existing: if arguments.keep_existing { Existing::Keep } else { Existing::Refuse },
-        target_labels: arguments.target_labels(),
-        range: range.clone(),
-    };
+    let options = options(arguments, &range)?;
     let mut run = Run {
         backfill: Backfill::new(plan, options.clone()),
         window: options.window,
@@ -95,6 +84,22 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// The options of the engine.
+fn options(arguments: &Arguments, range: &Range<i64>) -> anyhow::Result<Options> {
+    let spill_folder = match (&arguments.spill_dir, &arguments.output) {
+        (Some(folder), _) | (None, Some(folder)) => folder.clone(),
+        (None, None) => std::env::temp_dir(),
+    };
+    Ok(Options {
+        window: arguments.window_millis()?,
+        memory: arguments.memory.0,
+        spill_folder,
+        existing: if arguments.keep_existing { Existing::Keep } else { Existing::Refuse },
+        target_labels: arguments.target_labels(),
+        range: range.clone(),
+    })
 }
 
 /// One run of the command.

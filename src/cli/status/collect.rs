@@ -63,7 +63,19 @@ pub(super) fn collect(arguments: &Arguments) -> anyhow::Result<Removal> {
     if let Some(path) = &arguments.query_log {
         logged_queries(arguments, path, &auditor, has_rules, &mut removal)?;
     }
-    next::missing_sources(arguments, !urls.is_empty(), !paths.is_empty(), &mut removal);
+    let seen = next::Seen {
+        gateways: !urls.is_empty(),
+        dashboards: audited.inputs.iter().any(|input| match &input.origin {
+            Origin::Dashboard(_) => true,
+            Origin::File => input.path.extension().is_some_and(|it| it == "json"),
+            Origin::RuleGroup(..) => false,
+        }),
+        rule_files: audited.inputs.iter().any(|input| {
+            let is_yaml = input.path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+            matches!(input.origin, Origin::File) && is_yaml
+        }),
+    };
+    next::missing_sources(arguments, &seen, &mut removal);
     next::next_steps(arguments, &paths, &mut removal);
     next::not_seen(arguments, &mut removal);
     Ok(removal)
@@ -132,7 +144,15 @@ fn need(target: &GatewayTarget, packs: &[Pack], to: Generation) -> TargetNeed {
         // An edition of a pack that is not known here.
         None => return TargetNeed::NotKnown,
     }
-    if target.changed { TargetNeed::Changed } else { TargetNeed::None }
+    let speaks = |its: &String| its == to.as_str();
+    if target.changed {
+        TargetNeed::Changed
+    } else if target.generations.iter().any(speaks) {
+        TargetNeed::None
+    } else {
+        // It has only families that are the same in both generations.
+        TargetNeed::NotKnown
+    }
 }
 
 fn detail(target: &GatewayTarget, need: TargetNeed) -> String {
@@ -141,6 +161,9 @@ fn detail(target: &GatewayTarget, need: TargetNeed) -> String {
         TargetNeed::EmitsOther | TargetNeed::Changed => format!("emit: {}", target.emit),
         TargetNeed::NotKnown => match (&target.reason, target.state.as_str()) {
             (Some(reason), _) => format!("{}: {reason}", target.group),
+            (None, "ok") if target.generations.is_empty() => {
+                "it has no family that tells its generation".to_owned()
+            }
             (None, "ok") => format!("emit: {}, which no pack here declares", target.emit),
             (None, _) => target.group.clone(),
         },
@@ -217,7 +240,9 @@ fn logged_queries(
         since: arguments.since.map(|since| (now.saturating_sub(since)).as_secs_f64()),
         // They are known better from Prometheus itself.
         without_rules: has_rules,
-        is_wanted: &|query| auditor.mentioned(query.as_bytes()).is_some(),
+        is_wanted: &|query| {
+            auditor.mentioned(query.as_bytes()).is_some() || has_open_selector(query)
+        },
     };
     let opened = || -> std::io::Result<QueryLog> {
         let log: Box<dyn Read> = if path == "-" {
@@ -240,6 +265,12 @@ fn logged_queries(
         removal.not_known.push(format!("{shown} has no query of this time"));
     }
     removal.queries_seen += log.queries.len();
+    let of_any_name = log.queries.iter().filter(|it| selects_any_name(&it.query)).count();
+    if of_any_name > 0 {
+        removal.not_known.push(format!(
+            "what {of_any_name} queries of {shown} read, which select series by labels alone"
+        ));
+    }
     // A document with one query on each line, from the second on.
     let line = |it: &LoggedQuery| serde_json::json!({ "expr": it.query }).to_string();
     let lines: Vec<String> = log.queries.iter().map(line).collect();
@@ -258,9 +289,54 @@ fn logged_queries(
     Ok(())
 }
 
+/// The texts between braces of selectors without a name in front.
+fn open_selectors(query: &str) -> impl Iterator<Item = &str> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    query.match_indices('{').filter_map(move |(at, _)| {
+        let (before, inside) = query.split_at_checked(at)?;
+        let has_name = before.trim_end().bytes().last().is_some_and(is_name);
+        let inside = inside.strip_prefix('{')?;
+        (!has_name).then(|| inside.split_once('}').map_or(inside, |(inside, _)| inside))
+    })
+}
+
+/// Whether a query has a selector without a name in front of its braces: `{__name__=~"kong_.*"}`.
+fn has_open_selector(query: &str) -> bool {
+    open_selectors(query).next().is_some()
+}
+
+/// Whether a query has a selector that says nothing of the name, or only what it is not.
+fn selects_any_name(query: &str) -> bool {
+    open_selectors(query).any(|inside| {
+        let mut named = inside.split("__name__").skip(1);
+        let is_quoted_name = inside.trim_start().starts_with(['"', '\'']);
+        !is_quoted_name && !named.any(|rest| rest.trim_start().starts_with('='))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn selectors_without_a_name() {
+        for (query, is_open, is_of_any) in [
+            ("sum by (a) (kong_latency_sum{a=\"{\"})", true, false),
+            ("kong_latency_sum {a=\"b\"}", false, false),
+            ("rate(kong_latency_sum[5m])", false, false),
+            ("count({__name__=~\"kong.+\"})", true, false),
+            ("{ \"kong_latency_sum\", a=\"b\"}", true, false),
+            ("a + {__name__ =\"b\"}", true, false),
+            ("{job=\"kong\"}", true, true),
+            ("{__name__!=\"up\"}", true, true),
+        ] {
+            assert_eq!(
+                (has_open_selector(query), selects_any_name(query)),
+                (is_open, is_of_any),
+                "{query}"
+            );
+        }
+    }
 
     fn target(generations: &[&str], state: &str, emit: &str) -> GatewayTarget {
         GatewayTarget {
@@ -284,7 +360,7 @@ mod tests {
         for (generations, state, emit, expected) in [
             (&["new"][..], "ok", "new", TargetNeed::None),
             (&["new"], "ok", "3.9", TargetNeed::None),
-            (&[], "ok", "new", TargetNeed::None),
+            (&[], "ok", "new", TargetNeed::NotKnown),
             (&["new"], "ok", "old", TargetNeed::EmitsOther),
             (&["new"], "ok", "2.8", TargetNeed::EmitsOther),
             (&["new"], "ok", "both", TargetNeed::EmitsOther),

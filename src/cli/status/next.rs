@@ -6,13 +6,19 @@ use super::arguments::Arguments;
 use crate::mapping::Generation;
 use crate::tools::removal::{Answer, Removal, TargetNeed};
 
-/// Sources that an answer needs and that were not given.
-pub(super) fn missing_sources(
-    arguments: &Arguments,
-    has_gateway: bool,
-    has_paths: bool,
-    removal: &mut Removal,
-) {
+/// What the sources contained.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// A gateway was asked.
+    pub(super) gateways: bool,
+    /// There was a dashboard: in a Grafana, or a JSON file.
+    pub(super) dashboards: bool,
+    /// There was a YAML file.
+    pub(super) rule_files: bool,
+}
+
+/// Sources that an answer needs, and that were not given or were empty.
+pub(super) fn missing_sources(arguments: &Arguments, seen: &Seen, removal: &mut Removal) {
     let (servers, has_log) = (&arguments.servers, arguments.query_log.is_some());
     let has_queries = removal.queries_seen > 0 || !removal.queries.is_empty();
     let mut needs = |is_given: bool, text: &str| {
@@ -21,20 +27,23 @@ pub(super) fn missing_sources(
         }
     };
     needs(
-        has_gateway,
+        seen.gateways,
         "what the targets speak: give the admin URL of each gateway, such as http://127.0.0.1:9543",
     );
     needs(
-        has_paths || has_log || servers.prometheus.is_some(),
+        seen.rule_files || has_log || servers.prometheus.is_some(),
         "what rules and alerts read: add --prometheus=URL, or the rule files",
     );
+    let has_grafana = servers.grafana.is_some();
     needs(
-        has_paths || has_log || servers.grafana.is_some(),
+        seen.dashboards || has_log || has_grafana,
         "what dashboards read: add --grafana=URL, the exported dashboards, or --query-log=FILE",
     );
-    let has_source =
-        has_paths || has_log || servers.prometheus.is_some() || servers.grafana.is_some();
-    needs(!has_source || has_queries, "which queries there are: none was found in what was given");
+    needs(
+        seen.dashboards || !has_grafana,
+        "what dashboards read: Grafana shows none to these credentials",
+    );
+    needs(has_queries, "which queries there are: none was found in what was given");
 }
 
 /// What to do next.

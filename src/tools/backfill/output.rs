@@ -258,7 +258,7 @@ hits{a="x\"\\"} 0.25 1700000001
             r#"{"metric":{"__name__":"hits","a":"x\"\\"},"values":[5.0,"Infinity",0.25],"#,
             r#""timestamps":[1700000000000,1700000000700,1700000001000]}"#,
             "\n",
-            r#"{"metric":{"__name__":"time_bucket","a":"x\"\\"},"values":[1e30],"#,
+            r#"{"metric":{"__name__":"time_bucket","a":"x\"\\"},"values":[1e+30],"#,
             r#""timestamps":[1700000000007]}"#,
             "\n",
             r#"{"metric":{"__name__":"time_sum","a":"x\"\\"},"values":[null],"#,

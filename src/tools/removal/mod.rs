@@ -205,6 +205,9 @@ impl Removal {
     /// What is not known: sources, targets and queries.
     fn unknown(&self) -> Vec<String> {
         let mut unknown = self.not_known.clone();
+        if !self.targets.is_empty() && self.count(TargetNeed::Gone) == self.targets.len() {
+            unknown.push("no target has been scraped lately".to_owned());
+        }
         let targets = self.count(TargetNeed::NotKnown);
         if targets > 0 {
             unknown.push(format!("{} cannot be read", counted(targets, "target")));
@@ -227,9 +230,11 @@ fn counted(count: usize, noun: &str) -> String {
 pub fn names_only_in(generation: Generation, rules: &[Correspondence]) -> Vec<String> {
     let series = |rule: &Correspondence, generation| {
         let family = &rule.side(generation).family;
-        let suffixes: &[&str] =
-            if rule.buckets.is_some() { &["_bucket", "_sum", "_count"] } else { &[""] };
-        suffixes.iter().map(|suffix| format!("{family}{suffix}")).collect::<Vec<_>>()
+        // Of a counter or gauge there are no series with a suffix, and asking for them does no harm.
+        ["", "_bucket", "_sum", "_count"]
+            .iter()
+            .map(|suffix| format!("{family}{suffix}"))
+            .collect::<Vec<_>>()
     };
     let other: Vec<String> = rules.iter().flat_map(|it| series(it, generation.other())).collect();
     let mut names: Vec<String> = rules.iter().flat_map(|it| series(it, generation)).collect();

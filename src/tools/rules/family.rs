@@ -264,10 +264,13 @@ pub(super) fn layout_reason(
     let mut parts: Vec<String> = Vec::new();
     for contribution in contributions {
         let Some(buckets) = buckets_of(source, contribution, spelling) else { continue };
-        if !buckets.are_all() {
+        let from = text(&contribution.rule.from);
+        if buckets.of == 0 && contribution.rule.scale.is_some_and(|scale| !scale.is_one()) {
+            // Each boundary has another text in the other unit, and the pack names none.
+            parts.push(format!("none but +Inf from {from}, of which the pack lists no boundaries"));
+        } else if !buckets.are_all() {
             let (count, of, bounds) =
                 (buckets.written.len(), buckets.of, buckets.written.join(" "));
-            let from = text(&contribution.rule.from);
             parts.push(format!("{count} of {of} from {from} ({bounds})"));
         }
     }
