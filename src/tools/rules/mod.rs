@@ -5,7 +5,7 @@
 //!                                                                └──> report
 //! ```
 //!
-//! The rules come from the same [`Plan`](crate::mapping::Plan) that the engine runs, so conditions,
+//! The rules come from the same [`Plan`] that the engine runs, so conditions,
 //! the order of rules and samples that a generation does not count are those of the engine. What rules
 //! cannot do is reported for each family, and is not approximated.
 
