@@ -73,8 +73,9 @@ async fn resources_are_released_after_each_failure() {
     let settings = folder.write("crossfade.yaml", &targets.settings());
     let process = Process::serve(&["--config.file", &settings]);
     let idle = settled(&process, |_| true).await.expect("no connection is open");
-    // The connection of the last request may be closed a moment earlier or later.
-    let is_idle = |has: Has| has.files.abs_diff(idle.files) <= 1 && has.threads == idle.threads;
+    // The connection of the last request may be closed a moment earlier or later, and a thread that
+    // resolves names ends when it has had nothing to do for a while.
+    let is_idle = |has: Has| has.files.abs_diff(idle.files) <= 1 && has.threads <= idle.threads;
     for failure in targets.failures() {
         failure.happen(&process).await;
     }
