@@ -30,13 +30,13 @@ pub enum Error {
     },
     /// A connection failed.
     #[error("{0}{advice}", advice = connect_advice(.0))]
-    Connect(#[source] io::Error),
+    Connect(io::Error),
     /// The TLS handshake failed. In words, with what to do.
     #[error("no TLS connection: {0}")]
     Tls(String),
     /// The server broke the protocol, or closed the connection before the end of its response.
     #[error("{}", exchange(.0))]
-    Exchange(#[from] hyper::Error),
+    Exchange(hyper::Error),
     /// The body is not what its header says.
     #[error("the response is not valid gzip; check the server, or a proxy before it")]
     Gzip,
@@ -69,6 +69,12 @@ pub enum Error {
         /// What the server says.
         reason: Option<String>,
     },
+}
+
+impl From<hyper::Error> for Error {
+    fn from(error: hyper::Error) -> Error {
+        Error::Exchange(error)
+    }
 }
 
 fn connect_advice(error: &io::Error) -> &'static str {

@@ -200,7 +200,7 @@ fn file_queries(file: &FileAudit, is_remote: bool, removal: &mut Removal) {
     for finding in &file.findings {
         let place = match finding.title.as_str() {
             "" => format!("line {}", finding.line),
-            // Lines of what a server has are not lines that anyone sees.
+            // The text of a server is made for the audit: its lines tell a reader nothing.
             title if is_remote => format!("{} {title}", finding.kind),
             title => format!("{} {title}, line {}", finding.kind, finding.line),
         };
