@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::scrape;
 
@@ -28,9 +28,9 @@ pub(crate) struct Scrapes(Vec<Scraped>);
 
 /// Starts all clients. They end after `done` is set.
 pub(crate) fn start(port: u16, done: &Arc<AtomicBool>) -> Clients {
-    let scraper = |(name, pause): (&'static str, u64)| {
+    let scraper = |(name, interval): (&'static str, u64)| {
         let done = Arc::clone(done);
-        thread::spawn(move || scraper(port, name, Duration::from_millis(pause), &done))
+        thread::spawn(move || scraper(port, name, Duration::from_millis(interval), &done))
     };
     let leaver = |request: &'static str| {
         let done = Arc::clone(done);
@@ -43,10 +43,17 @@ pub(crate) fn start(port: u16, done: &Arc<AtomicBool>) -> Clients {
         })
     };
     Clients {
-        scrapers: [("good", 100), ("cut", 500), ("slow", 1000), ("none", 500)]
-            .into_iter()
-            .map(scraper)
-            .collect(),
+        scrapers: [
+            ("good", 100),
+            ("large", 1000),
+            ("encrypted", 500),
+            ("cut", 500),
+            ("slow", 1000),
+            ("none", 500),
+        ]
+        .into_iter()
+        .map(scraper)
+        .collect(),
         leavers: [
             "GET /targets/slow/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
             "GET /targets/good/metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -58,15 +65,16 @@ pub(crate) fn start(port: u16, done: &Arc<AtomicBool>) -> Clients {
     }
 }
 
-fn scraper(port: u16, name: &'static str, pause: Duration, done: &AtomicBool) -> Scraped {
+fn scraper(port: u16, name: &'static str, interval: Duration, done: &AtomicBool) -> Scraped {
     let path = format!("/targets/{name}/metrics");
     let mut scraped = Scraped { name, whole: 0, failed: 0 };
     while !done.load(Ordering::Relaxed) {
+        let begun = Instant::now();
         match scrape(port, &path) {
             Ok(_) => scraped.whole += 1,
             Err(_) => scraped.failed += 1,
         }
-        thread::sleep(pause);
+        thread::sleep(interval.saturating_sub(begun.elapsed()));
     }
     scraped
 }

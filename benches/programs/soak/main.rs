@@ -5,11 +5,12 @@
 //! cargo build --release && cargo run --release --example soak -- 10        # minutes
 //! ```
 //!
-//! One target responds as it should, one cuts every response, one sends it slowly, and one is not
-//! there. Prometheus scrapes all of them, other clients leave in the middle of a response or send
-//! half a request, and 5,000 lines of `StatsD` arrive per second. Each minute is a row: memory that
-//! is resident, open descriptors, threads, and CPU. The last lines are the slope of the memory over
-//! the second half, the scrapes, and the lines that arrived at the sink.
+//! One target responds as it should, one with 5 MB, and one over TLS; one cuts every response, one
+//! sends it slowly, and one is not there. Prometheus scrapes all of them, other clients leave in the
+//! middle of a response or send half a request, and 5,000 lines of `StatsD` arrive per second. The
+//! settings are changed and reloaded every minute. Each minute is a row: memory that is resident, open
+//! descriptors, threads, and CPU. The last lines are the slope of the memory over the second half, the
+//! scrapes, the lines that arrived at the sink, and the reloads. The exit code is 1 if one failed.
 //!
 //! Needs `/proc`.
 
@@ -18,6 +19,9 @@
 #[path = "../statsd/batch.rs"]
 #[allow(dead_code, reason = "the other program uses more of it")]
 mod batch;
+#[path = "../../support/body.rs"]
+#[allow(dead_code, reason = "the other program uses more of it")]
+mod body;
 #[path = "../scrape/client.rs"]
 mod client;
 mod clients;
@@ -28,6 +32,8 @@ mod origin;
 #[path = "../scrape/process.rs"]
 #[allow(dead_code, reason = "the other program uses more of it")]
 mod process;
+mod reloads;
+mod settings;
 #[path = "../statsd/sink.rs"]
 #[allow(dead_code, reason = "the other program uses more of it")]
 mod sink;
@@ -37,20 +43,25 @@ use std::fs;
 use std::io;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use origin::Behaviour;
 use process::Process;
+use settings::Ports;
 
 const LINES_PER_SECOND: u64 = 5_000;
+
+/// Bytes of the large body.
+const LARGE: usize = 5_000_000;
 
 /// How often figures are taken.
 const SAMPLE: Duration = Duration::from_secs(5);
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let minutes: u64 = match std::env::args().nth(1) {
         Some(text) => text.parse().map_err(|_| format!("{text}: expected a number of minutes"))?,
         None => 10,
@@ -60,17 +71,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("target/release/crossfade: run `cargo build --release` first".into());
     }
     let time = Duration::from_secs(60 * minutes);
-    let body = fs::read("tests/captures/small/prometheus/kong-2.8.5.per_consumer.txt")?;
-    let ports = Ports::free()?;
+    let ports = Arc::new(Ports::free()?);
     let sink = sink::bind(&format!("127.0.0.1:{}", ports.sink))?;
-    for behaviour in origin::Behaviour::ALL {
-        origin::serve(ports.target(behaviour), behaviour, body.clone())?;
-    }
-    let settings = std::env::temp_dir().join(format!("crossfade-soak-{}.yaml", std::process::id()));
-    fs::write(&settings, ports.settings())?;
+    let folder = std::env::temp_dir().join(format!("crossfade-soak-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let (settings, ca_file) = (folder.join("crossfade.yaml"), folder.join("ca.pem"));
+    fs::write(&ca_file, serve_targets(&ports)?)?;
+    fs::write(&settings, ports.settings(0, &ca_file))?;
     let gateway = Process::serve(
         Command::new(crossfade)
-            .arg("serve")
+            .args(["serve", "--web.enable-lifecycle"])
             .arg(format!("--config.file={}", settings.display()))
             .stderr(Stdio::null()),
         ports.web,
@@ -78,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let done = Arc::new(AtomicBool::new(false));
     let clients = clients::start(ports.web, &done);
+    let reloads = reloads::start(Arc::clone(&ports), settings, ca_file, Arc::clone(&done));
     let to = format!("127.0.0.1:{}", ports.statsd);
     let sender = thread::spawn(move || load::send(&to, LINES_PER_SECOND, time, 0));
     let receiver = thread::spawn(move || received(&sink));
@@ -86,57 +97,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     done.store(true, Ordering::Relaxed);
     let scrapes = clients.join();
     let arrived = receiver.join().expect("the sink does not panic")?;
-    fs::remove_file(&settings)?;
+    let (reloads, failed) = reloads.join().expect("the reloader does not panic");
+    fs::remove_dir_all(&folder)?;
 
     println!("\nmemory, second half: {:+.1} KB per minute", slope(&samples[samples.len() / 2..]));
     println!("{scrapes}");
     println!("StatsD lines: {sent} sent, {arrived} arrived");
-    Ok(())
+    println!("reloads: {reloads} succeeded, {} failed", failed.len());
+    for error in &failed {
+        println!("{error}");
+    }
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts all targets, and returns the certificate of the encrypted one.
+fn serve_targets(ports: &Ports) -> Result<String, Box<dyn Error>> {
+    let small = fs::read("tests/captures/small/prometheus/kong-2.8.5.per_consumer.txt")?;
+    let (small, large): (Arc<[u8]>, Arc<[u8]>) = (small.into(), body::old(LARGE).into());
+    let certificate = origin::Certificate::new()?;
+    for behaviour in Behaviour::ALL {
+        let body = if behaviour == Behaviour::Large { &large } else { &small };
+        origin::serve(ports.target(behaviour), behaviour, Arc::clone(body), &certificate)?;
+    }
+    Ok(certificate.pem)
 }
 
 /// Lines until none has arrived for a while.
 fn received(sink: &UdpSocket) -> io::Result<u64> {
     sink::count(sink, Duration::from_secs(5))
-}
-
-struct Ports {
-    web: u16,
-    statsd: u16,
-    sink: u16,
-    targets: [u16; 3],
-    /// Where there is no target.
-    none: u16,
-}
-
-impl Ports {
-    fn free() -> io::Result<Ports> {
-        let free = process::free_port;
-        Ok(Ports {
-            web: free()?,
-            statsd: free()?,
-            sink: free()?,
-            targets: [free()?, free()?, free()?],
-            none: free()?,
-        })
-    }
-
-    fn target(&self, behaviour: origin::Behaviour) -> u16 {
-        self.targets[behaviour as usize]
-    }
-
-    fn settings(&self) -> String {
-        let named = origin::Behaviour::ALL.map(|it| (it.name(), self.target(it)));
-        let target = |(name, port)| {
-            format!("  - {{ name: {name}, url: \"http://127.0.0.1:{port}/metrics\", emit: new }}\n")
-        };
-        let targets: String = named.into_iter().chain([("none", self.none)]).map(target).collect();
-        format!(
-            "emit: old\ntargets:\n{targets}statsd:\n  listen: [{{ address: \"udp://127.0.0.1:{}\" \
-             }}]\n  forward: [{{ address: \"udp://127.0.0.1:{}\" }}]\nweb: {{ listen_address: \
-             \"127.0.0.1:{}\" }}\n",
-            self.statsd, self.sink, self.web
-        )
-    }
 }
 
 /// The time in minutes, and the resident memory in KB.
