@@ -78,7 +78,7 @@ pub(super) fn open_with_format(
 }
 
 /// The last bytes of an input: more than the last line of `OpenMetrics`, with blanks after it.
-fn read_end(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+pub(super) fn read_end(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; 1 << 16];
     let mut end = Vec::new();
     loop {

@@ -384,6 +384,47 @@ fn explain_reads_statsd_lines_and_writes_json() {
     }
 }
 
+/// A file is read again for each part of the explanation, and stdin is held: the output is the same.
+#[test]
+fn explanations_of_several_stages_are_complete() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (pack, scrape) = (folder.join("reducing.yaml"), folder.join("reduced.txt"));
+    let reduce = "name: reducing\nreduce: [{ family: kong_bandwidth_bytes, without: [route] }]\n";
+    std::fs::write(&pack, reduce).expect("writable");
+    let body = "kong_bandwidth{route=\"a\",type=\"egress\"} 1\nup 1\nbroken{ 3\nx{l=\"\\\\\"} 2\n\
+                kong_bandwidth{route=\"b\",type=\"egress\"} 2\n";
+    std::fs::write(&scrape, body).expect("writable");
+    let pack = format!("--pack={}", pack.to_str().expect("text"));
+    let path = scrape.to_str().expect("text");
+    for format in ["json", "text"] {
+        let format = format!("--format={format}");
+        let arguments = ["explain", "--emit=new", "--pack=kong", &pack, &format];
+        let of_file = run_in(".", &[&arguments[..], &[path]].concat());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossfade"));
+        let stdin = std::fs::File::open(&scrape).expect("readable");
+        let of_stdin = command.args(arguments).stdin(stdin).output().expect("it starts");
+        assert_eq!(stdout(&of_file), stdout(&of_stdin));
+        assert_eq!(of_file.status.code(), Some(0), "{}", text(&of_file.stderr));
+        if format == "--format=text" {
+            let sum = "kong_bandwidth_bytes{direction=\"egress\"} 3\n    sum of lines";
+            assert!(stdout(&of_file).contains(sum), "{}", stdout(&of_file));
+            continue;
+        }
+        let report: Value = serde_json::from_slice(&of_file.stdout).expect("JSON");
+        let numbers = |lines: &Value| -> Vec<u64> {
+            let lines = lines.as_array().expect("lines").iter();
+            lines.map(|line| line["number"].as_u64().expect("a number")).collect()
+        };
+        assert_eq!(numbers(&report["lines"]), [1, 2, 3, 4, 5]);
+        // The first line of the second stage is a `# HELP`.
+        assert_eq!(numbers(&report["next"]["lines"]), [2, 3, 4, 5]);
+        assert_eq!(report["next"]["series"][0]["from"], serde_json::json!([2, 5]));
+        let rewritten = run_in(".", &["rewrite", "--emit=new", "--pack=kong", &pack, path]);
+        assert_eq!(report["output"], stdout(&rewritten));
+        assert_eq!(report["next"]["output"], "");
+    }
+}
+
 #[test]
 fn explain_reports_unreadable_input() {
     let output = run_in(".", &["explain", "--emit=new", "/no/such/file"]);

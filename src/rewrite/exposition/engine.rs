@@ -129,8 +129,8 @@ impl<R: Recorder> Engine<R> {
     }
 
     /// The recorder, and the plan that its ids refer to.
-    pub(super) fn into_recorder(self) -> (R, ResolvedPlan) {
-        (self.reader.state.recorder, self.plan)
+    pub(super) fn recorder(&mut self) -> (&mut R, &ResolvedPlan) {
+        (&mut self.reader.state.recorder, &self.plan)
     }
 
     /// See `Rewriter::into_history`.

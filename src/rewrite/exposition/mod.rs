@@ -48,7 +48,8 @@ use std::sync::Arc;
 
 pub use estimate::{Estimated, EstimatedCount, ExactCount};
 pub use explain::{
-    Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then, explain,
+    Absent, ExplainedSeries, Explainer, Explanation, Fate, Joined, LabelStep, Line, Outline,
+    Reading, SeriesName, StageOutline, Survey, Then, explain,
 };
 pub use missing::Missing;
 pub use options::{Error, Limits, Malformed, Options};

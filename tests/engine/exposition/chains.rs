@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossfade::mapping::{Emit, Pack, Plan, Settings, check, compile, two_generations, warnings};
-use crossfade::rewrite::exposition::{History, Options, explain};
+use crossfade::rewrite::exposition::{Explainer, History, Options, Progress, Survey, explain};
 
 use crate::support::engine::{rewrite, rewrite_at_every_cut, rewrite_next};
 
@@ -176,6 +176,37 @@ fn an_explanation_has_a_part_for_each_stage() {
     let next = explained.next.expect("a second stage");
     assert_eq!(next.lines[0].text, "hits_total{zone=\"eu\"} 3");
     assert_eq!(next.lines[0].read_by[0].source, "shop3:6");
+}
+
+/// Lines are explained when they arrive, and wherever the input is cut.
+#[test]
+fn an_explanation_can_be_read_in_pieces() {
+    let plan = plan("3", &[FIRST, SECOND]);
+    let body = format!("{ONE}broken{{ 1\n{ONE}up 1\n").into_bytes();
+    let (options, history) = (Options::default(), History::default());
+    let whole = explain(&plan, options, history.clone(), &body, None).expect("valid");
+    let mut survey = Survey::new(&plan, options, &history, None);
+    survey.push(&body, &mut Vec::new()).expect("valid");
+    while survey.finish(&mut Vec::new()).expect("valid") == Progress::More {}
+    let outline = survey.into_outline();
+    let expected = [&whole, whole.next.as_deref().expect("a second stage")];
+    assert_eq!(outline.stages().len(), expected.len());
+    for (stage, expected) in expected.into_iter().enumerate() {
+        for size in [1, 7, 64, body.len()] {
+            let mut explainer = Explainer::new((&outline, stage), &plan, options, &history, None);
+            let (mut lines, mut series) = (Vec::new(), Vec::new());
+            for (at, piece) in body.chunks(size).enumerate() {
+                explainer.push(piece, &mut lines).expect("valid");
+                let read = &body[..(at * size + piece.len())];
+                let ends = read.split(|byte| *byte == b'\n').count() as u64 - 1;
+                let complete = expected.lines.iter().filter(|line| line.number <= ends);
+                assert!(stage > 0 || lines.len() == complete.count(), "{size}: {lines:?}");
+            }
+            while explainer.finish(&mut lines, &mut series).expect("valid") == Progress::More {}
+            assert_eq!(format!("{lines:?}"), format!("{:?}", expected.lines), "{stage}, {size}");
+            assert_eq!(format!("{series:?}"), format!("{:?}", expected.series), "{stage}, {size}");
+        }
+    }
 }
 
 #[test]

@@ -1,11 +1,9 @@
-//! Makes an explanation of what was recorded.
+//! Makes explanations of what was recorded.
 
-use std::collections::HashMap;
-
-use super::explanation::{
-    Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then,
-};
-use super::trace::{Effect, SampleTrace, Trace, Written};
+use super::explanation::{Absent, ExplainedSeries, Fate, Joined, LabelStep, Line, Reading, Then};
+use super::merged_lines::MergedLines;
+use super::outline::StageOutline;
+use super::trace::{Effect, MalformedTrace, SampleTrace, Written};
 use crate::exposition::{Format, Scan, Scanner, write_number};
 use crate::mapping::Merge;
 use crate::mapping::plan::exposition::{Kind, LabelEdits, RuleId};
@@ -15,108 +13,97 @@ use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
 use crate::rewrite::printable;
 
-/// Where gathered series are in [`Explanation::series`].
-type Indexes = HashMap<SeriesRef, usize>;
+/// Describes lines.
+#[derive(Debug)]
+pub(super) struct LineDescriber {
+    scanner: Scanner,
+    /// Lines that Prometheus would refuse are output.
+    malformed_pass: bool,
+}
 
-/// Describes everything that was recorded. `malformed_pass`: malformed lines are output.
-pub(super) fn describe(plan: &ResolvedPlan, trace: Trace, malformed_pass: bool) -> Explanation {
-    let mut indexes = Indexes::new();
-    for (index, written) in trace.written.iter().enumerate() {
-        indexes.extend(written.series.iter().map(|series| (*series, index)));
+impl LineDescriber {
+    pub(super) fn new(malformed_pass: bool) -> Self {
+        let scanner = Scanner::new(usize::MAX, usize::MAX, Format::OpenMetrics);
+        LineDescriber { scanner, malformed_pass }
     }
-    let mut series: Vec<ExplainedSeries> =
-        trace.written.iter().map(|written| describe_series(plan, written)).collect();
-    for sample in &trace.samples {
-        for effect in &sample.effects {
-            let (to, subtracted) = match effect {
-                Effect::Renamed(..) => continue,
-                Effect::Gathered(_, series) => (series, false),
-                Effect::SubtractedFrom(total) => (total, true),
-            };
-            if let Some(index) = indexes.get(to) {
-                let series = &mut series[*index];
-                let lines = if subtracted { &mut series.less } else { &mut series.from };
-                lines.push(sample.number);
-            }
-        }
-    }
-    let mut scanner = Scanner::new(usize::MAX, usize::MAX, Format::OpenMetrics);
-    let mut lines: Vec<Line> = trace
-        .samples
-        .iter()
-        .map(|sample| describe_line(plan, &indexes, &mut scanner, sample))
-        .collect();
-    lines.extend(trace.malformed.into_iter().map(|(number, text, flaw)| {
-        let reason = DropReason::Malformed(flaw);
+
+    pub(super) fn malformed(&self, line: &MalformedTrace) -> Line {
+        let reason = DropReason::Malformed(line.flaw);
         Line {
-            number,
-            text: printable_line(&text),
-            family: printable(first_name(&text)),
+            number: line.number,
+            text: printable_line(&line.line),
+            family: printable(first_name(&line.line)),
             is_output: false,
-            fate: if malformed_pass { Fate::Refused(reason) } else { Fate::Dropped(reason) },
+            fate: if self.malformed_pass { Fate::Refused(reason) } else { Fate::Dropped(reason) },
             read_by: Vec::new(),
             not_read_by: Vec::new(),
         }
-    }));
-    lines.sort_by_key(|line| line.number);
-    Explanation { lines, series, output: Vec::new(), next: None }
-}
+    }
 
-fn describe_line(
-    plan: &ResolvedPlan,
-    indexes: &Indexes,
-    scanner: &mut Scanner,
-    sample: &SampleTrace,
-) -> Line {
-    let names = label_names(scanner, &sample.line);
-    let mut read_by: Vec<Reading> = Vec::new();
-    for effect in &sample.effects {
-        match effect {
-            Effect::Renamed(rule, text) => {
-                read_by.push(reading(
-                    plan,
-                    *rule,
-                    &names,
-                    Then::Line { text: printable_line(text) },
-                ));
-            }
-            Effect::Gathered(rule, series) => {
-                let series = indexes.get(series).copied();
-                let then = Then::Gathered { series, part_of: None };
-                read_by.push(reading(plan, *rule, &names, then));
-            }
-            Effect::SubtractedFrom(total) => {
-                if let Some(Reading { then: Then::Gathered { part_of, .. }, .. }) =
-                    read_by.last_mut()
-                {
-                    *part_of = indexes.get(total).copied();
+    pub(super) fn sample(
+        &mut self,
+        plan: &ResolvedPlan,
+        outline: &StageOutline,
+        sample: &SampleTrace,
+    ) -> Line {
+        let read_by = self.readings(plan, outline, sample);
+        let fate = match (sample.dropped, sample.forwarded, sample.was_read()) {
+            (Some(reason), ..) => Fate::Dropped(reason),
+            (None, true, false) => Fate::Passed,
+            (None, true, true) => Fate::Kept,
+            (None, false, _) => sample.dropped_by_rule().map_or(Fate::Rewritten, Fate::Dropped),
+        };
+        let is_passed = read_by.is_empty() && fate == Fate::Passed;
+        let others = if is_passed { plan.rules_of(&sample.family) } else { Vec::new() };
+        let others = others.into_iter().map(|id| plan.rule(id));
+        Line {
+            number: sample.number,
+            text: printable_line(&sample.line),
+            family: printable_line(&sample.family),
+            is_output: plan.writes(&sample.family),
+            fate,
+            read_by,
+            not_read_by: others.map(|rule| format!("{} ({})", rule.title, rule.source)).collect(),
+        }
+    }
+
+    /// The rules that read a sample, and what they did.
+    fn readings(
+        &mut self,
+        plan: &ResolvedPlan,
+        outline: &StageOutline,
+        sample: &SampleTrace,
+    ) -> Vec<Reading> {
+        if sample.effects.is_empty() && sample.refused.is_empty() {
+            return Vec::new();
+        }
+        let names = label_names(&mut self.scanner, &sample.line);
+        let index = |series: &SeriesRef| outline.index_of.get(series).copied();
+        let mut read_by: Vec<Reading> = Vec::new();
+        for effect in &sample.effects {
+            match effect {
+                Effect::Renamed(rule, text) => {
+                    let then = Then::Line { text: printable_line(text) };
+                    read_by.push(reading(plan, *rule, &names, then));
+                }
+                Effect::Gathered(rule, series) => {
+                    let then = Then::Gathered { series: index(series), part_of: None };
+                    read_by.push(reading(plan, *rule, &names, then));
+                }
+                Effect::SubtractedFrom(total) => {
+                    if let Some(Reading { then: Then::Gathered { part_of, .. }, .. }) =
+                        read_by.last_mut()
+                    {
+                        *part_of = index(total);
+                    }
                 }
             }
         }
-    }
-    read_by.extend(
-        sample
-            .refused
-            .iter()
-            .map(|&(rule, reason)| reading(plan, rule, &names, Then::Nothing { reason })),
-    );
-    let fate = match (sample.dropped, sample.forwarded, sample.was_read()) {
-        (Some(reason), ..) => Fate::Dropped(reason),
-        (None, true, false) => Fate::Passed,
-        (None, true, true) => Fate::Kept,
-        (None, false, _) => sample.dropped_by_rule().map_or(Fate::Rewritten, Fate::Dropped),
-    };
-    let is_passed = read_by.is_empty() && fate == Fate::Passed;
-    let others = if is_passed { plan.rules_of(&sample.family) } else { Vec::new() };
-    let others = others.into_iter().map(|id| plan.rule(id));
-    Line {
-        number: sample.number,
-        text: printable_line(&sample.line),
-        family: printable_line(&sample.family),
-        is_output: plan.writes(&sample.family),
-        fate,
-        read_by,
-        not_read_by: others.map(|rule| format!("{} ({})", rule.title, rule.source)).collect(),
+        let refused = sample.refused.iter();
+        read_by.extend(
+            refused.map(|&(rule, reason)| reading(plan, rule, &names, Then::Nothing { reason })),
+        );
+        read_by
     }
 }
 
@@ -172,7 +159,12 @@ fn label_names(scanner: &mut Scanner, line: &[u8]) -> Vec<Vec<u8>> {
     scanner.labels().iter().map(|span| span.name.of(line).to_vec()).collect()
 }
 
-fn describe_series(plan: &ResolvedPlan, written: &Written) -> ExplainedSeries {
+/// Describes a series that was written, or left out.
+pub(super) fn describe_series(
+    plan: &ResolvedPlan,
+    written: Written,
+    lines: &MergedLines,
+) -> ExplainedSeries {
     let rule = plan.rule(written.rule);
     let text: Vec<String> = written
         .text
@@ -204,8 +196,8 @@ fn describe_series(plan: &ResolvedPlan, written: &Written) -> ExplainedSeries {
         title: redirect.map_or(&rule.title, |redirect| &redirect.title).clone(),
         source: redirect.map_or(&rule.source, |redirect| &redirect.source).clone(),
         joined,
-        from: Vec::new(),
-        less: Vec::new(),
+        from: lines.from.to_vec(),
+        less: lines.less.to_vec(),
         total: written.total.map(number),
         parts: written.parts.map(number),
         diverted_by: redirect.and_then(|redirect| {
@@ -215,7 +207,7 @@ fn describe_series(plan: &ResolvedPlan, written: &Written) -> ExplainedSeries {
             family.map(|(name, _)| printable_line(name))
         }),
         text,
-        estimated: written.estimated.clone(),
+        estimated: written.estimated,
         absent,
     }
 }
@@ -229,13 +221,13 @@ fn joined_by(merge: Merge) -> Joined {
 }
 
 /// The metric name that a line begins with. Empty if there is none.
-fn first_name(line: &[u8]) -> &[u8] {
+pub(super) fn first_name(line: &[u8]) -> &[u8] {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_:".contains(byte);
     let end = line.iter().position(|byte| !is_part(byte)).unwrap_or(line.len());
     &line[..end]
 }
 
 /// A line for display, without its newline.
-fn printable_line(line: &[u8]) -> String {
+pub(super) fn printable_line(line: &[u8]) -> String {
     printable(line.strip_suffix(b"\n").unwrap_or(line))
 }

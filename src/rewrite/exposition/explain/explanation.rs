@@ -7,18 +7,16 @@ use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 
 /// What happened to an exposition, line by line and series by series. Text that is not UTF-8 is
 /// escaped.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Explanation {
     /// The input: samples, and lines that Prometheus would refuse, in order.
     pub lines: Vec<Line>,
     /// The gathered series, in the order in which they are written at the end.
     pub series: Vec<ExplainedSeries>,
     /// The complete output.
-    #[serde(serialize_with = "as_text")]
     pub output: Vec<u8>,
     /// The next stage, if packs follow each other or reduce the output. Its input are the lines that
     /// this one has written, and it has no `output` of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Box<Explanation>>,
 }
 
@@ -120,7 +118,7 @@ pub enum Then {
     },
     /// Gathered it into a series that is written at the end.
     Gathered {
-        /// Index in [`Explanation::series`]; `None` if nothing of the series is written.
+        /// Index in the series of the explanation; `None` if nothing of the series is written.
         series: Option<usize>,
         /// Index of the series that contains the total it is subtracted from.
         part_of: Option<usize>,
@@ -220,62 +218,5 @@ impl Absent {
             Absent::AlreadyPresent => DropReason::AlreadyPresent.meaning(),
             Absent::NothingLeft => "the parts make up the whole total, now and before",
         }
-    }
-}
-
-impl Explanation {
-    /// Removes lines and series that are unrelated to a family.
-    pub(super) fn keep_only(&mut self, family: &str) {
-        let of_family = |name: &str| {
-            let suffix = name.strip_prefix(family);
-            suffix.is_some_and(|suffix| ["", "_bucket", "_sum", "_count"].contains(&suffix))
-        };
-        let numbers: Vec<u64> = self
-            .lines
-            .iter()
-            .filter(|line| of_family(&line.family))
-            .map(|line| line.number)
-            .collect();
-        let wanted: Vec<bool> = self
-            .series
-            .iter()
-            .map(|series| {
-                let mut lines = series.from.iter().chain(&series.less);
-                of_family(&series.family)
-                    || lines.any(|number| numbers.binary_search(number).is_ok())
-            })
-            .collect();
-        // Lines refer to series by index: compute the new indexes before removing any.
-        let mut indexes = Vec::with_capacity(wanted.len());
-        let mut next = 0;
-        for wanted in &wanted {
-            indexes.push(wanted.then_some(next));
-            next += usize::from(*wanted);
-        }
-        self.lines.retain(|line| {
-            let is_wanted = |reading: &Reading| match &reading.then {
-                Then::Gathered { series, part_of } => {
-                    [series, part_of].into_iter().flatten().any(|index| wanted[*index])
-                }
-                Then::Line { text } => of_family(text.split(['{', ' ']).next().unwrap_or_default()),
-                Then::Nothing { .. } => false,
-            };
-            of_family(&line.family) || line.read_by.iter().any(is_wanted)
-        });
-        for reading in self.lines.iter_mut().flat_map(|line| &mut line.read_by) {
-            if let Then::Gathered { series, part_of } = &mut reading.then {
-                *series = series.and_then(|index| indexes[index]);
-                *part_of = part_of.and_then(|index| indexes[index]);
-            }
-        }
-        let mut wanted = wanted.into_iter();
-        self.series.retain(|_| wanted.next().unwrap_or_default());
-    }
-}
-
-fn as_text<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => serializer.serialize_str(text),
-        Err(_) => serializer.collect_str(&bytes.escape_ascii()),
     }
 }

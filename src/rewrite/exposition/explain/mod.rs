@@ -1,26 +1,39 @@
 //! Explains how an exposition is rewritten: runs the same engine with a recorder.
+//!
+//! An exposition is read twice. Into which series a sample is gathered depends on lines after it:
+//! whether the series also arrives in the emitted generation, or another family has the same
+//! labels. So a [`Survey`] reads it first, and an [`Explainer`] then explains each line when it
+//! arrives. Neither holds lines.
 
+mod chain;
 mod describe;
+mod explainer;
 mod explanation;
+mod merged_lines;
+mod outline;
+mod survey;
 mod trace;
 
 use std::sync::Arc;
 
+pub use explainer::Explainer;
 pub use explanation::{
     Absent, ExplainedSeries, Explanation, Fate, Joined, LabelStep, Line, Reading, Then,
 };
 
-use super::engine::Engine;
+pub use outline::{Outline, SeriesName, StageOutline};
+pub use survey::Survey;
+
 use super::options::{Error, Options};
-use super::stages::options_of_next;
 use super::writer::{History, Progress};
 use crate::mapping::Plan;
-use trace::Trace;
 
 /// Rewrites an exposition, and explains what was done with each line.
 ///
 /// `only` is the name of a family of either generation: unrelated lines and series are left out
 /// of the explanation. The output is complete in any case.
+///
+/// All is in memory. For long expositions, use [`Survey`] and [`Explainer`].
 ///
 /// # Errors
 ///
@@ -42,6 +55,7 @@ use trace::Trace;
 /// assert_eq!(explanation.output, b"hits_total 1\nup 1\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[expect(clippy::needless_pass_by_value, reason = "as of `Rewriter::new`")]
 pub fn explain(
     plan: &Arc<Plan>,
     options: Options,
@@ -49,34 +63,20 @@ pub fn explain(
     exposition: &[u8],
     only: Option<&str>,
 ) -> Result<Explanation, Error> {
-    let mut explanation = explain_stage(plan, options, history.clone(), exposition, only)?;
-    if let Some(plan) = &plan.next {
-        let options = options_of_next(options);
-        let mut next = explain(plan, options, history, &explanation.output, only)?;
-        explanation.output = std::mem::take(&mut next.output);
-        explanation.next = Some(Box::new(next));
-    }
-    Ok(explanation)
-}
-
-/// Explains the work of one engine.
-fn explain_stage(
-    plan: &Arc<Plan>,
-    options: Options,
-    history: History,
-    exposition: &[u8],
-    only: Option<&str>,
-) -> Result<Explanation, Error> {
-    let mut engine = Engine::new(Arc::clone(plan), options, history, Trace::default());
     let mut output = Vec::new();
-    engine.push_uncopied(exposition, usize::MAX, &mut output)?;
-    while engine.finish(&mut output)? == Progress::More {}
-    let malformed_pass = engine.report().malformed_passed > 0;
-    let (trace, plan) = engine.into_recorder();
-    let mut explanation = describe::describe(&plan, trace, malformed_pass);
-    explanation.output = output;
-    if let Some(family) = only {
-        explanation.keep_only(family);
+    let mut survey = Survey::new(plan, options, &history, only);
+    survey.push(exposition, &mut output)?;
+    while survey.finish(&mut output)? == Progress::More {}
+    let outline = survey.into_outline();
+    let mut next = None;
+    for stage in (0..outline.stages().len()).rev() {
+        let mut explained = Explanation { next, ..Explanation::default() };
+        let Explanation { lines, series, .. } = &mut explained;
+        let mut explainer = Explainer::new((&outline, stage), plan, options, &history, only);
+        explainer.push(exposition, lines)?;
+        while explainer.finish(lines, series)? == Progress::More {}
+        next = Some(Box::new(explained));
     }
-    Ok(explanation)
+    let first = next.map(|first| *first).unwrap_or_default();
+    Ok(Explanation { output, ..first })
 }

@@ -8,15 +8,24 @@ use crate::rewrite::exposition::gathered::SeriesRef;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
 
-/// Everything that was done with one exposition.
+/// Everything that was done since it was last described.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
     /// Samples, in order.
     pub(super) samples: Vec<SampleTrace>,
-    /// Lines that Prometheus would refuse: number, line, reason.
-    pub(super) malformed: Vec<(u64, Box<[u8]>, Flaw)>,
+    /// Lines that Prometheus would refuse.
+    pub(super) malformed: Vec<MalformedTrace>,
     /// Gathered series, in the order in which they were written.
     pub(super) written: Vec<Written>,
+}
+
+/// A line that Prometheus would refuse.
+#[derive(Debug)]
+pub(super) struct MalformedTrace {
+    /// Number of the line, from 1.
+    pub(super) number: u64,
+    pub(super) line: Box<[u8]>,
+    pub(super) flaw: Flaw,
 }
 
 /// What was done with one sample.
@@ -50,8 +59,7 @@ pub(super) struct Written {
     pub(super) output: OutputId,
     pub(super) rule: RuleId,
     pub(super) redirect: Option<usize>,
-    /// The series, and those that were merged with it.
-    pub(super) series: Vec<SeriesRef>,
+    pub(super) series: SeriesRef,
     pub(super) labels: Box<[u8]>,
     /// The lines written, including headers.
     pub(super) text: Box<[u8]>,
@@ -122,7 +130,7 @@ impl Recorder for Trace {
     }
 
     fn malformed(&mut self, number: u64, line: &[u8], flaw: Flaw) {
-        self.malformed.push((number, line.into(), flaw));
+        self.malformed.push(MalformedTrace { number, line: line.into(), flaw });
     }
 
     fn written(&mut self, series: WrittenSeries<'_>) {
@@ -130,7 +138,7 @@ impl Recorder for Trace {
             output: series.output,
             rule: series.rule,
             redirect: series.redirect,
-            series: std::iter::once(series.series).chain(series.merged.iter().copied()).collect(),
+            series: series.series,
             labels: series.labels.into(),
             text: series.text.into(),
             estimated: series.estimated,
