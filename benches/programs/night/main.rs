@@ -12,8 +12,10 @@
 //! through the replica that it is pinned to, another one through the other replica. Meanwhile the
 //! settings are reloaded, and each replica is restarted once.
 //!
-//! At the end all queries are evaluated at every tick of the night on both jobs, and compared number
-//! by number. The exit code is 1 if any differs. Needs `prometheus` and `promtool`.
+//! At the end all queries are evaluated on both jobs, at every tick of the night, and compared number
+//! by number: in a second Prometheus, where the samples of both jobs have the times of their traffic
+//! (see `samples.rs`). The exit code is 1 if any number differs, if the replicas have not given the same,
+//! or if Prometheus complains. Needs `prometheus` and `promtool`.
 
 mod compare;
 mod gateway;
@@ -114,7 +116,8 @@ fn spend(
     for event in &plan.events {
         kong.wait_for(event.tick);
         replicas[event.replica].act(event.action)?;
-        eprintln!("tick {} of {}: {event:?}", kong.tick(), plan.end());
+        let done = plan::clock(kong.tick());
+        eprintln!("{done}: replica {}: {:?}", event.replica, event.action);
     }
     kong.wait_for(plan.end());
     let mut all = Vec::new();

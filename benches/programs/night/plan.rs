@@ -21,6 +21,12 @@ pub(crate) enum Version {
     Kong39,
 }
 
+/// The time of a tick since the night began: minutes and seconds.
+pub(crate) fn clock(tick: u64) -> String {
+    let seconds = tick * TICK.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
 /// A part of the night.
 #[derive(Debug)]
 pub(crate) struct Phase {

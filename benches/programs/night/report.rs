@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 
 use super::compare::{self, AtTick};
-use super::plan::{NODES, Phase, Plan, TICK};
+use super::plan::{NODES, Phase, Plan, TICK, clock};
 use super::prometheus::Prometheus;
 use super::queries::{self, Dashboards, Query, Rule};
 use super::samples::instance;
@@ -46,6 +46,8 @@ pub(crate) struct Report {
     differences: Vec<String>,
     /// The largest relative difference of two quantiles between the same boundaries.
     largest: f64,
+    /// Relative differences of the numbers that are left out.
+    left_out: Vec<f64>,
 }
 
 impl Report {
@@ -64,6 +66,7 @@ impl Report {
             rows: Vec::new(),
             differences: Vec::new(),
             largest: 0.0,
+            left_out: Vec::new(),
         };
         for query in queries::of(dashboards) {
             let mut counts = vec![InPhase::default(); night.plan.phases.len()];
@@ -79,6 +82,7 @@ impl Report {
                         let Some(phase) = in_phase(&night.plan.phases, *tick) else { continue };
                         if left_out.contains(tick) {
                             counts[phase].left_out += at.same + at.different.len();
+                            report.left_out.extend(differences(at));
                         } else {
                             report.count(&mut counts[phase], query.rule, *tick, at, &text);
                         }
@@ -87,6 +91,7 @@ impl Report {
             }
             report.rows.push((query, counts));
         }
+        report.left_out.sort_by(f64::total_cmp);
         Ok(report)
     }
 
@@ -103,7 +108,8 @@ impl Report {
                     value.map_or_else(|| "nothing".to_owned(), |value| value.to_string())
                 };
                 self.differences.push(format!(
-                    "tick {tick}: {text}\n  {labels}: {}, should be {}",
+                    "{}: {text}\n  {labels}: {}, should be {}",
+                    clock(tick),
                     show(actual),
                     show(expected)
                 ));
@@ -116,6 +122,16 @@ impl Report {
         self.differences.is_empty()
             && self.rows.iter().any(|(_, phases)| phases.iter().any(|it| it.same > 0))
     }
+}
+
+/// The relative differences of all pairs of numbers at a tick. A number without another one differs
+/// wholly.
+fn differences(at: &AtTick) -> impl Iterator<Item = f64> {
+    let different = at.different.iter().map(|(_, one, two)| match (one, two) {
+        (Some(one), Some(two)) => (one - two).abs() / one.abs().max(two.abs()),
+        _ => 1.0,
+    });
+    std::iter::repeat_n(0.0, at.same).chain(different)
 }
 
 /// The ticks at which a query with a window sees a counter that goes on in another series, because
@@ -209,6 +225,18 @@ impl Report {
             self.rows.len(),
             100.0 * self.largest
         ));
+        if !self.left_out.is_empty() {
+            let percent =
+                |share: usize| 100.0 * self.left_out[(self.left_out.len() - 1) * share / 100];
+            line(format!(
+                "{}: the numbers that are left out differ by {:.1} % (median), {:.1} % (90 of 100), \
+                 {:.1} % (99 of 100)",
+                self.name,
+                percent(50),
+                percent(90),
+                percent(99)
+            ));
+        }
         for (query, phases) in &self.rows {
             if phases.iter().all(|it| it.same == it.without_number) {
                 line(format!("{}: no data: {}", self.name, query.filled("", ".*", Some(60))));

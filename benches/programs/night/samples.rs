@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::page::TICK_FAMILY;
-use super::plan::{NODES, TICK};
+use super::plan::{NODES, TICK, clock};
 use super::prometheus::{Prometheus, Series};
 
 /// The samples of one node as one job has stored them.
@@ -78,7 +78,7 @@ fn of_node(all: &[Series], end: u64) -> NodeSamples {
                 Some(tick) => {
                     let earlier = *stored.entry(*tick).or_insert(value);
                     if earlier.total_cmp(&value).is_ne() {
-                        let text = format!("tick {tick}: {key:?} is {earlier} and {value}");
+                        let text = format!("{}: {key:?} is {earlier} and {value}", clock(*tick));
                         node.contradictions.push(text);
                     }
                 }
@@ -100,6 +100,14 @@ fn labels(metric: &BTreeMap<String, String>) -> String {
     written.collect()
 }
 
+/// Labels as they are written, without `le`.
+fn without_boundary(labels: &str) -> String {
+    let labels = format!(",{labels}");
+    let Some((before, rest)) = labels.split_once(",le=\"") else { return labels };
+    let (_, after) = rest.split_once('"').unwrap_or_default();
+    format!("{before}{after}")
+}
+
 impl NodeSamples {
     /// Forgets the samples of all other ticks.
     pub(crate) fn keep(&mut self, ticks: &BTreeSet<u64>) {
@@ -109,19 +117,21 @@ impl NodeSamples {
         self.ticks.clone_from(ticks);
     }
 
-    /// The ticks at which series of a name begin or end, except where the node was not scraped: with
-    /// another version of Kong, a counter can have other labels. A bucket that has counted nothing
-    /// does not matter; Kong does not show it.
+    /// The ticks at which label sets of a name begin or end, except where the node was not scraped: with
+    /// another version of Kong, a counter can have other labels. Buckets are one series for this:
+    /// versions have other boundaries, but that does not end a counter.
     pub(crate) fn changes(&self) -> BTreeMap<String, BTreeSet<u64>> {
+        let mut present: BTreeMap<(&str, String), BTreeSet<u64>> = BTreeMap::new();
+        for ((name, labels), samples) in &self.series {
+            let ticks = present.entry((name, without_boundary(labels))).or_default();
+            ticks.extend(samples.keys());
+        }
         let mut changes: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
-        for ((name, _), samples) in &self.series {
-            let of_name = changes.entry(name.clone()).or_default();
+        for ((name, _), ticks) in present {
+            let of_name = changes.entry(name.to_owned()).or_default();
             for (before, tick) in self.ticks.iter().zip(self.ticks.iter().skip(1)) {
-                match (samples.get(before), samples.get(tick)) {
-                    (Some(value), None) | (None, Some(value)) if *value > 0.0 => {
-                        of_name.insert(*tick);
-                    }
-                    _ => {}
+                if ticks.contains(before) != ticks.contains(tick) {
+                    of_name.insert(*tick);
                 }
             }
         }
@@ -142,7 +152,7 @@ impl NodeSamples {
                 let (one, two) = (of(self, tick), of(other, tick));
                 compared += usize::from(one.is_some());
                 if one.map(f64::to_bits) != two.map(f64::to_bits) {
-                    different.push(format!("tick {tick}: {key:?} is {one:?} and {two:?}"));
+                    different.push(format!("{}: {key:?} is {one:?} and {two:?}", clock(tick)));
                 }
             }
         }
@@ -170,5 +180,71 @@ impl NodeSamples {
             }
         }
         Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(labels: &[(&str, &str)], values: &[(f64, &str)]) -> Series {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Series {
+            metric: labels.iter().map(owned).collect(),
+            values: values.iter().map(|(time, value)| (*time, (*value).to_owned())).collect(),
+        }
+    }
+
+    fn ticks(values: &[(f64, &str)]) -> Series {
+        series(&[("__name__", TICK_FAMILY)], values)
+    }
+
+    #[test]
+    fn samples_move_to_their_ticks() {
+        let counter = [("__name__", "c"), ("job", "j"), ("route", "a\"b")];
+        let all = [
+            ticks(&[(10.3, "4"), (11.3, "4"), (12.3, "5"), (13.3, "9")]),
+            series(&counter, &[(10.3, "7"), (11.3, "7"), (12.3, "8"), (13.3, "9")]),
+            series(&[("__name__", "up")], &[(10.3, "1"), (14.3, "0")]),
+        ];
+        let node = of_node(&all, 9);
+        assert_eq!((node.scrapes, &node.contradictions), ((1, 1), &Vec::new()));
+        assert_eq!(node.ticks, BTreeSet::from([4, 5]));
+        let mut text = Vec::new();
+        assert_eq!(node.write("j", 0, 100, &mut text).expect("memory"), 2);
+        assert_eq!(
+            String::from_utf8(text).expect("text"),
+            "c{route=\"a\\\"b\",job=\"j\",instance=\"kong-1:8100\"} 7 108\n\
+             c{route=\"a\\\"b\",job=\"j\",instance=\"kong-1:8100\"} 8 110\n"
+        );
+    }
+
+    #[test]
+    fn two_values_of_one_tick_are_a_contradiction() {
+        let counter = [("__name__", "c")];
+        let all = [
+            ticks(&[(10.3, "4"), (11.3, "4")]),
+            series(&counter, &[(10.3, "7"), (11.3, "8"), (12.3, "8")]),
+        ];
+        assert_eq!(of_node(&all, 9).contradictions.len(), 2);
+    }
+
+    #[test]
+    fn other_labels_are_a_change_and_other_boundaries_are_not() {
+        let of = |name, label, value, time| {
+            series(&[("__name__", name), (label, value)], &[(time, "1")])
+        };
+        let all = [
+            ticks(&[(10.0, "1"), (12.0, "2")]),
+            of("b", "le", "1", 10.0),
+            of("b", "le", "2", 12.0),
+            of("c", "source", "kong", 10.0),
+            of("c", "source", "service", 12.0),
+        ];
+        let changes = of_node(&all, 9).changes();
+        assert_eq!(changes["b"], BTreeSet::new());
+        assert_eq!(changes["c"], BTreeSet::from([2]));
+        assert_eq!(without_boundary("le=\"1\",route=\"r\","), ",route=\"r\",");
+        assert_eq!(without_boundary("role=\"x\",le=\"1\","), ",role=\"x\",");
     }
 }

@@ -82,6 +82,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Command::new(crossfade)
             .args(["serve", "--web.enable-lifecycle"])
             .arg(format!("--config.file={}", settings.display()))
+            // As in deploy/crossfade.service, so that freed memory is returned to the system.
+            .env("MALLOC_TRIM_THRESHOLD_", "131072")
             .stderr(Stdio::null()),
         ports.web,
     )?;
