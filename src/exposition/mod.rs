@@ -18,10 +18,11 @@ mod word;
 
 pub use header::{Header, HeaderKind};
 pub use label::{HashSeed, LabelHasher, unescaped, write_escaped, write_value};
+pub(crate) use number::short_integer_text;
 pub use number::{parse_number, write_number};
-pub use scanner::{Alike, Sample, Scan, Scanner};
+pub use scanner::{Alike, PlainSample, Sample, Scan, Scanner};
 pub use span::{LabelSpan, Span};
-pub(crate) use word::{end_of_plain_text, first_eight, same};
+pub(crate) use word::{end_of_plain_text, same};
 
 /// Which of the two text formats an exposition is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -66,20 +66,26 @@ const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
 /// back to the same number.
 #[inline]
 pub fn write_number(value: f64, out: &mut Vec<u8>) {
-    // Nearly every value.
-    if (0.0..100_000_000.0).contains(&value) {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
-        let whole = value as u32;
-        #[allow(clippy::float_cmp, reason = "exact")]
-        if f64::from(whole) == value {
-            let (text, length) = decimal(whole);
-            let end = out.len() + length;
-            out.extend_from_slice(&text);
-            out.truncate(end);
-            return;
-        }
+    let Some((text, length)) = short_integer_text(value) else {
+        return write_any_number(value, out);
+    };
+    let end = out.len() + length;
+    out.extend_from_slice(&text);
+    out.truncate(end);
+}
+
+/// The digits of a whole number below 100,000,000, with zeros after it, and their number. Nearly
+/// every value is one.
+#[inline]
+pub(crate) fn short_integer_text(value: f64) -> Option<([u8; 8], usize)> {
+    if !(0.0..100_000_000.0).contains(&value) {
+        return None;
     }
-    write_any_number(value, out);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+    let whole = value as u32;
+    #[allow(clippy::float_cmp, reason = "exact")]
+    let is_whole = f64::from(whole) == value;
+    is_whole.then(|| decimal(whole))
 }
 
 fn write_any_number(value: f64, out: &mut Vec<u8>) {

@@ -13,11 +13,6 @@ impl Span {
         Span { start: start as u32, end: end as u32 }
     }
 
-    /// All of a line.
-    pub(crate) fn whole(line: &[u8]) -> Self {
-        Span::new(0, line.len())
-    }
-
     /// The offset of the first byte.
     #[must_use]
     pub fn start(self) -> usize {

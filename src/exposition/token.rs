@@ -79,15 +79,17 @@ fn quoted_from(line: &[u8], at: usize, mut end: usize) -> Result<(Span, bool, us
 /// The length of the common prefix.
 #[inline]
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    const WORD: usize = 8;
-    let mut same = 0;
-    for (x, y) in a.chunks_exact(WORD).zip(b.chunks_exact(WORD)) {
-        if x != y {
-            break;
+    const BLOCK: usize = 16;
+    let blocks = a.as_chunks::<BLOCK>().0.iter().zip(b.as_chunks::<BLOCK>().0);
+    let same = BLOCK * blocks.take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[same..], &b[same..]);
+    match (a.first_chunk(), b.first_chunk()) {
+        (Some(first), Some(second)) => {
+            let differ = u128::from_le_bytes(*first) ^ u128::from_le_bytes(*second);
+            same + differ.trailing_zeros() as usize / 8
         }
-        same += WORD;
+        _ => same + a.iter().zip(b).take_while(|(a, b)| a == b).count(),
     }
-    same + a[same..].iter().zip(&b[same..]).take_while(|(x, y)| x == y).count()
 }
 
 /// Reads an exemplar, `{labels} value [timestamp]`, after its `#`. Returns the length of the line.

@@ -1,7 +1,5 @@
 //! Eight bytes of a line at once, as a number. The first byte is the lowest.
 
-use super::Span;
-
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 /// The highest bit of each byte.
@@ -24,17 +22,6 @@ fn word(line: &[u8], at: usize) -> u64 {
 fn last_word(line: &[u8], at: usize) -> u64 {
     let rest = line.get(at..).unwrap_or_default();
     rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
-}
-
-/// The first eight bytes of a part of a line, with zeros after its end. `line` may go on after the
-/// line.
-#[inline]
-pub(crate) fn first_eight(line: &[u8], span: Span) -> u64 {
-    match span.end() - span.start() {
-        0 => 0,
-        length @ 1..8 => word(line, span.start()) & (u64::MAX >> (64 - 8 * length)),
-        _ => word(line, span.start()),
-    }
 }
 
 /// Whether two texts are equal. Names are short, and for short texts no function is called.
@@ -94,16 +81,33 @@ pub(crate) fn end_of_plain_text(line: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// The offset after the integer at an offset, if it has 1 to 15 digits and is followed by another
-/// byte than a digit.
-#[inline]
-pub(super) fn end_of_integer(line: &[u8], at: usize) -> Option<usize> {
-    let digits = match leading_digits(word(line, at)) {
-        8 => 8 + leading_digits(word(line, at + 8)),
-        digits => digits,
-    };
-    (1..=MAX_DIGITS).contains(&digits).then_some(at + digits)
+/// The integer at an offset, and the offset after it, if it has 1 to 15 digits and is followed by
+/// another byte than a digit.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "called in the loops that read nearly every line")]
+pub(super) fn short_integer(line: &[u8], at: usize) -> Option<(f64, usize)> {
+    let first = word(line, at);
+    match leading_digits(first) {
+        0 => None,
+        #[allow(clippy::cast_precision_loss, reason = "eight digits are exact")]
+        digits @ 1..8 => Some((value_of(first, digits) as f64, at + digits)),
+        _ => longer_integer(line, at, first),
+    }
 }
+
+/// As [`short_integer`], with at least eight digits.
+#[inline(never)]
+fn longer_integer(line: &[u8], at: usize, first: u64) -> Option<(f64, usize)> {
+    let second = word(line, at + 8);
+    let digits = leading_digits(second);
+    let low = if digits == 0 { 0 } else { value_of(second, digits) };
+    let value = value_of(first, 8) * *POWERS.get(digits)? + low;
+    #[allow(clippy::cast_precision_loss, reason = "15 digits are below 2^53")]
+    Some((value as f64, at + 8 + digits))
+}
+
+/// Powers of ten, for up to seven digits after the first eight.
+const POWERS: [u64; MAX_DIGITS - 7] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 #[inline]
 fn leading_digits(word: u64) -> usize {
@@ -114,27 +118,11 @@ fn leading_digits(word: u64) -> usize {
 /// `00000000`
 const DIGITS: u64 = ONES * b'0' as u64;
 
-/// The value of an integer of 1 to 15 digits, see [`end_of_integer`].
+/// The value of the first 1 to 8 bytes of a word, which are digits.
 #[inline]
-pub(super) fn integer(line: &[u8], span: Span) -> u64 {
-    let digits = span.end() - span.start();
-    let low = last_digits(line, span.end(), digits.min(8));
-    if digits <= 8 {
-        low
-    } else {
-        last_digits(line, span.end() - 8, digits - 8) * 100_000_000 + low
-    }
-}
-
-/// The value of the digits before an offset, at most eight.
-#[inline]
-fn last_digits(line: &[u8], end: usize, digits: usize) -> u64 {
-    let last = match end.checked_sub(8) {
-        Some(start) => word(line, start),
-        None => word(line, 0) << (8 * (8 - end)),
-    };
-    // Without the bytes before the digits. Then they are added in pairs.
-    let values = (last ^ DIGITS) & (u64::MAX << (64 - 8 * digits));
+fn value_of(word: u64, digits: usize) -> u64 {
+    // Without the bytes after the digits, and with zeros before. Then they are added in pairs.
+    let values = (word ^ DIGITS) << (64 - 8 * digits);
     let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
@@ -190,28 +178,33 @@ mod tests {
 
     #[test]
     fn integers_have_up_to_15_digits() {
-        let end = |line: &str| end_of_integer(line.as_bytes(), 1);
+        let read = |line: &str| short_integer(line.as_bytes(), 1);
         for (line, expected) in [
-            (" 7\n", Some(2)),
-            (" 7", Some(2)),
-            (" 12345678 1", Some(9)),
-            (" 123456789012345\n", Some(16)),
+            (" 7\n", Some((7.0, 2))),
+            (" 7", Some((7.0, 2))),
+            (" 12345678 1", Some((12_345_678.0, 9))),
+            (" 123456789 1", Some((123_456_789.0, 10))),
+            (" 123456789012345\n", Some((123_456_789_012_345.0, 16))),
             (" 1234567890123456\n", None),
+            (" 12345678901234567890\n", None),
             (" \n", None),
             (" -1", None),
             (" ", None),
-            (" 1.5", Some(2)),
-            (" 99:", Some(3)),
-            (" 99/", Some(3)),
-            (" 99é", Some(3)),
+            (" 1.5", Some((1.0, 2))),
+            (" 99:", Some((99.0, 3))),
+            (" 99/", Some((99.0, 3))),
+            (" 99é", Some((99.0, 3))),
         ] {
-            assert_eq!(end(line), expected, "{line:?}");
+            assert_eq!(read(line), expected, "{line:?}");
         }
         for number in (0..15).flat_map(|power| [10_u64.pow(power), 10_u64.pow(power) * 9 + 7]) {
             for (before, after) in [("", ""), ("", "\n"), ("x ", " 1"), ("a{b=\"c\"} ", "\n")] {
                 let line = format!("{before}{number}{after}");
-                let span = Span::new(before.len(), line.len() - after.len());
-                assert_eq!(integer(line.as_bytes(), span), number, "{line:?}");
+                #[allow(clippy::cast_precision_loss, reason = "at most 15 digits")]
+                let expected = Some((number as f64, line.len() - after.len()));
+                let digits = number.to_string().len() <= MAX_DIGITS;
+                let expected = expected.filter(|_| digits);
+                assert_eq!(short_integer(line.as_bytes(), before.len()), expected, "{line:?}");
             }
         }
     }

@@ -8,10 +8,13 @@
 mod scan;
 
 use super::token::{Stop, byte, common_prefix, exemplar, quoted, skip_blanks};
-use super::word::{self, end_of_integer, end_of_usual_text};
+use super::word::{end_of_usual_text, same, short_integer};
 use super::{Flaw, Format, LabelSpan, Span, header, is_name_byte, is_name_start, number};
 
-pub use scan::{Alike, Sample, Scan};
+pub use scan::{Alike, PlainSample, Sample, Scan};
+
+/// No exporter writes a number with more characters, with the newline after it.
+const LONGEST_NUMBER: usize = 32;
 
 /// Scans an exposition line by line.
 ///
@@ -104,13 +107,6 @@ impl Scanner {
         self.value
     }
 
-    /// The value of the last sample, whose line this is. It must be [one](Sample::is_integer).
-    #[must_use]
-    #[inline]
-    pub fn integer(&self, line: &[u8]) -> u64 {
-        word::integer(line, self.value)
-    }
-
     /// The last sample's timestamp, in milliseconds since 1970.
     #[must_use]
     pub fn timestamp(&self) -> Option<i64> {
@@ -131,20 +127,67 @@ impl Scanner {
     #[expect(clippy::inline_always, reason = "called in the loops that read nearly every line")]
     #[must_use]
     pub fn alike(&self, input: &[u8]) -> Option<Alike> {
-        let from = self.last.len();
-        if from == 0 || !input.starts_with(&self.last) {
-            return None;
-        }
+        let from = self.last_label(input)?;
         let close = end_of_usual_text(input, from);
         let start = close + 3;
         if input.get(close..start)? != b"\"} " {
             return None;
         }
-        let end = end_of_integer(input, start)?;
-        if *input.get(end)? != b'\n' || end > self.max_line {
+        let (value, len) = self.plain_value(input, start)?;
+        Some(Alike { len, label: Span::new(from, close), value })
+    }
+
+    /// Where the value of the last label begins, if everything before it is as in the previous sample.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in the loops that read nearly every line")]
+    #[must_use]
+    pub fn last_label(&self, input: &[u8]) -> Option<usize> {
+        let same = !self.last.is_empty() && input.starts_with(&self.last);
+        same.then_some(self.last.len())
+    }
+
+    /// The value at an offset in the first line of `input`, and the length of the line, if the line
+    /// ends after the value and is not too long. The value is an integer of at most 15 digits.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in the loops that read nearly every line")]
+    #[must_use]
+    pub fn plain_value(&self, input: &[u8], at: usize) -> Option<(f64, usize)> {
+        let (value, end) = short_integer(input, at)?;
+        let is_whole = *input.get(end)? == b'\n' && end <= self.max_line;
+        is_whole.then_some((value, end + 1))
+    }
+
+    /// Reads the first line of `input` if it is a sample with this name and these labels, which must be
+    /// those of a sample that was read, and nothing but a value follows. Otherwise returns `None`, and
+    /// [`scan`](Self::scan) must read the line.
+    ///
+    /// The line does not become the last one: the offsets that the scanner has are not its own.
+    #[inline]
+    #[must_use]
+    pub fn sample_of_series(
+        &self,
+        input: &[u8],
+        name: &[u8],
+        labels: &[u8],
+    ) -> Option<PlainSample> {
+        let open = name.len();
+        let start = open + 1 + labels.len() + 2;
+        let is_same = input.get(open..open + 1)? == b"{"
+            && input.get(start - 2..start)? == b"} "
+            && input[..open] == *name
+            && input[open + 1..start - 2] == *labels;
+        if !is_same {
             return None;
         }
-        Some(Alike { len: end + 1, label: Span::new(from, close), value: Span::new(start, end) })
+        let (value, end) = match short_integer(input, start) {
+            Some((value, end)) if input.get(end) == Some(&b'\n') => (value, end),
+            _ => {
+                let rest = &input[start..input.len().min(start + LONGEST_NUMBER)];
+                let end = memchr::memchr(b'\n', rest)?;
+                (number::parse_number(&rest[..end])?, start + end)
+            }
+        };
+        (end <= self.max_line).then_some(PlainSample { len: end + 1, value })
     }
 
     /// Reads the first line of `input` if it is [`alike`](Self::alike).
@@ -153,10 +196,10 @@ impl Scanner {
         let Alike { len, label, value } = self.alike(input)?;
         let last = self.labels.last_mut()?;
         (last.value, last.odd) = (label, false);
-        self.labels_end = value.start() - 1;
-        self.value = value;
+        self.labels_end = label.end() + 2;
+        self.value = Span::new(self.labels_end + 1, len - 1);
         self.timestamp = None;
-        Some(Sample { len, shared: self.labels.len(), is_integer: true })
+        Some(Sample { len, shared: self.labels.len(), value })
     }
 
     /// Reads the first line of `input`.
@@ -205,13 +248,13 @@ impl Scanner {
 
     /// Reads a sample, starting at the first label that differs from the last sample.
     fn sample(&mut self, line: &[u8]) -> Result<Sample, Stop> {
-        let same = common_prefix(line, &self.last);
+        let common = common_prefix(line, &self.last);
         let labels = self.labels.len();
         // The last label whose value begins inside the common prefix, or directly after it.
         let resumed = if self.last.is_empty() {
             None
         } else {
-            self.labels.iter().rposition(|label| label.value.start() <= same)
+            self.labels.iter().rposition(|label| label.value.start() <= common)
         };
         let (at, mut shared) = match resumed {
             Some(index) => (self.labels_from_value(line, index)?, index + 1),
@@ -220,14 +263,14 @@ impl Scanner {
         if self.labels.len() != labels {
             shared = shared.saturating_sub(1);
         }
-        let (end, is_integer) = self.value_and_rest(line, at)?;
+        let (len, value) = self.value_and_rest(line, at)?;
         self.last.clear();
         // The parts of a line whose name comes after labels cannot be compared one by one.
         let name_first = self.labels.first().is_none_or(|l| l.name.start() > self.name.start());
         if let Some(label) = self.labels.last().filter(|_| name_first) {
             self.last.extend_from_slice(&line[..label.value.start()]);
         }
-        Ok(Sample { len: end, shared, is_integer })
+        Ok(Sample { len, shared, value })
     }
 
     fn name_and_labels(&mut self, line: &[u8]) -> Result<usize, Stop> {
@@ -341,27 +384,35 @@ impl Scanner {
 
     /// Reads labels, starting at the value of the label with this index.
     #[inline]
-    fn labels_from_value(&mut self, line: &[u8], index: usize) -> Result<usize, Stop> {
-        let label = &mut self.labels[index];
-        let was = label.value.end();
-        let mut next;
-        (label.value, label.odd, next) = quoted(line, label.value.start())?;
-        let (is, following) = (label.value.end(), index + 1);
-        if following < self.labels.len() {
-            // Usually only one label differs, and the others are equal but at other offsets.
-            let same = &self.last[was..];
-            if line[is..].starts_with(same) {
-                for label in &mut self.labels[following..] {
+    fn labels_from_value(&mut self, line: &[u8], mut index: usize) -> Result<usize, Stop> {
+        let mut start = self.labels[index].value.start();
+        let next = loop {
+            let label = &mut self.labels[index];
+            let was = label.value.end();
+            let next;
+            (label.value, label.odd, next) = quoted(line, start)?;
+            let is = label.value.end();
+            index += 1;
+            let (last, following) = (self.labels.len() - 1, self.labels.get_mut(index));
+            let Some(following) = following else { break next };
+            // Usually the same labels follow at other offsets: all values are the same, or only
+            // those after the next one.
+            let others = &self.last[was..];
+            let between = &self.last[was..following.value.start()];
+            if index < last && line[is..].starts_with(others) {
+                for label in &mut self.labels[index..] {
                     label.name = label.name.moved(was, is);
                     label.value = label.value.moved(was, is);
                 }
-                let last =
-                    self.labels.last_mut().expect("there are labels after the one that differs");
-                (last.value, last.odd, next) = quoted(line, is + same.len())?;
+                (index, start) = (last, is + others.len());
+            } else if line[is..].get(..between.len()).is_some_and(|its| same(its, between)) {
+                following.name = following.name.moved(was, is);
+                start = is + between.len();
             } else {
-                self.labels.truncate(following);
+                self.labels.truncate(index);
+                break next;
             }
-        }
+        };
         match self.after_value(line, next)? {
             After::Label(next) => self.labels_from_name(line, next),
             After::Closed(next) => Ok(next),
@@ -381,28 +432,24 @@ impl Scanner {
         }
     }
 
-    /// Reads value, timestamp and exemplar. Returns the length of the line, and whether the value is
-    /// a short integer.
+    /// Reads value, timestamp and exemplar. Returns the length of the line, and the value.
     #[inline]
-    fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, bool), Stop> {
+    fn value_and_rest(&mut self, line: &[u8], at: usize) -> Result<(usize, f64), Stop> {
         let start = skip_blanks(line, at);
         self.timestamp = None;
-        let integer = end_of_integer(line, start);
-        if let Some(end) = integer
+        if let Some((value, end)) = short_integer(line, start)
             && byte(line, end)? == b'\n'
         {
             self.value = Span::new(start, end);
-            return Ok((end + 1, true));
+            return Ok((end + 1, value));
         }
         let mut end = start;
         while !matches!(byte(line, end)?, b' ' | b'\t' | b'\n') {
             end += 1;
         }
-        if number::parse_number(&line[start..end]).is_none() {
-            return Err(Flaw::BadValue.into());
-        }
+        let value = number::parse_number(&line[start..end]).ok_or(Flaw::BadValue)?;
         self.value = Span::new(start, end);
-        Ok((self.timestamp_and_rest(line, end)?, integer == Some(end)))
+        Ok((self.timestamp_and_rest(line, end)?, value))
     }
 
     fn timestamp_and_rest(&mut self, line: &[u8], at: usize) -> Result<usize, Stop> {

@@ -1,9 +1,9 @@
 //! The results of scanning one line.
 
-use crate::exposition::{Flaw, Header, Span, word};
+use crate::exposition::{Flaw, Header, Span};
 
 /// The result of scanning the line at the start of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scan {
     /// A sample. The scanner has the offsets of its parts until the next call.
     Sample(Sample),
@@ -36,7 +36,7 @@ pub enum Scan {
 }
 
 /// A sample line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// Its length, newline included.
     pub len: usize,
@@ -44,27 +44,27 @@ pub struct Sample {
     /// first label, and so on. If it is the number of labels, only the value of the last label
     /// differs.
     pub shared: usize,
-    /// The value consists of at most 15 digits: [`Scanner::integer`](super::Scanner::integer) reads it.
-    pub is_integer: bool,
+    /// Its value.
+    pub value: f64,
 }
 
 /// A sample line that differs from the one before only in the value of its last label and in its
 /// own value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alike {
     /// Its length, newline included.
     pub len: usize,
     /// The value of its last label.
     pub label: Span,
-    /// The digits of its own value.
-    pub(super) value: Span,
+    /// Its own value, an integer of at most 15 digits.
+    pub value: f64,
 }
 
-impl Alike {
-    /// The value of the sample, whose line this is: an integer of at most 15 digits.
-    #[must_use]
-    #[inline]
-    pub fn integer(&self, line: &[u8]) -> u64 {
-        word::integer(line, self.value)
-    }
+/// A sample line that has nothing after its value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlainSample {
+    /// Its length, newline included.
+    pub len: usize,
+    /// Its value.
+    pub value: f64,
 }

@@ -119,12 +119,13 @@ impl Family {
 
     /// Whether no pack names this family.
     pub(super) fn is_plain(&self) -> bool {
+        self.is_not_read() && !self.plan.deduplicated && !self.plan.written
+    }
+
+    /// Whether its samples pass unless a rule has written an equal series.
+    pub(super) fn is_not_read(&self) -> bool {
         let plan = &self.plan;
-        plan.rules.is_empty()
-            && plan.dropped.is_empty()
-            && !plan.deduplicated
-            && !plan.written
-            && plan.reference.is_none()
+        plan.rules.is_empty() && plan.dropped.is_empty() && plan.reference.is_none()
     }
 
     /// Whether its headers are held until a sample shows whether they are needed.

@@ -95,11 +95,11 @@ impl LabelHashes {
         self.stale_from = self.stale_from.min(from);
     }
 
-    /// Updates the hashes for the labels of a sample, and returns them.
-    pub(super) fn update(&mut self, labels: Labels<'_>) -> &[u64] {
-        let fresh = self.stale_from.min(self.hashes.len()).min(labels.spans.len());
+    /// Updates the hashes for the first `count` labels of a sample, and returns them.
+    fn update(&mut self, labels: Labels<'_>, count: usize) -> &[u64] {
+        let fresh = self.stale_from.min(self.hashes.len());
         self.hashes.truncate(fresh);
-        for index in fresh..labels.spans.len() {
+        for index in fresh..count {
             let span = &labels.spans[index];
             let hash = if labels.is_tight(index) {
                 self.hasher.label(&labels.line[span.name.start()..span.value.end()])
@@ -113,12 +113,24 @@ impl LabelHashes {
             self.hashes.push(hash);
         }
         self.stale_from = usize::MAX;
-        &self.hashes
+        &self.hashes[..count]
     }
 
-    /// The hash of the label set without one label.
-    pub(super) fn of_set(&mut self, labels: Labels<'_>, without: Option<&[u8]>) -> u64 {
-        self.of(labels, |name| Some(name) != without)
+    /// The hash of the label set.
+    pub(super) fn of_set(&mut self, labels: Labels<'_>) -> u64 {
+        let hashes = self.update(labels, labels.spans.len());
+        hashes.iter().fold(0, |sum, hash| sum.wrapping_add(*hash))
+    }
+
+    /// The hash of the label set without `le`.
+    pub(super) fn of_histogram(&mut self, labels: Labels<'_>) -> u64 {
+        match labels.spans.split_last() {
+            // Usually it is the last label, whose hash is not needed.
+            Some((last, spans)) if same(last.name.of(labels.line), LE) => {
+                self.of_set(Labels { spans, ..labels })
+            }
+            _ => self.of(labels, |name| name != LE),
+        }
     }
 
     /// The hash of only the labels with these names.
@@ -132,7 +144,7 @@ impl LabelHashes {
     }
 
     fn of(&mut self, labels: Labels<'_>, wanted: impl Fn(&[u8]) -> bool) -> u64 {
-        let hashes = self.update(labels).iter().zip(labels.spans);
+        let hashes = self.update(labels, labels.spans.len()).iter().zip(labels.spans);
         hashes
             .filter(|(_, span)| wanted(span.name.of(labels.line)))
             .fold(0, |sum, (hash, _)| sum.wrapping_add(*hash))
@@ -321,7 +333,7 @@ impl LabelTransform {
         if self.clashes.iter().any(|&index| !spans[index].value.of(line).is_empty()) {
             return Err(DuplicateLabel);
         }
-        hashes.update(labels);
+        hashes.update(labels, self.depends_on);
         let LabelHashes { hasher, hashes, .. } = hashes;
         let mut hash = self.added_hash;
         out.text.clear();
@@ -455,7 +467,7 @@ mod tests {
         // All ways to compute the hash agree.
         assert_eq!(text.hash(), hash_text(&hasher, text.bytes()));
         if edits.is_identity() {
-            assert_eq!(text.hash(), hashes.of_set(labels, Some(LE)));
+            assert_eq!(text.hash(), hashes.of_histogram(labels));
         }
         Ok(String::from_utf8(text.bytes().to_vec()).unwrap())
     }

@@ -48,6 +48,12 @@ impl Budget {
         self.add_bytes(bytes)
     }
 
+    /// Whether this many more bytes are within the limit.
+    #[inline]
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        self.bytes.saturating_add(bytes) <= self.max_bytes
+    }
+
     /// Counts this many more bytes.
     ///
     /// # Errors

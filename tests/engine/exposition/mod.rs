@@ -26,3 +26,4 @@ mod scaled;
 mod semantic;
 mod strict_output;
 mod strict_readers;
+mod sums_and_counts;

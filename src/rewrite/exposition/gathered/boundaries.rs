@@ -10,7 +10,7 @@
 //! another series appears.
 
 use super::absent::{ABSENT, is_absent};
-use crate::exposition::{Span, first_eight, parse_number};
+use crate::exposition::parse_number;
 use crate::mapping::Scale;
 
 /// More bucket boundaries than any real histogram has. The limit keeps a hostile target from
@@ -44,9 +44,29 @@ pub(in crate::rewrite::exposition) struct Boundaries {
 #[derive(Debug)]
 struct Spelling {
     text: Box<[u8]>,
-    /// See [`first_eight`].
-    head: u64,
+    /// It and what follows it if `le` is the last label, as a number. The first byte is the lowest.
+    ending: u128,
+    /// The bits of `ending` that count.
+    mask: u128,
     cell: u16,
+}
+
+/// What follows the value of the last label.
+const AFTER_LE: &[u8] = b"\"} ";
+
+impl Spelling {
+    fn new(text: &[u8], cell: u16) -> Self {
+        let mut bytes = [text, AFTER_LE].concat();
+        let unused = size_of::<u128>().checked_sub(bytes.len());
+        bytes.resize(size_of::<u128>(), 0);
+        let ending = bytes.try_into().map_or(u128::MAX, u128::from_le_bytes);
+        // No text has these bytes, so that one that is too long is never the one that follows.
+        let (ending, mask) = match unused {
+            Some(unused) => (ending, u128::MAX >> (8 * unused)),
+            None => (u128::MAX, u128::MAX),
+        };
+        Spelling { text: text.into(), ending, mask, cell }
+    }
 }
 
 /// Why a bucket's `le` has no cell.
@@ -113,22 +133,21 @@ impl Boundaries {
         self.bounds[cell]
     }
 
-    /// The cell of the boundary that probably follows, if it has this spelling. `line` may go on
-    /// after the line.
+    /// The cell of the boundary that probably follows, if its spelling and the end of the labels are at
+    /// this offset: `25"} `. Also the offset after them.
     #[inline]
     pub(in crate::rewrite::exposition) fn next_cell(
         &mut self,
-        line: &[u8],
-        le: Span,
-    ) -> Option<usize> {
+        input: &[u8],
+        at: usize,
+    ) -> Option<(usize, usize)> {
         let next = self.spellings.get(self.guess)?;
-        let length = le.end() - le.start();
-        let is_short = length <= size_of_val(&next.head);
-        if !is_short || next.text.len() != length || next.head != first_eight(line, le) {
+        let sixteen = input.get(at..)?.first_chunk()?;
+        if (u128::from_le_bytes(*sixteen) ^ next.ending) & next.mask != 0 {
             return None;
         }
         self.guess += 1;
-        Some(usize::from(next.cell))
+        Some((usize::from(next.cell), at + next.text.len() + AFTER_LE.len()))
     }
 
     /// The cell of a boundary, by the spelling of its `le`. Adds a cell for a new boundary.
@@ -160,8 +179,7 @@ impl Boundaries {
         // Sorted by bound, so that the guess is also right for histograms with missing buckets.
         let is_below = |its: &Spelling| self.bounds[usize::from(its.cell)] < bound;
         let at = self.spellings.partition_point(is_below);
-        let head = first_eight(spelling, Span::whole(spelling));
-        self.spellings.insert(at, Spelling { text: spelling.into(), head, cell: number });
+        self.spellings.insert(at, Spelling::new(spelling, number));
         self.guess = at + 1;
         Ok(cell)
     }

@@ -12,10 +12,12 @@ use crate::rewrite::exposition::estimate::{EstimatedCount, ExactCount};
 /// Converts rows of cells, one per boundary of the input, to the buckets that are written.
 #[derive(Debug)]
 pub(in crate::rewrite::exposition) struct Conversion {
-    /// The boundaries that are written, and how a row gets their counts that has all boundaries of
-    /// the layout.
-    steps: Vec<(Boundary, Step)>,
-    /// Of each boundary that is written, and of `+Inf`.
+    /// The boundaries that are written.
+    written: Vec<Boundary>,
+    /// How a row that has all boundaries of the layout gets their counts.
+    steps: Vec<Step>,
+    /// What bucket lines have between `le="` and the value, for each boundary that is written and
+    /// for `+Inf`.
     endings: Vec<Ending>,
     layout: Vec<SourceBoundary>,
     /// The largest boundary that the input's generation is known to have.
@@ -92,37 +94,44 @@ impl Step {
         matches!(self, Step::Between(..) | Step::Above)
     }
 
-    /// The count at the boundary, from the counts at the boundaries of the layout and at `+Inf`.
-    fn count(self, source: &[f64], infinite: f64) -> f64 {
+    /// The count at the boundary, from the counts at the boundaries of the layout and at `+Inf`. And
+    /// the most observations by which it can be wrong: the counts of the input's boundaries next to
+    /// it bound it.
+    #[inline]
+    fn count(self, source: &[f64], infinite: f64) -> (f64, f64) {
+        // Counts that decrease from one boundary to the next give no bound.
+        let error =
+            |below: f64, count: f64, above: f64| (count - below).max(above - count).max(0.0);
         match self {
-            Step::Below => ABSENT,
-            Step::Exact(index) => source[index],
-            Step::Above => infinite,
+            Step::Below => (ABSENT, 0.0),
+            Step::Exact(index) => (source[index], 0.0),
+            Step::Above => {
+                let below = source.last().copied().unwrap_or(0.0);
+                (infinite, error(below, infinite, infinite))
+            }
             Step::Between(below, above, share) => {
                 let from = below.map_or(0.0, |index| source[index]);
-                let step = source[above] - from;
+                let to = source[above];
+                let step = to - from;
                 if step == 0.0 {
-                    from
-                } else {
-                    // `max`: a count may be fractional, and must not be below the bucket below.
-                    (from + step * share).floor().max(from)
+                    return (from, 0.0);
                 }
+                // `max`: a count may be fractional, and must not be below the bucket below.
+                let count = floor(from + step * share).max(from);
+                (count, error(from, count, to))
             }
         }
     }
+}
 
-    /// The most observations by which the count can be wrong: the counts of the input's boundaries
-    /// next to it bound it.
-    fn max_error(self, source: &[f64], infinite: f64, count: f64) -> f64 {
-        let (below, above) = match self {
-            Step::Below | Step::Exact(_) => return 0.0,
-            Step::Above => (source.last().copied().unwrap_or(0.0), infinite),
-            Step::Between(below, above, _) => {
-                (below.map_or(0.0, |index| source[index]), source[above])
-            }
-        };
-        // Counts that decrease from one boundary to the next give no bound.
-        (count - below).max(above - count).max(0.0)
+/// Rounds down. For counts, without a function call.
+#[inline]
+fn floor(value: f64) -> f64 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "in range")]
+    if (0.0..9_007_199_254_740_992.0).contains(&value) {
+        value as i64 as f64
+    } else {
+        value.floor()
     }
 }
 
@@ -166,18 +175,21 @@ impl Conversion {
             return Self::native(boundaries, layout, layouts, others);
         };
         let written = layouts.write.iter();
-        let steps = written
-            .map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound)))
-            .collect();
+        let steps =
+            written.map(|boundary| (boundary.clone(), Step::new(&layout, boundary.bound))).unzip();
         let largest_known = layouts.read.last().map(|&bound| boundaries.scaled(bound));
         let largest_known = largest_known.unwrap_or(f64::NEG_INFINITY);
         Conversion { largest_known, ..Self::of_steps(steps, layout, false) }
     }
 
-    fn of_steps(steps: Vec<(Boundary, Step)>, layout: Vec<SourceBoundary>, sparse: bool) -> Self {
-        let texts = steps.iter().map(|(boundary, _)| &*boundary.text).chain(["+Inf"]);
+    fn of_steps(
+        (written, steps): (Vec<Boundary>, Vec<Step>),
+        layout: Vec<SourceBoundary>,
+        sparse: bool,
+    ) -> Self {
+        let texts = written.iter().map(|boundary| &*boundary.text).chain(["+Inf"]);
         let endings = texts.map(Ending::new).collect();
-        Conversion { steps, endings, layout, largest_known: f64::NEG_INFINITY, sparse }
+        Conversion { written, steps, endings, layout, largest_known: f64::NEG_INFINITY, sparse }
     }
 
     /// Without a layout in the pack, boundaries are spelled as in the input. Of several spellings, the
@@ -212,7 +224,7 @@ impl Conversion {
                 let step = places.checked_sub(1).map_or(Step::Below, Step::Exact);
                 (Boundary { bound, text: spelled(bound) }, step)
             })
-            .collect();
+            .unzip();
         Self::of_steps(steps, layout, true)
     }
 
@@ -224,10 +236,8 @@ impl Conversion {
     /// The boundaries that the input lacks, as they are spelled in `le`, in ascending order. Their
     /// counts are estimates.
     pub(in crate::rewrite::exposition) fn estimated(&self) -> impl Iterator<Item = &str> {
-        self.steps
-            .iter()
-            .filter(|(_, step)| step.is_estimate())
-            .map(|(boundary, _)| &*boundary.text)
+        let steps = self.written.iter().zip(&self.steps);
+        steps.filter(|(_, step)| step.is_estimate()).map(|(boundary, _)| &*boundary.text)
     }
 
     /// Converts one row.
@@ -266,14 +276,13 @@ impl Conversion {
         } else if last.is_none() && !self.sparse {
             // All observations are above the last boundary, whichever one that is.
             let count = |bound| if bound <= self.largest_known { 0.0 } else { infinite };
-            values.extend(self.steps.iter().map(|(boundary, _)| count(boundary.bound)));
+            values.extend(self.written.iter().map(|boundary| count(boundary.bound)));
         } else if self.sparse || (known && absent < last) {
-            values.extend(self.steps.iter().map(|(_, step)| {
-                if let Step::Exact(index) = *step {
-                    return source[index];
+            values.extend(self.steps.iter().map(|step| {
+                let (count, error) = step.count(source, infinite);
+                if error > *max_error {
+                    *max_error = error;
                 }
-                let count = step.count(source, infinite);
-                *max_error = max_error.max(step.max_error(source, infinite, count));
                 count
             }));
         } else {
@@ -314,8 +323,7 @@ impl Conversion {
             };
             EstimatedCount { le: boundary.text.to_string(), count, below, above }
         };
-        let boundaries = self.steps.iter().map(|(boundary, _)| boundary);
-        let counts = boundaries.zip(counts.iter().copied());
+        let counts = self.written.iter().zip(counts.iter().copied());
         counts.filter(|(_, count)| !is_absent(*count)).map(neighbours).collect()
     }
 
@@ -335,11 +343,11 @@ impl Conversion {
             .filter(own)
             .map(|index| (self.layout[index], source[index]))
             .unzip();
-        let written = self.steps.iter().map(|(boundary, _)| boundary.bound);
+        let written = self.written.iter().map(|boundary| boundary.bound);
         values.extend(written.map(|bound| {
             let step = Step::new(&layout, bound);
-            let count = step.count(&counts, infinite);
-            *max_error = max_error.max(step.max_error(&counts, infinite, count));
+            let (count, error) = step.count(&counts, infinite);
+            *max_error = max_error.max(error);
             count
         }));
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::ids::SeriesSlot;
 
 /// About how many bytes one input series takes in a slot that has several.
-pub(super) const SOURCE_BYTES: usize = 32;
+pub(in crate::rewrite::exposition) const SOURCE_BYTES: usize = 32;
 
 /// The input series of a slot, of those that were gathered as one number.
 ///

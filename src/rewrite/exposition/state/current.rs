@@ -12,16 +12,22 @@ pub(super) struct Current {
     /// The sample name. Empty if the next sample's name must be looked up even if it is equal.
     pub(super) name: Vec<u8>,
     pub(super) family: FamilyId,
+    /// The hash of the family's name, by which its [series](crate::rewrite::exposition::series_set::series_key) are told from those of others.
+    pub(super) family_hash: u64,
     pub(super) part: Option<HistogramPart>,
     /// No pack names the family: its samples pass.
     pub(super) plain: bool,
+    /// No rule reads the family: its samples pass, unless a rule has written an equal series.
+    pub(super) not_read: bool,
     /// Series are remembered, and only the first of equal ones is output.
     pub(super) deduplicated: bool,
     /// The timestamp of the current sample, in milliseconds.
     pub(super) timestamp: Option<i64>,
     /// The hash of its labels; of a bucket, without `le`.
     pub(super) source: u64,
-    /// The label names, in order. The renderings are compiled for them.
+    /// Number of labels.
+    pub(super) labels: usize,
+    /// The label names, in order, if rules read the family. The renderings are compiled for them.
     pub(super) label_names: Vec<Box<[u8]>>,
     pub(super) renderings: Vec<Rendering>,
     /// Number of leading labels covered by the current verdict. `usize::MAX`: all of them.
@@ -105,6 +111,8 @@ pub(super) enum FastPath {
     /// They are buckets of a histogram that is renamed: write them after
     /// [`Current::rendered_prefix`].
     Renamed(RuleId),
+    /// They are sums or counts of the histograms whose buckets arrived before.
+    SumOrCount,
 }
 
 /// Index in [`Current::renderings`].

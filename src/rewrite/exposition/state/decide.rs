@@ -72,9 +72,30 @@ impl Draft {
 }
 
 impl<R> ExpositionState<R> {
-    /// Discards the renderings if the label names have changed.
+    /// The labels of the current sample are others than those of the one before: the verdict is for
+    /// this label set, and for a bucket also for those that differ only in `le`.
+    #[inline]
+    pub(super) fn begin_label_set(&mut self, labels: Labels<'_>) {
+        let current = &mut self.current;
+        current.labels = labels.spans.len();
+        current.decided_labels = match labels.spans.last() {
+            Some(last)
+                if current.part == Some(HistogramPart::Bucket)
+                    && same(last.name.of(labels.line), LE) =>
+            {
+                current.labels - 1
+            }
+            _ => usize::MAX,
+        };
+    }
+
+    /// Discards the renderings if the label names have changed. `changed` is the first label that may
+    /// have.
     pub(super) fn set_label_names(&mut self, labels: Labels<'_>, changed: usize) {
         let Current { label_names: names, renderings, .. } = &mut self.current;
+        for rendering in &mut *renderings {
+            rendering.changed = rendering.changed.min(changed);
+        }
         let spans = labels.spans;
         let same = names.len() == spans.len()
             && names.iter().zip(spans).skip(changed).all(|(n, s)| same(n, s.name.of(labels.line)));
@@ -85,21 +106,38 @@ impl<R> ExpositionState<R> {
         }
     }
 
+    /// As [`decide`](Self::decide), for a family that no rule reads.
+    pub(super) fn decide_passing(&mut self, labels: Labels<'_>) -> Result<(), LimitExceeded> {
+        self.current.verdict = if self.passes_first(labels)? {
+            Verdict::Pass
+        } else {
+            Verdict::Drop(DropReason::AlreadyPresent)
+        };
+        Ok(())
+    }
+
+    /// Whether a series of a family that rules write is output unchanged, because no rule has written
+    /// an equal one. Then no rule will.
+    fn passes_first(&mut self, labels: Labels<'_>) -> Result<bool, LimitExceeded> {
+        let key = self.current.family_hash.wrapping_add(self.hash_of_series(labels));
+        if self.seen.renamed_series.contains(key) {
+            return Ok(false);
+        }
+        self.seen.passed_series.push(key);
+        self.budget.add_bytes(size_of::<u64>())?;
+        Ok(true)
+    }
+
     /// Decides what to do with a label set: with this sample and those that differ only in `le`.
     ///
     /// # Errors
     ///
     /// More would have to be kept than the limits allow.
-    #[expect(clippy::too_many_lines, reason = "one decision, in the order of its conditions")]
     pub(super) fn decide(
         &mut self,
         plan: &ResolvedPlan,
         labels: Labels<'_>,
     ) -> Result<(), LimitExceeded> {
-        let bucket = self.current.part == Some(HistogramPart::Bucket);
-        let le_is_last =
-            bucket && self.current.label_names.last().is_some_and(|name| **name == *LE);
-        self.current.decided_labels = if le_is_last { labels.spans.len() - 1 } else { usize::MAX };
         self.current.refused.clear();
         let mut draft = Draft::reusing(std::mem::take(&mut self.current.verdict));
         let family = &self.families.family(self.current.family).plan;
@@ -152,16 +190,8 @@ impl<R> ExpositionState<R> {
                 Err(NotApplied::LimitExceeded(exceeded)) => return Err(exceeded),
             }
         }
-        if written && draft.forward {
-            let hash = self.hashes.of_set(labels, bucket.then_some(LE));
-            let family = &self.families.family(self.current.family).name;
-            let key = series_key(&self.hasher, family, hash);
-            if self.seen.renamed_series.contains(key) {
-                draft.drop(DropReason::AlreadyPresent);
-            } else {
-                self.seen.passed_series.push(key);
-                self.budget.add_bytes(size_of::<u64>())?;
-            }
+        if written && draft.forward && !self.passes_first(labels)? {
+            draft.drop(DropReason::AlreadyPresent);
         }
         self.current.verdict = draft.verdict();
         Ok(())
@@ -298,9 +328,17 @@ impl<R> ExpositionState<R> {
 
     /// The key of the input series with these labels: for buckets, of their histogram.
     fn source_key(&mut self, labels: Labels<'_>) -> u64 {
-        let bucket = self.current.part == Some(HistogramPart::Bucket);
-        self.current.source = self.hashes.of_set(labels, bucket.then_some(LE));
+        self.current.source = self.hash_of_series(labels);
         self.current.source
+    }
+
+    /// The hash of the labels: for buckets, of those of their histogram.
+    fn hash_of_series(&mut self, labels: Labels<'_>) -> u64 {
+        if self.current.part == Some(HistogramPart::Bucket) {
+            self.hashes.of_histogram(labels)
+        } else {
+            self.hashes.of_set(labels)
+        }
     }
 
     /// Counts the memory that is needed to remember an input series.

@@ -1,6 +1,7 @@
 //! Everything that is known about the exposition so far.
 
 use super::current::{Current, RenderingId};
+use super::histogram_sets::HistogramSets;
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::exposition::Plan;
 use crate::rewrite::exposition::families::Families;
@@ -23,6 +24,7 @@ pub(in crate::rewrite::exposition) struct ExpositionState<R> {
     pub(super) budget: Budget,
     pub(super) current: Current,
     pub(super) hashes: LabelHashes,
+    pub(super) histogram_sets: HistogramSets,
     /// The labels that were rendered last.
     pub(super) rendered: RenderedLabels,
 }
@@ -39,6 +41,7 @@ impl<R> ExpositionState<R> {
             budget: Budget::new(options.limits),
             current: Current::default(),
             hashes: LabelHashes::new(hasher.clone()),
+            histogram_sets: HistogramSets::default(),
             rendered: RenderedLabels::default(),
             hasher,
         }

@@ -6,6 +6,7 @@ mod current;
 mod decide;
 mod editions;
 mod exposition_state;
+mod histogram_sets;
 mod samples;
 
 pub(super) use exposition_state::ExpositionState;

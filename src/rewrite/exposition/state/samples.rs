@@ -5,6 +5,7 @@
 
 use super::current::{Action, FastPath, Verdict};
 use super::exposition_state::ExpositionState;
+use super::histogram_sets::{GatheredSet, Place};
 use crate::exposition::Header;
 use crate::rewrite::exposition::families::{HeaderAction, HistogramPart};
 use crate::rewrite::exposition::labels::LE;
@@ -92,14 +93,14 @@ impl<R: Recorder> ExpositionState<R> {
             return Ok(true);
         }
         let labels = line.labels();
-        if changed < self.current.decided_labels
-            || labels.spans.len() != self.current.label_names.len()
-        {
-            self.set_label_names(labels, changed);
-            for rendering in &mut self.current.renderings {
-                rendering.changed = rendering.changed.min(changed);
+        if changed < self.current.decided_labels || labels.spans.len() != self.current.labels {
+            self.begin_label_set(labels);
+            if self.current.not_read {
+                self.decide_passing(labels)?;
+            } else {
+                self.set_label_names(labels, changed);
+                self.decide(plan, labels)?;
             }
-            self.decide(plan, labels)?;
         }
         self.carry_out(plan, line, out)
     }
@@ -139,7 +140,7 @@ impl<R: Recorder> ExpositionState<R> {
             self.families.pass(self.current.family, out);
             self.recorder.forwarded();
         }
-        self.expect_alike(plan);
+        self.expect_alike(plan, line)?;
         Ok(forward)
     }
 
@@ -151,32 +152,70 @@ impl<R: Recorder> ExpositionState<R> {
         }
     }
 
-    /// Prepares for samples that differ only in `le`: see [`read_alike`](Self::read_alike).
-    fn expect_alike(&mut self, plan: &ResolvedPlan) {
-        let current = &mut self.current;
-        if R::RECORDS
-            || current.deduplicated
-            || current.timestamp.is_some()
-            || current.decided_labels == usize::MAX
-        {
-            return;
+    /// Prepares for samples for which nothing has to be decided: see [`read_alike`](Self::read_alike).
+    fn expect_alike(
+        &mut self,
+        plan: &ResolvedPlan,
+        line: &SampleLine<'_>,
+    ) -> Result<(), LimitExceeded> {
+        let current = &self.current;
+        if R::RECORDS || current.deduplicated || current.timestamp.is_some() {
+            return Ok(());
         }
-        current.fast_path = match &current.verdict {
-            Verdict::Drop(_) => return,
-            Verdict::Pass => FastPath::Pass,
+        match current.part {
+            Some(HistogramPart::Bucket) if current.decided_labels < usize::MAX => {
+                self.expect_buckets(plan, line)
+            }
+            Some(HistogramPart::Sum | HistogramPart::Count) => {
+                let labels = line.labels_between_braces();
+                if let Some(labels) = labels
+                    && self.histogram_sets.follow(current.family, labels)
+                {
+                    self.current.fast_path = FastPath::SumOrCount;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Prepares for samples that differ only in `le`, and for the sum and count with the same labels.
+    fn expect_buckets(
+        &mut self,
+        plan: &ResolvedPlan,
+        line: &SampleLine<'_>,
+    ) -> Result<(), LimitExceeded> {
+        let current = &mut self.current;
+        let (fast_path, place) = match &current.verdict {
+            Verdict::Drop(_) => return Ok(()),
+            Verdict::Pass => (FastPath::Pass, Some(Place::Passes)),
             Verdict::Apply(decision) => match decision.actions[..] {
                 [Action::Histogram(rule, series)] => {
+                    let forward = decision.forward;
+                    // Sums in another unit are decided in full.
+                    let is_scaled = plan.rule(rule).scale.is_some();
                     let rule = plan.reported_as(rule);
-                    FastPath::Bucket { rule, id: series.id, forward: decision.forward }
+                    let set = GatheredSet { series, rule, key: current.source, forward };
+                    let place = (!is_scaled).then_some(Place::Gathered(set));
+                    (FastPath::Bucket { rule, id: series.id, forward }, place)
                 }
                 [Action::Rename(rule, ..)] if !current.rendered_prefix.is_empty() => {
-                    FastPath::Renamed(plan.reported_as(rule))
+                    (FastPath::Renamed(plan.reported_as(rule)), None)
                 }
-                _ => return,
+                _ => return Ok(()),
             },
         };
+        current.fast_path = fast_path;
         // The fast path does not update the hash of `le`.
         self.hashes.changed(current.decided_labels);
+        if let Some(place) = place.filter(|_| current.refused.is_empty())
+            && let Some(labels) = line.labels_before_last()
+        {
+            let bytes = self.histogram_sets.remember(current.family, labels, place);
+            self.report.held_bytes += bytes;
+            self.budget.add_bytes(bytes)?;
+        }
+        Ok(())
     }
 
     /// The sample has another name than the one before.
@@ -202,11 +241,14 @@ impl<R: Recorder> ExpositionState<R> {
         current.family = id;
         current.part = part;
         current.fast_path = FastPath::None;
+        current.family_hash = self.hasher.label(&family.name);
         current.plain = family.is_plain();
+        current.not_read = family.is_not_read();
         current.deduplicated = family.is_deduplicated();
         current.decided_labels = usize::MAX;
         current.label_names.clear();
         current.renderings.clear();
+        self.histogram_sets.restart();
         self.hashes.changed(0);
         if let Some(generation) = family.plan.generation {
             self.report.generations.insert(generation);
@@ -233,7 +275,7 @@ impl<R: Recorder> ExpositionState<R> {
     /// Whether no equal series arrived before: with this name, these labels and this timestamp.
     fn is_first(&mut self, line: &SampleLine<'_>) -> Result<bool, LimitExceeded> {
         let name = self.hasher.label(line.name());
-        let mut key = name.wrapping_add(self.hashes.of_set(line.labels(), None));
+        let mut key = name.wrapping_add(self.hashes.of_set(line.labels()));
         if let Some(timestamp) = line.scanner.timestamp() {
             key = key.wrapping_add(self.hasher.label(&timestamp.to_le_bytes()));
         }

@@ -1,13 +1,18 @@
 //! Writes the lines of one series.
 
-use crate::exposition::write_number;
-use crate::rewrite::exposition::gathered::{Buckets, Conversion, is_absent};
+use crate::exposition::{short_integer_text, write_number};
+use crate::rewrite::exposition::gathered::{Buckets, Conversion, Ending, USUAL, is_absent};
+
+/// Room for a usual ending, eight digits, and the end of the line.
+const TAIL: usize = 2 * USUAL;
 
 /// Writes the lines of one series. Keeps a buffer between series.
 #[derive(Debug, Default)]
 pub(super) struct SeriesLines {
-    /// What the bucket lines of the series begin with.
-    prefix: Vec<u8>,
+    /// A bucket line of the series, of which everything before `tail` is the same in all buckets.
+    line: Vec<u8>,
+    /// The offset of the value of `le`.
+    tail: usize,
 }
 
 impl SeriesLines {
@@ -34,20 +39,38 @@ impl SeriesLines {
         buckets: &Buckets,
         out: &mut Vec<u8>,
     ) -> u64 {
-        self.prefix.clear();
-        begin(name, b"_bucket", labels, &mut self.prefix);
-        self.prefix.extend_from_slice(if labels.is_empty() { b"{le=\"" } else { b",le=\"" });
+        self.line.clear();
+        begin(name, b"_bucket", labels, &mut self.line);
+        self.line.extend_from_slice(if labels.is_empty() { b"{le=\"" } else { b",le=\"" });
+        self.tail = self.line.len();
+        self.line.resize(self.tail + TAIL, 0);
         let mut lines = 0;
         for (ending, &value) in conversion.endings().zip(&buckets.values) {
             if !is_absent(value) {
-                out.extend_from_slice(&self.prefix);
-                ending.write(out);
-                write_number(value, out);
-                out.push(b'\n');
+                self.write_bucket(ending, value, out);
                 lines += 1;
             }
         }
         lines
+    }
+
+    #[inline]
+    fn write_bucket(&mut self, ending: &Ending, value: f64, out: &mut Vec<u8>) {
+        if let Some((digits, length)) = short_integer_text(value)
+            && let Some((usual, value_at)) = ending.padded()
+            && let Some(tail) = self.line[self.tail..].first_chunk_mut::<TAIL>()
+        {
+            tail[..USUAL].copy_from_slice(usual);
+            tail[value_at..value_at + digits.len()].copy_from_slice(&digits);
+            tail[value_at + length] = b'\n';
+            let end = self.tail + value_at + length + 1;
+            out.extend_from_slice(&self.line[..end]);
+        } else {
+            out.extend_from_slice(&self.line[..self.tail]);
+            out.extend_from_slice(ending.text());
+            write_number(value, out);
+            out.push(b'\n');
+        }
     }
 }
 
