@@ -1,8 +1,11 @@
 //! Audits files: finds their queries, assesses them, and migrates those that can be migrated.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::catalog::Catalog;
 use super::extract::extract;
@@ -13,6 +16,9 @@ use super::source_file::QueryEdits;
 use crate::document::{Diagnostic, Source};
 use crate::mapping::{Emit, Emitted, Generation, Pack, PatternedRules, correspondences};
 use crate::tools::hints::{self, Selection};
+
+/// Fewer queries are not worth a thread: they take some 20 ms.
+const MIN_QUERIES: usize = 500;
 
 /// Audits queries against packs.
 #[derive(Debug)]
@@ -128,13 +134,9 @@ impl Auditor {
             }
             Err(diagnostic) => return FileAudit::unreadable(path, diagnostic.to_string()),
         };
-        let mut found: Vec<(usize, QueryAudit)> = Vec::new();
         let its = source.recorded.iter().filter(|name| self.catalog.lookup_word(name).is_some());
         let recorded: BTreeSet<String> = its.chain(&self.recorded).cloned().collect();
-        for (index, query) in source.queries.iter().enumerate() {
-            let audited = of_recorded(query, self.query(query), &recorded);
-            found.extend(audited.map(|audited| (index, audited)));
-        }
+        let mut found = self.queries(&source.queries, &recorded);
         if source.is_unit_test {
             migrate_all_or_none(&mut found);
         }
@@ -166,6 +168,32 @@ impl Auditor {
         audit.queries += source.relabelings.len() + source.filters.len();
         audit.findings.sort_by_key(|finding| finding.line);
         audit
+    }
+}
+
+impl Auditor {
+    /// Audits queries, on all CPUs if there are many. Returns the index of each that uses a family of
+    /// a pack, in order.
+    fn queries(&self, queries: &[Query], recorded: &BTreeSet<String>) -> Vec<(usize, QueryAudit)> {
+        let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+        let length = queries.len().div_ceil(cpus).max(MIN_QUERIES);
+        let audit = |(chunk, queries): (usize, &[Query])| {
+            let audits = queries.iter().enumerate().filter_map(|(index, query)| {
+                let audited = of_recorded(query, self.query(query), recorded)?;
+                Some((chunk * length + index, audited))
+            });
+            audits.collect::<Vec<_>>()
+        };
+        if queries.len() <= length {
+            return audit((0, queries));
+        }
+        thread::scope(|scope| {
+            let audits = queries.chunks(length).enumerate();
+            let audits = audits.map(|chunk| scope.spawn(move || audit(chunk)));
+            let audits: Vec<_> = audits.collect();
+            let audits = audits.into_iter().map(ScopedJoinHandle::join);
+            audits.flat_map(|audits| audits.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A query of a dashboard or rule file.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::document::Scalar;
 
@@ -18,7 +18,7 @@ pub(super) struct Query {
     /// Something outside the query uses its labels by name, so they must stay.
     pub(super) labels_matter: bool,
     /// Words outside the query, which may be names of its labels.
-    pub(super) beside: Rc<BTreeSet<String>>,
+    pub(super) beside: Arc<BTreeSet<String>>,
     /// It may be in another language, in which the name of a family is just a text.
     pub(super) may_be_foreign: bool,
     /// Of a template variable: what its values are filtered by and taken from.

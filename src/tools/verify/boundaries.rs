@@ -6,7 +6,7 @@ use crate::mapping::plan::exposition::Rule;
 use crate::rewrite::exposition::{Estimated, Report};
 
 /// Which boundaries of the rewritten families are estimated.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct EstimatedBoundaries {
     rules: Vec<OfRule>,
 }

@@ -77,33 +77,35 @@ pub fn verify(
     options: &Options,
 ) -> Result<Outcome, Error> {
     let (to_old, to_new) = plans(packs, options)?;
-    // Reading with two parsers takes most of the time.
-    let (old_read, new_read) = thread::scope(|scope| {
-        let old = scope.spawn(|| side(old.0, old.1, &to_old));
-        let new = side(new.0, new.1, &to_old);
-        (old.join(), new)
+    let (plan, other_plan, reference, other) = match options.compared_as {
+        Generation::Old => (&to_old, &to_new, old, new),
+        Generation::New => (&to_new, &to_old, new, old),
+    };
+    // Reading with two parsers takes most of the time. The side that is also rewritten takes about
+    // as long as the other one with its report.
+    let ((reference_side, other_report), other_side) = thread::scope(|scope| {
+        let reference = scope.spawn(|| {
+            let its_plan = options.edition.is_some().then_some(plan);
+            let read = read_side(reference, its_plan, &to_old);
+            // Only for its report: this side is compared as it is.
+            let report = rewrite_whole(other_plan, reference.1).map(|(_, report)| report);
+            (read, report.unwrap_or_default())
+        });
+        let other = read_side(other, Some(plan), &to_old);
+        (reference.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
     });
-    let old_read = old_read.unwrap_or_else(|panic| resume_unwind(panic));
-    let ((old_side, old_parsed), (new_side, new_parsed)) = (old_read?, new_read?);
-    check_generations(&old_side, &new_side, options)?;
-
-    let compared = match options.compared_as {
+    let ((old_side, new_side), (reference, other)) = match options.compared_as {
         Generation::Old => {
-            drop(new_parsed);
-            rewrite_sides((new, &to_old), (old, old_parsed), &to_old, options)?
+            let ((old, reference), (new, other)) = (reference_side?, other_side?);
+            ((old, new), (reference, other))
         }
         Generation::New => {
-            drop(old_parsed);
-            rewrite_sides((old, &to_new), (new, new_parsed), &to_old, options)?
+            let ((old, other), (new, reference)) = (other_side?, reference_side?);
+            ((old, new), (reference, other))
         }
     };
-    let (plan, (other_plan, other)) = match options.compared_as {
-        Generation::Old => (&to_old, (&to_new, old)),
-        Generation::New => (&to_new, (&to_old, new)),
-    };
-    // Only for its report: this side is compared as it is.
-    let other_report = rewrite_whole(other_plan, other.1).map(|(_, report)| report);
-    let other_report = other_report.unwrap_or_default();
+    check_generations(&old_side, &new_side, options)?;
+    let compared = in_one_generation(other?, reference?, &to_old, options);
     let hints = |family: &str, lacks: Generation| {
         let side = if lacks == options.compared_as {
             RewrittenSide { plan: other_plan, report: &other_report }
@@ -156,6 +158,39 @@ fn check_generations(old: &Side, new: &Side, options: &Options) -> Result<(), Er
     Ok(())
 }
 
+/// One side as it is compared.
+struct Converted {
+    parsed: ParsedExposition,
+    estimated: EstimatedBoundaries,
+    /// The report about the rewriting, if it was rewritten.
+    report: Report,
+}
+
+/// Reads one side. With a plan, it is compared as the plan rewrites it.
+///
+/// # Errors
+///
+/// It has no series. The inner error: it cannot be rewritten, which matters only if the sides are of
+/// the right generations.
+fn read_side(
+    (name, body): (&str, &[u8]),
+    plan: Option<&Arc<Plan>>,
+    to_old: &Plan,
+) -> Result<(Side, Result<Converted, Error>), Error> {
+    let (side, parsed) = side(name, body, to_old)?;
+    let Some(plan) = plan else {
+        let (estimated, report) = (EstimatedBoundaries::default(), Report::default());
+        return Ok((side, Ok(Converted { parsed, estimated, report })));
+    };
+    drop(parsed);
+    let converted = rewrite_whole(plan, body).map(|(body, report)| Converted {
+        parsed: ParsedExposition::read(&body),
+        estimated: EstimatedBoundaries::new(plan, &report),
+        report,
+    });
+    Ok((side, converted.map_err(|error| Error::Rewrite { side: name.to_owned(), error })))
+}
+
 /// Both sides in the compared generation.
 struct Compared {
     /// The side of that generation, converted only if an edition is named.
@@ -167,34 +202,23 @@ struct Compared {
     report: Report,
 }
 
-/// Rewrites one side, with its plan, to the generation of the other.
-fn rewrite_sides(
-    (to_rewrite, plan): ((&str, &[u8]), &Arc<Plan>),
-    (reference, parsed): ((&str, &[u8]), ParsedExposition),
+/// Leaves out what one generation lacks.
+fn in_one_generation(
+    other: Converted,
+    reference: Converted,
     to_old: &Plan,
     options: &Options,
-) -> Result<Compared, Error> {
-    let rewrite = |(side, body): (&str, &[u8])| {
-        rewrite_whole(plan, body).map_err(|error| Error::Rewrite { side: side.to_owned(), error })
-    };
-    let (body, report) = rewrite(to_rewrite)?;
-    let mut rewritten = ParsedExposition::read(&body);
-    drop(body);
-    let mut estimated = EstimatedBoundaries::new(plan, &report);
-    let mut reference = if options.edition.is_some() {
-        let (body, report) = rewrite(reference)?;
-        estimated.extend(EstimatedBoundaries::new(plan, &report));
-        ParsedExposition::read(&body)
-    } else {
-        parsed
-    };
+) -> Compared {
+    let Converted { parsed: mut rewritten, mut estimated, report } = other;
+    estimated.extend(reference.estimated);
+    let mut reference = reference.parsed;
     if options.compared_as == Generation::New {
         // The old generation lacks some labels of the new one: sum over them on both sides.
         let unknown = unknown_labels(to_old, &rewritten, &options.settings.fill);
         rewritten.remove_labels(&unknown);
         reference.remove_labels(&unknown);
     }
-    Ok(Compared { reference, rewritten, estimated, report })
+    Compared { reference, rewritten, estimated, report }
 }
 
 /// The plans for rewriting to old and to new.

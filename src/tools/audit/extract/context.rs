@@ -1,7 +1,7 @@
 //! What the objects around a query say about it.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::relabel_keys::is_relabeling_list;
 use crate::document::Node;
@@ -44,7 +44,7 @@ pub(super) struct Panel {
     /// Something outside the queries may use any label of the result.
     pub(super) labels_matter: bool,
     /// Words in overrides, aliases, links and the like, which may be names of labels.
-    pub(super) words: Rc<BTreeSet<String>>,
+    pub(super) words: Arc<BTreeSet<String>>,
 }
 
 /// The language of queries.
@@ -111,7 +111,7 @@ impl Panel {
                 // SQL and math expressions read labels by name.
                 || has_text(node, &["__expr__", "-100"])
                 || node.get("alert").is_some(),
-            words: Rc::new(words),
+            words: Arc::new(words),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Collects the queries of a file.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::context::{Context, Language};
 use crate::document::Scalar;
@@ -51,7 +51,7 @@ impl Context {
             text: text.clone(),
             legend: None,
             labels_matter: true,
-            beside: Rc::default(),
+            beside: Arc::default(),
             document,
             may_be_foreign: self.language == Language::Logs,
             obstacle: None,
