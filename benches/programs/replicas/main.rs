@@ -20,15 +20,15 @@ mod client;
 #[path = "../scrape/process.rs"]
 #[allow(dead_code, reason = "the other program uses more of it")]
 mod process;
+mod targets;
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,9 +38,6 @@ use process::Process;
 const SCRAPERS: usize = 64;
 
 const REPLICAS: usize = 2;
-
-/// 127.1.0.0; the targets have the addresses from here on.
-const FIRST_TARGET: u32 = 0x7f01_0000;
 
 /// Kong 2.8 is emitted as 3.x: the case for which each replica needs state of the target.
 const SETTINGS: &str = "emit: new\nprobe: {}\nallow: [{ cidr: 127.0.0.0/8, ports: [PORT] }]\n\
@@ -76,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("target/release/crossfade: run `cargo build --release` first".into());
     }
     let port = process::free_port()?;
-    serve(port, body::old(load.bytes))?;
+    targets::serve(port, body::old(load.bytes))?;
     let mut replicas = Vec::new();
     let mut ports = [0; REPLICAS];
     for (index, web) in ports.iter_mut().enumerate() {
@@ -137,9 +134,7 @@ fn scrape_all(load: Load, ports: [u16; REPLICAS], port: u16) -> Vec<io::Result<S
                     thread::sleep(planned.saturating_sub(begun.elapsed()));
                     let late = begun.elapsed().saturating_sub(planned);
                     let target = index % load.targets;
-                    let address = Ipv4Addr::from_bits(
-                        FIRST_TARGET + u32::try_from(target).expect("few targets"),
-                    );
+                    let address = targets::address(target);
                     let path = format!("/probe?target={address}:{port}");
                     let scrape = client::scrape(ports[target % REPLICAS], &path);
                     let scrape = scrape.map(|took| Scrape { took, late });
@@ -149,38 +144,4 @@ fn scrape_all(load: Load, ports: [u16; REPLICAS], port: u16) -> Vec<io::Result<S
         }
     });
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Serves the body on every address, with a thread for each connection.
-fn serve(port: u16, body: Vec<u8>) -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
-    let body: Arc<[u8]> = body.into();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let body = Arc::clone(&body);
-            let respond = move || respond(stream, &body);
-            thread::Builder::new().stack_size(64 << 10).spawn(respond).expect("a thread");
-        }
-    });
-    Ok(())
-}
-
-/// Responds to each request of a connection.
-fn respond(mut stream: TcpStream, body: &[u8]) -> io::Result<()> {
-    let mut requests = BufReader::new(stream.try_clone()?);
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    loop {
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            if requests.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-        }
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-    }
 }

@@ -109,7 +109,7 @@ impl Origin {
 
 /// One proxy before the origin.
 pub(crate) struct Case {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) process: Process,
     port: u16,
     path: &'static str,
@@ -132,6 +132,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) shape: Shape,
     /// The binary.
     pub(crate) crossfade: &'a Path,
+    /// An earlier binary.
+    pub(crate) before: Option<&'a Path>,
 }
 
 impl Stage<'_> {
@@ -149,10 +151,10 @@ impl Stage<'_> {
             // By its name it takes the place of the shipped pack.
             fs::write(&pack, format!("name: kong\nprometheus:\n{}", entries.concat()))?;
             let settings = format!("emit: new\npacks: ['{}']", pack.display());
-            cases.push(self.crossfade("crossfade, 12 renames", &settings)?);
+            cases.extend(self.crossfade("crossfade, 12 renames", &settings)?);
         }
         for (name, emit) in self.shape.emits() {
-            cases.push(self.crossfade(name, &format!("emit: {emit}"))?);
+            cases.extend(self.crossfade(name, &format!("emit: {emit}"))?);
         }
         Ok(cases)
     }
@@ -167,10 +169,19 @@ impl Stage<'_> {
             self.origin.port
         );
         let process = nginx(self.folder, port, &location)?;
-        Ok(Case { name, process, port, path: self.shape.path() })
+        Ok(Case { name: name.to_owned(), process, port, path: self.shape.path() })
     }
 
-    fn crossfade(&self, name: &'static str, settings: &str) -> io::Result<Case> {
+    /// One case for each binary.
+    fn crossfade(&self, name: &str, settings: &str) -> io::Result<Vec<Case>> {
+        let now = self.gateway(self.crossfade, name.to_owned(), settings)?;
+        let before = self
+            .before
+            .map(|binary| self.gateway(binary, name.replacen("crossfade", "before", 1), settings));
+        Ok(before.transpose()?.into_iter().chain([now]).collect())
+    }
+
+    fn gateway(&self, binary: &Path, name: String, settings: &str) -> io::Result<Case> {
         let (port, admin) = (free_port()?, free_port()?);
         let file = self.folder.join(format!("crossfade-{port}.yaml"));
         let url = format!("http://127.0.0.1:{}{}", self.origin.port, self.shape.path());
@@ -185,7 +196,7 @@ targets: [ {{ name: origin, url: '{url}' }} ]
 "
             ),
         )?;
-        let mut command = Command::new(self.crossfade);
+        let mut command = Command::new(binary);
         command.arg("serve").arg(format!("--config.file={}", file.display()));
         let process = Process::serve(command.stderr(Stdio::null()), port)?;
         Ok(Case { name, process, port, path: "/metrics" })

@@ -3,6 +3,8 @@
 //! ```text
 //! cargo build --release && cargo run --release --example measure            # all of it, some minutes
 //! cargo run --release --example measure -- --rounds 3 --sizes 30            # a quick look
+//! cargo run --release --example measure -- --before /tmp/crossfade --sizes ''  # only 1 MB, and
+//!                                                                      # next to an earlier binary
 //! ```
 //!
 //! An nginx serves generated bodies from memory. Before it are, each on its own port, a
@@ -36,6 +38,8 @@ struct Plan {
     /// Megabytes.
     sizes: Vec<usize>,
     crossfade: PathBuf,
+    /// An earlier binary, to compare with.
+    before: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -44,6 +48,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(
             format!("{}: run `cargo build --release` first", plan.crossfade.display()).into()
         );
+    }
+    if let Some(before) = plan.before.as_ref().filter(|before| !before.exists()) {
+        return Err(format!("{}: there is no such file", before.display()).into());
     }
     let folder = Folder::create()?;
     table::heading(&plan.crossfade);
@@ -61,17 +68,35 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, Box<dyn Error>> 
         rounds: 5,
         sizes: vec![30, 200],
         crossfade: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/crossfade"),
+        before: None,
     };
     while let Some(flag) = args.next() {
         let value = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
         match flag.as_str() {
             "--rounds" => plan.rounds = value.parse()?,
-            "--sizes" => plan.sizes = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--sizes" => {
+                plan.sizes = value
+                    .split(',')
+                    .filter(|it| !it.is_empty())
+                    .map(str::parse)
+                    .collect::<Result<_, _>>()?;
+            }
             "--crossfade" => plan.crossfade = value.into(),
-            _ => return Err(format!("{flag}: there is --rounds, --sizes and --crossfade").into()),
+            "--before" => plan.before = Some(value.into()),
+            _ => {
+                let flags = "--rounds, --sizes, --crossfade and --before";
+                return Err(format!("{flag}: there is {flags}").into());
+            }
         }
     }
     Ok(plan)
+}
+
+impl Plan {
+    fn stage<'a>(&'a self, folder: &'a Path, origin: &'a Origin, shape: Shape) -> Stage<'a> {
+        let (crossfade, before) = (&*self.crossfade, self.before.as_deref());
+        Stage { folder, origin, shape, crossfade, before }
+    }
 }
 
 /// CPU and memory of the proxies between the client and the origin.
@@ -79,7 +104,7 @@ fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Er
     let origin = Origin::start(folder, size * 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {
         let bytes = origin.bytes(shape);
-        let cases = Stage { folder, origin: &origin, shape, crossfade: &plan.crossfade }.cases()?;
+        let cases = plan.stage(folder, &origin, shape).cases()?;
         let scrapes = runs(bytes);
         let idle =
             cases.iter().map(|case| case.process.resident_kb()).collect::<Result<Vec<_>, _>>()?;
@@ -103,7 +128,7 @@ fn scrape_path(plan: &Plan, folder: &Path, size: usize) -> Result<(), Box<dyn Er
             let peak = case.process.peak_kb()?;
             let [median, range, ratio] = Spread::of(cpu).cells(floor);
             let above = megabytes(peak.saturating_sub(idle));
-            table.row(&[case.name.to_owned(), median, range, ratio, megabytes(peak), above]);
+            table.row(&[case.name.clone(), median, range, ratio, megabytes(peak), above]);
         }
     }
     Ok(())
@@ -155,7 +180,7 @@ fn runs(bytes: usize) -> usize {
 fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
     let origin = Origin::start(folder, 1_000_000)?;
     for shape in [Shape::Old, Shape::New] {
-        let cases = Stage { folder, origin: &origin, shape, crossfade: &plan.crossfade }.cases()?;
+        let cases = plan.stage(folder, &origin, shape).cases()?;
         let mut direct = Vec::new();
         let mut waited = vec![Vec::new(); cases.len()];
         for _ in 0..plan.rounds * 20 {
@@ -169,7 +194,7 @@ fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
             &format!("Wall clock of a 1 MB scrape, {shape}"),
             ["case", "ms", "range", "× direct"],
         );
-        let cases = cases.iter().map(|case| case.name).zip(&waited);
+        let cases = cases.iter().map(|case| &*case.name).zip(&waited);
         for (name, waited) in [("direct", &direct)].into_iter().chain(cases) {
             let [median, range, ratio] = Spread::of(waited).cells(floor);
             table.row(&[name.to_owned(), median, range, ratio]);
