@@ -1,7 +1,7 @@
 //! Reads an exposition line by line, and outputs what can be output at once.
 
 use super::error_message::error_message;
-use super::families::HeaderAction;
+use super::family::HeaderAction;
 use super::options::{Error, Malformed, Options};
 use super::output::Output;
 use super::reason::DropReason;

@@ -1,6 +1,6 @@
 //! What follows the labels of a sample, in another unit.
 
-use super::families::HistogramPart;
+use super::family::HistogramPart;
 use super::sample_line::SampleLine;
 use crate::exposition::{parse_number, write_number};
 use crate::mapping::Scale;

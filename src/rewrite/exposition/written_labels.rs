@@ -2,7 +2,7 @@
 
 use crate::exposition::{LabelHasher, end_of_plain_text};
 
-/// The labels of a text from [`RenderedLabels`](super::labels::RenderedLabels): the name of each, and the label as `name="value`.
+/// The labels of a text from [`RenderedLabels`](super::label_transform::RenderedLabels): the name of each, and the label as `name="value`.
 pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -17,7 +17,7 @@ pub(super) fn split(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// The hash of a text from [`RenderedLabels`](super::labels::RenderedLabels).
+/// The hash of a text from [`RenderedLabels`](super::label_transform::RenderedLabels).
 pub(super) fn hash_text(hasher: &LabelHasher, text: &[u8]) -> u64 {
     split(text).fold(0, |sum, (_, label)| sum.wrapping_add(hasher.label(label)))
 }

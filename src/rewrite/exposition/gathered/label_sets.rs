@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use super::ids::SeriesSlot;
-use crate::rewrite::exposition::labels::RenderedLabels;
+use crate::rewrite::exposition::label_transform::RenderedLabels;
 use crate::rewrite::exposition::written_labels::same_set;
 
 /// Distinct label sets, whatever the order of their labels.

@@ -5,7 +5,7 @@ use super::ids::SeriesSlot;
 use super::label_sets::{LABEL_SET_BYTES, LabelSets};
 use super::scalars::Scalars;
 use crate::mapping::{Merge, Scale};
-use crate::rewrite::exposition::labels::RenderedLabels;
+use crate::rewrite::exposition::label_transform::RenderedLabels;
 
 /// How the samples of a rule are gathered.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use super::scalars::Scalars;
 use super::series::{Accumulator, GatheredSeries, Shape};
 use crate::mapping::plan::exposition::RuleId;
 use crate::rewrite::exposition::families::FamilyId;
-use crate::rewrite::exposition::labels::RenderedLabels;
+use crate::rewrite::exposition::label_transform::RenderedLabels;
 
 /// Series that are written when the exposition is complete, because samples must be merged, split,
 /// subtracted or converted first.

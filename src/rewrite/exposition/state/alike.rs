@@ -8,7 +8,7 @@ use super::exposition_state::ExpositionState;
 use super::histogram_sets::GatheredSet;
 use crate::exposition::{Alike, PlainSample, Scanner};
 use crate::mapping::plan::exposition::RuleId;
-use crate::rewrite::exposition::families::HistogramPart;
+use crate::rewrite::exposition::family::HistogramPart;
 use crate::rewrite::exposition::gathered::{
     GatheredId, HistogramRows, SOURCE_BYTES, SeriesRef, Source,
 };

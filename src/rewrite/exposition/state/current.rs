@@ -1,9 +1,10 @@
 //! The family and label set of the current sample, and the verdict on them.
 
 use crate::mapping::plan::exposition::RuleId;
-use crate::rewrite::exposition::families::{FamilyId, HistogramPart};
+use crate::rewrite::exposition::families::FamilyId;
+use crate::rewrite::exposition::family::HistogramPart;
 use crate::rewrite::exposition::gathered::{GatheredId, SeriesRef};
-use crate::rewrite::exposition::labels::LabelTransform;
+use crate::rewrite::exposition::label_transform::LabelTransform;
 use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 
 /// The family and label set of the current sample. Decided once, for all samples that share them.

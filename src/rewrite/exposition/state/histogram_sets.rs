@@ -1,7 +1,7 @@
 //! The label sets that the buckets of one family had, to recognize them in its other samples.
 //!
 //! In an exposition, the buckets of a family are often followed by all of its counts and then by all
-//! of its sums, with the same label sets in the same order (Kong's exporter sorts them). What was
+//! of its sums, with the same label sets in the same order: exporters in Lua sort them. What was
 //! decided for the buckets of a label set applies to its count and its sum, so that comparing the
 //! text is enough.
 

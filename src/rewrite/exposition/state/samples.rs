@@ -7,7 +7,7 @@ use super::current::{Action, FastPath, Verdict};
 use super::exposition_state::ExpositionState;
 use super::histogram_sets::{GatheredSet, Place};
 use crate::exposition::Header;
-use crate::rewrite::exposition::families::{HeaderAction, HistogramPart};
+use crate::rewrite::exposition::family::{HeaderAction, HistogramPart};
 use crate::rewrite::exposition::labels::LE;
 use crate::rewrite::exposition::limits::LimitExceeded;
 use crate::rewrite::exposition::output::Output;

@@ -2,7 +2,7 @@
 
 use super::suffix::{Dimension, Suffix};
 use crate::rewrite::exposition::gathered::{LABEL_SET_BYTES, LabelSets, SeriesSlot};
-use crate::rewrite::exposition::labels::RenderedLabels;
+use crate::rewrite::exposition::label_transform::RenderedLabels;
 
 /// Samples whose names begin alike, such as all of one histogram.
 #[derive(Debug, Default)]

@@ -10,9 +10,9 @@ use crate::exposition::{
 };
 use crate::mapping::plan::exposition::LabelEdits;
 use crate::rewrite::exposition::gathered::SeriesSlot;
-use crate::rewrite::exposition::labels::{
-    LE, LabelHashes, LabelTransform, QUANTILE, RenderedLabels,
-};
+use crate::rewrite::exposition::label_hashes::LabelHashes;
+use crate::rewrite::exposition::label_transform::{LabelTransform, RenderedLabels};
+use crate::rewrite::exposition::labels::{LE, QUANTILE};
 use crate::rewrite::exposition::limits::{Budget, LimitExceeded};
 use crate::rewrite::exposition::options::Limits;
 use crate::rewrite::exposition::reason::DropReason;
