@@ -24,6 +24,7 @@ mod tags;
 pub use datagram::lines;
 pub use framer::Framer;
 pub use line::{Confidence, Line, NotMetric};
+pub(crate) use near::find;
 pub use packer::Packer;
 pub use stream::StreamFramer;
 pub use tags::{Dialect, Piece, TaggedName, pieces, tagged_name};

@@ -4,12 +4,11 @@
 //! length has to be tried. The search backtracks only if a text leads to no rule and there is a
 //! placeholder at the same position; it visits no node twice for one name.
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
 use crate::mapping::Generation;
+use crate::mapping::plan::known::{Known, KnownEnd};
 use crate::mapping::plan::line_rule_id::LineRuleId;
-use crate::mapping::plan::text::{NameSegment, Text, first_eight};
+use crate::mapping::plan::runs::{NodeId, Runs};
+use crate::mapping::plan::text::{Name, first_eight};
 use crate::mapping::segment::{MAX_SEGMENTS, MAX_TYPE_BYTES, Segment};
 
 /// A part of a line that a rule reads.
@@ -37,6 +36,8 @@ pub struct NameParts {
     tails: [(usize, usize); MAX_SEGMENTS],
     /// The prefix.
     front: Front,
+    /// The first of the heads, if the next name begins alike.
+    known: Known,
 }
 
 /// The prefix of a pattern.
@@ -55,6 +56,7 @@ impl Default for NameParts {
             many: (0, 0),
             tails: [(0, 0); MAX_SEGMENTS],
             front: Front::default(),
+            known: Known::default(),
         }
     }
 }
@@ -109,11 +111,18 @@ pub(in crate::mapping) struct NameTree {
     nodes: Vec<Node>,
 }
 
-type NodeId = u32;
-
 #[derive(Debug, Default)]
 struct Node {
-    texts: Texts,
+    /// Whether it is read from the right.
+    is_tail: bool,
+    /// Children by text.
+    texts: Vec<(Box<[u8]>, NodeId)>,
+    /// The texts, prepared by [`NameTree::prepare`].
+    runs: Runs,
+    /// Whether there are no placeholders.
+    only_texts: bool,
+    /// The only placeholder, if there is one that takes any one segment.
+    only_one: Option<NodeId>,
     /// Sorted by the number of excluded texts, most first.
     ones: Vec<One>,
     many: Option<NodeId>,
@@ -124,14 +133,14 @@ struct Node {
 /// A placeholder of one segment.
 #[derive(Debug)]
 struct One {
-    except: Vec<Text>,
+    except: Vec<Box<[u8]>>,
     node: NodeId,
 }
 
 impl One {
     #[inline]
-    fn matches(&self, segment: &NameSegment<'_>) -> bool {
-        !self.except.iter().any(|text| text.is(segment))
+    fn matches(&self, segment: &[u8]) -> bool {
+        self.except.is_empty() || !self.except.iter().any(|text| **text == *segment)
     }
 }
 
@@ -143,42 +152,6 @@ struct End {
     reads: Generation,
     rule: LineRuleId,
     front: Front,
-}
-
-/// Children by text. A few are compared one by one, many are looked up in a map.
-#[derive(Debug, Default)]
-struct Texts {
-    few: Vec<(Text, NodeId)>,
-    many: HashMap<Box<[u8]>, NodeId, RandomState>,
-}
-
-impl Texts {
-    const FEW: usize = 12;
-
-    /// The child whose text is the segment.
-    #[inline]
-    fn get(&self, segment: &NameSegment<'_>) -> Option<NodeId> {
-        let few = self.few.iter().find(|(text, _)| text.is(segment));
-        match few {
-            Some((_, node)) => Some(*node),
-            None if self.many.is_empty() => None,
-            None => self.look_up(segment.bytes),
-        }
-    }
-
-    #[inline(never)] // so that `get` is small enough to be inlined
-    fn look_up(&self, segment: &[u8]) -> Option<NodeId> {
-        self.many.get(segment).copied()
-    }
-
-    fn insert(&mut self, text: &[u8], node: NodeId) {
-        if self.many.is_empty() && self.few.len() < Self::FEW {
-            self.few.push((Text::new(text), node));
-        } else {
-            self.many.extend(self.few.drain(..).map(|(text, node)| (text.into_bytes(), node)));
-            self.many.insert(text.into(), node);
-        }
-    }
 }
 
 /// A type as a number. Types are letters, so padding with zeros is unambiguous; no pattern has a
@@ -196,10 +169,27 @@ fn type_number(metric_type: &[u8]) -> u64 {
 
 /// The name to find.
 struct Wanted<'a> {
-    name: &'a [u8],
+    name: Name<'a>,
     metric_type: u64,
     only: Option<Generation>,
     name_parts: &'a mut NameParts,
+    /// Whether the way so far is the only one, or has priority.
+    is_first: bool,
+}
+
+impl Wanted<'_> {
+    /// Remembers the way up to the placeholder of a node, which is the only one and takes any
+    /// segment.
+    #[inline]
+    fn remember(&mut self, node: &Node, (start, end): (usize, usize), one: NodeId, depth: usize) {
+        let known = &mut self.name_parts.known;
+        if known.len() == 0
+            && self.is_first
+            && !node.runs.begin_with(&self.name.bytes()[start..end])
+        {
+            known.remember(self.name, end + 1, one, depth + 1);
+        }
+    }
 }
 
 impl NameTree {
@@ -214,7 +204,7 @@ impl NameTree {
         rule: LineRuleId,
     ) {
         if self.nodes.is_empty() {
-            self.node();
+            self.node(false);
         }
         let many = segments.iter().position(|segment| matches!(segment, Segment::Many(_)));
         let (heads, tails) = match many {
@@ -223,7 +213,7 @@ impl NameTree {
         };
         let mut node = heads.iter().fold(0, |node, segment| self.child(node, segment));
         if many.is_some() {
-            let tail = self.nodes[node as usize].many.unwrap_or_else(|| self.node());
+            let tail = self.nodes[node as usize].many.unwrap_or_else(|| self.node(true));
             self.nodes[node as usize].many = Some(tail);
             node = tail;
             node = tails.iter().rev().fold(node, |node, segment| self.child(node, segment));
@@ -235,24 +225,26 @@ impl NameTree {
         ends.sort_by_key(|end| end.metric_type.is_none());
     }
 
-    fn node(&mut self) -> NodeId {
-        self.nodes.push(Node::default());
+    fn node(&mut self, is_tail: bool) -> NodeId {
+        self.nodes.push(Node { is_tail, ..Node::default() });
         NodeId::try_from(self.nodes.len() - 1).expect("a tree that large does not fit in memory")
     }
 
     fn child(&mut self, of: NodeId, segment: &Segment) -> NodeId {
         let next = NodeId::try_from(self.nodes.len()).expect("checked when it was added");
         let node = &mut self.nodes[of as usize];
+        let is_tail = node.is_tail;
         match segment {
             Segment::Text(text) => {
-                if let Some(child) = node.texts.get(&NameSegment::whole(text.as_bytes())) {
-                    return child;
+                let is_its = |child: &&(Box<[u8]>, NodeId)| *child.0 == *text.as_bytes();
+                if let Some((_, child)) = node.texts.iter().find(is_its) {
+                    return *child;
                 }
-                node.texts.insert(text.as_bytes(), next);
+                node.texts.push((text.as_bytes().into(), next));
             }
             Segment::One(_, except) => {
-                let except: Vec<Text> =
-                    except.iter().map(|text| Text::new(text.as_bytes())).collect();
+                let except: Vec<Box<[u8]>> =
+                    except.iter().map(|text| text.as_bytes().into()).collect();
                 if let Some(one) = node.ones.iter().find(|one| one.except == except) {
                     return one.node;
                 }
@@ -263,20 +255,110 @@ impl NameTree {
                 unreachable!("a pattern has one `{{x*}}`, which is taken out before")
             }
         }
-        self.node()
+        self.node(is_tail)
     }
 
+    /// Prepares the tree for [`find`](Self::find), after the last rule was added.
+    pub(in crate::mapping) fn prepare(&mut self) {
+        for node in 0..self.nodes.len() {
+            let runs = self.runs(&self.nodes[node]);
+            let node = &mut self.nodes[node];
+            node.runs = runs;
+            node.only_texts = node.ones.is_empty() && node.many.is_none();
+            node.only_one = match &node.ones[..] {
+                [one] if node.many.is_none() && one.except.is_empty() => Some(one.node),
+                _ => None,
+            };
+        }
+    }
+
+    /// The texts that lead from a node to others. Where a segment can only be followed by one of a
+    /// few texts, each of them is compared together with it.
+    fn runs(&self, node: &Node) -> Runs {
+        let next = |child: NodeId| {
+            let child = &self.nodes[child as usize];
+            let only_texts = child.ones.is_empty() && child.many.is_none() && child.ends.is_empty();
+            &child.texts[..if only_texts { child.texts.len() } else { 0 }]
+        };
+        let count = node.texts.iter().map(|(_, child)| next(*child).len().max(1)).sum::<usize>();
+        if node.is_tail || count > Runs::FEW {
+            return Runs::of_segments(&node.texts);
+        }
+        let mut runs = Runs::default();
+        for (first, child) in &node.texts {
+            for (second, after) in next(*child) {
+                runs.add(&[first, &b"."[..], second].concat(), *after, first.len() + 1);
+            }
+            if next(*child).is_empty() {
+                runs.add(first, *child, 0);
+            }
+        }
+        runs
+    }
+
+    /// How many bytes of a line are those that the last name begins with, up to a dot, and where
+    /// its name ends if a text and a colon follow.
     #[inline]
+    pub(in crate::mapping) fn known(
+        &self,
+        line: &[u8],
+        name_parts: &NameParts,
+    ) -> (usize, Option<KnownEnd>) {
+        let known = &name_parts.known;
+        if !known.begins(line) {
+            return (0, None);
+        }
+        let run = self.at(known.node).runs.find_before_colon(&line[known.len()..]);
+        let end = run.map(|run| KnownEnd {
+            length: known.len() + run.len(),
+            node: run.node,
+            second: run.second,
+        });
+        (known.len(), end)
+    }
+
+    /// [`find`](Self::find) for a name whose end is known.
+    #[inline]
+    pub(in crate::mapping) fn find_known(
+        &self,
+        known_end: KnownEnd,
+        metric_type: &[u8],
+        name_parts: &mut NameParts,
+    ) -> Option<LineRuleId> {
+        let end = self.at(known_end.node).end(type_number(metric_type), None)?;
+        let (start, mut depth) = (name_parts.known.len(), name_parts.known.depth);
+        name_parts.heads[depth] = start;
+        if known_end.second > 0 {
+            depth += 1;
+            name_parts.heads[depth] = start + known_end.second;
+        }
+        name_parts.heads[depth + 1] = known_end.length + 1;
+        name_parts.front = end.front;
+        Some(end.rule)
+    }
+
+    #[inline(never)] // so that the loop over lines is small
     pub(in crate::mapping) fn find(
         &self,
-        name: &[u8],
+        name: Name<'_>,
         metric_type: &[u8],
         only: Option<Generation>,
         name_parts: &mut NameParts,
     ) -> Option<LineRuleId> {
         let root = self.nodes.first()?;
         let metric_type = type_number(metric_type);
-        let end = self.head(root, 0, 0, &mut Wanted { name, metric_type, only, name_parts })?;
+        let mut wanted = Wanted { name, metric_type, only, name_parts, is_first: true };
+        let mut end = None;
+        if wanted.name_parts.known.begins(name.bytes()) {
+            let known = &wanted.name_parts.known;
+            let (node, at, depth) = (self.at(known.node), known.len(), known.depth);
+            end = self.head(node, at, depth, &mut wanted);
+        }
+        if end.is_none() {
+            wanted.name_parts.known.forget();
+            end = self.head(root, 0, 0, &mut wanted);
+        }
+        let end = end?;
         name_parts.front = end.front;
         Some(end.rule)
     }
@@ -291,38 +373,57 @@ impl NameTree {
     ) -> Option<&'n End> {
         loop {
             wanted.name_parts.heads[depth] = at;
-            let Some(rest) = wanted.name.get(at..) else {
-                return node.end(wanted);
-            };
-            let segment = NameSegment::first(rest);
-            let next = at + segment.bytes.len() + 1;
-            if let Some(child) = node.texts.get(&segment) {
-                let child = self.at(child);
-                if node.ones.is_empty() && node.many.is_none() {
-                    (node, at, depth) = (child, next, depth + 1);
+            if at > wanted.name.len() {
+                return node.end(wanted.metric_type, wanted.only);
+            }
+            if let Some(run) = node.runs.find(wanted.name, at) {
+                let child = self.at(run.node);
+                let mut next = depth + 1;
+                if run.second > 0 {
+                    wanted.name_parts.heads[next] = at + run.second;
+                    next += 1;
+                }
+                if node.only_texts {
+                    (node, at, depth) = (child, at + run.len() + 1, next);
                     continue;
                 }
-                let found = self.head(child, next, depth + 1, wanted);
+                let found = self.head(child, at + run.len() + 1, next, wanted);
                 if found.is_some() {
                     return found;
                 }
+                wanted.name_parts.known.forget();
             }
-            let mut ones = node.ones.iter().filter(|one| one.matches(&segment));
-            if node.many.is_none() && node.ones.len() == 1 {
-                let one = ones.next()?;
-                (node, at, depth) = (self.at(one.node), next, depth + 1);
-                continue;
-            }
-            for one in ones {
-                let found = self.head(self.at(one.node), next, depth + 1, wanted);
-                if found.is_some() {
-                    return found;
-                }
-            }
-            // Children may have overwritten later starts, but those are not read.
-            let tail = self.at(node.many?);
-            return self.tail(tail, (at, wanted.name.len()), 0, wanted);
+            let Some(one) = node.only_one else {
+                return self.placeholders(node, at, depth, wanted);
+            };
+            let end = wanted.name.segment_end(at);
+            wanted.remember(node, (at, end), one, depth);
+            (node, at, depth) = (self.at(one), end + 1, depth + 1);
         }
+    }
+
+    /// Continues with the placeholders of a node.
+    fn placeholders<'n>(
+        &'n self,
+        node: &'n Node,
+        at: usize,
+        depth: usize,
+        wanted: &mut Wanted<'_>,
+    ) -> Option<&'n End> {
+        wanted.is_first = false;
+        if !node.ones.is_empty() {
+            let end = wanted.name.segment_end(at);
+            let segment = &wanted.name.bytes()[at..end];
+            for one in node.ones.iter().filter(|one| one.matches(segment)) {
+                let found = self.head(self.at(one.node), end + 1, depth + 1, wanted);
+                if found.is_some() {
+                    return found;
+                }
+            }
+        }
+        // Children may have overwritten later starts, but those are not read.
+        let tail = self.at(node.many?);
+        self.tail(tail, (at, wanted.name.len()), 0, wanted)
     }
 
     /// Continues with the last segment in `start..end`, after `place` segments were removed from
@@ -334,20 +435,19 @@ impl NameTree {
         place: usize,
         wanted: &mut Wanted<'_>,
     ) -> Option<&'n End> {
-        // Segments are short, so this costs less than calling memrchr.
-        if let Some(dot) = wanted.name[start..end].iter().rposition(|byte| *byte == b'.') {
-            let dot = start + dot;
-            let segment = NameSegment::whole(&wanted.name[dot + 1..end]);
-            let text = node.texts.get(&segment).into_iter();
-            let ones = node.ones.iter().filter(|one| one.matches(&segment));
-            for child in text.chain(ones.map(|one| one.node)) {
+        let has_more = !node.runs.is_empty() || !node.ones.is_empty();
+        if has_more && let Some(dot) = wanted.name.last_dot(start, end) {
+            let name = wanted.name.until(end);
+            let text = node.runs.find(name, dot + 1).map(|run| run.node);
+            let ones = node.ones.iter().filter(|one| one.matches(&name.bytes()[dot + 1..]));
+            for child in text.into_iter().chain(ones.map(|one| one.node)) {
                 if let Some(found) = self.tail(self.at(child), (start, dot), place + 1, wanted) {
                     wanted.name_parts.tails[place] = (dot + 1, end);
                     return Some(found);
                 }
             }
         }
-        let found = node.end(wanted)?;
+        let found = node.end(wanted.metric_type, wanted.only)?;
         wanted.name_parts.many = (start, end);
         Some(found)
     }
@@ -360,10 +460,10 @@ impl NameTree {
 
 impl Node {
     #[inline]
-    fn end(&self, wanted: &Wanted<'_>) -> Option<&End> {
+    fn end(&self, metric_type: u64, only: Option<Generation>) -> Option<&End> {
         self.ends.iter().find(|end| {
-            end.metric_type.is_none_or(|its| its == wanted.metric_type)
-                && wanted.only.is_none_or(|only| end.reads == only)
+            end.metric_type.is_none_or(|its| its == metric_type)
+                && only.is_none_or(|only| end.reads == only)
         })
     }
 }

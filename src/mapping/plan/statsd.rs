@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use super::name_tree::NameTree;
-use super::text::Lead;
+use super::text::{Text, first_eight};
 use crate::mapping::{Generation, Scale};
 use crate::statsd::Dialect;
 
+pub use super::known::KnownEnd;
 pub use super::line_rule_id::LineRuleId;
 pub use super::name_tree::{Capture, NameParts};
+pub use super::text::Name;
 
 /// `StatsD` rules of packs, compiled for one emitted generation.
 #[derive(Debug, Default)]
@@ -23,8 +25,10 @@ pub struct StatsdPlan {
     pub tags: Vec<Box<[u8]>>,
     /// Whether any rule reads tagged lines.
     pub tagged: bool,
+    /// The same keys, prepared for [`tag_at`](Self::tag_at).
+    pub(in crate::mapping) keys: Vec<Text>,
     /// The first bytes of lines that a rule may read.
-    pub(in crate::mapping) leads: Vec<Lead>,
+    pub(in crate::mapping) leads: Vec<Text>,
     pub(in crate::mapping) names: NameTree,
 }
 
@@ -72,6 +76,16 @@ pub struct TaggedLines {
     pub required: u32,
     /// Tags whose values may contain commas, or be empty if they are not required.
     pub text: u32,
+}
+
+impl LineRule {
+    /// Whether nothing is written for this value.
+    #[inline]
+    #[must_use]
+    pub fn skips(&self, value: &[u8]) -> bool {
+        // Comparing byte by byte costs less than a function call: the first ones differ.
+        self.skip.iter().any(|skip| skip.len() == value.len() && skip.iter().eq(value))
+    }
 }
 
 impl TaggedLines {
@@ -134,11 +148,47 @@ pub struct TagsTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// This text, dots included.
-    Text(Box<[u8]>),
+    Text(Literal),
     /// The text read there.
     Copy(Capture),
     /// The text read there, as one segment: dots become underscores.
     Segment(Capture),
+}
+
+/// A text to write. Most are short, so that copying a fixed number of bytes is enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    short: [u8; Literal::SHORT],
+    bytes: Box<[u8]>,
+}
+
+impl Literal {
+    const SHORT: usize = 32;
+
+    pub(in crate::mapping) fn new(text: &[u8]) -> Literal {
+        let mut short = [0; Literal::SHORT];
+        let start = &text[..text.len().min(Literal::SHORT)];
+        short[..start.len()].copy_from_slice(start);
+        Literal { short, bytes: text.into() }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Appends the text.
+    #[inline]
+    pub fn write(&self, out: &mut Vec<u8>) {
+        if self.bytes.len() <= Literal::SHORT {
+            let length = out.len() + self.bytes.len();
+            out.extend_from_slice(&self.short);
+            out.truncate(length);
+        } else {
+            out.extend_from_slice(&self.bytes);
+        }
+    }
 }
 
 impl StatsdPlan {
@@ -146,7 +196,7 @@ impl StatsdPlan {
     #[inline]
     #[must_use]
     pub fn concerns(&self, line: &[u8]) -> bool {
-        self.leads.iter().any(|lead| lead.begins(line))
+        self.leads.iter().any(|lead| lead.begins_line(line))
     }
 
     /// The rule for lines of this name and type; `name_parts` receives the positions of the name's
@@ -157,7 +207,7 @@ impl StatsdPlan {
     #[inline]
     pub fn find(
         &self,
-        name: &[u8],
+        name: Name<'_>,
         metric_type: &[u8],
         only: Option<Generation>,
         name_parts: &mut NameParts,
@@ -165,10 +215,40 @@ impl StatsdPlan {
         self.names.find(name, metric_type, only, name_parts)
     }
 
+    /// How many bytes of a line are those that the last name begins with, up to a dot; and where the
+    /// name of the line ends, if that needs no search. `name_parts` has the parts of the last name.
+    #[inline]
+    #[must_use]
+    pub fn known(&self, line: &[u8], name_parts: &NameParts) -> (usize, Option<KnownEnd>) {
+        self.names.known(line, name_parts)
+    }
+
+    /// [`find`](Self::find), for a name whose end is [known](Self::known). `None` says nothing.
+    #[inline]
+    pub fn find_known(
+        &self,
+        end: KnownEnd,
+        metric_type: &[u8],
+        name_parts: &mut NameParts,
+    ) -> Option<LineRuleId> {
+        self.names.find_known(end, metric_type, name_parts)
+    }
+
     /// The rule with this id.
     #[must_use]
     pub fn rule(&self, id: LineRuleId) -> &LineRule {
         &self.rules[id.0 as usize]
+    }
+
+    /// The number of the tag whose key and `equals` are at the start of a text, and the length of
+    /// both.
+    #[inline]
+    #[must_use]
+    pub fn tag_at(&self, text: &[u8], equals: u8) -> Option<(u8, usize)> {
+        let first = first_eight(text);
+        let is_its = |key: &Text| key.begins(text, first) && text.get(key.len()) == Some(&equals);
+        let place = self.keys.iter().position(is_its)?;
+        Some((u8::try_from(place).ok()?, self.keys[place].len() + 1))
     }
 
     /// The number of a tag.

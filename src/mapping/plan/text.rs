@@ -1,23 +1,17 @@
-//! Short texts that are compared by their first eight bytes, as a number, without a function call.
+//! Short texts that are compared eight bytes at once, as numbers, without a function call.
 
 /// The first eight bytes as a number, padded with zeros.
 #[inline]
 pub(super) fn first_eight(bytes: &[u8]) -> u64 {
-    if let Some(eight) = bytes.first_chunk() {
-        return u64::from_le_bytes(*eight);
+    match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => fewer_than_eight(bytes),
     }
-    // The two halves overlap, and the bytes in both are equal.
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let shift = 8 * (bytes.len() - 4);
-        return u64::from(u32::from_le_bytes(*first))
-            | u64::from(u32::from_le_bytes(*last)) << shift;
-    }
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        _ => 0,
-    }
+}
+
+#[inline(never)] // so that the usual case is small enough to be inlined
+fn fewer_than_eight(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A number with ones in the lowest bytes, at most eight.
@@ -26,96 +20,171 @@ fn mask(bytes: usize) -> u64 {
     if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 }
 }
 
-/// A text of a pattern.
+/// A text of a pattern, or the first bytes of lines. It contains no zero byte.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(in crate::mapping) struct Text {
+    /// The first eight bytes, and ones where they are.
     first: u64,
+    mask: u64,
+    /// The last eight bytes, if there are as many.
+    last: u64,
     bytes: Box<[u8]>,
 }
 
 impl Text {
-    pub(super) fn new(text: &[u8]) -> Text {
-        Text { first: first_eight(text), bytes: text.into() }
+    pub(in crate::mapping) fn new(text: &[u8]) -> Text {
+        let last = text.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        Text { first: first_eight(text), mask: mask(text.len()), last, bytes: text.into() }
     }
 
-    /// Whether the segment is this text.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether `text` begins with it. `first` are the first eight bytes of `text`.
     #[inline]
-    pub(super) fn is(&self, segment: &NameSegment<'_>) -> bool {
-        // A zero byte of a segment equals the padding; the lengths then differ.
-        self.first == segment.first
-            && self.bytes.len() == segment.bytes.len()
-            && (self.bytes.len() <= 8 || self.bytes[8..] == segment.bytes[8..])
+    pub(super) fn begins(&self, text: &[u8], first: u64) -> bool {
+        if first & self.mask != self.first {
+            return false;
+        }
+        // The padding of a shorter text is not in this one.
+        self.bytes.len() <= 8 || self.ends_alike(text)
     }
 
-    pub(super) fn into_bytes(self) -> Box<[u8]> {
-        self.bytes
+    /// Whether all bytes are equal, if the first eight are.
+    #[inline]
+    fn ends_alike(&self, text: &[u8]) -> bool {
+        match text.get(..self.bytes.len()).and_then(|text| text.last_chunk()) {
+            Some(last) if u64::from_le_bytes(*last) == self.last => {
+                self.bytes.len() <= 16 || self.is_same(text)
+            }
+            _ => false,
+        }
+    }
+
+    #[inline(never)] // so that the usual case is small enough to be inlined
+    fn is_same(&self, text: &[u8]) -> bool {
+        text.starts_with(&self.bytes)
+    }
+
+    /// Whether it is the first bytes of the line.
+    #[inline]
+    pub(in crate::mapping) fn begins_line(&self, line: &[u8]) -> bool {
+        self.begins(line, first_eight(line))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
-/// A segment of a name that was read.
-pub(super) struct NameSegment<'a> {
-    first: u64,
-    pub(super) bytes: &'a [u8],
+/// A name, in a text that may go on after it: then its last bytes too can be read eight at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    text: &'a [u8],
+    len: usize,
 }
 
-impl<'a> NameSegment<'a> {
-    /// A whole segment.
+impl<'a> Name<'a> {
+    /// The first `len` bytes of a text.
+    ///
+    /// # Panics
+    ///
+    /// The text is shorter.
     #[inline]
-    pub(super) fn whole(bytes: &'a [u8]) -> Self {
-        NameSegment { first: first_eight(bytes), bytes }
+    #[must_use]
+    pub fn at_start_of(text: &'a [u8], len: usize) -> Name<'a> {
+        assert!(len <= text.len());
+        Name { text, len }
     }
 
-    /// The first segment of the rest of a name. Segments are short, so reading eight bytes at once
+    /// The name.
+    #[inline]
+    #[must_use]
+    pub fn bytes(self) -> &'a [u8] {
+        &self.text[..self.len]
+    }
+
+    /// Its first `len` bytes.
+    #[inline]
+    pub(super) fn until(self, len: usize) -> Name<'a> {
+        Name { len: len.min(self.len), ..self }
+    }
+
+    /// Its length in bytes.
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+
+    /// From this place on, and the first eight bytes there. These may be bytes after the name.
+    #[inline]
+    pub(super) fn rest(self, at: usize) -> (&'a [u8], u64) {
+        let rest = &self.text[at..];
+        (rest, first_eight(rest))
+    }
+
+    /// Whether a segment can end here.
+    #[inline]
+    pub(super) fn is_end(self, at: usize) -> bool {
+        at == self.len || at < self.len && self.text[at] == b'.'
+    }
+
+    /// The end of the segment that begins here. Segments are short, so reading eight bytes at once
     /// costs less than calling memchr.
     #[inline]
-    pub(super) fn first(rest: &'a [u8]) -> Self {
-        let first = first_eight(rest);
-        if let Some(dot) = first_dot(first) {
-            return NameSegment { first: first & mask(dot), bytes: &rest[..dot] };
-        }
-        let mut at = 8;
-        while at < rest.len() {
-            if let Some(dot) = first_dot(first_eight(&rest[at..])) {
-                return NameSegment { first, bytes: &rest[..at + dot] };
+    pub(super) fn segment_end(self, start: usize) -> usize {
+        let mut at = start;
+        while at < self.len {
+            if let Some(dot) = first_dot(first_eight(&self.text[at..])) {
+                return self.len.min(at + dot);
             }
             at += 8;
         }
-        NameSegment { first, bytes: rest }
+        self.len
+    }
+
+    /// The place of the last dot between these places.
+    #[inline]
+    pub(super) fn last_dot(self, start: usize, end: usize) -> Option<usize> {
+        let mut text = &self.text[start..end];
+        while let Some((rest, last)) = text.split_last_chunk() {
+            if let Some(dot) = last_dot(u64::from_le_bytes(*last)) {
+                return Some(start + rest.len() + dot);
+            }
+            text = rest;
+        }
+        text.iter().rposition(|byte| *byte == b'.').map(|dot| start + dot)
     }
 }
+
+impl<'a> From<&'a [u8]> for Name<'a> {
+    #[inline]
+    fn from(name: &'a [u8]) -> Name<'a> {
+        Name { text: name, len: name.len() }
+    }
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHEST: u64 = ONES << 7;
+const DOTS: u64 = ONES * b'.' as u64;
 
 /// The place of the first dot among eight bytes.
 #[inline]
 fn first_dot(eight: u64) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHEST: u64 = ONES << 7;
-    const DOTS: u64 = u64::from_le_bytes([b'.'; 8]);
     // A byte is zero where a dot is. The lowest zero byte is found exactly.
     let bytes = eight ^ DOTS;
     let zeros = bytes.wrapping_sub(ONES) & !bytes & HIGHEST;
     (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
 }
 
-/// The first bytes of lines.
-#[derive(Debug)]
-pub(in crate::mapping) struct Lead {
-    first: u64,
-    mask: u64,
-    bytes: Box<[u8]>,
-}
-
-impl Lead {
-    pub(in crate::mapping) fn new(bytes: Box<[u8]>) -> Lead {
-        Lead { first: first_eight(&bytes), mask: mask(bytes.len()), bytes }
-    }
-
-    /// Whether the line begins with these bytes.
-    #[inline]
-    pub(in crate::mapping) fn begins(&self, line: &[u8]) -> bool {
-        first_eight(line) & self.mask == self.first
-            && line.len() >= self.bytes.len()
-            && (self.bytes.len() <= 8 || line[8..].starts_with(&self.bytes[8..]))
-    }
+/// The place of the last dot among eight bytes.
+#[inline]
+fn last_dot(eight: u64) -> Option<usize> {
+    // The highest bit of each byte is set unless the byte is zero: nothing is carried.
+    let bytes = eight ^ DOTS;
+    let zeros = !(((bytes & !HIGHEST) + !HIGHEST) | bytes) & HIGHEST;
+    (zeros != 0).then(|| 7 - zeros.leading_zeros() as usize / 8)
 }
 
 #[cfg(test)]
@@ -133,28 +202,46 @@ mod tests {
     }
 
     #[test]
-    fn segments_end_at_the_first_dot() {
+    fn segments_end_at_dots() {
         // The bytes adjacent to the dot, and those that differ from it only in the highest bit.
         let text: Vec<u8> = [b'-', b'/', 0xae, 0xaf, 0, 0xff].repeat(5);
         for length in 0..text.len() {
-            let expected = first_eight(&text[..length]);
-            for rest in [text[..length].to_vec(), [&text[..length], b".", &text, b"."].concat()] {
-                let segment = NameSegment::first(&rest);
-                assert_eq!((segment.bytes, segment.first), (&text[..length], expected));
-            }
+            let dotted = [&text[..length], b".", &text].concat();
+            let name = Name::from(&dotted[..]);
+            assert_eq!(name.segment_end(0), length);
+            assert_eq!(name.segment_end(length + 1), dotted.len());
+            assert_eq!(name.last_dot(0, dotted.len()), Some(length));
+            assert_eq!(name.last_dot(0, length), None);
+            assert_eq!(name.last_dot(length + 1, dotted.len()), None);
+            // What follows the name has no part in it.
+            let short = Name::at_start_of(&dotted, length);
+            assert_eq!((short.segment_end(0), short.bytes()), (length, &text[..length]));
+            assert!(name.is_end(length) && name.is_end(dotted.len()));
+            assert!(!name.is_end(dotted.len() + 1) && !short.is_end(length + 1));
         }
-        assert_eq!(NameSegment::first(b"...").bytes, b"");
+        assert_eq!(Name::from(&b"..."[..]).last_dot(0, 3), Some(2));
+        assert_eq!(Name::from(&b"..."[..]).segment_end(0), 0);
     }
 
     #[test]
-    fn texts_equal_segments_of_the_same_bytes_only() {
-        let texts =
-            [&b""[..], b"a", b"a\0", b"abcdefgh", b"abcdefgh\0", b"abcdefghi", b"abcdefghj"];
-        for (at, text) in texts.iter().enumerate() {
-            for (other, segment) in texts.iter().enumerate() {
-                assert_eq!(Text::new(text).is(&NameSegment::whole(segment)), at == other);
-                let begins = Lead::new((*text).into()).begins(segment);
-                assert_eq!(begins, segment.starts_with(text), "{text:?} of {segment:?}");
+    fn texts_begin_texts_of_the_same_bytes_only() {
+        let texts = [
+            &b"a"[..],
+            b"ab",
+            b"abcdefgh",
+            b"abcdefghi",
+            b"abcdefghj",
+            b"abcdefghijklmnop",
+            b"abcdefghijklmnoq",
+            b"abcdefghijklmnopq",
+            b"abcdefghijklmnopr",
+        ];
+        for text in texts {
+            for line in texts.into_iter().chain([&b""[..], b"a\0", b"abcdefgh\0"]) {
+                for line in [line.to_vec(), [line, b".and more of it"].concat()] {
+                    let begins = Text::new(text).begins_line(&line);
+                    assert_eq!(begins, line.starts_with(text), "{text:?} of {line:?}");
+                }
             }
         }
     }

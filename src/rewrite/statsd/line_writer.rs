@@ -3,7 +3,7 @@
 use memchr::memchr;
 
 use crate::mapping::plan::statsd::{
-    Capture, LineRule, LineTemplate, Part, TagsTemplate, WrittenValue,
+    Capture, Ending, LineRule, LineTemplate, Part, TagsTemplate, WrittenValue,
 };
 use crate::rewrite::statsd::matcher::{Match, Matcher};
 use crate::rewrite::statsd::scaled::{number, write_scaled};
@@ -33,10 +33,16 @@ impl<'a> WholeLine<'a> {
         WholeLine { input, length }
     }
 
+    /// The line.
+    #[inline]
+    pub(super) fn text(&self) -> &'a [u8] {
+        &self.input[..self.length]
+    }
+
     /// The blanks at its end.
     #[inline]
     pub(super) fn tail(&self) -> &'a [u8] {
-        let line = &self.input[..self.length];
+        let line = self.text();
         &line[Line::trimmed(line).len()..]
     }
 
@@ -76,14 +82,15 @@ pub(super) struct LineWriter<'a> {
     /// The line, if it has no other samples and what follows its name can be written unchanged.
     whole: Option<WholeLine<'a>>,
     /// If not, what follows the name, unless the type or the value changes. `None`: it depends on
-    /// fields.
-    rest: Option<&'a [u8]>,
+    /// fields. What comes after that length is not part of it.
+    rest: Option<(&'a [u8], usize)>,
     line: &'a Line<'a>,
     found: &'a Match<'a>,
 }
 
 impl<'a> LineWriter<'a> {
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in the loop over nearly every line")]
     pub(super) fn new(
         matcher: &'a Matcher,
         replaced: Replaced<'a>,
@@ -96,19 +103,33 @@ impl<'a> LineWriter<'a> {
             }
             _ => None,
         };
-        let rest = if whole.is_some() { None } else { unchanged_rest(line, found) };
+        let rest = if whole.is_some() { None } else { unchanged_rest(line, found, matcher) };
         LineWriter { matcher, replaced, whole, rest, line, found }
     }
 }
 
 impl LineWriter<'_> {
+    /// The beginning of the name to write and the place in the line from which on it is copied, if
+    /// the rule writes one line that differs only in its beginning.
+    #[inline]
+    pub(super) fn only_front<'r>(&self, rule: &'r LineRule) -> Option<(&'r Ending, usize)> {
+        let [template] = &rule.writes[..] else { return None };
+        let ending = template.ending.as_ref()?;
+        let skips = || self.line.is_packed() || rule.skips(self.line.values());
+        let differs = self.whole.is_none()
+            || rule.scaled
+            || rule.reads_values && skips()
+            || !self.keeps_rest(template, None);
+        (!differs).then(|| (ending, self.matcher.name_parts.start(ending.from)))
+    }
+
     /// Writes the lines of a rule, without the values that it skips. Returns the number of lines.
     #[inline]
     pub(super) fn write_rule(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
         if !rule.reads_values {
             return self.all(rule, None, out);
         }
-        let skips = |value: &[u8]| rule.skip.iter().any(|skip| **skip == *value);
+        let skips = |value: &[u8]| rule.skips(value);
         if !self.line.is_packed() {
             return if skips(self.line.values()) { 0 } else { self.all(rule, None, out) };
         }
@@ -133,6 +154,12 @@ impl LineWriter<'_> {
     /// Writes the lines of a rule, with `value` in place of the values of the line read.
     #[inline]
     fn all(&self, rule: &LineRule, value: Option<&[u8]>, out: &mut Vec<u8>) -> u64 {
+        if let Some(rest) = self.rest
+            && value.is_none()
+            && self.found.tags.is_some()
+        {
+            return self.without_tags(rule, rest, out);
+        }
         let mut written = 0;
         for template in &rule.writes {
             if self.found.tags.is_none() || self.matcher.tags.has(template.needs) {
@@ -144,6 +171,28 @@ impl LineWriter<'_> {
                     Some(tags) => self.write_tagged(template, tags, value, out),
                 };
             }
+        }
+        written
+    }
+
+    /// Writes the lines for a line with tags. `rest` is what follows the names.
+    #[inline(never)]
+    fn without_tags(&self, rule: &LineRule, rest: (&[u8], usize), out: &mut Vec<u8>) -> u64 {
+        let tail = self.replaced.tail();
+        let mut written = 0;
+        for template in rule.writes.iter().filter(|its| self.matcher.tags.has(its.needs)) {
+            written += 1;
+            if !self.keeps_rest(template, None) {
+                self.write(template, None, out);
+                continue;
+            }
+            self.prefix(out);
+            self.parts(&template.name, out);
+            push(rest.0, (0, rest.1), out);
+            if !tail.is_empty() {
+                out.extend_from_slice(tail);
+            }
+            out.push(b'\n');
         }
         written
     }
@@ -182,12 +231,11 @@ impl LineWriter<'_> {
     #[inline]
     fn write(&self, template: &LineTemplate, value: Option<&[u8]>, out: &mut Vec<u8>) {
         let name_parts = &self.matcher.name_parts;
-        let prefix = name_parts.prefix(self.found.name).len();
         let unchanged = self.keeps_rest(template, value);
         if let Some(whole) = self.whole
             && unchanged
         {
-            push(whole.input, (0, prefix), out);
+            push(whole.input, (0, self.prefix_len()), out);
             let (name, from) = match &template.ending {
                 Some(ending) => (&ending.front, name_parts.start(ending.from)),
                 None => (&template.name, self.line.name().len()),
@@ -195,10 +243,10 @@ impl LineWriter<'_> {
             self.parts(name, out);
             out.extend_from_slice(&whole.input[from..whole.length]);
         } else {
-            push(self.found.name, (0, prefix), out);
+            self.prefix(out);
             self.parts(&template.name, out);
             match self.rest.filter(|_| unchanged) {
-                Some(rest) => out.extend_from_slice(rest),
+                Some((rest, length)) => push(rest, (0, length), out),
                 None => self.changed_rest(template, value, out),
             }
             let tail = self.replaced.tail();
@@ -209,22 +257,53 @@ impl LineWriter<'_> {
         out.push(b'\n');
     }
 
+    /// The length of the prefix, with the dot after it.
+    #[inline]
+    pub(super) fn prefix_len(&self) -> usize {
+        self.matcher.name_parts.prefix(self.found.name).len()
+    }
+
+    /// Writes the prefix.
+    #[inline]
+    pub(super) fn prefix(&self, out: &mut Vec<u8>) {
+        push(self.found.name, (0, self.prefix_len()), out);
+    }
+
+    /// Writes the beginning of a name: most often one text.
+    #[inline]
+    pub(super) fn front(&self, ending: &Ending, out: &mut Vec<u8>) {
+        match &ending.front[..] {
+            [] => {}
+            [Part::Text(text)] => text.write(out),
+            parts => self.parts(parts, out),
+        }
+    }
+
     #[inline]
     fn parts(&self, parts: &[Part], out: &mut Vec<u8>) {
+        let tags = &self.matcher.tags;
         for part in parts {
             match part {
-                Part::Text(text) => out.extend_from_slice(text),
-                Part::Copy(capture) => self.push_part(*capture, out),
-                Part::Segment(capture) => {
-                    let start = out.len();
-                    self.push_part(*capture, out);
-                    if !matches!(capture, Capture::Tag(_)) || self.matcher.tags.have_dots() {
-                        let dots = out[start..].iter_mut().filter(|byte| **byte == b'.');
-                        dots.for_each(|dot| *dot = b'_');
-                    }
+                Part::Text(text) => text.write(out),
+                Part::Copy(Capture::Tag(tag)) => {
+                    push(self.found.tags.unwrap_or_default(), tags.value(*tag), out);
                 }
+                Part::Segment(Capture::Tag(tag)) if !tags.have_dots() => {
+                    push(self.found.tags.unwrap_or_default(), tags.value(*tag), out);
+                }
+                Part::Copy(capture) => out.extend_from_slice(self.part(*capture)),
+                Part::Segment(capture) => self.segment(*capture, out),
             }
         }
+    }
+
+    /// Appends a [part](Self::part) as one segment.
+    #[inline(never)] // so that `parts` is small enough to be inlined
+    fn segment(&self, capture: Capture, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(self.part(capture));
+        let dots = out[start..].iter_mut().filter(|byte| **byte == b'.');
+        dots.for_each(|dot| *dot = b'_');
     }
 
     /// True if neither the value nor the type changes, and there are no tags to write.
@@ -313,17 +392,6 @@ impl LineWriter<'_> {
             part => self.matcher.name_parts.part(self.found.name, part),
         }
     }
-
-    /// Appends a [part](Self::part).
-    #[inline]
-    fn push_part(&self, capture: Capture, out: &mut Vec<u8>) {
-        match capture {
-            Capture::Tag(tag) => {
-                push(self.found.tags.unwrap_or_default(), self.matcher.tags.value(tag), out);
-            }
-            _ => out.extend_from_slice(self.part(capture)),
-        }
-    }
 }
 
 /// Whether one of these `DogStatsD` tags has a key of the template.
@@ -337,17 +405,20 @@ fn repeats(template: &TagsTemplate, tags: &[u8]) -> bool {
 }
 
 /// What follows the name, unless the type or the value changes. `None`: it depends on fields.
-#[inline]
-fn unchanged_rest<'a>(line: &Line<'a>, found: &Match<'_>) -> Option<&'a [u8]> {
+fn unchanged_rest<'a>(
+    line: &Line<'a>,
+    found: &Match<'_>,
+    matcher: &Matcher,
+) -> Option<(&'a [u8], usize)> {
     if !line.shared().is_empty() {
         return None;
     }
-    if found.tags.is_none() || line.fields().is_empty() {
-        return Some(line.rest());
-    }
+    let Some(tags) = found.tags.filter(|_| !line.fields().is_empty()) else {
+        return Some((line.rest(), line.rest().len()));
+    };
     // There are no fields but tags that the rule reads, which is so in nearly every line.
-    let tags = line.fields().strip_prefix(b"|#")?;
-    memchr(b'|', tags).is_none().then(|| line.value_and_type())
+    let only_tags = line.fields().len() == tags.len() + Dialect::DogStatsd.opening().len();
+    (only_tags && !matcher.tags.have_bars()).then(|| line.value_and_type())
 }
 
 /// Appends a part of a text. Parts are short, and copying a fixed number of bytes needs no function

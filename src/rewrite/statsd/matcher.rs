@@ -2,7 +2,9 @@
 
 use memchr::memchr;
 
-use crate::mapping::plan::statsd::{Capture, LineRule, LineRuleId, NameParts, StatsdPlan};
+use crate::mapping::plan::statsd::{
+    Capture, KnownEnd, LineRule, LineRuleId, Name, NameParts, StatsdPlan,
+};
 use crate::rewrite::statsd::recorder::Recorder;
 use crate::rewrite::statsd::sender::Sender;
 use crate::rewrite::statsd::tag_values::TagValues;
@@ -79,8 +81,51 @@ pub(super) struct Matcher {
 }
 
 impl Matcher {
-    /// Tries the readings of a line until a rule matches one.
+    /// The first line of an input, if it is [plain](Line::plain). Of a line that begins like the
+    /// last one, this part is not read again.
     #[inline]
+    pub(super) fn plain_line<'a>(
+        &self,
+        plan: &StatsdPlan,
+        input: &'a [u8],
+    ) -> Option<(Line<'a>, Option<KnownEnd>)> {
+        let (known, end) = plan.known(input, &self.name_parts);
+        let line = match end {
+            Some(end) => Line::plain_at(input, end.length)?,
+            None => Line::plain_after(input, known)?,
+        };
+        Some((line, end))
+    }
+
+    /// Decides about a [plain](Self::plain_line) line at the start of an input.
+    #[inline]
+    pub(super) fn plain<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        input: &'a [u8],
+        (line, end): (&Line<'a>, Option<KnownEnd>),
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> SampleDecision<'a> {
+        if end.is_none() && !plan.concerns(input) {
+            return SampleDecision::NoRule;
+        }
+        recorder.reading();
+        let metric_type = line.metric_type();
+        let known = end.and_then(|end| plan.find_known(end, metric_type, &mut self.name_parts));
+        let rule = known.or_else(|| {
+            let name = Name::at_start_of(input, line.name().len());
+            plan.find(name, metric_type, None, &mut self.name_parts)
+        });
+        let decision = self.sample(plan, line, rule, sender);
+        if let Some(rule) = decision.rule() {
+            recorder.matched(rule);
+        }
+        decision
+    }
+
+    /// Tries the readings of a line until a rule matches one.
+    #[inline(never)] // so that the loop over plain lines is small
     pub(super) fn line<'a>(
         &mut self,
         plan: &StatsdPlan,
@@ -99,7 +144,8 @@ impl Matcher {
         };
         // Nearly every line has only one reading.
         if line.confidence() == Confidence::Sure && !self.ends_within_tags(plan, &line) {
-            return self.reading(plan, line, sender, recorder);
+            let name = Name::at_start_of(text, line.name().len());
+            return self.reading_of(plan, line, name, sender, recorder);
         }
         self.readings(plan, text, line, sender, recorder)
     }
@@ -152,12 +198,11 @@ impl Matcher {
     #[cold]
     fn has_open_tags(&mut self, plan: &StatsdPlan, line: &Line<'_>) -> bool {
         let Some(TaggedName { dialect, name, .. }) = tagged_name(line.name()) else { return false };
-        let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts);
+        let rule = plan.find(name.into(), line.metric_type(), None, &mut self.name_parts);
         let open = matches!(dialect, Dialect::Influx | Dialect::Librato);
         open && rule.is_some_and(|rule| plan.rule(rule).tagged.is_some())
     }
 
-    #[inline]
     fn reading<'a>(
         &mut self,
         plan: &StatsdPlan,
@@ -165,11 +210,23 @@ impl Matcher {
         sender: &mut Sender,
         recorder: &mut impl Recorder,
     ) -> LineDecision<'a> {
+        self.reading_of(plan, line, line.name().into(), sender, recorder)
+    }
+
+    #[inline]
+    fn reading_of<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        line: Line<'a>,
+        name: Name<'_>,
+        sender: &mut Sender,
+        recorder: &mut impl Recorder,
+    ) -> LineDecision<'a> {
         recorder.reading();
         if line.has_more() {
             return self.samples(plan, line, sender, recorder);
         }
-        let decision = self.sample(plan, &line, sender);
+        let decision = self.any_sample(plan, &line, name, sender);
         if let Some(rule) = decision.rule() {
             recorder.matched(rule);
         }
@@ -194,7 +251,7 @@ impl Matcher {
         }
         let mut decision = LineDecision::NoRule;
         for sample in line.samples() {
-            let of_sample = self.sample(plan, &sample, sender);
+            let of_sample = self.any_sample(plan, &sample, sample.name().into(), sender);
             if let Some(rule) = of_sample.rule() {
                 recorder.matched(rule);
             }
@@ -207,29 +264,43 @@ impl Matcher {
         decision
     }
 
-    /// Finds the rule for one sample. Not generic over the recorder, so that there is one copy of
-    /// it and what it calls is compiled into it.
-    #[inline]
-    pub(super) fn sample<'a>(
+    /// Finds the rule for one sample of a line that is not plain, whose name is `name`.
+    #[inline(never)]
+    pub(super) fn any_sample<'a>(
         &mut self,
         plan: &StatsdPlan,
         line: &Line<'a>,
+        name: Name<'_>,
         sender: &mut Sender,
     ) -> SampleDecision<'a> {
-        let name = line.name();
-        let mut found = match plan.find(name, line.metric_type(), None, &mut self.name_parts) {
-            Some(rule) if plan.rule(rule).tagged.is_none() => Match { rule, name, tags: None },
-            Some(rule) => match self.tags_after_type(plan, rule, line) {
-                Some(found) => found,
-                None => return SampleDecision::NoRule,
-            },
-            None => match self.tags_in_name(plan, line) {
+        let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts);
+        self.sample(plan, line, rule, sender)
+    }
+
+    /// Decides about one sample, for whose name and type `rule` was found.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "called in the loop over nearly every line")]
+    fn sample<'a>(
+        &mut self,
+        plan: &StatsdPlan,
+        line: &Line<'a>,
+        rule: Option<LineRuleId>,
+        sender: &mut Sender,
+    ) -> SampleDecision<'a> {
+        let untagged = rule.filter(|rule| plan.rule(*rule).tagged.is_none());
+        let mut found = match untagged {
+            Some(rule) => Match { rule, name: line.name(), tags: None },
+            None => match self.with_tags(plan, rule, line) {
                 Some(found) => found,
                 None => return SampleDecision::NoRule,
             },
         };
         let mut rule = plan.rule(found.rule);
-        match self.other_generation(plan, rule, &found, line) {
+        let other = match &rule.ambiguous_with[..] {
+            [] => None,
+            _ => self.other_generation(plan, rule, &found, line),
+        };
+        match other {
             None => sender.generation = Some(rule.reads),
             Some(other) if sender.generation == Some(rule.reads.other()) => {
                 found.rule = other;
@@ -246,7 +317,6 @@ impl Matcher {
     }
 
     /// The rule of the other generation that matches the line too.
-    #[inline]
     fn other_generation(
         &mut self,
         plan: &StatsdPlan,
@@ -261,16 +331,19 @@ impl Matcher {
             return None;
         }
         let other = Some(rule.reads.other());
-        plan.find(found.name, line.metric_type(), other, &mut self.other_parts)
+        plan.find(found.name.into(), line.metric_type(), other, &mut self.other_parts)
     }
 
-    /// Matches a line by the tags after its type.
-    fn tags_after_type<'a>(
+    /// Matches a line by its tags: those after its type, for a rule that reads tagged lines of this
+    /// name, or those in its name.
+    #[inline(never)] // so that the code for other lines is small
+    fn with_tags<'a>(
         &mut self,
         plan: &StatsdPlan,
-        rule: LineRuleId,
+        rule: Option<LineRuleId>,
         line: &Line<'a>,
     ) -> Option<Match<'a>> {
+        let Some(rule) = rule else { return self.tags_in_name(plan, line) };
         self.tagged(plan, rule, line, line.name(), (line.tags()?, Dialect::DogStatsd))
     }
 
@@ -280,7 +353,7 @@ impl Matcher {
             return None;
         }
         let TaggedName { dialect, name, tags, suffix } = tagged_name(line.name())?;
-        let rule = plan.find(name, line.metric_type(), None, &mut self.name_parts)?;
+        let rule = plan.find(name.into(), line.metric_type(), None, &mut self.name_parts)?;
         if plan.rule(rule).tagged.is_none() || !suffix.is_empty() {
             return None;
         }
@@ -302,7 +375,7 @@ impl Matcher {
         let known = source.sends(line.metric_type())
             && self.tags.read(tags, dialect, plan, source)
             && self.tags.serve(of_rule);
-        let ambiguous = known && memchr(b'|', tags).is_some() && self.output_ambiguous(tags, line);
+        let ambiguous = known && self.tags.have_bars() && self.output_ambiguous(tags, line);
         (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags) })
     }
 

@@ -17,6 +17,7 @@
 mod explain;
 mod line_writer;
 mod matcher;
+mod output;
 mod recorder;
 mod report;
 mod rewriter;

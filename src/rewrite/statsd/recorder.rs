@@ -8,6 +8,9 @@ use crate::rewrite::statsd::report::DropReason;
 /// The hot path passes `()`, for which every call compiles to nothing; `explain` passes a recorder
 /// that keeps what it receives. Both therefore run the same code.
 pub(super) trait Recorder {
+    /// Whether [`replaced`](Self::replaced) needs the output of each line.
+    const READS_OUTPUT: bool = true;
+
     /// The walk tries a reading of the line. Rules recorded for an earlier reading do not apply.
     #[inline]
     fn reading(&mut self) {}
@@ -34,7 +37,9 @@ pub(super) trait Recorder {
     fn replaced(&mut self, _line: &[u8], _output: &[u8]) {}
 }
 
-impl Recorder for () {}
+impl Recorder for () {
+    const READS_OUTPUT: bool = false;
+}
 
 /// Why a line is forwarded unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use memchr::memchr;
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::rewrite::statsd::line_writer::{LineWriter, Replaced, WholeLine, keep};
 use crate::rewrite::statsd::matcher::{LineDecision, Match, Matcher, SampleDecision};
+use crate::rewrite::statsd::output::Output;
 use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
 use crate::rewrite::statsd::report::{DropReason, Report};
 use crate::rewrite::statsd::sender::Sender;
@@ -75,52 +76,106 @@ impl Rewriter {
         out: &mut Vec<u8>,
         recorder: &mut impl Recorder,
     ) -> Outcome {
-        let before = out.len();
-        let mut outcome = Outcome::Untouched;
-        // Input between these two positions is unchanged and not yet written.
-        let (mut written, mut start) = (0, 0);
+        let mut output = Output::new(datagram, out);
+        let mut start = 0;
         while start < datagram.len() {
             let rest = &datagram[start..];
-            let end = memchr(b'\n', rest).unwrap_or(rest.len());
-            let line = &rest[..end];
             self.report.lines_in += 1;
-            match self.matcher.line(&self.plan, line, sender, recorder) {
-                LineDecision::Apply(read, found) => {
-                    copy(&datagram[written..start], out);
-                    let from = out.len();
-                    let whole = Replaced::Line(WholeLine::new(rest, end));
-                    self.apply(whole, &read, &found, out).record(recorder);
-                    recorder.replaced(line, &out[from..]);
-                    written = datagram.len().min(start + end + 1);
-                    outcome = Outcome::Rewritten;
+            let end = match self.matcher.plain_line(&self.plan, rest) {
+                Some((line, known)) => {
+                    let end = start + line.len();
+                    let text = &rest[..line.len()];
+                    let read = (&line, known);
+                    match self.matcher.plain(&self.plan, rest, read, sender, recorder) {
+                        SampleDecision::NoRule => self.pass(text, Unchanged::NoRule, recorder),
+                        SampleDecision::Keep(_) => self.pass(text, Unchanged::Kept, recorder),
+                        SampleDecision::Apply(found) => {
+                            let whole = WholeLine::new(rest, line.len());
+                            self.apply_line(whole, start, &line, &found, &mut output, recorder);
+                        }
+                    }
+                    end
                 }
-                LineDecision::ApplySamples(read) => {
-                    copy(&datagram[written..start], out);
-                    let from = out.len();
-                    let tail = WholeLine::new(rest, end).tail();
-                    self.apply_samples(&read, tail, sender, out, recorder);
-                    recorder.replaced(line, &out[from..]);
-                    written = datagram.len().min(start + end + 1);
-                    outcome = Outcome::Rewritten;
-                }
-                LineDecision::NoRule => self.pass(line, Unchanged::NoRule, recorder),
-                LineDecision::Keep => self.pass(line, Unchanged::Kept, recorder),
-                LineDecision::Unreadable => {
-                    self.report.unreadable += 1;
-                    self.pass(line, Unchanged::Unreadable, recorder);
-                }
-            }
-            start += end + 1;
+                None => self.other_line(rest, start, sender, &mut output, recorder),
+            };
+            start = end + 1;
         }
-        if outcome == Outcome::Rewritten {
-            out.extend_from_slice(&datagram[written..]);
-            // A newline at the end is a blank line if the output before it ends with a newline.
-            let blank = matches!(out[before..], [b'\n'] | [.., b'\n', b'\n']);
-            if !datagram.ends_with(b"\n") && !blank && out[before..].ends_with(b"\n") {
-                out.pop();
+        if output.finish() { Outcome::Rewritten } else { Outcome::Untouched }
+    }
+
+    /// Processes the line at the start of `rest`, which is not plain. Returns its end.
+    #[inline(never)] // so that the loop over plain lines is small
+    fn other_line(
+        &mut self,
+        rest: &[u8],
+        start: usize,
+        sender: &mut Sender,
+        output: &mut Output<'_>,
+        recorder: &mut impl Recorder,
+    ) -> usize {
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let (line, whole) = (&rest[..length], WholeLine::new(rest, length));
+        match self.matcher.line(&self.plan, line, sender, recorder) {
+            LineDecision::Apply(read, found) => {
+                self.apply_line(whole, start, &read, &found, output, recorder);
+            }
+            LineDecision::ApplySamples(read) => {
+                output.copy_to(start);
+                let from = output.out().len();
+                self.apply_samples(&read, whole.tail(), sender, output.out(), recorder);
+                recorder.replaced(line, &output.out()[from..]);
+                output.skip_to(output.after_line(start + length));
+            }
+            LineDecision::NoRule => self.pass(line, Unchanged::NoRule, recorder),
+            LineDecision::Keep => self.pass(line, Unchanged::Kept, recorder),
+            LineDecision::Unreadable => {
+                self.report.unreadable += 1;
+                self.pass(line, Unchanged::Unreadable, recorder);
             }
         }
-        outcome
+        start + length
+    }
+
+    /// Writes the output of a rule for a whole line, which begins at `start` of the datagram.
+    #[inline]
+    fn apply_line<R: Recorder>(
+        &mut self,
+        whole: WholeLine<'_>,
+        start: usize,
+        line: &Line<'_>,
+        found: &Match<'_>,
+        output: &mut Output<'_>,
+        recorder: &mut R,
+    ) {
+        let rule = self.plan.rule(found.rule);
+        let next = output.after_line(start + whole.text().len());
+        let writer = LineWriter::new(&self.matcher, Replaced::Line(whole), line, found);
+        let Some((ending, from)) = writer.only_front(rule) else {
+            output.copy_to(start);
+            let written = output.out().len();
+            self.apply(Replaced::Line(whole), line, found, output.out()).record(recorder);
+            recorder.replaced(whole.text(), &output.out()[written..]);
+            output.skip_to(next);
+            return;
+        };
+        if R::READS_OUTPUT {
+            output.copy_to(start);
+        }
+        let written = output.out().len();
+        if rule.keep {
+            output.copy_line_to(next);
+            writer.prefix(output.out());
+        } else {
+            output.copy_to(start + writer.prefix_len());
+        }
+        writer.front(ending, output.out());
+        output.skip_to(start + from);
+        if R::READS_OUTPUT {
+            output.copy_to(next);
+            recorder.replaced(whole.text(), &output.out()[written..]);
+        }
+        self.report.lines_out += 1 + u64::from(rule.keep);
+        self.report.count(found.rule, 1);
     }
 
     #[inline]
@@ -176,7 +231,8 @@ impl Rewriter {
     ) {
         recorder.reading();
         for sample in line.samples() {
-            let decision = self.matcher.sample(&self.plan, &sample, sender);
+            let decision =
+                self.matcher.any_sample(&self.plan, &sample, sample.name().into(), sender);
             if let Some(rule) = decision.rule() {
                 recorder.matched(rule);
             }
@@ -225,14 +281,5 @@ impl Applied {
             Applied::Dropped(reason) => recorder.dropped(reason),
             Applied::NotNumber => recorder.not_a_number(),
         }
-    }
-}
-
-/// Appends unchanged input. Between two rewritten lines there is none, and calling `memcpy` to copy
-/// nothing would cost more than the check.
-#[inline]
-fn copy(unchanged: &[u8], out: &mut Vec<u8>) {
-    if !unchanged.is_empty() {
-        out.extend_from_slice(unchanged);
     }
 }

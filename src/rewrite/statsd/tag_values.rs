@@ -1,9 +1,9 @@
 //! The values of a line's tags, by the number of the tag.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use crate::mapping::plan::statsd::{LineRule, StatsdPlan, TaggedLines};
-use crate::statsd::{Dialect, pieces};
+use crate::statsd::{Dialect, find};
 
 /// The positions of the values of known tags, in the tags of one line.
 ///
@@ -14,8 +14,9 @@ pub(super) struct TagValues {
     values: [(usize, usize); u32::BITS as usize],
     /// The tags that are present, as bits.
     present: u32,
-    /// Whether there is a dot in any of them.
+    /// Whether there is a dot, or a bar, in any of them.
     dots: bool,
+    bars: bool,
 }
 
 impl TagValues {
@@ -28,29 +29,44 @@ impl TagValues {
         plan: &StatsdPlan,
         source: &TaggedLines,
     ) -> bool {
+        let equals = dialect.equals();
         self.present = 0;
-        let mut last: Option<usize> = None;
-        for piece in pieces(tags, dialect) {
-            let Some((key, value)) = piece.tag else {
-                if last.is_none_or(|last| source.text & 1 << last == 0) {
-                    return false;
+        let (mut last, mut start) = (None, 0);
+        loop {
+            let rest = &tags[start..];
+            let value = match plan.tag_at(rest, equals) {
+                Some((tag, length)) if self.present & 1 << tag == 0 => {
+                    let tag = usize::from(tag);
+                    if let Some(last) = last.replace(tag) {
+                        self.values[last].1 = start - 1;
+                    }
+                    self.values[tag].0 = start + length;
+                    self.present |= 1 << tag;
+                    let is_empty = rest.get(length).is_none_or(|byte| *byte == b',');
+                    if is_empty && (source.required | !source.text) & 1 << tag != 0 {
+                        return false;
+                    }
+                    start + length
                 }
-                continue;
+                None if last.is_some_and(|last| source.text & 1 << last != 0) => {
+                    if has_key(rest, equals) {
+                        return false;
+                    }
+                    start
+                }
+                // Unknown, or repeated, or there is no tag whose value it could continue.
+                _ => return false,
             };
-            let tag = plan.tag(key).filter(|tag| self.present & 1 << tag == 0);
-            let Some(tag) = tag.map(usize::from) else { return false };
-            if value.is_empty() && (source.required | !source.text) & 1 << tag != 0 {
-                return false;
+            match find(b',', &tags[value..]) {
+                Some(end) => start = value + end + 1,
+                None => break,
             }
-            if let Some(last) = last.replace(tag) {
-                self.values[last].1 = piece.start - 1;
-            }
-            self.values[tag].0 = piece.start + key.len() + 1;
-            self.present |= 1 << tag;
         }
         let Some(last) = last else { return false };
         self.values[last].1 = tags.len();
-        self.dots = memchr(b'.', tags).is_some();
+        let special = memchr2(b'.', b'|', tags);
+        self.dots = special.is_some_and(|at| memchr(b'.', &tags[at..]).is_some());
+        self.bars = special.is_some_and(|at| memchr(b'|', &tags[at..]).is_some());
         dialect != Dialect::DogStatsd || self.has(source.required)
     }
 
@@ -77,9 +93,21 @@ impl TagValues {
         self.dots
     }
 
+    /// Whether there is a bar in any tag.
+    pub(super) fn have_bars(&self) -> bool {
+        self.bars
+    }
+
     /// The position of the value of a tag that is present.
     #[inline]
     pub(super) fn value(&self, tag: u8) -> (usize, usize) {
         self.values[usize::from(tag)]
     }
+}
+
+/// Whether the text up to a comma has a key: one that no sender writes, because it is not known.
+#[cold]
+fn has_key(text: &[u8], equals: u8) -> bool {
+    let piece = &text[..memchr(b',', text).unwrap_or(text.len())];
+    memchr(equals, piece).is_some()
 }

@@ -1,10 +1,12 @@
 //! One `StatsD` line: `name:value|type|@rate|#tags`.
 
+mod plain;
 #[cfg(test)]
 mod tests;
 
 use memchr::memchr;
 
+use super::near::find;
 use super::tags::field_len;
 
 /// One sample of a metric, or several with the same name.
@@ -130,7 +132,7 @@ impl<'a> Line<'a> {
     #[inline]
     pub fn parse_from(line: &'a [u8], from: usize) -> Result<Line<'a>, NotMetric> {
         let rest = line.get(from..).unwrap_or_default();
-        let colon = from + memchr(b':', rest).ok_or(NotMetric::Unreadable)?;
+        let colon = from + find(b':', rest).ok_or(NotMetric::Unreadable)?;
         let (name, after_name) = line.split_at(colon);
         let (value, colons) = value(after_name).ok_or(NotMetric::Unreadable)?;
         let last = after_name.len();
@@ -227,11 +229,11 @@ impl<'a> Line<'a> {
         &self.after_name[..self.fields]
     }
 
-    /// Value and type, with the leading `:`.
+    /// Everything after the name, with the leading `:`, and the length of value and type in it.
     #[inline]
     #[must_use]
-    pub fn value_and_type(&self) -> &'a [u8] {
-        &self.after_name[..self.metric_type]
+    pub fn value_and_type(&self) -> (&'a [u8], usize) {
+        (self.after_name, self.metric_type)
     }
 
     /// Tags of the last sample that apply to this one too, with the `|` before them. Only lines
@@ -337,6 +339,12 @@ impl<'a> Line<'a> {
     /// The tags after the type, without `#`.
     #[must_use]
     pub fn tags(&self) -> Option<&'a [u8]> {
+        // In most lines there is no other field, and no bar in the tags.
+        if let Some(tags) = self.fields().strip_prefix(b"|#")
+            && memchr(b'|', tags).is_none()
+        {
+            return Some(tags);
+        }
         self.each_field().find_map(|field| field.strip_prefix(b"|#"))
     }
 }

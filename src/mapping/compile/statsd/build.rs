@@ -14,10 +14,10 @@ use crate::mapping::pack::statsd::pattern::{Pattern, TaggedPattern};
 use crate::mapping::pack::statsd::tags::Tags;
 use crate::mapping::plan::name_tree::Front;
 use crate::mapping::plan::statsd::{
-    Capture, Ending, LineRule, LineRuleId, LineTemplate, Part, StatsdPlan, TaggedLines,
+    Capture, Ending, LineRule, LineRuleId, LineTemplate, Literal, Part, StatsdPlan, TaggedLines,
     TagsTemplate, WrittenValue,
 };
-use crate::mapping::plan::text::Lead;
+use crate::mapping::plan::text::Text;
 use crate::mapping::segment::{Placeholder, Segment};
 
 /// Builds the plan of rules that [`check`](super::check) found nothing wrong with.
@@ -71,6 +71,7 @@ impl Build<'_> {
         for tag in packs.iter().flat_map(|pack| &pack.lines().tags.known) {
             if self.plan.tag(tag.as_bytes()).is_none() {
                 self.plan.tags.push(tag.as_bytes().into());
+                self.plan.keys.push(Text::new(tag.as_bytes()));
             }
         }
     }
@@ -238,10 +239,11 @@ impl Build<'_> {
             self.plan.names.insert(segments, front, reader.types, rule.reads, id);
             leads.insert(lead(segments, prefix));
         }
+        self.plan.names.prepare();
         for lead in leads {
             // Leads are sorted: a lead that begins another one comes before it.
-            if !self.plan.leads.last().is_some_and(|last| last.begins(&lead)) {
-                self.plan.leads.push(Lead::new(lead));
+            if !self.plan.leads.last().is_some_and(|last| last.begins_line(&lead)) {
+                self.plan.leads.push(Text::new(&lead));
             }
         }
     }
@@ -360,12 +362,12 @@ fn parts(segments: &[Segment], origin: &dyn Fn(&str) -> Option<Capture>) -> Vec<
             Segment::Many(placeholder) => Part::Copy(bound(&placeholder.name)),
         };
         if !text.is_empty() {
-            name.push(Part::Text(std::mem::take(&mut text).into_bytes().into()));
+            name.push(Part::Text(Literal::new(std::mem::take(&mut text).as_bytes())));
         }
         name.push(part);
     }
     if !text.is_empty() {
-        name.push(Part::Text(text.into_bytes().into()));
+        name.push(Part::Text(Literal::new(text.as_bytes())));
     }
     name
 }
@@ -389,8 +391,8 @@ fn ending(
     let mut front = parts(&w[..w.len() - length], origin);
     match front.last_mut() {
         None => {}
-        Some(Part::Text(text)) => *text = [&**text, b"."].concat().into(),
-        Some(_) => front.push(Part::Text((*b".").into())),
+        Some(Part::Text(text)) => *text = Literal::new(&[text.bytes(), b"."].concat()),
+        Some(_) => front.push(Part::Text(Literal::new(b"."))),
     }
     Some(Ending { front, from })
 }

@@ -24,7 +24,8 @@ fn plan(packs: &[&str], emit: Emit) -> StatsdPlan {
 /// The rule for lines of this name and type, given as `name:type`.
 fn rule<'a>(plan: &'a StatsdPlan, line: &str, only: Option<Generation>) -> Option<&'a LineRule> {
     let (name, metric_type) = line.split_once(':').expect("name:type");
-    let id = plan.find(name.as_bytes(), metric_type.as_bytes(), only, &mut NameParts::default())?;
+    let id =
+        plan.find(name.as_bytes().into(), metric_type.as_bytes(), only, &mut NameParts::default())?;
     Some(plan.rule(id))
 }
 
