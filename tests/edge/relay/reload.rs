@@ -184,6 +184,9 @@ const LINES: usize = 6_000;
 /// How many may be under way: no more than any socket's buffer holds.
 const UNDER_WAY: usize = 100;
 
+/// Reloads that there are at least before all lines are sent.
+const TURNS: usize = 20;
+
 /// Settings that differ from one turn to the next in targets, generations, sinks and listeners, and
 /// that cannot be used every fourth turn.
 fn storm(turn: usize, url: &str, [a, b]: [SocketAddr; 2]) -> String {
@@ -205,6 +208,7 @@ async fn repeated_reloads_under_load_lose_nothing() {
     let gateway = Gateway::start_on(&settings(0), workers).await;
     let (to, stream) = (gateway.statsd_over("udp"), gateway.statsd_over("tcp"));
     let over = AtomicBool::new(false);
+    let turns = AtomicUsize::new(0);
 
     // Every line has a number of its own, and no rule.
     let got = Arc::new(Mutex::new(BTreeSet::new()));
@@ -232,7 +236,8 @@ async fn repeated_reloads_under_load_lose_nothing() {
             } else {
                 lines.write_all(format!("s.{number}:1|c\n").as_bytes()).await.expect("it reads on");
             }
-            while number - count.load(Ordering::Relaxed).min(number) > UNDER_WAY {
+            let is_ahead = || number * TURNS > (turns.load(Ordering::Relaxed) + 1) * LINES;
+            while number - count.load(Ordering::Relaxed).min(number) > UNDER_WAY || is_ahead() {
                 tokio::task::yield_now().await;
             }
         }
@@ -270,6 +275,7 @@ async fn repeated_reloads_under_load_lose_nothing() {
                     reloads.1 += 1;
                 }
             }
+            turns.store(turn, Ordering::Relaxed);
         }
         reloads
     };
