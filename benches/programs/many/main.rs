@@ -19,6 +19,8 @@
 mod body;
 #[path = "../scrape/client.rs"]
 mod client;
+#[path = "../scrape/folder.rs"]
+mod folder;
 #[path = "../scrape/process.rs"]
 #[allow(dead_code, reason = "the other program uses more of it")]
 mod process;
@@ -38,7 +40,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use proxies::{Folder, Proxy};
+use folder::Folder;
+use proxies::Proxy;
 use table::{Spread, Table, megabytes};
 
 /// How long targets are left alone.
@@ -65,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !crossfade.exists() {
         return Err("target/release/crossfade: run `cargo build --release` first".into());
     }
-    let folder = Folder::create()?;
+    let folder = Folder::create(&std::env::temp_dir(), "many")?;
     table::heading(&crossfade);
     at_once(&load, &folder.0, &crossfade)?;
     idle(&folder.0, &crossfade)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::process::{Process, free_port};
@@ -86,23 +86,4 @@ targets:
 /// The path of a target, which is the same for every proxy.
 pub(crate) fn path(target: usize) -> String {
     format!("/targets/{target}/metrics")
-}
-
-/// A folder for settings, removed when dropped.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn create() -> io::Result<Folder> {
-        let folder = std::env::temp_dir().join(format!("crossfade-many-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        Ok(Folder(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{}: {error}", self.0.display());
-        }
-    }
 }

@@ -114,14 +114,6 @@ fn are_equal(one: f64, two: f64) -> bool {
 mod tests {
     use super::*;
 
-    fn series(labels: &[(&str, &str)], values: &[(f64, &str)]) -> Series {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Series {
-            metric: labels.iter().map(owned).collect(),
-            values: values.iter().map(|(time, value)| (*time, (*value).to_owned())).collect(),
-        }
-    }
-
     fn compared(rule: Rule, one: &[Series], two: &[Series]) -> BTreeMap<u64, AtTick> {
         let read = |all| results(all, 1000).expect("each series once");
         compare(rule, &["kong".to_owned()], &read(one), &read(two))
@@ -130,10 +122,10 @@ mod tests {
     #[test]
     fn every_pair_at_every_tick_is_compared() {
         let one =
-            [series(&[("job", "direct"), ("code", "200")], &[(1000.0, "5"), (1002.0, "0.3")])];
+            [Series::of(&[("job", "direct"), ("code", "200")], &[(1000.0, "5"), (1002.0, "0.3")])];
         let two = [
-            series(&[("job", "pinned"), ("code", "200")], &[(1002.0, "0.30000000000000004")]),
-            series(&[("job", "pinned"), ("code", "404")], &[(1004.0, "1")]),
+            Series::of(&[("job", "pinned"), ("code", "200")], &[(1002.0, "0.30000000000000004")]),
+            Series::of(&[("job", "pinned"), ("code", "404")], &[(1004.0, "1")]),
         ];
         let ticks = compared(Rule::Exact, &one, &two);
         let different = |tick: u64| ticks[&tick].different.clone();
@@ -145,7 +137,7 @@ mod tests {
     #[test]
     fn results_without_data_agree_on_nothing() {
         assert!(compared(Rule::Exact, &[], &[]).is_empty());
-        let not_a_number = [series(&[], &[(1000.0, "NaN")])];
+        let not_a_number = [Series::of(&[], &[(1000.0, "NaN")])];
         let ticks = compared(Rule::Exact, &not_a_number, &not_a_number);
         assert_eq!((ticks[&0].same, ticks[&0].without_number), (1, 1));
     }
@@ -153,7 +145,7 @@ mod tests {
     #[test]
     fn a_quantile_stays_between_its_boundaries() {
         let is_same = |one: &str, two: &str| {
-            let of = |value| [series(&[], &[(1000.0, value)])];
+            let of = |value| [Series::of(&[], &[(1000.0, value)])];
             let ticks = compared(Rule::Between(&[10.0, 50.0]), &of(one), &of(two));
             ticks[&0].different.is_empty()
         };
@@ -164,7 +156,7 @@ mod tests {
 
     #[test]
     fn pods_of_a_node_follow_each_other() {
-        let pod = |id: &str, time| series(&[("node_id", id)], &[(time, "1")]);
+        let pod = |id: &str, time| Series::of(&[("node_id", id)], &[(time, "1")]);
         let one = results(&[pod("a", 1000.0), pod("b", 1002.0)], 1000).expect("one at a time");
         assert_eq!(one[&Labels::new()], BTreeMap::from([(0, 1.0), (1, 1.0)]));
         assert!(results(&[pod("a", 1000.0), pod("b", 1000.0)], 1000).is_err());
@@ -172,7 +164,7 @@ mod tests {
 
     #[test]
     fn dictionaries_that_a_version_lacks_are_left_out() {
-        let of = |name: &str, value| [series(&[("shared_dict", name)], &[(1000.0, value)])];
+        let of = |name: &str, value| [Series::of(&[("shared_dict", name)], &[(1000.0, value)])];
         assert!(compared(Rule::Dictionaries, &of("kong_secrets", "1"), &[]).is_empty());
         let ticks = compared(Rule::Dictionaries, &of("kong", "1"), &of("kong", "2"));
         assert_eq!(ticks[&0].different.len(), 1);

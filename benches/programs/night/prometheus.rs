@@ -34,6 +34,18 @@ pub(crate) struct Series {
     pub(crate) values: Vec<(f64, String)>,
 }
 
+#[cfg(test)]
+impl Series {
+    /// A series with these labels and samples.
+    pub(crate) fn of(labels: &[(&str, &str)], values: &[(f64, &str)]) -> Series {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Series {
+            metric: labels.iter().map(owned).collect(),
+            values: values.iter().map(|(time, value)| (*time, (*value).to_owned())).collect(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     data: Data,

@@ -187,16 +187,8 @@ impl NodeSamples {
 mod tests {
     use super::*;
 
-    fn series(labels: &[(&str, &str)], values: &[(f64, &str)]) -> Series {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Series {
-            metric: labels.iter().map(owned).collect(),
-            values: values.iter().map(|(time, value)| (*time, (*value).to_owned())).collect(),
-        }
-    }
-
     fn ticks(values: &[(f64, &str)]) -> Series {
-        series(&[("__name__", TICK_FAMILY)], values)
+        Series::of(&[("__name__", TICK_FAMILY)], values)
     }
 
     #[test]
@@ -204,8 +196,8 @@ mod tests {
         let counter = [("__name__", "c"), ("job", "j"), ("route", "a\"b")];
         let all = [
             ticks(&[(10.3, "4"), (11.3, "4"), (12.3, "5"), (13.3, "9")]),
-            series(&counter, &[(10.3, "7"), (11.3, "7"), (12.3, "8"), (13.3, "9")]),
-            series(&[("__name__", "up")], &[(10.3, "1"), (14.3, "0")]),
+            Series::of(&counter, &[(10.3, "7"), (11.3, "7"), (12.3, "8"), (13.3, "9")]),
+            Series::of(&[("__name__", "up")], &[(10.3, "1"), (14.3, "0")]),
         ];
         let node = of_node(&all, 9);
         assert_eq!((node.scrapes, &node.contradictions), ((1, 1), &Vec::new()));
@@ -224,7 +216,7 @@ mod tests {
         let counter = [("__name__", "c")];
         let all = [
             ticks(&[(10.3, "4"), (11.3, "4")]),
-            series(&counter, &[(10.3, "7"), (11.3, "8"), (12.3, "8")]),
+            Series::of(&counter, &[(10.3, "7"), (11.3, "8"), (12.3, "8")]),
         ];
         assert_eq!(of_node(&all, 9).contradictions.len(), 2);
     }
@@ -232,7 +224,7 @@ mod tests {
     #[test]
     fn other_labels_are_a_change_and_other_boundaries_are_not() {
         let of = |name, label, value, time| {
-            series(&[("__name__", name), (label, value)], &[(time, "1")])
+            Series::of(&[("__name__", name), (label, value)], &[(time, "1")])
         };
         let all = [
             ticks(&[(10.0, "1"), (12.0, "2")]),

@@ -21,6 +21,7 @@
 mod body;
 mod cases;
 mod client;
+mod folder;
 mod process;
 mod table;
 
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cases::{Origin, Shape, Stage};
+use folder::Folder;
 use table::{Spread, Table, megabytes};
 
 /// What is measured, from the command line.
@@ -52,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(before) = plan.before.as_ref().filter(|before| !before.exists()) {
         return Err(format!("{}: there is no such file", before.display()).into());
     }
-    let folder = Folder::create()?;
+    let folder = Folder::create(Path::new("/dev/shm"), "measure")?;
     table::heading(&plan.crossfade);
     for &size in &plan.sizes {
         scrape_path(&plan, &folder.0, size)?;
@@ -205,23 +207,4 @@ fn wall_clock(plan: &Plan, folder: &Path) -> Result<(), Box<dyn Error>> {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// A folder in memory, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn create() -> std::io::Result<Self> {
-        let folder = PathBuf::from(format!("/dev/shm/crossfade-measure-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        Ok(Folder(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{}: {error}", self.0.display());
-        }
-    }
 }

@@ -237,3 +237,38 @@ fn scan_alike_agrees_with_scan() {
         }
     }
 }
+
+#[test]
+fn samples_of_a_series_are_those_that_scan_finds() {
+    let (name, labels) = (b"a_sum", b"b=\"c\",d=\"}\"");
+    for (line, expected) in [
+        ("a_sum{b=\"c\",d=\"}\"} 12\n", Some(12.0)),
+        ("a_sum{b=\"c\",d=\"}\"} 123456789012345\n", Some(123_456_789_012_345.0)),
+        ("a_sum{b=\"c\",d=\"}\"} 12345678901234567\n", Some(12_345_678_901_234_567.0)),
+        ("a_sum{b=\"c\",d=\"}\"} -1.5e3\n", Some(-1500.0)),
+        ("a_sum{b=\"c\",d=\"}\"} +Inf\n", Some(f64::INFINITY)),
+        ("a_sum{b=\"c\",d=\"}\"} 1 99\n", None),
+        ("a_sum{b=\"c\",d=\"}\"} 1 \n", None),
+        ("a_sum{b=\"c\",d=\"}\"}  1\n", None),
+        ("a_sum{b=\"c\",d=\"}\"} x\n", None),
+        ("a_sum{b=\"c\",d=\"}\"} 0.00000000000000000000000000000001\n", None), // unusually long
+        ("a_sum{b=\"c\",d=\"}\",} 1\n", None),
+        ("a_sum{b=\"c\",d=\"x\"} 1\n", None),
+        ("a_sun{b=\"c\",d=\"}\"} 1\n", None),
+        ("a_sums{b=\"c\",d=\"}\"} 1\n", None),
+    ] {
+        let found = scanner().sample_of_series(line.as_bytes(), name, labels);
+        assert_eq!(found.map(|sample| sample.value), expected, "{line:?}");
+        if let Some(found) = found {
+            let Scan::Sample(sample) = scanner().scan(line.as_bytes()) else { panic!("{line:?}") };
+            assert_eq!((found.len, found.value), (sample.len, sample.value), "{line:?}");
+        }
+        for cut in 0..line.len() {
+            let input = &line.as_bytes()[..cut];
+            assert_eq!(scanner().sample_of_series(input, name, labels), None, "{line:?}");
+        }
+    }
+    let line = b"a_sum{b=\"c\",d=\"}\"} 12\n";
+    let short = Scanner::new(line.len() - 2, 8, Format::Text);
+    assert_eq!(short.sample_of_series(line, name, labels), None);
+}

@@ -76,6 +76,29 @@ fn histograms_without_a_type() {
     );
 }
 
+/// The counts and sums of several histograms follow their buckets, as exporters in Lua write them.
+#[test]
+fn sums_after_all_buckets_are_multiplied_too() {
+    let methods = [("GET", 100), ("POST", 2000), ("PUT", 30_000)];
+    let lines = |line: &dyn Fn(&str, u32) -> String| -> String {
+        methods.iter().map(|(method, sum)| line(method, *sum)).collect()
+    };
+    let body = "# TYPE request_ms histogram\n".to_owned()
+        + &lines(&|method, _| {
+            let bucket = |le| format!("request_ms_bucket{{method=\"{method}\",le=\"{le}\"}} 4\n");
+            ["5", "10", "250", "+Inf"].map(bucket).concat()
+        })
+        + &lines(&|method, _| format!("request_ms_count{{method=\"{method}\"}} 4\n"))
+        + &lines(&|method, sum| format!("request_ms_sum{{method=\"{method}\"}} {sum}\n"));
+    let left = rewrite_at_every_cut(&plan_of(PACK, Emit::New), Options::default(), &body);
+    let left = left.read().stored();
+    for (method, sum) in [("GET", 0.1), ("POST", 2.0), ("PUT", 30.0)] {
+        let of = |part: &str| left[&Series::new(part, &[("http_method", method)])].to_string();
+        assert_eq!(of("request_seconds_sum"), sum.to_string());
+        assert_eq!(of("request_seconds_count"), "4");
+    }
+}
+
 /// Counts have no unit: of a histogram, the sum and the boundaries are multiplied.
 #[test]
 fn histograms_have_their_boundaries_multiplied() {

@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use crate::support::engine::{EMITS, leaving, plan, rewrite, rewrite_at_every_cut};
+use crate::support::engine::{EMITS, leaving, plan, rewrite, rewrite_at_every_cut, try_rewrite};
 use crate::support::naive;
 use crate::support::{Seeded, assert_same_series, capture, captures, oracle};
 use crossfade::mapping::Emit;
-use crossfade::rewrite::exposition::Options;
+use crossfade::rewrite::exposition::{Error, History, Limits, Options};
 
 /// Which part of a histogram a line is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,4 +165,24 @@ kong_latency_count{service="c",route="r",type="request"} 66
         assert!(left.contains(one), "{one:?} in {left:?}");
     }
     assert!(left.iter().all(|(_, value)| (*value - 66.0).abs() > 0.5), "{left:?}");
+}
+
+/// The labels by which sums are recognized count towards the limit, also of histograms that pass.
+#[test]
+fn remembered_labels_are_limited() {
+    let route = |number: usize| {
+        format!("kong_latency_bucket{{route=\"{number:04}\",type=\"request\",le=\"+Inf\"}} 1\n")
+    };
+    let body: String = (0..2000).map(route).collect();
+    for emit in [Emit::Old, Emit::New] {
+        let rewritten = |held_bytes| {
+            let limits = Limits { held_bytes, ..Limits::default() };
+            let options = Options { limits, ..Options::default() };
+            try_rewrite(&plan(emit), options, History::default(), [body.as_bytes()])
+        };
+        assert!(rewritten(1 << 20).is_ok(), "{emit:?}");
+        // 2,000 label sets with about 30 bytes of text each.
+        let error = rewritten(60_000).expect_err("more is remembered");
+        assert!(matches!(error, Error::TooMuchHeld { .. }), "{error}");
+    }
 }

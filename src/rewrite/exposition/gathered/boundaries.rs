@@ -265,6 +265,30 @@ mod tests {
     }
 
     #[test]
+    fn the_next_boundary_is_recognized_with_the_end_of_the_labels() {
+        let mut boundaries = Boundaries::new(&[], None);
+        let spellings = ["1", "1234567890123", "12345678901234", "+Inf"];
+        let cells = spellings.map(|le| boundaries.cell(le.as_bytes()).unwrap());
+        boundaries.guess = 0;
+        let line = |le: &str, after: &str| format!("xy{le}{after}").into_bytes();
+        for (le, cell) in spellings.into_iter().zip(cells) {
+            // Not within 16 bytes: left to the full comparison.
+            let is_short = le.len() <= 13;
+            let expected = is_short.then_some((cell, 2 + le.len() + 3));
+            for wrong in ["\",} 1234567890123456", "x\"} 123456789012345", "\"}", ""] {
+                assert_eq!(boundaries.next_cell(&line(le, wrong), 2), None, "{le}{wrong}");
+            }
+            assert_eq!(
+                boundaries.next_cell(&line(le, "\"} 1\n1234567890123"), 2),
+                expected,
+                "{le}"
+            );
+            boundaries.guess += usize::from(!is_short);
+        }
+        assert_eq!(boundaries.next_cell(&line("1", "\"} 1\n1234567890123"), 2), None);
+    }
+
+    #[test]
     fn boundaries_are_limited() {
         let mut boundaries = Boundaries::new(&[], None);
         for bound in 0..MAX_BUCKETS {

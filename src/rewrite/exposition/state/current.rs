@@ -13,7 +13,7 @@ pub(super) struct Current {
     /// The sample name. Empty if the next sample's name must be looked up even if it is equal.
     pub(super) name: Vec<u8>,
     pub(super) family: FamilyId,
-    /// The hash of the family's name, by which its [series](crate::rewrite::exposition::series_set::series_key) are told from those of others.
+    /// The hash of the family's name, which is a part of the keys of its series.
     pub(super) family_hash: u64,
     pub(super) part: Option<HistogramPart>,
     /// No pack names the family: its samples pass.
