@@ -233,7 +233,7 @@ fn sink(text: &str) -> Result<Sink, String> {
 
 /// The gateway from its start to its end.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // This thread accepts connections and serves the admin listener.
+    // This thread serves the admin listener.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(arguments));
     // A file or a look-up that does not end must not prevent the end of the process.

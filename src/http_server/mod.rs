@@ -13,6 +13,7 @@ mod access;
 mod caught;
 mod connection;
 mod connection_state;
+mod connections;
 mod context;
 mod reason_phrase;
 mod route_prefix;
@@ -21,7 +22,6 @@ mod timeouts;
 mod web_config;
 mod workers;
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
@@ -34,20 +34,20 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response, StatusCode};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{Id, JoinSet};
-use tokio::time::Instant;
+use tokio::task::JoinSet;
 
 use crate::descriptors::{self, Counted, Purpose, Reserve, Supply};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{ConnectionRefusal, HttpListenerMetrics};
 pub use access::{ClientAddress, Encrypted};
-use connection_state::ConnectionState;
+use connections::Connections;
 use context::ConnectionContext;
 pub use context::{BUFFER_BYTES, Limits, ReloadableConfig};
 pub(crate) use reason_phrase::reason_phrase;
 pub use route_prefix::{Prefixed, RoutePrefix};
-use sockets::Sockets;
+use sockets::{Accepted, Sockets};
 pub use web_config::{WebConfig, certificate, check};
+use workers::Placement;
 pub use workers::Workers;
 
 /// How long to wait after an error, such as no more file descriptors. Retrying at once would only use
@@ -84,14 +84,6 @@ pub struct Listener {
     reserve: Option<Reserve>,
 }
 
-/// The open connections.
-struct Connections {
-    tasks: JoinSet<()>,
-    activities: HashMap<Id, Arc<ConnectionState>>,
-    /// Earlier than the start of every connection.
-    epoch: Instant,
-}
-
 impl Listener {
     /// Binds the addresses. From here on clients can connect; they wait until [`serve`](Self::serve)
     /// accepts them.
@@ -108,7 +100,7 @@ impl Listener {
         let mut addresses = Vec::with_capacity(settings.addresses.len());
         for address in settings.addresses {
             let bound = TcpListener::bind(address).await;
-            let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket)));
+            let bound = bound.and_then(|socket| Ok((socket.local_addr()?, socket.into_std()?)));
             let (bound, socket) = bound.map_err(|error| BindError { address, error })?;
             sockets.push(socket);
             addresses.push(bound);
@@ -129,16 +121,12 @@ impl Listener {
     ) -> io::Result<Listener> {
         let addresses = sockets.iter().map(std::net::TcpListener::local_addr);
         let addresses = addresses.collect::<io::Result<_>>()?;
-        let register = |socket: std::net::TcpListener| {
-            socket.set_nonblocking(true)?;
-            TcpListener::from_std(socket)
-        };
-        let sockets = sockets.into_iter().map(register).collect::<io::Result<_>>()?;
+        sockets.iter().try_for_each(|socket| socket.set_nonblocking(true))?;
         Ok(Listener::new(sockets, addresses, limits, web, metrics))
     }
 
     fn new(
-        sockets: Vec<TcpListener>,
+        sockets: Vec<std::net::TcpListener>,
         addresses: Vec<SocketAddr>,
         limits: Limits,
         web: Option<Arc<WebConfig>>,
@@ -173,8 +161,32 @@ impl Listener {
     /// returns. If `shutdown` is cut short, the connections whose response is not complete are
     /// reset, so that their clients notice.
     ///
+    /// The first worker accepts. So a connection that it serves itself, such as the only one, wakes
+    /// no other thread.
+    ///
     /// Dropping the future closes all connections at once.
-    pub async fn serve<S, F, B>(mut self, workers: &Workers, answer: S, shutdown: &Shutdown)
+    pub async fn serve<S, F, B>(self, workers: &Workers, answer: S, shutdown: &Shutdown)
+    where
+        S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let workers = workers.placement();
+        let first = workers.first().clone();
+        // A set, because dropping it aborts its task.
+        let mut accepting = JoinSet::new();
+        accepting.spawn_on(self.accept(workers, answer, shutdown.clone()), &first);
+        if let Some(Err(error)) = accepting.join_next().await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// Accepts connections on the thread of the first worker until `shutdown` drains, and waits for
+    /// their ends.
+    async fn accept<S, F, B>(mut self, workers: Placement, answer: S, shutdown: Shutdown)
     where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
@@ -200,37 +212,29 @@ impl Listener {
                 () = shutdown.until_drain() => break,
             };
             has_waited = false;
-            match accepted.and_then(|stream| self.admit(stream, &mut open)) {
-                Ok(Some((stream, counted))) => {
-                    let worker = workers.place();
-                    let runtime = worker.runtime.clone();
-                    let answer = answer.clone();
-                    let activity = Arc::new(ConnectionState::new(open.epoch));
-                    let context = ConnectionContext {
-                        limits: self.rules.limits(),
-                        rules: Arc::clone(&self.rules),
-                        metrics: self.metrics.clone(),
-                        shutdown: shutdown.clone(),
-                    };
-                    let its = Arc::clone(&activity);
-                    let serve = async move {
-                        match TcpStream::from_std(stream) {
-                            Ok(stream) => connection::serve(stream, answer, context, its).await,
-                            Err(error) => tracing::warn!(%error, "cannot serve a connection"),
-                        }
-                        drop(counted);
-                        drop(worker);
-                    };
-                    let id = open.tasks.spawn_on(serve, &runtime).id();
-                    open.activities.insert(id, activity);
-                }
-                Ok(None) => {}
-                Err(error) => self.recover(&error, &mut open).await,
+            let started = accepted.and_then(|stream| {
+                let Some(counted) = self.admit(&stream, &mut open) else { return Ok(()) };
+                let place = workers.place();
+                let stream = Accepted::new(stream, &place)?;
+                open.start(stream, place, counted, answer.clone(), self.context(&shutdown));
+                Ok(())
+            });
+            if let Err(error) = started {
+                self.recover(&error, &mut open).await;
             }
         }
         drop(self.sockets);
         // Each connection waits for the shutdown itself.
-        while open.tasks.join_next().await.is_some() {}
+        open.all_end().await;
+    }
+
+    fn context(&self, shutdown: &Shutdown) -> ConnectionContext {
+        ConnectionContext {
+            limits: self.rules.limits(),
+            rules: Arc::clone(&self.rules),
+            metrics: self.metrics.clone(),
+            shutdown: shutdown.clone(),
+        }
     }
 
     /// Goes on after an error. If there are no more file descriptors, idle connections make room, or
@@ -257,23 +261,16 @@ impl Listener {
 
     /// Makes room for a connection, by closing an idle one if necessary. Returns `None` if the
     /// client was refused.
-    fn admit(
-        &self,
-        stream: TcpStream,
-        open: &mut Connections,
-    ) -> io::Result<Option<(std::net::TcpStream, Counted)>> {
-        let counted = Counted::new(&stream);
-        if let Some((reason, text)) = self.refusal(&counted, open) {
-            self.metrics.refused(reason);
-            if self.rules.web().is_none_or(|web| web.tls.is_none()) {
-                // Best effort: it fits into the socket's buffer, or is not sent.
-                let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
-                drop(stream.try_write(word.as_bytes()));
-            }
-            return Ok(None);
+    fn admit(&self, stream: &TcpStream, open: &mut Connections) -> Option<Counted> {
+        let counted = Counted::new(stream);
+        let Some((reason, text)) = self.refusal(&counted, open) else { return Some(counted) };
+        self.metrics.refused(reason);
+        if self.rules.web().is_none_or(|web| web.tls.is_none()) {
+            // Best effort: it fits into the socket's buffer, or is not sent.
+            let word = connection::last_word(StatusCode::SERVICE_UNAVAILABLE, text);
+            drop(stream.try_write(word.as_bytes()));
         }
-        // The worker registers the socket with its own event loop.
-        Ok(Some((stream.into_std()?, counted)))
+        None
     }
 
     /// Why there is no room for a new connection, and a text for its client.
@@ -286,7 +283,7 @@ impl Listener {
             Some(_) => Supply::Ample,
             None => counted.supply(Purpose::Client),
         };
-        let is_full = open.activities.len() >= self.rules.limits().max_connections;
+        let is_full = open.len() >= self.rules.limits().max_connections;
         if !is_full && supply == Supply::Ample || open.make_room(Duration::ZERO) {
             return None;
         }
@@ -296,40 +293,5 @@ impl Listener {
         }
         let text = "The process has no more file descriptors, and no connection is idle.\n";
         (supply == Supply::Scarce).then_some((ConnectionRefusal::Descriptors, text))
-    }
-}
-
-impl Connections {
-    fn new() -> Connections {
-        Connections { tasks: JoinSet::new(), activities: HashMap::new(), epoch: Instant::now() }
-    }
-
-    /// Completes when a connection has ended; never if there is none. Cancel safe.
-    async fn one_ends(&mut self) {
-        let id = match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
-            None => return std::future::pending().await,
-        };
-        self.activities.remove(&id);
-    }
-
-    /// Whether a connection was asked to leave and has not closed yet.
-    fn is_one_leaving(&self) -> bool {
-        self.tasks.len() > self.activities.len()
-    }
-
-    /// Asks the connection that has been idle longest, and for at least `time`, to close. Returns
-    /// false if there is none.
-    fn make_room(&mut self, time: Duration) -> bool {
-        let latest = self.epoch.elapsed().saturating_sub(time).as_millis();
-        let waiting = self.activities.iter().filter_map(|(id, it)| Some((it.waits_since()?, *id)));
-        let waiting = waiting.filter(|(since, _)| u128::from(*since) <= latest);
-        let Some((_, id)) = waiting.min_by_key(|(since, _)| *since) else { return false };
-        // It no longer counts, and is not asked again.
-        if let Some(activity) = self.activities.remove(&id) {
-            activity.ask_to_leave();
-        }
-        true
     }
 }

@@ -1,4 +1,4 @@
-//! The sockets of one listener.
+//! The sockets of one listener, and the way of a connection to its worker.
 
 use std::future::poll_fn;
 use std::io;
@@ -6,26 +6,37 @@ use std::task::Poll;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::workers::Place;
+
 /// Sockets that accept in turn, so that one that is always busy does not keep clients of the others
 /// waiting.
 #[derive(Debug)]
 pub(super) struct Sockets {
-    sockets: Vec<TcpListener>,
+    /// Not registered with an event loop yet.
+    unregistered: Vec<std::net::TcpListener>,
+    registered: Vec<TcpListener>,
     /// The socket that is asked first.
     first: usize,
 }
 
 impl Sockets {
-    pub(super) fn new(sockets: Vec<TcpListener>) -> Sockets {
-        Sockets { sockets, first: 0 }
+    /// Sockets that do not block.
+    pub(super) fn new(sockets: Vec<std::net::TcpListener>) -> Sockets {
+        Sockets { unregistered: sockets, registered: Vec::new(), first: 0 }
     }
 
-    /// The next connection of any socket. Cancel safe.
+    /// The next connection of any socket. The first call registers the sockets with the event loop
+    /// of its runtime. Cancel safe.
     pub(super) async fn accept(&mut self) -> io::Result<TcpStream> {
-        let count = self.sockets.len();
+        while let Some(socket) = self.unregistered.last() {
+            // A clone, because an error closes it. The caller tries again later.
+            self.registered.push(TcpListener::from_std(socket.try_clone()?)?);
+            self.unregistered.pop();
+        }
+        let count = self.registered.len();
         let (last, accepted) = poll_fn(|context| {
             for at in (self.first..count).chain(0..self.first) {
-                if let Poll::Ready(accepted) = self.sockets[at].poll_accept(context) {
+                if let Poll::Ready(accepted) = self.registered[at].poll_accept(context) {
                     return Poll::Ready((at, accepted));
                 }
             }
@@ -34,5 +45,32 @@ impl Sockets {
         .await;
         self.first = (last + 1) % count;
         accepted.map(|(stream, _)| stream)
+    }
+}
+
+/// An accepted connection on its way to its worker.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    /// The worker that accepted it keeps it.
+    Kept(TcpStream),
+    /// Another worker registers it with its own event loop.
+    Moved(std::net::TcpStream),
+}
+
+impl Accepted {
+    /// A connection that the first worker has accepted.
+    pub(super) fn new(stream: TcpStream, place: &Place) -> io::Result<Accepted> {
+        if place.is_first {
+            return Ok(Accepted::Kept(stream));
+        }
+        stream.into_std().map(Accepted::Moved)
+    }
+
+    /// The connection, on the thread of its worker.
+    pub(super) fn stream(self) -> io::Result<TcpStream> {
+        match self {
+            Accepted::Kept(stream) => Ok(stream),
+            Accepted::Moved(stream) => TcpStream::from_std(stream),
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Threads that serve connections.
+//! Threads that accept and serve connections.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,11 @@ pub struct Workers {
     threads: Vec<Thread>,
 }
 
+/// Places new connections on workers.
 #[derive(Debug)]
+pub(super) struct Placement(Vec<Worker>);
+
+#[derive(Clone, Debug)]
 struct Worker {
     runtime: Handle,
     connections: Arc<AtomicUsize>,
@@ -72,18 +76,36 @@ impl Workers {
         self.workers.iter().map(|worker| worker.runtime.clone()).collect()
     }
 
-    /// A place at the worker with the fewest connections; of several, the first, because its memory
-    /// is in the cache.
+    /// For a listener. All listeners count the same connections.
+    pub(super) fn placement(&self) -> Placement {
+        Placement(self.workers.clone())
+    }
+}
+
+impl Placement {
+    /// The runtime of the first worker.
+    ///
+    /// # Panics
+    ///
+    /// Never: there is at least one.
+    pub(super) fn first(&self) -> &Handle {
+        &self.0.first().expect("there is at least one").runtime
+    }
+
+    /// A place at the worker with the fewest connections; of several, the first, because it is the
+    /// one that accepts, and its memory is in the cache.
     ///
     /// # Panics
     ///
     /// Never: there is at least one.
     pub(super) fn place(&self) -> Place {
-        let connections = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
-        let worker = self.workers.iter().min_by_key(connections).expect("there is at least one");
+        let connections =
+            |(_, worker): &(usize, &Worker)| worker.connections.load(Ordering::Relaxed);
+        let fewest = self.0.iter().enumerate().min_by_key(connections);
+        let (number, worker) = fewest.expect("there is at least one");
         worker.connections.fetch_add(1, Ordering::Relaxed);
         let connections = Arc::clone(&worker.connections);
-        Place { runtime: worker.runtime.clone(), connections }
+        Place { runtime: worker.runtime.clone(), is_first: number == 0, connections }
     }
 }
 
@@ -97,6 +119,8 @@ impl Worker {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) runtime: Handle,
+    /// It is at the first worker.
+    pub(super) is_first: bool,
     connections: Arc<AtomicUsize>,
 }
 
@@ -130,7 +154,8 @@ mod tests {
 
     #[test]
     fn the_least_busy_worker_is_next() {
-        let workers = Workers::start(2).expect("threads");
+        let threads = Workers::start(2).expect("threads");
+        let workers = threads.placement();
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let name = |place: &Place| {
             let name = async { std::thread::current().name().map(str::to_owned) };

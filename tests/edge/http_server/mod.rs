@@ -1,5 +1,6 @@
-//! `http_server`: clients that misbehave, TLS and authentication.
+//! `http_server`: clients that misbehave, workers, TLS and authentication.
 
 mod clients;
 mod panics;
+mod placement;
 mod web_config;
