@@ -11,8 +11,8 @@ use super::connection::{Connection, innermost};
 use super::idle::IdleConnections;
 use crate::scrape::error::Error;
 
-/// A connection is not kept after a longer body, because it would keep its large buffer as well. A
-/// new connection costs a fraction of a millisecond in a scrape that takes many.
+/// A connection is not kept after a longer body, because it would keep its buffer of 128 KiB as
+/// well. A new connection costs a fraction of a millisecond in a scrape that takes many.
 const MAX_KEPT_BODY_BYTES: u64 = 1 << 20;
 
 /// The body of a response, as it arrives.

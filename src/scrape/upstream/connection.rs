@@ -14,13 +14,12 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use super::head_limit::{HeadLimit, HeadLimited};
+use super::head_limit::{HeadLimit, HeadLimited, MAX_HEAD_BYTES};
 use crate::scrape::error::Error;
 use crate::tls::{self, Stream};
 
-/// The approximate size of a read from a socket. hyper starts with a few KiB and doubles while
-/// reads are full; its buffer grows to at most twice this size.
-const READ_BYTES: usize = 512 * 1024;
+/// The most that hyper buffers of a head: more than [`HeadLimit`] lets it read.
+const MAX_BUFFER_BYTES: usize = 2 * MAX_HEAD_BYTES;
 
 pub(super) type NoBody = Empty<Bytes>;
 
@@ -58,8 +57,10 @@ impl Connection {
     pub(super) async fn new(stream: Stream) -> hyper::Result<Connection> {
         let head_limit = HeadLimit::new();
         let io = HeadLimited::new(stream, head_limit.clone());
-        let (requests, driver) =
-            http1::Builder::new().max_buf_size(READ_BYTES).handshake(TokioIo::new(io)).await?;
+        let (requests, driver) = http1::Builder::new()
+            .max_buf_size(MAX_BUFFER_BYTES)
+            .handshake(TokioIo::new(io))
+            .await?;
         let driver = Driver::Runs(Box::new(driver));
         Ok(Connection { requests, driver, head_limit, thread: thread::current().id() })
     }
