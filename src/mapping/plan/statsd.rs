@@ -163,7 +163,8 @@ pub struct Literal {
 }
 
 impl Literal {
-    const SHORT: usize = 32;
+    /// The length of a short text.
+    pub const SHORT: usize = 32;
 
     pub(in crate::mapping) fn new(text: &[u8]) -> Literal {
         let mut short = [0; Literal::SHORT];
@@ -178,12 +179,19 @@ impl Literal {
         &self.bytes
     }
 
+    /// The text, and zeros after it, unless it is longer.
+    #[inline]
+    #[must_use]
+    pub fn short(&self) -> Option<&[u8; Literal::SHORT]> {
+        (self.bytes.len() <= Literal::SHORT).then_some(&self.short)
+    }
+
     /// Appends the text.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
-        if self.bytes.len() <= Literal::SHORT {
+        if let Some(short) = self.short() {
             let length = out.len() + self.bytes.len();
-            out.extend_from_slice(&self.short);
+            out.extend_from_slice(short);
             out.truncate(length);
         } else {
             out.extend_from_slice(&self.bytes);
@@ -249,6 +257,15 @@ impl StatsdPlan {
         let is_its = |key: &Text| key.begins(text, first) && text.get(key.len()) == Some(&equals);
         let place = self.keys.iter().position(is_its)?;
         Some((u8::try_from(place).ok()?, self.keys[place].len() + 1))
+    }
+
+    /// The length of the key of this tag and `equals`, if a text begins with both.
+    #[inline]
+    #[must_use]
+    pub fn is_tag(&self, tag: u8, text: &[u8], equals: u8) -> Option<usize> {
+        let key = self.keys.get(usize::from(tag))?;
+        let begins = key.begins(text, first_eight(text)) && text.get(key.len()) == Some(&equals);
+        begins.then(|| key.len() + 1)
     }
 
     /// The number of a tag.

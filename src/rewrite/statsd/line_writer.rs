@@ -6,7 +6,9 @@ use crate::mapping::plan::statsd::{
     Capture, Ending, LineRule, LineTemplate, Part, TagsTemplate, WrittenValue,
 };
 use crate::rewrite::statsd::matcher::{Match, Matcher};
+use crate::rewrite::statsd::piece_buffer::PieceBuffer;
 use crate::rewrite::statsd::scaled::{number, write_scaled};
+use crate::rewrite::statsd::short_lines::{ShortEnding, ShortLines};
 use crate::statsd::{Dialect, Line};
 
 /// Writes one of several samples unchanged. `tail` are the blanks at the end of the line.
@@ -125,19 +127,23 @@ impl LineWriter<'_> {
 
     /// Writes the lines of a rule, without the values that it skips. Returns the number of lines.
     #[inline]
-    pub(super) fn write_rule(&self, rule: &LineRule, out: &mut Vec<u8>) -> u64 {
-        if !rule.reads_values {
-            return self.all(rule, None, out);
-        }
+    pub(super) fn write_rule(
+        &self,
+        rule: &LineRule,
+        pieces: &mut PieceBuffer,
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let skips = |value: &[u8]| rule.skips(value);
-        if !self.line.is_packed() {
-            return if skips(self.line.values()) { 0 } else { self.all(rule, None, out) };
+        if !rule.reads_values {
+            self.all(rule, pieces, out)
+        } else if !self.line.is_packed() {
+            if skips(self.line.values()) { 0 } else { self.all(rule, pieces, out) }
+        } else if !self.line.packed_values().any(skips) {
+            self.all(rule, pieces, out)
+        } else {
+            let values = self.line.packed_values().filter(|value| !skips(value));
+            values.map(|value| self.each(rule, Some(value), out)).sum()
         }
-        if !self.line.packed_values().any(skips) {
-            return self.all(rule, None, out);
-        }
-        let values = self.line.packed_values().filter(|value| !skips(value));
-        values.map(|value| self.all(rule, Some(value), out)).sum()
     }
 
     /// Whether the rule writes values in another unit, and one of them is not a number.
@@ -151,15 +157,18 @@ impl LineWriter<'_> {
         self.line.values().split(|byte| *byte == b':').all(|value| number(value).is_some())
     }
 
+    /// Writes the lines of a rule, with the values of the line read.
+    #[inline]
+    fn all(&self, rule: &LineRule, pieces: &mut PieceBuffer, out: &mut Vec<u8>) -> u64 {
+        match self.rest {
+            Some(rest) if self.found.tags.is_some() => self.without_tags(rule, rest, pieces, out),
+            _ => self.each(rule, None, out),
+        }
+    }
+
     /// Writes the lines of a rule, with `value` in place of the values of the line read.
     #[inline]
-    fn all(&self, rule: &LineRule, value: Option<&[u8]>, out: &mut Vec<u8>) -> u64 {
-        if let Some(rest) = self.rest
-            && value.is_none()
-            && self.found.tags.is_some()
-        {
-            return self.without_tags(rule, rest, out);
-        }
+    fn each(&self, rule: &LineRule, value: Option<&[u8]>, out: &mut Vec<u8>) -> u64 {
         let mut written = 0;
         for template in &rule.writes {
             if self.found.tags.is_none() || self.matcher.tags.has(template.needs) {
@@ -177,24 +186,38 @@ impl LineWriter<'_> {
 
     /// Writes the lines for a line with tags. `rest` is what follows the names.
     #[inline(never)]
-    fn without_tags(&self, rule: &LineRule, rest: (&[u8], usize), out: &mut Vec<u8>) -> u64 {
-        let tail = self.replaced.tail();
+    fn without_tags(
+        &self,
+        rule: &LineRule,
+        rest: (&[u8], usize),
+        pieces: &mut PieceBuffer,
+        out: &mut Vec<u8>,
+    ) -> u64 {
+        let mut short = self.short_lines(rest);
         let mut written = 0;
         for template in rule.writes.iter().filter(|its| self.matcher.tags.has(its.needs)) {
             written += 1;
-            if !self.keeps_rest(template, None) {
+            if short.as_mut().is_none_or(|short| !short.write(template, pieces)) {
+                pieces.move_to(out);
                 self.write(template, None, out);
-                continue;
             }
-            self.prefix(out);
-            self.parts(&template.name, out);
-            push(rest.0, (0, rest.1), out);
-            if !tail.is_empty() {
-                out.extend_from_slice(tail);
-            }
-            out.push(b'\n');
         }
+        pieces.move_to(out);
         written
+    }
+
+    /// Lines that consist of short pieces, if these do.
+    #[inline]
+    fn short_lines(&self, rest: (&[u8], usize)) -> Option<ShortLines<'_>> {
+        let Replaced::Line(whole) = self.replaced else { return None };
+        let ending = ShortEnding::new(rest.0, rest.1).filter(|_| whole.tail().is_empty())?;
+        let line = self.line;
+        let tags_at = match self.found.name.len() {
+            name if name < line.name().len() => name + 1,
+            name => name + rest.1 + Dialect::DogStatsd.opening().len(),
+        };
+        let (prefix, tags) = (self.prefix_len(), &self.matcher.tags);
+        Some(ShortLines { input: whole.input, prefix, line, tags, tags_at, ending, head: None })
     }
 
     /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in
@@ -417,7 +440,8 @@ fn unchanged_rest<'a>(
         return Some((line.rest(), line.rest().len()));
     };
     // There are no fields but tags that the rule reads, which is so in nearly every line.
-    let only_tags = line.fields().len() == tags.len() + Dialect::DogStatsd.opening().len();
+    let only_tags = found.name.len() == line.name().len()
+        && line.fields().len() == tags.len() + Dialect::DogStatsd.opening().len();
     (only_tags && !matcher.tags.have_bars()).then(|| line.value_and_type())
 }
 

@@ -38,6 +38,16 @@ impl LineDecision<'_> {
     }
 }
 
+/// What the first line of an input is.
+pub(super) enum FirstLine<'a> {
+    /// No rule reads it, judged by its first bytes.
+    Foreign,
+    /// It is plain. The end of its name, if that was known.
+    Plain(Line<'a>, Option<KnownEnd>),
+    /// None of these.
+    Other,
+}
+
 /// How one sample is processed.
 pub(super) enum SampleDecision<'a> {
     /// Copy it: no rule matches.
@@ -84,20 +94,19 @@ impl Matcher {
     /// The first line of an input, if it is [plain](Line::plain). Of a line that begins like the
     /// last one, this part is not read again.
     #[inline]
-    pub(super) fn plain_line<'a>(
-        &self,
-        plan: &StatsdPlan,
-        input: &'a [u8],
-    ) -> Option<(Line<'a>, Option<KnownEnd>)> {
+    pub(super) fn first_line<'a>(&self, plan: &StatsdPlan, input: &'a [u8]) -> FirstLine<'a> {
         let (known, end) = plan.known(input, &self.name_parts);
+        if known == 0 && !plan.concerns(input) {
+            return FirstLine::Foreign;
+        }
         let line = match end {
-            Some(end) => Line::plain_at(input, end.length)?,
-            None => Line::plain_after(input, known)?,
+            Some(end) => Line::plain_at(input, end.length),
+            None => Line::plain_after(input, known),
         };
-        Some((line, end))
+        line.map_or(FirstLine::Other, |line| FirstLine::Plain(line, end))
     }
 
-    /// Decides about a [plain](Self::plain_line) line at the start of an input.
+    /// Decides about a [plain](FirstLine::Plain) line at the start of an input.
     #[inline]
     pub(super) fn plain<'a>(
         &mut self,
@@ -107,9 +116,6 @@ impl Matcher {
         sender: &mut Sender,
         recorder: &mut impl Recorder,
     ) -> SampleDecision<'a> {
-        if end.is_none() && !plan.concerns(input) {
-            return SampleDecision::NoRule;
-        }
         recorder.reading();
         let metric_type = line.metric_type();
         let known = end.and_then(|end| plan.find_known(end, metric_type, &mut self.name_parts));
@@ -133,10 +139,6 @@ impl Matcher {
         sender: &mut Sender,
         recorder: &mut impl Recorder,
     ) -> LineDecision<'a> {
-        if !plan.concerns(text) {
-            return Line::check(text)
-                .map_or_else(LineDecision::without_metric, |()| LineDecision::NoRule);
-        }
         let text = Line::trimmed(text);
         let line = match Line::parse(text) {
             Ok(line) => line,

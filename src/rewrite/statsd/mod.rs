@@ -18,11 +18,13 @@ mod explain;
 mod line_writer;
 mod matcher;
 mod output;
+mod piece_buffer;
 mod recorder;
 mod report;
 mod rewriter;
 mod scaled;
 mod sender;
+mod short_lines;
 mod tag_values;
 
 pub use explain::{ExplainedLine, LineOutcome, MatchedRule};

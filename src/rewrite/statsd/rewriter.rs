@@ -6,12 +6,13 @@ use memchr::memchr;
 
 use crate::mapping::plan::statsd::StatsdPlan;
 use crate::rewrite::statsd::line_writer::{LineWriter, Replaced, WholeLine, keep};
-use crate::rewrite::statsd::matcher::{LineDecision, Match, Matcher, SampleDecision};
+use crate::rewrite::statsd::matcher::{FirstLine, LineDecision, Match, Matcher, SampleDecision};
 use crate::rewrite::statsd::output::Output;
+use crate::rewrite::statsd::piece_buffer::PieceBuffer;
 use crate::rewrite::statsd::recorder::{Recorder, Unchanged};
 use crate::rewrite::statsd::report::{DropReason, Report};
 use crate::rewrite::statsd::sender::Sender;
-use crate::statsd::Line;
+use crate::statsd::{Line, NotMetric};
 
 /// The result of rewriting a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub enum Outcome {
 pub struct Rewriter {
     plan: Arc<StatsdPlan>,
     matcher: Matcher,
+    pieces: PieceBuffer,
     report: Report,
 }
 
@@ -55,7 +57,7 @@ impl Rewriter {
     #[must_use]
     pub fn new(plan: Arc<StatsdPlan>) -> Rewriter {
         let report = Report::new(&plan);
-        Rewriter { plan, matcher: Matcher::default(), report }
+        Rewriter { plan, matcher: Matcher::default(), pieces: PieceBuffer::default(), report }
     }
 
     /// Rewrites a datagram, or any other sequence of whole lines; the last may lack its newline.
@@ -81,8 +83,8 @@ impl Rewriter {
         while start < datagram.len() {
             let rest = &datagram[start..];
             self.report.lines_in += 1;
-            let end = match self.matcher.plain_line(&self.plan, rest) {
-                Some((line, known)) => {
+            let end = match self.matcher.first_line(&self.plan, rest) {
+                FirstLine::Plain(line, known) => {
                     let end = start + line.len();
                     let text = &rest[..line.len()];
                     let read = (&line, known);
@@ -96,11 +98,28 @@ impl Rewriter {
                     }
                     end
                 }
-                None => self.other_line(rest, start, sender, &mut output, recorder),
+                FirstLine::Foreign => start + self.foreign_line(rest, recorder),
+                FirstLine::Other => self.other_line(rest, start, sender, &mut output, recorder),
             };
             start = end + 1;
         }
         if output.finish() { Outcome::Rewritten } else { Outcome::Untouched }
+    }
+
+    /// Passes the line at the start of `rest`, which no rule reads. Returns its length.
+    #[inline(never)] // so that the loop over plain lines is small
+    fn foreign_line(&mut self, rest: &[u8], recorder: &mut impl Recorder) -> usize {
+        let length = memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..length];
+        let reason = match Line::check(line) {
+            Err(NotMetric::Unreadable) => {
+                self.report.unreadable += 1;
+                Unchanged::Unreadable
+            }
+            _ => Unchanged::NoRule,
+        };
+        self.pass(line, reason, recorder);
+        length
     }
 
     /// Processes the line at the start of `rest`, which is not plain. Returns its end.
@@ -204,7 +223,7 @@ impl Rewriter {
                 Replaced::Sample { tail } => keep(line, tail, out),
             }
         }
-        let written = if not_a_number { 0 } else { writer.write_rule(rule, out) };
+        let written = if not_a_number { 0 } else { writer.write_rule(rule, &mut self.pieces, out) };
         self.report.lines_out += u64::from(kept) + written;
         self.report.count(found.rule, written);
         if not_a_number {

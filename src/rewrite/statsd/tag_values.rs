@@ -14,6 +14,10 @@ pub(super) struct TagValues {
     values: [(usize, usize); u32::BITS as usize],
     /// The tags that are present, as bits.
     present: u32,
+    /// The tag that followed each tag, and the first one, in earlier lines: senders write tags in
+    /// the same order each time.
+    following: [u8; u32::BITS as usize],
+    first: u8,
     /// Whether there is a dot, or a bar, in any of them.
     dots: bool,
     bars: bool,
@@ -34,7 +38,7 @@ impl TagValues {
         let (mut last, mut start) = (None, 0);
         loop {
             let rest = &tags[start..];
-            let value = match plan.tag_at(rest, equals) {
+            let value = match self.tag_at(rest, equals, plan, last) {
                 Some((tag, length)) if self.present & 1 << tag == 0 => {
                     let tag = usize::from(tag);
                     if let Some(last) = last.replace(tag) {
@@ -68,6 +72,28 @@ impl TagValues {
         self.dots = special.is_some_and(|at| memchr(b'.', &tags[at..]).is_some());
         self.bars = special.is_some_and(|at| memchr(b'|', &tags[at..]).is_some());
         dialect != Dialect::DogStatsd || self.has(source.required)
+    }
+
+    /// The number of the tag at the start of a text, after the tag `last`, and the length of its key
+    /// and `equals`.
+    #[inline]
+    fn tag_at(
+        &mut self,
+        text: &[u8],
+        equals: u8,
+        plan: &StatsdPlan,
+        last: Option<usize>,
+    ) -> Option<(u8, usize)> {
+        let expected = match last {
+            Some(last) => &mut self.following[last],
+            None => &mut self.first,
+        };
+        if let Some(length) = plan.is_tag(*expected, text, equals) {
+            return Some((*expected, length));
+        }
+        let found = plan.tag_at(text, equals)?;
+        *expected = found.0;
+        Some(found)
     }
 
     /// The values of the tags that are present.

@@ -120,6 +120,12 @@ impl<'a> Line<'a> {
     #[inline]
     pub fn check(line: &[u8]) -> Result<(), NotMetric> {
         NotMetric::check_start(line)?;
+        // Most lines end with a short value and a type of one or two letters.
+        if let [before @ .., b'|', _] | [before @ .., b'|', _, _] = line
+            && before.iter().rev().take(NEAR).any(|byte| *byte == b':')
+        {
+            return Ok(());
+        }
         let colon = memchr(b':', line).ok_or(NotMetric::Unreadable)?;
         value(&line[colon..]).map(drop).ok_or(NotMetric::Unreadable)
     }
@@ -154,7 +160,7 @@ impl<'a> Line<'a> {
         let read = Line::sample(name, after_name, value, colons);
         // No field is `|s`.
         let typed = is_type(read.metric_type()) && !read.fields().ends_with(b"|s");
-        Ok(if typed { read } else { read.as_set() })
+        Ok(if typed { Line { typed, ..read } } else { read.as_set() })
     }
 
     /// Reads the sample at the start of `after_name`, which begins with `:`. `value` is the end of

@@ -1,11 +1,13 @@
 //! Lines as nearly all are, read in one pass.
 
+use memchr::memchr;
+
 use super::Line;
 use crate::statsd::near::{find2, find3};
 
 impl<'a> Line<'a> {
-    /// The first line of an input if it is `name:value|type`, with one value, a type of one or two
-    /// letters, and nothing else. Such a line has one reading, which is
+    /// The first line of an input if it is `name:value|type` or `name:value|type|#tags`, with one
+    /// value, a type of one or two letters, and nothing else. Such a line has one reading, which is
     /// [`Sure`](super::Confidence::Sure), and is what [`parse`](Self::parse) returns. `None` says
     /// nothing about the line.
     ///
@@ -14,6 +16,7 @@ impl<'a> Line<'a> {
     ///
     /// let line = Line::plain(b"api.time:320|ms\nload:0.3|g").expect("a plain line");
     /// assert_eq!(Ok(line), Line::parse(b"api.time:320|ms"));
+    /// assert!(Line::plain(b"api.time:320|ms|#env:test").is_some());
     /// assert_eq!(Line::plain(b"api.time:320|ms|@0.1"), None);
     /// ```
     #[inline]
@@ -48,7 +51,7 @@ impl<'a> Line<'a> {
         let letters = match &after_name[value + 1..] {
             [a] | [a, b'\n', ..] if a.is_ascii_alphabetic() => 1,
             [a, b] | [a, b, b'\n', ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => 2,
-            _ => return None,
+            _ => return Line::plain_with_tags(name, after_name, value),
         };
         let end = value + 1 + letters;
         Some(Line {
@@ -57,6 +60,35 @@ impl<'a> Line<'a> {
             value,
             metric_type: end,
             fields: end,
+            colons: false,
+            typed: true,
+            pieced: false,
+            shared: &[],
+        })
+    }
+
+    /// [`plain_at`](Self::plain_at) for a line with tags.
+    #[inline(never)] // so that the code for other lines is small
+    fn plain_with_tags(name: &'a [u8], after_name: &'a [u8], value: usize) -> Option<Line<'a>> {
+        let letters = match &after_name[value + 1..] {
+            [a, b'|', b'#', ..] if a.is_ascii_alphabetic() => 1,
+            [a, b, b'|', b'#', ..] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => 2,
+            _ => return None,
+        };
+        let metric_type = value + 1 + letters;
+        let tags = &after_name[metric_type..];
+        let end = memchr(b'\n', tags).unwrap_or(tags.len());
+        // The line can be a set, or has blanks at its end.
+        if matches!(&tags[..end], [.., b'|', b's'] | [.., b' ' | b'\t' | b'\r']) {
+            return None;
+        }
+        let fields = metric_type + end;
+        Some(Line {
+            name,
+            after_name: &after_name[..fields],
+            value,
+            metric_type,
+            fields,
             colons: false,
             typed: true,
             pieced: false,
@@ -84,6 +116,17 @@ mod tests {
             ("a_name_of_more_than_eight_bytes:a text, of a set.|s", true),
             ("_e:1|c", false),
             ("a:1:2|ms", false),
+            ("a:1|c|#b:c,d", true),
+            ("a:1|ms|#", true),
+            ("a:1|c|#b:c|@0.5", true),
+            ("a:1|s|#b:c|sum", true),
+            ("a:1|s|#b:c|s", false),
+            ("a:1|c|#b:c\t", false),
+            ("a:1|c|#b:c\r", false),
+            ("a:1:2|c|#b:c", false),
+            ("a:1|c2|#b:c", false),
+            ("a:1||#b:c", false),
+            ("a:1|c|@0.5|#b:c", false),
             ("a:1|c|@0.5", false),
             ("a:1|c ", false),
             ("a:1|c\r", false),

@@ -6,3 +6,4 @@ mod captures;
 mod properties;
 mod rules;
 mod scaled;
+mod tagged;
