@@ -4,6 +4,7 @@
 #
 #   benches/callgrind.sh                  every case, a table
 #   benches/callgrind.sh old new          one case, and its most expensive functions
+#   benches/callgrind.sh medium           the medium captures
 #   benches/callgrind.sh packs            the packs in benches/packs, each with one feature
 #
 # Needs valgrind. Only the function `rewrite` is counted, not the generation of the body.
@@ -16,16 +17,27 @@ trap 'rm -rf "$out"' EXIT
 
 cargo build --quiet --release --example rewrite_once
 
+print_row() { # callgrind's file, name
+    bytes=$(sed 's/ bytes in.*//' "$out/report")
+    instructions=$(sed -n 's/^\(summary\|totals\): *//p' "$1" | head -n 1)
+    awk -v i="$instructions" -v b="$bytes" -v name="$2" \
+        'BEGIN { printf "| %-26s | %6.2f |\n", name, i / b }'
+}
+
 measure() { # body emit [pack]
     valgrind --quiet --tool=callgrind --callgrind-out-file="$out/$1-$2" \
         --toggle-collect='*rewrite_once::rewrite*' \
         target/release/examples/rewrite_once "$1" "$2" "$megabytes" ${3+"$3"} >"$out/report"
-    bytes=$(sed 's/ bytes in.*//' "$out/report")
-    instructions=$(sed -n 's/^\(summary\|totals\): *//p' "$out/$1-$2" | head -n 1)
     name="kong $1 body, emit $2"
     [ $# -lt 3 ] || name="$(basename "$3" .yaml), emit $2"
-    awk -v i="$instructions" -v b="$bytes" -v name="$name" \
-        'BEGIN { printf "| %-26s | %6.2f |\n", name, i / b }'
+    print_row "$out/$1-$2" "$name"
+}
+
+measure_file() { # file emit name
+    valgrind --quiet --tool=callgrind --callgrind-out-file="$out/file" \
+        --toggle-collect='*rewrite_once::rewrite*' \
+        target/release/examples/rewrite_once "$1" "$2" >"$out/report"
+    print_row "$out/file" "$3"
 }
 
 if [ $# -eq 2 ]; then
@@ -39,6 +51,18 @@ if [ "${1-}" = packs ]; then
     echo '|----------------------------|--------:|'
     for pack in rename pattern optional translated scaled reduced dropped; do
         measure old new "benches/packs/$pack.yaml"
+    done
+    exit
+fi
+
+if [ "${1-}" = medium ]; then
+    echo '| medium capture             | Ir/byte |'
+    echo '|----------------------------|--------:|'
+    for version in 2.8.5 3.9.1; do
+        gzip -dc tests/captures/medium/prometheus/kong-$version.*per_consumer.txt.gz >"$out/$version"
+        for emit in old new both; do
+            measure_file "$out/$version" "$emit" "kong $version, emit $emit"
+        done
     done
     exit
 fi

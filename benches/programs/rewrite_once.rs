@@ -1,9 +1,10 @@
-//! Rewrites a generated body once: a small program for callgrind and perf.
+//! Rewrites a body once: a small program for callgrind and perf.
 //!
 //! ```text
 //! cargo run --release --example rewrite_once -- old new 3         # Kong 2.8 shape, emit new, 3 MB
 //! cargo run --release --example rewrite_once -- old new 3 strict  # the same as strict output
 //! cargo run --release --example rewrite_once -- old new 3 a.yaml  # with this pack alone
+//! cargo run --release --example rewrite_once -- body.txt new      # a body from a file
 //! ```
 
 #[path = "../support/body.rs"]
@@ -22,9 +23,11 @@ fn main() -> ExitCode {
     let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
     let strict = args.pop_if(|last| *last == "strict").is_some();
     let file = (args.len() > 3).then(|| args.remove(3));
+    let megabytes = |size: &str| size.parse().map(|size: usize| size * 1_000_000).ok();
     let (body, emit) = match args[..] {
-        ["old", emit, size] => (size.parse().map(|size: usize| body::old(size * 1_000_000)), emit),
-        ["new", emit, size] => (size.parse().map(|size: usize| body::new(size * 1_000_000)), emit),
+        ["old", emit, size] => (megabytes(size).map(body::old), emit),
+        ["new", emit, size] => (megabytes(size).map(body::new), emit),
+        [file, emit] => (Some(std::fs::read(file).expect("a file that can be read")), emit),
         _ => return usage(),
     };
     let emit = match emit {
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
         "both" => Emit::Both,
         _ => return usage(),
     };
-    let Ok(body) = body else { return usage() };
+    let Some(body) = body else { return usage() };
     let packs = match file {
         None => packs::builtin(),
         Some(file) => {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!("usage: rewrite_once old|new old|new|both MEGABYTES [PACK.yaml] [strict]");
+    eprintln!("       rewrite_once FILE old|new|both [strict]");
     ExitCode::from(2)
 }
 
