@@ -285,6 +285,12 @@ impl Families {
         loses_exemplars(self.format, self.list[source.0].metric_type, name, written)
     }
 
+    /// Whether the headers of a family are written, once and for all.
+    #[inline]
+    pub(super) fn has_headers(&self, id: FamilyId) -> bool {
+        self.list[id.0].started && !self.repeated_types
+    }
+
     /// A sample is about to be written with a name that a rule gave it: appends the headers of that
     /// family, unless they were written before.
     ///

@@ -33,7 +33,9 @@ impl SeriesSet {
         if self.is_empty() {
             return false;
         }
-        self.set.extend(self.list.drain(..));
+        if !self.list.is_empty() {
+            self.set.extend(self.list.drain(..));
+        }
         self.set.contains(&key)
     }
 }

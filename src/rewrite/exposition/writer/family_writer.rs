@@ -1,6 +1,6 @@
 //! Writes every family that was gathered, one after another, piece by piece.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
@@ -19,7 +19,6 @@ use crate::rewrite::exposition::gathered::{
 use crate::rewrite::exposition::reason::DropReason;
 use crate::rewrite::exposition::recorder::{Recorder, WrittenSeries};
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
-use crate::rewrite::exposition::series_set::series_key;
 use crate::rewrite::exposition::state::ExpositionState;
 use crate::rewrite::exposition::written_labels::hash_text;
 
@@ -43,8 +42,8 @@ pub(in crate::rewrite::exposition) struct Writer {
     next: History,
     /// Independent of the hasher of gathered series: together they identify a series.
     second: LabelHasher,
-    /// The hash of the [identity](Plan::remainder_identity) of each rule that writes a difference.
-    remainders: HashMap<RuleId, u64>,
+    /// The keys of the differences in the history.
+    remainders: Vec<Remainder>,
     /// Index of the next output.
     output: usize,
     open: Option<OpenFamily>,
@@ -59,6 +58,14 @@ pub(in crate::rewrite::exposition) struct Writer {
     lines: SeriesLines,
 }
 
+/// The differences that a rule writes.
+#[derive(Debug)]
+struct Remainder {
+    rule: RuleId,
+    /// The key in the history of each slot that the rule has gathered.
+    keys: Vec<u128>,
+}
+
 impl Writer {
     pub(in crate::rewrite::exposition) fn new(
         plan: &Plan,
@@ -69,7 +76,7 @@ impl Writer {
             before,
             next: History::default(),
             second: LabelHasher::numbered(1),
-            remainders: HashMap::new(),
+            remainders: Vec::new(),
             output: 0,
             open: None,
             merged: HashSet::default(),
@@ -79,11 +86,15 @@ impl Writer {
             errors: Errors::default(),
             lines: SeriesLines::default(),
         };
-        for (id, _) in remainders(plan) {
-            let identity = writer.second.label(plan.remainder_identity(id).as_bytes());
-            writer.remainders.insert(id, identity);
+        for (rule, _) in remainders(plan) {
+            let identity = writer.second.label(plan.remainder_identity(rule).as_bytes());
+            if let Some(id) = gathered.of_rule(rule) {
+                let series = gathered.get(id);
+                let keys = series.slots().map(|slot| writer.key(series, slot, identity)).collect();
+                writer.remainders.push(Remainder { rule, keys });
+            }
         }
-        if writer.sees_reset(plan, gathered) {
+        if writer.sees_reset(gathered) {
             writer.before = History::default();
         }
         writer
@@ -91,22 +102,22 @@ impl Writer {
 
     /// Whether any total has decreased. That means a restart, which resets all counters, including
     /// those that have already exceeded their old values.
-    fn sees_reset(&self, plan: &Plan, gathered: &Gathered) -> bool {
-        remainders(plan).any(|(id, _)| {
-            let Some(series) = gathered.of_rule(id).map(|id| gathered.get(id)) else {
+    fn sees_reset(&self, gathered: &Gathered) -> bool {
+        self.remainders.iter().any(|Remainder { rule, keys }| {
+            let Some(series) = gathered.of_rule(*rule).map(|id| gathered.get(id)) else {
                 return false;
             };
             let Accumulator::Scalars(scalars) = &series.accumulator else { return false };
-            series.slots().any(|slot| {
-                let key = self.key(series, slot, id);
+            series.slots().zip(keys).any(|(slot, &key)| {
                 scalars.total(slot).is_some_and(|total| self.before.is_reset_by(key, total))
             })
         })
     }
 
-    /// The key of a difference in the history.
-    fn key(&self, series: &GatheredSeries, slot: SeriesSlot, rule: RuleId) -> u128 {
-        let second = hash_text(&self.second, series.labels(slot)) ^ self.remainders[&rule];
+    /// The key of a difference in the history. `identity` is the hash of the
+    /// [identity](Plan::remainder_identity) of the rule.
+    fn key(&self, series: &GatheredSeries, slot: SeriesSlot, identity: u64) -> u128 {
+        let second = hash_text(&self.second, series.labels(slot)) ^ identity;
         (u128::from(series.hash(slot)) << 64) | u128::from(second)
     }
 
@@ -152,13 +163,7 @@ impl Writer {
             let contributions = contributions(plan, &state.gathered, output);
             if !contributions.is_empty() {
                 let family = state.families.written(&plan.output(output).name, plan);
-                return Some(OpenFamily {
-                    output,
-                    family,
-                    contributions,
-                    current: 0,
-                    next_slot: 0,
-                });
+                return Some(OpenFamily::new(plan, &state.hasher, output, family, contributions));
             }
         }
         None
@@ -211,8 +216,8 @@ impl Writer {
         let output = plan.output(open.output);
         let hash = gathered.hash(series.slot);
         let already_present = (!state.seen.passed_series.is_empty()
-            && state.seen.passed_series.contains(series_key(&state.hasher, &output.name, hash)))
-            || open.has_emitted_generation(plan, &state.gathered, hash, labels);
+            && state.seen.passed_series.contains(open.key(hash)))
+            || open.has_emitted_generation(&state.gathered, hash, labels);
         self.merged_now.clear();
         let start = out.len();
         let samples = if already_present {
@@ -250,7 +255,7 @@ impl Writer {
         series: SeriesRef,
     ) -> Option<f64> {
         let contribution = open.contribution();
-        let mut value = self.value(plan, &state.gathered, contribution, scalars, series.slot)?;
+        let mut value = self.value(plan, contribution, scalars, series.slot)?;
         for &other in &contribution.overlaps {
             let other = &open.contributions[other];
             if let Some(theirs) = self.other_value(plan, state, other, series) {
@@ -265,7 +270,6 @@ impl Writer {
     fn value(
         &mut self,
         plan: &ResolvedPlan,
-        gathered: &Gathered,
         contribution: &Contribution,
         scalars: &Scalars,
         slot: SeriesSlot,
@@ -274,7 +278,9 @@ impl Writer {
         if !plan.rule(contribution.rule).remainder {
             return Some(total);
         }
-        let key = self.key(gathered.get(contribution.gathered), slot, contribution.rule);
+        let mut remainders = self.remainders.iter();
+        let its = remainders.find(|its| its.rule == contribution.rule)?;
+        let key = its.keys[slot.index()];
         let parts = scalars.parts(slot);
         let difference = self.before.difference(&mut self.next, key, total, parts.unwrap_or(0.0));
         // A target exports no series for events that never happened.
@@ -293,7 +299,7 @@ impl Writer {
             return None;
         };
         let slot = self.merge(plan, state, other, series)?;
-        self.value(plan, &state.gathered, other, scalars, slot)
+        self.value(plan, other, scalars, slot)
     }
 
     /// Writes one histogram. Returns the number of samples.
@@ -455,6 +461,9 @@ fn goes_to<R>(
     labels: &[u8],
 ) -> bool {
     let rule = plan.rule(contribution.rule);
+    if rule.redirects.is_empty() {
+        return true;
+    }
     let references = &state.seen.references;
     redirect_of(plan, &state.hasher, references, rule, labels) == contribution.redirect
 }

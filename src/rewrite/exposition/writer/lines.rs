@@ -25,9 +25,17 @@ impl SeriesLines {
         out: &mut Vec<u8>,
     ) {
         begin(name, suffix, labels, out);
-        out.extend_from_slice(if labels.is_empty() { b" " } else { b"} " });
-        write_number(value, out);
-        out.push(b'\n');
+        let blank = usize::from(labels.is_empty());
+        if let Some((digits, length)) = short_integer_text(value) {
+            let mut end = *b"} 12345678\n";
+            end[2..10].copy_from_slice(&digits);
+            end[2 + length] = b'\n';
+            out.extend_from_slice(&end[blank..2 + length + 1]);
+        } else {
+            out.extend_from_slice(&b"} "[blank..]);
+            write_number(value, out);
+            out.push(b'\n');
+        }
     }
 
     /// Writes the buckets of a histogram; returns the number of lines.

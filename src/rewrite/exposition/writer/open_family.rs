@@ -1,13 +1,14 @@
 //! The family that is being written.
 
 use super::contributions::Contribution;
-use crate::exposition::MetricType;
+use crate::exposition::{LabelHasher, MetricType};
 use crate::mapping::plan::exposition::{Kind, OutputId};
 use crate::rewrite::exposition::estimate::Estimated;
 use crate::rewrite::exposition::families::{Families, FamilyId};
-use crate::rewrite::exposition::gathered::Gathered;
+use crate::rewrite::exposition::gathered::{Gathered, GatheredId};
 use crate::rewrite::exposition::report::{Report, Rewritten};
 use crate::rewrite::exposition::resolved_plan::ResolvedPlan;
+use crate::rewrite::exposition::series_set::series_key;
 
 /// The family that is being written, and how far.
 #[derive(Debug)]
@@ -19,9 +20,34 @@ pub(super) struct OpenFamily {
     pub(super) current: usize,
     /// Index of its next slot.
     pub(super) next_slot: usize,
+    /// The key of a series of this name without labels.
+    key: u64,
+    /// Where series are gathered that also arrived in the emitted generation.
+    of_emitted_generation: Vec<GatheredId>,
 }
 
 impl OpenFamily {
+    /// A family of which nothing is written yet.
+    pub(super) fn new(
+        plan: &ResolvedPlan,
+        hasher: &LabelHasher,
+        output: OutputId,
+        family: FamilyId,
+        contributions: Vec<Contribution>,
+    ) -> OpenFamily {
+        let same_generation = |it: &&Contribution| plan.rule(it.rule).same_generation;
+        let of_emitted_generation =
+            contributions.iter().filter(same_generation).map(|it| it.gathered).collect();
+        let key = series_key(hasher, &plan.output(output).name, 0);
+        let (current, next_slot) = (0, 0);
+        OpenFamily { output, family, contributions, current, next_slot, key, of_emitted_generation }
+    }
+
+    /// The key of a series of the family, by the hash of its labels.
+    pub(super) fn key(&self, labels: u64) -> u64 {
+        self.key.wrapping_add(labels)
+    }
+
     /// The contribution that is being written.
     pub(super) fn contribution(&self) -> &Contribution {
         &self.contributions[self.current]
@@ -31,18 +57,14 @@ impl OpenFamily {
     /// contribution that converts it to another edition.
     pub(super) fn has_emitted_generation(
         &self,
-        plan: &ResolvedPlan,
         gathered: &Gathered,
         hash: u64,
         labels: &[u8],
     ) -> bool {
-        let same_generation = |it: &&Contribution| plan.rule(it.rule).same_generation;
-        !same_generation(&self.contribution())
-            && self
-                .contributions
-                .iter()
-                .filter(same_generation)
-                .any(|it| gathered.get(it.gathered).find(hash, labels).is_some())
+        let all = &self.of_emitted_generation;
+        !all.is_empty()
+            && !all.contains(&self.contribution().gathered)
+            && all.iter().any(|&id| gathered.get(id).find(hash, labels).is_some())
     }
 
     /// A series is about to be written: writes the headers of the family if it is the first one.
@@ -53,6 +75,9 @@ impl OpenFamily {
         families: &mut Families,
         out: &mut Vec<u8>,
     ) {
+        if families.has_headers(self.family) {
+            return;
+        }
         let id = self.contribution().rule;
         let source = gathered.source_of(id);
         let help = plan.output(self.output).help.as_deref();
