@@ -181,6 +181,16 @@ pub struct Match {
     pub not_values: Vec<LabelText>,
 }
 
+impl Match {
+    /// Whether it depends on the value of this label, and not only on whether it is empty.
+    #[must_use]
+    pub fn depends_on_value(&self, label: &[u8]) -> bool {
+        let values = self.values.iter().flat_map(|edit| &edit.read);
+        self.equal.iter().any(|(name, _)| **name == *label)
+            || values.chain(&self.not_values).any(|text| *text.label == *label)
+    }
+}
+
 /// How the labels of a sample are rewritten. Labels not named here are copied, in place.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LabelEdits {

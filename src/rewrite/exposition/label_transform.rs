@@ -16,7 +16,7 @@ use crate::mapping::plan::value_edit::ValueEdit;
 pub(super) struct DuplicateLabel;
 
 /// A label set as written: `a="b",c="d"`, values escaped.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct RenderedLabels {
     text: Vec<u8>,
     hash: u64,
@@ -29,6 +29,15 @@ impl RenderedLabels {
 
     pub(super) fn hash(&self) -> u64 {
         self.hash
+    }
+
+    /// Replaces what comes after the first `start` bytes, and the hash.
+    pub(super) fn replace_end(&mut self, start: usize, end: [&[u8]; 2], hash: u64) {
+        self.text.truncate(start);
+        for part in end {
+            self.text.extend_from_slice(part);
+        }
+        self.hash = hash;
     }
 
     /// Removes the labels of these names that are empty. The set, and so its hash, stays the same.
@@ -174,8 +183,23 @@ impl LabelTransform {
 
     /// True if the output ends with the label of this index, with its own name.
     pub(super) fn ends_with(&self, index: usize) -> bool {
-        self.added.is_empty()
-            && matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
+        self.added.is_empty() && self.keeps_last(index)
+    }
+
+    /// What follows the value of the label of this index, if it is copied and only labels follow that
+    /// the rule adds.
+    pub(super) fn after(&self, index: usize) -> Option<Vec<u8>> {
+        let mut after = b"\"".to_vec();
+        if !self.added.is_empty() {
+            after.push(b',');
+            after.extend_from_slice(&self.added);
+        }
+        self.keeps_last(index).then_some(after)
+    }
+
+    /// True if the label of this index is copied, and no other label of the input follows it.
+    fn keeps_last(&self, index: usize) -> bool {
+        matches!(self.steps.last(), Some(Step::Keep(_, to)) if *to == index + 1)
     }
 
     /// Renders a label set with the names that the transform was compiled for.

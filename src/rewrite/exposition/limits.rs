@@ -54,6 +54,12 @@ impl Budget {
         self.bytes.saturating_add(bytes) <= self.max_bytes
     }
 
+    /// Whether this many more label sets, of this many bytes together, are within the limits.
+    #[inline]
+    pub(super) fn has_room_for_series(&self, series: usize, bytes: usize) -> bool {
+        self.series.saturating_add(series) <= self.max_series && self.has_room_for(bytes)
+    }
+
     /// Counts this many more bytes.
     ///
     /// # Errors

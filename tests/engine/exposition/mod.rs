@@ -22,6 +22,7 @@ mod pattern_properties;
 mod patterns;
 mod properties;
 mod reductions;
+mod runs;
 mod scaled;
 mod semantic;
 mod strict_output;

@@ -50,14 +50,16 @@ impl LabelSets {
     pub(in crate::rewrite::exposition) fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
         // Samples that are summed are neighbors; `_count` and `_sum` lines follow in the order of
         // the histograms.
+        let hash = labels.hash();
+        let labels = labels.bytes();
         for guess in [self.last, self.last + 1] {
-            if guess < self.sets.len() && self.text_at(guess) == labels.bytes() {
+            if self.sets.get(guess).is_some_and(|set| set.hash == hash)
+                && same_set(self.text_at(guess), labels)
+            {
                 self.last = guess;
                 return SeriesSlot(guess);
             }
         }
-        let hash = labels.hash();
-        let labels = labels.bytes();
         let slot = self.find(hash, labels).unwrap_or_else(|| self.insert(hash, labels));
         self.last = slot.0;
         slot

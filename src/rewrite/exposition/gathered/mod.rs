@@ -22,4 +22,4 @@ pub(super) use label_sets::{LABEL_SET_BYTES, LabelSets};
 pub(super) use scalars::Scalars;
 pub(super) use series::{Accumulator, GatheredSeries, Shape};
 pub(super) use sources::{SOURCE_BYTES, Source, Timed};
-pub(super) use store::Gathered;
+pub(super) use store::{Gathered, Placed};

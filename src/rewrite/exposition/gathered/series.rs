@@ -99,7 +99,7 @@ impl GatheredSeries {
     }
 
     /// About how many bytes one more label set takes, in addition to its text.
-    pub(super) fn bytes_per_series(&self) -> usize {
+    pub(in crate::rewrite::exposition) fn bytes_per_series(&self) -> usize {
         let numbers = match &self.accumulator {
             Accumulator::Scalars(scalars) => scalars.bytes_per_series(),
             Accumulator::Histograms(rows) => rows.bytes_per_series(),

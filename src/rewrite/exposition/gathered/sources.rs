@@ -1,8 +1,9 @@
 //! Which input series were gathered in each slot, to recognize one that arrives twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::ids::SeriesSlot;
+use crate::rewrite::exposition::series_set::SeriesKeys;
 
 /// About how many bytes one input series takes in a slot that has several.
 pub(in crate::rewrite::exposition) const SOURCE_BYTES: usize = 32;
@@ -14,7 +15,8 @@ pub(in crate::rewrite::exposition) const SOURCE_BYTES: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     first: Vec<Option<u64>>,
-    others: HashSet<(SeriesSlot, u64), foldhash::fast::RandomState>,
+    /// The keys of the others, each mixed with its slot.
+    others: SeriesKeys,
 }
 
 /// Whether an input series was gathered before.
@@ -41,10 +43,16 @@ impl Sources {
                 Source::New { bytes: 0 }
             }
             Some(first) if *first == key => Source::Repeated,
-            Some(_) if self.others.insert((slot, key)) => Source::New { bytes: SOURCE_BYTES },
+            Some(_) if self.others.insert(mixed(slot, key)) => Source::New { bytes: SOURCE_BYTES },
             Some(_) => Source::Repeated,
         }
     }
+}
+
+/// One number for a slot and a key. Keys are hashes, so a multiple of the slot makes no two of them
+/// more likely to be equal.
+fn mixed(slot: SeriesSlot, key: u64) -> u64 {
+    key.wrapping_add((slot.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A sample's timestamp and value.

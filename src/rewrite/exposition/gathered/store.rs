@@ -56,15 +56,22 @@ impl Gathered {
             list.push(GatheredSeries::new(shape));
             GatheredId(list.len() - 1)
         });
-        let gathered = &mut list[id.0];
-        if !gathered.takes(shape) {
-            return None;
-        }
+        list[id.0].takes(shape).then(|| self.place_in(id, labels))
+    }
+
+    /// As [`place`](Self::place), where samples of the same rule and shape were gathered before.
+    #[inline]
+    pub(in crate::rewrite::exposition) fn place_in(
+        &mut self,
+        id: GatheredId,
+        labels: &RenderedLabels,
+    ) -> Placed {
+        let gathered = &mut self.list[id.0];
         let before = gathered.len();
         let slot = gathered.slot(labels);
         let added =
             (gathered.len() > before).then(|| labels.bytes().len() + gathered.bytes_per_series());
-        Some(Placed { series: SeriesRef { id, slot }, added })
+        Placed { series: SeriesRef { id, slot }, added }
     }
 
     pub(in crate::rewrite::exposition) fn get(&self, id: GatheredId) -> &GatheredSeries {

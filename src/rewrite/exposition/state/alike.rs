@@ -34,6 +34,7 @@ impl<R: Recorder> ExpositionState<R> {
             }
             FastPath::Renamed(rule) => self.rename_alike(scanner, rule, out),
             FastPath::SumOrCount => self.take_sums_or_counts(scanner, out),
+            FastPath::Scalars => self.add_scalars(scanner, out),
         };
         self.report.samples_in += lines;
         lines

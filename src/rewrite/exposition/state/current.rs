@@ -9,6 +9,7 @@ use crate::rewrite::exposition::reason::{DropReason, RefusedBecause};
 
 /// The family and label set of the current sample. Decided once, for all samples that share them.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one family")]
 pub(super) struct Current {
     /// The sample name. Empty if the next sample's name must be looked up even if it is equal.
     pub(super) name: Vec<u8>,
@@ -37,6 +38,9 @@ pub(super) struct Current {
     /// Rules whose conditions match the label set and that could not be applied.
     pub(super) refused: Vec<(RuleId, RefusedBecause)>,
     pub(super) fast_path: FastPath,
+    /// Samples of the family that are gathered as numbers have differed only in the value of their
+    /// last label.
+    pub(super) has_runs: bool,
     /// What the buckets of a renamed histogram begin with, up to the value of `le`.
     pub(super) rendered_prefix: Vec<u8>,
 }
@@ -114,6 +118,8 @@ pub(super) enum FastPath {
     Renamed(RuleId),
     /// They are sums or counts of the histograms whose buckets arrived before.
     SumOrCount,
+    /// They are gathered as numbers: see [`ScalarRun`](super::scalar_run::ScalarRun).
+    Scalars,
 }
 
 /// Index in [`Current::renderings`].

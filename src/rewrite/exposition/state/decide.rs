@@ -102,6 +102,7 @@ impl<R> ExpositionState<R> {
             && names.iter().zip(spans).skip(changed).all(|(n, s)| same(n, s.name.of(labels.line)));
         if !same {
             renderings.clear();
+            self.scalar_run.forget();
             names.clear();
             names.extend(spans.iter().map(|span| span.name.of(labels.line).into()));
         }

@@ -2,6 +2,7 @@
 
 use super::current::{Current, RenderingId};
 use super::histogram_sets::HistogramSets;
+use super::scalar_run::ScalarRun;
 use crate::exposition::LabelHasher;
 use crate::mapping::plan::exposition::Plan;
 use crate::rewrite::exposition::families::Families;
@@ -27,6 +28,7 @@ pub(in crate::rewrite::exposition) struct ExpositionState<R> {
     pub(super) current: Current,
     pub(super) hashes: LabelHashes,
     pub(super) histogram_sets: HistogramSets,
+    pub(super) scalar_run: ScalarRun,
     /// The labels that were rendered last.
     pub(super) rendered: RenderedLabels,
 }
@@ -44,6 +46,7 @@ impl<R> ExpositionState<R> {
             current: Current::default(),
             hashes: LabelHashes::new(hasher.clone()),
             histogram_sets: HistogramSets::default(),
+            scalar_run: ScalarRun::default(),
             rendered: RenderedLabels::default(),
             hasher,
         }

@@ -7,6 +7,8 @@ mod decide;
 mod editions;
 mod exposition_state;
 mod histogram_sets;
+mod runs;
 mod samples;
+mod scalar_run;
 
 pub(super) use exposition_state::ExpositionState;

@@ -175,7 +175,11 @@ impl<R: Recorder> ExpositionState<R> {
                 }
                 Ok(())
             }
-            _ => Ok(()),
+            None => {
+                self.expect_scalars(plan, line);
+                Ok(())
+            }
+            Some(HistogramPart::Bucket | HistogramPart::Created) => Ok(()),
         }
     }
 
@@ -248,6 +252,8 @@ impl<R: Recorder> ExpositionState<R> {
         current.decided_labels = usize::MAX;
         current.label_names.clear();
         current.renderings.clear();
+        current.has_runs = false;
+        self.scalar_run.forget();
         self.histogram_sets.restart();
         self.hashes.changed(0);
         if let Some(generation) = family.plan.generation {

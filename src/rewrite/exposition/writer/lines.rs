@@ -30,7 +30,7 @@ impl SeriesLines {
             let mut end = *b"} 12345678\n";
             end[2..10].copy_from_slice(&digits);
             end[2 + length] = b'\n';
-            out.extend_from_slice(&end[blank..2 + length + 1]);
+            out.extend_from_slice(&end[blank..=2 + length]);
         } else {
             out.extend_from_slice(&b"} "[blank..]);
             write_number(value, out);
