@@ -193,11 +193,11 @@ impl LineWriter<'_> {
         pieces: &mut PieceBuffer,
         out: &mut Vec<u8>,
     ) -> u64 {
-        let mut short = self.short_lines(rest);
+        let short = self.short_lines(rest);
         let mut written = 0;
         for template in rule.writes.iter().filter(|its| self.matcher.tags.has(its.needs)) {
             written += 1;
-            if short.as_mut().is_none_or(|short| !short.write(template, pieces)) {
+            if short.as_ref().is_none_or(|short| !short.write(template, pieces)) {
                 pieces.move_to(out);
                 self.write(template, None, out);
             }
@@ -217,7 +217,7 @@ impl LineWriter<'_> {
             name => name + rest.1 + Dialect::DogStatsd.opening().len(),
         };
         let (prefix, tags) = (self.prefix_len(), &self.matcher.tags);
-        Some(ShortLines { input: whole.input, prefix, line, tags, tags_at, ending, head: None })
+        Some(ShortLines { input: whole.input, prefix, line, tags, tags_at, ending })
     }
 
     /// Writes a line with tags; dotted lines if it would be one that no sender sends: with tags in

@@ -73,12 +73,6 @@ impl PieceBuffer {
         &mut self.bytes[len..self.len]
     }
 
-    /// The bytes after this length, which are more than were appended if these are fewer.
-    #[inline]
-    pub(super) fn piece_at(&self, len: usize) -> Option<[u8; PIECE]> {
-        self.bytes.get(len..)?.first_chunk().copied()
-    }
-
     /// Moves everything to `out`.
     #[inline]
     pub(super) fn move_to(&mut self, out: &mut Vec<u8>) {

@@ -19,15 +19,6 @@ pub(super) struct ShortLines<'a> {
     pub(super) tags_at: usize,
     /// What follows each name.
     pub(super) ending: ShortEnding,
-    /// The beginning of the last line written, which most often is that of the next one.
-    pub(super) head: Option<Head>,
-}
-
-/// The prefix, and a tag as a segment.
-pub(super) struct Head {
-    tag: u8,
-    bytes: [u8; PIECE],
-    len: usize,
 }
 
 /// Value, type and newline.
@@ -54,7 +45,7 @@ impl ShortLines<'_> {
     /// Writes a line. Returns false, and writes nothing, if it is not such a line, or if there is no
     /// room.
     #[inline]
-    pub(super) fn write(&mut self, template: &LineTemplate, pieces: &mut PieceBuffer) -> bool {
+    pub(super) fn write(&self, template: &LineTemplate, pieces: &mut PieceBuffer) -> bool {
         let before = pieces.len();
         let written = self.try_write(template, pieces).is_some();
         if !written {
@@ -64,18 +55,12 @@ impl ShortLines<'_> {
     }
 
     #[inline]
-    fn try_write(&mut self, template: &LineTemplate, pieces: &mut PieceBuffer) -> Option<()> {
+    fn try_write(&self, template: &LineTemplate, pieces: &mut PieceBuffer) -> Option<()> {
         if template.tags.is_some() {
             return None;
         }
-        let (first, others) = template.name.split_first()?;
-        match (first, &self.head) {
-            (Part::Segment(Capture::Tag(tag)), Some(head)) if head.tag == *tag => {
-                pieces.push(&head.bytes, head.len)?;
-            }
-            _ => self.push_head(first, pieces)?,
-        }
-        for part in others {
+        pieces.push_part(self.input, (0, self.prefix))?;
+        for part in &template.name {
             self.push_part(part, pieces)?;
         }
         match (template.value, &template.metric_type) {
@@ -90,21 +75,6 @@ impl ShortLines<'_> {
             }
             (Some(_), _) => None,
         }
-    }
-
-    /// Writes the prefix and the first part of a name.
-    #[inline(never)] // most often it is that of the line before
-    fn push_head(&mut self, first: &Part, pieces: &mut PieceBuffer) -> Option<()> {
-        let start = pieces.len();
-        pieces.push_part(self.input, (0, self.prefix))?;
-        self.push_part(first, pieces)?;
-        let len = pieces.len() - start;
-        if let Part::Segment(Capture::Tag(tag)) = first
-            && len <= PIECE
-        {
-            self.head = pieces.piece_at(start).map(|bytes| Head { tag: *tag, bytes, len });
-        }
-        Some(())
     }
 
     /// Writes a part of a name.
