@@ -45,7 +45,7 @@ mod outcome;
 mod parsed;
 mod table;
 
-use std::cell::LazyCell;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -77,13 +77,11 @@ pub fn verify(
     options: &Options,
 ) -> Result<Outcome, Error> {
     let (to_old, to_new) = plans(packs, options)?;
-    let (plan, other_plan, reference, other) = match options.compared_as {
-        Generation::Old => (&to_old, &to_new, old, new),
-        Generation::New => (&to_new, &to_old, new, old),
-    };
-    // Reading with two parsers takes most of the time. The side that is also rewritten takes about
-    // as long as the other one with its report.
-    let ((reference_side, other_report), other_side) = thread::scope(|scope| {
+    // The reference is the side that has the compared generation already.
+    let (plan, other_plan) = in_order(options.compared_as, &to_old, &to_new);
+    let (reference, other) = in_order(options.compared_as, old, new);
+    // Reading with two parsers takes most of the time.
+    let ((reference, other_report), other) = thread::scope(|scope| {
         let reference = scope.spawn(|| {
             let its_plan = options.edition.is_some().then_some(plan);
             let read = read_side(reference, its_plan, &to_old);
@@ -94,42 +92,38 @@ pub fn verify(
         let other = read_side(other, Some(plan), &to_old);
         (reference.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
     });
-    let ((old_side, new_side), (reference, other)) = match options.compared_as {
-        Generation::Old => {
-            let ((old, reference), (new, other)) = (reference_side?, other_side?);
-            ((old, new), (reference, other))
-        }
-        Generation::New => {
-            let ((old, other), (new, reference)) = (other_side?, reference_side?);
-            ((old, new), (reference, other))
-        }
-    };
+    let (old_read, new_read) = in_order(options.compared_as, reference, other);
+    let ((old_side, old_read), (new_side, new_read)) = (old_read?, new_read?);
+    let (reference, other) = in_order(options.compared_as, old_read, new_read);
     check_generations(&old_side, &new_side, options)?;
-    let compared = in_one_generation(other?, reference?, &to_old, options);
+    let Compared { reference, rewritten, estimated, report } =
+        in_one_generation(other?, reference?, &to_old, options);
     let hints = |family: &str, lacks: Generation| {
         let side = if lacks == options.compared_as {
             RewrittenSide { plan: other_plan, report: &other_report }
         } else {
-            RewrittenSide { plan, report: &compared.report }
+            RewrittenSide { plan, report: &report }
         };
         hints::hints(packs, &side, family, lacks)
     };
-    // Read only if it is used: the families that hints name are those of the input.
-    let old_input = LazyCell::new(|| ParsedExposition::read(old.1));
+    // The families that hints name are those of the input. It is read again if it was rewritten.
+    let old_is_reference = options.compared_as == Generation::Old && options.edition.is_none();
+    let read_again = OnceCell::new();
+    let old_input = || {
+        if old_is_reference {
+            &reference
+        } else {
+            read_again.get_or_init(|| ParsedExposition::read(old.1))
+        }
+    };
     let series_hints = |family: &str, old_family: &ParsedFamily, new_family: &ParsedFamily| {
-        hints::series_hints(packs, &old_input, family, (old_family, new_family))
+        hints::series_hints(packs, old_input(), family, (old_family, new_family))
     };
-    let (old_parsed, new_parsed) = match options.compared_as {
-        Generation::Old => (&compared.reference, &compared.rewritten),
-        Generation::New => (&compared.rewritten, &compared.reference),
-    };
-    let sides = compare::Sides {
-        old: old_parsed,
-        new: new_parsed,
-        estimated: compared.estimated,
-        outputs: outputs(plan, [old_parsed, new_parsed]),
-    };
+    let (old_parsed, new_parsed) = in_order(options.compared_as, &reference, &rewritten);
+    let outputs = outputs(plan, [old_parsed, new_parsed]);
+    let sides = compare::Sides { old: old_parsed, new: new_parsed, estimated, outputs };
     let (families, only_new) = compare::compare_families(&sides, options, hints, series_hints);
+    free((reference, rewritten, read_again));
     Ok(Outcome {
         agree: families.iter().all(|family| family.verdict.agrees()),
         compared_as: options.compared_as.as_str(),
@@ -140,6 +134,15 @@ pub fn verify(
         families,
         only_new,
     })
+}
+
+/// What is of the reference and of the other side, as what is of the old and of the new one; or the
+/// other way round.
+fn in_order<T>(compared_as: Generation, reference: T, other: T) -> (T, T) {
+    match compared_as {
+        Generation::Old => (reference, other),
+        Generation::New => (other, reference),
+    }
 }
 
 /// Fails if the sides cannot agree because of their generations.
@@ -177,18 +180,32 @@ fn read_side(
     plan: Option<&Arc<Plan>>,
     to_old: &Plan,
 ) -> Result<(Side, Result<Converted, Error>), Error> {
-    let (side, parsed) = side(name, body, to_old)?;
     let Some(plan) = plan else {
+        let (side, parsed) = side(name, body, to_old)?;
         let (estimated, report) = (EstimatedBoundaries::default(), Report::default());
         return Ok((side, Ok(Converted { parsed, estimated, report })));
     };
-    drop(parsed);
-    let converted = rewrite_whole(plan, body).map(|(body, report)| Converted {
-        parsed: ParsedExposition::read(&body),
-        estimated: EstimatedBoundaries::new(plan, &report),
-        report,
+    let (side, converted) = thread::scope(|scope| {
+        let converted = scope.spawn(|| {
+            rewrite_whole(plan, body).map(|(body, report)| Converted {
+                parsed: ParsedExposition::read(&body),
+                estimated: EstimatedBoundaries::new(plan, &report),
+                report,
+            })
+        });
+        let side = side(name, body, to_old).map(|(side, parsed)| {
+            free(parsed);
+            side
+        });
+        (side, converted.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    Ok((side, converted.map_err(|error| Error::Rewrite { side: name.to_owned(), error })))
+    Ok((side?, converted.map_err(|error| Error::Rewrite { side: name.to_owned(), error })))
+}
+
+/// Frees memory without waiting for it: that takes long for millions of short texts.
+fn free(values: impl Send + 'static) {
+    // Without a thread, it is freed at once.
+    drop(thread::Builder::new().spawn(move || drop(values)));
 }
 
 /// Both sides in the compared generation.
