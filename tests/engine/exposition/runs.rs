@@ -181,6 +181,28 @@ kong_http_consumer_status{service="s",route="r",code="404",consumer=""} 77
     assert_eq!(outcome.dropped("repeated_series"), 1, "bob's second");
 }
 
+/// Rows that pass, in a family that a rule writes too: of a series that arrives in both, the first one
+/// counts. Only after many series does a family have rows that pass.
+#[test]
+fn a_row_that_passes_does_not_repeat_what_was_written() {
+    let row = |family: &str, w: &str, range: std::ops::Range<usize>| {
+        let line = |z: usize| format!("{family}{{w=\"{w}\",z=\"{z:03}\"}} {z}\n");
+        range.map(line).collect::<String>()
+    };
+    let renamed = row("x", "a", 0..20);
+    let passing = row("y", "b", 0..300) + &row("y", "a", 20..50) + &row("y", "a", 10..20);
+    let plan = plan_of("name: runs\nprometheus: [{ old: x, new: y, type: counter }]", Emit::New);
+    for (body, first) in [(renamed.clone() + &passing, "renamed"), (passing + &renamed, "passing")]
+    {
+        let (row, each) = (rewritten(&plan, &body), rewritten(&plan, &without_rows(&body)));
+        assert_same_series(&each.read().stored(), &row.read().stored(), first);
+        assert_eq!(without_bytes(&each.report), without_bytes(&row.report), "{first}");
+        // 10 to 19 arrive in both.
+        assert_eq!(row.dropped("already_present"), 10, "{first}");
+        assert_eq!(row.report.samples_out, 350, "{first}");
+    }
+}
+
 /// The label sets of a row count towards the limits, and what exceeds them has the line number of
 /// the sample that did.
 #[test]

@@ -38,11 +38,7 @@ impl<R: Recorder> ExpositionState<R> {
             self.scalar_run = run;
         }
         self.begin_run(labels);
-        // The run does not update what is known of the last label.
-        self.hashes.changed(last);
-        for rendering in &mut self.current.renderings {
-            rendering.changed = rendering.changed.min(last);
-        }
+        // For the scanner and for what is remembered of its labels, this sample stays the last one.
         self.current.fast_path = FastPath::Scalars;
     }
 
