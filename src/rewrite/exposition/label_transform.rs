@@ -16,7 +16,7 @@ use crate::mapping::plan::value_edit::ValueEdit;
 pub(super) struct DuplicateLabel;
 
 /// A label set as written: `a="b",c="d"`, values escaped.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct RenderedLabels {
     text: Vec<u8>,
     hash: u64,

@@ -1,6 +1,6 @@
-//! Samples that differ only in the value of their last label, in rows, as counters by consumer are.
+//! Samples that differ only in the value of their last label, in runs, as counters by consumer are.
 //!
-//! The engine decides on such a row once. With a second blank before each value it decides on every
+//! The engine decides on such a run once. With a second blank before each value it decides on every
 //! sample, so both bodies must give the same series and the same report. A few results are also
 //! written down by hand.
 
@@ -60,7 +60,7 @@ fn pack(number: usize) -> String {
     format!("name: runs\nprometheus:{}{more}", PACKS[number / 2])
 }
 
-/// Families with rows of samples whose labels are drawn from few values, so that some are equal.
+/// Families with runs of samples whose labels are drawn from few values, so that some are equal.
 fn body(random: &mut Seeded) -> String {
     let kind = if random.below(3) == 0 { "gauge" } else { "counter" };
     let mut lines = Vec::new();
@@ -71,13 +71,13 @@ fn body(random: &mut Seeded) -> String {
             lines.push(format!("# TYPE {name} {kind}"));
         }
         for _ in 0..random.below(5) {
-            row(name, random, &mut lines);
+            run(name, random, &mut lines);
         }
     }
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-fn row(name: &str, random: &mut Seeded, lines: &mut Vec<String>) {
+fn run(name: &str, random: &mut Seeded, lines: &mut Vec<String>) {
     let mut labels = String::new();
     for label in ["w", "k"] {
         if random.below(2) == 0 {
@@ -99,7 +99,7 @@ fn row(name: &str, random: &mut Seeded, lines: &mut Vec<String>) {
 }
 
 /// The same samples, each of which the engine reads in full.
-fn without_rows(body: &str) -> String {
+fn without_runs(body: &str) -> String {
     body.replace("\"} ", "\"}  ")
 }
 
@@ -116,30 +116,30 @@ fn without_bytes(report: &Report) -> String {
 }
 
 #[test]
-fn a_row_is_rewritten_as_its_samples_are_one_by_one() {
+fn a_run_is_rewritten_as_its_samples_are_one_by_one() {
     let mut random = Seeded::new(21);
     let mut samples = 0;
     for round in 0..250 {
         let body = body(&mut random);
-        let slow = without_rows(&body);
+        let slow = without_runs(&body);
         for number in 0..2 * PACKS.len() {
             for emit in EMITS {
                 let plan = plan_of(&pack(number), emit);
-                let (row, each) = (rewritten(&plan, &body), rewritten(&plan, &slow));
+                let (run, each) = (rewritten(&plan, &body), rewritten(&plan, &slow));
                 let context = format!("round {round}, {emit:?}, {}\n{body}", pack(number));
-                assert_same_series(&each.read().stored(), &row.read().stored(), &context);
-                assert_eq!(without_bytes(&each.report), without_bytes(&row.report), "{context}");
-                assert_eq!(each.report.held_bytes, row.report.held_bytes, "{context}");
-                samples += row.report.samples_out;
+                assert_same_series(&each.read().stored(), &run.read().stored(), &context);
+                assert_eq!(without_bytes(&each.report), without_bytes(&run.report), "{context}");
+                assert_eq!(each.report.held_bytes, run.report.held_bytes, "{context}");
+                samples += run.report.samples_out;
             }
         }
     }
     assert!(samples > 100_000, "{samples} samples");
 }
 
-/// A row with everything that ends it: a comment, other labels, a number with a fraction, an empty
+/// A run with everything that ends it: a comment, other labels, a number with a fraction, an empty
 /// label, and a series that arrives twice.
-const ROW: &str = r#"# TYPE kong_http_status counter
+const RUN: &str = r#"# TYPE kong_http_status counter
 kong_http_status{service="s",route="r",code="200"} 100
 kong_http_status{service="s",route="r",code="404"} 10
 kong_http_status{service="s",route="r",code="500"} 1
@@ -159,8 +159,8 @@ kong_http_consumer_status{service="s",route="r",code="404",consumer="carl"} 4
 "#;
 
 #[test]
-fn a_row_of_consumers_is_subtracted_from_the_total() {
-    let outcome = rewrite_at_every_cut(&plan(Emit::New), Options::default(), ROW);
+fn a_run_of_consumers_is_subtracted_from_the_total() {
+    let outcome = rewrite_at_every_cut(&plan(Emit::New), Options::default(), RUN);
     let expected = r#"
 kong_http_requests_total{service="s",route="r",code="200",consumer="ann"} 10
 kong_http_requests_total{service="s",route="r",code="200",consumer="bob"} 11
@@ -182,36 +182,36 @@ kong_http_consumer_status{service="s",route="r",code="404",consumer=""} 77
 }
 
 /// Rows that pass, in a family that a rule writes too: of a series that arrives in both, the first one
-/// counts. Only after many series does a family have rows that pass.
+/// counts. Only after many series does a family have runs that pass.
 #[test]
-fn a_row_that_passes_does_not_repeat_what_was_written() {
-    let row = |family: &str, w: &str, range: std::ops::Range<usize>| {
+fn a_run_that_passes_does_not_repeat_what_was_written() {
+    let run = |family: &str, w: &str, range: std::ops::Range<usize>| {
         let line = |z: usize| format!("{family}{{w=\"{w}\",z=\"{z:03}\"}} {z}\n");
         range.map(line).collect::<String>()
     };
-    let renamed = row("x", "a", 0..20);
-    let passing = row("y", "b", 0..300) + &row("y", "a", 20..50) + &row("y", "a", 10..20);
+    let renamed = run("x", "a", 0..20);
+    let passing = run("y", "b", 0..300) + &run("y", "a", 20..50) + &run("y", "a", 10..20);
     let plan = plan_of("name: runs\nprometheus: [{ old: x, new: y, type: counter }]", Emit::New);
     for (body, first) in [(renamed.clone() + &passing, "renamed"), (passing + &renamed, "passing")]
     {
-        let (row, each) = (rewritten(&plan, &body), rewritten(&plan, &without_rows(&body)));
-        assert_same_series(&each.read().stored(), &row.read().stored(), first);
-        assert_eq!(without_bytes(&each.report), without_bytes(&row.report), "{first}");
+        let (run, each) = (rewritten(&plan, &body), rewritten(&plan, &without_runs(&body)));
+        assert_same_series(&each.read().stored(), &run.read().stored(), first);
+        assert_eq!(without_bytes(&each.report), without_bytes(&run.report), "{first}");
         // 10 to 19 arrive in both.
-        assert_eq!(row.dropped("already_present"), 10, "{first}");
-        assert_eq!(row.report.samples_out, 350, "{first}");
+        assert_eq!(run.dropped("already_present"), 10, "{first}");
+        assert_eq!(run.report.samples_out, 350, "{first}");
     }
 }
 
-/// The label sets of a row count towards the limits, and what exceeds them has the line number of
+/// The label sets of a run count towards the limits, and what exceeds them has the line number of
 /// the sample that did.
 #[test]
-fn a_row_keeps_the_limits() {
+fn a_run_keeps_the_limits() {
     let consumer = |number: usize| {
         format!("kong_http_consumer_status{{code=\"200\",consumer=\"{number:05}\"}} 1\n")
     };
     let body: String = (0..3000).map(consumer).collect();
-    for body in [body.clone(), without_rows(&body)] {
+    for body in [body.clone(), without_runs(&body)] {
         let rewritten = |emit, held_series, held_bytes| {
             let limits = Limits { held_series, held_bytes, ..Limits::default() };
             let options = Options { limits, ..Options::default() };

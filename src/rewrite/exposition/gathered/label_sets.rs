@@ -48,10 +48,10 @@ impl LabelSets {
     /// The slot of a label set. Adds one for a new label set.
     #[inline]
     pub(in crate::rewrite::exposition) fn slot(&mut self, labels: &RenderedLabels) -> SeriesSlot {
-        // Samples that are summed are neighbors; `_count` and `_sum` lines follow in the order of
-        // the histograms.
         let hash = labels.hash();
         let labels = labels.bytes();
+        // Samples that are summed are neighbors; `_count` and `_sum` lines follow in the order of
+        // the histograms.
         for guess in [self.last, self.last + 1] {
             if self.sets.get(guess).is_some_and(|set| set.hash == hash)
                 && same_set(self.text_at(guess), labels)
