@@ -32,22 +32,29 @@ fn first_of<const N: usize>(
 ) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHEST: u64 = ONES << 7;
-    let mut rest = text;
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        let at = text.len() - rest.len();
-        if at == NEAR {
-            return search_far(rest).map(|found| at + found);
-        }
+    let first_of_eight = |eight: &[u8; 8]| {
         let eight = u64::from_le_bytes(*eight);
         // The lowest zero byte of each is found exactly.
         let zeros = bytes.iter().fold(0, |zeros, byte| {
             let zero_if_found = eight ^ (ONES * u64::from(*byte));
             zeros | zero_if_found.wrapping_sub(ONES) & !zero_if_found
         });
-        if zeros & HIGHEST != 0 {
-            return Some(at + (zeros & HIGHEST).trailing_zeros() as usize / 8);
+        (zeros & HIGHEST != 0).then(|| (zeros & HIGHEST).trailing_zeros() as usize / 8)
+    };
+    let mut rest = text;
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        let at = text.len() - rest.len();
+        if at == NEAR {
+            return search_far(rest).map(|found| at + found);
+        }
+        if let Some(found) = first_of_eight(eight) {
+            return Some(at + found);
         }
         rest = after;
+    }
+    // The last eight bytes: those before `rest` are none of these.
+    if let Some(eight) = text.last_chunk() {
+        return first_of_eight(eight).map(|found| text.len() - 8 + found);
     }
     let found = rest.iter().position(|byte| bytes.contains(byte));
     found.map(|found| text.len() - rest.len() + found)

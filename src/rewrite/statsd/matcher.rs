@@ -7,7 +7,7 @@ use crate::mapping::plan::statsd::{
 };
 use crate::rewrite::statsd::recorder::Recorder;
 use crate::rewrite::statsd::sender::Sender;
-use crate::rewrite::statsd::tag_values::TagValues;
+use crate::rewrite::statsd::tag_values::{TagValues, Tags};
 use crate::statsd::{Confidence, Dialect, Line, NotMetric, TaggedName, tagged_name};
 
 /// How many colons of a line are tried as the end of its name. Names contain one or two of their
@@ -346,7 +346,9 @@ impl Matcher {
         line: &Line<'a>,
     ) -> Option<Match<'a>> {
         let Some(rule) = rule else { return self.tags_in_name(plan, line) };
-        self.tagged(plan, rule, line, line.name(), (line.tags()?, Dialect::DogStatsd))
+        let (text, dialect) = (line.tags()?, Dialect::DogStatsd);
+        let tags = Tags { text, dialect, bars: !line.has_only_tags() };
+        self.tagged(plan, rule, line, line.name(), tags)
     }
 
     /// Finds the rule for a line with tags in its name.
@@ -359,7 +361,7 @@ impl Matcher {
         if plan.rule(rule).tagged.is_none() || !suffix.is_empty() {
             return None;
         }
-        self.tagged(plan, rule, line, name, (tags, dialect))
+        self.tagged(plan, rule, line, name, Tags { text: tags, dialect, bars: true })
     }
 
     /// The match of a tagged line, if the rule's sender can have sent it and its tags are
@@ -370,15 +372,15 @@ impl Matcher {
         rule: LineRuleId,
         line: &Line<'_>,
         name: &'a [u8],
-        (tags, dialect): (&'a [u8], Dialect),
+        tags: Tags<'a>,
     ) -> Option<Match<'a>> {
         let of_rule = plan.rule(rule);
         let source = of_rule.tagged.as_deref()?;
         let known = source.sends(line.metric_type())
-            && self.tags.read(tags, dialect, plan, source)
+            && self.tags.read(tags, plan, source)
             && self.tags.serve(of_rule);
-        let ambiguous = known && self.tags.have_bars() && self.output_ambiguous(tags, line);
-        (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags) })
+        let ambiguous = known && self.tags.have_bars() && self.output_ambiguous(tags.text, line);
+        (known && !ambiguous).then_some(Match { rule, name, tags: Some(tags.text) })
     }
 
     /// True if receivers would misread the lines made from these tags. The protocol has no escapes,

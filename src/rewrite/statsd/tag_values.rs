@@ -1,9 +1,18 @@
 //! The values of a line's tags, by the number of the tag.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use crate::mapping::plan::statsd::{LineRule, StatsdPlan, TaggedLines};
 use crate::statsd::{Dialect, find};
+
+/// The tags of a line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tags<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) dialect: Dialect,
+    /// Whether a `|` may be in the text.
+    pub(super) bars: bool,
+}
 
 /// The positions of the values of known tags, in the tags of one line.
 ///
@@ -28,8 +37,7 @@ impl TagValues {
     /// one is empty, or one that it always sends is missing.
     pub(super) fn read(
         &mut self,
-        tags: &[u8],
-        dialect: Dialect,
+        Tags { text: tags, dialect, bars }: Tags<'_>,
         plan: &StatsdPlan,
         source: &TaggedLines,
     ) -> bool {
@@ -68,9 +76,8 @@ impl TagValues {
         }
         let Some(last) = last else { return false };
         self.values[last].1 = tags.len();
-        let special = memchr2(b'.', b'|', tags);
-        self.dots = special.is_some_and(|at| memchr(b'.', &tags[at..]).is_some());
-        self.bars = special.is_some_and(|at| memchr(b'|', &tags[at..]).is_some());
+        self.dots = memchr(b'.', tags).is_some();
+        self.bars = bars && memchr(b'|', tags).is_some();
         dialect != Dialect::DogStatsd || self.has(source.required)
     }
 

@@ -14,6 +14,7 @@ use super::tags::field_len;
 /// There are two ways to write several: `a:1:2:3|ms` packs values with one type, `a:1|c:2|ms`
 /// repeats value and type. A part between colons that contains no `|` is a packed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is about another part of the line")]
 pub struct Line<'a> {
     name: &'a [u8],
     /// Everything after the name, with the `:`: this sample, and any further ones.
@@ -28,6 +29,8 @@ pub struct Line<'a> {
     typed: bool,
     /// True if the type was found at the end of the line, because the value contains a `|`.
     pieced: bool,
+    /// True if there is one field: tags without a `|`.
+    only_tags: bool,
     /// The tags field of the last sample of the line, which applies to this one too.
     shared: &'a [u8],
 }
@@ -154,6 +157,7 @@ impl<'a> Line<'a> {
                 colons,
                 typed: true,
                 pieced: false,
+                only_tags: false,
                 shared: &[],
             });
         }
@@ -172,8 +176,9 @@ impl<'a> Line<'a> {
             ends.map_or(after_name.len(), |at| from + at)
         };
         let metric_type = end(value + 1);
-        let mut fields = after_name.len();
+        let (mut fields, mut only_tags) = (after_name.len(), false);
         match &after_name[metric_type..] {
+            [b'|', b'#', tags @ ..] => only_tags = memchr(b'|', tags).is_none(),
             [b':', ..] => fields = metric_type,
             [b'|', b'@', ..] => {
                 let rate = end(metric_type + 2);
@@ -183,8 +188,18 @@ impl<'a> Line<'a> {
             }
             _ => {}
         }
-        let (typed, pieced, shared) = (false, false, &[]);
-        Line { name, after_name, value, metric_type, fields, colons, typed, pieced, shared }
+        Line {
+            name,
+            after_name,
+            value,
+            metric_type,
+            fields,
+            colons,
+            typed: false,
+            pieced: false,
+            only_tags,
+            shared: &[],
+        }
     }
 
     /// The line read as a set if it can be one: only the text of a set can contain a `|`, and a set
@@ -197,7 +212,8 @@ impl<'a> Line<'a> {
         if !self.after_name.ends_with(b"|s") || in_tags {
             return self;
         }
-        Line { value: end - 2, metric_type: end, fields: end, pieced: true, ..self }
+        let (metric_type, fields) = (end, end);
+        Line { value: end - 2, metric_type, fields, pieced: true, only_tags: false, ..self }
     }
 
     /// The name, including tags in the name.
@@ -343,15 +359,21 @@ impl<'a> Line<'a> {
     }
 
     /// The tags after the type, without `#`.
+    #[inline]
     #[must_use]
     pub fn tags(&self) -> Option<&'a [u8]> {
-        // In most lines there is no other field, and no bar in the tags.
-        if let Some(tags) = self.fields().strip_prefix(b"|#")
-            && memchr(b'|', tags).is_none()
-        {
-            return Some(tags);
-        }
+        if self.only_tags { self.fields().get(2..) } else { self.find_tags() }
+    }
+
+    #[inline(never)] // so that the usual case is small enough to be inlined
+    fn find_tags(&self) -> Option<&'a [u8]> {
         self.each_field().find_map(|field| field.strip_prefix(b"|#"))
+    }
+
+    /// Whether there is one field: tags without a `|`.
+    #[inline]
+    pub(crate) fn has_only_tags(&self) -> bool {
+        self.only_tags
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lines as nearly all are, read in one pass.
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::Line;
 use crate::statsd::near::{find2, find3};
@@ -63,6 +63,7 @@ impl<'a> Line<'a> {
             colons: false,
             typed: true,
             pieced: false,
+            only_tags: false,
             shared: &[],
         })
     }
@@ -76,13 +77,18 @@ impl<'a> Line<'a> {
             _ => return None,
         };
         let metric_type = value + 1 + letters;
-        let tags = &after_name[metric_type..];
-        let end = memchr(b'\n', tags).unwrap_or(tags.len());
+        let tags = metric_type + b"|#".len();
+        let find = |from: usize| memchr2(b'|', b'\n', &after_name[from..]).map(|at| from + at);
+        let mut bar_or_end = find(tags).unwrap_or(after_name.len());
+        let only_tags = after_name.get(bar_or_end) != Some(&b'|');
+        while after_name.get(bar_or_end) == Some(&b'|') {
+            bar_or_end = find(bar_or_end + 1).unwrap_or(after_name.len());
+        }
+        let fields = bar_or_end;
         // The line can be a set, or has blanks at its end.
-        if matches!(&tags[..end], [.., b'|', b's'] | [.., b' ' | b'\t' | b'\r']) {
+        if matches!(&after_name[..fields], [.., b'|', b's'] | [.., b' ' | b'\t' | b'\r']) {
             return None;
         }
-        let fields = metric_type + end;
         Some(Line {
             name,
             after_name: &after_name[..fields],
@@ -92,6 +98,7 @@ impl<'a> Line<'a> {
             colons: false,
             typed: true,
             pieced: false,
+            only_tags,
             shared: &[],
         })
     }
