@@ -1,9 +1,11 @@
 //! Bytes as text for people.
 
+use std::borrow::Cow;
+
 /// The bytes as they are if they are UTF-8, otherwise with ASCII escapes.
-pub(crate) fn printable(bytes: &[u8]) -> String {
+pub(crate) fn printable(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        Err(_) => bytes.escape_ascii().to_string(),
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.escape_ascii().to_string()),
     }
 }

@@ -132,7 +132,8 @@ impl LineRecords {
         }
         rules.sort_unstable();
         rules.dedup();
-        self.lines.push(LineRecord { text: printable(line), outcome, rules, output });
+        let text = printable(line).into_owned();
+        self.lines.push(LineRecord { text, outcome, rules, output });
     }
 }
 
@@ -159,7 +160,7 @@ impl Recorder for LineRecords {
             Unchanged::Unreadable => LineOutcome::Unreadable,
             Unchanged::Kept => LineOutcome::Kept,
         };
-        self.push(line, outcome, vec![printable(line)]);
+        self.push(line, outcome, vec![printable(line).into_owned()]);
     }
 
     fn replaced(&mut self, line: &[u8], output: &[u8]) {
@@ -173,7 +174,7 @@ impl Recorder for LineRecords {
         } else {
             LineOutcome::Skipped
         };
-        self.push(line, outcome, lines(output).map(printable).collect());
+        self.push(line, outcome, lines(output).map(|line| printable(line).into_owned()).collect());
     }
 }
 

@@ -71,7 +71,7 @@ impl Exposition {
                         HeaderKind::Type(_) => "TYPE",
                         HeaderKind::Unit => "UNIT",
                     };
-                    let text = printable(header.text.of(rest));
+                    let text = printable(header.text.of(rest)).into_owned();
                     let line = format!("# {word} {family} {text}");
                     exposition.headers.insert((family, line));
                     len
@@ -103,13 +103,14 @@ impl Exposition {
                 write_value(value, &mut text);
             }
             text.push(b'"');
-            labels.push(printable(&text));
+            labels.push(printable(&text).into_owned());
         }
         labels.sort_unstable();
-        let series = Series { name: printable(scanner.name().of(line)), labels };
+        let name = printable(scanner.name().of(line)).into_owned();
+        let series = Series { name, labels };
         let sample = SampleText {
-            value: printable(scanner.value().of(line)),
-            suffix: printable(line[scanner.value().end()..].trim_ascii()),
+            value: printable(scanner.value().of(line)).into_owned(),
+            suffix: printable(line[scanner.value().end()..].trim_ascii()).into_owned(),
         };
         self.samples.entry(series).or_default().push(sample);
     }

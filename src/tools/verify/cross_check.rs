@@ -4,6 +4,7 @@
 //! label values, does not undo escapes, skips names with a `:`, and does not support quoted names.
 //! Series that it reads differently are counted; the comparison uses our own reading of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -54,8 +55,8 @@ fn read(body: &str) -> Option<AllSeries> {
     for sample in scrape.samples {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let labels = labels.map(|(label, value)| {
-            let value = if label == "le" { canonical_le(value) } else { value.clone() };
-            (label.clone(), value)
+            let value = Cow::Borrowed(value.as_str());
+            (label, if label == "le" { canonical_le(value) } else { value })
         });
         let series = Series { name: sample.metric.clone(), labels: labels.collect() };
         match sample.value {
@@ -84,9 +85,8 @@ fn add(
     (label, bound): (&str, f64),
     value: f64,
 ) {
-    let mut series = series.clone();
-    series.name.push_str(suffix);
-    series.labels.insert(label, &number_text(bound));
+    let labels = series.labels.with(label, &number_text(bound));
+    let series = Series { name: [&series.name, suffix].concat(), labels };
     all.entry(series).or_insert(value);
 }
 

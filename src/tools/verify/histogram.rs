@@ -1,6 +1,8 @@
 //! Compares the buckets of one histogram.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::thread;
 
 use super::boundaries::EstimatedBoundaries;
 use super::comparison::Comparison;
@@ -19,8 +21,11 @@ pub(super) fn compare_histogram(
     estimated_boundaries: &EstimatedBoundaries,
     comparison: &mut Comparison<'_>,
 ) {
-    let (old_buckets, old_others) = split_buckets(old);
-    let (new_buckets, new_others) = split_buckets(new);
+    let ((old_buckets, old_others), (new_buckets, new_others)) = thread::scope(|scope| {
+        let old = scope.spawn(|| split_buckets(old));
+        let new = split_buckets(new);
+        (old.join().unwrap_or_else(|panic| resume_unwind(panic)), new)
+    });
     comparison.all_series(&old_others, &new_others);
     let boundaries = common_boundaries(&old_buckets, &new_buckets, comparison.options);
     let (max_error, max_error_of_sum) = estimated_boundaries.max_errors(&comparison.result.name);
@@ -46,11 +51,7 @@ pub(super) fn compare_histogram(
                     estimated.worst_deviation.max((old - new).abs() / total);
                 continue;
             }
-            let bucket = || {
-                let mut series = series.clone();
-                series.labels.insert("le", &number_text(le));
-                series.to_string()
-            };
+            let bucket = || series.with("le", &number_text(le)).to_string();
             comparison.number(bucket, Some(old), Some(new));
         }
     }
@@ -68,19 +69,25 @@ pub(super) fn compare_histogram(
 
 /// The buckets by their label set without `le`, and all other series.
 fn split_buckets(family: &ParsedFamily) -> (BTreeMap<Series, Buckets>, BTreeMap<Series, f64>) {
-    let (mut all, mut others) = (BTreeMap::<Series, Buckets>::new(), BTreeMap::new());
+    let (mut all, mut others) = (Vec::new(), BTreeMap::new());
     for (series, value) in &family.series {
         match series.labels.get("le").and_then(|le| le.parse::<f64>().ok()) {
-            Some(le) => all.entry(series.without("le")).or_default().push((le, *value)),
+            Some(le) => all.push((series.without("le"), (le, *value))),
             None => {
                 others.insert(series.clone(), *value);
             }
         }
     }
-    for buckets in all.values_mut() {
-        buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Sorting many at once is faster than looking for the series of each.
+    all.sort_by(|(a, its), (b, other)| a.cmp(b).then(its.0.total_cmp(&other.0)));
+    let mut by_series: Vec<(Series, Buckets)> = Vec::new();
+    for (series, bucket) in all {
+        match by_series.last_mut().filter(|(last, _)| *last == series) {
+            Some((_, buckets)) => buckets.push(bucket),
+            None => by_series.push((series, vec![bucket])),
+        }
     }
-    (all, others)
+    (by_series.into_iter().collect(), others)
 }
 
 /// The count at a boundary. A bucket that is not exported counts what the next lower one counts;

@@ -22,14 +22,41 @@ impl Labels {
         self.get(label).is_some()
     }
 
-    pub(super) fn insert(&mut self, label: &str, value: &str) {
-        let mut pairs: Vec<(&str, &str)> = self.iter().filter(|(its, _)| *its != label).collect();
-        pairs.push((label, value));
-        *self = pairs.into_iter().collect();
+    /// The labels with this value of one label.
+    pub(super) fn with(&self, label: &str, value: &str) -> Labels {
+        self.replaced(label, Some(value))
     }
 
-    pub(super) fn remove(&mut self, label: &str) {
-        self.retain(|its| its != label);
+    /// The labels without one.
+    pub(super) fn without(&self, label: &str) -> Labels {
+        self.replaced(label, None)
+    }
+
+    /// The labels with another value of one label, or without it. This copies what is before it and
+    /// what is after it, each at once.
+    fn replaced(&self, label: &str, value: Option<&str>) -> Labels {
+        let (mut place, mut start, mut after, mut end) = (0, 0, 0, 0);
+        for (its, old) in self.iter().take_while(|(its, _)| *its <= label) {
+            (after, end) = (after + 2, end + its.len() + old.len() + 2 * END.len_utf8());
+            if its < label {
+                (place, start) = (after, end);
+            }
+        }
+        let pair = value.map_or([""; 2], |value| [label, value]);
+        let mut text = String::with_capacity(self.text.len() + label.len() + pair[1].len() + 2);
+        text.push_str(self.text.get(..start).expect("each text ends with END"));
+        let mut lengths = Vec::with_capacity(self.lengths.len() + 2);
+        lengths.extend_from_slice(&self.lengths[..place]);
+        if value.is_some() {
+            for part in pair {
+                text.push_str(part);
+                text.push(END);
+                lengths.push(length(part));
+            }
+        }
+        text.push_str(self.text.get(end..).expect("each text ends with END"));
+        lengths.extend_from_slice(&self.lengths[after..]);
+        Labels { text, lengths }
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
@@ -53,14 +80,18 @@ impl Labels {
     }
 }
 
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).expect("a line is at most 4 GiB long")
+}
+
 /// Of labels with the same name, the last one counts.
 impl<L: AsRef<str>, V: AsRef<str>> FromIterator<(L, V)> for Labels {
     fn from_iter<T: IntoIterator<Item = (L, V)>>(labels: T) -> Labels {
         let mut pairs: Vec<(L, V)> = labels.into_iter().collect();
         pairs.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
-        let length = |(label, value): &(L, V)| label.as_ref().len() + value.as_ref().len() + 2;
+        let bytes = |(label, value): &(L, V)| label.as_ref().len() + value.as_ref().len() + 2;
         let mut all = Labels {
-            text: String::with_capacity(pairs.iter().map(length).sum()),
+            text: String::with_capacity(pairs.iter().map(bytes).sum()),
             lengths: Vec::with_capacity(pairs.len() * 2),
         };
         for (index, (label, value)) in pairs.iter().enumerate() {
@@ -69,8 +100,7 @@ impl<L: AsRef<str>, V: AsRef<str>> FromIterator<(L, V)> for Labels {
                 for part in [label.as_ref(), value.as_ref()] {
                     all.text.push_str(part);
                     all.text.push(END);
-                    let length = u32::try_from(part.len());
-                    all.lengths.push(length.expect("a line is at most 4 GiB long"));
+                    all.lengths.push(length(part));
                 }
             }
         }
@@ -91,13 +121,13 @@ mod tests {
         };
         assert_eq!(pairs(&labels), ["a=", "ab=3", "b=2\0"]);
         assert_eq!((labels.get("ab"), labels.get("c")), (Some("3"), None));
-        labels.insert("c", "4");
-        labels.insert("a", "5");
-        labels.remove("ab");
+        labels = labels.with("c", "4").with("a", "5").without("ab").without("bb");
         assert_eq!(pairs(&labels), ["a=5", "b=2\0", "c=4"]);
+        assert_eq!(pairs(&labels.with("aa", "")), ["a=5", "aa=", "b=2\0", "c=4"]);
+        assert_eq!(pairs(&labels.with("", "6").without("c")), ["=6", "a=5", "b=2\0"]);
         labels.retain(|label| label == "b");
         assert_eq!(labels, [("b", "2\0")].into_iter().collect());
-        labels.remove("b");
+        labels = labels.without("b");
         assert!(labels.is_empty() && !labels.has("b"));
     }
 }

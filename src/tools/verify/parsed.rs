@@ -1,5 +1,6 @@
 //! An exposition as families of series with numbers, read with [`Scanner`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -36,9 +37,12 @@ pub(super) struct ParsedExposition {
 impl Series {
     /// The series without one label.
     pub(super) fn without(&self, label: &str) -> Series {
-        let mut series = self.clone();
-        series.labels.remove(label);
-        series
+        Series { name: self.name.clone(), labels: self.labels.without(label) }
+    }
+
+    /// The series with this value of one label.
+    pub(super) fn with(&self, label: &str, value: &str) -> Series {
+        Series { name: self.name.clone(), labels: self.labels.with(label, value) }
     }
 
     /// The values of some labels; empty where the series does not have the label.
@@ -63,6 +67,7 @@ impl ParsedExposition {
     pub(super) fn read(body: &[u8]) -> ParsedExposition {
         let mut read = ParsedExposition::default();
         let types = read.types(body);
+        let mut families: BTreeMap<String, Vec<(Series, f64)>> = BTreeMap::new();
         let limits = Limits::default();
         let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, Format::OpenMetrics);
         for_each_line(body, &mut scanner, |scanner, line, scan| {
@@ -70,15 +75,17 @@ impl ParsedExposition {
                 let series = parse_series(scanner, line);
                 let value = parse_number(scanner.value().of(line)).unwrap_or(f64::NAN);
                 let family = family_of(&series.name, &types);
-                let metric_type = types.get(family).copied();
-                if !read.families.contains_key(family) {
-                    read.families.insert(family.to_owned(), ParsedFamily::default());
+                match families.get_mut(family) {
+                    Some(read) => read.push((series, value)),
+                    None => drop(families.insert(family.to_owned(), vec![(series, value)])),
                 }
-                let parsed = read.families.get_mut(family).expect("it was inserted");
-                parsed.metric_type = metric_type;
-                parsed.series.entry(series).or_insert(value);
             }
         });
+        let of_family = |(family, series): (String, _)| {
+            let metric_type = types.get(&family).copied();
+            (family, ParsedFamily { metric_type, series: first_of_equal(series) })
+        };
+        read.families = families.into_iter().map(of_family).collect();
         read
     }
 
@@ -129,6 +136,13 @@ impl ParsedExposition {
     }
 }
 
+/// Series in order; of equal ones, the first. Sorting many at once is faster than inserting each.
+fn first_of_equal(mut series: Vec<(Series, f64)>) -> BTreeMap<Series, f64> {
+    series.sort_by(|(a, _), (b, _)| a.cmp(b));
+    series.dedup_by(|(later, _), (first, _)| later == first);
+    series.into_iter().collect()
+}
+
 /// Calls `each` for every line. A missing newline at the end is added.
 fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scanner, &[u8], &Scan)) {
     let whole;
@@ -154,19 +168,19 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
 }
 
 fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
-    let name = printable(scanner.name().of(line));
+    let name = printable(scanner.name().of(line)).into_owned();
     let labels = scanner.labels().iter().filter_map(|label| {
         let name = printable(label.name.of(line));
         let value = unescaped(printable(label.value.of(line)));
-        let value = if name == "le" { canonical_le(&value) } else { value };
+        let value = if name == "le" { canonical_le(value) } else { value };
         (!value.is_empty()).then_some((name, value))
     });
     Series { name, labels: labels.collect() }
 }
 
 /// The canonical spelling of a bucket boundary: `00025.0` becomes `25`.
-pub(super) fn canonical_le(le: &str) -> String {
-    parse_number(le.as_bytes()).map_or_else(|| le.to_owned(), number_text)
+pub(super) fn canonical_le(le: Cow<'_, str>) -> Cow<'_, str> {
+    parse_number(le.as_bytes()).map_or(le, |number| number_text(number).into())
 }
 
 /// The canonical spelling of a number.
@@ -176,7 +190,7 @@ pub(super) fn number_text(number: f64) -> String {
     String::from_utf8(text).expect("numbers are ASCII")
 }
 
-fn unescaped(value: String) -> String {
+fn unescaped(value: Cow<'_, str>) -> Cow<'_, str> {
     if !value.contains('\\') {
         return value;
     }
@@ -193,7 +207,7 @@ fn unescaped(value: String) -> String {
         }
         rest.next();
     }
-    text
+    text.into()
 }
 
 /// The family of a sample: its own name, or the histogram or summary that it is a part of.

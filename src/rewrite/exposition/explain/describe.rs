@@ -32,7 +32,7 @@ impl LineDescriber {
         Line {
             number: line.number,
             text: printable_line(&line.line),
-            family: printable(first_name(&line.line)),
+            family: printable(first_name(&line.line)).into_owned(),
             is_output: false,
             fate: if self.malformed_pass { Fate::Refused(reason) } else { Fate::Dropped(reason) },
             read_by: Vec::new(),
@@ -229,5 +229,5 @@ pub(super) fn first_name(line: &[u8]) -> &[u8] {
 
 /// A line for display, without its newline.
 pub(super) fn printable_line(line: &[u8]) -> String {
-    printable(line.strip_suffix(b"\n").unwrap_or(line))
+    printable(line.strip_suffix(b"\n").unwrap_or(line)).into_owned()
 }
