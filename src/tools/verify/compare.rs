@@ -104,7 +104,7 @@ fn totals(family: &ParsedFamily) -> BTreeMap<&str, f64> {
     let mut totals = BTreeMap::new();
     for (series, value) in &family.series {
         if !series.labels.has("le") {
-            *totals.entry(series.name.as_str()).or_insert(0.0) += value;
+            *totals.entry(&*series.name).or_insert(0.0) += value;
         }
     }
     totals

@@ -11,6 +11,7 @@ use foldhash::fast::RandomState;
 use prometheus_parse::{Scrape, Value};
 use serde::Serialize;
 
+use super::name::Names;
 use super::parsed::{ParsedExposition, Series, canonical_le, number_text};
 
 /// How `prometheus-parse` reads an exposition.
@@ -52,42 +53,35 @@ fn read(body: &str) -> Option<AllSeries> {
     let lines = body.lines().map(|line| Ok(line.to_owned()));
     let scrape = Scrape::parse(lines).ok()?;
     let mut all = AllSeries::default();
+    let (mut names, mut bucket_names) = (Names::default(), Names::default());
     for sample in scrape.samples {
         let labels = sample.labels.iter().filter(|(_, value)| !value.is_empty());
         let labels = labels.map(|(label, value)| {
             let value = Cow::Borrowed(value.as_str());
             (label, if label == "le" { canonical_le(value) } else { value })
         });
-        let series = Series { name: sample.metric.clone(), labels: labels.collect() };
+        let series = Series { name: names.name(&sample.metric), labels: labels.collect() };
         match sample.value {
             Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => {
                 all.entry(series).or_insert(value);
             }
             Value::Histogram(buckets) => {
+                let name = bucket_names.name(&format!("{}_bucket", sample.metric));
                 for bucket in buckets {
-                    add(&mut all, &series, "_bucket", ("le", bucket.less_than), bucket.count);
+                    let labels = series.labels.with("le", &number_text(bucket.less_than));
+                    let series = Series { name: name.clone(), labels };
+                    all.entry(series).or_insert(bucket.count);
                 }
             }
             Value::Summary(quantiles) => {
                 for quantile in quantiles {
-                    add(&mut all, &series, "", ("quantile", quantile.quantile), quantile.count);
+                    let series = series.with("quantile", &number_text(quantile.quantile));
+                    all.entry(series).or_insert(quantile.count);
                 }
             }
         }
     }
     Some(all)
-}
-
-fn add(
-    all: &mut AllSeries,
-    series: &Series,
-    suffix: &str,
-    (label, bound): (&str, f64),
-    value: f64,
-) {
-    let labels = series.labels.with(label, &number_text(bound));
-    let series = Series { name: [&series.name, suffix].concat(), labels };
-    all.entry(series).or_insert(value);
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ mod cross_check;
 mod hints;
 mod histogram;
 mod labels;
+mod name;
 mod options;
 mod outcome;
 mod parsed;

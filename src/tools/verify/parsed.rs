@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::labels::Labels;
+use super::name::{Name, Names};
 use crate::exposition::{
     Format, HeaderKind, MetricType, Scan, Scanner, parse_number, write_number,
 };
@@ -15,7 +16,7 @@ use crate::rewrite::printable;
 /// canonical spelling, so `25.0` and `25` are the same series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Series {
-    pub(super) name: String,
+    pub(super) name: Name,
     pub(super) labels: Labels,
 }
 
@@ -68,11 +69,12 @@ impl ParsedExposition {
         let mut read = ParsedExposition::default();
         let types = read.types(body);
         let mut families: BTreeMap<String, Vec<(Series, f64)>> = BTreeMap::new();
+        let mut names = Names::default();
         let limits = Limits::default();
         let mut scanner = Scanner::new(limits.line_bytes, usize::MAX, Format::OpenMetrics);
         for_each_line(body, &mut scanner, |scanner, line, scan| {
             if let Scan::Sample(_) = scan {
-                let series = parse_series(scanner, line);
+                let series = parse_series(scanner, line, &mut names);
                 let value = parse_number(scanner.value().of(line)).unwrap_or(f64::NAN);
                 let family = family_of(&series.name, &types);
                 match families.get_mut(family) {
@@ -167,8 +169,8 @@ fn for_each_line(body: &[u8], scanner: &mut Scanner, mut each: impl FnMut(&Scann
     }
 }
 
-fn parse_series(scanner: &Scanner, line: &[u8]) -> Series {
-    let name = printable(scanner.name().of(line)).into_owned();
+fn parse_series(scanner: &Scanner, line: &[u8], names: &mut Names) -> Series {
+    let name = names.name(&printable(scanner.name().of(line)));
     let labels = scanner.labels().iter().filter_map(|label| {
         let name = printable(label.name.of(line));
         let value = unescaped(printable(label.value.of(line)));
