@@ -3,9 +3,7 @@
 #   docker build -t crossfade .
 #   docker run --rm -p 9542:9542 crossfade serve --emit=old --target=http://kong:8100/metrics
 
-FROM rust:1.95-alpine AS build
-# Alpine's target is musl, which links statically. The start files of the linker are in musl-dev.
-RUN apk add --no-cache musl-dev
+FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 # What `crossfade --version` says. The image of the build has no git.
@@ -13,13 +11,19 @@ COPY . .
 #   --build-arg SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 ARG CROSSFADE_COMMIT=
 ARG SOURCE_DATE_EPOCH=
+# Linked as the published program is, see release/build. With musl, scrapes take twice the CPU.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin crossfade \
-    && cp target/release/crossfade /crossfade
+    cc -c -O2 -fPIE -o /hosts.o release/hosts.c \
+    && target=$(uname -m)-unknown-linux-gnu \
+    && RUSTFLAGS=-Ctarget-feature=+crt-static cargo rustc --locked --profile=packaged \
+        --target="$target" --bin crossfade -- -Clink-arg=/hosts.o \
+    && cp "target/$target/packaged/crossfade" /crossfade
 
 FROM scratch
 COPY --from=build /crossfade /crossfade
+# Memory that a scrape frees goes back to the system, as in deploy/crossfade.service.
+ENV MALLOC_TRIM_THRESHOLD_=131072
 # A number, because Kubernetes checks runAsNonRoot by number, and the image has no /etc/passwd.
 USER 65532:65532
 # The data listener. By default the admin listener (9543) is on the loopback interface only.

@@ -61,6 +61,7 @@ def the_image_is_configured_as_the_dockerfile_says():
         return re.search(rf"^{word} (.*)$", dockerfile[dockerfile.index("FROM scratch") :], re.M)[1]
 
     assert inner == {
+        "Env": [says("ENV")],
         "User": says("USER"),
         "ExposedPorts": {f"{says('EXPOSE')}/tcp": {}},
         "Entrypoint": json.loads(says("ENTRYPOINT")),

@@ -88,6 +88,23 @@ fn the_packages_have_the_files_of_the_repository() {
     assert!(found >= 7, "{found}");
 }
 
+/// An image is built from the files that .dockerignore names.
+#[test]
+fn an_image_has_the_files_that_cargo_looks_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ignored = read(".dockerignore");
+    let mut copy = Command::new("cp");
+    copy.args(["-R", "--parents"]).args(ignored.lines().filter_map(|line| line.strip_prefix('!')));
+    let copied = copy.arg(folder.path()).current_dir(root("")).status();
+    assert!(copied.expect("cp is started").success());
+    // Only a build looks for all of them, and this one ends before it compiles anything.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--offline", "--locked", "--bin=none"]).current_dir(folder.path());
+    let error = cargo.output().expect("cargo is started").stderr;
+    let error = String::from_utf8(error).expect("text");
+    assert!(error.contains("no bin target named `none`"), "{error}");
+}
+
 #[test]
 fn licences_that_are_allowed_are_named_in_the_packages() {
     let (allowed, named) = (read("deny.toml"), read("release/about.toml"));
