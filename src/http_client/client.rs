@@ -14,6 +14,7 @@ use super::connection::Connection;
 use super::error::Error;
 use super::request::Request;
 use super::response::Response;
+use super::secrets::Secrets;
 use super::timeouts::Timeouts;
 use crate::scrape::{self, HttpSettings, SystemResolver};
 use crate::shown_url::Url;
@@ -92,14 +93,14 @@ impl Client {
         let deadline = Instant::now() + timeouts.exchange;
         let exchange = tokio::time::timeout_at(deadline, self.exchange(request));
         let response = exchange.await.unwrap_or(Err(Error::Timeout(timeouts.exchange)));
-        let (response, connection) = response?;
-        Ok(Response::new(response, connection, deadline, timeouts))
+        let (response, connection, secrets) = response?;
+        Ok(Response::new(response, connection, secrets, (deadline, timeouts)))
     }
 
     async fn exchange(
         &self,
         request: Request,
-    ) -> Result<(hyper::Response<Incoming>, Connection), Error> {
+    ) -> Result<(hyper::Response<Incoming>, Connection, Secrets), Error> {
         let target = request.target(&self.base)?;
         let Request { method, headers, body, .. } = request;
         let mut connection = self.connect().await?;
@@ -108,8 +109,9 @@ impl Client {
         *http.uri_mut() = target;
         *http.headers_mut() = headers;
         self.sign(http.headers_mut()).await?;
+        let secrets = Secrets::of(http.headers());
         let response = connection.exchange(http).await?;
-        Ok((response, connection))
+        Ok((response, connection, secrets))
     }
 
     async fn sign(&self, headers: &mut HeaderMap) -> Result<(), Error> {

@@ -22,7 +22,8 @@
 //!
 //! Every request has a connection of its own. Redirects are not followed: the credentials are for
 //! the server that was named. Nothing that is shown contains a secret: URLs are without their users
-//! and queries, and headers are never shown.
+//! and queries, headers are never shown, and in the message of a server the secrets of the request are
+//! hidden.
 //!
 //! Scrapes have a client of their own, in `scrape::upstream`: it keeps connections open.
 
@@ -32,6 +33,7 @@ mod connection;
 mod error;
 mod request;
 mod response;
+mod secrets;
 mod timeouts;
 
 pub use self::blocking::{Blocking, Body};

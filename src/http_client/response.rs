@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::Connection;
 use super::error::Error;
+use super::secrets::Secrets;
 use super::timeouts::Timeouts;
 use crate::scrape::gzip::{Decompressed, GzipDecoder};
 use crate::shown_url::shown_url;
@@ -28,6 +29,8 @@ pub struct Response {
     gzip: Option<Unpacking>,
     /// Kept open until the body is read.
     _connection: Connection,
+    /// Those of the request.
+    secrets: Secrets,
     deadline: Instant,
     timeouts: Timeouts,
 }
@@ -44,8 +47,8 @@ impl Response {
     pub(super) fn new(
         response: hyper::Response<Incoming>,
         connection: Connection,
-        deadline: Instant,
-        timeouts: Timeouts,
+        secrets: Secrets,
+        (deadline, timeouts): (Instant, Timeouts),
     ) -> Response {
         let (head, body) = response.into_parts();
         let coding = head.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
@@ -53,7 +56,16 @@ impl Response {
         let unpacking = || Unpacking { decoder: GzipDecoder::new(), packed: Bytes::new() };
         let gzip = is_gzip.then(unpacking);
         let (status, headers) = (head.status, head.headers);
-        Response { status, headers, body, gzip, _connection: connection, deadline, timeouts }
+        Response {
+            status,
+            headers,
+            body,
+            gzip,
+            _connection: connection,
+            secrets,
+            deadline,
+            timeouts,
+        }
     }
 
     /// The status.
@@ -72,7 +84,7 @@ impl Response {
     ///
     /// Any other status, with the URL of a redirect, or the message of Prometheus' or Grafana's
     /// error.
-    pub async fn success(self) -> Result<Response, Error> {
+    pub async fn success(mut self) -> Result<Response, Error> {
         let status = self.status;
         if status.is_success() {
             return Ok(self);
@@ -81,7 +93,9 @@ impl Response {
             let location = self.headers.get(LOCATION).and_then(|value| value.to_str().ok());
             return Err(Error::Redirect { status, location: location.map(shown_url) });
         }
-        let reason = self.whole(ERROR_BYTES).await.ok().and_then(|body| message(&body));
+        let secrets = std::mem::take(&mut self.secrets);
+        let body = self.whole(ERROR_BYTES).await.ok();
+        let reason = body.and_then(|body| message(&body, &secrets));
         Err(Error::Status { status, reason })
     }
 
@@ -146,12 +160,13 @@ impl Response {
 }
 
 /// The message of an error: that of a JSON document, or a text of one line.
-fn message(body: &[u8]) -> Option<String> {
-    let text = match serde_json::from_slice::<serde_json::Value>(body) {
+fn message(body: &[u8], secrets: &Secrets) -> Option<String> {
+    let text: String = match serde_json::from_slice::<serde_json::Value>(body) {
         Ok(document) => ["error", "message"].iter().find_map(|key| document[key].as_str())?.into(),
         Err(_) => std::str::from_utf8(body).ok()?.trim().to_owned(),
     };
     let is_shown = !text.is_empty() && !text.contains(['<', '\n']);
+    let text = secrets.hide_in(&text);
     let shown = |char: char| if char.is_control() { ' ' } else { char };
     is_shown.then(|| text.chars().take(SHOWN_CHARS).map(shown).collect())
 }

@@ -159,12 +159,17 @@ async fn other_statuses_say_what_to_do() {
             head("401 Unauthorized", "", r#"{"message":"Invalid API key"}"#),
             "401 Unauthorized: Invalid API key; give the credentials with --http.config.file",
         ),
+        (
+            head("401 Unauthorized", "", "no user has S3CRET, S3CRET"),
+            "401 Unauthorized: no user has <secret>, <secret>; give",
+        ),
         (head("403 Forbidden", "", "no\n"), "403 Forbidden: no; check that the credentials"),
         (head("404 Not Found", "", "<html>\n</html>"), "404 Not Found; check the path of the URL"),
         (head("500 Internal Server Error", "", ""), "status 500 Internal Server Error"),
     ] {
         let upstream = Upstream::closing(answer).await;
-        let error = fetch(&client(&upstream.url(), ""), 100).await.expect_err("a status");
+        let client = client(&upstream.url(), "authorization: { credentials: S3CRET }");
+        let error = fetch(&client, 100).await.expect_err("a status");
         assert!(error.contains(expected), "{error}");
         assert!(!error.contains("S3CRET"), "{error}");
     }
