@@ -74,6 +74,9 @@
 //!
 //! `docs/decisions` has one page for each choice that is easy to question.
 
+// Without the tools, what only they use is left out by the linker.
+#![cfg_attr(not(feature = "tools"), allow(dead_code, reason = "the tools use it"))]
+
 pub mod document;
 pub mod exposition;
 pub mod mapping;
@@ -97,10 +100,12 @@ pub mod scrape;
 pub mod tools;
 
 pub mod admin;
+#[cfg(feature = "tools")]
 mod apis;
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "tools")]
 pub mod demo;
 pub mod http_client;
 pub mod running;

@@ -4,32 +4,44 @@
 //! on stderr. Only commands with an answer end with 1: `check`, `test`, `verify`, `audit`,
 //! `status`, `health`.
 
+#[cfg(feature = "tools")]
 mod audit;
+#[cfg(feature = "tools")]
 mod backfill;
 mod check;
 mod completions;
+#[cfg(feature = "tools")]
 mod demo;
 mod diagnostic;
 mod environment;
 mod exit_code;
+#[cfg(feature = "tools")]
 mod explain;
+#[cfg(feature = "tools")]
 mod file_result;
 mod flags;
 mod health;
 mod http;
 mod input;
+#[cfg(feature = "tools")]
 mod junit;
 mod man;
 mod packs;
+#[cfg(feature = "tools")]
 mod progress;
 mod rewrite;
+#[cfg(feature = "tools")]
 mod rules;
 mod serve;
 mod signals;
+#[cfg(feature = "tools")]
 mod sources;
+#[cfg(feature = "tools")]
 mod status;
+#[cfg(feature = "tools")]
 mod test;
 mod value_enums;
+#[cfg(feature = "tools")]
 mod verify;
 
 use std::process::ExitCode;
@@ -42,6 +54,23 @@ use crate::shown_url::{has_secret, shown_value};
 use crate::telemetry::write_to_stderr;
 
 /// The last lines of `--help`.
+#[cfg(not(feature = "tools"))]
+const AFTER_HELP: &str = "\
+Examples:
+  crossfade serve --emit=old --target=http://kong:8100/metrics
+  crossfade check config crossfade.yaml
+  crossfade help serve
+
+Exit codes:
+  0  success
+  1  the answer is no: errors found (check), or not healthy (health)
+  2  an error: a wrong command line, settings or packs with errors, an input that is missing or
+     empty, or a failure
+
+This program was built without the tools: demo, explain, test, verify, audit, rules, backfill, status.";
+
+/// The last lines of `--help`.
+#[cfg(feature = "tools")]
 const AFTER_HELP: &str = "\
 Examples:
   crossfade demo
@@ -68,26 +97,34 @@ enum Command {
     /// Run the gateway.
     Serve(serve::Arguments),
     /// Run the gateway with two simulated Kong nodes (2.8 and 3.9), and show its output.
+    #[cfg(feature = "tools")]
     Demo(demo::Arguments),
     #[command(about = "Rewrite a file, a URL or stdin to stdout: one exposition, or StatsD lines")]
     Rewrite(rewrite::Arguments),
     /// Check settings files and packs, and report all errors.
     Check(check::Arguments),
     /// Explain how a line, a family or a scrape is rewritten, rule by rule.
+    #[cfg(feature = "tools")]
     Explain(explain::Arguments),
     /// Run the test cases of packs.
+    #[cfg(feature = "tools")]
     Test(test::Arguments),
     /// List the shipped packs, or print one of them.
     Packs(packs::Arguments),
     /// Compare the metrics of an old and a new Kong, family by family.
+    #[cfg(feature = "tools")]
     Verify(verify::Arguments),
     /// Find queries in dashboards and rule files that break in the upgrade, and migrate them.
+    #[cfg(feature = "tools")]
     Audit(audit::Arguments),
     /// Write the correspondence of packs as rules of Prometheus: recording rules or relabeling.
+    #[cfg(feature = "tools")]
     Rules(rules::Arguments),
     /// Write the stored samples of one generation in the names of the other.
+    #[cfg(feature = "tools")]
     Backfill(backfill::Arguments),
     /// Answer whether Crossfade can be removed, and list what still needs it.
+    #[cfg(feature = "tools")]
     Status(status::Arguments),
     /// Check the health of a running gateway: exit code 0 if it is healthy, 1 if not.
     Health(health::Arguments),
@@ -124,16 +161,24 @@ pub fn run() -> ExitCode {
     let success = |()| ExitCode::SUCCESS;
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments).map(success),
+        #[cfg(feature = "tools")]
         Command::Demo(arguments) => demo::run(&arguments).map(success),
         Command::Rewrite(arguments) => rewrite::run(&arguments).map(success),
         Command::Check(arguments) => check::run(&arguments),
+        #[cfg(feature = "tools")]
         Command::Explain(arguments) => explain::run(&arguments),
+        #[cfg(feature = "tools")]
         Command::Test(arguments) => test::run(&arguments),
         Command::Packs(arguments) => packs::run(&arguments).map(success),
+        #[cfg(feature = "tools")]
         Command::Verify(arguments) => verify::run(&arguments),
+        #[cfg(feature = "tools")]
         Command::Audit(arguments) => audit::run(&arguments),
+        #[cfg(feature = "tools")]
         Command::Rules(arguments) => rules::run(&arguments).map(success),
+        #[cfg(feature = "tools")]
         Command::Backfill(arguments) => backfill::run(&arguments).map(success),
+        #[cfg(feature = "tools")]
         Command::Status(arguments) => status::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
         Command::Completions(arguments) => {

@@ -14,6 +14,7 @@ use super::http::HttpConfig;
 use super::input;
 use crate::exposition::Format;
 use crate::packs;
+#[cfg(feature = "tools")]
 pub(super) use exposition::write_reason;
 use filter::{Ended, Engine};
 
