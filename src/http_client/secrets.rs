@@ -21,7 +21,7 @@ impl Secrets {
     /// scheme.
     pub(super) fn of(headers: &HeaderMap) -> Secrets {
         let sensitive = headers.values().filter(|value| value.is_sensitive());
-        let values = sensitive.filter_map(|value| value.to_str().ok());
+        let values = sensitive.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok());
         let mut secrets: Vec<String> = values.flat_map(parts).collect();
         secrets.retain(|secret| secret.len() >= MIN_BYTES);
         // A secret that contains another one is hidden as a whole.
@@ -87,6 +87,7 @@ mod tests {
             ("Basic bWU6b3BlbiBzZXNhbWU=", "no 'open sesame' for me", "no '<secret>' for me"),
             ("Basic bWU6b3BlbiBzZXNhbWU=", "me:open sesame", "<secret>"),
             ("Basic !", "Basic ! of me", "<secret> of me"),
+            ("Bearer schlüssel", "not schlüssel", "not <secret>"),
             ("7", "7 of 17 tenants", "7 of 17 tenants"),
         ] {
             assert_eq!(hidden(value, text), expected, "{value}");

@@ -1,7 +1,6 @@
 //! The names of series.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,12 +15,6 @@ impl Deref for Name {
 
     fn deref(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
     }
 }
 
@@ -75,6 +68,6 @@ mod tests {
         assert!(Arc::ptr_eq(&made[0].0, &made[1].0) && !Arc::ptr_eq(&made[0].0, &made[3].0));
         assert!(made[0] == made[1] && made[0] == made[3] && made[0] != made[2]);
         assert!(made[2] < made[0] && made[3] > made[2]);
-        assert_eq!(made[0].to_string(), "b");
+        assert_eq!(&*made[0], "b");
     }
 }
